@@ -1,0 +1,32 @@
+"""What can go wrong, in words for the person who reads them.
+
+Every message says what was found, where, what was expected and what to do about it.
+"""
+
+
+class MitsganError(Exception):
+    """Root of all errors that mitsgan raises on purpose; the CLI turns it into exit code 2."""
+
+
+class ScanError(MitsganError):
+    """A scan cannot be read, is not a CT in HU, or is not complete."""
+
+
+class OutputError(MitsganError):
+    """A result cannot be written where it was asked for."""
+
+
+class BudgetError(MitsganError):
+    """A budget makes no sense, or a result would not keep it."""
+
+
+class PositionError(MitsganError):
+    """A position cannot be attacked: outside the scan, or too near its border."""
+
+
+class WeightsError(MitsganError):
+    """Weights are missing, damaged, or of another kind than expected."""
+
+
+class MissingExtraError(MitsganError):
+    """An optional dependency is not installed; the message names the install line."""

@@ -1,0 +1,136 @@
+"""What a CT scan is: stored integers, their meaning in HU, and where they lie in the patient.
+
+Arrays are ``[z, y, x]``; z ascends along the slice normal. World coordinates are LPS, in mm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.errors import ScanError
+
+AIR_HU = -1024.0
+"""Below this a voxel is padding whatever the header says: nothing is less dense than air."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where voxels lie: spacing in mm ``[z, y, x]``, origin and axes in LPS mm.
+
+    ``axes[i]`` is the LPS unit vector along which array axis ``i`` (z, y, x) grows.
+    ``origin`` is the centre of voxel ``[0, 0, 0]``.
+    """
+
+    spacing: tuple[float, float, float]
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    axes: tuple[tuple[float, float, float], ...] = (
+        (0.0, 0.0, 1.0),
+        (0.0, 1.0, 0.0),
+        (1.0, 0.0, 0.0),
+    )
+
+    def __post_init__(self) -> None:
+        if not all(np.isfinite(s) and s > 0 for s in self.spacing):
+            raise ScanError(f"voxel spacing must be positive, found {self.spacing} mm [z, y, x]")
+        if not np.isfinite([*self.origin, *np.ravel(self.axes)]).all():
+            raise ScanError(f"geometry is not finite: origin {self.origin}, axes {self.axes}")
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """3 x 3: voxel index ``[z, y, x]`` times this, plus origin, is world LPS in mm."""
+        return np.asarray(self.axes, np.float64) * np.asarray(self.spacing, np.float64)[:, None]
+
+    def to_world(self, index: Sequence[float]) -> tuple[float, float, float]:
+        """Voxel index ``[z, y, x]`` (may be fractional) to LPS mm."""
+        x, y, z = np.asarray(index, np.float64) @ self.matrix + np.asarray(self.origin)
+        return float(x), float(y), float(z)
+
+    def to_index(self, world: Sequence[float]) -> tuple[float, float, float]:
+        """LPS mm to a fractional voxel index ``[z, y, x]``."""
+        offset = np.asarray(world, np.float64) - np.asarray(self.origin)
+        z, y, x = np.linalg.solve(self.matrix.T, offset)
+        return float(z), float(y), float(x)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A CT scan as it is stored, with what gives the stored values their meaning.
+
+    Attributes:
+        stored: ``[z, y, x]``, the stored values, an integer or a floating dtype. Never modified.
+        slope, intercept: ``[z]``, HU = stored * slope + intercept, per slice.
+        lowest, highest: the stored range that the file can hold (bits stored, signedness).
+        geometry: spacing, origin, axes.
+        padding: inclusive range of stored values that mean "no data", or None.
+        source: what the writer of this format needs to write it back; opaque to all others.
+    """
+
+    stored: NDArray[Any]
+    slope: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+    lowest: float
+    highest: float
+    geometry: Geometry
+    padding: tuple[float, float] | None = None
+    source: object = None
+
+    def __post_init__(self) -> None:
+        if self.stored.ndim != 3 or 0 in self.stored.shape:
+            raise ScanError(f"a scan is [z, y, x], found an array of shape {self.stored.shape}")
+        if self.stored.dtype.kind not in "iuf":
+            raise ScanError(f"voxels must be integers or floats, found {self.stored.dtype}")
+        if self.slope.shape != (len(self.stored),) or self.intercept.shape != self.slope.shape:
+            raise ScanError("slope and intercept must have one value per slice")
+        if not (np.isfinite(self.slope).all() and np.isfinite(self.intercept).all()):
+            raise ScanError("rescale slope and intercept must be finite")
+        if not (self.slope > 0).all():
+            raise ScanError(f"rescale slope must be positive, found {self.slope.min()}")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        z, y, x = self.stored.shape
+        return z, y, x
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Voxel spacing in mm ``[z, y, x]``."""
+        return self.geometry.spacing
+
+    @property
+    def is_integer(self) -> bool:
+        return self.stored.dtype.kind in "iu"
+
+    def hu(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        """Slices ``start:stop`` in HU, float32 ``[z, y, x]``; a new array."""
+        slope = self.slope[start:stop].astype(np.float32)[:, None, None]
+        intercept = self.intercept[start:stop].astype(np.float32)[:, None, None]
+        hu: NDArray[np.float32] = self.stored[start:stop].astype(np.float32)
+        hu *= slope
+        hu += intercept
+        return hu
+
+    def is_padding(self, start: int = 0, stop: int | None = None) -> NDArray[np.bool_]:
+        """Which voxels of slices ``start:stop`` lie outside the reconstruction: never touched."""
+        stored = self.stored[start:stop]
+        slope = self.slope[start:stop, None, None]
+        mask: NDArray[np.bool_] = stored < (AIR_HU - self.intercept[start:stop, None, None]) / slope
+        if self.padding is not None:
+            low, high = self.padding
+            mask |= (stored >= low) & (stored <= high)
+        if not self.is_integer:
+            mask |= ~np.isfinite(stored)
+        return mask
+
+    def with_stored(self, stored: NDArray[Any]) -> Scan:
+        """The same scan with other stored values, of the same shape and dtype."""
+        if stored.shape != self.stored.shape or stored.dtype != self.stored.dtype:
+            raise ScanError(
+                f"expected {self.stored.dtype} of shape {self.stored.shape}, "
+                f"found {stored.dtype} of shape {stored.shape}"
+            )
+        return replace(self, stored=stored)
