@@ -1,0 +1,77 @@
+# Everything a fresh clone needs, in two commands: `make demo` and `make test`.
+# Wanted on the machine: make, and Python >= 3.11 with venv. Nothing is compiled.
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The exact pin goes in first and alone: a range would let pip pick the newest, multi-gigabyte
+# build even where a small one of the wanted version is at hand.
+TORCH := $(shell grep '^torch==' constraints.txt)
+# The stamp's name carries what was asked for, so that a change of either file sets up again
+# and a fresh checkout's timestamps do not.
+KEY := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+READY := $(VENV)/.ready-$(KEY)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types format bench clean distclean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Another interpreter:  make test PYTHON=python3.12"
+	@echo "  torch without CUDA:   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo"
+
+demo: $(READY) ## protect a synthetic chest, tamper with it in memory, show the result in $(DEMO)/
+	$(BIN)/mitsgan demo $(DEMO) --overwrite
+
+test: lint types ## set up, then linter, type checker and all tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(READY)-dev ## ruff: rules and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)-dev ## mypy, strict
+	$(BIN)/mypy
+
+format: $(READY)-dev ## let ruff repair what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)-dev ## speed and memory, side by side with the alternatives
+	$(BIN)/python benchmarks/speed.py $(BENCH_ARGS)
+
+clean: ## remove caches and the demo's result, keep the environment
+	rm -rf build dist $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## remove the environment too
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "make: no '$(PYTHON)' found; install Python 3.11 or newer, or: make PYTHON=/path/to/python3" >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: $(PYTHON) is $$($(PYTHON) -V 2>&1), mitsgan needs Python 3.11 or newer;" \
+	    "name another: make PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	  echo "make: $(PYTHON) has no venv; on Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	  exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(READY): $(BIN)/python
+	$(PIP) install -c constraints.txt '$(TORCH)'
+	$(PIP) install -c constraints.txt -e .
+	@rm -f $(VENV)/.ready-*
+	@touch $@
+
+$(READY)-dev: $(READY)
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@
