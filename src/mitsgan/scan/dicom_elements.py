@@ -1,0 +1,117 @@
+"""Reading single DICOM elements without disturbing them.
+
+pydicom replaces a raw element by a converted one when its value is asked for, and a converted one
+may be written back differently (" 0.675781" as "0.675781"). These helpers look at the raw bytes
+and leave them, so that what is not meant to change does not change, byte for byte.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from pydicom import charset
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+
+from mitsgan.errors import ScanError
+
+CHARACTER_SET = 0x00080005
+IMAGE_TYPE = 0x00080008
+INSTANCE_CREATION_DATE = 0x00080012
+INSTANCE_CREATION_TIME = 0x00080013
+INSTANCE_CREATOR_UID = 0x00080014
+SOP_CLASS_UID = 0x00080016
+SOP_INSTANCE_UID = 0x00080018
+MODALITY = 0x00080060
+SERIES_DESCRIPTION = 0x0008103E
+SLICE_THICKNESS = 0x00180050
+SPACING_BETWEEN_SLICES = 0x00180088
+SERIES_INSTANCE_UID = 0x0020000E
+POSITION = 0x00200032
+ORIENTATION = 0x00200037
+SAMPLES_PER_PIXEL = 0x00280002
+PHOTOMETRIC = 0x00280004
+NUMBER_OF_FRAMES = 0x00280008
+ROWS = 0x00280010
+COLUMNS = 0x00280011
+PIXEL_SPACING = 0x00280030
+BITS_ALLOCATED = 0x00280100
+BITS_STORED = 0x00280101
+HIGH_BIT = 0x00280102
+PIXEL_REPRESENTATION = 0x00280103
+PIXEL_PADDING_VALUE = 0x00280120
+PIXEL_PADDING_RANGE_LIMIT = 0x00280121
+RESCALE_INTERCEPT = 0x00281052
+RESCALE_SLOPE = 0x00281053
+RESCALE_TYPE = 0x00281054
+LOSSY_IMAGE_COMPRESSION = 0x00282110
+PIXEL_DATA = 0x7FE00010
+
+
+def element(dataset: Dataset, tag: int) -> DataElement | RawDataElement | None:
+    """The element as it was read, or None if it is absent."""
+    return dataset.get_item(tag) if tag in dataset else None
+
+
+def text(dataset: Dataset, tag: int) -> str:
+    r"""The value as text, several values joined by ``\``; empty if absent."""
+    found = element(dataset, tag)
+    if found is None or found.value is None:
+        return ""
+    value = found.value
+    if isinstance(value, bytes):
+        encodings = dataset.original_character_set or "iso8859"
+        names = [encodings] if isinstance(encodings, str) else list(encodings)
+        return str(charset.decode_bytes(value, names, set())).strip(" \0")
+    if isinstance(value, MultiValue | list | tuple):
+        return "\\".join(str(item) for item in value)
+    return str(value)
+
+
+def values(dataset: Dataset, tag: int) -> list[str]:
+    """The values as text, blanks around each removed; an empty list if absent or empty."""
+    joined = text(dataset, tag)
+    return [value.strip() for value in joined.split("\\")] if joined else []
+
+
+def numbers(dataset: Dataset, tag: int, count: int, name: str, file: Path) -> list[float] | None:
+    """``count`` decimal numbers, or None if the element is absent or empty.
+
+    Raises:
+        ScanError: it holds something else; ``name`` and ``file`` say where.
+    """
+    found = values(dataset, tag)
+    if not found:
+        return None
+    try:
+        result = [float(value) for value in found]
+    except ValueError:
+        result = []
+    if len(result) != count or not all(math.isfinite(value) for value in result):
+        raise ScanError(
+            f"{file}: {label(tag)} *{name}* is {text(dataset, tag)!r}, expected {count} number(s); "
+            f"repair the header or leave this file out"
+        )
+    return result
+
+
+def integer(dataset: Dataset, tag: int) -> int | None:
+    """An unsigned 16-bit value (US, or the bits of an SS), or the number of an IS; or None."""
+    found = element(dataset, tag)
+    if found is None or found.value is None or found.value == b"":
+        return None
+    if isinstance(found, RawDataElement):
+        raw = bytes(found.value or b"")
+        if len(raw) == 2 and found.VR != "IS":
+            return int.from_bytes(raw, "little" if found.is_little_endian else "big")
+    try:
+        return int(text(dataset, tag)) & 0xFFFF
+    except ValueError:
+        return None
+
+
+def label(tag: int) -> str:
+    """A tag as DICOM writes it, ``(gggg,eeee)``."""
+    return f"({tag >> 16:04x},{tag & 0xFFFF:04x})"
