@@ -66,12 +66,12 @@ $(BIN)/python:
 	  exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(READY): $(BIN)/python
+$(READY): | $(BIN)/python
 	$(PIP) install -c constraints.txt '$(TORCH)'
 	$(PIP) install -c constraints.txt -e .
 	@rm -f $(VENV)/.ready-*
 	@touch $@
 
-$(READY)-dev: $(READY)
+$(READY)-dev: | $(READY)
 	$(PIP) install -c constraints.txt -e '.[dev]'
 	@touch $@

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mitsgan.errors import ScanError
 from mitsgan.scan.phantom_anatomy import NODULE_DIAMETER, NODULE_LPS, Tissue, paint_chest
 from mitsgan.scan.phantom_noise import mottle, scanner_noise, smooth
-from mitsgan.scan.phantom_shapes import Canvas
+from mitsgan.scan.phantom_shapes import Array, Canvas
 from mitsgan.scan.scan import Geometry, Scan
 
 __all__ = ["NODULE_DIAMETER", "NODULE_LPS", "PADDING_STORED", "Phantom", "chest"]
@@ -63,7 +63,7 @@ def chest(
     Raises:
         ScanError: a size or spacing is not positive.
     """
-    if len(shape) != 3 or min(shape) < 1:
+    if min(shape) < 1:
         raise ScanError(f"a phantom needs three positive sizes [z, y, x], found {shape}")
     nz, ny, nx = shape
     x0, y0, z0 = (
@@ -95,11 +95,11 @@ def chest(
 
 
 def _as_scanned(
-    hu: NDArray[np.float32],
+    hu: Array,
     tissue: Tissue,
     spacing: tuple[float, float, float],
     rng: np.random.Generator,
-) -> NDArray[np.float32]:
+) -> Array:
     """What the scanner makes of the tissue: texture, blur, noise."""
     shape = (hu.shape[0], hu.shape[1], hu.shape[2])
     # Lobules of 5 mm and finer structure together; air spaces and walls mix in both.
@@ -112,14 +112,13 @@ def _as_scanned(
     return hu + level * scanner_noise(shape, spacing, rng)
 
 
-def _outside_circle(
-    y: NDArray[np.float32], x: NDArray[np.float32], spacing: tuple[float, float, float]
-) -> NDArray[np.bool_]:
+def _outside_circle(y: Array, x: Array, spacing: tuple[float, float, float]) -> NDArray[np.bool_]:
     """Which voxels ``[y, x]`` of a slice lie outside the reconstruction circle."""
     radius = min(len(y) * spacing[1], len(x) * spacing[2]) / 2
     dy, dx = y - y.mean(), x - x.mean()
-    return dy[:, None] ** 2 + dx**2 > radius**2
+    outside: NDArray[np.bool_] = dy[:, None] ** 2 + dx**2 > radius**2
+    return outside
 
 
-def _digest(stored: NDArray[np.int16]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(stored)).hexdigest()
+def _digest(stored: NDArray[np.generic]) -> str:
+    return hashlib.sha256(stored.tobytes()).hexdigest()

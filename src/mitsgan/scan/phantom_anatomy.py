@@ -7,6 +7,7 @@ average adult; the HU values are the usual ones of a scan without contrast mediu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -60,6 +61,9 @@ def paint_chest(canvas: Canvas, rng: np.random.Generator) -> Tissue:
     _paint_mediastinum(canvas)
     _paint_trees(canvas, rng)
     canvas.paint_ellipsoid(NODULE_LPS, (NODULE_DIAMETER / 2,) * 3, 38)
+    # What was painted into the lung is no parenchyma.
+    tissue.lung[...] *= np.clip((-450 - canvas.hu) / 250, 0, 1)
+    tissue.lung[...] *= np.clip((canvas.hu - AIR) / 60, 0, 1)
     return tissue
 
 
@@ -231,10 +235,10 @@ def _paint_mediastinum(canvas: Canvas) -> None:
         (8.0, ((10, 12, -18), (36, 16, -12))),
         (12.5, ((-22, -8, -70), (-26, -2, -120))),  # inferior vena cava
     ):
-        for start, stop in zip(path[:-1], path[1:], strict=True):
+        for start, stop in pairwise(path):
             canvas.paint_tube(start, stop, radius, radius, BLOOD)
     gullet: tuple[Point, ...] = ((4, 28, 110), (6, 30, 20), (10, 26, -100))
-    for start, stop in zip(gullet[:-1], gullet[1:], strict=True):
+    for start, stop in pairwise(gullet):
         canvas.paint_tube(start, stop, 6.5, 6.5, 32)
     canvas.paint_ellipsoid((5, 29, 60), (2, 1.2, 9), -500)
     for node in ((-14, 4, 22), (9, 8, 14), (-12, -2, 56), (2, -34, 40)):
@@ -282,4 +286,5 @@ def _points_in_lung(sign: int, count: int, rng: np.random.Generator, *, depth: f
     box[:, 0] *= sign
     x, y, z = box.T.astype(np.float32)
     free = np.linalg.norm(box - NODULE_LPS, axis=1) > 2 * NODULE_DIAMETER
-    return box[(_lung(x, y, z) < -depth) & free][:count]
+    inside: Points = box[(_lung(x, y, z) < -depth) & free][:count]
+    return inside

@@ -7,33 +7,35 @@ that the standard requires (type 1) or requires to be present (type 2).
 from __future__ import annotations
 
 import hashlib
-import shutil
 from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import (
+    PYDICOM_IMPLEMENTATION_UID,
+    UID,
     CTImageStorage,
     ExplicitVRLittleEndian,
-    PYDICOM_IMPLEMENTATION_UID,
     generate_uid,
 )
 
-from mitsgan.errors import OutputError, ScanError
+from mitsgan.errors import ScanError
+from mitsgan.scan.atomic import atomic_output
 from mitsgan.scan.phantom import Phantom
 from mitsgan.scan.scan import Scan
 
 _DATE, _TIME = "20240102", "030405"
 
 
-def phantom_series(scan: Scan, folder: Path) -> list[Path]:
+def phantom_series(scan: Scan, folder: Path, *, overwrite: bool = False) -> list[Path]:
     """Write a phantom as a DICOM series, one file per slice, from the head down.
 
     The UIDs derive from the voxels and the geometry: the same phantom gives the same files.
 
     Args:
         scan: what `mitsgan.scan.phantom.chest` returned, unchanged.
-        folder: made by this call; must not exist, or be empty.
+        folder: made by this call.
+        overwrite: whether a folder of an earlier result may be replaced.
 
     Returns:
         The files, in the order of their Instance Number.
@@ -41,7 +43,7 @@ def phantom_series(scan: Scan, folder: Path) -> list[Path]:
     Raises:
         ScanError: the scan is not a phantom, or its voxels are no longer those of the phantom;
             nothing that was tampered with can be written this way.
-        OutputError: the folder holds something, or cannot be written. Nothing is left behind.
+        OutputError: the folder exists, or cannot be written. Nothing is left behind.
     """
     phantom = scan.source
     if not isinstance(phantom, Phantom):
@@ -54,22 +56,8 @@ def phantom_series(scan: Scan, folder: Path) -> list[Path]:
             "the voxels of this scan are not those of the phantom it comes from; "
             "an altered scan cannot be written as a new DICOM series"
         )
-    partial = folder.with_name(f"{folder.name}.partial")
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise OutputError(f"{folder} exists and is not an empty folder; name another")
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {partial}: {error}") from error
-    try:
-        names = [_write_slice(scan, phantom, number, partial) for number in range(len(scan.stored))]
-        if folder.exists():
-            folder.rmdir()
-        partial.rename(folder)
-    except OSError as error:
-        raise OutputError(f"cannot write the phantom to {folder}: {error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with atomic_output(folder, overwrite=overwrite, folder=True) as place:
+        names = [_write_slice(scan, phantom, number, place) for number in range(len(scan.stored))]
     return [folder / name for name in names]
 
 
@@ -88,7 +76,7 @@ def _slice(scan: Scan, phantom: Phantom, number: int) -> FileDataset:
     meta.MediaStorageSOPInstanceUID = _uid(scan, phantom, f"instance {number}")
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
-    dataset = FileDataset(None, {}, preamble=b"\0" * 128, file_meta=meta)
+    dataset = FileDataset("", {}, preamble=b"\0" * 128, file_meta=meta)
     _identify(dataset, scan, phantom)
     # General Image, Image Plane, CT Image (PS3.3 C.7.6.1, C.7.6.2, C.8.2.1)
     dataset.SOPClassUID = CTImageStorage
@@ -154,11 +142,11 @@ def _identify(dataset: FileDataset, scan: Scan, phantom: Phantom) -> None:
     dataset.ManufacturerModelName = "chest phantom"
 
 
-def _uid(scan: Scan, phantom: Phantom, what: str) -> str:
+def _uid(scan: Scan, phantom: Phantom, what: str) -> UID:
     """A UID that the phantom's voxels, its geometry and ``what`` determine."""
     place = repr((scan.geometry.spacing, scan.geometry.origin, scan.geometry.axes))
     entropy = hashlib.sha256(f"{phantom.digest} {place} {what}".encode()).hexdigest()
-    return str(generate_uid(entropy_srcs=[entropy]))
+    return generate_uid(entropy_srcs=[entropy])
 
 
 def _decimal(value: float) -> str:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from mitsgan.scan.phantom_shapes import Array
+
 Triple = tuple[float, float, float]
 
 
 def mottle(
     shape: tuple[int, int, int], spacing: Triple, scale: float, rng: np.random.Generator
 ) -> Array:
-    """Noise of mean 0 and standard deviation 1 whose correlation is Gaussian, sigma ``scale`` mm."""
+    """White noise blurred by ``scale`` mm (Gaussian sigma), of mean 0 and deviation 1."""
     f2 = _square_frequency(shape, spacing)
     return _coloured(shape, np.exp(-2 * (np.pi * scale) ** 2 * f2), rng)
 
 
-def scanner_noise(
-    shape: tuple[int, int, int], spacing: Triple, rng: np.random.Generator
-) -> Array:
+def scanner_noise(shape: tuple[int, int, int], spacing: Triple, rng: np.random.Generator) -> Array:
     """Noise of mean 0 and standard deviation 1 with the spectrum of filtered backprojection.
 
     In the plane its amplitude is the reconstruction kernel's: a ramp that a soft cut-off near

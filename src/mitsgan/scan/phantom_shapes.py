@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 Point = tuple[float, float, float]
 Shape = Callable[[Array, Array, Array], Array]
 """``(x, y, z)`` in LPS mm to the signed distance in mm."""
@@ -53,7 +53,9 @@ def tube(start: Point, stop: Point, radius: float, end_radius: float | None = No
     def distance(x: Array, y: Array, z: Array) -> Array:
         dx, dy, dz = (p - np.float32(q) for p, q in zip((x, y, z), start, strict=True))
         along = np.clip((dx * axis[0] + dy * axis[1] + dz * axis[2]) / np.float32(square), 0, 1)
-        off = (dx - along * axis[0]) ** 2 + (dy - along * axis[1]) ** 2 + (dz - along * axis[2]) ** 2
+        off = (
+            (dx - along * axis[0]) ** 2 + (dy - along * axis[1]) ** 2 + (dz - along * axis[2]) ** 2
+        )
         result: Array = np.sqrt(off) - np.float32(radius) - widen * along
         return result
 

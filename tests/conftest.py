@@ -1,0 +1,32 @@
+"""What several tests share: where the real scans are, and small phantoms."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mitsgan.scan.phantom import chest
+from mitsgan.scan.scan import Scan
+
+_BESIDE_THE_REPOSITORY = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real scans; a test that asks for it skips where there is none.
+
+    ``MITSGAN_DATA`` names it; without it, ``../shared/data`` as seen from the repository.
+    """
+    named = os.environ.get("MITSGAN_DATA")
+    folder = Path(named) if named else _BESIDE_THE_REPOSITORY
+    if not folder.is_dir():
+        pytest.skip(f"no real scans at {folder}: set MITSGAN_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_chest() -> Scan:
+    """A whole chest on a coarse grid, 32 x 64 x 64 at 6 x 5.6 x 5.6 mm; made once."""
+    return chest((32, 64, 64), (6.0, 5.6, 5.6), seed=1)
