@@ -1,0 +1,240 @@
+"""Imports run one way, attackers cannot reach DICOM, and importing the package is cheap."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import mitsgan
+
+SOURCE = Path(__file__).parents[1] / "src"
+
+MAY_IMPORT: Mapping[str, frozenset[str]] = {
+    "errors": frozenset(),
+    "scan": frozenset({"errors"}),
+    "weights": frozenset({"errors"}),
+    "attack": frozenset({"errors", "scan", "weights"}),
+    "protect": frozenset({"errors", "scan", "weights"}),
+    "mark": frozenset({"errors", "scan"}),
+    "training": frozenset({"errors", "scan", "weights", "attack", "protect", "mark"}),
+    "evaluate": frozenset({"errors", "scan", "weights", "attack", "protect", "mark"}),
+    "cli": frozenset(
+        {"errors", "scan", "weights", "attack", "protect", "mark", "training", "evaluate"}
+    ),
+}
+"""Which rooms the modules of a room may import, besides their own (docs/layout.md)."""
+
+NEVER_DICOM = ("attack", "training", "evaluate")
+"""Rooms that hold or drive attackers: what they make must never become a DICOM file."""
+
+
+def modules(source: Path) -> dict[str, Path]:
+    """Every module of the package by its dotted name."""
+    found = {}
+    for path in sorted((source / "mitsgan").rglob("*.py")):
+        parts = path.relative_to(source).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(name: str, text: str, is_package: bool, known: set[str]) -> set[str]:
+    """What a module imports anywhere in it, inside functions too, as absolute dotted names.
+
+    ``from a import b`` counts as ``a.b`` where that is a module, else as ``a``.
+    """
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = name.split(".") if is_package else name.split(".")[:-1]
+                up = package[: len(package) - node.level + 1]
+                base = ".".join([*up, base] if base else up)
+            for alias in node.names:
+                inner = f"{base}.{alias.name}"
+                found.add(inner if inner in known else base)
+    return found
+
+
+def graph(source: Path) -> dict[str, set[str]]:
+    """Module to what it imports. The root is left out: it looks names up only when asked."""
+    files = modules(source)
+    return {
+        name: imports(name, path.read_text(), path.name == "__init__.py", set(files))
+        for name, path in files.items()
+        if name != "mitsgan"
+    }
+
+
+def room(module: str) -> str | None:
+    """The room of one of our modules; None for anybody else's, and for the root."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "mitsgan" and len(parts) > 1 else None
+
+
+def upward(edges: Mapping[str, set[str]]) -> list[str]:
+    """Every import that runs against `MAY_IMPORT`, in words."""
+    wrong = []
+    for module, targets in edges.items():
+        here = room(module)
+        if here is None or here not in MAY_IMPORT:
+            wrong.append(f"{module}: its room has no rule; add one to MAY_IMPORT and layout.md")
+            continue
+        for target in sorted(targets):
+            there = room(target)
+            if target == "mitsgan":
+                # The version is no room; the public names may lead anywhere.
+                if here != "cli":
+                    wrong.append(f"{module} imports the root, whose names may lead anywhere")
+            elif there is not None and there != here and there not in MAY_IMPORT[here]:
+                wrong.append(f"{module} imports {target}")
+    return wrong
+
+
+def way_to_dicom(start: str, edges: Mapping[str, set[str]]) -> list[str]:
+    """The chain of imports by which ``start`` reaches pydicom or our writer; [] if none."""
+    seen = {start}
+    chains = [[start]]
+    while chains:
+        chain = chains.pop()
+        last = chain[-1]
+        if last.split(".")[0] == "pydicom" or last == "mitsgan.scan.dicom_write":
+            return chain
+        # Importing a.b.c runs a.b first.
+        parents = {last.rsplit(".", 1)[0]} if last.count(".") > 1 else set()
+        for target in sorted((edges.get(last, set()) | parents) - seen - {"mitsgan"}):
+            seen.add(target)
+            chains.append([*chain, target])
+    return []
+
+
+def test_imports_run_one_way() -> None:
+    assert upward(graph(SOURCE)) == []
+
+
+def test_attackers_cannot_reach_dicom() -> None:
+    edges = graph(SOURCE)
+    guarded = [module for module in edges if room(module) in NEVER_DICOM]
+    assert guarded, "found no module to check: has the source moved?"
+    chains = [" -> ".join(chain) for m in guarded if (chain := way_to_dicom(m, edges))]
+    assert chains == [], (
+        "import what is needed from its own module (mitsgan.scan.scan, not mitsgan.scan), "
+        "and let no package that attackers pass through load the DICOM code before it is asked"
+    )
+
+
+def test_dicom_is_reached_where_it_should_be() -> None:
+    assert way_to_dicom("mitsgan.scan.phantom_dicom", graph(SOURCE))
+
+
+def test_weights_go_through_one_loader() -> None:
+    wrong = [
+        f"{module} imports {target}"
+        for module, targets in graph(SOURCE).items()
+        if room(module) != "weights"
+        for target in sorted(targets)
+        if target.split(".")[0] == "safetensors" or target.startswith("mitsgan.weights.")
+    ]
+    assert wrong == []
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A small package that keeps every rule; tests add a line that breaks one."""
+    for folder in ("scan", "attack", "protect"):
+        (tmp_path / "mitsgan" / folder).mkdir(parents=True)
+        (tmp_path / "mitsgan" / folder / "__init__.py").write_text("")
+    files = {
+        "errors.py": "",
+        "scan/scan.py": "from mitsgan.errors import ScanError\n",
+        "scan/dicom_write.py": "import pydicom\n",
+        "attack/tamper.py": "import torch\nfrom ..scan.scan import Scan\n",
+        "protect/budget.py": "from mitsgan.scan import scan\n",
+    }
+    for name, text in files.items():
+        (tmp_path / "mitsgan" / name).write_text(text)
+    assert upward(graph(tmp_path)) == []
+    assert way_to_dicom("mitsgan.attack.tamper", graph(tmp_path)) == []
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "file, line, found",
+    [
+        ("protect/budget.py", "import mitsgan.attack.tamper", "mitsgan.attack.tamper"),
+        ("protect/budget.py", "from mitsgan.attack import tamper", "mitsgan.attack.tamper"),
+        ("protect/budget.py", "from ..attack.tamper import x", "mitsgan.attack.tamper"),
+        ("protect/budget.py", "def f():\n    from .. import attack", "mitsgan.attack"),
+        ("scan/scan.py", "from mitsgan.protect.budget import x", "mitsgan.protect.budget"),
+        ("scan/__init__.py", "from ..protect import budget", "mitsgan.protect.budget"),
+        ("errors.py", "from mitsgan.scan.scan import Scan", "mitsgan.scan.scan"),
+        ("attack/tamper.py", "from mitsgan import Scan", "the root"),
+    ],
+)
+def test_checker_catches_an_import_that_runs_up(
+    tree: Path, file: str, line: str, found: str
+) -> None:
+    path = tree / "mitsgan" / file
+    path.write_text(path.read_text() + line + "\n")
+    (wrong,) = upward(graph(tree))
+    assert found in wrong
+
+
+def test_checker_asks_for_a_rule_for_a_new_room(tree: Path) -> None:
+    (tree / "mitsgan" / "cellar.py").write_text("")
+    assert upward(graph(tree)) == [
+        "mitsgan.cellar: its room has no rule; add one to MAY_IMPORT and layout.md"
+    ]
+
+
+@pytest.mark.parametrize(
+    "file, line",
+    [
+        ("attack/tamper.py", "import pydicom"),
+        ("attack/tamper.py", "def f():\n    from pydicom.uid import UID"),
+        ("attack/tamper.py", "from mitsgan.scan.dicom_write import write"),
+        ("attack/tamper.py", "from mitsgan.scan import dicom_write"),
+        ("attack/__init__.py", "from ..scan import dicom_write"),
+        ("scan/__init__.py", "from mitsgan.scan.dicom_write import write"),
+        ("scan/scan.py", "import mitsgan.scan.dicom_write"),
+    ],
+)
+def test_checker_catches_a_way_to_dicom(tree: Path, file: str, line: str) -> None:
+    path = tree / "mitsgan" / file
+    path.write_text(path.read_text() + line + "\n")
+    chain = way_to_dicom("mitsgan.attack.tamper", graph(tree))
+    assert chain[0] == "mitsgan.attack.tamper"
+    assert chain[-1].split(".")[0] == "pydicom" or chain[-1] == "mitsgan.scan.dicom_write"
+
+
+def test_importing_the_package_is_light() -> None:
+    """``mitsgan --help`` must not wait for what only some commands need."""
+    code = (
+        "import sys, mitsgan; mitsgan.MitsganError; mitsgan.__version__;"
+        "print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"torch", "matplotlib", "numpy", "pydicom", "SimpleITK", "nibabel", "torchmetrics"}
+    assert heavy & set(ran.stdout.split()) == set()
+
+
+@pytest.mark.parametrize("name", [n for n in mitsgan.__all__ if n != "__version__"])
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(mitsgan, name).__name__ == name
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Scam'"):
+        _ = getattr(mitsgan, "Scam")  # noqa: B009
+
+
+def test_version_is_that_of_the_project() -> None:
+    project = (SOURCE.parent / "pyproject.toml").read_text()
+    assert f'version = "{mitsgan.__version__}"' in project
