@@ -126,6 +126,17 @@ class Scan:
             mask |= ~np.isfinite(stored)
         return mask
 
+    def with_slices(self, stored: NDArray[Any], start: int, stop: int) -> Scan:
+        """Slices ``start:stop`` as a scan of their own, with other stored values."""
+        return replace(
+            self,
+            stored=stored,
+            slope=self.slope[start:stop],
+            intercept=self.intercept[start:stop],
+            geometry=replace(self.geometry, origin=self.geometry.to_world((start, 0, 0))),
+            source=None,
+        )
+
     def with_stored(self, stored: NDArray[Any]) -> Scan:
         """The same scan with other stored values, of the same shape and dtype."""
         if stored.shape != self.stored.shape or stored.dtype != self.stored.dtype:

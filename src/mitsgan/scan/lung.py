@@ -1,0 +1,102 @@
+"""Where the lungs are, without a learned model: air inside the body, of the density of lung."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - its own habit
+from numpy.typing import NDArray
+
+from mitsgan.errors import ScanError
+from mitsgan.scan.scan import Scan
+
+_COARSE_MM = 3.0
+_AIR_BELOW_HU = -400.0
+_LUNG_MEAN_HU = (-960.0, -500.0)
+_SMALLEST_ML = 40.0
+
+
+@dataclass(frozen=True)
+class Lung:
+    """A coarse lung mask.
+
+    Attributes:
+        mask: ``[z, y, x]`` on every ``stride``-th voxel of the scan.
+        stride: voxels per coarse voxel ``[z, y, x]``.
+    """
+
+    mask: NDArray[np.bool_]
+    stride: tuple[int, int, int]
+
+    def positions(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """``[count, 3]`` random voxels ``[z, y, x]`` inside, uniform in volume."""
+        coarse = np.argwhere(self.mask)
+        chosen = coarse[rng.integers(len(coarse), size=count)]
+        return np.asarray(chosen * np.asarray(self.stride), np.int64)
+
+    def contains(self, position: Sequence[int]) -> bool:
+        """Whether a voxel ``[z, y, x]`` of the scan lies inside."""
+        z, y, x = (
+            min(round(p / s), n - 1)
+            for p, s, n in zip(position, self.stride, self.mask.shape, strict=True)
+        )
+        return bool(self.mask[z, y, x])
+
+    def within(self, depth_mm: float, spacing: tuple[float, float, float]) -> Lung:
+        """Only what lies at least ``depth_mm`` inside the mask."""
+        image = _image(self.mask, self.stride, spacing)
+        distance = sitk.SignedMaurerDistanceMap(
+            image, insideIsPositive=True, squaredDistance=False, useImageSpacing=True
+        )
+        return Lung(sitk.GetArrayFromImage(distance) >= depth_mm, self.stride)
+
+
+def find_lung(scan: Scan) -> Lung:
+    """Find the lungs of a chest CT.
+
+    Air (below -400 HU) that does not reach the sides of the image, in pieces of at least 40 ml
+    whose mean density is that of lung (-960 to -500 HU); vessels and nodules are closed over.
+
+    Raises:
+        ScanError: there is no lung in the scan.
+    """
+    stride = _stride(scan.spacing)
+    picked = scan.hu()[:: stride[0], :: stride[1], :: stride[2]]
+    hu = sitk.GetArrayFromImage(sitk.Median(_image(picked, stride, scan.spacing), (1, 1, 0)))
+    pieces = sitk.ConnectedComponent(_image(hu < _AIR_BELOW_HU, stride, scan.spacing))
+    labels = sitk.GetArrayFromImage(pieces)
+    outside = np.unique(np.concatenate([labels[:, [0, -1]].ravel(), labels[:, :, [0, -1]].ravel()]))
+    labels[np.isin(labels, outside)] = 0
+    voxel_ml = float(np.prod(np.multiply(scan.spacing, stride))) / 1000
+    mask = np.zeros(labels.shape, bool)
+    low, high = _LUNG_MEAN_HU
+    for label, count in zip(*np.unique(labels[labels > 0], return_counts=True), strict=True):
+        piece = labels == label
+        if count * voxel_ml >= _SMALLEST_ML and low < float(hu[piece].mean()) < high:
+            mask |= piece
+    if not mask.any():
+        raise ScanError(
+            "found no lung in the scan (no piece of at least "
+            f"{_SMALLEST_ML:.0f} ml inside the body with a mean of {low:.0f} to {high:.0f} HU); "
+            "give a chest CT, or name positions yourself"
+        )
+    closed = sitk.BinaryMorphologicalClosing(_image(mask, stride, scan.spacing), (2, 2, 1))
+    return Lung(sitk.GetArrayFromImage(closed) > 0, stride)
+
+
+def _stride(spacing: tuple[float, float, float]) -> tuple[int, int, int]:
+    z, y, x = (max(1, round(_COARSE_MM / s)) for s in spacing)
+    return z, y, x
+
+
+def _image(
+    array: NDArray[np.bool_] | NDArray[np.float32],
+    stride: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+) -> sitk.Image:
+    held = array.astype(np.uint8) if array.dtype == np.bool_ else array
+    image = sitk.GetImageFromArray(np.ascontiguousarray(held))
+    image.SetSpacing([n * s for n, s in zip(reversed(stride), reversed(spacing), strict=True)])
+    return image
