@@ -1,0 +1,26 @@
+"""Simulated tampering: CT-GAN, differentiable, in memory only.
+
+Nothing here writes files of medical images. See docs/threat-model.md, responsible use.
+"""
+
+from mitsgan.attack.attacker import Action, Attacker
+from mitsgan.attack.ctgan import Discriminator, Generator
+from mitsgan.attack.equalize import Equalization
+from mitsgan.attack.plan import Plan, plan_attack
+from mitsgan.attack.tamper import Cut, cut_blocks, cut_plans, tamper, tamper_blocks, tamper_cut
+
+__all__ = [
+    "Action",
+    "Attacker",
+    "Cut",
+    "Discriminator",
+    "Equalization",
+    "Generator",
+    "Plan",
+    "cut_blocks",
+    "cut_plans",
+    "plan_attack",
+    "tamper",
+    "tamper_blocks",
+    "tamper_cut",
+]

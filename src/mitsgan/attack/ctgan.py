@@ -1,0 +1,123 @@
+"""The networks of CT-GAN (Mirsky et al. 2019, section 4): a 3-D pix2pix in Keras' conventions.
+
+'Same' padding of an even kernel pads one more on the far side (1 before, 2 after) at stride 1
+and 1 on both at stride 2; batch normalisation has epsilon 1e-3, and Keras' momentum 0.8 is 0.2
+here. Activations come before the normalisation, as published.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+PUBLISHED_WIDTH = 100
+SIDE = 32
+CORE = slice(6, 26)
+"""The 20 mm core of each axis that the generator repaints without having seen it."""
+
+
+def _normalization(channels: int) -> nn.BatchNorm3d:
+    return nn.BatchNorm3d(channels, eps=1e-3, momentum=0.2)
+
+
+class _Down(nn.Module):
+    """Convolution 4^3 stride 2, LeakyReLU 0.2, batch norm (but in the first)."""
+
+    def __init__(self, inputs: int, outputs: int, *, normalize: bool = True) -> None:
+        super().__init__()
+        self.convolution = nn.Conv3d(inputs, outputs, 4, stride=2, padding=1)
+        self.normalization = _normalization(outputs) if normalize else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast(Tensor, self.normalization(F.leaky_relu(self.convolution(x), 0.2)))
+
+
+class _Same(nn.Conv3d):
+    """Convolution 4^3 stride 1 with Keras' 'same' padding."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, (1, 2) * 3))
+
+
+class _Up(nn.Module):
+    """Nearest x2, convolution 4^3 with ReLU, dropout, batch norm, then the skip behind it."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.convolution = _Same(inputs, outputs)
+        self.dropout = nn.Dropout(0.5)
+        self.normalization = _normalization(outputs)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        x = self.convolution(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        x = self.normalization(self.dropout(F.relu(x)))
+        return torch.cat((x, skip), 1)
+
+
+class Generator(nn.Module):
+    """Inpaints the zeroed core of a cube.
+
+    ``[batch, 1, 32, 32, 32]`` in the unit range, core zeroed, to the same shape in [-1, 1].
+
+    Args:
+        width: base filters; 100 as published.
+    """
+
+    def __init__(self, width: int = PUBLISHED_WIDTH) -> None:
+        super().__init__()
+        w = width
+        self.width = width
+        self.down = nn.ModuleList(
+            [_Down(1, w, normalize=False)]
+            + [_Down(a, b) for a, b in ((w, 2 * w), (2 * w, 4 * w), (4 * w, 8 * w), (8 * w, 8 * w))]
+        )
+        self.up = nn.ModuleList(
+            _Up(a, b) for a, b in ((8 * w, 8 * w), (16 * w, 4 * w), (8 * w, 2 * w), (4 * w, w))
+        )
+        self.last = _Same(2 * w, 1)
+        self.apply(_glorot)
+
+    def forward(self, condition: Tensor) -> Tensor:
+        levels = [condition]
+        for down in self.down:
+            levels.append(down(levels[-1]))
+        x = levels[-1]
+        for up, skip in zip(self.up, levels[-2:0:-1], strict=True):
+            x = up(x, skip)
+        return torch.tanh(self.last(F.interpolate(x, scale_factor=2.0, mode="nearest")))
+
+
+class Discriminator(nn.Module):
+    """Scores (cube, condition) pairs: twice ``[batch, 1, 32, 32, 32]`` to ``[batch, 1, 2, 2, 2]``.
+
+    As in the release, 0 means real and 1 means fake.
+    """
+
+    def __init__(self, width: int = PUBLISHED_WIDTH) -> None:
+        super().__init__()
+        w = width
+        self.layers = nn.Sequential(
+            _Down(2, w, normalize=False),
+            _Down(w, 2 * w),
+            _Down(2 * w, 4 * w),
+            _Down(4 * w, 8 * w),
+            _Same(8 * w, 1),
+        )
+        self.apply(_glorot)
+
+    def forward(self, cube: Tensor, condition: Tensor) -> Tensor:
+        return cast(Tensor, self.layers(torch.cat((cube, condition), 1)))
+
+
+def _glorot(module: nn.Module) -> None:
+    """Keras' default initialisation: Glorot uniform weights, zero biases."""
+    if isinstance(module, nn.Conv3d):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,70 @@
+"""Histogram equalisation as CT-GAN does it: a table from HU to cumulative counts, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+BINS = 10_000
+
+
+def interp(x: Tensor, xp: Tensor, fp: Tensor) -> Tensor:
+    """Piecewise linear interpolation, ends held: `numpy.interp`, differentiable in ``x``.
+
+    ``xp`` must not decrease; where it is flat, the last of the equal points counts.
+    """
+    right = torch.searchsorted(xp, x.detach().contiguous(), right=True).clamp(1, len(xp) - 1)
+    left = right - 1
+    x0, x1, f0, f1 = xp[left], xp[right], fp[left], fp[right]
+    width = x1 - x0
+    slope = torch.where(width > 0, (f1 - f0) / width.clamp_min(torch.finfo(x.dtype).tiny), 0)
+    return torch.where(x >= xp[-1], fp[-1], f0 + slope * (x.clamp(xp[0], xp[-1]) - x0))
+
+
+@dataclass(frozen=True)
+class Equalization:
+    """The table of one attacker and the range of what it yields.
+
+    Attributes:
+        bins: ``[n]`` bin centres in HU, ascending.
+        cdf: ``[n]`` cumulative counts per cube, never descending.
+        mean, low, high: statistics of equalised training cubes, for normalisation.
+    """
+
+    bins: Tensor
+    cdf: Tensor
+    mean: float
+    low: float
+    high: float
+
+    def normalize(self, hu: Tensor) -> Tensor:
+        """HU to the generator's unit range: equalised, mean taken away, divided by the range."""
+        equalized = interp(hu, self.bins.to(hu), self.cdf.to(hu))
+        return (equalized - self.mean) / (self.high - self.low)
+
+    def denormalize(self, unit: Tensor) -> Tensor:
+        """The generator's unit range back to HU."""
+        counts = unit * (self.high - self.low) + self.mean
+        return interp(counts, self.cdf.to(unit), self.bins.to(unit))
+
+    @classmethod
+    def fit(cls, cubes: Iterable[Tensor]) -> Equalization:
+        """One histogram over all ``cubes`` (each in HU, any shape, all of one size)."""
+        held = [cube.flatten().double() for cube in cubes]
+        values = torch.cat(held)
+        low, high = float(values.min()), float(values.max())
+        counts = torch.histc(values, BINS, low, high)
+        edges = torch.linspace(low, high, BINS + 1, dtype=torch.float64)
+        bins = (edges[1:] + edges[:-1]) / 2
+        cdf = counts.cumsum(0) / len(held)
+        equalized = interp(values, bins, cdf)
+        return cls(
+            bins.float(),
+            cdf.float(),
+            float(equalized.mean()),
+            float(equalized.min()),
+            float(equalized.max()),
+        )
