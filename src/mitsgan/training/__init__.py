@@ -1,0 +1,1 @@
+"""Loops and data that make attackers and protectors."""

@@ -1,0 +1,177 @@
+"""Train MITS-GAN through the attackers: gradients flow from the tampered scan to the generator.
+
+Domain loss: a discriminator cannot tell protected slices from original ones. Manipulation loss:
+the tampered protected scan is far from the tampered original one, at random lung positions, for
+every attacker. (The release computes the tampered image outside the graph; RESEARCH in the docs.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mitsgan.attack import Attacker, tamper_cut
+from mitsgan.layout import channels_last
+from mitsgan.protect.networks import PerturbationGenerator, SliceDiscriminator
+from mitsgan.scan.scan import Scan
+from mitsgan.training.crops import Crop, CropSampler
+from mitsgan.training.cubes import volumes
+from mitsgan.training.loop import Progress, Stateful, run_loop
+
+
+@dataclass(frozen=True)
+class ProtectorConfig:
+    """How a protector is trained.
+
+    Attributes:
+        width: channels of the generator's three levels.
+        max_hu: the budget during training; others scale the same perturbation.
+        steps: optimiser steps.
+        crops: crops a step.
+        attacks: positions per action and crop.
+        domain_weight: weight of the domain loss.
+        energy_weight: weight of the mean squared perturbation (as a part of the budget), so that
+            voxels that protect nothing stay as they are.
+        rate: Adam's learning rate of the generator, falling to zero along a cosine.
+        discriminator_rate: the discriminator's.
+        seed: of weights and data.
+    """
+
+    width: tuple[int, int, int] = (16, 32, 48)
+    max_hu: float = 10.0
+    steps: int = 3000
+    crops: int = 2
+    attacks: int = 4
+    domain_weight: float = 0.05
+    energy_weight: float = 0.2
+    rate: float = 1e-3
+    discriminator_rate: float = 2e-4
+    seed: int = 0
+
+
+def train_protector(
+    scans: Sequence[Scan],
+    attackers: Sequence[Attacker],
+    config: ProtectorConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> PerturbationGenerator:
+    """Train on lung of ``scans`` against ``attackers``; checkpoint and losses stay in ``folder``.
+
+    Returns:
+        The generator, in evaluation mode.
+    """
+    sampler = CropSampler(volumes(scans), attacks=config.attacks)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        generator = channels_last(PerturbationGenerator(config.width))
+        discriminator = SliceDiscriminator()
+    adam_g = torch.optim.Adam(generator.parameters(), config.rate, betas=(0.5, 0.99))
+    adam_d = torch.optim.Adam(
+        discriminator.parameters(), config.discriminator_rate, betas=(0.5, 0.99)
+    )
+    fall = torch.optim.lr_scheduler.CosineAnnealingLR(adam_g, config.steps)
+
+    def step(_: int, random: torch.Generator) -> dict[str, float]:
+        sums = {"disruption": 0.0, "energy": 0.0, "domain": 0.0, "discriminator": 0.0}
+        adam_g.zero_grad(set_to_none=True)
+        pairs = []
+        for _ in range(config.crops):
+            crop = sampler.sample(random)
+            perturbation = perturb_crop(generator, crop, config.max_hu, random)
+            loss, disruption = manipulation_loss(crop, perturbation, attackers, random)
+            real, fake = _slices(crop, perturbation)
+            with torch.autocast("cpu", torch.bfloat16):
+                logits = discriminator(fake).float()
+            domain = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+            energy = (perturbation / config.max_hu).square().mean()
+            total = loss + config.domain_weight * domain + config.energy_weight * energy
+            torch.autograd.backward(total / config.crops)
+            pairs.append((real, fake.detach()))
+            sums["disruption"] += disruption / config.crops
+            sums["energy"] += energy.item() / config.crops
+            sums["domain"] += domain.item() / config.crops
+        torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
+        adam_g.step()
+        fall.step()
+        sums["discriminator"] = _train_discriminator(discriminator, adam_d, pairs)
+        return sums
+
+    states: dict[str, Stateful] = {
+        "generator": generator,
+        "discriminator": discriminator,
+        "adam_g": adam_g,
+        "adam_d": adam_d,
+        "fall": fall,
+    }
+    run_loop(step, config.steps, states, folder, seed=config.seed, resume=resume, progress=progress)
+    generator.eval().requires_grad_(False)
+    return generator
+
+
+def perturb_crop(
+    generator: PerturbationGenerator, crop: Crop, max_hu: float, random: torch.Generator
+) -> Tensor:
+    """The generator's bounded perturbation of a crop, through a random flip and quarter turn."""
+    turns, flip = torch.randint(4, (2,), generator=random).tolist()
+    hu = torch.rot90(crop.hu, turns, (1, 2))
+    hu = hu.flip(2) if flip % 2 else hu
+    noise = torch.randn(len(hu), hu.shape[1] // 2, hu.shape[2] // 2, generator=random)
+    with torch.autocast("cpu", torch.bfloat16):
+        residual = generator(hu.contiguous(), noise, crop.spacing)
+    residual = residual.flip(2) if flip % 2 else residual
+    return torch.rot90(residual, -turns, (1, 2)).float().tanh() * max_hu
+
+
+def manipulation_loss(
+    crop: Crop, perturbation: Tensor, attackers: Sequence[Attacker], random: torch.Generator
+) -> tuple[Tensor, float]:
+    """How little the attackers are disrupted, and the mean disruption of the core in HU (RMSE).
+
+    The logarithm counts a position that resists as much as one that is easily disrupted.
+    """
+    values = []
+    for attacker in attackers:
+        (cut,) = (c for c in crop.cuts if c.plans[0].action == attacker.action)
+        z, y, x = (torch.rand(3, generator=random) - 0.5).mul(8).round().div(8).tolist()
+        where = (slice(None), *cut.plans[0].core_in_block)
+        with torch.no_grad():  # in full precision: rounding to bfloat16 alone is 10 HU here
+            reference = tamper_cut(cut, attacker, (z, y, x))[where]
+        tampered = tamper_cut(crop.protected(cut, perturbation), attacker, (z, y, x))[where]
+        squared = (tampered - reference).square().mean((1, 2, 3))
+        values.append((squared + 1e-3).sqrt())
+    rmse = torch.cat(values)
+    return -(1 + rmse / 10).log().mean(), float(rmse.detach().mean())
+
+
+def _slices(crop: Crop, perturbation: Tensor) -> tuple[Tensor, Tensor]:
+    """Original and protected slices ``[z, 1, y, x]`` of a crop."""
+    depth = len(perturbation)
+    halo = (len(crop.hu) - depth) // 2
+    real = crop.hu[halo : halo + depth, None]
+    return real, real + perturbation[:, None]
+
+
+def _train_discriminator(
+    discriminator: SliceDiscriminator,
+    adam: torch.optim.Adam,
+    pairs: Sequence[tuple[Tensor, Tensor]],
+) -> float:
+    loss = torch.zeros(())
+    for real, fake in pairs:
+        with torch.autocast("cpu", torch.bfloat16):
+            real_logits, fake_logits = discriminator(real).float(), discriminator(fake).float()
+        loss = loss + F.binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
+        loss = loss + F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
+    loss = loss / (2 * len(pairs))
+    adam.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    adam.step()
+    return loss.item()
