@@ -1,0 +1,105 @@
+"""How far an attacker's result on a protected scan is from its result on the original."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, median
+
+import torch
+from torch import Tensor
+
+from mitsgan.attack import Attacker, Cut, Plan, cut_plans, tamper_cut
+from mitsgan.evaluate.fidelity import psnr
+from mitsgan.protect.pgd import pgd
+
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class Disruption:
+    """One value per position, inside the repainted 20 mm core.
+
+    Attributes:
+        rmse_hu: disruption.
+        perturbation_hu: RMSE of the perturbation in the 32 mm cube around the position.
+    """
+
+    rmse_hu: tuple[float, ...]
+    perturbation_hu: tuple[float, ...]
+
+    def summary(self) -> dict[str, object]:
+        """Mean, median and worst (the least disrupted position), for results."""
+        rmse = self.rmse_hu
+        return {
+            "n": len(rmse),
+            "rmse_hu": {"mean": fmean(rmse), "median": median(rmse), "worst": min(rmse)},
+            "psnr_db": {
+                "mean": fmean(psnr(v) for v in rmse),
+                "median": median(psnr(v) for v in rmse),
+                "worst": max(psnr(v) for v in rmse),
+            },
+            "perturbation_rmse_hu": fmean(self.perturbation_hu),
+            "gain": median(rmse) / fmean(self.perturbation_hu),
+            "positions_rmse_hu": list(rmse),
+        }
+
+
+def disruption(
+    original: Tensor, protected: Tensor, plans: Sequence[Plan], attacker: Attacker
+) -> Disruption:
+    """Attack both scans ``[z, y, x]`` (HU) by the same plans, and compare the cores."""
+    rmse: list[float] = []
+    moved: list[float] = []
+    for chunk in _chunks(plans):
+        before, after = cut_plans(original, chunk), cut_plans(protected, chunk)
+        rmse += _compare(before, after, attacker).tolist()
+        moved += _moved(before, after)
+    return Disruption(tuple(rmse), tuple(moved))
+
+
+def pgd_disruption(
+    original: Tensor,
+    plans: Sequence[Plan],
+    attacker: Attacker,
+    max_hu: float,
+    steps: int,
+    seed: int,
+) -> Disruption:
+    """What a perturbation reaches that was optimised for each position and this attacker.
+
+    An upper control, not a protection: whoever protects does not know where the attack comes.
+    """
+    rmse: list[float] = []
+    moved: list[float] = []
+    for number, chunk in enumerate(_chunks(plans)):
+        before = cut_plans(original, chunk)
+
+        def objective(hu: Tensor, cut: Cut = before) -> Tensor:
+            return _compare(cut, replace(cut, before=hu), attacker)
+
+        best = pgd(before.before, objective, max_hu, steps=steps, seed=seed + number)
+        after = replace(before, before=before.before + best)
+        with torch.no_grad():
+            rmse += _compare(before, after, attacker).tolist()
+        moved += _moved(before, after)
+    return Disruption(tuple(rmse), tuple(moved))
+
+
+def _compare(before: Cut, after: Cut, attacker: Attacker) -> Tensor:
+    """Disruption of each position, ``[b]`` in HU."""
+    where = (slice(None), *before.plans[0].core_in_block)
+    with torch.no_grad():
+        reference = tamper_cut(before, attacker)[where]
+    result = tamper_cut(after, attacker)[where]
+    return ((result - reference).square().mean((1, 2, 3)) + 1e-12).sqrt()
+
+
+def _moved(before: Cut, after: Cut) -> list[float]:
+    where = (slice(None), *before.plans[0].cube_in_block)
+    moved = (after.before - before.before)[where].square().mean((1, 2, 3)).sqrt()
+    return [float(v) for v in moved]
+
+
+def _chunks(plans: Sequence[Plan]) -> list[Sequence[Plan]]:
+    return [plans[i : i + BATCH] for i in range(0, len(plans), BATCH)]
