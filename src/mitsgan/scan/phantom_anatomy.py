@@ -1,4 +1,4 @@
-"""The anatomy of the phantom, in LPS mm: where each organ lies and what it weighs in HU.
+"""The anatomy of the phantom, in LPS mm: where each organ lies, and its HU.
 
 x grows to the patient's left, y to the back, z to the head. The proportions are those of an
 average adult; the HU values are the usual ones of a scan without contrast medium.
@@ -11,15 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from mitsgan.scan.phantom_shapes import (
-    Array,
-    Canvas,
-    Point,
-    ellipse,
-    ellipsoid,
-    intersection,
-    union,
-)
+from mitsgan.scan import phantom_surfaces as surfaces
+from mitsgan.scan.phantom_shapes import Array, Canvas, Point, ellipse, intersection
 from mitsgan.scan.phantom_tree import Points, grow
 
 NODULE_LPS: Point = (-78.0, 22.0, 12.0)
@@ -70,9 +63,9 @@ def paint_chest(canvas: Canvas, rng: np.random.Generator) -> Tissue:
 def _paint_slab(canvas: Canvas, tissue: Tissue) -> None:
     """Everything that runs through the whole body: its wall, the lungs, the ribs, the spine."""
     x, y, z = canvas.x, canvas.y[:, None], canvas.z[:, None, None]
-    body = _body(x, y, z)
-    cage = _cage(x, y, z)
-    lung = _lung(x, y, z)
+    body = surfaces.body(x, y, z)
+    cage = surfaces.cage(x, y, z)
+    lung = surfaces.lung(x, y, z)
     tissue.depth[...] = np.clip(-body / 90, 0, 1)
     _paint_table(canvas, body)
     canvas.fill(body, SKIN)
@@ -80,12 +73,12 @@ def _paint_slab(canvas: Canvas, tissue: Tissue) -> None:
     # The fat under the skin is thicker at the flanks and thinner over the spine.
     canvas.fill(body + 11 + 5 * np.abs(x) / 150 - 3 * np.cos(y / 30), MUSCLE)
     _paint_wall(canvas, cage)
-    below = _diaphragm(x, y) - z
+    below = surfaces.diaphragm(x, y) - z
     inside = cage + 3
     canvas.fill(intersection(inside, 3 - below, 4), FAT)
     canvas.fill(intersection(intersection(inside, 1.5 - below, 4), x - 48, 6), LIVER)
     _paint_spine(canvas)
-    canvas.fill(intersection(intersection(inside, _spine_bed(x, y, z), 4), below, 4), FAT)
+    canvas.fill(intersection(intersection(inside, surfaces.spine_bed(x, y, z), 4), below, 4), FAT)
     tissue.soft[...] = canvas.cover(body + 2)
     # Gravity: the back of the lung carries more blood and less air.
     gradient = np.broadcast_to(LUNG + 0.55 * (y + 10), canvas.hu.shape)
@@ -95,60 +88,6 @@ def _paint_slab(canvas: Canvas, tissue: Tissue) -> None:
     # The oblique fissures: a sheet thinner than any voxel.
     sheet = (z - 20 + 1.1 * y - 0.0035 * (np.abs(x) - 70) ** 2) / 1.5
     canvas.hu[...] += tissue.lung * 90 / max(canvas.blur, 1.0) * np.exp(-((sheet / 0.8) ** 2))
-
-
-def _body(x: Array, y: Array, z: Array) -> Array:
-    """The skin."""
-    up = np.clip((z + 60) / 160, 0, 1)
-    return ellipse(x, y - 2, 163 - 8 * up**2, 115 - 14 * up**2, 2.2)
-
-
-def _taper(z: Array) -> Array:
-    """How the rib cage narrows to the lungs' apices: 1 below, near 0 at z = 100."""
-    up = np.clip((z + 60) / 162, 0, 0.995)
-    return np.sqrt(1 - up**2.6)
-
-
-def _cage(x: Array, y: Array, z: Array) -> Array:
-    """The inner side of the ribs."""
-    s = _taper(z)
-    flat = ellipse(x, y - 14 * (1 - s), 128 * s, 20 + 64 * s, 2.3)
-    # Where the cage closes at the top, a horizontal distance overstates the true one.
-    steep = 118 * np.abs(_taper(z + 1) - _taper(z - 1)) / 2
-    result: Array = flat / np.sqrt(1 + steep**2)
-    return result
-
-
-def _diaphragm(x: Array, y: Array) -> Array:
-    """Height z of the diaphragm: two domes, the right one higher, lowest at the back."""
-    right = -56 - ((x + 64) ** 2 + (y + 12) ** 2) / 150
-    left = -66 - ((x - 66) ** 2 + (y + 8) ** 2) / 150
-    return -union(-right, -left, 12)
-
-
-def _mediastinum(x: Array, y: Array, z: Array) -> Array:
-    """What lies between the lungs: great vessels, heart, the front of the spine."""
-    behind = np.clip((y - 15) / 45, 0, 1)
-    front = np.clip((-15 - y) / 45, 0, 1)
-    width = 25 + 8 * behind - 15 * front + 7 * np.clip((40 - z) / 60, 0, 1) * (1 - front)
-    column: Array = (np.abs(x - 3 * (1 - behind)) - width) * 0.9
-    heart = ellipsoid((26, -26, -44), (62, 44, 46), 0.45)(x, y, z)
-    arch = ellipsoid((16, 8, 44), (24, 36, 17), -0.3)(x, y, z)
-    descending = np.hypot(x - 26, y - 36) - 16 + 0.6 * np.clip(z - 40, 0, 60)
-    result = union(union(column, heart, 14), arch, 10)
-    return union(result, descending.astype(np.float32), 10)
-
-
-def _lung(x: Array, y: Array, z: Array) -> Array:
-    """Both lungs."""
-    above = (_diaphragm(x, y) - z) * np.float32(0.75)
-    return intersection(intersection(_cage(x, y, z), -_mediastinum(x, y, z), 10), above, 8)
-
-
-def _spine_bed(x: Array, y: Array, z: Array) -> Array:
-    """The part of the mediastinum in front of the spine, which fat fills between the organs."""
-    spine = np.float32(20) - np.hypot(x, y - 57)
-    return intersection(_mediastinum(x, y, z) + 0.8, np.maximum(spine, y - 62), 4)
 
 
 def _paint_table(canvas: Canvas, body: Array) -> None:
@@ -286,5 +225,5 @@ def _points_in_lung(sign: int, count: int, rng: np.random.Generator, *, depth: f
     box[:, 0] *= sign
     x, y, z = box.T.astype(np.float32)
     free = np.linalg.norm(box - NODULE_LPS, axis=1) > 2 * NODULE_DIAMETER
-    inside: Points = box[(_lung(x, y, z) < -depth) & free][:count]
+    inside: Points = box[(surfaces.lung(x, y, z) < -depth) & free][:count]
     return inside
