@@ -30,7 +30,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from mitsgan.errors import OutputError, ScanError
+from mitsgan.errors import ScanError
 from mitsgan.scan import dicom_elements as dcm
 from mitsgan.scan.dicom_files import UNREADABLE, SliceFile
 
@@ -111,11 +111,11 @@ def native_bytes(stored: NDArray[Any], *, little: bool) -> memoryview:
     return ordered.reshape(-1).view(np.uint8).data
 
 
-def encode_pixels(stored: NDArray[Any], form: PixelFormat, syntax: UID, name: str) -> bytes:
+def encode_pixels(stored: NDArray[Any], form: PixelFormat, syntax: UID) -> bytes | None:
     """One slice, encapsulated, in a compressed lossless transfer syntax.
 
-    Raises:
-        OutputError: what a reader would decode differs; checked, not hoped for.
+    None if it cannot be compressed (some encoders refuse very small images), or would not decode
+    to the same values: that is checked, not hoped for. It is to be written uncompressed then.
     """
     options: dict[str, Any] = {
         "transfer_syntax_uid": syntax,
@@ -133,14 +133,9 @@ def encode_pixels(stored: NDArray[Any], form: PixelFormat, syntax: UID, name: st
         frame = get_encoder(syntax).encode(np.ascontiguousarray(stored), **options)
         encoded = encapsulate([frame])
         back, _ = get_decoder(syntax).as_array(encoded, **options)
-    except (ValueError, RuntimeError, NotImplementedError, TypeError) as error:
-        raise OutputError(f"slice {name} cannot be compressed as {syntax.name}: {error}") from error
-    if not np.array_equal(back, stored):
-        raise OutputError(
-            f"slice {name} compressed as {syntax.name} does not decode to the same values; "
-            f"decompress the source series first, its protected copy is then uncompressed too"
-        )
-    return encoded
+    except (ValueError, RuntimeError, NotImplementedError, TypeError):
+        return None
+    return encoded if np.array_equal(back, stored) else None
 
 
 def _read_native(file: SliceFile, form: PixelFormat, out: NDArray[Any]) -> Dataset | None:

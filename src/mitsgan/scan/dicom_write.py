@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.scan.atomic import atomic_output
@@ -83,15 +83,15 @@ def _write_slice(
     encoding = Encoding(*file.encoding)
     extremes = int(stored.min()), int(stored.max())
     header = derived_header(file, derivation, extremes, series_extremes)
-    if syntax in UNCOMPRESSED:
-        data = native_bytes(stored, little=encoding.little)
-    else:
-        data = memoryview(encode_pixels(stored, source.form, syntax, str(file.name)))
+    packed = None if syntax in UNCOMPRESSED else encode_pixels(stored, source.form, syntax)
+    if packed is None and syntax not in UNCOMPRESSED:
+        syntax = ExplicitVRLittleEndian
+    data = native_bytes(stored, little=encoding.little) if packed is None else memoryview(packed)
     rest = [] if tail is None else [e for t, e in sorted(tail.items()) if t not in STALE]
     names = charset(file.header)
     parts: list[bytes | memoryview] = [
         encoding.encode(header, names),
-        *encoding.pixel_data(data, encapsulated=syntax not in UNCOMPRESSED),
+        *encoding.pixel_data(data, encapsulated=packed is not None),
         encoding.encode(rest, names),
     ]
     if syntax == DeflatedExplicitVRLittleEndian:

@@ -64,8 +64,7 @@ def write_scan(
         OutputError: it exists, is or holds the source, cannot be written, or the disk is full.
         ScanError: the values do not fit what the file can hold.
     """
-    source = source_path(scan)
-    check_target(path, overwrite, source=source)
+    check_output(path, overwrite, source=source_path(scan))
     if not is_image(path):
         write_dicom(scan, path, derivation=derivation, overwrite=overwrite, progress=progress)
         return
