@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom.dataset import FileDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGLSLossless
 
 from mitsgan.errors import ScanError
 from mitsgan.scan import read_scan
@@ -141,6 +143,16 @@ def test_truncated_slice_is_named(tmp_path: Path, make_series: Make) -> None:
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(ScanError, match=r"03\.dcm .*87 bytes, expected 96.*truncated: fetch it"):
         read_scan(tmp_path)
+
+
+def test_damaged_compressed_slice_is_named(tmp_path: Path, make_series: Make) -> None:
+    def damaged(k: int, ds: FileDataset) -> None:
+        ds.compress(JPEGLSLossless, generate_instance_uid=False)
+        if k == 2:
+            ds.PixelData = encapsulate([b"\xff\xd8 no codestream \xff\xd9"])
+
+    with pytest.raises(ScanError, match=r"03\.dcm \(JPEG-LS.*the file is damaged"):
+        read_scan(make_series(tmp_path, change=damaged))
 
 
 @pytest.mark.parametrize("size", [0, 100, 140, 400])

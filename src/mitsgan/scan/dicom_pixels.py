@@ -78,7 +78,12 @@ def read_pixels(file: SliceFile, form: PixelFormat, out: NDArray[Any]) -> Datase
             tail = _decode(file, form, out)
     except UNREADABLE as error:
         remedy = "the file is damaged or truncated: fetch it again"
-        if isinstance(error, RuntimeError | NotImplementedError):
+        if "exceptions were raised by all available" in str(error):
+            remedy = (
+                "the file is damaged, or of a kind that the decoders here do not know: fetch it "
+                "again, or let a DICOM tool decompress the series first"
+            )
+        elif isinstance(error, RuntimeError | NotImplementedError):
             remedy = (
                 "install a decoder for it that pydicom knows (pylibjpeg-libjpeg reads the older "
                 "JPEG kinds), or let a DICOM tool decompress the series first"
