@@ -1,0 +1,117 @@
+"""Whole scans of any size: seams, seeds, frequencies, the budget by construction."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mitsgan.errors import WeightsError
+from mitsgan.protect import Budget, MitsGan, apply_layers
+from mitsgan.protect.mitsgan import slice_noise
+from mitsgan.protect.networks import PerturbationGenerator, SliceDiscriminator
+from mitsgan.scan.phantom import chest
+from mitsgan.scan.scan import Geometry, Scan
+
+WIDTH = (4, 4, 4)
+
+
+@pytest.fixture(scope="module")
+def protector() -> MitsGan:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        generator = PerturbationGenerator(WIDTH).eval().requires_grad_(False)
+    generator.head.weight.mul_(20)  # an untrained head is too faint to test with
+    return MitsGan(generator, 0, {})
+
+
+def test_slabs_leave_no_seam(protector: MitsGan) -> None:
+    scan = chest((23, 40, 40), (6.0, 8.0, 8.0))
+    whole = apply_layers(scan, [protector], Budget(10), slab=23)
+    assert whole.rms_hu > 1
+    for slab in (1, 2, 5, 16):
+        parts = apply_layers(scan, [protector], Budget(10), slab=slab)
+        difference = np.abs(parts.scan.stored.astype(int) - whole.scan.stored)
+        assert difference.max() <= 1
+        assert (difference > 0).mean() < 1e-4
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 9), st.integers(3, 35), st.integers(3, 35)),
+    spacing=st.tuples(st.floats(0.4, 8.0), st.floats(0.3, 6.0), st.floats(0.3, 6.0)),
+    max_hu=st.sampled_from([1.0, 2.5, 40.0]),
+)
+def test_any_size_and_spacing_within_the_budget(
+    protector: MitsGan,
+    shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    max_hu: float,
+) -> None:
+    stored = np.random.default_rng(0).integers(-1000, 500, shape).astype(np.int16)
+    z = np.ones(shape[0])
+    scan = Scan(stored, z, 0 * z, -32768, 32767, Geometry(spacing))
+    perturbation = protector.perturbation(scan, 0, shape[0], Budget(max_hu))
+    assert perturbation.shape == shape
+    assert np.abs(perturbation).max() <= max_hu
+    result = apply_layers(scan, [protector], Budget(max_hu))
+    assert np.abs(result.scan.stored.astype(int) - stored).max() <= max_hu
+
+
+def test_a_seed_decides_the_noise_and_nothing_else_does(protector: MitsGan) -> None:
+    scan = chest((6, 32, 32), (6.0, 10.0, 10.0))
+    budget = Budget(10)
+    other = MitsGan(protector.generator, 1, {})
+    first = protector.perturbation(scan, 0, 6, budget)
+    torch.rand(7)  # the global state plays no part
+    np.testing.assert_array_equal(first, protector.perturbation(scan, 0, 6, budget))
+    assert np.abs(first - other.perturbation(scan, 0, 6, budget)).max() > 0
+    assert not torch.equal(slice_noise(0, 3, (8, 8)), slice_noise(0, 4, (8, 8)))
+
+
+def test_the_residual_has_no_local_mean() -> None:
+    generator = PerturbationGenerator(WIDTH).eval()
+    generator.head.bias.data.fill_(5.0)  # an offset that the local mean must take away
+    hu, noise = torch.full((10, 64, 64), -850.0), torch.zeros(10, 32, 32)
+    with torch.no_grad():
+        residual = generator(hu, noise, (2.0, 0.7, 0.7))
+    inner = residual[:, 24:40, 24:40]
+    assert float(inner.mean().abs()) < 1e-3
+    assert float(residual.abs().max()) < 5
+
+
+def test_gradients_reach_scan_and_weights() -> None:
+    generator = PerturbationGenerator(WIDTH)
+    hu = torch.randn(10, 16, 16).mul(20).add(-850).requires_grad_(True)
+    generator(hu, torch.randn(10, 8, 8), (2.0, 1.0, 1.0)).square().sum().backward()
+    assert hu.grad is not None
+    assert (hu.grad != 0).any()
+    for name, weight in generator.named_parameters():
+        assert weight.grad is not None, name
+
+
+def test_the_discriminator_scores_patches() -> None:
+    logits = SliceDiscriminator(4)(torch.randn(3, 1, 64, 48) * 100 - 800)
+    assert logits.shape == (3, 1, 8, 6)
+
+
+def test_weights_come_back_as_they_were_saved(protector: MitsGan, tmp_path: Path) -> None:
+    path = tmp_path / "p.safetensors"
+    protector.save(path, {"config": {"width": WIDTH}})
+    loaded = MitsGan.load(path, seed=5)
+    assert loaded.seed == 5
+    for name, tensor in protector.generator.state_dict().items():
+        torch.testing.assert_close(
+            loaded.generator.state_dict()[name].float(), tensor, rtol=1e-2, atol=1e-3
+        )
+
+
+def test_weights_that_do_not_fit_their_card_are_refused(
+    protector: MitsGan, tmp_path: Path
+) -> None:
+    path = tmp_path / "p.safetensors"
+    protector.save(path, {"config": {"width": (4, 4, 8)}})
+    with pytest.raises(WeightsError, match="do not fit"):
+        MitsGan.load(path)
