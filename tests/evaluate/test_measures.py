@@ -1,0 +1,110 @@
+"""Fidelity, positions, disruption and the whole evaluation, on a phantom."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mitsgan.attack import Attacker, Equalization, Generator, plan_attack
+from mitsgan.errors import PositionError, ScanError
+from mitsgan.evaluate import EvaluationConfig, disruption, evaluate, fidelity, lung_positions
+from mitsgan.evaluate.disruption import pgd_disruption
+from mitsgan.protect import Budget, RandomSign, apply_layers
+from mitsgan.scan.lung import find_lung
+from mitsgan.scan.phantom import chest
+from mitsgan.scan.scan import Scan
+
+
+@pytest.fixture(scope="module")
+def scan() -> Scan:
+    return chest((40, 112, 112), (3.0, 3.0, 3.0), seed=2)
+
+
+@pytest.fixture(scope="module")
+def protected(scan: Scan) -> Scan:
+    return apply_layers(scan, [RandomSign(6.0)], Budget(10)).scan
+
+
+@pytest.fixture(scope="module")
+def remover() -> Attacker:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        generator = Generator(2).eval().requires_grad_(False)
+    cubes = [torch.linspace(-1000, 400, 32**3)]
+    return Attacker("remove", generator, Equalization.fit(cubes), "untrained")
+
+
+def test_fidelity_of_a_known_change(scan: Scan, protected: Scan) -> None:
+    found = fidelity(scan, protected)
+    assert found.largest_hu == 6
+    assert found.rmse_hu == pytest.approx(6, rel=1e-3)  # what would become padding stays
+    assert found.psnr_db == pytest.approx(20 * math.log10(2000 / 6), abs=0.01)
+    assert 0.5 < found.ssim < 1
+    same = fidelity(scan, scan)
+    assert same.psnr_db == math.inf
+    assert same.ssim == pytest.approx(1, abs=1e-3)
+
+
+def test_positions_lie_in_the_lung_with_a_whole_cube(scan: Scan) -> None:
+    positions = lung_positions(scan, 10, 0)
+    lung = find_lung(scan)
+    assert len(set(positions)) > 5
+    for position in positions:
+        assert lung.contains(position)
+        plan_attack(scan.hu(), scan.spacing, position, "inject")
+    assert positions == lung_positions(scan, 10, 0)
+    assert positions != lung_positions(scan, 10, 1)
+
+
+def test_a_scan_without_lung_is_refused(scan: Scan) -> None:
+    water = scan.with_stored(np.full_like(scan.stored, 1024))
+    with pytest.raises(ScanError, match="no lung"):
+        lung_positions(water, 4, 0)
+
+
+def test_too_thin_a_slice_of_lung_is_refused(scan: Scan) -> None:
+    thin = scan.with_slices(scan.stored[18:24], 18, 24)
+    with pytest.raises(PositionError, match="32 mm cube"):
+        lung_positions(thin, 4, 0)
+
+
+def test_no_perturbation_no_disruption(scan: Scan, protected: Scan, remover: Attacker) -> None:
+    hu, moved = torch.from_numpy(scan.hu()), torch.from_numpy(protected.hu())
+    plans = [plan_attack(scan.hu(), scan.spacing, p, "remove") for p in lung_positions(scan, 9, 0)]
+    none = disruption(hu, hu, plans, remover)
+    assert len(none.rmse_hu) == 9
+    assert max(none.rmse_hu) < 1e-3
+    some = disruption(hu, moved, plans, remover)
+    assert some.perturbation_hu == pytest.approx([6.0] * 9)
+    assert min(some.rmse_hu) > max(none.rmse_hu)
+    start, known = (pgd_disruption(hu, plans, remover, 6.0, steps=n, seed=0) for n in (0, 6))
+    assert np.median(known.rmse_hu) > 1.5 * np.median(start.rmse_hu)
+    assert max(known.perturbation_hu) <= 6
+
+
+def test_an_evaluation_is_complete_and_repeats(
+    scan: Scan, protected: Scan, remover: Attacker
+) -> None:
+    config = EvaluationConfig(positions=3, pgd_steps=2)
+    result = evaluate(scan, protected, [remover], config)
+    assert json.loads(json.dumps(result)) == result
+    assert result == evaluate(scan, protected, [remover], config)
+    assert result["unit"] == "HU"
+    rows = result["disruption"]["remove"]
+    assert set(rows) == {"protected", "random sign", "constant offset", "PGD, position known"}
+    energy = rows["protected"]["perturbation_rmse_hu"]
+    assert rows["random sign"]["perturbation_rmse_hu"] == pytest.approx(energy, rel=0.02)
+    for row in rows.values():
+        values = row["positions_rmse_hu"]
+        assert row["rmse_hu"]["median"] == np.median(values)
+        assert row["rmse_hu"]["worst"] == min(values)
+        assert row["gain"] == pytest.approx(np.median(values) / row["perturbation_rmse_hu"])
+
+
+def test_scans_that_do_not_belong_together_are_refused(scan: Scan, remover: Attacker) -> None:
+    other = replace(scan.with_slices(scan.stored[:-1], 0, len(scan.stored) - 1))
+    with pytest.raises(ScanError, match="differ in shape"):
+        evaluate(scan, other, [remover], EvaluationConfig(positions=2))

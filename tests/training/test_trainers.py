@@ -1,0 +1,70 @@
+"""Both trainings on a phantom, with tiny networks: they learn, and they leave their evidence."""
+
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+import torch
+
+from mitsgan.attack import Attacker
+from mitsgan.scan.scan import Scan
+from mitsgan.training.attacker import AttackerConfig, train_attacker
+from mitsgan.training.loop import read_losses
+from mitsgan.training.pictures import loss_curve, sample_sheet
+from mitsgan.training.protector import ProtectorConfig, train_protector
+from mitsgan.training.validate import attacker_metrics
+
+PNG = b"\x89PNG"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="module")
+def remover(training_chest: Scan, run: Path) -> Attacker:
+    config = AttackerConfig("remove", width=2, steps=40, batch=4, generator_rate=2e-3)
+    return train_attacker([training_chest], config, run)
+
+
+def test_an_attacker_learns_to_inpaint(remover: Attacker, run: Path, training_chest: Scan) -> None:
+    losses = [row["l1"] for row in read_losses(run)]
+    assert len(losses) == 40
+    assert fmean(losses[-8:]) < 0.7 * fmean(losses[:4])
+    assert remover.name == "remover"
+    assert not remover.generator.training
+    metrics = attacker_metrics(remover, [training_chest], cubes=16)
+    assert metrics["cubes"] == 16
+    assert 0 < metrics["core_mae_hu"] < 700
+
+
+def test_a_saved_attacker_paints_the_same(remover: Attacker, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    remover.save(path, {"config": {"width": 2, "action": "remove"}})
+    cubes = torch.randn(2, 32, 32, 32, generator=torch.Generator().manual_seed(0)) * 50 - 850
+    with torch.no_grad():
+        expected, actual = remover.repaint(cubes), Attacker.load(path).repaint(cubes)
+    assert float((expected - actual).abs().median()) < 3  # weights are stored in half precision
+
+
+def test_evidence_is_drawn(
+    remover: Attacker, run: Path, training_chest: Scan, tmp_path: Path
+) -> None:
+    loss_curve(run, tmp_path / "loss.png")
+    sample_sheet(remover, [training_chest], tmp_path / "sheet.png", rows=1)
+    for name in ("loss.png", "sheet.png"):
+        assert (tmp_path / name).read_bytes().startswith(PNG)
+
+
+def test_a_protector_learns_to_disrupt(
+    remover: Attacker, training_chest: Scan, tmp_path: Path
+) -> None:
+    config = ProtectorConfig(
+        width=(4, 4, 4), steps=12, crops=1, attacks=2, energy_weight=0.0, rate=1e-2
+    )
+    generator = train_protector([training_chest], [remover], config, tmp_path)
+    rows = read_losses(tmp_path)
+    assert not generator.training
+    assert fmean(r["disruption"] for r in rows[-4:]) > 2 * rows[0]["disruption"]
+    assert rows[-1]["energy"] > rows[0]["energy"]
