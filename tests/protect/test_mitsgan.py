@@ -73,7 +73,9 @@ def test_a_seed_decides_the_noise_and_nothing_else_does(protector: MitsGan) -> N
 
 def test_the_residual_has_no_local_mean() -> None:
     generator = PerturbationGenerator(WIDTH).eval()
-    generator.head.bias.data.fill_(5.0)  # an offset that the local mean must take away
+    bias = generator.head.bias
+    assert bias is not None
+    bias.data.fill_(5.0)  # an offset that the local mean must take away
     hu, noise = torch.full((10, 64, 64), -850.0), torch.zeros(10, 32, 32)
     with torch.no_grad():
         residual = generator(hu, noise, (2.0, 0.7, 0.7))
@@ -108,9 +110,7 @@ def test_weights_come_back_as_they_were_saved(protector: MitsGan, tmp_path: Path
         )
 
 
-def test_weights_that_do_not_fit_their_card_are_refused(
-    protector: MitsGan, tmp_path: Path
-) -> None:
+def test_weights_that_do_not_fit_their_card_are_refused(protector: MitsGan, tmp_path: Path) -> None:
     path = tmp_path / "p.safetensors"
     protector.save(path, {"config": {"width": (4, 4, 8)}})
     with pytest.raises(WeightsError, match="do not fit"):
