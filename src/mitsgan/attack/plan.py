@@ -6,6 +6,7 @@ flips between the two (which lung the noise is copied from, say) would count as 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -14,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.attack.ctgan import SIDE
+from mitsgan.attack.ctgan import CORE, SIDE
 from mitsgan.attack.resample import Triple
 from mitsgan.errors import PositionError
 
@@ -60,15 +61,23 @@ class Plan:
 
     @property
     def core_in_block(self) -> tuple[slice, slice, slice]:
-        """Where the 20 mm core lies inside the block: what the generator paints unseen."""
+        """Where the 20 mm core lies inside the block: what the generator paints unseen.
+
+        Sample i of the n across the cube lies at ``i * 31 / (n - 1)`` of the generator's 32.
+        """
         z, y, x = (
-            slice(
-                cube.start + int(np.ceil(6 / SIDE * n)),
-                cube.start + int(np.ceil(6 / SIDE * n)) + max(1, round(20 / SIDE * n)),
+            slice(cube.start + first, cube.start + max(last, first) + 1)
+            for cube, (first, last) in zip(
+                self.cube_in_block, map(_core_samples, self.cube), strict=True
             )
-            for cube, n in zip(self.cube_in_block, self.cube, strict=True)
         )
         return z, y, x
+
+
+def _core_samples(n: int) -> tuple[int, int]:
+    """First and last of the ``n`` samples across the cube that lie in its core."""
+    step = (SIDE - 1) / (n - 1)
+    return math.ceil(CORE.start / step - 1e-9), math.floor((CORE.stop - 1) / step + 1e-9)
 
 
 def block_start(position: Sequence[int], size: Sequence[int]) -> Triple:
