@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mitsgan.errors import WeightsError
 from mitsgan.protect import Budget, MitsGan, apply_layers
-from mitsgan.protect.mitsgan import slice_noise
+from mitsgan.protect.mitsgan import body_box, slice_noise
 from mitsgan.protect.networks import PerturbationGenerator, SliceDiscriminator
 from mitsgan.scan.phantom import chest
 from mitsgan.scan.scan import Geometry, Scan
@@ -58,6 +58,31 @@ def test_any_size_and_spacing_within_the_budget(
     assert np.abs(perturbation).max() <= max_hu
     result = apply_layers(scan, [protector], Budget(max_hu))
     assert np.abs(result.scan.stored.astype(int) - stored).max() <= max_hu
+
+
+def test_voxels_without_a_value_do_not_spread(protector: MitsGan) -> None:
+    stored = np.random.default_rng(0).normal(-850, 30, (5, 24, 24)).astype(np.float32)
+    stored[2, 10, 10] = np.nan
+    z = np.ones(5)
+    scan = Scan(stored, z, 0 * z, -1e4, 1e4, Geometry((2.0, 1.0, 1.0)))
+    result = apply_layers(scan, [protector], Budget(10)).scan.stored
+    assert np.isnan(result).sum() == 1
+    assert np.nanmax(np.abs(result - stored)) > 1
+
+
+def test_only_the_body_is_worked_on(protector: MitsGan) -> None:
+    stored = np.full((4, 64, 64), -1000, np.int16)
+    stored[:, 24:40, 16:48] = 40
+    z = np.ones(4)
+    scan = Scan(stored, z, 0 * z, -32768, 32767, Geometry((2.0, 1.0, 1.0)))
+    rows, columns = body_box(scan)
+    assert 16 <= rows.start <= 24
+    assert 40 <= rows.stop <= 48
+    assert 8 <= columns.start <= 16
+    assert 48 <= columns.stop <= 56
+    perturbation = protector.perturbation(scan, 0, 4, Budget(10))
+    assert not perturbation[:, : rows.start].any()
+    assert perturbation[:, rows, columns].any()
 
 
 def test_a_seed_decides_the_noise_and_nothing_else_does(protector: MitsGan) -> None:

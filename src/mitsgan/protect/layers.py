@@ -96,14 +96,17 @@ def _moved_integer(
     slope = scan.slope[start:stop].astype(np.float32)[:, None, None]
     bound = steps.astype(np.float32)[:, None, None]
     old = scan.stored[start:stop]
-    move = np.rint(np.clip(total / slope, -bound, bound)).astype(np.int32)
-    new = np.clip(old.astype(np.int32) + move, int(scan.lowest), int(scan.highest))
-    new = new.astype(old.dtype)
-    padding = scan.is_padding(start, stop)
-    moved = scan.with_slices(new, start, stop)
-    kept = padding | moved.is_padding()
-    new[kept] = old[kept]
-    return new, (new.astype(np.int32) - old.astype(np.int32)) * slope
+    move = total / slope
+    np.clip(move, -bound, bound, out=move)
+    np.rint(move, out=move)
+    wide = move.astype(np.int32)
+    wide += old
+    np.clip(wide, int(scan.lowest), int(scan.highest), out=wide)
+    new = wide.astype(old.dtype)
+    kept = scan.is_padding(start, stop) | scan.with_slices(new, start, stop).is_padding()
+    np.copyto(new, old, where=kept)
+    np.subtract(new, old, out=wide, dtype=np.int32)
+    return new, wide * slope
 
 
 def _moved_float(

@@ -15,8 +15,12 @@ from mitsgan.errors import WeightsError
 from mitsgan.layout import channels_last
 from mitsgan.protect.budget import Budget
 from mitsgan.protect.networks import HALO, TILE, PerturbationGenerator
-from mitsgan.scan.scan import Scan
+from mitsgan.scan.scan import AIR_HU, Scan
 from mitsgan.weights import Card, load_weights, save_weights, shipped
+
+
+_BODY_HU = -300.0
+_PICK = 4
 
 
 @dataclass(frozen=True)
@@ -65,18 +69,49 @@ class MitsGan:
     ) -> NDArray[np.float32]:
         """See `Layer.perturbation`; within the budget by construction (tanh)."""
         device = self.generator.stem.weight.device
-        depth, height, width = scan.shape
+        depth = scan.shape[0]
         first, last = max(start - HALO, 0), min(stop + HALO, depth)
-        hu = torch.from_numpy(scan.hu(first, last)).to(device)
-        hu = F.pad(hu[None, None], _padding(height, width), mode="replicate")[0, 0]
-        numbers = [min(max(z, 0), depth - 1) for z in range(start - HALO, stop + HALO)]
-        hu = hu[[z - first for z in numbers]]
+        box = body_box(scan)
+        inside = scan.hu(first, last, box)
+        if not scan.is_integer:
+            np.nan_to_num(inside, copy=False, nan=AIR_HU, posinf=AIR_HU, neginf=AIR_HU)
+        height, width = inside.shape[1:]
+        beyond = (first - start + HALO, stop + HALO - last)  # slices held at the scan's ends
+        padding = (0, -width % TILE, 0, -height % TILE, *beyond)
+        hu = F.pad(torch.from_numpy(inside)[None].to(device), padding, mode="replicate")[0]
         side = (hu.shape[1] // 2, hu.shape[2] // 2)
+        numbers = [min(max(z, 0), depth - 1) for z in range(start - HALO, stop + HALO)]
         noise = torch.stack([slice_noise(self.seed, z, side) for z in numbers]).to(device)
         with torch.inference_mode():
             residual = self.generator(hu, noise, scan.spacing)
             bounded = residual.tanh_().mul_(budget.max_hu)[:, :height, :width]
-        return np.asarray(bounded.cpu().numpy())
+        perturbation = np.zeros((stop - start, *scan.shape[1:]), np.float32)
+        perturbation[:, *box] = bounded.cpu().numpy()
+        return perturbation
+
+
+def body_box(scan: Scan) -> tuple[slice, slice]:
+    """Rows and columns that hold the body (and the table) in any slice; the rest is air.
+
+    Found on every fourth voxel, so it is cheap, and on the whole scan, so that slabs agree.
+    """
+    picked = scan.stored[::_PICK, ::_PICK, ::_PICK]
+    slope, intercept = (v[::_PICK, None, None] for v in (scan.slope, scan.intercept))
+    body = picked > (_BODY_HU - intercept) / slope
+    y, x = (
+        _reach(np.asarray(body.any(axes)), n)
+        for axes, n in zip(((0, 2), (0, 1)), scan.shape[1:], strict=True)
+    )
+    return y, x
+
+
+def _reach(found: NDArray[np.bool_], length: int) -> slice:
+    where = np.flatnonzero(found)
+    if not len(where):
+        return slice(0, length)
+    low = (int(where[0]) - 1) * _PICK // TILE * TILE
+    high = -(-(int(where[-1]) + 2) * _PICK // TILE) * TILE
+    return slice(max(low, 0), min(high, length))
 
 
 def slice_noise(seed: int, number: int, side: tuple[int, int]) -> Tensor:
@@ -91,7 +126,3 @@ def has_native_bfloat16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # new in 2.9
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
-def _padding(height: int, width: int) -> tuple[int, ...]:
-    return (0, -width % TILE, 0, -height % TILE, 0, 0)

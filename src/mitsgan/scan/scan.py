@@ -105,11 +105,19 @@ class Scan:
     def is_integer(self) -> bool:
         return self.stored.dtype.kind in "iu"
 
-    def hu(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
-        """Slices ``start:stop`` in HU, float32 ``[z, y, x]``; a new array."""
+    def hu(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        box: tuple[slice, slice] = (slice(None), slice(None)),
+    ) -> NDArray[np.float32]:
+        """Slices ``start:stop`` in HU, float32 ``[z, y, x]``, of them the rows and columns ``box``.
+
+        A new array.
+        """
         slope = self.slope[start:stop].astype(np.float32)[:, None, None]
         intercept = self.intercept[start:stop].astype(np.float32)[:, None, None]
-        hu: NDArray[np.float32] = self.stored[start:stop].astype(np.float32)
+        hu: NDArray[np.float32] = self.stored[start:stop, *box].astype(np.float32)
         hu *= slope
         hu += intercept
         return hu
