@@ -50,7 +50,9 @@ class Attacker:
             generator = Generator(int(card["config"]["width"]))
             generator.load_state_dict(tensors)
             mean, low, high = (float(card["equalization"][k]) for k in ("mean", "low", "high"))
-            action: Action = "inject" if card["config"]["action"] == "inject" else "remove"
+            action: Action = card["config"]["action"]
+            if action not in ("inject", "remove"):
+                raise ValueError(f"the action must be inject or remove, found {action!r}")
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise WeightsError(f"{path}: card and tensors do not fit: {error}") from error
         generator.eval().requires_grad_(False)
