@@ -32,8 +32,9 @@ def _cut(volume: Tensor, start: Triple, size: Triple, outside: float) -> Tensor:
     inside, padding = [], []
     for first, n, length in zip(start, size, volume.shape, strict=True):
         low, high = min(max(first, 0), length), min(max(first + n, 0), length)
+        before = min(max(-first, 0), n)  # all of it, where the block ends before the scan begins
         inside.append(slice(low, high))
-        padding.append((low - first, first + n - high))
+        padding.append((before, n - before - (high - low)))
     block = volume[tuple(inside)]
     flat = [amount for pair in reversed(padding) for amount in pair]
     return F.pad(block, flat, value=outside) if any(flat) else block
