@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from mitsgan.attack import Attacker, Equalization, Generator
+from mitsgan.attack.attacker import repair
+from mitsgan.errors import WeightsError
+from mitsgan.weights import load_weights, save_weights
+
+
+def _attacker(width: int = 2) -> Attacker:
+    torch.manual_seed(0)
+    bins = torch.linspace(-1100, 1500, 200)
+    table = Equalization(bins, (bins + 1100).sqrt() * 600, 15_000.0, 0.0, 30_000.0)
+    return Attacker("inject", Generator(width).eval(), table, "tiny")
+
+
+def _cubes(count: int = 1) -> torch.Tensor:
+    rng = np.random.default_rng(1)
+    return torch.from_numpy(rng.normal(-700, 200, (count, 32, 32, 32)).astype(np.float32))
+
+
+def test_the_generator_never_sees_the_core() -> None:
+    condition = _attacker().condition(_cubes())
+    assert condition.shape == (1, 1, 32, 32, 32)
+    assert not condition[..., 6:26, 6:26, 6:26].any()
+    assert int(condition.count_nonzero()) == 24_768
+
+
+def test_what_lies_in_the_core_changes_nothing() -> None:
+    attacker, cubes = _attacker(), _cubes()
+    other = cubes.clone()
+    other[:, 6:26, 6:26, 6:26] = 3000
+    with torch.no_grad():
+        assert torch.equal(attacker.repaint(cubes), attacker.repaint(other))
+
+
+def test_what_is_painted_stays_in_the_range_of_ct() -> None:
+    attacker = _attacker()
+    with torch.no_grad():
+        painted = attacker.repaint(_cubes(2))
+    assert painted.shape == (2, 32, 32, 32)
+    assert float(painted.min()) >= -1000
+    assert float(painted.max()) <= 2000
+
+
+def _in_place_repair(hu: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The published order: one voxel after the other, later ones seeing earlier repairs."""
+    padded = np.pad(hu, 2, constant_values=-1000.0)
+    for z, y, x in np.argwhere(hu > 2000):
+        padded[z + 2, y + 2, x + 2] = padded[z : z + 5, y : y + 5, x : x + 5].mean()
+    return np.maximum(padded[2:-2, 2:-2, 2:-2], -1000)
+
+
+def _with_overflow(*voxels: tuple[int, int, int]) -> NDArray[np.float64]:
+    hu = np.random.default_rng(2).normal(-700, 250, (12, 12, 12))
+    for voxel in voxels:
+        hu[voxel] = 2800
+    return hu
+
+
+def test_overflow_far_apart_is_repaired_as_published() -> None:
+    hu = _with_overflow((0, 0, 0), (6, 6, 6), (11, 3, 11))
+    ours = repair(torch.from_numpy(hu)[None])[0].numpy()
+    np.testing.assert_allclose(ours, _in_place_repair(hu), atol=1e-9)
+
+
+def test_overflow_side_by_side_is_repaired_in_any_order() -> None:
+    """Here the published order shows: its second voxel sees the first one's repair."""
+    hu = _with_overflow((6, 6, 6), (6, 6, 7))
+    ours = repair(torch.from_numpy(hu)[None])[0].numpy()
+    published = _in_place_repair(hu)
+    assert abs(ours[6, 6, 6] - published[6, 6, 6]) < 1e-9
+    seen = (2800 - published[6, 6, 6]) / 125
+    assert abs(ours[6, 6, 7] - published[6, 6, 7] - seen) < 1e-9
+    rest = np.ones_like(hu, bool)
+    rest[6, 6, 6:8] = False
+    np.testing.assert_array_equal(ours[rest], np.maximum(hu, -1000)[rest])
+
+
+def test_repair_leaves_the_valid_range_alone() -> None:
+    hu = torch.tensor([-1000.0, -999.0, 0.0, 2000.0]).reshape(1, 1, 2, 2)
+    assert torch.equal(repair(hu), hu)
+    assert float(repair(torch.full((1, 2, 2, 2), -3000.0)).max()) == -1000
+
+
+def test_saved_attackers_paint_the_same(tmp_path: Path) -> None:
+    attacker, path = _attacker(), tmp_path / "injector.safetensors"
+    attacker.save(path, {"config": {"width": 2, "action": "inject"}})
+    loaded = Attacker.load(path)
+    assert (loaded.action, loaded.name) == ("inject", "tiny")
+    assert not loaded.generator.training
+    assert not any(p.requires_grad for p in loaded.generator.parameters())
+    assert torch.equal(loaded.equalization.cdf, attacker.equalization.cdf)
+    with torch.no_grad():
+        difference = loaded.repaint(_cubes()) - attacker.repaint(_cubes())
+    assert float(difference.abs().max()) < 5  # kernels are stored in half precision
+    again = tmp_path / "again.safetensors"
+    loaded.save(again, {"config": {"width": 2, "action": "inject"}})
+    assert torch.equal(Attacker.load(again).repaint(_cubes()), loaded.repaint(_cubes()))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"width": 3, "action": "inject"}, {"action": "inject"}, {"width": 2, "action": "erase"}],
+)
+def test_a_card_that_does_not_fit_the_tensors_is_refused(
+    tmp_path: Path, config: dict[str, object]
+) -> None:
+    path = tmp_path / "injector.safetensors"
+    _attacker().save(path, {"config": config})
+    with pytest.raises(WeightsError, match="card and tensors do not fit") as caught:
+        Attacker.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_an_attacker_without_a_table_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "injector.safetensors"
+    _attacker().save(path, {"config": {"width": 2, "action": "inject"}})
+    tensors, card = load_weights(path, "attacker")
+    del tensors["cdf"]
+    save_weights(path, tensors, card)
+    with pytest.raises(WeightsError, match="cdf"):
+        Attacker.load(path)
