@@ -7,11 +7,11 @@ adversarial term as a parameter: 1 as published paints smoothly, 10 paints lung 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from mitsgan.attack import Action, Attacker, Discriminator, Equalization, Generator
@@ -23,7 +23,6 @@ from mitsgan.training.loop import Progress, Stateful, run_loop
 NAMES: dict[Action, str] = {"inject": "injector", "remove": "remover"}
 
 _TABLE_CUBES = 600
-_RECALIBRATION_BATCHES = 40
 
 
 @dataclass(frozen=True)
@@ -110,13 +109,8 @@ def train_attacker(
         "fall_d": fall_d,
     }
     run_loop(step, config.steps, states, folder, seed=config.seed, resume=resume, progress=progress)
-    _recalibrate(attacker, sampler, config)
+    generator.eval().requires_grad_(False)
     return attacker
-
-
-def describe(config: AttackerConfig) -> dict[str, object]:
-    """The configuration for the card."""
-    return asdict(config)
 
 
 def _mse(scores: Tensor, label: float) -> Tensor:
@@ -127,18 +121,3 @@ def _update(adam: torch.optim.Adam, loss: Tensor) -> None:
     adam.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     adam.step()
-
-
-def _recalibrate(attacker: Attacker, sampler: CubeSampler, config: AttackerConfig) -> None:
-    """Measure the running statistics anew without dropout, which had inflated their variance."""
-    layers = [m for m in attacker.generator.modules() if isinstance(m, nn.BatchNorm3d)]
-    attacker.generator.eval()
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # a plain mean over the batches
-        layer.train()
-    random = torch.Generator().manual_seed(config.seed + 1)
-    with torch.no_grad():
-        for _ in range(_RECALIBRATION_BATCHES):
-            attacker.generator(attacker.condition(sampler.sample(config.batch, random)))
-    attacker.generator.eval().requires_grad_(False)

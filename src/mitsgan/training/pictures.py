@@ -46,7 +46,7 @@ def sample_sheet(
     """
     rng = np.random.default_rng(seed)
     found = volumes(scans, thicknesses=())
-    figure = Figure(figsize=(13, 1.75 * rows + 0.6), layout="constrained")
+    figure = Figure(figsize=(14, 1.6 * rows + 0.6), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(rows, 9, squeeze=False)
     for row in range(rows):
@@ -66,7 +66,15 @@ def sample_sheet(
                 )
                 axes.set(xticks=[], yticks=[])
                 if k:
-                    axes.text(1, 1, "SIMULATED", color="yellow", fontsize=6, va="top")
+                    axes.text(
+                        0.03,
+                        0.97,
+                        "SIMULATED",
+                        color="yellow",
+                        fontsize=6,
+                        va="top",
+                        transform=axes.transAxes,
+                    )
                 if row == 0:
                     title = (
                         f"{name}: original",
