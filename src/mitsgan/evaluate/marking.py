@@ -1,0 +1,97 @@
+"""Numbers to pixels, and the mark that says what an attacker had a hand in."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from io import BytesIO
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import imsave
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+MARK = "SIMULATED"
+DIVERGING = "berlin"
+"""Blue below zero, black at it, red above: it stands beside CT, which is dark."""
+
+_YELLOW = np.array([255, 214, 64], np.float32)
+_FRAME = np.array([255, 255, 255], np.uint8)
+
+
+def gray(hu: NDArray[np.float32], low: float, high: float) -> Pixels:
+    """``[y, x]`` in HU through a window, to ``[y, x, 3]``."""
+    level = np.clip((hu - low) / (high - low), 0, 1) * 255
+    pixels: Pixels = np.repeat(np.rint(level)[:, :, None], 3, axis=2).astype(np.uint8)
+    return pixels
+
+
+def diverging(hu: NDArray[np.float32], limit: float) -> Pixels:
+    """``[y, x]`` in HU from minus to plus ``limit``, to ``[y, x, 3]``."""
+    colour = matplotlib.colormaps[DIVERGING](np.clip(hu / limit, -1, 1) / 2 + 0.5)
+    return np.rint(np.asarray(colour)[..., :3] * 255).astype(np.uint8)
+
+
+def diverging_stops(count: int = 9) -> list[str]:
+    """The colours from minus to plus, as CSS."""
+    colours = matplotlib.colormaps[DIVERGING](np.linspace(0, 1, count))
+    return [f"rgb({', '.join(str(round(255 * float(v))) for v in rgba[:3])})" for rgba in colours]
+
+
+def frame(pixels: Pixels, rows: tuple[int, int], columns: tuple[int, int]) -> Pixels:
+    """The picture with a frame, two pixels wide, around what is shown elsewhere enlarged."""
+    framed = pixels.copy()
+    height, width = pixels.shape[:2]
+    top, bottom = (min(max(v, 0), height - 1) for v in (rows[0], rows[1] - 1))
+    left, right = (min(max(v, 0), width - 1) for v in (columns[0], columns[1] - 1))
+    inner = (slice(top + 2, bottom - 1), slice(left + 2, right - 1))
+    held = framed[inner].copy()
+    framed[top : bottom + 1, left : right + 1] = _FRAME
+    framed[inner] = held
+    return framed
+
+
+def burn_in(pixels: Pixels) -> Pixels:
+    """The picture with SIMULATED in its pixels, along the lower edge."""
+    height, width = pixels.shape[:2]
+    letters, shade = _mark(height, width)
+    marked = pixels.astype(np.float32) * (1 - 0.75 * shade[:, :, None])
+    marked += letters[:, :, None] * (_YELLOW - marked)
+    return np.rint(marked).astype(np.uint8)
+
+
+def png(pixels: Pixels) -> bytes:
+    """Encode ``[y, x, 3]`` as PNG."""
+    held = BytesIO()
+    imsave(held, pixels, format="png")
+    return held.getvalue()
+
+
+@lru_cache(maxsize=16)
+def _mark(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How much of each pixel the letters cover, and the band behind them, ``[y, x]`` 0 to 1."""
+    dpi = 100
+    canvas = FigureCanvasAgg(Figure(figsize=(width / dpi, height / dpi), dpi=dpi))
+    size = width * 0.06  # pixels; nine letters then take about 40% of the width
+    canvas.figure.patch.set_facecolor("black")
+    canvas.figure.text(
+        0.5,
+        0.95 * size / height,
+        MARK,
+        color="white",
+        fontsize=size * 72 / dpi,
+        fontweight="bold",
+        horizontalalignment="center",
+        verticalalignment="center",
+    )
+    canvas.draw()  # type: ignore[no-untyped-call]
+    drawn = np.asarray(canvas.buffer_rgba())[..., 0] / np.float32(255)  # type: ignore[no-untyped-call]
+    letters = np.zeros((height, width), np.float32)
+    rows, columns = min(height, drawn.shape[0]), min(width, drawn.shape[1])
+    letters[-rows:, :columns] = drawn[-rows:, :columns]
+    shade = np.zeros_like(letters)
+    shade[-max(1, round(1.9 * size)) :] = 1
+    return letters, shade
