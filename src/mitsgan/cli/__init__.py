@@ -1,0 +1,1 @@
+"""The command line: one small file per subcommand, which parses, calls the library and tells."""

@@ -1,0 +1,40 @@
+"""The attackers that a command measures with, and their cards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mitsgan.attack import Action, Attacker
+from mitsgan.cli.options import UsageError
+from mitsgan.weights import Card, load_weights, shipped
+
+
+def load_attackers(
+    injector: Path | None, remover: Path | None
+) -> tuple[list[Attacker], dict[Action, Card]]:
+    """An injector and a remover, by default those that ship, and their cards.
+
+    Raises:
+        WeightsError: see `mitsgan.weights.load_weights`.
+        UsageError: weights of the other action.
+    """
+    attackers: list[Attacker] = []
+    cards: dict[Action, Card] = {}
+    wanted: tuple[tuple[Action, str, Path], ...] = (
+        ("inject", "--injector", injector or shipped("injector")),
+        ("remove", "--remover", remover or shipped("remover")),
+    )
+    for action, option, path in wanted:
+        attacker = Attacker.load(path)
+        if attacker.action != action:
+            raise UsageError(
+                f"{option} {path}: these weights {attacker.action}, {option} must {action}"
+            )
+        attackers.append(attacker)
+        cards[action] = attacker_card(path)
+    return attackers, cards
+
+
+def attacker_card(path: Path) -> Card:
+    """The card of an attacker's weights."""
+    return load_weights(path, "attacker")[1]

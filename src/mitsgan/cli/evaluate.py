@@ -1,0 +1,105 @@
+"""`mitsgan evaluate`: what a protection is worth, measured next to its controls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure what a protection is worth: tamper with both scans in memory, and compare."""
+
+    original: Annotated[Positional[Path], arg(metavar="ORIGINAL")]
+    """The scan before protection: a DICOM folder or an image."""
+    protected: Annotated[Positional[Path | None], arg(metavar="[PROTECTED]")] = None
+    """The same scan, protected; without it, the original is protected in memory first."""
+    positions: Annotated[int, arg(metavar="N")] = 48
+    """Random lung positions, attacked by every attacker."""
+    max_hu: Annotated[float, arg(metavar="HU")] = 10.0
+    """The budget of controls, and of the protection in memory."""
+    seed: Annotated[int, arg(metavar="N")] = 0
+    """Of positions and controls, and of the protection in memory."""
+    pgd_steps: Annotated[int, arg(metavar="N")] = 40
+    """Gradient steps of the control that knows position and attacker; 0 leaves it out."""
+    weights: Annotated[Path | None, arg(metavar="FILE")] = None
+    """A protector of your own; by default the one that ships with mitsgan."""
+    injector: Annotated[Path | None, arg(metavar="FILE")] = None
+    """An attacker that injects; by default the one that ships."""
+    remover: Annotated[Path | None, arg(metavar="FILE")] = None
+    """An attacker that removes; by default the one that ships."""
+    output: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE.json")] = None
+    """Write all numbers, for machines."""
+    picture: Annotated[Path | None, arg(metavar="FILE.png")] = None
+    """Draw, for each action, the position with the median disruption."""
+    overwrite: bool = False
+    """Replace the files of an earlier run."""
+    quiet: bool = False
+    """No progress and no table; errors are still told."""
+
+    def run(self) -> int:
+        """Measure; the exit code."""
+        from mitsgan.cli.console import Console
+        from mitsgan.cli.files import check_file, scan_name, write_json
+        from mitsgan.cli.options import UsageError, at_least
+        from mitsgan.errors import ScanError
+        from mitsgan.scan import read_scan
+
+        console = Console(quiet=self.quiet)
+        for path in (self.original, self.protected):
+            if path is not None and not path.exists():
+                raise ScanError(f"{path} does not exist; name a DICOM folder or an image file")
+        for path, option in ((self.output, "--output"), (self.picture, "--picture")):
+            if path is not None:
+                check_file(path, self.overwrite, option, source=self.original)
+        if self.protected is not None and self.weights is not None:
+            raise UsageError("--weights protects in memory; leave it out, or PROTECTED")
+        at_least("--positions", self.positions, 1)
+        at_least("--seed", self.seed, 0)
+        at_least("--pgd-steps", self.pgd_steps, 0)
+
+        from mitsgan.cli.attackers import load_attackers
+        from mitsgan.cli.protection import weights_entry
+        from mitsgan.evaluate import EvaluationConfig, evaluate
+        from mitsgan.protect import Budget, MitsGan, apply_layers
+
+        budget = Budget(self.max_hu)
+        attackers, cards = load_attackers(self.injector, self.remover)
+        second = self.protected or MitsGan.load(self.weights, seed=self.seed)
+        with console.phase("read", f"reading {self.original}") as progress:
+            original = read_scan(self.original, progress=progress)
+        if isinstance(second, Path):
+            used = None
+            with console.phase("read protected", f"reading {second}") as progress:
+                protected = read_scan(second, progress=progress)
+        else:
+            used = weights_entry(second.card, self.weights, "mitsgan")
+            with console.phase("protect", f"protecting {self.original}") as progress:
+                protected = apply_layers(original, [second], budget, progress=progress).scan
+        config = EvaluationConfig(self.max_hu, self.positions, self.seed, self.pgd_steps)
+        with console.steps("evaluate", "measuring") as say:
+            result = evaluate(original, protected, attackers, config, progress=say)
+        result["scan"]["name"] = scan_name(self.original)
+        result["protector"] = used
+        for action, card in cards.items():
+            result["attackers"][action]["sha256"] = card["sha256"]
+        if self.output is not None:
+            write_json(self.output, result, overwrite=self.overwrite)
+        if self.picture is not None:
+            from mitsgan.cli.picture import write_overview
+
+            with console.phase("picture", f"drawing {self.picture}"):
+                write_overview(
+                    self.picture, original, protected, attackers, result, overwrite=self.overwrite
+                )
+        if not self.quiet:
+            from mitsgan.cli.table import print_result
+
+            print_result(result)
+        for path in (self.output, self.picture):
+            if path is not None:
+                console.say(f"written: {path}")
+        return 0

@@ -1,0 +1,114 @@
+"""The command ``mitsgan``: which subcommand, and what an error means for the exit code.
+
+Exit codes: 0 done; 2 something is wrong with the input, the output or the options, told in one
+message; 130 interrupted, 143 terminated, nothing left behind; 1 a bug, with its traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated
+
+import tyro
+from tyro.conf import subcommand
+
+from mitsgan import __version__
+from mitsgan.cli.demo import Demo
+from mitsgan.cli.evaluate import Evaluate
+from mitsgan.cli.protect import Protect
+from mitsgan.cli.train import Train
+from mitsgan.errors import MitsganError
+
+DESCRIPTION = """\
+mitsgan protects CT scans against tampering by generative models: it adds a perturbation of a \
+few HU that spoils what such a model paints. It also measures what that is worth.
+
+examples:
+  mitsgan protect SCAN OUT --report run.json
+      protect the DICOM series in SCAN, write the protected one to OUT
+  mitsgan demo demo
+      see it work on a synthetic chest; then open demo/report.html
+
+`mitsgan COMMAND --help` explains a command, `mitsgan --version` says which version this is.
+"""
+
+Command = (
+    Annotated[Protect, subcommand("protect")]
+    | Annotated[Evaluate, subcommand("evaluate")]
+    | Annotated[Train, subcommand("train")]
+    | Annotated[Demo, subcommand("demo")]
+)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which must clean up as an interrupt does."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the arguments without the program's name, by default those of the process.
+
+    Returns:
+        The exit code; usage errors and ``--help`` leave by `SystemExit`, as argparse does.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments in (["--version"], ["-V"]):
+        sys.stdout.write(f"mitsgan {__version__}\n")
+        return 0
+    try:
+        with _terminable():
+            command = tyro.cli(
+                Command,
+                prog="mitsgan",
+                description=DESCRIPTION,
+                args=arguments or ["--help"],
+                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
+            )
+            code: int = command.run()
+            sys.stdout.flush()
+            return code
+    except MitsganError as error:
+        return _fail(str(error))
+    except _Terminated:
+        return _fail("terminated; no output was written", 143)
+    except KeyboardInterrupt:
+        return _fail("interrupted; no output was written", 130)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except MemoryError:
+        return _fail("this machine's memory is full; close other programs, or use a larger machine")
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}")
+
+
+def _fail(message: str, code: int = 2) -> int:
+    sys.stderr.write(f"error: {message}\n" if code == 2 else f"mitsgan: {message}\n")
+    return code
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Turn SIGTERM into an exception while a command runs, so that it can clean up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

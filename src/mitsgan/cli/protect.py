@@ -1,0 +1,93 @@
+"""`mitsgan protect`: a scan in, a protected scan out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+
+@dataclass(frozen=True)
+class Protect:
+    """Protect a CT scan: a DICOM series or an image in, the same with a perturbation out."""
+
+    scan: Annotated[Positional[Path], arg(metavar="SCAN")]
+    """A folder with a DICOM series, a DICOM file, or a .nii, .nii.gz, .mha, .mhd, .nrrd image."""
+    out: Annotated[Positional[Path], arg(metavar="OUT")]
+    """The folder or, by its ending, the image file to write: whole, or not at all."""
+    max_hu: Annotated[float, arg(metavar="HU")] = 10.0
+    """The budget: no stored voxel moves further. Padding stays as it is."""
+    seed: Annotated[int, arg(metavar="N")] = 0
+    """Another seed gives another perturbation; the same one, the same result."""
+    device: Annotated[str, arg(metavar="auto|cpu|cuda[:N]")] = "auto"
+    """Where to compute; auto takes a GPU if there is one."""
+    series: Annotated[str | None, arg(metavar="UID")] = None
+    """The Series Instance UID to read, where the folder holds several."""
+    weights: Annotated[Path | None, arg(metavar="FILE")] = None
+    """A protector of your own; by default the one that ships with mitsgan."""
+    report: Annotated[Path | None, arg(metavar="FILE.json")] = None
+    """Write the run in numbers, for machines."""
+    overwrite: bool = False
+    """Replace the output, and the report, if they are those of an earlier run."""
+    quiet: bool = False
+    """No progress and no summary; errors are still told."""
+
+    def run(self) -> int:
+        """Protect; the exit code."""
+        from mitsgan.cli.console import Console
+
+        console = Console(quiet=self.quiet)
+        from mitsgan.cli.device import DeviceError, choose_device
+        from mitsgan.cli.files import check_file, write_json
+        from mitsgan.cli.options import at_least
+        from mitsgan.errors import ScanError
+        from mitsgan.scan import check_output, read_scan, write_scan
+
+        # What can fail without the scan fails first: names, then settings, then what takes a while.
+        if not self.scan.exists():
+            raise ScanError(f"{self.scan} does not exist; name a DICOM folder or an image file")
+        check_output(self.out, self.overwrite, source=self.scan)
+        if self.report is not None:
+            check_file(self.report, self.overwrite, "--report", source=self.scan, beside=self.out)
+        at_least("--seed", self.seed, 0)
+        from mitsgan.cli.protection import derivation, report
+        from mitsgan.protect import Budget, MitsGan, apply_layers
+
+        budget = Budget(self.max_hu)
+        device = choose_device(self.device)
+        layer = MitsGan.load(self.weights, seed=self.seed, device=device)
+        console.seconds["start"] = console.elapsed
+
+        with console.phase("read", f"reading {self.scan}") as progress:
+            scan = read_scan(self.scan, series=self.series, progress=progress)
+        with console.phase("protect", f"protecting {self.scan}") as progress:
+            import torch
+
+            try:
+                protected = apply_layers(scan, [layer], budget, progress=progress)
+            except torch.OutOfMemoryError as error:
+                raise DeviceError(
+                    f"the memory of {device} is full; give --device cpu, or free the GPU"
+                ) from error
+        with console.phase("write", f"writing {self.out}") as progress:
+            write_scan(
+                protected.scan,
+                self.out,
+                derivation=derivation(layer, budget),
+                overwrite=self.overwrite,
+                progress=progress,
+            )
+        seconds = console.elapsed
+        if self.report is not None:
+            content = report(
+                self.scan, self.out, layer, budget, protected, console.seconds, self.weights
+            )
+            write_json(self.report, content, overwrite=self.overwrite)
+        console.say(
+            f"{self.out}: {scan.shape[0]} slices protected in {seconds:.1f} s; "
+            f"largest change {protected.largest_hu:g} HU (budget {budget.max_hu:g}), "
+            f"RMS {protected.rms_hu:.2f} HU"
+        )
+        return 0

@@ -1,0 +1,87 @@
+"""What one protection leaves for others to read: the note in the header, and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mitsgan import __version__
+from mitsgan.protect import Budget, MitsGan, Protected
+from mitsgan.scan.derivation import Derivation
+
+SCHEMA = 1
+"""Of the report; a new number where a reader of the old one would go wrong."""
+
+
+def precision(layer: MitsGan) -> str:
+    """The number format that the generator computes in, e.g. ``bfloat16``."""
+    return str(layer.generator.stem.weight.dtype).removeprefix("torch.")
+
+
+def derivation(layer: MitsGan, budget: Budget) -> Derivation:
+    """What the derived files say about themselves."""
+    device = layer.generator.stem.weight.device.type
+    return Derivation(
+        description=(
+            f"MITS-GAN protection against tampering: every voxel within {budget.max_hu:g} HU of "
+            f"its source (mitsgan {__version__}, weights {layer.card['sha256'][:12]}, "
+            f"seed {layer.seed})"
+        ),
+        # Precision and device are part of it: rounding may differ between them, and two objects
+        # with one UID must not differ.
+        code=(
+            f"mits-gan {layer.card['sha256']} seed={layer.seed} max_hu={budget.max_hu!r} "
+            f"{precision(layer)} {device}"
+        ),
+    )
+
+
+def weights_entry(card: Mapping[str, object], path: Path | None, name: str) -> dict[str, object]:
+    """Name and checksum of weights; never where they lie on this machine."""
+    return {"name": path.stem if path is not None else name, "sha256": card["sha256"]}
+
+
+def report(
+    source: Path,
+    output: Path,
+    layer: MitsGan,
+    budget: Budget,
+    protected: Protected,
+    seconds: Mapping[str, float],
+    weights: Path | None = None,
+) -> dict[str, object]:
+    """The run in numbers; lengths in mm, ``[z, y, x]``, changes in HU.
+
+    Args:
+        source, output: as the user gave them.
+        layer, budget, protected: what was applied, and what came of it.
+        seconds: of each phase.
+        weights: the file they came from, None for the shipped ones.
+    """
+    scan = protected.scan
+    size = int(np.prod(scan.shape))
+    geometry = scan.geometry
+    return {
+        "schema": SCHEMA,
+        "kind": "protection",
+        "version": __version__,
+        "source": str(source),
+        "output": str(output),
+        "weights": weights_entry(layer.card, weights, "mitsgan"),
+        "seed": layer.seed,
+        "budget": {"max": budget.max_hu, "unit": "HU"},
+        "scan": {
+            "shape": list(scan.shape),
+            "spacing_mm": list(geometry.spacing),
+            "origin_lps_mm": list(geometry.origin),
+            "axes_lps": [list(axis) for axis in geometry.axes],
+            "voxels": protected.voxels,
+            "padding_voxels": size - protected.voxels,
+        },
+        "change": {"largest": protected.largest_hu, "rms": protected.rms_hu, "unit": "HU"},
+        "seconds": {phase: round(value, 3) for phase, value in seconds.items()},
+        "device": str(layer.generator.stem.weight.device),
+        "precision": precision(layer),
+    }

@@ -1,0 +1,99 @@
+"""`mitsgan train attacker`: a surrogate of CT-GAN, to train and measure protection with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+
+@dataclass(frozen=True)
+class TrainAttacker:
+    """Train an attacker of the CT-GAN kind on the lungs of scans; it works in memory only."""
+
+    scans: Annotated[Positional[tuple[Path, ...]], arg(metavar="SCAN...")]
+    """Chest CTs to train on: DICOM folders or images."""
+    action: Literal["inject", "remove"]
+    """What it is to do."""
+    output: Annotated[Path, arg(metavar="FILE.safetensors")]
+    """The weights to write."""
+    run_folder: Annotated[Path | None, arg(name="run", metavar="FOLDER")] = None
+    """Checkpoint, losses and pictures; by default beside the output, ending in .run."""
+    resume: bool = False
+    """Go on with the run in that folder."""
+    validate: Annotated[tuple[Path, ...], arg(metavar="SCAN...")] = ()
+    """Scans of other patients, to measure the attacker on."""
+    licence: Annotated[str, arg(metavar="TEXT")] = "unstated"
+    """Of the weights, for their card."""
+    width: Annotated[int, arg(metavar="N")] = 10
+    """Base filters of both networks; 100 as published."""
+    steps: Annotated[int, arg(metavar="N")] = 2000
+    """Optimiser steps."""
+    batch: Annotated[int, arg(metavar="N")] = 16
+    """Cubes a step."""
+    l1_weight: Annotated[float, arg(metavar="X")] = 100.0
+    """Weight of the mean absolute error."""
+    adversarial_weight: Annotated[float, arg(metavar="X")] = 10.0
+    """Weight of the adversarial term; 1 as published."""
+    generator_rate: Annotated[float, arg(metavar="X")] = 4e-4
+    """Adam's learning rate of the generator; falls to zero."""
+    discriminator_rate: Annotated[float, arg(metavar="X")] = 1e-4
+    """Adam's learning rate of the discriminator; falls to zero."""
+    seed: Annotated[int, arg(metavar="N")] = 0
+    """Of weights and data."""
+    overwrite: bool = False
+    """Replace the output of an earlier run."""
+    quiet: bool = False
+    """No progress and no summary; errors are still told."""
+
+    def run(self) -> int:
+        """Train; the exit code."""
+        from mitsgan.cli.console import Console
+        from mitsgan.cli.options import at_least
+        from mitsgan.cli.training import Run, read_scans, write_weights
+
+        console = Console(quiet=self.quiet)
+        run = Run.checked(
+            self.scans, self.validate, self.output, self.run_folder, self.resume, self.overwrite
+        )
+        at_least("--seed", self.seed, 0)
+        at_least("--width", self.width, 1)
+        at_least("--steps", self.steps, 1)
+        at_least("--batch", self.batch, 2)
+
+        from dataclasses import asdict
+
+        from mitsgan.training.attacker import AttackerConfig, train_attacker
+        from mitsgan.training.pictures import loss_curve, sample_sheet
+        from mitsgan.training.validate import attacker_metrics
+
+        config = AttackerConfig(
+            action=self.action,
+            width=self.width,
+            steps=self.steps,
+            batch=self.batch,
+            l1_weight=self.l1_weight,
+            adversarial_weight=self.adversarial_weight,
+            generator_rate=self.generator_rate,
+            discriminator_rate=self.discriminator_rate,
+            seed=self.seed,
+        )
+        scans, data = read_scans(self.scans, console)
+        unseen, validated = read_scans(self.validate, console)
+        with console.training(self.steps) as progress:
+            attacker = train_attacker(
+                scans, config, run.folder, resume=self.resume, progress=progress
+            )
+        with console.phase("pictures", f"drawing into {run.folder}"):
+            loss_curve(run.folder, run.folder / "losses.png")
+            sample_sheet(attacker, unseen or scans, run.folder / "samples.png")
+        metrics: dict[str, object] = {}
+        if unseen:
+            with console.phase("validate", "measuring on unseen scans"):
+                metrics = {**attacker_metrics(attacker, unseen), "scans": validated}
+        card = run.card(asdict(config), self.licence, data, self.seed, metrics)
+        write_weights(self.output, lambda path: attacker.save(path, card), self.overwrite)
+        console.say(f"{self.output}: trained in {console.elapsed:.0f} s; the run: {run.folder}")
+        return 0

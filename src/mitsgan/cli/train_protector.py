@@ -1,0 +1,119 @@
+"""`mitsgan train protector`: MITS-GAN, trained through attackers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+
+@dataclass(frozen=True)
+class TrainProtector:
+    """Train MITS-GAN on scans, to spoil what attackers paint that were trained before."""
+
+    scans: Annotated[Positional[tuple[Path, ...]], arg(metavar="SCAN...")]
+    """Chest CTs to train on: DICOM folders or images."""
+    attackers: Annotated[tuple[Path, ...], arg(metavar="FILE...")]
+    """Weights of the attackers to protect against."""
+    output: Annotated[Path, arg(metavar="FILE.safetensors")]
+    """The weights to write."""
+    run_folder: Annotated[Path | None, arg(name="run", metavar="FOLDER")] = None
+    """Checkpoint, losses and pictures; by default beside the output, ending in .run."""
+    resume: bool = False
+    """Go on with the run in that folder."""
+    validate: Annotated[tuple[Path, ...], arg(metavar="SCAN...")] = ()
+    """Scans of other patients, to measure the protector on."""
+    licence: Annotated[str, arg(metavar="TEXT")] = "unstated"
+    """Of the weights, for their card."""
+    width: Annotated[tuple[int, int, int], arg(metavar="N")] = (16, 32, 48)
+    """Channels of the generator's three levels."""
+    max_hu: Annotated[float, arg(metavar="HU")] = 10.0
+    """The budget during training; others scale the same perturbation."""
+    steps: Annotated[int, arg(metavar="N")] = 3000
+    """Optimiser steps."""
+    crops: Annotated[int, arg(metavar="N")] = 2
+    """Crops a step."""
+    attacks: Annotated[int, arg(metavar="N")] = 4
+    """Positions per action and crop."""
+    domain_weight: Annotated[float, arg(metavar="X")] = 0.05
+    """Weight of the domain loss."""
+    energy_weight: Annotated[float, arg(metavar="X")] = 0.2
+    """Weight of the mean squared perturbation."""
+    rate: Annotated[float, arg(metavar="X")] = 1e-3
+    """Adam's learning rate of the generator; falls to zero."""
+    discriminator_rate: Annotated[float, arg(metavar="X")] = 2e-4
+    """Adam's learning rate of the discriminator."""
+    seed: Annotated[int, arg(metavar="N")] = 0
+    """Of weights and data."""
+    overwrite: bool = False
+    """Replace the output of an earlier run."""
+    quiet: bool = False
+    """No progress and no summary; errors are still told."""
+
+    def run(self) -> int:
+        """Train; the exit code."""
+        from mitsgan.cli.console import Console
+        from mitsgan.cli.options import UsageError, at_least
+        from mitsgan.cli.training import Run, read_scans, write_weights
+
+        console = Console(quiet=self.quiet)
+        run = Run.checked(
+            self.scans, self.validate, self.output, self.run_folder, self.resume, self.overwrite
+        )
+        if not self.attackers:
+            raise UsageError("--attackers: name the weights of at least one attacker")
+        at_least("--seed", self.seed, 0)
+        at_least("--width", min(self.width), 1)
+        for option, value in (("--steps", self.steps), ("--crops", self.crops)):
+            at_least(option, value, 1)
+        at_least("--attacks", self.attacks, 1)
+
+        from dataclasses import asdict
+
+        from mitsgan.attack import Attacker
+        from mitsgan.cli.attackers import attacker_card
+        from mitsgan.cli.training import validated_disruption
+        from mitsgan.protect import Budget, MitsGan
+        from mitsgan.training.pictures import loss_curve
+        from mitsgan.training.protector import ProtectorConfig, train_protector
+
+        Budget(self.max_hu)  # says what is wrong with it
+        config = ProtectorConfig(
+            width=self.width,
+            max_hu=self.max_hu,
+            steps=self.steps,
+            crops=self.crops,
+            attacks=self.attacks,
+            domain_weight=self.domain_weight,
+            energy_weight=self.energy_weight,
+            rate=self.rate,
+            discriminator_rate=self.discriminator_rate,
+            seed=self.seed,
+        )
+        attackers = [Attacker.load(path) for path in self.attackers]
+        against = [
+            {"name": a.name, "action": a.action, "sha256": attacker_card(path)["sha256"]}
+            for a, path in zip(attackers, self.attackers, strict=True)
+        ]
+        scans, data = read_scans(self.scans, console)
+        unseen, validated = read_scans(self.validate, console)
+        with console.training(self.steps) as progress:
+            generator = train_protector(
+                scans, attackers, config, run.folder, resume=self.resume, progress=progress
+            )
+        loss_curve(run.folder, run.folder / "losses.png")
+        protector = MitsGan(generator, self.seed, {})
+        metrics: dict[str, object] = {}
+        if unseen:
+            picture = run.folder / "samples.png"
+            with console.phase("validate", "measuring on unseen scans"):
+                metrics = validated_disruption(
+                    protector, attackers, unseen, validated, self.max_hu, picture
+                )
+        card = run.card(asdict(config), self.licence, data, self.seed, metrics)
+        card["attackers"] = against
+        write_weights(self.output, lambda path: protector.save(path, card), self.overwrite)
+        console.say(f"{self.output}: trained in {console.elapsed:.0f} s; the run: {run.folder}")
+        return 0

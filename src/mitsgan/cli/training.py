@@ -1,0 +1,139 @@
+"""What both trainings share: checks before hours of work, scans, cards, and the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mitsgan import __version__
+from mitsgan.cli.console import Console
+from mitsgan.cli.files import check_file, scan_name
+from mitsgan.cli.options import UsageError
+from mitsgan.errors import OutputError, ScanError
+from mitsgan.scan import Scan, atomic_output, read_scan
+
+if TYPE_CHECKING:
+    from mitsgan.attack import Attacker
+    from mitsgan.protect import MitsGan
+
+Entries = list[dict[str, object]]
+"""Scans as a card names them: name, and slice spacing in mm."""
+
+_POSITIONS = 24
+_SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a training keeps its checkpoint, losses and pictures."""
+
+    folder: Path
+
+    @classmethod
+    def checked(
+        cls,
+        scans: Sequence[Path],
+        validate: Sequence[Path],
+        output: Path,
+        folder: Path | None,
+        resume: bool,
+        overwrite: bool,
+    ) -> Run:
+        """Check what would otherwise fail after the training.
+
+        Raises:
+            UsageError, ScanError, OutputError: see the messages.
+        """
+        if not scans:
+            raise UsageError("name at least one scan to train on")
+        both = {p.resolve() for p in scans} & {p.resolve() for p in validate}
+        if both:
+            raise UsageError(
+                f"{scan_name(both.pop())} is both trained and validated on; split scans by patient"
+            )
+        for path in (*scans, *validate):
+            if not path.exists():
+                raise ScanError(f"{path} does not exist; name a DICOM folder or an image file")
+        if output.suffix != _SUFFIX:
+            raise OutputError(f"--output {output}: weights are named *{_SUFFIX}")
+        check_file(output, overwrite, "--output")
+        place = folder or output.with_suffix(".run")
+        begun = (place / "checkpoint.pt").exists()
+        if begun and not resume:
+            raise OutputError(
+                f"{place} holds a training run; give --resume to go on with it, or another --run"
+            )
+        if resume and not begun:
+            raise OutputError(f"{place} holds no training run to resume; leave --resume out")
+        if place.exists() and not place.is_dir():
+            raise OutputError(f"--run {place} is a file; name a folder")
+        return cls(place)
+
+    def card(
+        self,
+        config: Mapping[str, object],
+        licence: str,
+        data: Entries,
+        seed: int,
+        metrics: Mapping[str, object],
+    ) -> dict[str, object]:
+        """The card of the weights, but for what their own `save` adds."""
+        return {
+            "config": dict(config),
+            "licence": licence,
+            "data": data,
+            "seed": seed,
+            "version": __version__,
+            "metrics": dict(metrics),
+        }
+
+
+def read_scans(paths: Sequence[Path], console: Console) -> tuple[list[Scan], Entries]:
+    """Read scans, and say for the card which they were."""
+    scans: list[Scan] = []
+    entries: Entries = []
+    for path in paths:
+        with console.phase("read", f"reading {path}") as progress:
+            scans.append(read_scan(path, progress=progress))
+        entries.append({"name": scan_name(path), "slice_spacing_mm": scans[-1].spacing[0]})
+    return scans, entries
+
+
+def write_weights(path: Path, save: Callable[[Path], None], overwrite: bool) -> None:
+    """Let ``save`` write the weights to a temporary place, then move them to ``path``."""
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        save(temporary)
+
+
+def validated_disruption(
+    protector: MitsGan,
+    attackers: Sequence[Attacker],
+    scans: Sequence[Scan],
+    entries: Entries,
+    max_hu: float,
+    picture: Path,
+) -> dict[str, object]:
+    """Median disruption on unseen scans next to random signs of equal RMSE; draws the first scan.
+
+    Returns:
+        Scan name to action to HU.
+    """
+    from mitsgan.cli.picture import write_overview
+    from mitsgan.evaluate import EvaluationConfig, evaluate
+    from mitsgan.protect import Budget, apply_layers
+
+    config = EvaluationConfig(max_hu, _POSITIONS, protector.seed, pgd_steps=0)
+    found: dict[str, object] = {}
+    for number, (scan, entry) in enumerate(zip(scans, entries, strict=True)):
+        protected = apply_layers(scan, [protector], Budget(max_hu)).scan
+        result = evaluate(scan, protected, attackers, config)
+        result["scan"]["name"] = entry["name"]
+        found[str(entry["name"])] = {
+            action: {name: row["rmse_hu"]["median"] for name, row in rows.items()}
+            for action, rows in result["disruption"].items()
+        }
+        if number == 0:
+            write_overview(picture, scan, protected, attackers, result, overwrite=True)
+    return {"positions": _POSITIONS, "median_disruption_rmse_hu": found}
