@@ -1,0 +1,265 @@
+"""Speed and memory of protecting a scan, side by side with the alternatives, in one run.
+
+Reading and writing the series with plain pydicom is the floor; the released MITS-GAN generator
+is what there was before. See docs/benchmarks.md.
+
+This process stays small, without numpy or torch: Linux counts the memory of whoever starts a
+process as the least that process ever had.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from machine import load_average, machine
+
+ROOT = Path(__file__).parents[1]
+TASKS = Path(__file__).with_name("tasks.py")
+PROTECT = "import sys; from mitsgan.cli.main import main; sys.exit(main(sys.argv[1:]))"
+MOST_TIMES_READ_WRITE = 4.0
+MOST_MEMORY_GB = 2.5
+_PACKAGES = ("mitsgan", "torch", "numpy", "pydicom")
+
+Json = dict[str, Any]
+
+
+class BenchmarkError(Exception):
+    """A task failed; says which, and what it said."""
+
+
+@dataclass
+class Run:
+    """One finished process."""
+
+    seconds: float
+    memory_gb: float
+    output: str
+
+
+@dataclass
+class Series:
+    """What repeats of one task gave."""
+
+    runs: list[Run] = field(default_factory=list)
+    results: list[Json] = field(default_factory=list)
+
+    def whole(self) -> Json:
+        """Seconds of the whole process, with its start-up."""
+        return quantity([run.seconds for run in self.runs], "s")
+
+    def memory(self) -> Json:
+        """The largest resident set of the process."""
+        return quantity([run.memory_gb for run in self.runs], "GB")
+
+
+def quantity(values: Sequence[float], unit: str) -> Json:
+    """Repeats of one measurement, with their median."""
+    rounded = [round(v, 4) for v in values]
+    return {"median": median(rounded), "n": len(rounded), "unit": unit, "values": rounded}
+
+
+def run(name: str, command: Sequence[str | Path]) -> Run:
+    """Run a process to its end, and say how long it took and how much memory it had."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        start = perf_counter()
+        process = subprocess.Popen([sys.executable, *command], stdout=out, stderr=err)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if process.returncode:
+            said = err.read().decode(errors="replace").strip()
+            raise BenchmarkError(f"{name} ended with exit code {process.returncode}: {said}")
+        unit = 1 if sys.platform == "darwin" else 1024
+        return Run(seconds, usage.ru_maxrss * unit / 1e9, out.read().decode())
+
+
+def measure(arguments: argparse.Namespace, place: Path) -> Json:
+    """Run every task ``repeats`` times, in alternating order."""
+    scan: Path = arguments.scan
+    given = ["--given", arguments.weights] if arguments.weights else []
+    chosen = json.loads(
+        run("weights", [TASKS, "weights", *given, place / "random.safetensors"]).output
+    )
+    names = ["read_write", "protect", "layers", "paper"]
+    series = {name: Series() for name in names}
+    warm(scan)
+    for repeat in range(arguments.repeats):
+        for name in names if repeat % 2 == 0 else names[::-1]:
+            with tempfile.TemporaryDirectory(dir=place) as folder:
+                out, report = Path(folder), Path(folder) / "report.json"
+                commands: dict[str, list[str | Path]] = {
+                    "read_write": [TASKS, "read-write", scan, out],
+                    "protect": [
+                        *("-c", PROTECT, "protect", scan, out / "protected", "--quiet"),
+                        *("--device", "cpu", "--weights", chosen["path"], "--report", report),
+                    ],
+                    "layers": [TASKS, "layers", scan, chosen["path"]],
+                    "paper": [TASKS, "paper", scan, str(arguments.slices_paper)],
+                }
+                finished = run(name, commands[name])
+                text = report.read_text() if name == "protect" else finished.output
+            series[name].runs.append(finished)
+            series[name].results.append(json.loads(text))
+    weights = {key: chosen[key] for key in ("sha256", "random")}
+    return {**summary(series), "weights": weights}
+
+
+def summary(series: dict[str, Series]) -> Json:
+    """Medians and ratios of all repeats."""
+    plain, protect, layers, paper = (
+        series[name] for name in ("read_write", "protect", "layers", "paper")
+    )
+    about = layers.results[0]
+    slices = int(about["shape"][0])
+    copied = int(plain.results[0]["slices"])
+    if copied != slices:
+        raise BenchmarkError(f"read_write found {copied} slices, the scan has {slices}")
+    phases = {
+        phase: quantity([r["seconds"][phase] for r in protect.results], "s")
+        for phase in ("read", "protect", "write")
+    }
+    inside = [sum(r["seconds"][phase] for phase in phases) for r in protect.results]
+    alone = [float(r["seconds"]) for r in plain.results]
+    ours = quantity([r["seconds"] / slices for r in layers.results], "s per slice")
+    theirs = quantity([s for r in paper.results for s in r["seconds_per_slice"]], "s per slice")
+    measured = {
+        "read_write": {
+            "what": "read and write the series with plain pydicom",
+            "whole_process": plain.whole(),
+            "in_process": quantity(alone, "s"),
+            "peak_memory": plain.memory(),
+        },
+        "protect": {
+            "what": "mitsgan protect, a fresh process",
+            "whole_process": protect.whole(),
+            "in_process": quantity(inside, "s"),
+            "phases": phases,
+            "peak_memory": protect.memory(),
+        },
+        "apply_layers": {
+            "what": "apply_layers alone, scan and weights in memory",
+            "in_process": quantity([r["seconds"] for r in layers.results], "s"),
+            "per_slice": ours,
+            "precision": about["precision"],
+            "threads": about["threads"],
+        },
+        "paper": {
+            "what": "the released generator's architecture, random weights, float64",
+            "per_slice": theirs,
+            "peak_memory": paper.memory(),
+        },
+    }
+    whole = protect.whole()["median"] / plain.whole()["median"]
+    ratios = {
+        "protect_over_read_write": _ratio(whole, MOST_TIMES_READ_WRITE),
+        "protect_over_read_write_without_start": _ratio(
+            median(inside) / median(alone), MOST_TIMES_READ_WRITE
+        ),
+        "paper_over_ours_per_slice": _ratio(theirs["median"] / ours["median"]),
+    }
+    most = max(protect.memory()["values"])
+    memory = {"value": most, "unit": "GB", "target_at_most": MOST_MEMORY_GB}
+    return {
+        "scan": {"shape": about["shape"], "spacing_mm": about["spacing_mm"]},
+        "measured": measured,
+        "ratios": ratios,
+        "peak_memory_of_protect": {**memory, "met": most < MOST_MEMORY_GB},
+    }
+
+
+def _ratio(value: float, most: float | None = None) -> Json:
+    ratio: Json = {"value": round(value, 3), "unit": "1"}
+    return ratio if most is None else {**ratio, "target_at_most": most, "met": value <= most}
+
+
+def warm(folder: Path) -> None:
+    """Read every file once, so that no task pays for the disk and the next one does not."""
+    for path in (p for p in folder.rglob("*") if p.is_file()):
+        with path.open("rb") as file:
+            while file.read(1 << 20):
+                pass
+
+
+def table(result: Json) -> str:
+    """The result for people."""
+    lines = [f"scan {result['scan']['shape']} [z, y, x], medians of {result['repeats']}"]
+    for name, entry in result["measured"].items():
+        lines.append(f"\n{name}: {entry['what']}")
+        rows = {**entry, **{f"phase {k}": v for k, v in entry.get("phases", {}).items()}}
+        lines += [
+            f"  {label.replace('_', ' '):32}{row['median']:10.3f} {row['unit']}"
+            for label, row in rows.items()
+            if isinstance(row, dict) and "median" in row
+        ]
+    lines.append("\nratios and targets")
+    judged = {**result["ratios"], "peak_memory_of_protect": result["peak_memory_of_protect"]}
+    for label, row in judged.items():
+        unit = "" if row["unit"] == "1" else f" {row['unit']}"
+        said = ""
+        if "met" in row:
+            outcome = "met" if row["met"] else "missed"
+            said = f"  (target at most {row['target_at_most']:g}: {outcome})"
+        lines.append(f"  {label.replace('_', ' '):42}{row['value']:8.2f}{unit}{said}")
+    if result["weights"]["random"]:
+        lines.append("\nweights: random, since none are shipped yet; the time is the same")
+    return "\n".join(lines)
+
+
+def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
+    data = Path(os.environ.get("MITSGAN_DATA") or ROOT.parent / "shared" / "data")
+    parser = argparse.ArgumentParser(description="Speed and memory of protecting a scan.")
+    add = parser.add_argument
+    add("--scan", type=Path, default=data / "ct" / "lidc-0001", help="folder of a DICOM series")
+    add("--slices-paper", type=int, default=2, help="slices for the released network, per repeat")
+    add("--repeats", type=int, default=3, help="how often each is run")
+    add("--weights", type=Path, help="of a protector; default: the shipped ones, else random ones")
+    add("--output", type=Path, default=ROOT / "docs" / "results" / "speed.json")
+    arguments = parser.parse_args(argv)
+    if arguments.repeats < 1 or arguments.slices_paper < 1:
+        parser.error("--repeats and --slices-paper must be 1 or more")
+    if not arguments.scan.is_dir():
+        parser.error(f"no folder {arguments.scan}: give --scan, or set MITSGAN_DATA")
+    return arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, write the JSON, print the table; the exit code."""
+    arguments = arguments_of(argv)
+    result: Json = {
+        "schema": 1,
+        "kind": "speed",
+        "machine": machine(),
+        "load_average_before": load_average(),
+        "versions": {name: version(name) for name in _PACKAGES},
+        "repeats": arguments.repeats,
+        "device": "cpu",
+    }
+    try:
+        with tempfile.TemporaryDirectory() as place:
+            result |= measure(arguments, Path(place))
+    except BenchmarkError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    result["scan"]["name"] = arguments.scan.resolve().name
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n")
+    print(f"{table(result)}\n\nwritten to {arguments.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""What `speed.py` measures: one task per process, its own timings as JSON on standard output.
+
+Each task imports only what it needs, so that a process's time and memory are those of its task.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+Result = dict[str, object]
+
+
+def read_write(folder: Path, out: Path) -> Result:
+    """Read a series and write it again with plain pydicom, pixels and all: the least there is."""
+    from pydicom import dcmread
+    from pydicom.errors import InvalidDicomError
+
+    start = perf_counter()
+    slices = 0
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        try:
+            dataset = dcmread(path)
+        except InvalidDicomError:
+            continue  # notes that lie beside the slices
+        pixels = dataset.pixel_array
+        if dataset.file_meta.TransferSyntaxUID.is_compressed:
+            dataset.decompress(generate_instance_uid=False)
+        dataset.PixelData = pixels.tobytes()
+        dataset.save_as(out / f"{slices:05d}.dcm")
+        slices += 1
+    return {"seconds": perf_counter() - start, "slices": slices}
+
+
+def weights(given: Path | None, spare: Path) -> Result:
+    """Which weights to measure with: those given, those shipped, or random ones put at ``spare``.
+
+    The time does not depend on what the weights are, only on how many.
+    """
+    from mitsgan.protect import MitsGan
+    from mitsgan.protect.networks import PerturbationGenerator
+    from mitsgan.weights import load_weights, shipped
+
+    path = given or shipped("mitsgan")
+    random = given is None and not path.is_file()
+    if random:
+        path = spare
+        generator = PerturbationGenerator()
+        card = {"name": "random", "config": {"width": list(generator.width)}}
+        MitsGan(generator, 0, card).save(path, card)
+    _, card = load_weights(path, "protector")
+    return {"path": str(path), "random": random, "sha256": card["sha256"]}
+
+
+def layers(folder: Path, weights: Path) -> Result:
+    """`apply_layers` alone, after the scan is read and the weights are loaded."""
+    import torch
+
+    from mitsgan.protect import Budget, MitsGan, apply_layers
+    from mitsgan.scan import read_scan
+
+    scan = read_scan(folder)
+    layer = MitsGan.load(weights)
+    start = perf_counter()
+    apply_layers(scan, [layer], Budget())
+    return {
+        "seconds": perf_counter() - start,
+        "shape": list(scan.shape),
+        "spacing_mm": list(scan.spacing),
+        "precision": str(layer.generator.stem.weight.dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def paper(folder: Path, slices: int) -> Result:
+    """The released generator, in its own precision, on slices from the middle of the scan."""
+    import numpy as np
+    import torch
+
+    from mitsgan.protect.mitsgan_paper import PAPER_DTYPE, PaperGenerator
+    from mitsgan.scan import read_scan
+
+    scan = read_scan(folder)
+    count = min(slices, scan.shape[0])
+    first = (scan.shape[0] - count) // 2
+    generator = PaperGenerator().to(PAPER_DTYPE).eval()
+    hu = np.clip(scan.hu(first, first + count) / 1000, -1, 1)
+    images = torch.from_numpy(hu).to(PAPER_DTYPE)[:, None, None]
+    seconds = []
+    with torch.inference_mode():
+        for image in images:
+            start = perf_counter()
+            generator(image, torch.rand_like(image))
+            seconds.append(perf_counter() - start)
+    return {"seconds_per_slice": seconds, "slices": count}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    tasks = parser.add_subparsers(dest="task", required=True)
+    task = tasks.add_parser("read-write")
+    task.add_argument("folder", type=Path)
+    task.add_argument("out", type=Path)
+    task = tasks.add_parser("weights")
+    task.add_argument("--given", type=Path)
+    task.add_argument("spare", type=Path)
+    task = tasks.add_parser("layers")
+    task.add_argument("folder", type=Path)
+    task.add_argument("weights", type=Path)
+    task = tasks.add_parser("paper")
+    task.add_argument("folder", type=Path)
+    task.add_argument("slices", type=int)
+    arguments = vars(parser.parse_args())
+    functions: dict[str, Callable[..., Result]] = {
+        "read-write": read_write,
+        "weights": weights,
+        "layers": layers,
+        "paper": paper,
+    }
+    json.dump(functions[arguments.pop("task")](**arguments), sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
