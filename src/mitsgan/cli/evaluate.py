@@ -61,6 +61,8 @@ class Evaluate:
         at_least("--seed", self.seed, 0)
         at_least("--pgd-steps", self.pgd_steps, 0)
 
+        import numpy as np
+
         from mitsgan.cli.attackers import load_attackers
         from mitsgan.cli.protection import weights_entry
         from mitsgan.evaluate import EvaluationConfig, evaluate
@@ -75,6 +77,11 @@ class Evaluate:
             used = None
             with console.phase("read protected", f"reading {second}") as progress:
                 protected = read_scan(second, progress=progress)
+            if np.array_equal(protected.stored, original.stored):
+                raise UsageError(
+                    f"{second} has the same voxels as {self.original}, so nothing protects it; "
+                    "give a scan and its protected version"
+                )
         else:
             used = weights_entry(second.card, self.weights, "mitsgan")
             with console.phase("protect", f"protecting {self.original}") as progress:

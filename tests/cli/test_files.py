@@ -1,0 +1,34 @@
+"""JSON beside scans: whole, valid, and without what JSON cannot say."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from mitsgan.cli.files import scan_name, write_json
+from mitsgan.errors import OutputError
+
+
+def test_what_is_not_finite_becomes_null(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"psnr": math.inf, "rows": [{"gain": math.nan}], "n": (1, 2)})
+    read = json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
+    assert read == {"psnr": None, "rows": [{"gain": None}], "n": [1, 2]}
+
+
+def test_keeps_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("mine")
+    with pytest.raises(OutputError, match="exists"):
+        write_json(tmp_path / "a.json", {})
+    assert (tmp_path / "a.json").read_text() == "mine"
+
+
+def test_a_scan_has_a_name_even_as_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "chest").mkdir()
+    monkeypatch.chdir(tmp_path / "chest")
+    assert scan_name(Path("some/where/lidc")) == "lidc"
+    assert scan_name(Path()) == "chest"

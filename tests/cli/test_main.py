@@ -1,0 +1,145 @@
+"""Help, version, usage errors and exit codes of the command as a whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mitsgan import __version__
+from mitsgan.cli.main import main
+from mitsgan.errors import MitsganError
+
+COMMANDS = (
+    ("protect", "--max-hu"),
+    ("evaluate", "--pgd-steps"),
+    ("train attacker", "--action"),
+    ("train protector", "--attackers"),
+    ("demo", "OUT"),
+)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], []])
+def test_help_teaches(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    assert "protects CT scans against tampering" in text
+    assert text.count("\n  mitsgan ") == 2, "two examples"
+    for command in ("protect", "evaluate", "train", "demo"):
+        assert f"• {command}" in text
+
+
+@pytest.mark.parametrize("command, option", COMMANDS)
+def test_each_command_explains_itself(
+    command: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([*command.split(), "--help"])
+    assert left.value.code == 0
+    assert option in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"mitsgan {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["destroy"],
+        ["protect"],
+        ["protect", "scan"],
+        ["protect", "scan", "out", "--max-hu", "ten"],
+        ["protect", "scan", "out", "--colour", "red"],
+        ["train", "attacker", "scan", "--output", "x.safetensors"],
+    ],
+)
+def test_usage_errors_exit_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err != ""
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom mitsgan.cli.main import main\n"
+        "try:\n    main(['train', 'attacker', '--help'])\nexcept SystemExit:\n    pass\n"
+        "print(*{m.split('.')[0] for m in sys.modules}, file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"torch", "numpy", "pydicom", "SimpleITK", "nibabel", "matplotlib"}
+    assert heavy & set(ran.stderr.split()) == set()
+
+
+@dataclass(frozen=True)
+class _Fails:
+    error: BaseException
+
+    def run(self) -> int:
+        raise self.error
+
+
+def _run(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("tyro.cli", lambda *_, **__: _Fails(error))
+    return main(["demo", "out"])
+
+
+@pytest.mark.parametrize(
+    "error, code, said",
+    [
+        (MitsganError("x is wrong; do y"), 2, "error: x is wrong; do y\n"),
+        (PermissionError(13, "Permission denied", "a/b"), 2, "error: a/b: Permission denied\n"),
+        (OSError(28, "No space left on device"), 2, "error: No space left on device\n"),
+        (KeyboardInterrupt(), 130, "mitsgan: interrupted; no output was written\n"),
+    ],
+)
+def test_exit_codes(
+    error: BaseException,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert _run(error, monkeypatch) == code
+    assert capsys.readouterr() == ("", said)
+
+
+def test_a_full_memory_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(MemoryError(), monkeypatch) == 2
+    assert "memory is full" in capsys.readouterr().err
+
+
+def test_termination_cleans_up_and_gives_the_signal_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cleaned = tmp_path / "cleaned"
+
+    @dataclass(frozen=True)
+    class Killed:
+        def run(self) -> int:
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                signal.pause()
+            finally:
+                cleaned.touch()
+            return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("tyro.cli", lambda *_, **__: Killed())
+    assert main(["demo", "out"]) == 143
+    assert cleaned.exists()
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert "terminated" in capsys.readouterr().err

@@ -1,0 +1,139 @@
+"""`mitsgan train`: options that match the library's, cards, resumption, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import pytest
+
+from mitsgan import __version__
+from mitsgan.attack import Attacker
+from mitsgan.cli.main import main
+from mitsgan.cli.train_attacker import TrainAttacker
+from mitsgan.cli.train_protector import TrainProtector
+from mitsgan.protect import MitsGan
+from mitsgan.training.attacker import AttackerConfig
+from mitsgan.training.protector import ProtectorConfig
+from mitsgan.weights import load_weights
+
+PNG = b"\x89PNG\r\n\x1a\n"
+Run = Callable[..., int]
+
+
+@pytest.mark.parametrize(
+    "command, config",
+    [(TrainAttacker, AttackerConfig), (TrainProtector, ProtectorConfig)],
+)
+def test_options_are_those_of_the_library(
+    command: type[TrainAttacker | TrainProtector], config: type[AttackerConfig | ProtectorConfig]
+) -> None:
+    """They are written twice, so that ``--help`` need not load torch."""
+    offered = {f.name: f.default for f in fields(command)}
+    for field in fields(config):
+        assert field.name in offered, f"--{field.name} is not offered"
+        if field.default is not MISSING:
+            assert offered[field.name] == field.default, field.name
+
+
+@pytest.fixture
+def attacker(series: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Train a tiny injector to ``tmp_path / "injector.safetensors"``."""
+    monkeypatch.setattr("mitsgan.training.attacker._TABLE_CUBES", 8)
+
+    def run(*options: str) -> int:
+        return main(
+            [
+                *("train", "attacker", str(series), "--action", "inject"),
+                *("--output", str(tmp_path / "injector.safetensors"), "--width", "2"),
+                *("--batch", "2", *options),
+            ]
+        )
+
+    return run
+
+
+def test_trains_an_attacker(
+    attacker: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert attacker("--steps", "2", "--seed", "5", "--licence", "MIT") == 0
+    out, folder = tmp_path / "injector.safetensors", tmp_path / "injector.run"
+    card = load_weights(out, "attacker")[1]
+    assert card["config"]["action"] == "inject"
+    assert card["config"]["steps"] == 2
+    assert card["licence"] == "MIT"
+    assert card["data"] == [{"name": "chest", "slice_spacing_mm": 8.0}]
+    assert card["seed"] == 5
+    assert card["version"] == __version__
+    assert Attacker.load(out).action == "inject"
+    for picture in ("losses.png", "samples.png"):
+        assert (folder / picture).read_bytes().startswith(PNG)
+    told = capsys.readouterr()
+    assert str(out) in told.out
+    assert "step 2 of 2: " in told.err
+    assert attacker("--steps", "2", "--overwrite") == 2
+    assert "give --resume" in capsys.readouterr().err
+    assert attacker("--steps", "3", "--resume", "--overwrite", "--quiet") == 0
+    assert load_weights(out, "attacker")[1]["config"]["steps"] == 3
+
+
+def test_trains_and_validates_a_protector(
+    series: Path, weights: Path, tmp_path: Path, phantom_image: Path
+) -> None:
+    out, run = tmp_path / "mine.safetensors", tmp_path / "run"
+    attackers = [weights / "injector.safetensors", weights / "remover.safetensors"]
+    arguments = [
+        *("train", "protector", str(series), "--attackers", *map(str, attackers)),
+        *("--output", str(out), "--run", str(run), "--validate", str(phantom_image)),
+        *("--width", "4", "6", "8", "--steps", "2", "--crops", "1", "--attacks", "1"),
+    ]
+    assert main([*arguments, "--quiet"]) == 0
+    card = MitsGan.load(out).card
+    assert card["licence"] == "unstated"
+    assert [a["sha256"] for a in card["attackers"]] == [
+        load_weights(path, "attacker")[1]["sha256"] for path in attackers
+    ]
+    measured = card["metrics"]["median_disruption_rmse_hu"]["unseen.nii.gz"]
+    assert set(measured) == {"inject", "remove"}
+    assert {"protected", "random sign"} <= set(measured["inject"])
+    for picture in ("losses.png", "samples.png"):
+        assert (run / picture).read_bytes().startswith(PNG)
+
+
+@pytest.fixture
+def phantom_image(series: Path, protector_options: list[str], tmp_path: Path) -> Path:
+    """A scan under another name."""
+    image = tmp_path / "unseen.nii.gz"
+    assert main(["protect", str(series), str(image), "--quiet", *protector_options]) == 0
+    return image
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        (["--steps", "0"], "--steps must be 1 or more"),
+        (["--resume"], "holds no training run to resume"),
+        (["--output", "weights.bin"], "weights are named *.safetensors"),
+        (["--output", "no/such/a.safetensors"], "no/such does not exist"),
+        (["--validate", "nowhere"], "nowhere does not exist"),
+        (["--run", __file__], "is a file; name a folder"),
+    ],
+)
+def test_refusals(
+    attacker: Run,
+    options: list[str],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert attacker(*options) == 2
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_refuses_to_validate_on_what_it_trains_on(
+    attacker: Run, series: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert attacker("--validate", str(series)) == 2
+    assert "split scans by patient" in capsys.readouterr().err
