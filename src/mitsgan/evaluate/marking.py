@@ -32,7 +32,7 @@ def gray(hu: NDArray[np.float32], low: float, high: float) -> Pixels:
 def diverging(hu: NDArray[np.float32], limit: float) -> Pixels:
     """``[y, x]`` in HU from minus to plus ``limit``, to ``[y, x, 3]``."""
     colour = matplotlib.colormaps[DIVERGING](np.clip(hu / limit, -1, 1) / 2 + 0.5)
-    return np.rint(np.asarray(colour)[..., :3] * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.asarray(colour)[..., :3] * 255), np.uint8)
 
 
 def diverging_stops(count: int = 9) -> list[str]:
@@ -75,7 +75,7 @@ def _mark(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.floa
     """How much of each pixel the letters cover, and the band behind them, ``[y, x]`` 0 to 1."""
     dpi = 100
     canvas = FigureCanvasAgg(Figure(figsize=(width / dpi, height / dpi), dpi=dpi))
-    size = width * 0.06  # pixels; nine letters then take about 40% of the width
+    size = max(9, width * 0.06)  # pixels; nine letters then take about 40% of the width
     canvas.figure.patch.set_facecolor("black")
     canvas.figure.text(
         0.5,
