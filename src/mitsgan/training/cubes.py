@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mitsgan.attack import Action, cut_blocks
 from mitsgan.attack.ctgan import SIDE
@@ -66,6 +67,24 @@ def thicken(scan: Scan, thickness: float) -> Scan | None:
     geometry = Geometry((old.spacing[0] * count, *old.spacing[1:]), old.origin, old.axes)
     ones = np.ones(len(hu))
     return Scan(hu, ones, 0 * ones, -32768, 32767, geometry)
+
+
+def sharpened(data: Sequence[Volume], amounts: Sequence[float]) -> list[Volume]:
+    """Each volume once per amount of unsharp masking in plane: what sharper kernels would give.
+
+    Scanners differ in the noise of lung by a factor of four; what is trained on smooth
+    reconstructions alone is no better than noise on sharp ones.
+    """
+    return [
+        replace(volume, hu=_sharpen(volume.hu, amount)) if amount else volume
+        for volume in data
+        for amount in amounts
+    ]
+
+
+def _sharpen(hu: Tensor, amount: float) -> Tensor:
+    blurred = F.avg_pool2d(hu[:, None], 3, stride=1, padding=1, count_include_pad=False)[:, 0]
+    return (hu + amount * (hu - blurred)).clamp_(-1024, 3071)
 
 
 class CubeSampler:

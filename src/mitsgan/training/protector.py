@@ -20,7 +20,7 @@ from mitsgan.layout import channels_last
 from mitsgan.protect.networks import PerturbationGenerator, SliceDiscriminator
 from mitsgan.scan.scan import Scan
 from mitsgan.training.crops import Crop, CropSampler
-from mitsgan.training.cubes import volumes
+from mitsgan.training.cubes import sharpened, volumes
 from mitsgan.training.loop import Progress, Stateful, run_loop
 
 
@@ -37,6 +37,7 @@ class ProtectorConfig:
         domain_weight: weight of the domain loss.
         energy_weight: weight of the mean squared perturbation (as a part of the budget), so that
             voxels that protect nothing stay as they are.
+        sharpness: amounts of unsharp masking; every scan is trained on with each.
         rate: Adam's learning rate of the generator, falling to zero along a cosine.
         discriminator_rate: the discriminator's.
         seed: of weights and data.
@@ -48,7 +49,8 @@ class ProtectorConfig:
     crops: int = 2
     attacks: int = 4
     domain_weight: float = 0.05
-    energy_weight: float = 0.2
+    energy_weight: float = 0.4
+    sharpness: tuple[float, ...] = (0.0, 2.0, 4.0)
     rate: float = 1e-3
     discriminator_rate: float = 2e-4
     seed: int = 0
@@ -68,7 +70,7 @@ def train_protector(
     Returns:
         The generator, in evaluation mode.
     """
-    sampler = CropSampler(volumes(scans), attacks=config.attacks)
+    sampler = CropSampler(sharpened(volumes(scans), config.sharpness), attacks=config.attacks)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         generator = channels_last(PerturbationGenerator(config.width))
