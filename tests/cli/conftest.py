@@ -35,10 +35,9 @@ def weights(phantom: Scan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        width = (4, 6, 8)
-        generator = PerturbationGenerator(width)
+        generator = PerturbationGenerator()
         generator.head.weight.data *= 30  # else its perturbations round to nothing
-        card = {"config": {"width": list(width)}}
+        card = {"config": {"width": list(generator.width)}}
         MitsGan(generator, 0, card).save(folder / "mitsgan.safetensors", card)
         table = Equalization.fit([torch.from_numpy(phantom.hu()).clamp_min(-1024)])
         names: tuple[tuple[Action, str], ...] = (("inject", "injector"), ("remove", "remover"))

@@ -232,7 +232,9 @@ def test_refuses_an_output_that_exists(
     (work / "out").mkdir()
     (work / "out" / "thesis.txt").write_text("mine")
     assert protect(out=work / "out") == 2
-    assert f"{work / 'out'} exists" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert f"{work / 'out'} exists" in message
+    assert "--overwrite" in message
     assert protect("--overwrite", out=work / "out") == 2
     assert "thesis.txt" in capsys.readouterr().err
     assert (work / "out" / "thesis.txt").read_text() == "mine"

@@ -34,7 +34,7 @@ def test_options_are_those_of_the_library(
     for field in fields(config):
         assert field.name in offered, f"--{field.name} is not offered"
         if field.default is not MISSING:
-            assert offered[field.name] == field.default, field.name
+            assert offered[field.name] == field.default, f"{command.__name__}.{field.name}"
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_trains_and_validates_a_protector(
     arguments = [
         *("train", "protector", str(series), "--attackers", *map(str, attackers)),
         *("--output", str(out), "--run", str(run), "--validate", str(phantom_image)),
-        *("--width", "4", "6", "8", "--steps", "2", "--crops", "1", "--attacks", "1"),
+        *("--steps", "2", "--crops", "1", "--attacks", "1"),
     ]
     assert main([*arguments, "--quiet"]) == 0
     card = MitsGan.load(out).card

@@ -16,6 +16,8 @@ PARTS = frozenset({"original", "protected", "report.html", "report.json"})
 def check_demo(out: Path, overwrite: bool) -> None:
     """Raise `OutputError` where a demonstration could not be written to ``out``."""
     if not _is_earlier(out):
+        if out.exists() and not overwrite:
+            raise OutputError(f"{out} exists and is no demonstration; name a new folder")
         check_target(out, overwrite)
     elif not overwrite:
         raise OutputError(f"{out} holds an earlier demonstration; give --overwrite to replace it")

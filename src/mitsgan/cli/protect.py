@@ -42,12 +42,16 @@ class Protect:
         from mitsgan.cli.device import DeviceError, choose_device
         from mitsgan.cli.files import check_file, write_json
         from mitsgan.cli.options import at_least
-        from mitsgan.errors import ScanError
+        from mitsgan.errors import OutputError, ScanError
         from mitsgan.scan import check_output, read_scan, write_scan
 
         # What can fail without the scan fails first: names, then settings, then what takes a while.
         if not self.scan.exists():
             raise ScanError(f"{self.scan} does not exist; name a DICOM folder or an image file")
+        if self.out.exists() and not self.overwrite and not self.out.samefile(self.scan):
+            raise OutputError(
+                f"output {self.out} exists; choose another, or replace it with --overwrite"
+            )
         check_output(self.out, self.overwrite, source=self.scan)
         if self.report is not None:
             check_file(self.report, self.overwrite, "--report", source=self.scan, beside=self.out)

@@ -27,8 +27,8 @@ class TrainProtector:
     """Scans of other patients, to measure the protector on."""
     licence: Annotated[str, arg(metavar="TEXT")] = "unstated"
     """Of the weights, for their card."""
-    width: Annotated[tuple[int, int, int], arg(metavar="N")] = (16, 32, 48)
-    """Channels of the generator's three levels."""
+    width: Annotated[tuple[int, int], arg(metavar="N")] = (32, 48)
+    """Channels of the generator's two levels."""
     max_hu: Annotated[float, arg(metavar="HU")] = 10.0
     """The budget during training; others scale the same perturbation."""
     steps: Annotated[int, arg(metavar="N")] = 3000
@@ -39,8 +39,10 @@ class TrainProtector:
     """Positions per action and crop."""
     domain_weight: Annotated[float, arg(metavar="X")] = 0.05
     """Weight of the domain loss."""
-    energy_weight: Annotated[float, arg(metavar="X")] = 0.2
+    energy_weight: Annotated[float, arg(metavar="X")] = 0.4
     """Weight of the mean squared perturbation."""
+    sharpness: Annotated[tuple[float, ...], arg(metavar="X...")] = (0.0, 2.0, 4.0)
+    """Amounts of unsharp masking; every scan is trained on with each."""
     rate: Annotated[float, arg(metavar="X")] = 1e-3
     """Adam's learning rate of the generator; falls to zero."""
     discriminator_rate: Annotated[float, arg(metavar="X")] = 2e-4
@@ -69,6 +71,8 @@ class TrainProtector:
         for option, value in (("--steps", self.steps), ("--crops", self.crops)):
             at_least(option, value, 1)
         at_least("--attacks", self.attacks, 1)
+        if not self.sharpness:
+            raise UsageError("--sharpness: give at least one amount; 0 leaves scans as they are")
 
         from dataclasses import asdict
 
@@ -88,6 +92,7 @@ class TrainProtector:
             attacks=self.attacks,
             domain_weight=self.domain_weight,
             energy_weight=self.energy_weight,
+            sharpness=self.sharpness,
             rate=self.rate,
             discriminator_rate=self.discriminator_rate,
             seed=self.seed,
