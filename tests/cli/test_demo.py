@@ -60,6 +60,7 @@ def test_demonstrates_again_and_again(
     page = (out / "report.html").read_text()
     assert report["protector"]["sha256"] in page
     assert str(tmp_path) not in page, "no path of this machine"
+    assert "mitsgan demo OUT --seed 0 --weights mitsgan.safetensors --injector" in page
 
     before = {p: p.read_bytes() for p in sorted(out.glob("*/*.dcm"))}
     assert demo() == 2

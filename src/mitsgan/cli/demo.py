@@ -28,6 +28,12 @@ class Demo:
     quiet: bool = False
     """No progress and no summary; errors are still told."""
 
+    def _command(self) -> str:
+        """What makes this demonstration again; files by name, not by where they lie."""
+        given = {"weights": self.weights, "injector": self.injector, "remover": self.remover}
+        options = (f" --{name} {path.name}" for name, path in given.items() if path is not None)
+        return f"mitsgan demo OUT --seed {self.seed}{''.join(options)}"
+
     def run(self) -> int:
         """Make the demonstration; the exit code."""
         from mitsgan.cli.console import Console
@@ -44,7 +50,9 @@ class Demo:
         attackers, cards = load_attackers(self.injector, self.remover)
         layer = MitsGan.load(self.weights, seed=self.seed)
         with demo_folder(self.out, self.overwrite) as place:
-            summary = make_demonstration(place, layer, self.weights, attackers, cards, console)
+            summary = make_demonstration(
+                place, layer, self.weights, attackers, cards, console, self._command()
+            )
         console.say(summary)
         console.say(f"original DICOM series:  {self.out / 'original'}")
         console.say(f"protected DICOM series: {self.out / 'protected'}")

@@ -27,17 +27,17 @@ def make_demonstration(
     attackers: Sequence[Attacker],
     cards: Mapping[Action, Card],
     console: Console,
-    budget: Budget | None = None,
+    command: str,
 ) -> str:
     """Fill a folder with both series, the page and its numbers.
 
     The protected series comes about as a user's would: the original is read back from its DICOM
-    files, protected, and written as derived from them.
+    files, protected, and written as derived from them. ``command`` is what makes all this again.
 
     Returns:
         One line about what came of it.
     """
-    budget = budget or Budget()
+    budget = Budget()
     with console.phase("phantom", "making a synthetic chest"):
         phantom_series(chest(seed=layer.seed), folder / "original")
     with console.phase("read", "reading it") as progress:
@@ -66,7 +66,7 @@ def make_demonstration(
             max_hu=budget.max_hu,
             seed=layer.seed,
             facts=facts,
-            command=f"mitsgan demo OUT --seed {layer.seed}",
+            command=command,
             progress=say,
         )
     (folder / "report.html").write_text(page, encoding="utf-8")
