@@ -15,7 +15,7 @@ from mitsgan.protect.networks import PerturbationGenerator, SliceDiscriminator
 from mitsgan.scan.phantom import chest
 from mitsgan.scan.scan import Geometry, Scan
 
-WIDTH = (4, 4, 4)
+WIDTH = (4, 4)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_the_residual_has_no_local_mean() -> None:
     bias = generator.head.bias
     assert bias is not None
     bias.data.fill_(5.0)  # an offset that the local mean must take away
-    hu, noise = torch.full((10, 64, 64), -850.0), torch.zeros(10, 32, 32)
+    hu, noise = torch.full((10, 64, 64), -850.0), torch.zeros(10, 16, 16)
     with torch.no_grad():
         residual = generator(hu, noise, (2.0, 0.7, 0.7))
     inner = residual[:, 24:40, 24:40]
@@ -112,7 +112,7 @@ def test_the_residual_has_no_local_mean() -> None:
 def test_gradients_reach_scan_and_weights() -> None:
     generator = PerturbationGenerator(WIDTH)
     hu = torch.randn(10, 16, 16).mul(20).add(-850).requires_grad_(True)
-    generator(hu, torch.randn(10, 8, 8), (2.0, 1.0, 1.0)).square().sum().backward()
+    generator(hu, torch.randn(10, 4, 4), (2.0, 1.0, 1.0)).square().sum().backward()
     assert hu.grad is not None
     assert (hu.grad != 0).any()
     for name, weight in generator.named_parameters():
@@ -137,6 +137,6 @@ def test_weights_come_back_as_they_were_saved(protector: MitsGan, tmp_path: Path
 
 def test_weights_that_do_not_fit_their_card_are_refused(protector: MitsGan, tmp_path: Path) -> None:
     path = tmp_path / "p.safetensors"
-    protector.save(path, {"config": {"width": (4, 4, 8)}})
+    protector.save(path, {"config": {"width": (4, 8)}})
     with pytest.raises(WeightsError, match="do not fit"):
         MitsGan.load(path)

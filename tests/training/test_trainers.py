@@ -61,7 +61,7 @@ def test_a_protector_learns_to_disrupt(
     remover: Attacker, training_chest: Scan, tmp_path: Path
 ) -> None:
     config = ProtectorConfig(
-        width=(4, 4, 4), steps=12, crops=1, attacks=2, energy_weight=0.0, rate=1e-2
+        width=(4, 4), steps=12, crops=1, attacks=2, energy_weight=0.0, rate=1e-2
     )
     generator = train_protector([training_chest], [remover], config, tmp_path)
     rows = read_losses(tmp_path)

@@ -13,7 +13,7 @@ from mitsgan.errors import BudgetError
 from mitsgan.protect.budget import Budget
 from mitsgan.scan.scan import Scan
 
-SLAB = 32
+SLAB = 24
 """Slices worked on at a time; it bounds memory and does not change the result."""
 
 
@@ -70,19 +70,30 @@ def apply_layers(
         total = layers[0].perturbation(scan, start, stop, budget)
         for layer in layers[1:]:
             total = total + layer.perturbation(scan, start, stop, budget)
-        if not np.isfinite(total).all():
-            raise BudgetError(f"a layer gave values that are no numbers in slices {start}-{stop}")
-        if steps is None:
-            new, change = _moved_float(scan, start, stop, total, budget)
-        else:
-            new, change = _moved_integer(scan, start, stop, total, steps[start:stop])
-        stored[start:stop] = new
-        most = float(np.abs(change).max(initial=0.0))
-        if most > budget.max_hu * (1 + 1e-6):
-            raise BudgetError(f"a voxel moved by {most} HU, the budget is {budget.max_hu} HU")
-        largest = max(largest, most)
-        squares += float(np.vdot(change, change))
-        voxels += change.size - int(np.count_nonzero(scan.is_padding(start, stop)))
+        for z in range(start, stop):  # one by one: a slice stays in the processor's cache
+            wanted = total[z - start]
+            if not np.isfinite(wanted).all():
+                raise BudgetError(f"a layer gave values that are no numbers in slice {z}")
+            new: NDArray[Any]
+            if steps is None:
+                new = _moved_float(scan, z, wanted, budget)
+            else:
+                new = _moved_integer(scan, z, wanted, int(steps[z]))
+            old = scan.stored[z]
+            padding = _padding(scan, z, old)
+            np.copyto(new, old, where=padding | _padding(scan, z, new))
+            stored[z] = new
+            change = np.subtract(new, old, dtype=_exact(old)) * np.float32(scan.slope[z])
+            if not scan.is_integer:
+                change[padding] = 0  # what has no value has no difference either
+            most = float(np.abs(change).max(initial=0.0))
+            if most > budget.max_hu * (1 + 1e-6):
+                raise BudgetError(f"a voxel moved by {most} HU, the budget is {budget.max_hu} HU")
+            largest = max(largest, most)
+            squares += float(
+                np.square(change).sum()
+            )  # not vdot: BLAS threads would get in torch's way
+            voxels += change.size - int(np.count_nonzero(padding))
         if progress is not None:
             progress(stop, scan.shape[0])
     rms = float(np.sqrt(squares / voxels)) if voxels else 0.0
@@ -90,36 +101,36 @@ def apply_layers(
 
 
 def _moved_integer(
-    scan: Scan, start: int, stop: int, total: NDArray[np.float32], steps: NDArray[np.int64]
-) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """Stored integers after the move, and the move in HU."""
-    slope = scan.slope[start:stop].astype(np.float32)[:, None, None]
-    bound = steps.astype(np.float32)[:, None, None]
-    old = scan.stored[start:stop]
-    move = total / slope
-    np.clip(move, -bound, bound, out=move)
+    scan: Scan, z: int, wanted: NDArray[np.float32], steps: int
+) -> NDArray[np.integer[Any]]:
+    """Stored integers of slice ``z`` after the move."""
+    old = scan.stored[z]
+    move = np.clip(wanted / np.float32(scan.slope[z]), -steps, steps)
     np.rint(move, out=move)
-    wide = move.astype(np.int32)
-    wide += old
-    np.clip(wide, int(scan.lowest), int(scan.highest), out=wide)
-    new = wide.astype(old.dtype)
-    kept = scan.is_padding(start, stop) | scan.with_slices(new, start, stop).is_padding()
-    np.copyto(new, old, where=kept)
-    np.subtract(new, old, out=wide, dtype=np.int32)
-    return new, wide * slope
+    new: NDArray[np.integer[Any]] = move.astype(np.int32)
+    new += old
+    np.clip(new, int(scan.lowest), int(scan.highest), out=new)
+    rounded: NDArray[np.integer[Any]] = new.astype(old.dtype)
+    return rounded
 
 
 def _moved_float(
-    scan: Scan, start: int, stop: int, total: NDArray[np.float32], budget: Budget
-) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """Stored floats after the move, and the move in HU."""
-    slope = scan.slope[start:stop, None, None]
-    old = scan.stored[start:stop]
-    bound = budget.max_hu / slope
-    new = (old + np.clip(total / slope, -bound, bound)).astype(old.dtype)
+    scan: Scan, z: int, wanted: NDArray[np.float32], budget: Budget
+) -> NDArray[np.floating[Any]]:
+    """Stored floats of slice ``z`` after the move."""
+    old = scan.stored[z]
+    bound = budget.max_hu / scan.slope[z]
+    new: NDArray[np.floating[Any]] = old + np.clip(wanted / scan.slope[z], -bound, bound)
+    new = new.astype(old.dtype)
     over = np.abs(new.astype(np.float64) - old) > bound
     new[over] = np.nextafter(new[over], old[over])
-    kept = scan.is_padding(start, stop) | scan.with_slices(new, start, stop).is_padding()
-    new[kept] = old[kept]
-    change = np.where(kept, 0, (new.astype(np.float64) - old) * slope)
-    return new, change.astype(np.float32)
+    return new
+
+
+def _padding(scan: Scan, z: int, stored: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(scan.with_slices(stored[None], z, z + 1).is_padding()[0])
+
+
+def _exact(stored: NDArray[Any]) -> type[np.int32] | type[np.float64]:
+    """A type in which differences of stored values are exact."""
+    return np.int32 if stored.dtype.kind in "iu" else np.float64

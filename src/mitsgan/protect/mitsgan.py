@@ -14,10 +14,9 @@ from torch.nn import functional as F
 from mitsgan.errors import WeightsError
 from mitsgan.layout import channels_last
 from mitsgan.protect.budget import Budget
-from mitsgan.protect.networks import HALO, TILE, PerturbationGenerator
+from mitsgan.protect.networks import HALO, PATCH, TILE, PerturbationGenerator
 from mitsgan.scan.scan import AIR_HU, Scan
 from mitsgan.weights import Card, load_weights, save_weights, shipped
-
 
 _BODY_HU = -300.0
 _PICK = 4
@@ -51,8 +50,8 @@ class MitsGan:
         path = path or shipped("mitsgan")
         tensors, card = load_weights(path, "protector")
         try:
-            a, b, c = (int(w) for w in card["config"]["width"])
-            generator = PerturbationGenerator((a, b, c))
+            a, b = (int(w) for w in card["config"]["width"])
+            generator = PerturbationGenerator((a, b))
             generator.load_state_dict(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise WeightsError(f"{path}: card and tensors do not fit: {error}") from error
@@ -78,16 +77,18 @@ class MitsGan:
         height, width = inside.shape[1:]
         beyond = (first - start + HALO, stop + HALO - last)  # slices held at the scan's ends
         padding = (0, -width % TILE, 0, -height % TILE, *beyond)
-        hu = F.pad(torch.from_numpy(inside)[None].to(device), padding, mode="replicate")[0]
-        side = (hu.shape[1] // 2, hu.shape[2] // 2)
+        hu = torch.from_numpy(inside).to(device)
+        if any(padding):
+            hu = F.pad(hu[None], padding, mode="replicate")[0]
+        side = (hu.shape[1] // PATCH, hu.shape[2] // PATCH)
         numbers = [min(max(z, 0), depth - 1) for z in range(start - HALO, stop + HALO)]
         noise = torch.stack([slice_noise(self.seed, z, side) for z in numbers]).to(device)
         with torch.inference_mode():
             residual = self.generator(hu, noise, scan.spacing)
             bounded = residual.tanh_().mul_(budget.max_hu)[:, :height, :width]
-        perturbation = np.zeros((stop - start, *scan.shape[1:]), np.float32)
-        perturbation[:, *box] = bounded.cpu().numpy()
-        return perturbation
+        (y, x), (rows, columns) = box, scan.shape[1:]
+        around = (x.start, columns - x.stop, y.start, rows - y.stop)
+        return np.asarray(F.pad(bounded, around).cpu().numpy())
 
 
 def body_box(scan: Scan) -> tuple[slice, slice]:

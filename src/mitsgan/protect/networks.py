@@ -1,12 +1,13 @@
 """The networks of MITS-GAN (Pasqualino et al. 2024), made bounded, three-dimensional and fast.
 
-The published generator repaints a slice at full resolution. This one works on 2 x 2 pixels at
+The published generator repaints a slice at full resolution. This one works on 4 x 4 pixels at
 once (space to depth), sees neighbouring slices, and gives a residual without low frequencies
 that the caller bounds: an offset of the surroundings shifts any inpainter and is worth little.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import cast
 
@@ -14,10 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-HALO = 4
+HALO = 2
 """Slices of context that the generator needs on either side."""
 
-TILE = 8
+PATCH = 4
+"""Pixels along each in-plane side that are worked on as one."""
+
+TILE = 2 * PATCH
 """In-plane sides must be multiples of this."""
 
 _NOISE_CHANNELS = 2
@@ -42,81 +46,80 @@ class NoiseNet(nn.Module):
         return cast(Tensor, self.layers[-1](noise))
 
 
-class _Residual(nn.Module):
-    """Two 3^3 convolutions beside an identity; two slices shorter at either end."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv3d(channels, channels, 3, padding=(0, 1, 1))
-        self.second = nn.Conv3d(channels, channels, 3, padding=(0, 1, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.second(F.leaky_relu(self.first(x), 0.2))
-        return F.leaky_relu(x[:, :, 2:-2] + y, 0.2)
-
-
 class PerturbationGenerator(nn.Module):
     """Scan and noise to an unbounded residual without low frequencies.
 
     Args:
-        width: channels at half, quarter and eighth in-plane resolution.
+        width: channels at a quarter and an eighth of the in-plane resolution.
     """
 
-    def __init__(self, width: tuple[int, int, int] = (16, 32, 48)) -> None:
+    def __init__(self, width: tuple[int, int] = (32, 48)) -> None:
         super().__init__()
-        a, b, c = width
+        a, b = width
         self.width = width
-        flat, half = (1, 3, 3), (1, 2, 2)
+        flat, half, deep = (1, 3, 3), (1, 2, 2), (0, 1, 1)
+        inputs = 2 * PATCH**2 + _NOISE_CHANNELS + 2
         self.noise = NoiseNet()
-        self.stem = nn.Conv3d(8 + _NOISE_CHANNELS + 2, a, flat, padding=(0, 1, 1))
-        self.down1 = nn.Conv3d(a, b, half, stride=half)
-        self.middle1 = _Residual(b)
-        self.down2 = nn.Conv3d(b, c, half, stride=half)
-        self.middle2 = _Residual(c)
-        self.up2 = nn.ConvTranspose3d(c, b, half, stride=half)
-        self.merge2 = nn.Conv3d(b, b, flat, padding=(0, 1, 1))
-        self.up1 = nn.ConvTranspose3d(b, a, half, stride=half)
-        self.merge1 = nn.Conv3d(a, a, flat, padding=(0, 1, 1))
-        self.head = nn.Conv3d(a, 4, flat, padding=(0, 1, 1))
+        self.stem = nn.Conv3d(inputs, a, flat, padding=deep)
+        self.side = nn.Conv3d(a, a, flat, padding=deep)
+        self.down = nn.Conv3d(a, b, half, stride=half)
+        self.deep1 = nn.Conv3d(b, b, 3, padding=deep)
+        self.deep2 = nn.Conv3d(b, b, 3, padding=deep)
+        self.up = nn.ConvTranspose3d(b, a, half, stride=half)
+        self.merge = nn.Conv3d(a, a, flat, padding=deep)
+        self.head = nn.Conv3d(a, PATCH**2, flat, padding=deep)
 
     def forward(self, hu: Tensor, noise: Tensor, spacing: _Spacing) -> Tensor:
         """One slab.
 
         Args:
             hu: ``[z + 2 HALO, y, x]``, y and x multiples of `TILE`.
-            noise: ``[z + 2 HALO, y / 2, x / 2]``, standard normal.
+            noise: ``[z + 2 HALO, y / PATCH, x / PATCH]``, standard normal.
             spacing: mm ``[z, y, x]``.
 
         Returns:
-            ``[z, y, x]``, float32; zero mean over 9 mm in plane.
+            ``[z, y, x]``, float32; zero mean over about 9 mm in plane.
         """
-        x = self._inputs(hu, noise, spacing)
-        top = F.leaky_relu(self.stem(x), 0.2)
-        side = self.middle1(F.leaky_relu(self.down1(top), 0.2))
-        deep = self.middle2(F.leaky_relu(self.down2(side), 0.2))
-        side = F.leaky_relu(self.merge2(side[:, :, 2:-2] + self.up2(deep)), 0.2)
-        top = F.leaky_relu(self.merge1(top[:, :, HALO:-HALO] + self.up1(side)), 0.2)
-        residual = self.head(top)[0].transpose(0, 1).float()
-        kernel = [_odd(_LOCAL_MEAN_MM / (2 * s)) for s in spacing[1:]]
+        x = _relu(self.stem(self._inputs(hu, noise, spacing)))
+        x = _relu(self.side(x)) + x
+        deep = _relu(self.down(x))
+        deep = _relu(self.deep2(_relu(self.deep1(deep))) + deep[:, :, HALO:-HALO])
+        x = x[:, :, HALO:-HALO] + self.up(deep)
+        x = _relu(self.merge(_relu(x)))
+        residual = self.head(x)[0].movedim(0, -1).float()
+        kernel = [_odd(_LOCAL_MEAN_MM / (PATCH * s)) for s in spacing[1:]]
         mean = F.avg_pool2d(
-            residual.mean(1, keepdim=True),
+            residual.mean(-1)[:, None],
             kernel,
             stride=1,
             padding=[k // 2 for k in kernel],
             count_include_pad=False,
         )
-        return F.pixel_shuffle(residual - mean, 2)[:, 0]
+        return from_patches(residual - mean.movedim(1, -1))
 
     def _inputs(self, hu: Tensor, noise: Tensor, spacing: _Spacing) -> Tensor:
+        """``[1, channels, z, y / PATCH, x / PATCH]``, made channels last from the start."""
         dtype = self.stem.weight.dtype
-        pixels = F.pixel_unshuffle(hu[:, None], 2).transpose(0, 1)[None]
-        lung = ((pixels + 850) / 150).clamp_(-1.5, 3).to(dtype)
-        tissue = (pixels / 500).clamp_(-2, 2).to(dtype)
-        shaped = self.noise(noise[None, None].to(dtype))
-        shape = (1, 1, *lung.shape[2:])
-        scale = [torch.full(shape, s, dtype=dtype, device=hu.device) for s in _scales(spacing)]
-        x = torch.cat((lung, tissue, shaped, *scale), 1)
-        return x.contiguous(memory_format=torch.channels_last_3d)
+        lung = hu.add(850).div_(150).clamp_(-1.5, 3).to(dtype)
+        tissue = hu.div(500).clamp_(-2, 2).to(dtype)
+        shaped = self.noise(noise[None, None].to(dtype))[0].movedim(0, -1)
+        scale = torch.tensor(_scales(spacing), dtype=dtype, device=hu.device)
+        parts = (to_patches(lung), to_patches(tissue), shaped, scale.expand(*noise.shape, 2))
+        return torch.cat(parts, -1).movedim(-1, 0)[None]
+
+
+def to_patches(slices: Tensor) -> Tensor:
+    """``[z, y, x]`` to ``[z, y / PATCH, x / PATCH, PATCH**2]``: space to depth."""
+    z, y, x = slices.shape
+    split = slices.view(z, y // PATCH, PATCH, x // PATCH, PATCH)
+    return split.transpose(2, 3).reshape(z, y // PATCH, x // PATCH, PATCH**2)
+
+
+def from_patches(patches: Tensor) -> Tensor:
+    """The inverse of `to_patches`."""
+    z, y, x, _ = patches.shape
+    split = patches.view(z, y, x, PATCH, PATCH)
+    return split.transpose(2, 3).reshape(z, y * PATCH, x * PATCH)
 
 
 class SliceDiscriminator(nn.Module):
@@ -141,9 +144,14 @@ class SliceDiscriminator(nn.Module):
         return cast(Tensor, self.layers(((hu + 850) / 150).clamp(-1.5, 3)))
 
 
+def _relu(x: Tensor) -> Tensor:
+    return F.leaky_relu_(x, 0.2)
+
+
 def _scales(spacing: _Spacing) -> tuple[float, float]:
+    """Slice distance and pixel size as the network wants them, zero for a usual chest CT."""
     z, y, x = spacing
-    return float(torch.tensor(z / 2).log()), float(torch.tensor((y * x) ** 0.5 / 0.7).log())
+    return math.log(z / 2), math.log(math.sqrt(y * x) / 0.7)
 
 
 def _odd(size: float) -> int:

@@ -118,8 +118,10 @@ class Scan:
         slope = self.slope[start:stop].astype(np.float32)[:, None, None]
         intercept = self.intercept[start:stop].astype(np.float32)[:, None, None]
         hu: NDArray[np.float32] = self.stored[start:stop, *box].astype(np.float32)
-        hu *= slope
-        hu += intercept
+        if (slope != 1).any():
+            hu *= slope
+        if intercept.any():
+            hu += intercept
         return hu
 
     def is_padding(self, start: int = 0, stop: int | None = None) -> NDArray[np.bool_]:

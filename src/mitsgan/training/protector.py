@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from mitsgan.attack import Attacker, tamper_cut
 from mitsgan.layout import channels_last
-from mitsgan.protect.networks import PerturbationGenerator, SliceDiscriminator
+from mitsgan.protect.networks import PATCH, PerturbationGenerator, SliceDiscriminator
 from mitsgan.scan.scan import Scan
 from mitsgan.training.crops import Crop, CropSampler
 from mitsgan.training.cubes import sharpened, volumes
@@ -29,7 +29,7 @@ class ProtectorConfig:
     """How a protector is trained.
 
     Attributes:
-        width: channels of the generator's three levels.
+        width: channels of the generator's two levels.
         max_hu: the budget during training; others scale the same perturbation.
         steps: optimiser steps.
         crops: crops a step.
@@ -43,7 +43,7 @@ class ProtectorConfig:
         seed: of weights and data.
     """
 
-    width: tuple[int, int, int] = (16, 32, 48)
+    width: tuple[int, int] = (32, 48)
     max_hu: float = 10.0
     steps: int = 3000
     crops: int = 2
@@ -125,7 +125,7 @@ def perturb_crop(
     turns, flip = torch.randint(4, (2,), generator=random).tolist()
     hu = torch.rot90(crop.hu, turns, (1, 2))
     hu = hu.flip(2) if flip % 2 else hu
-    noise = torch.randn(len(hu), hu.shape[1] // 2, hu.shape[2] // 2, generator=random)
+    noise = torch.randn(len(hu), *(n // PATCH for n in hu.shape[1:]), generator=random)
     with torch.autocast("cpu", torch.bfloat16):
         residual = generator(hu.contiguous(), noise, crop.spacing)
     residual = residual.flip(2) if flip % 2 else residual
