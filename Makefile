@@ -18,7 +18,7 @@ KEY := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 READY := $(VENV)/.ready-$(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format bench clean distclean
+.PHONY: help demo test lint types format docs bench clean distclean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ types: $(READY)-dev ## mypy, strict
 format: $(READY)-dev ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(READY)-dev ## rewrite the tables in README and docs from docs/results
+	$(BIN)/python docs/generate.py
 
 bench: $(READY)-dev ## speed and memory, side by side with the alternatives
 	$(BIN)/python benchmarks/speed.py $(BENCH_ARGS)

@@ -29,7 +29,7 @@ class TrainAttacker:
     """Of the weights, for their card."""
     width: Annotated[int, arg(metavar="N")] = 10
     """Base filters of both networks; 100 as published."""
-    steps: Annotated[int, arg(metavar="N")] = 2000
+    steps: Annotated[int, arg(metavar="N")] = 2600
     """Optimiser steps."""
     batch: Annotated[int, arg(metavar="N")] = 16
     """Cubes a step."""

@@ -31,7 +31,7 @@ class TrainProtector:
     """Channels of the generator's two levels."""
     max_hu: Annotated[float, arg(metavar="HU")] = 10.0
     """The budget during training; others scale the same perturbation."""
-    steps: Annotated[int, arg(metavar="N")] = 3000
+    steps: Annotated[int, arg(metavar="N")] = 3200
     """Optimiser steps."""
     crops: Annotated[int, arg(metavar="N")] = 2
     """Crops a step."""

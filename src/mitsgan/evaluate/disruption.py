@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
@@ -28,9 +29,15 @@ class Disruption:
     rmse_hu: tuple[float, ...]
     perturbation_hu: tuple[float, ...]
 
+    @property
+    def energy(self) -> float:
+        """RMSE of the perturbation over all cubes together, HU."""
+        return math.sqrt(fmean(v**2 for v in self.perturbation_hu))
+
     def summary(self) -> dict[str, object]:
         """Mean, median and worst (the least disrupted position), for results."""
         rmse = self.rmse_hu
+        energy = self.energy
         return {
             "n": len(rmse),
             "rmse_hu": {"mean": fmean(rmse), "median": median(rmse), "worst": min(rmse)},
@@ -39,8 +46,8 @@ class Disruption:
                 "median": median(psnr(v) for v in rmse),
                 "worst": max(psnr(v) for v in rmse),
             },
-            "perturbation_rmse_hu": fmean(self.perturbation_hu),
-            "gain": median(rmse) / fmean(self.perturbation_hu),
+            "perturbation_rmse_hu": energy,
+            "gain": median(rmse) / energy if energy else 0.0,
             "positions_rmse_hu": list(rmse),
         }
 

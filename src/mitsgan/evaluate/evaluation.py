@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from statistics import fmean
 from typing import Any
 
 import torch
@@ -84,7 +83,7 @@ def evaluate(
         ]
         say(f"{attacker.name}: protected scan")
         ours = disruption(before, after, plans, attacker)
-        energy = fmean(v**2 for v in ours.perturbation_hu) ** 0.5
+        energy = ours.energy
         rows: dict[str, Disruption] = {"protected": ours}
         controls: dict[str, Layer] = {
             "random sign": RandomSign(energy, config.seed),

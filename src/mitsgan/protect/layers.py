@@ -13,7 +13,7 @@ from mitsgan.errors import BudgetError
 from mitsgan.protect.budget import Budget
 from mitsgan.scan.scan import Scan
 
-SLAB = 24
+SLAB = 16
 """Slices worked on at a time; it bounds memory and does not change the result."""
 
 
@@ -83,16 +83,15 @@ def apply_layers(
             padding = _padding(scan, z, old)
             np.copyto(new, old, where=padding | _padding(scan, z, new))
             stored[z] = new
-            change = np.subtract(new, old, dtype=_exact(old)) * np.float32(scan.slope[z])
+            change = np.subtract(new, old, dtype=_exact(old))
             if not scan.is_integer:
                 change[padding] = 0  # what has no value has no difference either
-            most = float(np.abs(change).max(initial=0.0))
+            most = max(float(change.max()), -float(change.min())) * float(scan.slope[z])
             if most > budget.max_hu * (1 + 1e-6):
                 raise BudgetError(f"a voxel moved by {most} HU, the budget is {budget.max_hu} HU")
             largest = max(largest, most)
-            squares += float(
-                np.square(change).sum()
-            )  # not vdot: BLAS threads would get in torch's way
+            # not vdot: the threads of BLAS would get in torch's way
+            squares += float(np.square(change).sum()) * scan.slope[z] ** 2
             voxels += change.size - int(np.count_nonzero(padding))
         if progress is not None:
             progress(stop, scan.shape[0])
@@ -105,7 +104,8 @@ def _moved_integer(
 ) -> NDArray[np.integer[Any]]:
     """Stored integers of slice ``z`` after the move."""
     old = scan.stored[z]
-    move = np.clip(wanted / np.float32(scan.slope[z]), -steps, steps)
+    move = wanted if scan.slope[z] == 1 else wanted / np.float32(scan.slope[z])
+    move = np.clip(move, -steps, steps)
     np.rint(move, out=move)
     new: NDArray[np.integer[Any]] = move.astype(np.int32)
     new += old

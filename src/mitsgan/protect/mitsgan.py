@@ -20,6 +20,7 @@ from mitsgan.weights import Card, load_weights, save_weights, shipped
 
 _BODY_HU = -300.0
 _PICK = 4
+_THIN = 0.05
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,14 @@ def body_box(scan: Scan) -> tuple[slice, slice]:
     slope, intercept = (v[::_PICK, None, None] for v in (scan.slope, scan.intercept))
     body = picked > (_BODY_HU - intercept) / slope
     y, x = (
-        _reach(np.asarray(body.any(axes)), n)
+        _reach(np.asarray(body.sum(axes)), n)
         for axes, n in zip(((0, 2), (0, 1)), scan.shape[1:], strict=True)
     )
     return y, x
 
 
-def _reach(found: NDArray[np.bool_], length: int) -> slice:
-    where = np.flatnonzero(found)
+def _reach(count: NDArray[np.int64], length: int) -> slice:
+    where = np.flatnonzero(count > _THIN * count.max())  # the table's edges are thin
     if not len(where):
         return slice(0, length)
     low = (int(where[0]) - 1) * _PICK // TILE * TILE

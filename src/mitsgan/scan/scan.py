@@ -5,6 +5,7 @@ Arrays are ``[z, y, x]``; z ascends along the slice normal. World coordinates ar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -128,9 +129,14 @@ class Scan:
         """Which voxels of slices ``start:stop`` lie outside the reconstruction: never touched."""
         stored = self.stored[start:stop]
         slope = self.slope[start:stop, None, None]
-        mask: NDArray[np.bool_] = stored < (AIR_HU - self.intercept[start:stop, None, None]) / slope
-        if self.padding is not None:
-            low, high = self.padding
+        air = (AIR_HU - self.intercept[start:stop, None, None]) / slope
+        low, high = self.padding or (0.0, -1.0)
+        if self.is_integer:  # whole limits: integers are compared without a copy as floats
+            air, low, high = np.ceil(air).astype(np.int32), math.ceil(low), math.floor(high)
+        mask: NDArray[np.bool_] = stored < (
+            air.flat[0].item() if (air == air.flat[0]).all() else air
+        )
+        if low <= high:
             mask |= (stored >= low) & (stored <= high)
         if not self.is_integer:
             mask |= ~np.isfinite(stored)

@@ -43,7 +43,7 @@ class AttackerConfig:
 
     action: Action
     width: int = 10
-    steps: int = 2000
+    steps: int = 2600
     batch: int = 16
     l1_weight: float = 100.0
     adversarial_weight: float = 10.0

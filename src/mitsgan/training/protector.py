@@ -45,7 +45,7 @@ class ProtectorConfig:
 
     width: tuple[int, int] = (32, 48)
     max_hu: float = 10.0
-    steps: int = 3000
+    steps: int = 3200
     crops: int = 2
     attacks: int = 4
     domain_weight: float = 0.05

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from mitsgan.errors import WeightsError
@@ -38,7 +38,7 @@ def save_weights(path: Path, tensors: Mapping[str, Tensor], card: Card) -> None:
     }
     full = {**card, "format": _FORMAT, "sha256": _checksum(held)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(held, path, metadata={_KEY: json.dumps(full, sort_keys=True)})
+    path.write_bytes(save(held, metadata={_KEY: json.dumps(full, sort_keys=True)}))
 
 
 def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], Card]:
