@@ -31,16 +31,18 @@ class TrainProtector:
     """Channels of the generator's two levels."""
     max_hu: Annotated[float, arg(metavar="HU")] = 10.0
     """The budget during training; others scale the same perturbation."""
-    steps: Annotated[int, arg(metavar="N")] = 3200
+    steps: Annotated[int, arg(metavar="N")] = 2500
     """Optimiser steps."""
     crops: Annotated[int, arg(metavar="N")] = 2
     """Crops a step."""
     attacks: Annotated[int, arg(metavar="N")] = 4
     """Positions per action and crop."""
-    domain_weight: Annotated[float, arg(metavar="X")] = 0.05
+    domain_weight: Annotated[float, arg(metavar="X")] = 0.01
     """Weight of the domain loss."""
-    energy_weight: Annotated[float, arg(metavar="X")] = 0.4
+    energy_weight: Annotated[float, arg(metavar="X")] = 0.3
     """Weight of the mean squared perturbation."""
+    pixel_scales: Annotated[tuple[float, ...], arg(metavar="X...")] = (1.0, 1.25)
+    """Every scan is trained on with its pixels that much larger."""
     sharpness: Annotated[tuple[float, ...], arg(metavar="X...")] = (0.0, 2.0, 4.0)
     """Amounts of unsharp masking; every scan is trained on with each."""
     rate: Annotated[float, arg(metavar="X")] = 1e-3
@@ -73,6 +75,8 @@ class TrainProtector:
         at_least("--attacks", self.attacks, 1)
         if not self.sharpness:
             raise UsageError("--sharpness: give at least one amount; 0 leaves scans as they are")
+        if not self.pixel_scales or min(self.pixel_scales) < 1:
+            raise UsageError("--pixel-scales: give at least one, none below 1; 1 changes nothing")
 
         from dataclasses import asdict
 
@@ -92,6 +96,7 @@ class TrainProtector:
             attacks=self.attacks,
             domain_weight=self.domain_weight,
             energy_weight=self.energy_weight,
+            pixel_scales=self.pixel_scales,
             sharpness=self.sharpness,
             rate=self.rate,
             discriminator_rate=self.discriminator_rate,

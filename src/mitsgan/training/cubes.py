@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -45,14 +46,20 @@ class Volume:
         )
 
 
-def volumes(scans: Sequence[Scan], thicknesses: Sequence[float] = (2.0, 5.0)) -> list[Volume]:
-    """Each scan as it is, and averaged to each of the thicker slices that it can give."""
+def volumes(
+    scans: Sequence[Scan],
+    thicknesses: Sequence[float] = (2.0, 5.0),
+    pixel_scales: Sequence[float] = (1.0,),
+) -> list[Volume]:
+    """Each scan as it is and with the thicker slices it can give, at each pixel scale."""
     made = []
     for scan in scans:
         for version in [scan, *(t for mm in thicknesses if (t := thicken(scan, mm)))]:
-            lung = find_lung(version).within(DEPTH_MM, version.spacing)
-            hu = torch.from_numpy(version.hu()).clamp_min_(-1024)
-            made.append(Volume(hu, version.spacing, lung))
+            for scale in pixel_scales:
+                scaled = version if scale == 1 else coarsen(version, scale)
+                lung = find_lung(scaled).within(DEPTH_MM, scaled.spacing)
+                hu = torch.from_numpy(scaled.hu()).clamp_min_(-1024)
+                made.append(Volume(hu, scaled.spacing, lung))
     return made
 
 
@@ -63,9 +70,23 @@ def thicken(scan: Scan, thickness: float) -> Scan | None:
         return None
     kept = scan.shape[0] // count * count
     hu = scan.hu(0, kept).reshape(-1, count, *scan.shape[1:]).mean(1)
-    old = scan.geometry
-    geometry = Geometry((old.spacing[0] * count, *old.spacing[1:]), old.origin, old.axes)
+    z, y, x = scan.spacing
+    return _derived(scan, hu, (z * count, y, x))
+
+
+def coarsen(scan: Scan, scale: float) -> Scan:
+    """The scan with pixels ``scale`` times as large, as a larger field of view would give."""
+    z, y, x = scan.spacing
+    height, width = (round(n / scale) for n in scan.shape[1:])
+    hu = F.interpolate(torch.from_numpy(scan.hu())[:, None], (height, width), mode="bicubic")
+    spacing = (z, y * scan.shape[1] / height, x * scan.shape[2] / width)
+    return _derived(scan, np.asarray(hu[:, 0].numpy()), spacing)
+
+
+def _derived(scan: Scan, hu: NDArray[np.float32], spacing: tuple[float, float, float]) -> Scan:
+    """A scan of floats for training; where it lies in the patient plays no part there."""
     ones = np.ones(len(hu))
+    geometry = Geometry(spacing, scan.geometry.origin, scan.geometry.axes)
     return Scan(hu, ones, 0 * ones, -32768, 32767, geometry)
 
 

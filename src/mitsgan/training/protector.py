@@ -37,6 +37,7 @@ class ProtectorConfig:
         domain_weight: weight of the domain loss.
         energy_weight: weight of the mean squared perturbation (as a part of the budget), so that
             voxels that protect nothing stay as they are.
+        pixel_scales: every scan is trained on with its pixels that much larger.
         sharpness: amounts of unsharp masking; every scan is trained on with each.
         rate: Adam's learning rate of the generator, falling to zero along a cosine.
         discriminator_rate: the discriminator's.
@@ -45,11 +46,12 @@ class ProtectorConfig:
 
     width: tuple[int, int] = (32, 48)
     max_hu: float = 10.0
-    steps: int = 3200
+    steps: int = 2500
     crops: int = 2
     attacks: int = 4
-    domain_weight: float = 0.05
-    energy_weight: float = 0.4
+    domain_weight: float = 0.01
+    energy_weight: float = 0.3
+    pixel_scales: tuple[float, ...] = (1.0, 1.25)
     sharpness: tuple[float, ...] = (0.0, 2.0, 4.0)
     rate: float = 1e-3
     discriminator_rate: float = 2e-4
@@ -70,7 +72,8 @@ def train_protector(
     Returns:
         The generator, in evaluation mode.
     """
-    sampler = CropSampler(sharpened(volumes(scans), config.sharpness), attacks=config.attacks)
+    data = volumes(scans, pixel_scales=config.pixel_scales)
+    sampler = CropSampler(sharpened(data, config.sharpness), attacks=config.attacks)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         generator = channels_last(PerturbationGenerator(config.width))
