@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mitsgan.scan.scan import Scan
-from mitsgan.training.cubes import CubeSampler, Volume, thicken
+from mitsgan.training.cubes import CubeSampler, Volume, coarsen, sharpened, thicken
 
 
 def test_thicker_slices_are_means(training_chest: Scan) -> None:
@@ -31,3 +31,21 @@ def test_a_seed_decides_the_cubes(data_volumes: list[Volume]) -> None:
     first, again, other = (sampler.sample(2, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
     torch.testing.assert_close(first, again)
     assert not torch.equal(first, other)
+
+
+def test_larger_pixels_cover_the_same_field(training_chest: Scan) -> None:
+    coarse = coarsen(training_chest, 1.25)
+    assert coarse.shape == (40, 90, 90)
+    for old, new, n in zip(training_chest.spacing, coarse.spacing, (40, 90, 90), strict=True):
+        assert new * n == pytest.approx(old * {40: 40, 90: 112}[n])
+    middle = coarse.hu()[20, 30:60, 30:60].mean()
+    assert middle == pytest.approx(training_chest.hu()[20, 37:75, 37:75].mean(), abs=15)
+
+
+def test_sharper_kernels_have_more_noise(data_volumes: list[Volume]) -> None:
+    plain, sharp = sharpened(data_volumes[:1], (0.0, 3.0))
+    assert plain is data_volumes[0]
+    z, y, x = plain.position(np.random.default_rng(0))
+    where = (z, slice(y - 5, y + 5), slice(x - 5, x + 5))
+    assert sharp.hu[where].std() > 1.5 * plain.hu[where].std()
+    assert float(sharp.hu.min()) >= -1024

@@ -46,7 +46,7 @@ class CropSampler:
 
     Args:
         data: scans.
-        side: of the crop in plane, in voxels; a multiple of `TILE`.
+        side: of the crop in plane, in voxels; a multiple of `TILE`. Less where a scan is smaller.
         attacks: positions per action and crop.
     """
 
@@ -65,14 +65,15 @@ class CropSampler:
         anchor = volume.position(rng)
         cube, block = sizes(volume.spacing)
         deep = block[0] + max(2, round(8 / volume.spacing[0]))
-        shape = (deep, self.side, self.side)
+        height, width = (min(self.side, n // TILE * TILE) for n in volume.hu.shape[1:])
+        shape = (deep, height, width)
         offset = [rng.integers(-4, 5) for _ in range(3)]
         z, y, x = (
             int(np.clip(a - n // 2 + o, 0, max(0, length - n)))
             for a, n, o, length in zip(anchor, shape, offset, volume.hu.shape, strict=True)
         )
         start = (z, y, x)
-        inside = (slice(y, y + self.side), slice(x, x + self.side))
+        inside = (slice(y, y + height), slice(x, x + width))
         numbers = np.clip(np.arange(z - HALO, z + deep + HALO), 0, len(volume.hu) - 1)
         positions = self._positions(volume, anchor, start, shape, cube, rng)
         array = volume.hu.numpy()
