@@ -80,6 +80,29 @@ def test_the_same_seed_gives_the_same_bytes(protect: Run, tmp_path: Path) -> Non
     assert uids[0] != uids[1], "another result must be another object"
 
 
+def test_voxels_that_a_processor_rounds_differently_are_another_object(
+    protect: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert protect(out=tmp_path / "here") == 0
+    plain = MitsGan.perturbation
+
+    def rounded(
+        layer: MitsGan, scan: Scan, start: int, stop: int, budget: Budget
+    ) -> NDArray[np.float32]:
+        moved = plain(layer, scan, start, stop, budget)
+        if start == 0:
+            moved[0, 48, 48] += np.float32(1 if moved[0, 48, 48] < 0 else -1)
+        return moved
+
+    monkeypatch.setattr(MitsGan, "perturbation", rounded)
+    assert protect(out=tmp_path / "elsewhere") == 0
+    here, elsewhere = (
+        {dcmread(file).SOPInstanceUID for file in (tmp_path / name).iterdir()}
+        for name in ("here", "elsewhere")
+    )
+    assert not here & elsewhere
+
+
 def test_the_header_names_method_and_budget(protect: Run, tmp_path: Path) -> None:
     assert protect("--max-hu", "7") == 0
     header = dcmread(sorted((tmp_path / "out").iterdir())[0])

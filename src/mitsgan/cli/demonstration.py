@@ -48,7 +48,7 @@ def make_demonstration(
         write_scan(
             protected.scan,
             folder / "protected",
-            derivation=derivation(layer, budget),
+            derivation=derivation(layer, budget, protected.scan),
             progress=progress,
         )
     used = weights_entry(layer.card, weights, "mitsgan")

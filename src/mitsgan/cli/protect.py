@@ -79,7 +79,7 @@ class Protect:
             write_scan(
                 protected.scan,
                 self.out,
-                derivation=derivation(layer, budget),
+                derivation=derivation(layer, budget, protected.scan),
                 overwrite=self.overwrite,
                 progress=progress,
             )

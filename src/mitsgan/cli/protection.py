@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from mitsgan import __version__
 from mitsgan.protect import Budget, MitsGan, Protected
 from mitsgan.scan.derivation import Derivation
+from mitsgan.scan.scan import Scan
 
 SCHEMA = 1
 """Of the report; a new number where a reader of the old one would go wrong."""
@@ -20,20 +22,19 @@ def precision(layer: MitsGan) -> str:
     return str(layer.generator.stem.weight.dtype).removeprefix("torch.")
 
 
-def derivation(layer: MitsGan, budget: Budget) -> Derivation:
+def derivation(layer: MitsGan, budget: Budget, protected: Scan) -> Derivation:
     """What the derived files say about themselves."""
-    device = layer.generator.stem.weight.device.type
     return Derivation(
         description=(
             f"MITS-GAN protection against tampering: every voxel within {budget.max_hu:g} HU of "
             f"its source (mitsgan {__version__}, weights {layer.card['sha256'][:12]}, "
             f"seed {layer.seed})"
         ),
-        # Precision and device are part of it: rounding may differ between them, and two objects
-        # with one UID must not differ.
+        # The voxels are part of it: processors and torch versions round differently, and two
+        # objects with one UID must not differ.
         code=(
             f"mits-gan {layer.card['sha256']} seed={layer.seed} max_hu={budget.max_hu!r} "
-            f"{precision(layer)} {device}"
+            f"voxels={hashlib.sha256(np.ascontiguousarray(protected.stored).data).hexdigest()}"
         ),
     )
 
