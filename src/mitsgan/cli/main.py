@@ -1,7 +1,8 @@
 """The command ``mitsgan``: which subcommand, and what an error means for the exit code.
 
 Exit codes: 0 done; 2 something is wrong with the input, the output or the options, told in one
-message; 130 interrupted, 143 terminated, nothing left behind; 1 a bug, with its traceback.
+message; 130 interrupted, 143 terminated, 129 its terminal closed, nothing left behind; 1 a bug,
+with its traceback.
 """
 
 from __future__ import annotations
@@ -46,8 +47,12 @@ Command = (
 )
 
 
+_ENDINGS = tuple(s for s in signal.Signals if s.name in ("SIGTERM", "SIGHUP"))
+"""Signals that must clean up as an interrupt does; Windows has no SIGHUP."""
+
+
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM, which must clean up as an interrupt does."""
+    """One of those signals, by its number."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,8 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return code
     except MitsganError as error:
         return _fail(str(error))
-    except _Terminated:
-        return _fail("terminated; no output was written", 143)
+    except _Terminated as ending:
+        return _fail("terminated; no output was written", 128 + int(ending.args[0]))
     except KeyboardInterrupt:
         return _fail("interrupted; no output was written", 130)
     except BrokenPipeError:
@@ -99,16 +104,23 @@ def _fail(message: str, code: int = 2) -> int:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Turn SIGTERM into an exception while a command runs, so that it can clean up."""
+    """Turn these signals into an exception while a command runs, so that it can clean up.
+
+    One that is ignored, as `nohup` has it, stays ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        raise _Terminated
+        raise _Terminated(number)
 
-    before = signal.signal(signal.SIGTERM, terminate)
+    before = {number: signal.getsignal(number) for number in _ENDINGS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, terminate)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -31,17 +31,17 @@ class TrainProtector:
     """Channels of the generator's two levels."""
     max_hu: Annotated[float, arg(metavar="HU")] = 10.0
     """The budget during training; others scale the same perturbation."""
-    steps: Annotated[int, arg(metavar="N")] = 2500
+    steps: Annotated[int, arg(metavar="N")] = 3200
     """Optimiser steps."""
     crops: Annotated[int, arg(metavar="N")] = 2
     """Crops a step."""
     attacks: Annotated[int, arg(metavar="N")] = 4
     """Positions per action and crop."""
-    domain_weight: Annotated[float, arg(metavar="X")] = 0.01
+    domain_weight: Annotated[float, arg(metavar="X")] = 0.05
     """Weight of the domain loss."""
-    energy_weight: Annotated[float, arg(metavar="X")] = 0.3
+    energy_weight: Annotated[float, arg(metavar="X")] = 0.4
     """Weight of the mean squared perturbation."""
-    pixel_scales: Annotated[tuple[float, ...], arg(metavar="X...")] = (1.0, 1.25)
+    pixel_scales: Annotated[tuple[float, ...], arg(metavar="X...")] = (1.0,)
     """Every scan is trained on with its pixels that much larger."""
     sharpness: Annotated[tuple[float, ...], arg(metavar="X...")] = (0.0, 2.0, 4.0)
     """Amounts of unsharp masking; every scan is trained on with each."""

@@ -46,12 +46,12 @@ class ProtectorConfig:
 
     width: tuple[int, int] = (32, 48)
     max_hu: float = 10.0
-    steps: int = 2500
+    steps: int = 3200
     crops: int = 2
     attacks: int = 4
-    domain_weight: float = 0.01
-    energy_weight: float = 0.3
-    pixel_scales: tuple[float, ...] = (1.0, 1.25)
+    domain_weight: float = 0.05
+    energy_weight: float = 0.4
+    pixel_scales: tuple[float, ...] = (1.0,)
     sharpness: tuple[float, ...] = (0.0, 2.0, 4.0)
     rate: float = 1e-3
     discriminator_rate: float = 2e-4
