@@ -122,8 +122,12 @@ def test_a_full_memory_is_told(
     assert "memory is full" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_termination_cleans_up_and_gives_the_signal_back(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    number: signal.Signals,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     cleaned = tmp_path / "cleaned"
 
@@ -131,15 +135,30 @@ def test_termination_cleans_up_and_gives_the_signal_back(
     class Killed:
         def run(self) -> int:
             try:
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), number)
                 signal.pause()
             finally:
                 cleaned.touch()
             return 0
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     monkeypatch.setattr("tyro.cli", lambda *_, **__: Killed())
-    assert main(["demo", "out"]) == 143
+    assert main(["demo", "out"]) == 128 + number
     assert cleaned.exists()
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
     assert "terminated" in capsys.readouterr().err
+
+
+def test_a_hangup_that_nohup_ignores_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True)
+    class HungUp:
+        def run(self) -> int:
+            os.kill(os.getpid(), signal.SIGHUP)
+            return 0
+
+    monkeypatch.setattr("tyro.cli", lambda *_, **__: HungUp())
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert main(["demo", "out"]) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
