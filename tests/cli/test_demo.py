@@ -13,8 +13,6 @@ from mitsgan.cli import demonstration
 from mitsgan.cli.demo_folder import PARTS
 from mitsgan.cli.main import main
 from mitsgan.scan import read_scan
-from mitsgan.scan.phantom import chest
-from mitsgan.scan.scan import Scan
 
 Run = Callable[..., int]
 
@@ -28,10 +26,8 @@ def demo(
 ) -> Run:
     """Demonstrate into ``tmp_path / "demo"``."""
 
-    def small(*, seed: int) -> Scan:
-        return chest((24, 96, 96), (8.0, 3.8, 3.8), seed)
-
-    monkeypatch.setattr(demonstration, "chest", small)
+    monkeypatch.setattr(demonstration, "_SHAPE", (24, 96, 96))
+    monkeypatch.setattr(demonstration, "_SPACING", (8.0, 3.8, 3.8))
 
     def run(*options: str) -> int:
         return main(

@@ -19,6 +19,9 @@ from mitsgan.weights import Card
 SCHEMA = 1
 """Of the demonstration's report."""
 
+_SHAPE, _SPACING = (80, 384, 384), (2.4, 0.94, 0.94)
+"""The chest with pixels of a usual chest CT, such as the shipped protector was trained on."""
+
 
 def make_demonstration(
     folder: Path,
@@ -39,7 +42,7 @@ def make_demonstration(
     """
     budget = Budget()
     with console.phase("phantom", "making a synthetic chest"):
-        phantom_series(chest(seed=layer.seed), folder / "original")
+        phantom_series(chest(_SHAPE, _SPACING, seed=layer.seed), folder / "original")
     with console.phase("read", "reading it") as progress:
         original = read_scan(folder / "original", progress=progress)
     with console.phase("protect", "protecting it") as progress:
