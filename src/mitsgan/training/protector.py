@@ -2,7 +2,7 @@
 
 Domain loss: a discriminator cannot tell protected slices from original ones. Manipulation loss:
 the tampered protected scan is far from the tampered original one, at random lung positions, for
-every attacker. (The release computes the tampered image outside the graph; RESEARCH in the docs.)
+every attacker. (The release computes the tampered image outside the graph: docs/training.md.)
 """
 
 from __future__ import annotations
