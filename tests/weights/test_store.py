@@ -173,3 +173,29 @@ def test_shipped_weights_lie_in_the_package() -> None:
     path = shipped("mitsgan")
     assert path.name == "mitsgan.safetensors"
     assert path.parent.name == "weights"
+
+
+def test_int8_keeps_each_channel_to_half_a_step_of_its_own(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    kernel = torch.randn(5, 3, 4, 4, 4) * torch.logspace(-3, 2, 5)[:, None, None, None, None]
+    kernel[2] = 0
+    tensors = {"kernel": kernel, "bias": torch.randn(5), "count": torch.tensor(7)}
+    path = tmp_path / "small.safetensors"
+    save_weights(path, tensors, {"kind": "attacker"}, precision="int8")
+    loaded, card = load_weights(path, "attacker")
+    assert card["precision"] == "int8"
+    assert set(loaded) == set(tensors)
+    step = kernel.abs().flatten(1).amax(1) / 127
+    error = (loaded["kernel"] - kernel).abs().flatten(1).amax(1)
+    assert bool((error <= step / 2 * 1.001).all())
+    torch.testing.assert_close(loaded["bias"], tensors["bias"], atol=0, rtol=0)
+    assert int(loaded["count"]) == 7
+
+
+def test_float32_keeps_every_bit(tmp_path: Path) -> None:
+    tensors = {"kernel": torch.randn(2, 3) * 1e-7}
+    path = tmp_path / "exact.safetensors"
+    save_weights(path, tensors, {"kind": "attacker"}, precision="float32")
+    torch.testing.assert_close(
+        load_weights(path, "attacker")[0]["kernel"], tensors["kernel"], atol=0, rtol=0
+    )

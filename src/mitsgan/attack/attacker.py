@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mitsgan.attack.ctgan import CORE, SIDE, Generator
+from mitsgan.attack.architectures import ARCHITECTURES
+from mitsgan.attack.ctgan import CORE, SIDE
 from mitsgan.attack.equalize import Equalization
 from mitsgan.attack.plan import Action
 from mitsgan.errors import WeightsError
 from mitsgan.layout import channels_last
-from mitsgan.weights import Card, load_weights, save_weights
+from mitsgan.weights import Card, Precision, load_weights, save_weights
 
 __all__ = ["Action", "Attacker"]
 
@@ -33,7 +34,7 @@ class Attacker:
     """
 
     action: Action
-    generator: Generator
+    generator: nn.Module
     equalization: Equalization
     name: str = "ct-gan"
 
@@ -47,7 +48,8 @@ class Attacker:
         tensors, card = load_weights(path, "attacker")
         try:
             bins, cdf = tensors.pop("bins"), tensors.pop("cdf")
-            generator = Generator(int(card["config"]["width"]))
+            architecture = ARCHITECTURES[card["config"].get("architecture", "ct-gan")]
+            generator = architecture(int(card["config"]["width"]))
             generator.load_state_dict(tensors)
             mean, low, high = (float(card["equalization"][k]) for k in ("mean", "low", "high"))
             action: Action = card["config"]["action"]
@@ -63,14 +65,18 @@ class Attacker:
             str(card["name"]),
         )
 
-    def save(self, path: Path, card: Card) -> None:
-        """Write generator and table as safetensors; ``card`` holds at least ``config``."""
+    def save(self, path: Path, card: Card, *, precision: Precision = "float16") -> None:
+        """Write generator and table as safetensors; ``card`` holds at least ``config``.
+
+        ``precision`` is that of the generator's kernels, see `mitsgan.weights.save_weights`.
+        """
         e = self.equalization
         table = {"mean": e.mean, "low": e.low, "high": e.high}
         save_weights(
             path,
             {**self.generator.state_dict(), "bins": e.bins, "cdf": e.cdf},
             {**card, "kind": "attacker", "name": self.name, "equalization": table},
+            precision=precision,
         )
 
     def condition(self, cubes: Tensor) -> Tensor:

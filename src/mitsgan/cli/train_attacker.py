@@ -27,6 +27,8 @@ class TrainAttacker:
     """Scans of other patients, to measure the attacker on."""
     licence: Annotated[str, arg(metavar="TEXT")] = "unstated"
     """Of the weights, for their card."""
+    architecture: Literal["ct-gan", "residual"] = "ct-gan"
+    """Of the inpainting network: the published U-Net, or a residual one with attention."""
     width: Annotated[int, arg(metavar="N")] = 10
     """Base filters of both networks; 100 as published."""
     steps: Annotated[int, arg(metavar="N")] = 2600
@@ -43,6 +45,8 @@ class TrainAttacker:
     """Adam's learning rate of the discriminator; falls to zero."""
     seed: Annotated[int, arg(metavar="N")] = 0
     """Of weights and data."""
+    precision: Literal["float32", "float16", "int8"] = "float16"
+    """How the kernels are stored; int8 makes a quarter of the size of float32."""
     overwrite: bool = False
     """Replace the output of an earlier run."""
     quiet: bool = False
@@ -51,7 +55,7 @@ class TrainAttacker:
     def run(self) -> int:
         """Train; the exit code."""
         from mitsgan.cli.console import Console
-        from mitsgan.cli.options import at_least
+        from mitsgan.cli.options import UsageError, at_least
         from mitsgan.cli.training import Run, read_scans, write_weights
 
         console = Console(quiet=self.quiet)
@@ -60,6 +64,10 @@ class TrainAttacker:
         )
         at_least("--seed", self.seed, 0)
         at_least("--width", self.width, 1)
+        if self.architecture == "residual" and self.width % 8:
+            raise UsageError(
+                f"--width {self.width}: the residual network needs a multiple of 8, such as 16"
+            )
         at_least("--steps", self.steps, 1)
         at_least("--batch", self.batch, 2)
 
@@ -71,6 +79,7 @@ class TrainAttacker:
 
         config = AttackerConfig(
             action=self.action,
+            architecture=self.architecture,
             width=self.width,
             steps=self.steps,
             batch=self.batch,
@@ -94,6 +103,10 @@ class TrainAttacker:
             with console.phase("validate", "measuring on unseen scans"):
                 metrics = {**attacker_metrics(attacker, unseen), "scans": validated}
         card = run.card(asdict(config), self.licence, data, self.seed, metrics)
-        write_weights(self.output, lambda path: attacker.save(path, card), self.overwrite)
+
+        def save(path: Path) -> None:
+            attacker.save(path, card, precision=self.precision)
+
+        write_weights(self.output, save, self.overwrite)
         console.say(f"{self.output}: trained in {console.elapsed:.0f} s; the run: {run.folder}")
         return 0

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mitsgan.attack import Action, Attacker, Discriminator, Equalization, Generator
+from mitsgan.attack import Action, Attacker, Discriminator, Equalization
+from mitsgan.attack.architectures import ARCHITECTURES, Architecture
 from mitsgan.layout import channels_last
 from mitsgan.scan.scan import Scan
 from mitsgan.training.cubes import CubeSampler, volumes
@@ -31,6 +32,7 @@ class AttackerConfig:
 
     Attributes:
         action: inject or remove.
+        architecture: of the inpainting network; the discriminator is CT-GAN's always.
         width: base filters of both networks; 100 as published.
         steps: optimiser steps.
         batch: cubes a step.
@@ -42,6 +44,7 @@ class AttackerConfig:
     """
 
     action: Action
+    architecture: Architecture = "ct-gan"
     width: int = 10
     steps: int = 2600
     batch: int = 16
@@ -70,7 +73,7 @@ def train_attacker(
     equalization = Equalization.fit(sampler.sample(_TABLE_CUBES, table))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        generator = channels_last(Generator(config.width))
+        generator = channels_last(ARCHITECTURES[config.architecture](config.width))
         discriminator = channels_last(Discriminator(config.width))
     attacker = Attacker(config.action, generator, equalization, NAMES[config.action])
     adam_g = torch.optim.Adam(generator.parameters(), config.generator_rate, betas=(0.5, 0.999))

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,8 +18,12 @@ from mitsgan.errors import WeightsError
 Card = dict[str, Any]
 """What a model is: kind, configuration, licence, training data, seed, metrics; JSON values."""
 
+Precision = Literal["float32", "float16", "int8"]
+"""How matrices and kernels are stored; everything else always is as it comes."""
+
 _KEY = "mitsgan"
 _FORMAT = 1
+_SCALE = ".scale"
 
 
 def shipped(name: str) -> Path:
@@ -27,22 +31,61 @@ def shipped(name: str) -> Path:
     return Path(__file__).parent / f"{name}.safetensors"
 
 
-def save_weights(path: Path, tensors: Mapping[str, Tensor], card: Card) -> None:
-    """Write tensors with their card; matrices and kernels are rounded to half precision.
+def save_weights(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    card: Card,
+    *,
+    precision: Precision = "float16",
+) -> None:
+    """Write tensors with their card.
+
+    Args:
+        path: the file.
+        tensors: by name.
+        card: JSON values; ``precision`` and the checksum are added.
+        precision: of matrices and kernels. int8 rounds each output channel (the first axis) to
+            127 steps of its own, kept as ``<name>.scale``.
 
     The checksum in the card covers the tensors' names, shapes and bytes as stored.
     """
-    held = {
-        name: (t.half() if t.is_floating_point() and t.ndim > 1 else t).detach().cpu().contiguous()
-        for name, t in tensors.items()
-    }
-    full = {**card, "format": _FORMAT, "sha256": _checksum(held)}
+    held: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        held.update(_stored(name, tensor.detach().cpu(), precision))
+    full = {**card, "format": _FORMAT, "precision": precision, "sha256": _checksum(held)}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(save(held, metadata={_KEY: json.dumps(full, sort_keys=True)}))
 
 
+def _stored(name: str, tensor: Tensor, precision: Precision) -> dict[str, Tensor]:
+    tensor = tensor.contiguous()
+    if not tensor.is_floating_point() or tensor.ndim < 2 or precision == "float32":
+        return {name: tensor}
+    if precision == "float16":
+        return {name: tensor.half()}
+    largest = tensor.abs().flatten(1).amax(1)
+    scale = torch.where(largest > 0, largest / 127, torch.ones_like(largest))
+    steps = (tensor / _per_channel(scale, tensor)).round().to(torch.int8)
+    return {name: steps, name + _SCALE: scale}
+
+
+def _restored(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    restored = {}
+    for name, tensor in tensors.items():
+        scale = tensors.get(name + _SCALE)
+        if tensor.dtype == torch.int8 and scale is not None:
+            restored[name] = tensor.float() * _per_channel(scale, tensor)
+        elif not (name.endswith(_SCALE) and name.removesuffix(_SCALE) in tensors):
+            restored[name] = tensor.float() if tensor.dtype == torch.float16 else tensor
+    return restored
+
+
+def _per_channel(scale: Tensor, like: Tensor) -> Tensor:
+    return scale.reshape(-1, *[1] * (like.ndim - 1))
+
+
 def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], Card]:
-    """Read tensors (half precision becomes float32) and their card.
+    """Read tensors (as float32, however they are stored) and their card.
 
     Args:
         path: a safetensors file that `save_weights` wrote.
@@ -80,7 +123,7 @@ def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], Card]:
             f"{path}: checksum is {actual[:12]}..., the card says {str(expected)[:12]}...; "
             "the file is damaged or was changed: fetch or build the weights again"
         )
-    return {n: t.float() if t.dtype == torch.float16 else t for n, t in tensors.items()}, card
+    return _restored(tensors), card
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:
