@@ -1,0 +1,141 @@
+"""Which sign every voxel gets: a keyed stream, bound to the series and to where a slice lies.
+
+HKDF-SHA256 (RFC 5869) turns key and series identity into a key for the series, ChaCha20
+(RFC 8439) turns that and a slice's position into one bit per voxel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from numpy.typing import NDArray
+
+from mitsgan.errors import MitsganError
+from mitsgan.mark.keys import Key
+from mitsgan.scan.scan import Geometry, Scan
+
+_VERSION = b"mitsgan mark 1\0"
+_QUANTA_PER_MM = 100
+# Headers give positions in steps of 1/1000 or 1/8 mm; a quarter keeps both away from where
+# rounding tips over.
+_OFFSET = 0.25
+_FARTHEST_MM = 1e9
+_STUDY, _FRAME, _NUMBER = 0x0020000D, 0x00200052, 0x00200011
+
+
+class IdentityError(MitsganError):
+    """Which series a scan is cannot be told from its header."""
+
+
+def series_key(key: Key, identity: str) -> bytes:
+    """32 bytes that no other series, and no other use of the key, shares."""
+    info = _VERSION + identity.encode("utf-8")
+    return HKDF(SHA256(), 32, salt=None, info=info).derive(key.secret)
+
+
+def slice_signs(
+    series: bytes, position: int, shape: tuple[int, int], variant: int = 0
+) -> NDArray[np.int8]:
+    """The signs of one slice: ``[y, x]``, +1 or -1.
+
+    Args:
+        series: from `series_key`.
+        position: along the slice normal, in 1/100 mm, from `slice_positions`.
+        shape: rows and columns.
+        variant: 0, or 1 for the first and 2 for the last slice of a series.
+    """
+    count = shape[0] * shape[1]
+    # 8 bytes of block counter, which starts at zero, then 8 that no other slice has.
+    nonce = bytes(8) + position.to_bytes(7, "little", signed=True) + bytes([variant])
+    stream = Cipher(ChaCha20(series, nonce), mode=None).encryptor().update(bytes(-(-count // 8)))
+    bits = np.unpackbits(np.frombuffer(stream, np.uint8), count=count).view(np.int8)
+    bits <<= 1
+    bits -= 1
+    return bits.reshape(shape)
+
+
+def signs(
+    key: Key, identity: str, scan: Scan, start: int = 0, stop: int | None = None
+) -> NDArray[np.int8]:
+    """The signs of slices ``start:stop`` of a scan that is whole: ``[z, y, x]``, +1 or -1."""
+    series = series_key(key, identity)
+    depth, rows, columns = scan.shape
+    numbers = range(*slice(start, stop).indices(depth))
+    positions = slice_positions(scan.geometry, numbers)
+    return np.stack(
+        [
+            slice_signs(series, p, (rows, columns), end_variant(z, depth))
+            for z, p in zip(numbers, positions, strict=True)
+        ]
+    )
+
+
+def end_variant(number: int, depth: int) -> int:
+    """Which stream a slice uses: the ends have their own, so that a cut-off end is noticed."""
+    if number == 0:
+        return 1
+    return 2 if number == depth - 1 else 0
+
+
+def slice_positions(geometry: Geometry, numbers: Iterable[int]) -> list[int]:
+    """Where slices lie along their normal, in 1/100 mm from the origin of the coordinates.
+
+    Bound to the position, not to the number: what is left after a deletion still verifies.
+
+    Raises:
+        IdentityError: positions that no scan has.
+    """
+    first = float(np.asarray(geometry.origin) @ np.asarray(geometry.axes[0]))
+    if abs(first) > _FARTHEST_MM or geometry.spacing[0] > _FARTHEST_MM:
+        raise IdentityError(
+            f"the first slice lies {first:g} mm from the origin, {geometry.spacing[0]:g} mm from "
+            "the next, which no scan does; repair the header"
+        )
+    return [
+        int(np.floor((first + z * geometry.spacing[0]) * _QUANTA_PER_MM + _OFFSET)) for z in numbers
+    ]
+
+
+def series_identity(scan: Scan) -> str:
+    """What tells a series from others, from what both source and protected scan have.
+
+    DICOM: *Study Instance UID*, *Frame of Reference UID* and *Series Number*, which a protected
+    series keeps (its own series UID is new). Other formats have no identity but their grid: rows,
+    columns, pixel spacing and the origin across the slices, so that two scans of one grid share a
+    pattern; give them an identity of their own (``--identity``).
+
+    Raises:
+        IdentityError: a DICOM header without *Study Instance UID*.
+    """
+    slices = getattr(scan.source, "slices", None)
+    if slices:
+        header = slices[0].header
+        study = _text(header, _STUDY)
+        if not study:
+            raise IdentityError(
+                f"{slices[0].path} has no (0020,000D) *Study Instance UID*, so the mark cannot be "
+                "bound to its series; give a name of your own with --identity"
+            )
+        frame, number = _text(header, _FRAME), _text(header, _NUMBER)
+        return f"dicom|{study}|{frame}|{number}"
+    geometry = scan.geometry
+    _, rows, columns = scan.shape
+    across = [float(np.asarray(geometry.origin) @ np.asarray(axis)) for axis in geometry.axes[1:]]
+    grid = ",".join(f"{value:.2f}" for value in (*geometry.spacing[1:], *across))
+    return f"image|{rows}x{columns}|{grid}"
+
+
+def _text(header: Any, tag: int) -> str:
+    """One element as text; read raw, for to convert it in place could change how it is written."""
+    if tag not in header:
+        return ""
+    value = header.get_item(tag).value
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    return "" if value is None else str(value).strip(" \0")
