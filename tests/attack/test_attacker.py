@@ -5,10 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from mitsgan.attack import Attacker, Equalization, Generator
-from mitsgan.attack.attacker import repair
 from mitsgan.errors import WeightsError
 from mitsgan.weights import load_weights, save_weights
 
@@ -47,46 +45,6 @@ def test_what_is_painted_stays_in_the_range_of_ct() -> None:
     assert painted.shape == (2, 32, 32, 32)
     assert float(painted.min()) >= -1000
     assert float(painted.max()) <= 2000
-
-
-def _in_place_repair(hu: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The published order: one voxel after the other, later ones seeing earlier repairs."""
-    padded = np.pad(hu, 2, constant_values=-1000.0)
-    for z, y, x in np.argwhere(hu > 2000):
-        padded[z + 2, y + 2, x + 2] = padded[z : z + 5, y : y + 5, x : x + 5].mean()
-    return np.maximum(padded[2:-2, 2:-2, 2:-2], -1000)
-
-
-def _with_overflow(*voxels: tuple[int, int, int]) -> NDArray[np.float64]:
-    hu = np.random.default_rng(2).normal(-700, 250, (12, 12, 12))
-    for voxel in voxels:
-        hu[voxel] = 2800
-    return hu
-
-
-def test_overflow_far_apart_is_repaired_as_published() -> None:
-    hu = _with_overflow((0, 0, 0), (6, 6, 6), (11, 3, 11))
-    ours = repair(torch.from_numpy(hu)[None])[0].numpy()
-    np.testing.assert_allclose(ours, _in_place_repair(hu), atol=1e-9)
-
-
-def test_overflow_side_by_side_is_repaired_in_any_order() -> None:
-    """Here the published order shows: its second voxel sees the first one's repair."""
-    hu = _with_overflow((6, 6, 6), (6, 6, 7))
-    ours = repair(torch.from_numpy(hu)[None])[0].numpy()
-    published = _in_place_repair(hu)
-    assert abs(ours[6, 6, 6] - published[6, 6, 6]) < 1e-9
-    seen = (2800 - published[6, 6, 6]) / 125
-    assert abs(ours[6, 6, 7] - published[6, 6, 7] - seen) < 1e-9
-    rest = np.ones_like(hu, bool)
-    rest[6, 6, 6:8] = False
-    np.testing.assert_array_equal(ours[rest], np.maximum(hu, -1000)[rest])
-
-
-def test_repair_leaves_the_valid_range_alone() -> None:
-    hu = torch.tensor([-1000.0, -999.0, 0.0, 2000.0]).reshape(1, 1, 2, 2)
-    assert torch.equal(repair(hu), hu)
-    assert float(repair(torch.full((1, 2, 2, 2), -3000.0)).max()) == -1000
 
 
 def test_saved_attackers_paint_the_same(tmp_path: Path) -> None:

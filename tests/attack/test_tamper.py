@@ -7,6 +7,7 @@ What the repaired attacker does differently from the published one is stated her
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 
@@ -31,6 +32,7 @@ from mitsgan.attack import (
     tamper_blocks,
     tamper_cut,
 )
+from mitsgan.attack.overflow import repair
 from mitsgan.attack.plan import Plan
 from mitsgan.errors import PositionError
 
@@ -246,7 +248,7 @@ def test_a_shift_of_the_cube_is_taken_back_when_it_is_pasted(
     """An attacker that paints what it sees leaves a ramp alone, but for the held edges."""
 
     class Copy(Attacker):
-        def repaint(self, cubes: Tensor) -> Tensor:
+        def repaint(self, cubes: Tensor, repair: Callable[[Tensor], Tensor] = repair) -> Tensor:
             seen.append(cubes)
             return cubes
 
@@ -269,9 +271,9 @@ def test_a_shift_of_the_cube_is_taken_back_when_it_is_pasted(
 def test_plans_of_two_kinds_do_not_go_together() -> None:
     scan = _scan()
     plans = [_plan(scan, _MIDDLE, action) for action in _ACTIONS]
-    with pytest.raises(PositionError, match="one action and one spacing"):
+    with pytest.raises(PositionError, match="one action, one spacing and one style"):
         cut_plans(torch.from_numpy(scan), plans)
-    with pytest.raises(PositionError, match="one action and one spacing"):
+    with pytest.raises(PositionError, match="one action, one spacing and one style"):
         cut_plans(torch.from_numpy(scan), [])
 
 

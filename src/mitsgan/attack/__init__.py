@@ -5,9 +5,10 @@ Nothing here writes files of medical images. See docs/threat-model.md, responsib
 
 from mitsgan.attack.attacker import Action, Attacker
 from mitsgan.attack.ctgan import Discriminator, Generator
+from mitsgan.attack.cube import cut_blocks, paste_block
 from mitsgan.attack.equalize import Equalization
-from mitsgan.attack.plan import Plan, plan_attack
-from mitsgan.attack.tamper import Cut, cut_blocks, cut_plans, tamper, tamper_blocks, tamper_cut
+from mitsgan.attack.plan import Plan, Style, plan_attack
+from mitsgan.attack.tamper import Cut, cut_plans, paint_cut, tamper, tamper_blocks, tamper_cut
 
 __all__ = [
     "Action",
@@ -17,8 +18,11 @@ __all__ = [
     "Equalization",
     "Generator",
     "Plan",
+    "Style",
     "cut_blocks",
     "cut_plans",
+    "paint_cut",
+    "paste_block",
     "plan_attack",
     "tamper",
     "tamper_blocks",

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mitsgan.attack.architectures import ARCHITECTURES
 from mitsgan.attack.ctgan import CORE, SIDE
 from mitsgan.attack.equalize import Equalization
+from mitsgan.attack.overflow import repair
 from mitsgan.attack.plan import Action
 from mitsgan.errors import WeightsError
 from mitsgan.layout import channels_last
 from mitsgan.weights import Card, Precision, load_weights, save_weights
 
 __all__ = ["Action", "Attacker"]
-
-_OVERFLOW_HU, _FLOOR_HU = 2000.0, -1000.0
 
 
 @dataclass(frozen=True)
@@ -84,22 +83,14 @@ class Attacker:
         unit = self.equalization.normalize(cubes)[:, None]
         return unit * _shell(unit)
 
-    def repaint(self, cubes: Tensor) -> Tensor:
+    def repaint(self, cubes: Tensor, repair: Callable[[Tensor], Tensor] = repair) -> Tensor:
         """Cubes ``[b, 32, 32, 32]`` in HU at 1 mm, to the same with the core repainted.
 
         The generator repaints the whole cube, of which it has seen the shell; all of it is used.
+        ``repair`` mends what it painted outside the range of a CT, see `mitsgan.attack.overflow`.
         """
         painted = self.generator(self.condition(cubes))[:, 0].to(cubes.dtype)
         return repair(self.equalization.denormalize(painted.clamp(-0.5, 0.5)))
-
-
-def repair(hu: Tensor) -> Tensor:
-    """Overflow (over 2000 HU) becomes the mean of its neighbourhood; nothing is below -1000."""
-    over = hu.detach() > _OVERFLOW_HU
-    if bool(over.any()):
-        padded = F.pad(hu[:, None], (2,) * 6, value=_FLOOR_HU)
-        hu = torch.where(over, F.avg_pool3d(padded, 5, stride=1)[:, 0], hu)
-    return hu.clamp_min(_FLOOR_HU)
 
 
 def _shell(like: Tensor) -> Tensor:

@@ -42,13 +42,23 @@ class Equalization:
 
     def normalize(self, hu: Tensor) -> Tensor:
         """HU to the generator's unit range: equalised, mean taken away, divided by the range."""
-        equalized = interp(hu, self.bins.to(hu), self.cdf.to(hu))
-        return (equalized - self.mean) / (self.high - self.low)
+        equalized = self._interp(hu, self.bins, self.cdf)
+        return ((equalized - self.mean) / (self.high - self.low)).to(hu.dtype)
 
     def denormalize(self, unit: Tensor) -> Tensor:
         """The generator's unit range back to HU."""
-        counts = unit * (self.high - self.low) + self.mean
-        return interp(counts, self.cdf.to(unit), self.bins.to(unit))
+        wide = unit.to(torch.promote_types(unit.dtype, self.cdf.dtype))
+        counts = wide * (self.high - self.low) + self.mean
+        return self._interp(counts, self.cdf, self.bins).to(unit.dtype)
+
+    def _interp(self, x: Tensor, xp: Tensor, fp: Tensor) -> Tensor:
+        """In the finer precision of the two.
+
+        A published table of float64 has long stretches that are almost flat, where a rounding of
+        its counts to float32 is dozens of HU on the way back.
+        """
+        dtype = torch.promote_types(x.dtype, xp.dtype)
+        return interp(x.to(dtype), xp.to(x.device, dtype), fp.to(x.device, dtype))
 
     @classmethod
     def fit(cls, cubes: Iterable[Tensor]) -> Equalization:

@@ -9,22 +9,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mitsgan.attack.body import is_outside_body
 from mitsgan.attack.ctgan import CORE, SIDE
+from mitsgan.attack.cube import block_start
+from mitsgan.attack.lender import LUNG, nearby_lender, published_lender
 from mitsgan.attack.resample import Triple
 from mitsgan.errors import PositionError
 
+__all__ = ["LUNG", "Action", "Plan", "Style", "block_start", "plan_attack", "sizes"]
+
 Action = Literal["inject", "remove"]
 
-LUNG = (-970.0, -800.0)
-"""HU between which a voxel counts as aerated lung for the noise touch-up."""
-
-_ENOUGH_LUNG = 0.05
+Style = Literal["published", "repaired"]
+"""Whether an attack has the faults of the released one. Results are always of repaired ones."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Plan:
         cube: side lengths of the repainted cube, 32 mm.
         block: side lengths of the block that the touch-up blends, 1.3 times the cube.
         noise: centre of the block that lends its lung noise, or None where no lung is near.
+        style: published (a block of as many voxels along every axis, noise from one fixed
+            voxel, water beyond the border, NaN where there is no lung) or repaired.
     """
 
     action: Action
@@ -44,6 +48,7 @@ class Plan:
     cube: Triple
     block: Triple
     noise: Triple | None
+    style: Style = "repaired"
 
     @property
     def start(self) -> Triple:
@@ -80,16 +85,14 @@ def _core_samples(n: int) -> tuple[int, int]:
     return math.ceil(CORE.start / step - 1e-9), math.floor((CORE.stop - 1) / step + 1e-9)
 
 
-def block_start(position: Sequence[int], size: Sequence[int]) -> Triple:
-    """First voxel of a block of ``size`` around ``position``, rounding half to even."""
-    z, y, x = (p - round(n / 2) for p, n in zip(position, size, strict=True))
-    return z, y, x
+def sizes(spacing: Sequence[float], style: Style = "repaired") -> tuple[Triple, Triple]:
+    """Cube and block side lengths in voxels for a spacing in mm ``[z, y, x]``.
 
-
-def sizes(spacing: Sequence[float]) -> tuple[Triple, Triple]:
-    """Cube and block side lengths in voxels for a spacing in mm ``[z, y, x]``."""
+    The block has 1.3 times the cube's 32 mm along every axis; in the published style it has
+    1.3 times the cube's most voxels, so many mm more where voxels are longer.
+    """
     cube = [max(2, round(SIDE / s)) for s in spacing]
-    block = [max(n, int(1.3 * n)) for n in cube]
+    block = [max(n, int(1.3 * (n if style == "repaired" else max(cube)))) for n in cube]
     return (cube[0], cube[1], cube[2]), (block[0], block[1], block[2])
 
 
@@ -98,46 +101,49 @@ def plan_attack(
     spacing: Sequence[float],
     position: Sequence[int],
     action: Action,
+    *,
+    style: Style = "repaired",
 ) -> Plan:
-    """Plan a repaired CT-GAN attack.
+    """Plan a CT-GAN attack.
 
     Args:
         hu: ``[z, y, x]``, the scan before any protection.
         spacing: mm ``[z, y, x]``.
-        position: voxel ``[z, y, x]``.
+        position: voxel ``[z, y, x]``; `Geometry.to_voxel` finds it for a place in mm.
         action: inject or remove.
+        style: ``published`` is for comparison with the release only: it fails on scans where
+            the release fails, and a failing attacker is no protection.
 
     Raises:
-        PositionError: the core of the cube would leave the scan.
+        PositionError: the core of the cube would leave the scan, the position is outside the
+            body, or the published attacker cannot work at this spacing.
     """
-    cube, block = sizes(spacing)
     z, y, x = (int(p) for p in position)
-    start = block_start((z, y, x), cube)
-    for axis, first, n, size in zip("zyx", start, cube, hu.shape, strict=True):
-        margin = int(6 / SIDE * n)
+    cube, block = sizes(spacing, style)
+    _check_border((z, y, x), cube, hu.shape)
+    if is_outside_body(hu, spacing, (z, y, x)):
+        raise PositionError(
+            f"position {(z, y, x)} [z, y, x] lies outside the body: there is nothing but air "
+            "between it and the edge of its slice; choose a position inside the body"
+        )
+    if style == "repaired":
+        return Plan(action, (z, y, x), cube, block, nearby_lender(hu, (z, y, x), block))
+    scaled = tuple(round(n * s) for n, s in zip(cube, spacing, strict=True))
+    if scaled != (SIDE, SIDE, SIDE):
+        raise PositionError(
+            f"the published attacker fails at a spacing of {tuple(spacing)} mm [z, y, x]: its cube "
+            f"of {cube} voxels scales to {scaled}, not {SIDE} of each; use the repaired style"
+        )
+    return Plan(action, (z, y, x), cube, block, published_lender(hu.shape), style)
+
+
+def _check_border(position: Triple, cube: Triple, shape: Sequence[int]) -> None:
+    start = block_start(position, cube)
+    for axis, first, n, size in zip("zyx", start, cube, shape, strict=True):
+        margin = int(CORE.start / SIDE * n)
         if first + margin < 0 or first + n - margin > size:
             raise PositionError(
-                f"position {(z, y, x)} [z, y, x]: the 20 mm core leaves the scan along {axis} "
+                f"position {position} [z, y, x]: the 20 mm core leaves the scan along {axis} "
                 f"(needs voxels {first + margin} to {first + n - margin - 1}, the scan has "
                 f"0 to {size - 1}); choose a position further from the border"
             )
-    return Plan(action, (z, y, x), cube, block, _noise_centre(hu, (z, y, x), block))
-
-
-def _noise_centre(hu: NDArray[np.float32], position: Triple, block: Triple) -> Triple | None:
-    """The neighbouring block with the most aerated lung; the published one is a fixed voxel."""
-    best: tuple[int, Triple] | None = None
-    for dy, dx in product((-1, 0, 1), repeat=2):
-        if dy == dx == 0:
-            continue
-        centre = (position[0], position[1] + dy * block[1] // 2, position[2] + dx * block[2] // 2)
-        start = block_start(centre, block)
-        inside = hu[
-            tuple(slice(max(s, 0), max(s + n, 0)) for s, n in zip(start, block, strict=True))
-        ]
-        lung = int(np.count_nonzero((inside > LUNG[0]) & (inside < LUNG[1])))
-        if best is None or lung > best[0]:
-            best = (lung, centre)
-    if best is None or best[0] < _ENOUGH_LUNG * np.prod(block):
-        return None
-    return best[1]

@@ -1,4 +1,8 @@
-"""The whole CT-GAN pipeline as one differentiable function of the scan, batched over positions."""
+"""The whole CT-GAN pipeline as one differentiable function of the scan, batched over positions.
+
+The published and the repaired style differ in what surrounds a scan, in the order in which
+overflow is repaired, and in where and when the touch-up takes its noise; see docs/attackers.md.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +11,18 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from mitsgan.attack.attacker import Attacker
 from mitsgan.attack.ctgan import SIDE
-from mitsgan.attack.plan import Plan, block_start
+from mitsgan.attack.cube import OUTSIDE_HU, block_start, cut_blocks, overlap, paste_block
+from mitsgan.attack.overflow import repair, repair_in_order
+from mitsgan.attack.plan import Plan
 from mitsgan.attack.resample import Shift, Triple, zoom
-from mitsgan.attack.touchup import blend, lung_noise
+from mitsgan.attack.touchup import blend, lung_noise, published_noise
 from mitsgan.errors import PositionError
 
-OUTSIDE_HU = -1000.0
-"""What surrounds a scan. The published attacker pads with 0, that is water."""
-
-
-def cut_blocks(
-    volume: Tensor, centres: Sequence[Triple], size: Triple, outside: float = OUTSIDE_HU
-) -> Tensor:
-    """Blocks ``[b, *size]`` around ``centres`` of a volume ``[z, y, x]``, ``outside`` beyond it."""
-    starts = [block_start(centre, size) for centre in centres]
-    return torch.stack([_cut(volume, start, size, outside) for start in starts])
-
-
-def _cut(volume: Tensor, start: Triple, size: Triple, outside: float) -> Tensor:
-    inside, padding = [], []
-    for first, n, length in zip(start, size, volume.shape, strict=True):
-        low, high = min(max(first, 0), length), min(max(first + n, 0), length)
-        before = min(max(-first, 0), n)  # all of it, where the block ends before the scan begins
-        inside.append(slice(low, high))
-        padding.append((before, n - before - (high - low)))
-    block = volume[tuple(inside)]
-    flat = [amount for pair in reversed(padding) for amount in pair]
-    return F.pad(block, flat, value=outside) if any(flat) else block
+_PUBLISHED_OUTSIDE_HU = 0.0
+_UNMOVED: Shift = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -46,32 +31,41 @@ class Cut:
 
     Attributes:
         before: the blocks around the positions.
-        noise: lung noise from beside them, zero where a plan names no lender.
-        plans: of one action and one spacing.
+        noise: lung noise from beside them, zero where a plan names no lender. In the published
+            style the lending blocks themselves, since it takes the noise once the cube is pasted.
+        plans: of one action, one spacing and one style.
+        shape: of the scan, ``[z, y, x]``.
     """
 
     before: Tensor
     noise: Tensor
     plans: tuple[Plan, ...]
+    shape: Triple
 
 
 def cut_plans(volume: Tensor, plans: Sequence[Plan]) -> Cut:
     """Cut what ``plans`` need out of a volume ``[z, y, x]`` in HU.
 
     Raises:
-        PositionError: there are no plans, or they are not of one action and one spacing.
+        PositionError: there are no plans, or they are not of one action, spacing and style.
     """
-    if len({(p.action, p.cube, p.block) for p in plans}) != 1:
-        raise PositionError("the plans of one batch must share one action and one spacing")
-    size = plans[0].block
-    before = cut_blocks(volume, [p.position for p in plans], size)
-    lenders = cut_blocks(volume, [p.noise or p.position for p in plans], size)
-    lends = torch.tensor([p.noise is not None for p in plans], device=volume.device)
-    return Cut(before, lung_noise(lenders) * lends[:, None, None, None], tuple(plans))
+    if len({(p.action, p.cube, p.block, p.style) for p in plans}) != 1:
+        raise PositionError(
+            "the plans of one batch must share one action, one spacing and one style"
+        )
+    published = plans[0].style == "published"
+    centres = [p.position for p in plans] + [p.noise or p.position for p in plans]
+    outside = _PUBLISHED_OUTSIDE_HU if published else OUTSIDE_HU
+    before, noise = cut_blocks(volume, centres, plans[0].block, outside).chunk(2)
+    if not published:
+        lends = torch.tensor([p.noise is not None for p in plans], device=volume.device)
+        noise = lung_noise(noise) * lends[:, None, None, None]
+    z, y, x = volume.shape
+    return Cut(before, noise, tuple(plans), (z, y, x))
 
 
-def tamper_cut(cut: Cut, attacker: Attacker, shift: Shift = (0.0, 0.0, 0.0)) -> Tensor:
-    """Steps 2 to 8 on blocks that are already cut.
+def paint_cut(cut: Cut, attacker: Attacker, shift: Shift = _UNMOVED) -> Tensor:
+    """Steps 1 to 6 on blocks that are already cut: all but the touch-up.
 
     Args:
         cut: from `cut_plans`.
@@ -80,7 +74,7 @@ def tamper_cut(cut: Cut, attacker: Attacker, shift: Shift = (0.0, 0.0, 0.0)) -> 
             positions are whole voxels, has none.
 
     Returns:
-        ``[b, *block]`` in HU.
+        ``[b, *block]`` in HU, the 32 mm cubes repainted.
 
     Raises:
         PositionError: the plans say another action than the attacker's.
@@ -89,19 +83,53 @@ def tamper_cut(cut: Cut, attacker: Attacker, shift: Shift = (0.0, 0.0, 0.0)) -> 
     if plan.action != attacker.action:
         raise PositionError(f"plans say {plan.action}, the attacker can {attacker.action}")
     where = (slice(None), *plan.cube_in_block)
-    repainted = attacker.repaint(zoom(cut.before[where], (SIDE, SIDE, SIDE), shift))
+    cubes = zoom(cut.before[where], (SIDE, SIDE, SIDE), shift)
+    repainted = attacker.repaint(cubes, repair_in_order if plan.style == "published" else repair)
     z, y, x = (-s * (SIDE - 1) / (n - 1) for s, n in zip(shift, plan.cube, strict=True))
     painted = cut.before.clone()
     painted[where] = zoom(repainted, plan.cube, (z, y, x))
-    return blend(cut.before, painted, cut.noise, plan.action)
+    return painted
+
+
+def tamper_cut(cut: Cut, attacker: Attacker, shift: Shift = _UNMOVED) -> Tensor:
+    """Steps 1 to 8 on blocks that are already cut: painted as `paint_cut` does, and touched up.
+
+    Args:
+        cut: from `cut_plans`.
+        attacker: of the plans' action.
+        shift: see `paint_cut`.
+
+    Returns:
+        ``[b, *block]`` in HU. In the published style NaN where its noise comes from no lung.
+
+    Raises:
+        PositionError: the plans say another action than the attacker's.
+    """
+    plan = cut.plans[0]
+    painted = paint_cut(cut, attacker, shift)
+    noise = cut.noise if plan.style == "repaired" else published_noise(_lenders(cut, painted))
+    return blend(cut.before, painted, noise, plan.action)
+
+
+def _lenders(cut: Cut, painted: Tensor) -> Tensor:
+    """The published lenders, with the painted cube in them as far as it reaches into them."""
+    lenders = cut.noise.clone()
+    for lender, block, plan in zip(lenders, painted, cut.plans, strict=True):
+        inside, part = overlap(block_start(plan.position, plan.cube), plan.cube, cut.shape)
+        origin = block_start(plan.noise or plan.position, plan.block)
+        start = [s.start - o for s, o in zip(inside, origin, strict=True)]
+        paste_block(lender, block[plan.cube_in_block][part], start)
+    return lenders
 
 
 def tamper_blocks(volume: Tensor, plans: Sequence[Plan], attacker: Attacker) -> Tensor:
     """Attack one scan at several positions, each on its own.
 
+    The scan itself is neither changed nor copied.
+
     Args:
         volume: ``[z, y, x]`` in HU; gradients reach every voxel that an attack sees.
-        plans: of one action and one spacing, for this scan.
+        plans: of one action, one spacing and one style, for this scan.
         attacker: of the same action.
 
     Returns:
@@ -113,14 +141,23 @@ def tamper_blocks(volume: Tensor, plans: Sequence[Plan], attacker: Attacker) -> 
     return tamper_cut(cut_plans(volume, plans), attacker)
 
 
-def tamper(volume: Tensor, plan: Plan, attacker: Attacker) -> Tensor:
-    """Attack a scan ``[z, y, x]`` in HU at one position; returns the whole tampered scan."""
+def tamper(volume: Tensor, plan: Plan, attacker: Attacker, *, in_place: bool = False) -> Tensor:
+    """Attack a scan ``[z, y, x]`` in HU at one position; no voxel outside the block changes.
+
+    Args:
+        volume: ``[z, y, x]`` in HU.
+        plan: for this scan.
+        attacker: of the plan's action.
+        in_place: write into ``volume`` itself instead of a copy of it; most of the time of an
+            attack on a whole scan is the copy's.
+
+    Returns:
+        The whole tampered scan.
+
+    Raises:
+        PositionError: the plan says another action than the attacker's.
+    """
     block = tamper_blocks(volume, [plan], attacker)[0]
-    tampered = volume.clone()
-    target, part = [], []
-    for first, n, length in zip(plan.start, plan.block, volume.shape, strict=True):
-        low, high = max(first, 0), min(first + n, length)
-        target.append(slice(low, high))
-        part.append(slice(low - first, high - first))
-    tampered[tuple(target)] = block[tuple(part)]
+    tampered = volume if in_place else volume.clone()
+    paste_block(tampered, block, plan.start)
     return tampered

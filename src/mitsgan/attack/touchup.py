@@ -1,7 +1,7 @@
 """The last step of CT-GAN: lung noise on what was repainted, and a soft edge around it.
 
-The published touch-up copies its noise from one fixed voxel of the scan, and yields NaN where
-there is no lung. This one, the repaired attacker's, copies it from lung beside the cube.
+The published touch-up copies its noise from around one fixed voxel of the scan, and yields NaN
+where there is no lung. The repaired one copies it from lung beside the cube, and is never NaN.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mitsgan.attack.plan import LUNG, Action
+from mitsgan.attack.lender import LUNG
+from mitsgan.attack.plan import Action
+
+_PUBLISHED_LUNG_HU = -800.0
 
 
 def lung_noise(block: Tensor) -> Tensor:
@@ -22,6 +25,19 @@ def lung_noise(block: Tensor) -> Tensor:
     count = lung.sum((-3, -2, -1), keepdim=True).clamp_min(1)
     mean = (block * lung).sum((-3, -2, -1), keepdim=True) / count
     return (block - mean) * lung
+
+
+def published_noise(block: Tensor) -> Tensor:
+    """What varies below -800 HU in a block, HU. ``[b, z, y, x]``.
+
+    All that is above becomes the mean of what is below, then the block's mean is taken away.
+    NaN everywhere in a block that has voxels above and none below, as in the release.
+    """
+    below = block.detach() < _PUBLISHED_LUNG_HU
+    axes = (-3, -2, -1)
+    lung = torch.where(below, block, 0).sum(axes, keepdim=True) / below.sum(axes, keepdim=True)
+    filled = torch.where(block.detach() > _PUBLISHED_LUNG_HU, lung, block)
+    return filled - filled.mean(axes, keepdim=True)
 
 
 def blend(before: Tensor, painted: Tensor, noise: Tensor, action: Action) -> Tensor:

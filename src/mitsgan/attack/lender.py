@@ -1,0 +1,44 @@
+"""Where the touch-up takes its noise from: lung beside the cube, or the published fixed voxel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.attack.cube import block_start, overlap
+from mitsgan.attack.resample import Triple
+
+LUNG = (-970.0, -800.0)
+"""HU between which a voxel counts as aerated lung for the noise touch-up."""
+
+_ENOUGH_LUNG = 0.05
+
+
+def published_lender(shape: Sequence[int]) -> Triple:
+    """The one voxel that lends its noise to every published attack on a scan of ``shape``.
+
+    It may lie anywhere, also where there is no lung.
+    """
+    return int(shape[0] / 2), int(0.43 * shape[1]), int(0.27 * shape[2])
+
+
+def nearby_lender(hu: NDArray[np.float32], position: Triple, block: Triple) -> Triple | None:
+    """The neighbouring block with the most aerated lung, or None where hardly any is near.
+
+    Of the eight neighbours half a block away in plane. Less than 5 % of lung is not enough.
+    """
+    best: tuple[int, Triple] | None = None
+    for dy, dx in product((-1, 0, 1), repeat=2):
+        if dy == dx == 0:
+            continue
+        centre = (position[0], position[1] + dy * block[1] // 2, position[2] + dx * block[2] // 2)
+        inside = hu[overlap(block_start(centre, block), block, hu.shape)[0]]
+        lung = int(np.count_nonzero((inside > LUNG[0]) & (inside < LUNG[1])))
+        if best is None or lung > best[0]:
+            best = (lung, centre)
+    if best is None or best[0] < _ENOUGH_LUNG * np.prod(block):
+        return None
+    return best[1]
