@@ -28,5 +28,9 @@ class WeightsError(MitsganError):
     """Weights are missing, damaged, or of another kind than expected."""
 
 
+class DataError(MitsganError):
+    """Training data cannot be read or fetched, or must not be used together."""
+
+
 class MissingExtraError(MitsganError):
     """An optional dependency is not installed; the message names the install line."""
