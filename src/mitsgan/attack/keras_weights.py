@@ -140,7 +140,7 @@ def _read(dataset: Any, layer: str, name: str, expected: tuple[int, ...]) -> NDA
     values = np.asarray(dataset[()], np.float32)
     if not np.isfinite(values).all() or (name == "moving_variance" and values.min() < 0):
         raise WeightsError(
-            f"layer {layer} holds {name} that is not finite, or a variance below 0; get the file again"
+            f"layer {layer} holds {name} that is not finite, or below 0; get the file again"
         )
     if values.ndim == 5:
         values = np.ascontiguousarray(values.transpose(4, 3, 0, 1, 2))

@@ -20,6 +20,7 @@ import tyro
 from tyro.conf import subcommand
 
 from mitsgan import __version__
+from mitsgan.cli.attacker import AttackerCommand
 from mitsgan.cli.demo import Demo
 from mitsgan.cli.evaluate import Evaluate
 from mitsgan.cli.protect import Protect
@@ -43,6 +44,7 @@ Command = (
     Annotated[Protect, subcommand("protect")]
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Train, subcommand("train")]
+    | Annotated[AttackerCommand, subcommand("attacker")]
     | Annotated[Demo, subcommand("demo")]
 )
 
