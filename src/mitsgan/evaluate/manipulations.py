@@ -1,0 +1,270 @@
+"""Tampering without a generative model, in memory: what a mark has to find as well.
+
+Every function takes a scan, which it does not modify, and gives the tampered one together with
+the voxels that are no longer what they were. The tampered scan keeps no `Scan.source`: it is
+for measuring, and there is no way back into a file of its origin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.errors import PositionError, ScanError
+from mitsgan.evaluate.purifier_filters import Array, gaussian
+from mitsgan.scan.scan import Scan
+
+Mask = NDArray[np.bool_]
+Position = tuple[int, int, int]
+
+SIDE_MM = 20.0
+"""Side of what is copied, spliced or painted, unless told otherwise."""
+
+_RESIDUAL_VOXELS = 1.5
+
+
+@dataclass(frozen=True)
+class Manipulation:
+    """A tampered scan.
+
+    Attributes:
+        name: of the manipulation, for results.
+        scan: in memory only, without a source.
+        changed: ``[z, y, x]`` of ``scan``, the voxels that are not what, or not where, they were.
+    """
+
+    name: str
+    scan: Scan
+    changed: Mask
+
+
+def copy_move(
+    scan: Scan, source: Position, target: Position, side_mm: float = SIDE_MM
+) -> Manipulation:
+    """Copy a cube from one voxel ``[z, y, x]`` of a scan to another.
+
+    Raises:
+        PositionError: a cube would leave the scan.
+    """
+    there, here = cube(scan, target, side_mm), cube(scan, source, side_mm)
+    block = _hu(scan, here)
+    return _pasted("copy-move", scan, block, there)
+
+
+def splice(scan: Scan, donor: Scan, position: Position, side_mm: float = SIDE_MM) -> Manipulation:
+    """Put the cube around a voxel of another scan into the same place of this one.
+
+    Raises:
+        PositionError: the cube would leave one of the scans.
+    """
+    block = _hu(donor, cube(donor, position, side_mm))
+    there = cube(scan, position, side_mm)
+    size = tuple(part.stop - part.start for part in there)
+    if block.shape != size:
+        raise ScanError(
+            f"a cube of {side_mm:g} mm has {block.shape} voxels [z, y, x] in one scan and {size} "
+            "in the other; splice scans of one spacing"
+        )
+    return _pasted("splice", scan, block, there)
+
+
+def paint_blob(
+    scan: Scan, position: Position, hu: float = 40.0, fwhm_mm: float = SIDE_MM / 2
+) -> Manipulation:
+    """Paint a Gaussian blob over a scan: it covers what was there by up to all of it.
+
+    Args:
+        scan: not modified.
+        position: voxel ``[z, y, x]`` of its centre.
+        hu: its density; 40 is soft tissue.
+        fwhm_mm: diameter at which it covers half. Voxels within count as changed.
+
+    Raises:
+        PositionError: its cube of three times that side would leave the scan.
+    """
+    box = cube(scan, position, 3 * fwhm_mm)
+    cover = _bell(scan, position, box, fwhm_mm)
+    block = _hu(scan, box)
+    block += cover * (np.float32(hu) - block)
+    return _pasted("painted blob", scan, block, box, changed=cover >= 0.5)
+
+
+def add_blob(
+    scan: Scan, position: Position, hu: float = 800.0, fwhm_mm: float = SIDE_MM / 2
+) -> Manipulation:
+    """Add a Gaussian blob to what is there: low frequencies change, every fine detail stays.
+
+    The plainest form of the known evasion of a mark that lives in the high frequencies. See
+    `paint_blob` for the arguments.
+    """
+    box = cube(scan, position, 3 * fwhm_mm)
+    cover = _bell(scan, position, box, fwhm_mm)
+    block = _hu(scan, box) + np.float32(hu) * cover
+    return _pasted("added blob", scan, block, box, changed=cover >= 0.5)
+
+
+def keep_residual(before: Array, after: Array, sigma_voxels: float = _RESIDUAL_VOXELS) -> Array:
+    """What an attacker hands in who knows where a mark lives: the old fine detail on new content.
+
+    Args:
+        before, after: a block ``[z, y, x]`` in HU before and after tampering.
+        sigma_voxels: of the Gaussian within slices that parts low from high frequencies.
+
+    Returns:
+        ``[z, y, x]``: low frequencies of ``after``, high ones of ``before``.
+    """
+    sigma = (0.0, sigma_voxels, sigma_voxels)
+    return np.asarray(gaussian(after, sigma) + before - gaussian(before, sigma), np.float32)
+
+
+def delete_slices(scan: Scan, first: int, count: int) -> Manipulation:
+    """Take slices ``first`` to ``first + count - 1`` out; those behind them close up.
+
+    All slices behind the cut count as changed: none lies where it says.
+
+    Raises:
+        PositionError: there are no such slices, or none before or behind them.
+    """
+    _check_slices(scan, first, count)
+    kept = np.r_[0:first, first + count : len(scan.stored)]
+    moved = np.zeros((len(kept), *scan.shape[1:]), bool)
+    moved[first:] = True
+    return Manipulation("slices deleted", _reordered(scan, kept), moved)
+
+
+def duplicate_slices(scan: Scan, first: int, count: int) -> Manipulation:
+    """Hide slices ``first`` to ``first + count - 1`` under copies of the one before them.
+
+    Raises:
+        PositionError: see `delete_slices`.
+    """
+    _check_slices(scan, first, count)
+    order = np.arange(len(scan.stored))
+    order[first : first + count] = first - 1
+    return _with_order("slices duplicated", scan, order)
+
+
+def reorder_slices(scan: Scan, first: int, count: int) -> Manipulation:
+    """Turn the order of slices ``first`` to ``first + count - 1`` round.
+
+    Raises:
+        PositionError: see `delete_slices`.
+    """
+    _check_slices(scan, first, count)
+    order = np.arange(len(scan.stored))
+    order[first : first + count] = order[first : first + count][::-1]
+    return _with_order("slices reordered", scan, order)
+
+
+def flip(scan: Scan) -> Manipulation:
+    """Swap left and right: every slice mirrored along x."""
+    stored = np.ascontiguousarray(scan.stored[:, :, ::-1])
+    return Manipulation(
+        "left and right flipped",
+        replace(scan.with_stored(stored), source=None),
+        np.ones(scan.shape, bool),
+    )
+
+
+def paste(scan: Scan, block: Array, start: Sequence[int]) -> Scan:
+    """A scan with a block of HU written into it, as the stored values nearest to it.
+
+    Args:
+        scan: not modified.
+        block: ``[z, y, x]`` in HU. Parts of it outside the scan are dropped; padding stays.
+        start: first voxel of the block ``[z, y, x]``, may lie outside.
+    """
+    target, part = [], []
+    for first, n, length in zip(start, block.shape, scan.shape, strict=True):
+        low, high = max(first, 0), min(first + n, length)
+        target.append(slice(low, max(low, high)))
+        part.append(slice(low - first, max(low, high) - first))
+    z, y, x = target
+    stored = scan.stored.copy()
+    if stored[z, y, x].size == 0:
+        return replace(scan.with_stored(stored), source=None)
+    old: NDArray[Any] = scan.stored[z, y, x]
+    value = block[tuple(part)] - scan.intercept[z, None, None]
+    value /= scan.slope[z, None, None]
+    if scan.is_integer:
+        value = np.rint(value)
+    new = np.clip(value, scan.lowest, scan.highest).astype(old.dtype)
+    padding = scan.is_padding(z.start, z.stop)[:, y, x]
+    stored[z, y, x] = np.where(padding, old, new)
+    return replace(scan.with_stored(stored), source=None)
+
+
+def cube(scan: Scan, position: Position, side_mm: float) -> tuple[slice, slice, slice]:
+    """The voxels of a cube around a voxel ``[z, y, x]``.
+
+    Raises:
+        PositionError: it would leave the scan.
+    """
+    parts = []
+    for axis, centre, step, length in zip("zyx", position, scan.spacing, scan.shape, strict=True):
+        size = max(1, round(side_mm / step))
+        first = centre - size // 2
+        if first < 0 or first + size > length:
+            raise PositionError(
+                f"a cube of {side_mm:g} mm around voxel {position} [z, y, x] leaves the scan along "
+                f"{axis} (voxels {first} to {first + size - 1} of 0 to {length - 1}); choose a "
+                "position further inside"
+            )
+        parts.append(slice(first, first + size))
+    z, y, x = parts
+    return z, y, x
+
+
+def _hu(scan: Scan, box: tuple[slice, slice, slice]) -> Array:
+    z, y, x = box
+    return scan.hu(z.start, z.stop, (y, x))
+
+
+def _bell(scan: Scan, position: Position, box: tuple[slice, slice, slice], fwhm_mm: float) -> Array:
+    """1 at a voxel, one half ``fwhm_mm / 2`` away from it."""
+    z, y, x = (
+        (np.arange(part.start, part.stop) - centre) * step
+        for part, centre, step in zip(box, position, scan.spacing, strict=True)
+    )
+    square = z[:, None, None] ** 2 + y[:, None] ** 2 + x**2
+    return np.asarray(np.exp2(-square / (fwhm_mm / 2) ** 2), np.float32)
+
+
+def _pasted(
+    name: str,
+    scan: Scan,
+    block: Array,
+    box: tuple[slice, slice, slice],
+    changed: Mask | None = None,
+) -> Manipulation:
+    mask = np.zeros(scan.shape, bool)
+    mask[box] = True if changed is None else changed
+    return Manipulation(name, paste(scan, block, [part.start for part in box]), mask)
+
+
+def _check_slices(scan: Scan, first: int, count: int) -> None:
+    if count < 1 or first < 1 or first + count >= len(scan.stored):
+        raise PositionError(
+            f"slices {first} to {first + count - 1} of 0 to {len(scan.stored) - 1}: choose one or "
+            "more that have a slice before and behind them"
+        )
+
+
+def _with_order(name: str, scan: Scan, order: NDArray[np.intp]) -> Manipulation:
+    changed = np.zeros(scan.shape, bool)
+    changed[order != np.arange(len(order))] = True
+    return Manipulation(name, _reordered(scan, order), changed)
+
+
+def _reordered(scan: Scan, order: NDArray[np.intp]) -> Scan:
+    return replace(
+        scan,
+        stored=scan.stored[order],
+        slope=scan.slope[order],
+        intercept=scan.intercept[order],
+        source=None,
+    )
