@@ -100,7 +100,7 @@ def test_disruption_is_that_of_the_position(
     assert np.allclose(removal.comparison.world, NODULE_LPS, atol=8.0)
 
 
-@pytest.mark.parametrize("index", [(2, 48, 48), (12, 4, 48), (12, 48, 93)])
+@pytest.mark.parametrize("index", [(2, 48, 48), (12, 48, 5), (12, 48, 93)])
 def test_pictures_reach_beyond_the_border(
     original: Scan, protected: Scan, attackers: list[Attacker], index: tuple[int, int, int]
 ) -> None:
