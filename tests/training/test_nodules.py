@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from mitsgan.training.nodules import LARGEST_MM, SMALLEST_MM, add_nodules
@@ -29,3 +30,8 @@ def test_a_seed_decides_every_nodule() -> None:
     torch.testing.assert_close(first, again)
     assert not torch.equal(first, other)
     assert not torch.equal(first[0], first[1])
+
+
+def test_the_mix_stays_what_the_attackers_learned_from() -> None:
+    cubes = add_nodules(torch.full((6, 32, 32, 32), -860.0), torch.Generator().manual_seed(0))
+    assert float(cubes.double().sum()) == pytest.approx(-165559734.0443393, rel=1e-7)

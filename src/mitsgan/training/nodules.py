@@ -1,17 +1,131 @@
-"""Synthetic lung nodules, put into real lung: solid or part-solid, smooth, lobed or spiculated."""
+"""Synthetic lung nodules, put into real lung: a mix of all, or of a chosen kind and size."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
+
+from mitsgan.errors import PositionError
+from mitsgan.training.nodule_kinds import KINDS, NoduleKind, nodule, reach_mm
 
 SMALLEST_MM, LARGEST_MM = 8.0, 16.0
 _SPICULES = 7
 
 
+@dataclass(frozen=True)
+class Planted:
+    """Cubes with a nodule each, and what is known of it.
+
+    Attributes:
+        cubes: ``[b, n, n, n]`` in HU.
+        masks: the same shape, bool: the voxels of the nodule.
+        kinds: of each nodule.
+        diameters_mm: of each nodule, that of the sphere of equal volume.
+    """
+
+    cubes: Tensor
+    masks: Tensor
+    kinds: tuple[NoduleKind, ...]
+    diameters_mm: tuple[float, ...]
+
+
+def add_nodule(
+    cubes: Tensor,
+    generator: torch.Generator,
+    kinds: Sequence[NoduleKind] = KINDS,
+    diameters_mm: tuple[float, float] = (6.0, 20.0),
+) -> Planted:
+    """Put one nodule of a known kind and size near the centre of each cube.
+
+    Args:
+        cubes: ``[b, n, n, n]`` in HU at 1 mm.
+        generator: decides kind, size (uniform), shape, density and place (within 1.5 mm).
+        kinds: those to choose from.
+        diameters_mm: the smallest and the largest, within 3 to 30.
+
+    Raises:
+        ValueError: no kind to choose from, an unknown one, or diameters that no nodule has.
+    """
+    if not kinds:
+        raise ValueError(f"name at least one kind of nodule: {', '.join(KINDS)}")
+    low, high = diameters_mm
+    made: list[tuple[Tensor, Tensor]] = []
+    chosen: list[NoduleKind] = []
+    sizes: list[float] = []
+    for cube in cubes:
+        chosen.append(kinds[int(torch.randint(len(kinds), (1,), generator=generator))])
+        sizes.append(low + (high - low) * float(torch.rand((), generator=generator)))
+        offset = (3 * torch.rand(3, generator=generator) - 1.5).tolist()
+        one = nodule(cube.shape[-1], chosen[-1], sizes[-1], generator, offset_mm=offset)
+        made.append((one.put_into(cube), one.mask))
+    with_nodules, masks = (torch.stack(list(part)) for part in zip(*made, strict=True))
+    return Planted(with_nodules, masks, tuple(chosen), tuple(sizes))
+
+
+def plant_nodule(
+    hu: NDArray[np.float32],
+    spacing: Sequence[float],
+    position: Sequence[int],
+    kind: NoduleKind,
+    diameter_mm: float,
+    generator: torch.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Put one nodule into a whole scan, at the scan's own spacing; in memory only.
+
+    Args:
+        hu: ``[z, y, x]``; not changed.
+        spacing: mm ``[z, y, x]``. Thick slices hold the mean over their thickness.
+        position: voxel ``[z, y, x]`` of its centre.
+        kind, diameter_mm, generator: as in `nodule_kinds.nodule`.
+
+    Returns:
+        The scan with the nodule, and the mask of its voxels; new arrays of the same shape.
+
+    Raises:
+        PositionError: the position lies outside the scan, or the nodule would be cut off.
+        ValueError: as `nodule_kinds.nodule`.
+    """
+    centre = tuple(int(p) for p in position)
+    if not all(0 <= p < n for p, n in zip(centre, hu.shape, strict=True)):
+        raise PositionError(
+            f"position {centre} [z, y, x] lies outside the scan of {hu.shape} voxels; choose a "
+            f"voxel of it"
+        )
+    half = [ceil(reach_mm(diameter_mm) / s) for s in spacing]
+    near = [ceil(0.6 * diameter_mm / s) for s in spacing]
+    if any(p < n or p + n >= size for p, n, size in zip(centre, near, hu.shape, strict=True)):
+        raise PositionError(
+            f"position {centre} [z, y, x]: a nodule of {diameter_mm:g} mm would be cut off by the "
+            f"border of the scan of {hu.shape} voxels; choose a position further inside"
+        )
+    one = nodule([2 * h + 1 for h in half], kind, diameter_mm, generator, spacing=spacing)
+    there, here = [], []
+    for p, h, size in zip(centre, half, hu.shape, strict=True):
+        first, last = max(0, p - h), min(size, p + h + 1)
+        there.append(slice(first, last))
+        here.append(slice(first - (p - h), last - (p - h)))
+    planted, mask = hu.copy(), np.zeros(hu.shape, bool)
+    box = (there[0], there[1], there[2])
+    # Only this box is handed to torch: the scan itself is copied once.
+    inside = torch.from_numpy(planted[box].copy())
+    cut = (here[0], here[1], here[2])
+    filled, density = one.filled[cut], one.density[cut]
+    planted[box] = torch.maximum(inside, inside + filled * (density - inside)).numpy()
+    mask[box] = one.mask[cut].numpy()
+    return planted, mask
+
+
 def add_nodules(cubes: Tensor, generator: torch.Generator) -> Tensor:
-    """Put one nodule near the centre of each cube.
+    """Put one nodule near the centre of each cube: the mix that the shipped attackers learned from.
+
+    Mostly solid, one in five part-solid, 8 to 16 mm; for others see `add_nodule`.
 
     Args:
         cubes: ``[b, n, n, n]`` in HU at 1 mm.
