@@ -1,7 +1,21 @@
 """The keyed mark: an invisible pattern that is missing wherever voxels were repainted."""
 
+from mitsgan.mark.detect import detect
+from mitsgan.mark.detection import Detection, Region, SliceFinding, SliceState, Verdict
 from mitsgan.mark.embed import Mark, WithRoom
 from mitsgan.mark.keys import Key, MarkKeyError
 from mitsgan.mark.pattern import series_identity
 
-__all__ = ["Key", "Mark", "MarkKeyError", "WithRoom", "series_identity"]
+__all__ = [
+    "Detection",
+    "Key",
+    "Mark",
+    "MarkKeyError",
+    "Region",
+    "SliceFinding",
+    "SliceState",
+    "Verdict",
+    "WithRoom",
+    "detect",
+    "series_identity",
+]

@@ -1,0 +1,173 @@
+"""What neighbours do not tell: the residual of a scan in which the mark is looked for.
+
+The noise of a CT scan is coloured by its reconstruction kernel, the mark is white. The best
+statistic for a white pattern in coloured noise is the product of the pattern with the error of
+predicting each voxel from its neighbours (the inverse covariance applied to the scan); it leaves
+the mark as it was and takes away most of the noise. The noise is close to separable, so three
+short filters, one for each axis, do; their weights are estimated on the scan at hand, whatever it
+went through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.mark.strength import BLOCK, Blocks, block_sums, local_noise, padded_slice, spread
+from mitsgan.scan.scan import Scan
+
+Slice = NDArray[np.float32]
+Box = tuple[slice, slice]
+
+_BODY_HU = -300.0
+_PICK = 4
+_THIN = 0.05
+_SAMPLED = 5
+_HIGHEST_HU = 1500.0
+_QUIET = 1.5
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """Weights of the nearest and the second neighbours along x, y and z."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    z: float
+
+
+def body_box(scan: Scan) -> Box:
+    """Rows and columns around the body and the table, in whole blocks; found on every 4th voxel."""
+    picked = scan.stored[::_PICK, ::_PICK, ::_PICK]
+    slope, intercept = (v[::_PICK, None, None] for v in (scan.slope, scan.intercept))
+    body = picked > (_BODY_HU - intercept) / slope
+    rows, columns = (
+        _reach(np.asarray(body.sum(axes)), n)
+        for axes, n in zip(((0, 2), (0, 1)), scan.shape[1:], strict=True)
+    )
+    return rows, columns
+
+
+def _reach(count: NDArray[np.int64], length: int) -> slice:
+    blocks = -(-length // BLOCK)
+    where = np.flatnonzero(count > _THIN * count.max())
+    if not len(where):
+        return slice(0, blocks * BLOCK)
+    low, high = max(int(where[0]) - 2, 0), min(int(where[-1]) + 3, blocks)
+    return slice(low * BLOCK, high * BLOCK)
+
+
+def estimate_whitening(scan: Scan, box: Box) -> Whitening:
+    """Least squares on a few slices, where the body is free of edges."""
+    depth = scan.shape[0]
+    numbers = sorted(
+        {round(z) for z in np.linspace(0, depth - 1, min(depth, _SAMPLED + 2))[1:-1]}
+    ) or [0]
+    stacks, quiet = [], []
+    for z in numbers:
+        around = [min(max(n, 0), depth - 1) for n in (z - 1, z, z + 1)]
+        stacks.append([_clipped(scan, n, box) for n in around])
+        quiet.append(_quiet(stacks[-1][1]))
+    x = _fit([pair for s, q in zip(stacks, quiet, strict=True) for pair in _samples(s[1], q, 1)])
+    stacks = [[_along(c, x, 1) for c in s] for s in stacks]
+    y = _fit([pair for s, q in zip(stacks, quiet, strict=True) for pair in _samples(s[1], q, 0)])
+    stacks = [[_along(c, y, 0) for c in s] for s in stacks]
+    top = bottom = 0.0
+    for (below, here, above), where in zip(stacks, quiet, strict=True):
+        both = (below + above)[where]
+        top += float((both * here[where]).sum())
+        bottom += float(np.square(both).sum())
+    return Whitening(x, y, top / bottom if depth > 1 and bottom else 0.0)
+
+
+def residuals(scan: Scan, whitening: Whitening, box: Box) -> Iterator[Slice]:
+    """The residual of each slice inside ``box``, HU ``[y, x]``; three slices are held at a time."""
+    depth = scan.shape[0]
+
+    def flat(z: int) -> Slice:
+        return _along(_along(_clipped(scan, z, box), whitening.x, 1), whitening.y, 0)
+
+    weight = np.float32(whitening.z)
+    before = here = flat(0)
+    for z in range(depth):
+        after = flat(z + 1) if z + 1 < depth else here
+        both = before + after
+        both *= -weight
+        both += here
+        yield both
+        before, here = here, after
+
+
+def measured(
+    scan: Scan, box: Box, whitening: Whitening, signs: Callable[[int], NDArray[np.int8]]
+) -> tuple[Blocks, Blocks]:
+    """Per slice and block of ``box``: the residual times the signs, and its square, summed.
+
+    Args:
+        scan: under test.
+        box, whitening: where to look, and how.
+        signs: of a slice, by its number, grown to whole blocks.
+    """
+    rows, columns = ((side.stop - side.start) // BLOCK for side in box)
+    products = np.empty((scan.shape[0], rows, columns), np.float32)
+    squares = np.empty_like(products)
+    for z, residual in enumerate(residuals(scan, whitening, box)):
+        squares[z] = block_sums(np.square(residual))
+        residual *= signs(z)[box]
+        products[z] = block_sums(residual)
+    return products, squares
+
+
+def _clipped(scan: Scan, z: int, box: Box) -> Slice:
+    hu = padded_slice(scan, z)[box]
+    return np.minimum(hu, np.float32(_HIGHEST_HU))
+
+
+def _quiet(hu: Slice) -> NDArray[np.bool_]:
+    """Voxels of the body away from edges."""
+    noise, mean = local_noise(hu), block_sums(hu) / BLOCK**2
+    body = (mean > -950) & (noise > 0)
+    if body.any():
+        body &= noise < _QUIET * np.median(noise[body])
+    chosen: NDArray[np.bool_] = spread(body.astype(np.float32), (hu.shape[0], hu.shape[1])) > 0
+    return chosen
+
+
+def _neighbours(values: Slice, axis: int) -> tuple[Slice, Slice]:
+    """Sums of the two nearest and of the two second neighbours along an axis."""
+    pad = [(0, 0), (0, 0)]
+    pad[axis] = (2, 2)
+    wide = np.pad(values, pad, mode="edge")
+    n = values.shape[axis]
+    at = [wide[k : k + n] if axis == 0 else wide[:, k : k + n] for k in (0, 1, 3, 4)]
+    return at[1] + at[2], at[0] + at[3]
+
+
+def _along(values: Slice, weights: tuple[float, float], axis: int) -> Slice:
+    near, far = _neighbours(values, axis)
+    near *= np.float32(-weights[0])
+    far *= np.float32(-weights[1])
+    near += far
+    near += values
+    return near
+
+
+def _samples(values: Slice, where: NDArray[np.bool_], axis: int) -> list[tuple[Slice, Slice]]:
+    near, far = _neighbours(values, axis)
+    return [(np.stack([near[where], far[where]]), values[where])]
+
+
+def _fit(samples: list[tuple[Slice, Slice]]) -> tuple[float, float]:
+    """Weights of near and far neighbours that leave the smallest residual."""
+    left = np.zeros((2, 2))
+    right = np.zeros(2)
+    for neighbours, values in samples:
+        left += neighbours.astype(np.float64) @ neighbours.T
+        right += neighbours.astype(np.float64) @ values
+    if not left[0, 0] > 0:
+        return 0.5, 0.0
+    near, far = np.linalg.lstsq(left, right, rcond=None)[0]
+    return float(near), float(far)
