@@ -57,6 +57,11 @@ class Geometry:
         z, y, x = np.linalg.solve(self.matrix.T, offset)
         return float(z), float(y), float(x)
 
+    def to_voxel(self, world: Sequence[float]) -> tuple[int, int, int]:
+        """LPS mm to the nearest voxel ``[z, y, x]``; of a grid without end, so of any sign."""
+        z, y, x = (round(i) for i in self.to_index(world))
+        return z, y, x
+
 
 @dataclass(frozen=True)
 class Scan:
