@@ -43,9 +43,13 @@ def check_file(
 
 def write_json(path: Path, value: Mapping[str, object], *, overwrite: bool = False) -> None:
     """Write JSON for people and machines; what is not finite becomes null, as JSON wants it."""
-    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(json_text(value) + "\n", encoding="utf-8")
+
+
+def json_text(value: Mapping[str, object]) -> str:
+    """A result as JSON; what is not finite becomes null, as JSON wants it."""
+    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def scan_name(path: Path) -> str:

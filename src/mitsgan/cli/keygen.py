@@ -25,7 +25,7 @@ class Keygen:
 
         Key.generate().save(self.output)
         Console(quiet=self.quiet).say(
-            f"{self.output}: a new key, readable by you alone; keep a copy in a safe place: whoever "
-            "has it can forge the mark, and without it no mark can be verified"
+            f"{self.output}: a new key, readable by you alone; keep a copy in a safe place: "
+            "whoever has it can forge the mark, and without it no mark can be verified"
         )
         return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +17,14 @@ from mitsgan.scan.scan import Scan
 FALSE_ALARMS = 0.01
 
 
-def detect(scan: Scan, key: Key, identity: str, *, false_alarms: float = FALSE_ALARMS) -> Detection:
+def detect(
+    scan: Scan,
+    key: Key,
+    identity: str,
+    *,
+    false_alarms: float = FALSE_ALARMS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Detection:
     """Look for the mark of a series in a scan; no original is needed.
 
     Args:
@@ -23,6 +32,7 @@ def detect(scan: Scan, key: Key, identity: str, *, false_alarms: float = FALSE_A
         key: that it was marked with.
         identity: of the series, see `mitsgan.mark.series_identity`.
         false_alarms: how often an untouched scan may be called tampered, per scan.
+        progress: called with slices done and slices in all.
     """
     series = series_key(key, identity)
     depth, rows, columns = scan.shape
