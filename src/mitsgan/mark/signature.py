@@ -93,6 +93,19 @@ class Signer:
             return self.key.sign(data, ec.ECDSA(_hash(self.algorithm)))
         return self.key.sign(data)
 
+    def sign_dicom(self, data: bytes) -> bytes:
+        """The signature that a DICOM digital signature holds: RSA, PKCS #1 v1.5, SHA-256.
+
+        Raises:
+            SignatureError: the key is of another kind, or has no certificate.
+        """
+        if not isinstance(self.key, rsa.RSAPrivateKey) or not self.certificates:
+            raise SignatureError(
+                "a DICOM digital signature needs an RSA key and its certificate (PS3.15 annex C); "
+                "give both, or sign without --dicom-signature"
+            )
+        return self.key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+
     def _check(self, path: Path) -> None:
         if not self.certificates:
             return
