@@ -22,10 +22,12 @@ from tyro.conf import subcommand
 
 from mitsgan import __version__
 from mitsgan.cli.attacker import AttackerCommand
+from mitsgan.cli.data import Data
 from mitsgan.cli.demo import Demo
 from mitsgan.cli.evaluate import Evaluate
 from mitsgan.cli.keygen import Keygen
 from mitsgan.cli.protect import Protect
+from mitsgan.cli.seal import SealCommand
 from mitsgan.cli.train import Train
 from mitsgan.cli.verify import Verify
 from mitsgan.errors import MitsganError
@@ -47,9 +49,11 @@ Command = (
     Annotated[Protect, subcommand("protect")]
     | Annotated[Verify, subcommand("verify")]
     | Annotated[Keygen, subcommand("keygen")]
+    | Annotated[SealCommand, subcommand("seal")]
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Train, subcommand("train")]
     | Annotated[AttackerCommand, subcommand("attacker")]
+    | Annotated[Data, subcommand("data")]
     | Annotated[Demo, subcommand("demo")]
 )
 

@@ -34,16 +34,46 @@ class Volume:
 
     def position(self, rng: np.random.Generator) -> tuple[int, int, int]:
         """A random voxel of the lung around which the whole cube lies inside the scan."""
-        cube, _ = sizes(self.spacing)
-        half = np.asarray(cube) // 2 + 1
-        for candidate in self.lung.positions(1000, rng):
-            if (candidate >= half).all() and (candidate + half <= self.hu.shape).all():
-                z, y, x = candidate.tolist()
+        candidates = self.lung.positions(1000, rng) if self.lung.mask.any() else ()
+        for candidate in candidates:
+            z, y, x = candidate.tolist()
+            if self.holds((z, y, x)):
                 return z, y, x
         raise ScanError(
-            f"no lung position has a whole cube of 32 mm around it; the scan of {self.hu.shape} "
-            f"voxels at {self.spacing} mm is too small to train on"
+            f"no lung position has a whole cube of 32 mm around it; the scan of "
+            f"{tuple(self.hu.shape)} voxels at {self.spacing} mm is too small to train on"
         )
+
+    def holds(self, index: Sequence[float]) -> bool:
+        """Whether the whole cube around a voxel ``[z, y, x]`` lies inside the scan."""
+        cube, _ = sizes(self.spacing)
+        return all(
+            n // 2 + 1 <= i <= size - n // 2 - 1
+            for i, n, size in zip(index, cube, self.hu.shape, strict=True)
+        )
+
+    def cube(self, index: Sequence[float]) -> Tensor:
+        """``[32, 32, 32]`` at 1 mm around a voxel ``[z, y, x]``, which may be fractional."""
+        cut, _ = sizes(self.spacing)
+        # A block of even size has its middle half a voxel before its position.
+        middle = [round(n / 2) - (n - 1) / 2 for n in cut]
+        z, y, x = (round(i + m) for i, m in zip(index, middle, strict=True))
+        shift = tuple(i + m - whole for i, m, whole in zip(index, middle, (z, y, x), strict=True))
+        blocks = cut_blocks(self.hu, [(z, y, x)], cut)
+        return zoom(blocks, (SIDE, SIDE, SIDE), (shift[0], shift[1], shift[2]))[0]
+
+    def without(self, indices: Sequence[Sequence[float]], radii_mm: Sequence[float]) -> Volume:
+        """The same, but no random cube touches these spheres: voxels ``[z, y, x]`` and mm."""
+        mask = self.lung.mask.copy()
+        for index, radius in zip(indices, radii_mm, strict=True):
+            box = []
+            for i, s, stride in zip(index, self.spacing, self.lung.stride, strict=True):
+                reach = (radius + SIDE / 2) / s
+                box.append(
+                    slice(max(0, int((i - reach) // stride)), int((i + reach) // stride) + 2)
+                )
+            mask[tuple(box)] = False
+        return replace(self, lung=replace(self.lung, mask=mask))
 
 
 def volumes(
@@ -108,6 +138,13 @@ def _sharpen(hu: Tensor, amount: float) -> Tensor:
     return (hu + amount * (hu - blurred)).clamp_(-1024, 3071)
 
 
+def turned(cube: Tensor, choice: int) -> Tensor:
+    """One of the eight flips and quarter turns of ``[z, y, x]`` in the axial plane."""
+    quarter, flip = choice % 4, choice // 4 % 2
+    cube = torch.rot90(cube, quarter, (1, 2))
+    return cube.flip(2) if flip else cube
+
+
 class CubeSampler:
     """Endless cubes of lung for one action.
 
@@ -128,8 +165,6 @@ class CubeSampler:
             cut, _ = sizes(volume.spacing)
             z, y, x = volume.position(np.random.default_rng(seed))
             cube = zoom(cut_blocks(volume.hu, [(z, y, x)], cut), (SIDE, SIDE, SIDE))[0]
-            turns, flip = seed % 4, seed // 4 % 2
-            cube = torch.rot90(cube, turns, (1, 2))
-            cubes.append(cube.flip(2) if flip else cube)
+            cubes.append(turned(cube, seed))
         batch = torch.stack(cubes)
         return add_nodules(batch, generator) if self.action == "inject" else batch
