@@ -25,6 +25,7 @@ from mitsgan.errors import ScanError
 from mitsgan.scan import dicom_elements as dcm
 from mitsgan.scan.dicom_files import UNREADABLE, Progress, SliceFile, read_headers
 from mitsgan.scan.dicom_pixels import UNCOMPRESSED, PixelFormat, read_pixels
+from mitsgan.scan.dicom_series import select_series
 
 PATIENT = (
     *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),
@@ -126,6 +127,18 @@ def read_content(path: Path, progress: Progress | None = None) -> list[SliceCont
         ScanError: nothing there, or a header that cannot be read.
     """
     return [SliceContent(file, attributes(file)) for file in read_headers(path, progress)]
+
+
+def choose_content(
+    slices: list[SliceContent], path: Path, series: str | None
+) -> list[SliceContent]:
+    """The slices of the one series that is asked for, or that there is; not in order.
+
+    Raises:
+        ScanError: several series and none asked for, or the one asked for is not there.
+    """
+    chosen = {f.path for f in select_series([item.file for item in slices], series, path)}
+    return [item for item in slices if item.file.path in chosen]
 
 
 def attributes(file: SliceFile) -> dict[str, str]:

@@ -38,27 +38,9 @@ _SIGNED = frozenset(
     if keyword not in (*TABLES, OVERLAYS) and (tag := tag_for_keyword(keyword)) is not None
 ) | {dcm.PIXEL_DATA}
 """What is signed where it is there. Sequences are left to the sidecar."""
-_PADDED = frozenset(
-    (
-        "AE",
-        "AS",
-        "CS",
-        "DA",
-        "DS",
-        "DT",
-        "IS",
-        "LO",
-        "LT",
-        "PN",
-        "SH",
-        "ST",
-        "TM",
-        "UC",
-        "UI",
-        "UR",
-        "UT",
-    )
-)
+_PADDED = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT"}) | {
+    *("PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT")
+}
 _EXPLICIT = Encoding(implicit=False, little=True)
 
 
