@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mitsgan import __version__
 from mitsgan.cli.console import Console
+from mitsgan.cli.cubes import origin_of
 from mitsgan.cli.files import check_file, scan_name
 from mitsgan.cli.options import UsageError
-from mitsgan.errors import OutputError, ScanError
+from mitsgan.errors import DataError, OutputError, ScanError
 from mitsgan.scan import Scan, atomic_output, read_scan
+from mitsgan.scan.io import source_path
+from mitsgan.training.split import Origin, check_apart
 
 if TYPE_CHECKING:
     from mitsgan.attack import Attacker
     from mitsgan.protect import MitsGan
+    from mitsgan.training.cube_file import CubeFile
+
+Source: TypeAlias = "Scan | CubeFile"
+"""What an attacker is trained on."""
 
 Entries = list[dict[str, object]]
-"""Scans as a card names them: name, and slice spacing in mm."""
+"""Data as a card names it: of scans name and slice spacing in mm, of cubes name and numbers."""
 
 _POSITIONS = 24
 _SUFFIX = ".safetensors"
@@ -90,15 +97,76 @@ class Run:
         }
 
 
-def read_scans(paths: Sequence[Path], console: Console) -> tuple[list[Scan], Entries]:
-    """Read scans, and say for the card which they were."""
-    scans: list[Scan] = []
+def read_scans(
+    paths: Sequence[Path], console: Console, *, apart_from: Sequence[Source] = ()
+) -> tuple[list[Scan], Entries]:
+    """Read scans, and say for the card which they were.
+
+    Args:
+        paths: DICOM folders or images.
+        console: shows progress.
+        apart_from: what is trained on, where these are to validate on.
+
+    Raises:
+        DataError: a patient is on both sides.
+        ScanError: a scan cannot be read, or is a file of cubes.
+    """
+    for path in paths:
+        if is_cubes(path):
+            raise ScanError(
+                f"{path} holds cubes, and whole scans are needed here; name DICOM folders or images"
+            )
+    sources, entries = read_sources(paths, console, apart_from=apart_from)
+    return [source for source in sources if isinstance(source, Scan)], entries
+
+
+def read_sources(
+    paths: Sequence[Path], console: Console, *, apart_from: Sequence[Source] | None = None
+) -> tuple[list[Source], Entries]:
+    """As `read_scans`, for what may also be files of cubes.
+
+    Without ``apart_from`` these are to train on, with it to validate on; a file of cubes says for
+    which of the two it was made.
+    """
+    from mitsgan.training.cube_file import CubeFile, read_cubes
+
+    split = "train" if apart_from is None else "validate"
+    sources: list[Source] = []
     entries: Entries = []
     for path in paths:
         with console.phase("read", f"reading {path}") as progress:
-            scans.append(read_scan(path, progress=progress))
-        entries.append({"name": scan_name(path), "slice_spacing_mm": scans[-1].spacing[0]})
-    return scans, entries
+            source = read_cubes(path) if is_cubes(path) else read_scan(path, progress=progress)
+        if isinstance(source, CubeFile):
+            if source.split != split:
+                raise DataError(
+                    f"{path} was made with --split {source.split}, and this is to {split} on; "
+                    f"name it on the other side, or make others with --split {split}"
+                )
+            entries.append({"name": path.name, **source.summary()})
+        else:
+            entry = {"name": scan_name(path), "slice_spacing_mm": source.spacing[0]}
+            entries.append(entry)
+        sources.append(source)
+    if apart_from:
+        check_apart(origins(apart_from), origins(sources))
+    return sources, entries
+
+
+def origins(sources: Sequence[Source]) -> list[Origin]:
+    """Whose data it is, in hashes."""
+    found: list[Origin] = []
+    for source in sources:
+        if isinstance(source, Scan):
+            path = source_path(source)
+            found.append(origin_of(source, path or Path("a scan")))
+        else:
+            found += source.origins
+    return found
+
+
+def is_cubes(path: Path) -> bool:
+    """Whether a path names a file of cubes, by its ending."""
+    return path.suffix.lower() == ".npz"
 
 
 def write_weights(path: Path, save: Callable[[Path], None], overwrite: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -69,6 +70,11 @@ class CubeFile:
         """The patients and series in it, each once."""
         pairs = sorted(set(zip(self.patients, self.series, strict=True)))
         return tuple(Origin(p, s, f"{self.name} (patient {p[:8]})") for p, s in pairs)
+
+    def summary(self) -> dict[str, object]:
+        """Numbers for a card: cubes of each kind, and patients."""
+        kinds = dict(sorted(Counter(self.kinds).items()))
+        return {"cubes": kinds, "patients": len(set(self.patients)), "split": self.split}
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """``[count, 32, 32, 32]`` in HU, flipped and turned in the axial plane."""
