@@ -47,10 +47,11 @@ def read_equalization(table: Path, triple: Path) -> Equalization:
             "more"
         )
     finite = np.isfinite(bins).all() and np.isfinite(cdf).all()
-    if not finite or (np.diff(bins) <= 0).any() or (np.diff(cdf) < 0).any() or cdf[0] >= cdf[-1]:
+    counts = cdf[0] >= 0 and (np.diff(cdf) >= 0).all() and cdf[-1] > cdf[0]
+    if not (finite and counts and (np.diff(bins) > 0).all()):
         raise WeightsError(
-            f"{table}: expected bin centres that ascend and counts that never descend; give the "
-            "equalization.pkl of CT-GAN"
+            f"{table}: expected bin centres that ascend, then counts of 0 or more that never "
+            "descend; give the equalization.pkl of CT-GAN"
         )
     mean, low, high = _triple(triple)
     slack = 1e-3 * (cdf[-1] - cdf[0])
