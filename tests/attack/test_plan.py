@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
-from mitsgan.attack.plan import Plan, block_start, plan_attack, sizes
+from mitsgan.attack import cut_plans
+from mitsgan.attack.plan import Plan, Style, block_start, plan_attack, sizes
 from mitsgan.attack.resample import Triple
 from mitsgan.errors import PositionError
 
@@ -127,3 +129,24 @@ def test_positions_of_any_integer_kind_give_the_same_plan() -> None:
     one = plan_attack(hu, _SPACING, (12, 60, 60), "inject")
     assert one == plan_attack(hu, _SPACING, tuple(np.array([12, 60, 60])), "inject")
     assert hash(one) == hash(plan_attack(hu, _SPACING, [12, 60, 60], "inject"))
+
+
+def test_the_published_block_has_as_many_voxels_along_every_axis() -> None:
+    assert sizes((2.5, 0.703125, 0.703125), "published") == ((13, 46, 46), (59, 59, 59))
+
+
+def test_the_published_noise_comes_from_a_fixed_voxel() -> None:
+    hu = _volume((40, 120, 130))
+    for position in ((20, 60, 60), (12, 40, 80)):
+        plan = plan_attack(hu, (2.5, 0.8, 1.0), position, "inject", style="published")
+        assert (plan.noise, plan.style) == ((20, 51, 35), "published")
+
+
+def test_published_and_repaired_plans_do_not_mix() -> None:
+    hu = _volume((40, 120, 130))
+    styles: tuple[Style, ...] = ("published", "repaired")
+    spacing = (1.0, 1.0, 1.0)
+    plans = [plan_attack(hu, spacing, (20, 60, 60), "inject", style=s) for s in styles]
+    assert plans[0].block == plans[1].block
+    with pytest.raises(PositionError, match="one style"):
+        cut_plans(torch.from_numpy(hu), plans)

@@ -38,7 +38,8 @@ def test_the_cube_has_32_mm_at_the_spacing_of_the_header(
 def test_the_mass_of_lidc_0001_can_be_attacked(data: Path) -> None:
     scan = read_scan(data / "ct" / "lidc-0001")
     hu = scan.hu()
-    z, y, x = (round(i) for i in scan.geometry.to_index(_MASS_LPS))
+    z, y, x = scan.geometry.to_voxel(_MASS_LPS)
+    assert np.abs(np.subtract(scan.geometry.to_world((z, y, x)), _MASS_LPS)).max() <= 1.25
     assert hu[z - 1 : z + 2, y - 3 : y + 4, x - 3 : x + 4].mean() > -100  # solid, not lung
     plan = plan_attack(hu, scan.spacing, (z, y, x), "remove")
     assert plan.noise is not None

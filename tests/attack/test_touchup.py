@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mitsgan.attack.plan import Action
-from mitsgan.attack.touchup import blend, lung_noise
+from mitsgan.attack.touchup import blend, lung_noise, published_noise
 
 _AIR = -5000.0
 """So low that the injector's maximum with the original never shows."""
@@ -110,3 +110,20 @@ def test_noise_is_differentiable_in_the_lung_it_comes_from() -> None:
     rng = np.random.default_rng(0)
     block = torch.from_numpy(rng.normal(-880, 20, (1, 2, 4, 4))).requires_grad_(True)
     assert torch.autograd.gradcheck(lung_noise, (block,))
+
+
+def test_published_noise_fills_what_is_no_lung_with_the_mean_of_lung() -> None:
+    """Exactly -800 HU is neither, as in the release."""
+    block = torch.tensor([[[[-900.0, -860.0, -800.0], [-1000.0, 40.0, -700.0]]]])
+    mean = (-900.0 - 860.0 - 1000.0) / 3
+    filled = torch.tensor([[[[-900.0, -860.0, -800.0], [-1000.0, mean, mean]]]])
+    torch.testing.assert_close(published_noise(block), filled - filled.mean())
+
+
+def test_published_noise_is_nan_where_there_is_no_lung_in_that_block_alone() -> None:
+    rng = np.random.default_rng(0)
+    blocks = torch.from_numpy(np.stack([rng.normal(m, 20, (3, 4, 4)) for m in (40, -880)]))
+    noise = published_noise(blocks)
+    assert bool(noise[0].isnan().all())
+    assert abs(float(noise[1].mean())) < 1e-9
+    assert torch.autograd.gradcheck(published_noise, (blocks[1:].requires_grad_(True),))

@@ -41,6 +41,12 @@ def test_world_is_lps_and_index_is_zyx() -> None:
     assert geometry.to_world((3, 4, 8)) == pytest.approx((-4.0, -18.0, 106.0))
 
 
+def test_the_nearest_voxel_of_a_place_in_mm() -> None:
+    geometry = Geometry((2.0, 0.5, 0.75), (-10.0, -20.0, 100.0))
+    assert geometry.to_voxel((-3.7, -18.2, 106.9)) == (3, 4, 8)
+    assert geometry.to_voxel((-11.0, -20.0, 96.0)) == (-2, 0, -1)
+
+
 @given(
     values=st.lists(st.integers(-4000, 3000), min_size=8, max_size=8),
     low=st.integers(-3000, 0),
