@@ -14,7 +14,7 @@ class TrainAttacker:
     """Train an attacker of the CT-GAN kind on the lungs of scans; it works in memory only."""
 
     scans: Annotated[Positional[tuple[Path, ...]], arg(metavar="SCAN...")]
-    """Chest CTs to train on: DICOM folders or images."""
+    """Chest CTs to train on: DICOM folders, images, or cubes (.npz) of `mitsgan data cubes`."""
     action: Literal["inject", "remove"]
     """What it is to do."""
     output: Annotated[Path, arg(metavar="FILE.safetensors")]
@@ -24,7 +24,7 @@ class TrainAttacker:
     resume: bool = False
     """Go on with the run in that folder."""
     validate: Annotated[tuple[Path, ...], arg(metavar="SCAN...")] = ()
-    """Scans of other patients, to measure the attacker on."""
+    """Scans, or cubes, of other patients, to measure the attacker on."""
     licence: Annotated[str, arg(metavar="TEXT")] = "unstated"
     """Of the weights, for their card."""
     architecture: Literal["ct-gan", "residual"] = "ct-gan"
@@ -56,7 +56,7 @@ class TrainAttacker:
         """Train; the exit code."""
         from mitsgan.cli.console import Console
         from mitsgan.cli.options import UsageError, at_least
-        from mitsgan.cli.training import Run, read_scans, write_weights
+        from mitsgan.cli.training import Run, read_sources, whole_scans, write_weights
 
         console = Console(quiet=self.quiet)
         run = Run.checked(
@@ -89,15 +89,16 @@ class TrainAttacker:
             discriminator_rate=self.discriminator_rate,
             seed=self.seed,
         )
-        scans, data = read_scans(self.scans, console)
-        unseen, validated = read_scans(self.validate, console)
+        scans, data = read_sources(self.scans, console)
+        unseen, validated = read_sources(self.validate, console, apart_from=scans)
         with console.training(self.steps) as progress:
             attacker = train_attacker(
                 scans, config, run.folder, resume=self.resume, progress=progress
             )
         with console.phase("pictures", f"drawing into {run.folder}"):
             loss_curve(run.folder, run.folder / "losses.png")
-            sample_sheet(attacker, unseen or scans, run.folder / "samples.png")
+            if shown := whole_scans(unseen) or whole_scans(scans):
+                sample_sheet(attacker, shown, run.folder / "samples.png")
         metrics: dict[str, object] = {}
         if unseen:
             with console.phase("validate", "measuring on unseen scans"):

@@ -108,7 +108,7 @@ class TrainProtector:
             for a, path in zip(attackers, self.attackers, strict=True)
         ]
         scans, data = read_scans(self.scans, console)
-        unseen, validated = read_scans(self.validate, console)
+        unseen, validated = read_scans(self.validate, console, apart_from=scans)
         with console.training(self.steps) as progress:
             generator = train_protector(
                 scans, attackers, config, run.folder, resume=self.resume, progress=progress

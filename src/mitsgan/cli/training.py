@@ -117,7 +117,7 @@ def read_scans(
                 f"{path} holds cubes, and whole scans are needed here; name DICOM folders or images"
             )
     sources, entries = read_sources(paths, console, apart_from=apart_from)
-    return [source for source in sources if isinstance(source, Scan)], entries
+    return whole_scans(sources), entries
 
 
 def read_sources(
@@ -150,6 +150,11 @@ def read_sources(
     if apart_from:
         check_apart(origins(apart_from), origins(sources))
     return sources, entries
+
+
+def whole_scans(sources: Sequence[Source]) -> list[Scan]:
+    """Those that are scans: what strikes a scan as an attacker does needs more than cubes."""
+    return [source for source in sources if isinstance(source, Scan)]
 
 
 def origins(sources: Sequence[Source]) -> list[Origin]:

@@ -18,7 +18,7 @@ from mitsgan.attack import Action, Attacker, Discriminator, Equalization
 from mitsgan.attack.architectures import ARCHITECTURES, Architecture
 from mitsgan.layout import channels_last
 from mitsgan.scan.scan import Scan
-from mitsgan.training.cubes import CubeSampler, volumes
+from mitsgan.training.cube_file import CubeFile, sampler_for
 from mitsgan.training.loop import Progress, Stateful, run_loop
 
 NAMES: dict[Action, str] = {"inject": "injector", "remove": "remover"}
@@ -56,7 +56,7 @@ class AttackerConfig:
 
 
 def train_attacker(
-    scans: Sequence[Scan],
+    scans: Sequence[Scan | CubeFile],
     config: AttackerConfig,
     folder: Path,
     *,
@@ -68,7 +68,7 @@ def train_attacker(
     Returns:
         The attacker, in evaluation mode, named ``injector`` or ``remover``.
     """
-    sampler = CubeSampler(volumes(scans), config.action)
+    sampler = sampler_for(scans, config.action)
     table = torch.Generator().manual_seed(config.seed)
     equalization = Equalization.fit(sampler.sample(_TABLE_CUBES, table))
     with torch.random.fork_rng(devices=[]):

@@ -11,13 +11,13 @@ from torch.nn import functional as F
 from mitsgan.attack import Attacker
 from mitsgan.attack.ctgan import CORE
 from mitsgan.scan.scan import Scan
-from mitsgan.training.cubes import CubeSampler, volumes
+from mitsgan.training.cube_file import CubeFile, sampler_for
 
 _BATCH = 16
 
 
 def attacker_metrics(
-    attacker: Attacker, scans: Sequence[Scan], *, cubes: int = 64, seed: int = 0
+    attacker: Attacker, scans: Sequence[Scan | CubeFile], *, cubes: int = 64, seed: int = 0
 ) -> dict[str, float]:
     """Inpainting error and texture in the 20 mm core, over cubes of unseen lung.
 
@@ -29,7 +29,7 @@ def attacker_metrics(
         ``texture_ratio``, the spread of painted fine detail to that of the truth (1: as textured
         as lung, near 0: smooth).
     """
-    sampler = CubeSampler(volumes(scans), attacker.action)
+    sampler = sampler_for(scans, attacker.action)
     random = torch.Generator().manual_seed(seed)
     errors, centres, painted_detail, true_detail = [], [], [], []
     with torch.no_grad():
