@@ -29,8 +29,14 @@ class Protect:
     """A protector of your own; by default the one that ships with mitsgan."""
     report: Annotated[Path | None, arg(metavar="FILE.json")] = None
     """Write the run in numbers, for machines."""
+    sign: Annotated[Path | None, arg(metavar="KEY.pem")] = None
+    """Seal what was written with this private key; the seal is OUT.seal.json."""
+    certificate: Annotated[Path | None, arg(metavar="CERT.pem")] = None
+    """The certificate of that key, to be kept in the seal."""
+    passphrase_file: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Holds the passphrase of that key; else MITSGAN_PASSPHRASE does, or it is asked for."""
     overwrite: bool = False
-    """Replace the output, and the report, if they are those of an earlier run."""
+    """Replace the output, the report and the seal if they are those of an earlier run."""
     quiet: bool = False
     """No progress and no summary; errors are still told."""
 
@@ -56,6 +62,11 @@ class Protect:
         if self.report is not None:
             check_file(self.report, self.overwrite, "--report", source=self.scan, beside=self.out)
         at_least("--seed", self.seed, 0)
+        from mitsgan.cli.signing import prepare_beside
+
+        sealing = prepare_beside(
+            self.out, self.sign, self.certificate, self.passphrase_file, self.overwrite
+        )
         from mitsgan.cli.protection import derivation, report
         from mitsgan.protect import Budget, MitsGan, apply_layers
 
@@ -83,6 +94,9 @@ class Protect:
                 overwrite=self.overwrite,
                 progress=progress,
             )
+        if sealing is not None:
+            with console.phase("seal", f"sealing {self.out}") as progress:
+                sealing.seal(self.out, progress=progress)
         seconds = console.elapsed
         if self.report is not None:
             content = report(

@@ -80,6 +80,26 @@ def prepare(
     return Sealing(signer, path, overwrite)
 
 
+def prepare_beside(
+    output: Path,
+    key: Path | None,
+    certificate: Path | None,
+    passphrase_file: Path | None,
+    overwrite: bool,
+) -> Sealing | None:
+    """As `prepare`, for the seal of an output that is not there yet; None without a key.
+
+    Raises:
+        UsageError: options for a key, but no key.
+    """
+    if key is None:
+        if certificate is not None or passphrase_file is not None:
+            raise UsageError("--certificate and --passphrase-file belong to a key; give --sign too")
+        return None
+    path = seal_path(output)
+    return prepare(key, certificate, passphrase_file, path, overwrite=overwrite, source=output)
+
+
 def seal_path(scan: Path) -> Path:
     """Where the seal of a scan lies unless told otherwise: beside it."""
     return scan.with_name(f"{scan.name}.seal.json")
