@@ -24,9 +24,10 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "attack": frozenset({"errors", "layout", "scan", "weights"}),
     "protect": frozenset({"errors", "layout", "scan", "weights"}),
     "mark": frozenset({"errors", "scan"}),
-    "training": frozenset({*_BELOW, "attack", "protect", "mark"}),
-    "evaluate": frozenset({*_BELOW, "attack", "protect", "mark"}),
-    "cli": frozenset({*_BELOW, "attack", "protect", "mark", "training", "evaluate"}),
+    "classify": frozenset({"errors", "layout", "weights"}),
+    "training": frozenset({*_BELOW, "attack", "protect", "mark", "classify"}),
+    "evaluate": frozenset({*_BELOW, "attack", "protect", "mark", "classify"}),
+    "cli": frozenset({*_BELOW, "attack", "protect", "mark", "classify", "training", "evaluate"}),
 }
 """Which rooms the modules of a room may import, besides their own (docs/layout.md)."""
 

@@ -10,11 +10,14 @@ import pytest
 
 from mitsgan import __version__
 from mitsgan.attack import Attacker
+from mitsgan.classify import NoduleClassifier
 from mitsgan.cli.main import main
 from mitsgan.cli.train_attacker import TrainAttacker
+from mitsgan.cli.train_classifier import TrainClassifier
 from mitsgan.cli.train_protector import TrainProtector
 from mitsgan.protect import MitsGan
 from mitsgan.training.attacker import AttackerConfig
+from mitsgan.training.classifier import ClassifierConfig
 from mitsgan.training.protector import ProtectorConfig
 from mitsgan.weights import load_weights
 
@@ -24,10 +27,15 @@ Run = Callable[..., int]
 
 @pytest.mark.parametrize(
     "command, config",
-    [(TrainAttacker, AttackerConfig), (TrainProtector, ProtectorConfig)],
+    [
+        (TrainAttacker, AttackerConfig),
+        (TrainProtector, ProtectorConfig),
+        (TrainClassifier, ClassifierConfig),
+    ],
 )
 def test_options_are_those_of_the_library(
-    command: type[TrainAttacker | TrainProtector], config: type[AttackerConfig | ProtectorConfig]
+    command: type[TrainAttacker | TrainProtector | TrainClassifier],
+    config: type[AttackerConfig | ProtectorConfig | ClassifierConfig],
 ) -> None:
     """They are written twice, so that ``--help`` need not load torch."""
     offered = {f.name: f.default for f in fields(command)}
@@ -76,6 +84,55 @@ def test_trains_an_attacker(
     assert "give --resume" in capsys.readouterr().err
     assert attacker("--steps", "3", "--resume", "--overwrite", "--quiet") == 0
     assert load_weights(out, "attacker")[1]["config"]["steps"] == 3
+
+
+def test_an_attacker_is_judged_on_unseen_scans_as_it_is_stored(
+    attacker: Run, phantom_image: Path, tmp_path: Path
+) -> None:
+    options = ("--steps", "1", "--validate", str(phantom_image), "--quiet", "--held-out")
+    assert attacker(*options, "--precision", "int8", "--architecture", "ct-gan") == 0
+    card = load_weights(tmp_path / "injector.safetensors", "attacker")[1]
+    assert card["name"] == "injector"
+    assert card["precision"] == "int8"
+    assert card["held_out"] is True
+    assert card["losses"]["l1"] > 0
+    judged = card["metrics"]["classifier"]
+    assert judged["positions"] == 64
+    assert 0 <= judged["nodule_before"] <= 1
+    assert card["metrics"]["scans"] == [{"name": "unseen.nii.gz", "slice_spacing_mm": 8.0}]
+
+
+def test_no_protector_is_trained_against_one_held_out(
+    attacker: Run, series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert attacker("--steps", "1", "--quiet", "--held-out") == 0
+    arguments = ("train", "protector", str(series), "--output", str(tmp_path / "p.safetensors"))
+    assert main([*arguments, "--attackers", str(tmp_path / "injector.safetensors")]) == 2
+    assert "held out of all training" in capsys.readouterr().err
+    assert not (tmp_path / "p.safetensors").exists()
+
+
+def test_a_residual_attacker_has_a_width_of_its_own(
+    attacker: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert attacker("--architecture", "residual") == 2  # of width 2
+    assert "a multiple of 8" in capsys.readouterr().err
+    options = ("--architecture", "residual", "--width", "8", "--steps", "1", "--quiet")
+    assert attacker(*options) == 0
+    loaded = Attacker.load(tmp_path / "injector.safetensors")
+    assert type(loaded.generator).__name__ == "ResidualInpainter"
+
+
+def test_trains_a_classifier(series: Path, phantom_image: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine.safetensors"
+    arguments = ["train", "classifier", str(series), "--output", str(out), "--width", "2"]
+    options = ["--steps", "2", "--batch", "4", "--validate", str(phantom_image), "--quiet"]
+    assert main([*arguments, *options]) == 0
+    card = load_weights(out, "classifier")[1]
+    assert card["config"]["largest_mm"] == 20
+    assert {"sensitivity", "specificity", "specificity_dense"} <= set(card["metrics"])
+    assert NoduleClassifier.load(out).threshold == 0.5
+    assert main([*arguments, "--smallest-mm", "30", "--overwrite", "--run", str(tmp_path)]) == 2
 
 
 def test_trains_and_validates_a_protector(

@@ -12,11 +12,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mitsgan.attack import Attacker
+from mitsgan.attack import HELD_OUT, SURROGATES, Action, Attacker, Surrogate, surrogate_path
+from mitsgan.classify import NoduleClassifier
 from mitsgan.protect.networks import HALO, PATCH, PerturbationGenerator
 from mitsgan.weights import load_weights, shipped
 
-KINDS = {"mitsgan": "protector", "injector": "attacker", "remover": "attacker"}
+ACTIONS: tuple[Action, ...] = ("inject", "remove")
+ATTACKERS = {surrogate_path(s, a).stem: (s, a) for s in SURROGATES for a in ACTIONS}
+KINDS = {"mitsgan": "protector", "classifier": "classifier", **dict.fromkeys(ATTACKERS, "attacker")}
 GOLDEN = shipped("golden")
 MOST_BYTES = 10_000_000
 
@@ -39,16 +42,18 @@ def outputs() -> dict[str, Tensor]:
     noise = (wave(len(hu), 32 // PATCH, 40 // PATCH) + 850) / 60
     with torch.inference_mode():
         found["mitsgan"] = generator(hu, noise, (2.5, 0.7, 0.7)).tanh()
-        for name in ("injector", "remover"):
+        for name in ATTACKERS:
             painted = Attacker.load(shipped(name)).repaint(wave(1, 32, 32, 32))
             found[name] = painted[0, ::4, ::2, ::2].contiguous()
+    cubes = torch.stack((wave(32, 32, 32), wave(32, 32, 32) + 600))
+    found["classifier"] = NoduleClassifier.load(shipped("classifier")).probability(cubes)
     return found
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_shipped_weights_give_what_they_gave(name: str) -> None:
     expected = load_file(GOLDEN)[name]
-    atol = 0.01 if name == "mitsgan" else 2.0  # HU for attackers, part of the budget else
+    atol = 2.0 if name in ATTACKERS else 0.01  # HU; part of the budget; probability
     torch.testing.assert_close(outputs()[name], expected, atol=atol, rtol=0.01)
 
 
@@ -62,11 +67,41 @@ def test_shipped_weights_say_what_they_are(name: str) -> None:
     assert card["version"]
 
 
-def test_the_protector_was_trained_against_the_shipped_attackers() -> None:
+@pytest.mark.parametrize("name", ATTACKERS)
+def test_attackers_say_how_good_they_are_and_what_for(name: str) -> None:
+    surrogate, action = ATTACKERS[name]
+    _, card = load_weights(shipped(name), "attacker")
+    assert card["name"] == name
+    assert card["config"]["action"] == action
+    assert card["held_out"] == (surrogate in HELD_OUT)
+    assert "surrogate" in card["purpose"]
+    assert set(card["losses"]) == {"discriminator", "fooled", "l1"}
+    judged = card["metrics"]["classifier"]
+    assert judged["sha256"] == load_weights(shipped("classifier"), "classifier")[1]["sha256"]
+    assert 0 <= judged["nodule_after"] <= 1
+    assert card["metrics"]["core_mae_hu"] > 0
+
+
+def test_the_pairs_differ_in_what_makes_transfer_worth_measuring() -> None:
+    def config(surrogate: Surrogate) -> dict[str, object]:
+        found: dict[str, object] = load_weights(surrogate_path(surrogate, "remove"), "attacker")[1][
+            "config"
+        ]
+        return found
+
+    textured, smooth, narrow, residual = (config(s) for s in SURROGATES)
+    assert smooth["width"] == textured["width"] != narrow["width"]
+    assert smooth["adversarial_weight"] == 1
+    assert residual["architecture"] == "residual"
+    assert len({c["seed"] for c in (textured, smooth, narrow, residual)}) == len(SURROGATES)
+
+
+def test_the_protector_was_trained_against_shipped_attackers_and_none_held_out() -> None:
     _, card = load_weights(shipped("mitsgan"), "protector")
-    against = {entry["name"]: entry["sha256"] for entry in card["attackers"]}
-    for name in ("injector", "remover"):
-        assert against[name] == load_weights(shipped(name), "attacker")[1]["sha256"]
+    for entry in card["attackers"]:
+        surrogate, _ = ATTACKERS[entry["name"]]
+        assert surrogate not in HELD_OUT
+        assert entry["sha256"] == load_weights(shipped(entry["name"]), "attacker")[1]["sha256"]
 
 
 def test_all_that_ships_is_small() -> None:

@@ -8,9 +8,12 @@ from mitsgan.attack.ctgan import Discriminator, Generator
 from mitsgan.attack.cube import cut_blocks, paste_block
 from mitsgan.attack.equalize import Equalization
 from mitsgan.attack.plan import Plan, Style, plan_attack
+from mitsgan.attack.surrogates import HELD_OUT, SURROGATES, Surrogate, surrogate_path
 from mitsgan.attack.tamper import Cut, cut_plans, paint_cut, tamper, tamper_blocks, tamper_cut
 
 __all__ = [
+    "HELD_OUT",
+    "SURROGATES",
     "Action",
     "Attacker",
     "Cut",
@@ -19,11 +22,13 @@ __all__ = [
     "Generator",
     "Plan",
     "Style",
+    "Surrogate",
     "cut_blocks",
     "cut_plans",
     "paint_cut",
     "paste_block",
     "plan_attack",
+    "surrogate_path",
     "tamper",
     "tamper_blocks",
     "tamper_cut",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mitsgan.attack import Action, Attacker
+from mitsgan.attack import Action, Attacker, Surrogate, surrogate_path
 from mitsgan.cli.options import UsageError
-from mitsgan.weights import Card, load_weights, shipped
+from mitsgan.weights import Card, load_weights
 
 
 def load_attackers(
-    injector: Path | None, remover: Path | None
+    injector: Path | None, remover: Path | None, surrogate: Surrogate = "textured"
 ) -> tuple[list[Attacker], dict[Action, Card]]:
-    """An injector and a remover, by default those that ship, and their cards.
+    """An injector and a remover, by default those of a pair that ships, and their cards.
 
     Raises:
         WeightsError: see `mitsgan.weights.load_weights`.
@@ -21,8 +21,8 @@ def load_attackers(
     attackers: list[Attacker] = []
     cards: dict[Action, Card] = {}
     wanted: tuple[tuple[Action, str, Path], ...] = (
-        ("inject", "--injector", injector or shipped("injector")),
-        ("remove", "--remover", remover or shipped("remover")),
+        ("inject", "--injector", injector or surrogate_path(surrogate, "inject")),
+        ("remove", "--remover", remover or surrogate_path(surrogate, "remove")),
     )
     for action, option, path in wanted:
         attacker = Attacker.load(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
@@ -27,10 +27,12 @@ class Evaluate:
     """Gradient steps of the control that knows position and attacker; 0 leaves it out."""
     weights: Annotated[Path | None, arg(metavar="FILE")] = None
     """A protector of your own; by default the one that ships with mitsgan."""
+    attackers: Literal["textured", "smooth", "narrow", "residual"] = "textured"
+    """The pair that ships to tamper with; no protector was trained against residual."""
     injector: Annotated[Path | None, arg(metavar="FILE")] = None
-    """An attacker that injects; by default the one that ships."""
+    """An attacker that injects, instead of the one that ships."""
     remover: Annotated[Path | None, arg(metavar="FILE")] = None
-    """An attacker that removes; by default the one that ships."""
+    """An attacker that removes, instead of the one that ships."""
     output: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE.json")] = None
     """Write all numbers, for machines."""
     picture: Annotated[Path | None, arg(metavar="FILE.png")] = None
@@ -69,7 +71,7 @@ class Evaluate:
         from mitsgan.protect import Budget, MitsGan, apply_layers
 
         budget = Budget(self.max_hu)
-        attackers, cards = load_attackers(self.injector, self.remover)
+        attackers, cards = load_attackers(self.injector, self.remover, self.attackers)
         second = self.protected or MitsGan.load(self.weights, seed=self.seed)
         with console.phase("read", f"reading {self.original}") as progress:
             original = read_scan(self.original, progress=progress)

@@ -9,7 +9,7 @@ class UsageError(MitsganError):
     """Options that make no sense, alone or together."""
 
 
-def at_least(option: str, value: int, lowest: int) -> None:
-    """Raise `UsageError` where a whole number is too small."""
+def at_least(option: str, value: float, lowest: float) -> None:
+    """Raise `UsageError` where a number is too small."""
     if value < lowest:
-        raise UsageError(f"{option} must be {lowest} or more, found {value}")
+        raise UsageError(f"{option} must be {lowest:g} or more, found {value:g}")

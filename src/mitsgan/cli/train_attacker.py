@@ -25,6 +25,10 @@ class TrainAttacker:
     """Go on with the run in that folder."""
     validate: Annotated[tuple[Path, ...], arg(metavar="SCAN...")] = ()
     """Scans, or cubes, of other patients, to measure the attacker on."""
+    classifier: Annotated[Path | None, arg(metavar="FILE")] = None
+    """A nodule classifier to judge with on --validate; by default the one that ships."""
+    held_out: bool = False
+    """Say in the card that no protector may be trained against it: it is to measure transfer."""
     licence: Annotated[str, arg(metavar="TEXT")] = "unstated"
     """Of the weights, for their card."""
     architecture: Literal["ct-gan", "residual"] = "ct-gan"
@@ -71,11 +75,15 @@ class TrainAttacker:
         at_least("--steps", self.steps, 1)
         at_least("--batch", self.batch, 2)
 
-        from dataclasses import asdict
+        from dataclasses import asdict, replace
 
-        from mitsgan.training.attacker import AttackerConfig, train_attacker
+        from mitsgan.classify import NoduleClassifier
+        from mitsgan.training.attacker import PURPOSE, AttackerConfig, train_attacker
+        from mitsgan.training.judge import judge_attacker
+        from mitsgan.training.loop import last_losses
         from mitsgan.training.pictures import loss_curve, sample_sheet
         from mitsgan.training.validate import attacker_metrics
+        from mitsgan.weights import as_stored, load_weights, shipped
 
         config = AttackerConfig(
             action=self.action,
@@ -89,21 +97,39 @@ class TrainAttacker:
             discriminator_rate=self.discriminator_rate,
             seed=self.seed,
         )
+        judge = self.classifier or shipped("classifier")
+        classifier = NoduleClassifier.load(judge) if self.validate else None
         scans, data = read_sources(self.scans, console)
         unseen, validated = read_sources(self.validate, console, apart_from=scans)
         with console.training(self.steps) as progress:
             attacker = train_attacker(
                 scans, config, run.folder, resume=self.resume, progress=progress
             )
+        stored = as_stored(attacker.generator.state_dict(), self.precision)
+        attacker.generator.load_state_dict(stored)  # what is measured is what is written
+        attacker = replace(attacker, name=self.output.stem)
         with console.phase("pictures", f"drawing into {run.folder}"):
             loss_curve(run.folder, run.folder / "losses.png")
             if shown := whole_scans(unseen) or whole_scans(scans):
                 sample_sheet(attacker, shown, run.folder / "samples.png")
         metrics: dict[str, object] = {}
-        if unseen:
+        if classifier is not None:
             with console.phase("validate", "measuring on unseen scans"):
-                metrics = {**attacker_metrics(attacker, unseen), "scans": validated}
+                metrics = {
+                    **attacker_metrics(attacker, unseen),
+                    "scans": validated,
+                }
+                if judged := whole_scans(unseen):
+                    metrics["classifier"] = {
+                        **judge_attacker(attacker, classifier, judged),
+                        "sha256": load_weights(judge, "classifier")[1]["sha256"],
+                    }
         card = run.card(asdict(config), self.licence, data, self.seed, metrics)
+        card |= {
+            "purpose": PURPOSE,
+            "held_out": self.held_out,
+            "losses": last_losses(run.folder),
+        }
 
         def save(path: Path) -> None:
             attacker.save(path, card, precision=self.precision)

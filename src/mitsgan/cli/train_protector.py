@@ -103,9 +103,16 @@ class TrainProtector:
             seed=self.seed,
         )
         attackers = [Attacker.load(path) for path in self.attackers]
+        cards = [attacker_card(path) for path in self.attackers]
+        for path, card in zip(self.attackers, cards, strict=True):
+            if card.get("held_out"):
+                raise UsageError(
+                    f"--attackers {path}: this one is held out of all training, to measure with "
+                    "what a protection does to an attacker that it never met; name another"
+                )
         against = [
-            {"name": a.name, "action": a.action, "sha256": attacker_card(path)["sha256"]}
-            for a, path in zip(attackers, self.attackers, strict=True)
+            {"name": a.name, "action": a.action, "sha256": card["sha256"]}
+            for a, card in zip(attackers, cards, strict=True)
         ]
         scans, data = read_scans(self.scans, console)
         unseen, validated = read_scans(self.validate, console, apart_from=scans)

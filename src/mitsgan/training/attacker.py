@@ -23,6 +23,9 @@ from mitsgan.training.loop import Progress, Stateful, run_loop
 
 NAMES: dict[Action, str] = {"inject": "injector", "remove": "remover"}
 
+PURPOSE = "a surrogate, to train and measure protection with; it works in memory only"
+"""What every attacker's card says it is for."""
+
 _TABLE_CUBES = 600
 
 

@@ -68,6 +68,13 @@ def read_losses(folder: Path) -> list[dict[str, float]]:
         return [json.loads(line) for line in lines]
 
 
+def last_losses(folder: Path, steps: int = 100) -> dict[str, float]:
+    """The mean of each loss over the last ``steps`` of the run in ``folder``."""
+    rows = read_losses(folder)[-steps:]
+    names = [name for name in rows[0] if name != "step"]
+    return {name: float(f"{sum(row[name] for row in rows) / len(rows):.4g}") for name in names}
+
+
 def _save(
     path: Path, number: int, states: Mapping[str, Stateful], generator: torch.Generator
 ) -> None:

@@ -1,5 +1,12 @@
 """Weights that ship with the package, and the one way to read and write weights."""
 
-from mitsgan.weights.store import Card, Precision, load_weights, save_weights, shipped
+from mitsgan.weights.store import (
+    Card,
+    Precision,
+    as_stored,
+    load_weights,
+    save_weights,
+    shipped,
+)
 
-__all__ = ["Card", "Precision", "load_weights", "save_weights", "shipped"]
+__all__ = ["Card", "Precision", "as_stored", "load_weights", "save_weights", "shipped"]

@@ -57,6 +57,14 @@ def save_weights(
     path.write_bytes(save(held, metadata={_KEY: json.dumps(full, sort_keys=True)}))
 
 
+def as_stored(tensors: Mapping[str, Tensor], precision: Precision) -> dict[str, Tensor]:
+    """What `load_weights` will give of tensors that were saved: rounded, to measure that."""
+    held: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        held.update(_stored(name, tensor.detach().cpu(), precision))
+    return _restored(held)
+
+
 def _stored(name: str, tensor: Tensor, precision: Precision) -> dict[str, Tensor]:
     tensor = tensor.contiguous()
     if not tensor.is_floating_point() or tensor.ndim < 2 or precision == "float32":
