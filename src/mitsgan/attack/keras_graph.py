@@ -73,7 +73,7 @@ def generator_layers(config: object) -> tuple[int, dict[str, str]]:
     try:
         layers, entry, exit_ = _read(config)
         chain = _chain(layers, entry, exit_)
-    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise WeightsError(
             f"its model_config is not that of a Keras functional model ({error!r}); "
             "give the generator as model.save wrote it"
