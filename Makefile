@@ -6,6 +6,7 @@ VENV ?= .venv
 DEMO ?= demo
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+BENCH_TAMPER_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -48,6 +49,7 @@ docs: $(READY)-dev ## rewrite the tables in README and docs from docs/results
 
 bench: $(READY)-dev ## speed and memory, side by side with the alternatives
 	$(BIN)/python benchmarks/speed.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/tamper.py $(BENCH_TAMPER_ARGS)
 
 clean: ## remove caches and the demo's result, keep the environment
 	rm -rf build dist $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis
