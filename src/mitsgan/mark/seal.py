@@ -122,7 +122,8 @@ def verify_seal(
     Raises:
         SealError: the sidecar cannot be read, or is of another kind of file.
         SignatureError: its key or certificates cannot be read.
-        ScanError: the scan is not there, or the header of a file cannot be read.
+        ScanError: the scan is not there, the header of a file cannot be read, or its pixels are
+            encoded in a way that no decoder here knows.
     """
     seal = read_seal(seal_path)
     if kind_of(path) != seal.kind:
@@ -266,6 +267,8 @@ def _compare_pixels(seal: Seal, z: int, part: Part) -> list[Finding]:
     try:
         stored = part.pixels()
     except ScanError as error:
+        if not part.decodable:
+            raise
         return [Finding("unreadable", f"{where}: {error}", (z,))]
     if stored.shape != (item.rows, item.columns):
         was = f"{item.rows} x {item.columns}"

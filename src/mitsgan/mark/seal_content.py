@@ -28,13 +28,17 @@ bits in which processors differ."""
 
 @dataclass(frozen=True)
 class Part:
-    """One slice: what it is called, its attributes, and how to get its stored values ``[y, x]``."""
+    """One slice: what it is called, its attributes, and how to get its stored values ``[y, x]``.
+
+    ``decodable`` is false where no decoder here knows the encoding, which says nothing of the scan.
+    """
 
     name: str
     series: str
     attributes: Mapping[str, str]
     pixels: Callable[[], NDArray[Any]]
     file: SliceFile | None = None
+    decodable: bool = True
 
 
 def kind_of(path: Path) -> str:
@@ -97,7 +101,9 @@ def _dicom_part(content: SliceContent, salt: str) -> Part:
         name: salted(name, text, salt) if name in SALTED else text
         for name, text in content.attributes.items()
     }
-    return Part(content.name, content.series, attributes, content.pixels, content.file)
+    return Part(
+        content.name, content.series, attributes, content.pixels, content.file, content.decodable
+    )
 
 
 def salted(name: str, text: str, salt: str) -> str:

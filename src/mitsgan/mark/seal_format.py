@@ -243,10 +243,14 @@ def _number(value: object, where: str, most: int) -> int:
 
 
 def _bytes(value: object, where: str) -> bytes:
+    text = _text(value, where)
     try:
-        return base64.b64decode(_text(value, where), validate=True)
+        data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise SealError(f"{where} is not base64") from error
+    if encode(data) != text:  # unused bits at the end: one value, one spelling
+        raise SealError(f"{where} is not base64 as it should be written")
+    return data
 
 
 def _time(value: object) -> datetime:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.datadict import dictionary_description, tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.sequence import Sequence
 from pydicom.uid import RLELossless
 
@@ -39,7 +40,6 @@ SERIES = (
 IMAGE = (
     *("SOPClassUID", "SOPInstanceUID", "ImageType", "InstanceNumber", "AcquisitionNumber"),
     *("AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime"),
-    *("DerivationDescription",),
 )
 GEOMETRY = (
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"),
@@ -87,6 +87,15 @@ class SliceContent:
     @property
     def series(self) -> str:
         return self.file.series
+
+    @property
+    def decodable(self) -> bool:
+        """Whether the decoders here know the transfer syntax: else nothing can be said."""
+        syntax = self.file.transfer_syntax
+        try:
+            return syntax in UNCOMPRESSED or get_decoder(syntax).is_available
+        except NotImplementedError:
+            return False
 
     def pixels(self) -> NDArray[Any]:
         """The stored values ``[y, x]``, int16 or uint16, decoded.
