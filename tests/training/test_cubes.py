@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from mitsgan.scan.lung import Lung
 from mitsgan.scan.scan import Scan
 from mitsgan.training.cubes import CubeSampler, Volume, coarsen, sharpened, thicken
 
@@ -49,3 +50,17 @@ def test_sharper_kernels_have_more_noise(data_volumes: list[Volume]) -> None:
     where = (z, slice(y - 5, y + 5), slice(x - 5, x + 5))
     assert sharp.hu[where].std() > 1.5 * plain.hu[where].std()
     assert float(sharp.hu.min()) >= -1024
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.5, 0.7, 0.75), (5.0, 0.84, 0.9)])
+def test_a_cube_lies_around_its_position(spacing: tuple[float, float, float]) -> None:
+    """On a ramp the mean of a cube is the value in its middle."""
+    shape = tuple(round(70 / s) for s in spacing)
+    z, y, x = torch.meshgrid(*(torch.arange(float(n)) for n in shape), indexing="ij")
+    lung = Lung(np.ones((4, 4, 4), bool), (8, 8, 8))
+    volume = Volume(3 * z - 2 * y + x, spacing, lung)
+    index = [n / 2 + part for n, part in zip(shape, (0.3, -0.4, 0.1), strict=True)]
+    expected = 3 * index[0] - 2 * index[1] + index[2]
+    assert float(volume.cube(index).mean()) == pytest.approx(expected, abs=0.1)  # edges are held
+    assert volume.holds(index)
+    assert not volume.holds([index[0], index[1], 3.0])

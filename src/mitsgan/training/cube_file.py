@@ -169,7 +169,9 @@ def read_cubes(path: Path) -> CubeFile:
         DataError: it is no such file, or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as held:
+        # Opened here: given a path, NumPy leaves it open where the zip is damaged.
+        with path.open("rb") as handle:
+            held = np.load(handle, allow_pickle=False)
             if not isinstance(held, np.lib.npyio.NpzFile):
                 raise DataError(f"{path} holds one array, not cubes with their origin; {_REMEDY}")
             arrays: dict[str, NDArray[Any]] = {name: held[name] for name in held.files}

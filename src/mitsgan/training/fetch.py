@@ -7,6 +7,8 @@ and the download.
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -20,6 +22,8 @@ Collection = Literal["lidc"]
 
 MANIFEST = "manifest.json"
 _PARTIAL = ".partial"
+_BUCKET = "https://idc-open-data.s3.amazonaws.com/"
+_PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,26 @@ def idc_client() -> Client:
     return client
 
 
+def check_network() -> None:
+    """Raise unless the bucket answers: the download itself would try for many minutes.
+
+    Raises:
+        DataError: there is no way to it.
+    """
+    request = urllib.request.Request(_BUCKET, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=_PATIENCE_S):
+            return
+    except urllib.error.HTTPError:
+        return  # it answered, if only that its list is not public
+    except (urllib.error.URLError, OSError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise DataError(
+            f"{_BUCKET} cannot be reached ({reason}), and the scans come from there: is there a "
+            f"network? Behind a proxy, set HTTPS_PROXY"
+        ) from error
+
+
 def choose_series(client: Client, collection: Collection, patients: int, skip: int) -> list[Series]:
     """All CT series of so many patients, by ascending patient ID, after the first ``skip``.
 
@@ -128,11 +152,20 @@ def fetch(
     series: Sequence[Series],
     folder: Path,
     progress: Progress | None = None,
+    *,
+    check: Callable[[], None] = check_network,
 ) -> tuple[int, int]:
     """Download what is not there yet; the manifest in ``folder`` grows with every series.
 
     A series comes into a hidden folder and is moved when it is whole; an interrupted download
     goes on from there. Nothing that is there already is changed or taken away.
+
+    Args:
+        client: the Imaging Data Commons.
+        collection, series: what `choose_series` chose.
+        folder: where it goes; made if it is not there.
+        progress: told before and after each series.
+        check: called before the first download; raises where none can succeed.
 
     Returns:
         How many series were fetched, and how many were there.
@@ -145,6 +178,8 @@ def fetch(
     held = {entry.get("uid") for entry in manifest}
     # Checked for all before anything is downloaded.
     missing = [one for one in series if not _is_there(folder / one.folder, one)]
+    if missing:
+        check()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for one in series:
