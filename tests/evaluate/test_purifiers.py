@@ -176,6 +176,12 @@ def test_a_scan_keeps_its_padding_and_range(small_chest: Scan) -> None:
     assert moved.std() == pytest.approx(20, rel=0.05)
 
 
+@pytest.mark.parametrize("name", [name for name in WANTED if PURIFIERS[name].by_slice])
+def test_by_slice_means_by_slice(hu: NDArray[np.float32], name: str) -> None:
+    whole, part = purify(hu, SPACING, name), purify(hu[3:5], SPACING, name)
+    np.testing.assert_array_equal(whole[3:5], part)
+
+
 def test_an_unknown_purifier_is_refused() -> None:
     with pytest.raises(PurifierError, match=r"'holy water'.*rounding, jpeg-90"):
         purifier("holy water")

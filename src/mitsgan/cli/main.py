@@ -25,6 +25,7 @@ from mitsgan.cli.attacker import AttackerCommand
 from mitsgan.cli.data import Data
 from mitsgan.cli.demo import Demo
 from mitsgan.cli.evaluate import Evaluate
+from mitsgan.cli.evaluate_mark import EvaluateMark
 from mitsgan.cli.keygen import Keygen
 from mitsgan.cli.protect import Protect
 from mitsgan.cli.seal import SealCommand
@@ -51,6 +52,7 @@ Command = (
     | Annotated[Keygen, subcommand("keygen")]
     | Annotated[SealCommand, subcommand("seal")]
     | Annotated[Evaluate, subcommand("evaluate")]
+    | Annotated[EvaluateMark, subcommand("evaluate-mark")]
     | Annotated[Train, subcommand("train")]
     | Annotated[AttackerCommand, subcommand("attacker")]
     | Annotated[Data, subcommand("data")]

@@ -33,11 +33,13 @@ class Purifier:
         name: in results and options.
         parameters: all of them, for results.
         apply: HU ``[z, y, x]`` without padding, spacing in mm ``[z, y, x]`` and a seed, to HU.
+        by_slice: whether what becomes of a slice depends on nothing but that slice.
     """
 
     name: str
     parameters: Mapping[str, float | str]
     apply: Callable[[Array, Spacing, int], Array] = field(repr=False, compare=False)
+    by_slice: bool = False
 
 
 def purifier(name: str) -> Purifier:
@@ -119,12 +121,13 @@ def _resample(step: float, hu: Array, spacing: Spacing, seed: int) -> Array:
 _WINDOW: Mapping[str, float] = {"window centre, HU": -600.0, "window width, HU": 1500.0}
 
 _ROWS = (
-    Purifier("rounding", {**_WINDOW, "levels": 256}, _by_values(filters.round_to_window)),
+    Purifier("rounding", {**_WINDOW, "levels": 256}, _by_values(filters.round_to_window), True),
     *(
         Purifier(
             f"jpeg-{quality}",
             {**_WINDOW, "quality": quality},
             _by_values(partial(filters.jpeg, quality=quality)),
+            by_slice=True,
         )
         for quality in (90, 75)
     ),
@@ -133,6 +136,7 @@ _ROWS = (
             f"jpeg2000-{ratio}",
             {"ratio": ratio, "bits": 12, "wavelet": "9-7"},
             _by_values(partial(filters.jpeg2000, ratio=ratio)),
+            by_slice=True,
         )
         for ratio in (5, 8, 12)
     ),
@@ -141,8 +145,9 @@ _ROWS = (
         "blur-1voxel",
         {"sigma, voxels": 1.0, "axes": "y, x"},
         _by_values(partial(filters.gaussian, sigma=(0.0, 1.0, 1.0))),
+        by_slice=True,
     ),
-    Purifier("median", {"size, pixels": 3, "axes": "y, x"}, _by_values(filters.median)),
+    Purifier("median", {"size, pixels": 3, "axes": "y, x"}, _by_values(filters.median), True),
     Purifier(
         "resample-1mm",
         {"voxel, mm": 1.0, "interpolation": "linear, both ways"},
@@ -155,6 +160,7 @@ _ROWS = (
         "non-local-means",
         {"sigma, HU": 20.0, "patch, pixels": 5, "search, pixels": 9, "axes": "y, x"},
         _by_values(partial(filters.non_local_means, sigma_hu=20.0)),
+        by_slice=True,
     ),
     *(
         Purifier(

@@ -98,7 +98,7 @@ def struck(scan: Scan, strikes: Sequence[Strike], form: Form) -> Scan:
 def rounds(
     positions: Sequence[Position], spacing: Sequence[float], apart_mm: float
 ) -> list[list[int]]:
-    """Share positions out to as few rounds as a greedy choice finds.
+    """Share positions out to few rounds, those at a similar height together.
 
     Args:
         positions: voxels ``[z, y, x]``.
@@ -110,9 +110,9 @@ def rounds(
     """
     where = np.asarray(positions, np.float64) * np.asarray(spacing)
     shared: list[list[int]] = []
-    for number, place in enumerate(where):
+    for number in np.argsort(where[:, 0], kind="stable").tolist():
         for members in shared:
-            if (np.abs(where[members] - place).max(axis=1) >= apart_mm).all():
+            if (np.abs(where[members] - where[number]).max(axis=1) >= apart_mm).all():
                 members.append(number)
                 break
         else:

@@ -1,0 +1,184 @@
+"""The evaluation of the mark: its arithmetic with an oracle, and a small one for real."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mitsgan.attack import Action, Attacker, Equalization, Generator, plan_attack
+from mitsgan.evaluate import mark_bench
+from mitsgan.evaluate.mark_bars import bars
+from mitsgan.evaluate.mark_bench import MarkBench, MarkEvaluationConfig, measuring_key
+from mitsgan.evaluate.mark_evaluation import PURIFIED, evaluate_mark
+from mitsgan.evaluate.positions import lung_positions
+from mitsgan.evaluate.purifiers import purify_scan
+from mitsgan.evaluate.strikes import Form, Strike, strike, struck
+from mitsgan.mark import Detection, Key, Verdict
+from mitsgan.protect import RandomSign
+from mitsgan.scan.phantom import chest
+from mitsgan.scan.scan import Scan
+
+IDENTITY = "a phantom"
+BLOCK = 4
+
+
+@pytest.fixture(scope="module")
+def scan() -> Scan:
+    return chest((40, 112, 112), (3.0, 3.0, 3.0), seed=2)
+
+
+def attacker(action: Action) -> Attacker:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        generator = Generator(2).eval().requires_grad_(False)
+    cubes = [torch.linspace(-1000, 400, 32**3)]
+    return Attacker(action, generator, Equalization.fit(cubes), "untrained")
+
+
+def remover_strikes(marked: Scan, count: int) -> list[Strike]:
+    plans = [
+        plan_attack(marked.hu(), marked.spacing, p, "remove")
+        for p in lung_positions(marked, count, 0)
+    ]
+    return strike(marked, plans, attacker("remove"))
+
+
+class Oracle:
+    """A detector that compares with the scan that nobody struck."""
+
+    def __init__(self, untouched: Scan) -> None:
+        self.untouched = untouched.stored
+        self.seen: list[Scan] = []
+
+    def __call__(self, scan: Scan, key: Key, identity: str, **_: Any) -> Detection:
+        self.seen.append(scan)
+        changed = scan.stored != self.untouched
+        depth, rows, columns = scan.shape
+        blocks = changed.reshape(depth, rows // BLOCK, BLOCK, columns // BLOCK, BLOCK)
+        share = blocks.mean((2, 4)).astype(np.float32)
+        verdict = Verdict.TAMPERED if changed.any() else Verdict.INTACT
+        return Detection(
+            verdict=verdict,
+            reason="",
+            score=0.0,
+            strength_hu=0.0,
+            false_alarms=0.01,
+            verified=1.0,
+            regions=(),
+            slices=(),
+            missing_ends=(),
+            map=share,
+            flagged=share > 0.5,
+            shape=scan.shape,
+        )
+
+
+def bench_of(scan: Scan, **config: Any) -> MarkBench:
+    return MarkBench(scan, IDENTITY, [RandomSign(5.0)], MarkEvaluationConfig(**config))
+
+
+@pytest.mark.parametrize("form", ["touched up", "core 20 mm"])
+def test_a_perfect_detector_gets_perfect_figures(
+    scan: Scan, form: Form, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = bench_of(scan)
+    marked = bench.marked()
+    oracle = Oracle(marked)
+    monkeypatch.setattr(mark_bench, "detect", oracle)
+    strikes = remover_strikes(marked, 4)
+    found = bench.located(marked, strikes, form)
+    assert found["n"] == 4
+    assert found["auc"] == 1
+    assert found["found"]["count"] == 4
+    assert found["positions_untouched_score"] == [0] * 4
+    assert min(found["positions_score"]) > 0.5
+    # Blocks of 12 mm cannot follow a cube, nor does this oracle tell added noise from new paint.
+    assert found["dice"]["lowest"] > 0.5
+
+
+def test_a_blind_detector_gets_none(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = bench_of(scan)
+    marked = bench.marked()
+    blind = Oracle(marked)
+    monkeypatch.setattr(mark_bench, "detect", lambda scan, *_, **__: blind(marked, *_))
+    found = bench.located(marked, remover_strikes(marked, 3), "touched up")
+    assert found["auc"] == 0.5
+    assert found["found"]["count"] == 0
+    assert found["dice"]["highest"] == 0
+
+
+@pytest.mark.parametrize("name", ["rounding", "blur-0.5mm"])
+def test_purifying_only_what_changed_is_purifying_all(
+    scan: Scan, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = bench_of(scan)
+    marked = bench.marked()
+    oracle = Oracle(marked)
+    monkeypatch.setattr(mark_bench, "detect", oracle)
+    strikes = remover_strikes(marked, 1)
+    bench.located(marked, strikes, "touched up", name)
+    untouched, tampered = oracle.seen
+    np.testing.assert_array_equal(untouched.stored, purify_scan(marked, name).stored)
+    expected = purify_scan(struck(marked, strikes, "touched up"), name)
+    np.testing.assert_array_equal(tampered.stored, expected.stored)
+
+
+def test_the_budget_holds_for_mark_and_protection_together(scan: Scan) -> None:
+    bench = bench_of(scan, max_hu=6.0, mark_hu=2.0)
+    change = bench.change(bench.marked())
+    assert change["together_largest_hu"] <= 6
+    assert 1.2 < change["mark_rms_over_body_hu"] < 2.5
+    assert change["together_rms_hu"] > change["mark_rms_hu"]
+
+
+def test_keys_follow_from_seed_and_number() -> None:
+    keys = {measuring_key(seed, number).secret for seed in range(3) for number in range(3)}
+    assert len(keys) == 9
+    assert measuring_key(1, 2).secret == measuring_key(1, 2).secret
+
+
+def test_bars_say_what_is_missed() -> None:
+    case = {"auc": 0.9995, "dice": {"median": 0.72}}
+    behind = {f"touched up, {name}": {"auc": 0.98} for name in PURIFIED}
+    rows = bars(
+        {
+            "change": {"mark_rms_over_body_hu": 3.2},
+            "false_alarms": {"as written": {"tampered": {"rate": 0.01}}},
+            "attacks": {"remove": {"touched up": case, **behind}},
+        }
+    )
+    met = {row["what"]: row["met"] for row in rows}
+    assert met.pop("share of untouched scans alarmed")
+    assert met.pop("remove: AUC per position")
+    assert met.pop("remove: median Dice")
+    assert not met.pop("RMS of the mark over the body, HU")
+    assert set(met) == {f"remove: AUC behind {name}" for name in PURIFIED[:-1]}
+    assert not any(met.values())
+
+
+@pytest.mark.slow
+def test_an_evaluation_is_complete_and_repeats(scan: Scan) -> None:
+    config = MarkEvaluationConfig(mark_hu=4.0, positions=3, keys=2, purified_keys=1)
+    said: list[str] = []
+
+    def run() -> dict[str, Any]:
+        return evaluate_mark(scan, IDENTITY, [], [attacker("remove")], config, progress=said.append)
+
+    result = run()
+    assert json.loads(json.dumps(result)) == result
+    assert "untouched scans: 2 of 2" in said
+    assert result["untouched"]["verdict"] == "intact"
+    assert result["untouched"]["score"] > 20
+    assert result["false_alarms"]["with a wrong key"]["unknown"]["count"] == 1
+    remove = result["attacks"]["remove"]
+    assert {f"touched up, {name}" for name in PURIFIED} < set(remove)
+    assert remove["touched up"]["auc"] == 1
+    assert remove["one at a time"]["tampered"]["count"] == 3
+    names = {row["name"] for row in result["manipulations"]}
+    assert {"copy-move", "splice", "painted blob", "slices deleted"} < names
+    assert len(result["bars"]) == 8
+    assert result == run()
