@@ -31,9 +31,8 @@ class DataCubes:
     apart_from: Annotated[tuple[Path, ...], arg(metavar="FILE.npz...")] = ()
     """Cubes of the other side, with which these must share no patient."""
     nodules: Annotated[tuple[Path, ...], arg(metavar="FILE...")] = ()
-    """Where the nodules are: .csv as of LUNA16 (seriesuid,coordX,coordY,coordZ,diameter_mm; world,
-    LPS, mm), .xml of LIDC-IDRI, or .json, a list of {"series", "world": [x, y, z] or "voxel":
-    [z, y, x], "diameter_mm"}. A series is named by its UID or the image's file name."""
+    """Where the nodules are: .csv as of LUNA16 (its columns: seriesuid, coordX, coordY, coordZ,
+    diameter_mm), .xml of LIDC-IDRI, or .json; see docs/training-data.md."""
     diameters: Annotated[tuple[float, float], arg(metavar="MIN MAX")] = (10.0, 16.0)
     """Real nodules to take, in mm; 10 to 16 as published."""
     readers: Annotated[int, arg(metavar="N")] = 3
