@@ -7,14 +7,22 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.mark.detection import Detection, SliceFinding, SliceState, Verdict
+from mitsgan.mark.detection import Detection, Region, SliceFinding, SliceState, Verdict
+from mitsgan.mark.expected import Evidence, weigh
 from mitsgan.mark.keys import Key
-from mitsgan.mark.pattern import end_variant, series_key, slice_positions, slice_signs
-from mitsgan.mark.residual import body_box, estimate_whitening, measured
+from mitsgan.mark.measure import Measured, measure
+from mitsgan.mark.pattern import series_key, slice_positions
+from mitsgan.mark.regions import find_regions, search
+from mitsgan.mark.slices import FOUND, JITTER
 from mitsgan.mark.strength import BLOCK
+from mitsgan.mark.windows import SIZES_MM
 from mitsgan.scan.scan import Scan
 
 FALSE_ALARMS = 0.01
+
+_ENOUGH_VERIFIED = 0.8
+_SLICE_POWER = 12.0
+_SLICE_LEFT = 0.3
 
 
 def detect(
@@ -33,36 +41,138 @@ def detect(
         identity: of the series, see `mitsgan.mark.series_identity`.
         false_alarms: how often an untouched scan may be called tampered, per scan.
         progress: called with slices done and slices in all.
+
+    Raises:
+        IdentityError: positions that no scan has.
     """
-    series = series_key(key, identity)
-    depth, rows, columns = scan.shape
-    positions = slice_positions(scan.geometry, range(depth))
-    over = ((0, -rows % BLOCK), (0, -columns % BLOCK))
-
-    def signs(z: int) -> NDArray[np.int8]:
-        variant = end_variant(z, depth)
-        found = slice_signs(series, positions[z], (rows, columns), variant)
-        return np.pad(found, over) if over != ((0, 0), (0, 0)) else found
-
-    box = body_box(scan)
-    products, squares = measured(scan, box, estimate_whitening(scan, box), signs)
-    noise = np.maximum(squares, 1)
-    score = float((products / noise).sum() / np.sqrt((squares / noise**2).sum() + 1e-12))
-    blocks = (depth, -(-rows // BLOCK), -(-columns // BLOCK))
-    found = score > 6
-    return Detection(
-        verdict=Verdict.INTACT if found else Verdict.UNKNOWN,
-        reason="",
-        score=score,
-        strength_hu=0.0,
-        false_alarms=false_alarms,
-        verified=1.0,
-        regions=(),
-        slices=tuple(
-            SliceFinding(z, SliceState.MARKED, 0.0, positions[z] / 100) for z in range(depth)
-        ),
-        missing_ends=(),
-        map=np.zeros(blocks, np.float32),
-        flagged=np.zeros(blocks, np.bool_),
-        shape=scan.shape,
+    positions = slice_positions(scan.geometry, range(scan.shape[0]))
+    found = measure(scan, series_key(key, identity), positions, progress)
+    carrying = found.own.copy()
+    carrying[list(found.matches)] = True
+    evidence = weigh(found.products, found.squares, found.means, carrying, scan.spacing)
+    variance = float(evidence.variances.sum(dtype=np.float64))
+    score = float(evidence.products.sum(dtype=np.float64)) / max(variance, 1e-9) ** 0.5
+    blocks = (scan.shape[0], *(-(-n // BLOCK) for n in scan.shape[1:]))
+    nowhere, none = np.zeros(blocks, np.float32), np.zeros(blocks, np.bool_)
+    if score < FOUND or not carrying.any():
+        slices = _findings(found, evidence, positions, none, known=False)
+        reason = (
+            "no mark of this key and series was found: another key, another series, never "
+            "marked, or too much was lost"
+        )
+        first = float(found.scores.sum() / max(len(found.scores), 1) ** 0.5)
+        return Detection(
+            Verdict.UNKNOWN, reason, first, 0.0, false_alarms, 0.0, (), slices, (), nowhere, none,
+            scan.shape,
+        )  # fmt: skip
+    looked = search(evidence, scan.spacing, false_alarms)
+    offset = (found.box[0].start, found.box[1].start)
+    regions, kept = find_regions(looked, scan, offset)
+    inside = (
+        slice(None),
+        *(slice(o // BLOCK, o // BLOCK + n) for o, n in zip(offset, kept.shape[1:], strict=True)),
     )
+    none[inside] = kept
+    nowhere[inside] = looked.probability * evidence.body
+    slices = _findings(found, evidence, positions, none, known=True)
+    ends = _missing_ends(found, positions)
+    body = max(int(np.count_nonzero(evidence.body)), 1)
+    verified = float(np.count_nonzero(looked.testable & evidence.body)) / body
+    verdict, reason = _verdict(regions, slices, ends, verified)
+    return Detection(
+        verdict, reason, score, evidence.survived_hu, false_alarms, verified, regions, slices, ends,
+        nowhere, none, scan.shape,
+    )  # fmt: skip
+
+
+def _verdict(
+    regions: tuple[Region, ...],
+    slices: tuple[SliceFinding, ...],
+    ends: tuple[str, ...],
+    verified: float,
+) -> tuple[Verdict, str]:
+    parts = []
+    if regions:
+        parts.append(f"the mark is missing in {_count(len(regions), 'region')}")
+    for state, words in (
+        (SliceState.REPLACED, "without a mark"),
+        (SliceState.MOVED, "with the mark of another position"),
+        (SliceState.FLIPPED, "mirrored or turned"),
+    ):
+        number = sum(finding.state == state for finding in slices)
+        if number:
+            parts.append(f"{_count(number, 'slice')} {words}")
+    if ends:
+        parts.append(f"{_count(len(ends), 'end')} of the series cut off")
+    if parts:
+        return Verdict.TAMPERED, "; ".join(parts)
+    share = f"{100 * verified:.0f} % of the body could be checked"
+    if verified < _ENOUGH_VERIFIED:
+        return (
+            Verdict.UNKNOWN,
+            f"the mark is there, but too faint to say where it is missing: {share} for repainting "
+            f"of {SIZES_MM[-1]:g} mm",
+        )
+    return Verdict.INTACT, f"the mark is where it should be; {share}"
+
+
+def _findings(
+    found: Measured,
+    evidence: Evidence,
+    positions: list[int],
+    flagged: NDArray[np.bool_],
+    *,
+    known: bool,
+) -> tuple[SliceFinding, ...]:
+    """One finding per slice."""
+    total, variance, mean = (
+        part.sum((1, 2), dtype=np.float64)
+        for part in (evidence.products, evidence.variances, evidence.expected)
+    )
+    spread = np.sqrt(np.maximum(variance, 1e-9))
+    findings = []
+    number_at = {position: z for z, position in enumerate(positions)}
+    for z, position in enumerate(positions):
+        score = float(total[z] / spread[z]) if known else float(found.scores[z])
+        state, detail, origin = SliceState.MARKED, "", None
+        match = found.matches.get(z)
+        if known and match is not None:
+            if abs(match.position - position) > JITTER:
+                origin = match.position / 100
+                state, detail = SliceState.MOVED, _origin(match.position, number_at)
+            if match.flip:
+                state = state if state == SliceState.MOVED else SliceState.FLIPPED
+                detail = "; ".join(filter(None, (detail, match.flipped)))
+        elif not known or mean[z] / spread[z] < _SLICE_POWER:
+            state = SliceState.UNTESTED
+        elif total[z] < _SLICE_LEFT * mean[z]:
+            state, detail = SliceState.REPLACED, "carries no mark of this series"
+        if state == SliceState.MARKED and flagged[z].any():
+            state, detail = SliceState.CHANGED, "a part of it carries no mark"
+        findings.append(SliceFinding(z, state, score, position / 100, origin, detail))
+    return tuple(findings)
+
+
+def _origin(position: int, number_at: dict[int, int]) -> str:
+    other = number_at.get(position)
+    where = f"{position / 100:g} mm"
+    if other is None:
+        return f"carries the mark of {where}, where this scan has no slice"
+    return f"carries the mark of {where}, the place of slice {other}"
+
+
+def _missing_ends(found: Measured, positions: list[int]) -> tuple[str, ...]:
+    """Ends that were cut off: the first and the last slice have signs of their own."""
+    ends = []
+    last = len(positions) - 1
+    for z, variant, name in ((0, 1, "below the first"), (last, 2, "above the last")):
+        match = found.matches.get(z)
+        if match is None or match.variant == variant or last == 0:
+            continue
+        if abs(match.position - positions[z]) <= JITTER:
+            ends.append(f"slices are missing {name} one")
+    return tuple(ends)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

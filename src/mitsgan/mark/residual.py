@@ -10,13 +10,13 @@ went through.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.mark.strength import BLOCK, Blocks, block_sums, local_noise, padded_slice, spread
+from mitsgan.mark.strength import BLOCK, block_sums, local_noise, padded_slice, spread
 from mitsgan.scan.scan import Scan
 
 Slice = NDArray[np.float32]
@@ -83,42 +83,34 @@ def estimate_whitening(scan: Scan, box: Box) -> Whitening:
     return Whitening(x, y, top / bottom if depth > 1 and bottom else 0.0)
 
 
-def residuals(scan: Scan, whitening: Whitening, box: Box) -> Iterator[Slice]:
-    """The residual of each slice inside ``box``, HU ``[y, x]``; three slices are held at a time."""
+def residuals(scan: Scan, whitening: Whitening, box: Box) -> Iterator[tuple[Slice, Slice]]:
+    """Residual and HU of each slice inside ``box``, ``[y, x]``; three slices are held at a time."""
     depth = scan.shape[0]
 
-    def flat(z: int) -> Slice:
-        return _along(_along(_clipped(scan, z, box), whitening.x, 1), whitening.y, 0)
+    def flat(z: int) -> tuple[Slice, Slice]:
+        hu = _clipped(scan, z, box)
+        return _along(_along(hu, whitening.x, 1), whitening.y, 0), hu
 
-    weight = np.float32(whitening.z)
-    before = here = flat(0)
+    weight = np.float32(-whitening.z)
+    here = flat(0)
+    before = here[0]
     for z in range(depth):
         after = flat(z + 1) if z + 1 < depth else here
-        both = before + after
-        both *= -weight
-        both += here
-        yield both
-        before, here = here, after
+        residual = before + after[0]
+        residual *= weight
+        residual += here[0]
+        yield residual, here[1]
+        before, here = here[0], after
 
 
-def measured(
-    scan: Scan, box: Box, whitening: Whitening, signs: Callable[[int], NDArray[np.int8]]
-) -> tuple[Blocks, Blocks]:
-    """Per slice and block of ``box``: the residual times the signs, and its square, summed.
-
-    Args:
-        scan: under test.
-        box, whitening: where to look, and how.
-        signs: of a slice, by its number, grown to whole blocks.
-    """
-    rows, columns = ((side.stop - side.start) // BLOCK for side in box)
-    products = np.empty((scan.shape[0], rows, columns), np.float32)
-    squares = np.empty_like(products)
-    for z, residual in enumerate(residuals(scan, whitening, box)):
-        squares[z] = block_sums(np.square(residual))
-        residual *= signs(z)[box]
-        products[z] = block_sums(residual)
-    return products, squares
+def one_residual(scan: Scan, z: int, whitening: Whitening, box: Box) -> Slice:
+    """The residual of slice ``z`` alone, as `residuals` gives it."""
+    depth = scan.shape[0]
+    before, here, after = (
+        _along(_along(_clipped(scan, n, box), whitening.x, 1), whitening.y, 0)
+        for n in (max(z - 1, 0), z, min(z + 1, depth - 1))
+    )
+    return np.asarray(here - np.float32(whitening.z) * (before + after), np.float32)
 
 
 def _clipped(scan: Scan, z: int, box: Box) -> Slice:

@@ -1,0 +1,176 @@
+"""From windows that lost the mark to boxes: which blocks were repainted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.mark.detection import Index, Region, region
+from mitsgan.mark.expected import Evidence
+from mitsgan.mark.strength import BLOCK
+from mitsgan.mark.windows import RATIOS, SIZES_MM, Window, sliding_sums, threshold, window
+from mitsgan.scan.scan import Scan
+
+Mask = NDArray[np.bool_]
+
+_FINE_MM = 8.0
+_PRIOR = 1e-3
+"""How many blocks are repainted in a scan that nothing else is known about."""
+
+_DISPERSION = 0.2
+"""Standard deviation of the mark's local strength, as a share of what is expected."""
+
+_POWER = 2.0
+_ENOUGH = 0.1
+
+
+@dataclass(frozen=True)
+class Search:
+    """Which blocks lost the mark, and which could be told.
+
+    Attributes:
+        flagged: repainted.
+        testable: if repainted, they would be flagged, with 97 % certainty or more.
+        probability: that a block was repainted.
+        score: the largest shortfall of a window around the block, in standard deviations.
+    """
+
+    flagged: Mask
+    testable: Mask
+    probability: NDArray[np.float32]
+    score: NDArray[np.float32]
+
+
+def search(evidence: Evidence, spacing: tuple[float, float, float], false_alarms: float) -> Search:
+    """Slide windows of all sizes over a scan.
+
+    Args:
+        evidence: of the whole scan.
+        spacing: of voxels, mm ``[z, y, x]``.
+        false_alarms: the rate per scan.
+    """
+    least = threshold(false_alarms, len(SIZES_MM) * int(np.count_nonzero(evidence.body)))
+    lost = np.zeros(evidence.body.shape, np.bool_)
+    testable = np.zeros_like(lost)
+    score = np.zeros(lost.shape, np.float32)
+    for mm, ratio in zip(SIZES_MM, RATIOS, strict=True):
+        side = window(mm, spacing)
+        total, variance, mean = _sums(evidence, side)
+        spread = np.sqrt(np.maximum(variance, np.float32(1e-6)))
+        short = (np.float32(ratio) * mean - total) / spread
+        np.maximum(score, short, out=score)
+        found = short > least
+        if found.any():
+            lost |= _covered(found, side)
+        testable |= _covered(np.float32(ratio) * mean > np.float32(least + _POWER) * spread, side)
+    fine = window(_FINE_MM, spacing)
+    total, variance, mean = _sums(evidence, fine)
+    flagged = _outline(lost, total < 0.5 * mean, evidence.body, spacing) if lost.any() else lost
+    return Search(flagged, testable, _probability(total, variance, mean), score)
+
+
+def _sums(evidence: Evidence, side: Window) -> tuple[NDArray[np.float32], ...]:
+    parts = (evidence.products, evidence.variances, evidence.expected)
+    return tuple(sliding_sums(part, side) for part in parts)
+
+
+def _covered(centres: Mask, side: Window) -> Mask:
+    """Every block that a window around one of the centres covers."""
+    # The windows of `sliding_sums` reach further back if even; turned around, further ahead.
+    turned = centres[::-1, ::-1, ::-1].astype(np.float32)
+    return np.asarray(sliding_sums(turned, side)[::-1, ::-1, ::-1] > 0)
+
+
+def _outline(lost: Mask, low: Mask, body: Mask, spacing: tuple[float, float, float]) -> Mask:
+    """Inside and just around the windows found, the blocks whose own neighbourhood is low."""
+    near = _covered(lost, window(_FINE_MM, spacing))
+    outline = near & low & body
+    return outline if outline.any() else lost & body
+
+
+def _probability(
+    total: NDArray[np.float32], variance: NDArray[np.float32], mean: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Posterior that the middle of a small window was repainted, from its sums alone.
+
+    Repainted, the sum is N(0, variance); left alone, it is N(mean, variance), and the mark's
+    strength varies.
+    """
+    variance = np.maximum(variance, np.float32(1e-6))
+    wide = variance + np.square(np.float32(_DISPERSION) * mean)
+    ratio = np.square(total - mean) / wide - np.square(total) / variance
+    ratio += np.log(wide / variance)
+    ratio *= np.float32(0.5)
+    ratio += np.float32(np.log(_PRIOR / (1 - _PRIOR)))
+    # More of the mark than expected is no sign of paint.
+    np.copyto(ratio, np.float32(-20), where=total > mean)
+    return np.asarray(1 / (1 + np.exp(-np.clip(ratio, -20, 20))), np.float32)
+
+
+def find_regions(
+    found: Search, scan: Scan, offset: tuple[int, int]
+) -> tuple[tuple[Region, ...], Mask]:
+    """Connected regions of flagged blocks, worst first, and the mask without crumbs.
+
+    Args:
+        found: the search.
+        scan: for the geometry.
+        offset: first row and column of the blocks searched, in voxels.
+    """
+    labels, count = label(found.flagged)
+    regions: list[Region] = []
+    kept = np.zeros_like(found.flagged)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    largest = sizes[1:].max() if count else 0
+    for number in range(1, count + 1):
+        if sizes[number] < max(_ENOUGH * min(largest, 200), 2):
+            continue
+        mask = labels == number
+        kept |= mask
+        where = np.nonzero(mask)
+        low, high = [int(w.min()) for w in where], [int(w.max()) + 1 for w in where]
+        start: Index = (low[0], low[1] * BLOCK + offset[0], low[2] * BLOCK + offset[1])
+        stop: Index = (
+            high[0],
+            min(high[1] * BLOCK + offset[0], scan.shape[1]),
+            min(high[2] * BLOCK + offset[1], scan.shape[2]),
+        )
+        score = float(found.score[mask].max())
+        voxels = int(sizes[number]) * BLOCK * BLOCK
+        regions.append(region(scan.geometry, start, stop, score, voxels))
+    return tuple(sorted(regions, key=lambda r: -r.score)), kept
+
+
+def label(mask: Mask) -> tuple[NDArray[np.int32], int]:
+    """Number the regions of a mask that touch by their faces: labels from 1, and how many."""
+    labels = np.zeros(mask.shape, np.int32)
+    where = np.argwhere(mask)
+    if not len(where):
+        return labels, 0
+    low, high = where.min(0), where.max(0) + 1
+    inside = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    part = mask[inside]
+    name = np.where(part, np.arange(1, part.size + 1).reshape(part.shape), 0)
+    while True:  # the largest name of a region spreads over all of it
+        before = name.copy()
+        for axis in range(3):
+            for step in (1, -1):
+                _flow(name, part, axis, step)
+        if np.array_equal(before, name):
+            break
+    names, flat = np.unique(name, return_inverse=True)
+    numbers = flat.reshape(part.shape)
+    if names[0] != 0:
+        numbers = numbers + 1
+    labels[inside] = numbers
+    return labels, int(numbers.max())
+
+
+def _flow(name: NDArray[np.int64], part: Mask, axis: int, step: int) -> None:
+    """Carry names along one axis, all the way, in place."""
+    names, parts = np.moveaxis(name, axis, 0), np.moveaxis(part, axis, 0)
+    order = range(1, len(names)) if step > 0 else range(len(names) - 2, -1, -1)
+    for k in order:
+        np.maximum(names[k], names[k - step], out=names[k], where=parts[k])

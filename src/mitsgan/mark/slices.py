@@ -1,0 +1,115 @@
+"""Slices whose mark is not where it should be: moved, copied, flipped, or replaced.
+
+A slice's signs are bound to its position. One that does not carry its own signs is compared with
+those of every other position of the series, as it is and mirrored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FOUND = 7.0
+"""A z-score that ten thousand guesses reach by chance once in a hundred million times."""
+
+JITTER = 5
+"""Positions this close, in 1/100 mm, are the same: headers round."""
+
+_ROWS = 64
+_AT_ONCE = 64
+_JITTERED = 8
+_MANY, _FEW = 32, 12
+_FLIPS: tuple[tuple[str, tuple[int, int]], ...] = (
+    ("", (1, 1)),
+    ("mirrored along its rows", (1, -1)),
+    ("mirrored along its columns", (-1, 1)),
+    ("turned by 180 degrees", (-1, -1)),
+)
+"""In words, and the steps in y and x that undo it."""
+
+Signs = Callable[[int, int], NDArray[np.int8]]
+"""The signs ``[y, x]`` of a position (1/100 mm) and a variant of the stream."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """Whose signs a slice carries.
+
+    Attributes:
+        position: in 1/100 mm along the normal.
+        variant: of the stream.
+        flip: index into the ways a slice can be turned; 0 as it is.
+        score: z-score.
+    """
+
+    position: int
+    variant: int
+    flip: int
+    score: float
+
+    @property
+    def flipped(self) -> str:
+        """How the slice was turned, in words; empty if it was not."""
+        return _FLIPS[self.flip][0]
+
+    def undo(self, values: NDArray[np.int8]) -> NDArray[np.int8]:
+        """The signs as this slice carries them."""
+        y, x = _FLIPS[self.flip][1]
+        return values[::y, ::x]
+
+
+def match_slices(
+    residuals: dict[int, NDArray[np.float32]],
+    positions: Sequence[int],
+    signs: Signs,
+) -> dict[int, Match]:
+    """For each slice, the position and the turn whose signs it carries, if any.
+
+    Args:
+        residuals: by slice number, whole slices ``[y, x]``, weighted by their noise.
+        positions: of all slices, 1/100 mm.
+        signs: the key's.
+    """
+    if not residuals:
+        return {}
+    numbers = sorted(residuals)
+    if len(numbers) > _MANY:
+        # None of a few: then it is another key, or never marked, and no need to try the rest.
+        few = {z: residuals[z] for z in numbers[:: len(numbers) // _FEW]}
+        if not match_slices(few, positions, signs):
+            return {}
+    rows = next(iter(residuals.values())).shape[0]
+    middle = rows // 2
+    half = min(_ROWS // 2, middle) if rows > 1 else 1
+    # A band around the middle row stays itself whichever way a slice is turned.
+    band = slice(middle - half, rows - (middle - half)) if rows > 1 else slice(0, 1)
+    turned = np.stack(
+        [residuals[z][band][::y, ::x].ravel() for z in numbers for _, (y, x) in _FLIPS]
+    )
+    turned /= np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-9)
+    best: dict[int, Match] = {}
+    candidates = _candidates(positions, [positions[z] for z in numbers])
+    for start in range(0, len(candidates), _AT_ONCE):
+        some = candidates[start : start + _AT_ONCE]
+        streams = np.stack([signs(p, v)[band].ravel() for p, v in some])
+        scores = (turned @ streams.T.astype(np.float32)).reshape(len(numbers), -1)
+        for k in np.flatnonzero(scores.max(1) > FOUND):
+            flip, which = divmod(int(scores[k].argmax()), len(some))
+            score, z = float(scores[k].max()), numbers[k]
+            if z not in best or score > best[z].score:
+                best[z] = Match(*some[which], flip, score)
+    return best
+
+
+def _candidates(positions: Sequence[int], own: Sequence[int]) -> list[tuple[int, int]]:
+    """Positions and variants to compare with: the grid, carried on past both ends, and jitter."""
+    first, last = positions[0], positions[-1]
+    step = (last - first) / max(len(positions) - 1, 1)
+    reach = last - first + round(step)
+    found = set(positions)
+    found |= {p + sign * reach for p in positions for sign in (-1, 1)}
+    found |= {p + d for p in own[:_JITTERED] for d in range(-JITTER, JITTER + 1)}
+    return [(p, variant) for p in sorted(found) for variant in (0, 1, 2)]
