@@ -7,24 +7,20 @@ harmless; the mark survives these, but is a statistic. docs/seal.md.
 
 from __future__ import annotations
 
-import difflib
 import secrets
-from collections import defaultdict
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from mitsgan import __version__
-from mitsgan.errors import ScanError
-from mitsgan.mark.seal_content import SALTED, Part, choose_series, kind_of, read_parts
-from mitsgan.mark.seal_digest import BLOCK, SIZE, block_digests, differing_blocks
+from mitsgan.mark.seal_compare import compare, pair_slices
+from mitsgan.mark.seal_content import choose_series, kind_of, read_parts
+from mitsgan.mark.seal_digest import BLOCK, SIZE, block_digests
 from mitsgan.mark.seal_format import (
     DIGEST,
     FORMAT,
     VERSION,
-    Seal,
     SealError,
     canonical,
     encode,
@@ -36,7 +32,6 @@ from mitsgan.mark.seal_report import Finding, SealReport, SealVerdict
 from mitsgan.mark.signature import Signer, verify
 from mitsgan.mark.signature_keys import fingerprint, load_certificates, name_of
 from mitsgan.mark.signature_trust import Trust
-from mitsgan.scan.dicom_content import describe
 from mitsgan.scan.dicom_files import Progress
 
 
@@ -140,8 +135,8 @@ def verify_seal(
             Finding("signature", "the signature is wrong: the seal itself was changed, or damaged")
         )
     parts = read_parts(path, seal.salt, progress)
-    pairs, extra = _pair(seal, parts, notes)
-    findings += _compare(seal, pairs, progress)
+    pairs, extra = pair_slices(seal, parts, notes)
+    findings += compare(seal, pairs, progress)
     findings += extra
     trusted = None
     if genuine and trust is not None:
@@ -170,148 +165,6 @@ def verify_seal(
 
 def _named(kind: str) -> str:
     return "a DICOM series" if kind == "dicom" else "an image file"
-
-
-def _pair(
-    seal: Seal, parts: Sequence[Part], notes: list[str]
-) -> tuple[list[Part | None], list[Finding]]:
-    """Which slice there is for each that was sealed, and which there are too many."""
-    if seal.kind == "image":
-        return _pair_in_order(seal, parts)
-    pairs: list[Part | None] = [None] * len(seal.slices)
-    left: dict[str, list[Part]] = defaultdict(list)
-    for part in parts:
-        left[part.attributes.get("SOPInstanceUID", "")].append(part)
-    for z in range(len(seal.slices)):
-        found = left.get(seal.expected(z).get("SOPInstanceUID", ""))
-        if found:
-            pairs[z] = found.pop(0)
-    rest = [part for group in left.values() for part in group]
-    if None in pairs:
-        _pair_by_pixels(seal, pairs, rest)
-    series = {seal.expected(z).get("SeriesInstanceUID", "") for z in range(len(seal.slices))}
-    uids = {seal.expected(z).get("SOPInstanceUID", "") for z in range(len(seal.slices))}
-    extra = [
-        part
-        for part in rest
-        if part.series in series or part.attributes.get("SOPInstanceUID", "") in uids
-    ]
-    if len(extra) < len(rest):
-        notes.append(f"{len(rest) - len(extra)} file(s) of other series were left out")
-    return pairs, [
-        Finding("extra", f"{part.name} is no slice that was sealed, or is there twice")
-        for part in extra
-    ]
-
-
-def _pair_by_pixels(seal: Seal, pairs: list[Part | None], rest: list[Part]) -> None:
-    """Slices whose UID was changed are known by their pixels; those found leave ``rest``."""
-    lost = {seal.slices[z].blocks: z for z, part in enumerate(pairs) if part is None}
-    for part in list(rest):
-        try:
-            z = lost.pop(block_digests(part.pixels(), seal.block), None)
-        except ScanError:
-            continue
-        if z is not None:
-            pairs[z] = part
-            rest.remove(part)
-
-
-def _pair_in_order(seal: Seal, parts: Sequence[Part]) -> tuple[list[Part | None], list[Finding]]:
-    """Slices of an image have no names: as many are compared one by one, else aligned."""
-    if len(parts) == len(seal.slices):
-        return list(parts), []
-    found = [block_digests(part.pixels(), seal.block) for part in parts]
-    sealed = [item.blocks for item in seal.slices]
-    pairs: list[Part | None] = [None] * len(sealed)
-    extra: list[Part] = []
-    steps = difflib.SequenceMatcher(None, sealed, found, autojunk=False).get_opcodes()
-    for _, a, a_end, b, b_end in steps:
-        both = min(a_end - a, b_end - b)
-        pairs[a : a + both] = parts[b : b + both]
-        extra += parts[b + both : b_end]
-    return pairs, [
-        Finding("extra", f"{part.name} of the image is none that was sealed") for part in extra
-    ]
-
-
-def _compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None) -> list[Finding]:
-    if not any(pairs):
-        text = f"none of the {len(pairs)} sealed slices is there: is it the seal of another scan?"
-        return [Finding("missing", text, tuple(range(len(pairs))))]
-    changed: dict[tuple[str, str, str], list[int]] = defaultdict(list)
-    findings: list[Finding] = []
-    for z, part in enumerate(pairs):
-        if part is None:
-            findings.append(
-                Finding("missing", f"{_slice(seal, z)} of {len(pairs)} is missing", (z,))
-            )
-        else:
-            expected = seal.expected(z)
-            for name in sorted(expected.keys() | part.attributes.keys()):
-                before, now = expected.get(name, ""), part.attributes.get(name, "")
-                if before != now:
-                    changed[name, before, now].append(z)
-            findings += _compare_pixels(seal, z, part)
-        if progress is not None:
-            progress(len(pairs) + z + 1, 2 * len(pairs))
-    headers = [
-        Finding("attribute", _attribute(seal, name, before, now, slices), tuple(slices), name)
-        for (name, before, now), slices in changed.items()
-    ]
-    return headers + findings
-
-
-def _compare_pixels(seal: Seal, z: int, part: Part) -> list[Finding]:
-    item, where = seal.slices[z], f"{_slice(seal, z)} ({part.name})"
-    try:
-        stored = part.pixels()
-    except ScanError as error:
-        if not part.decodable:
-            raise
-        return [Finding("unreadable", f"{where}: {error}", (z,))]
-    if stored.shape != (item.rows, item.columns):
-        was = f"{item.rows} x {item.columns}"
-        return [
-            Finding("pixels", f"{where} is {stored.shape[0]} x {stored.shape[1]}, was {was}", (z,))
-        ]
-    found = block_digests(stored, seal.block)
-    if found == item.blocks:
-        return []
-    boxes = differing_blocks(item.blocks, found, item.rows, item.columns, seal.block)
-    if not boxes:  # digests of other sizes than they should have: never called the same
-        return [Finding("pixels", f"{where} differs", (z,))]
-    source = next((k for k, other in enumerate(seal.slices) if other.blocks == found), None)
-    if source is not None:
-        text = f"{where} holds the pixels of {_slice(seal, source)}"
-        return [Finding("moved", text, (z,), boxes=tuple(boxes))]
-    listed = "; ".join(str(box) for box in boxes[:3])
-    more = f" and {len(boxes) - 3} more" if len(boxes) > 3 else ""
-    blocks = "1 block differs" if len(boxes) == 1 else f"{len(boxes)} blocks differ"
-    return [Finding("pixels", f"{where}: {blocks}: {listed}{more}", (z,), boxes=tuple(boxes))]
-
-
-def _slice(seal: Seal, z: int) -> str:
-    number = seal.expected(z).get("InstanceNumber", "")
-    return f"slice {z}" + (f", instance number {number}" if number else "")
-
-
-def _attribute(seal: Seal, name: str, before: str, now: str, slices: Sequence[int]) -> str:
-    count = len(slices)
-    where = "all slices" if count == len(seal.slices) > 1 else f"{count} slices"
-    where = _slice(seal, slices[0]) if count == 1 else where
-    if name in SALTED and before and now:
-        return f"{describe(name)} was changed in {where}"
-    was, is_now = _value(name, before), _value(name, now)
-    return f"{describe(name)} was {was}, now is {is_now}, in {where}"
-
-
-def _value(name: str, text: str) -> str:
-    if not text:
-        return "absent"
-    if name in SALTED:
-        return "given"
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")
 
 
 __all__ = ["make_seal", "read_seal", "verify_seal", "write_seal"]

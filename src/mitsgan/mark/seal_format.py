@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mitsgan.errors import MitsganError
-from mitsgan.mark.seal_digest import BLOCK, SIZE, block_count
+from mitsgan.mark.seal_digest import SIZE, block_count
 from mitsgan.scan.atomic import atomic_output
 
 FORMAT, VERSION, DIGEST = "mitsgan-seal", 1, "SHA-256"
@@ -263,17 +263,3 @@ def _time(value: object) -> datetime:
 def _short(value: object) -> str:
     text = " ".join(str(value).split())
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-__all__ = [
-    "BLOCK",
-    "Seal",
-    "SealError",
-    "SealedSlice",
-    "canonical",
-    "encode",
-    "parse",
-    "read_seal",
-    "timestamp",
-    "write_seal",
-]

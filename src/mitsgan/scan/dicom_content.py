@@ -25,6 +25,7 @@ from pydicom.uid import RLELossless
 from mitsgan.errors import ScanError
 from mitsgan.scan import dicom_elements as dcm
 from mitsgan.scan.dicom_files import UNREADABLE, Progress, SliceFile, read_headers
+from mitsgan.scan.dicom_order import check_order
 from mitsgan.scan.dicom_pixels import UNCOMPRESSED, PixelFormat, read_pixels
 from mitsgan.scan.dicom_series import select_series
 
@@ -133,9 +134,13 @@ def read_content(path: Path, progress: Progress | None = None) -> list[SliceCont
     """The slices of a folder (with subfolders), or one file; pixels are left on disk.
 
     Raises:
-        ScanError: nothing there, or a header that cannot be read.
+        ScanError: nothing there, a header that cannot be read, or one that different programs may
+            read differently.
     """
-    return [SliceContent(file, attributes(file)) for file in read_headers(path, progress)]
+    files = read_headers(path, progress)
+    for file in files:
+        check_order(file)
+    return [SliceContent(file, attributes(file)) for file in files]
 
 
 def choose_content(
