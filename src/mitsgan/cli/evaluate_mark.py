@@ -14,7 +14,8 @@ class EvaluateMark:
     """Measure how well the mark finds tampering: mark, tamper and verify in memory.
 
     The scan is protected and marked with keys that follow from the seed; they are for measuring
-    and protect nothing. Takes from minutes to an hour.
+    and protect nothing. This takes from minutes to an hour. With --output, what is done is kept
+    beside it in FILE.json.partial: the same command goes on where it was interrupted.
     """
 
     scan: Annotated[Positional[Path], arg(metavar="SCAN")]
@@ -27,6 +28,8 @@ class EvaluateMark:
     """Untouched scans, each with a key of its own, among which to count false alarms."""
     purified_keys: Annotated[int, arg(metavar="N")] = 20
     """How many of these to send through every purifier, too."""
+    wrong_keys: Annotated[int, arg(metavar="N")] = 5
+    """How many wrong keys to verify the marked scan with."""
     mark_hu: Annotated[float, arg(metavar="HU")] = 3.0
     """RMS of the mark over the body."""
     budget: Annotated[float, arg(metavar="HU")] = 10.0
@@ -64,6 +67,7 @@ class EvaluateMark:
         at_least("--positions", self.positions, 2)
         at_least("--keys", self.keys, 1)
         at_least("--purified-keys", self.purified_keys, 0)
+        at_least("--wrong-keys", self.wrong_keys, 0)
         at_least("--seed", self.seed, 0)
         if self.mark_only and self.weights is not None:
             raise UsageError("--mark-only leaves the protector out; give it or --weights")
@@ -78,22 +82,30 @@ class EvaluateMark:
         from mitsgan.protect import MitsGan
 
         config = MarkEvaluationConfig(
-            self.budget,
-            self.mark_hu,
-            self.positions,
-            self.keys,
-            self.purified_keys,
-            self.false_alarms,
-            self.seed,
+            max_hu=self.budget,
+            mark_hu=self.mark_hu,
+            positions=self.positions,
+            keys=self.keys,
+            purified_keys=self.purified_keys,
+            wrong_keys=self.wrong_keys,
+            false_alarms=self.false_alarms,
+            seed=self.seed,
         )
         attackers, cards = load_attackers(self.injector, self.remover)
         protector = None if self.mark_only else MitsGan.load(self.weights, seed=self.seed)
         with console.phase("read", f"reading {self.scan}") as progress:
             scan = read_scan(self.scan, progress=progress)
         layers = [] if protector is None else [protector]
+        journal = self.output and self.output.with_name(f"{self.output.name}.partial")
         with console.steps("evaluate", "measuring") as say:
             result = evaluate_mark(
-                scan, series_identity(scan), layers, attackers, config, progress=say
+                scan,
+                series_identity(scan),
+                layers,
+                attackers,
+                config,
+                journal=journal,
+                progress=say,
             )
         result["scan"]["name"] = scan_name(self.scan)
         result["protector"] = (

@@ -37,6 +37,7 @@ class MarkEvaluationConfig:
         positions: random lung positions, struck by every attacker.
         keys: untouched scans that are verified, each marked with a key of its own.
         purified_keys: how many of these are also sent through every purifier.
+        wrong_keys: how many wrong keys the first of them is verified with.
         false_alarms: the rate of false alarms per scan that the detector is asked for.
         seed: of positions, keys and noise.
     """
@@ -46,6 +47,7 @@ class MarkEvaluationConfig:
     positions: int = 100
     keys: int = 100
     purified_keys: int = 20
+    wrong_keys: int = 5
     false_alarms: float = 0.01
     seed: int = 0
 

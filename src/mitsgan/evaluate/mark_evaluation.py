@@ -6,13 +6,19 @@ The scan is protected and marked in memory, tampered with in memory, and verifie
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import get_args
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
 
 from mitsgan import __version__
 from mitsgan.attack import Attacker, plan_attack
 from mitsgan.evaluate import manipulations as tampering
+from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.manipulations import Manipulation, Position
 from mitsgan.evaluate.mark_bars import BEHIND, bars
 from mitsgan.evaluate.mark_bench import MarkBench, MarkEvaluationConfig, Result, measuring_key
@@ -41,6 +47,7 @@ def evaluate_mark(
     attackers: Sequence[Attacker],
     config: MarkEvaluationConfig,
     *,
+    journal: Path | None = None,
     progress: Say | None = None,
 ) -> Result:
     """Measure the mark on a scan.
@@ -51,11 +58,13 @@ def evaluate_mark(
         layers: what protects it together with the mark; may be none.
         attackers: strike every position, in the repaired style, each on its own.
         config: what is measured.
+        journal: a file for what is done, by which an interrupted measurement goes on.
         progress: called with what is being done.
 
     Raises:
         PositionError: there is too little lung.
         BudgetError: the budget is smaller than one stored step.
+        OutputError: the journal belongs to another measurement.
     """
     say = progress or (lambda _: None)
     positions = lung_positions(scan, config.positions, config.seed)
@@ -68,81 +77,105 @@ def evaluate_mark(
         "position_depth_mm": DEPTH_MM,
         "change": bench.change(marked),
         "untouched": _told(bench.verify(marked)),
-        "attacks": {},
     }
+    kept = Journal(journal, {**result, "attackers": [_fingerprint(a) for a in attackers]})
+    bound = _Run(bench, marked, kept, say)
     original = scan.hu()
+    result["attacks"] = {}
     for attacker in attackers:
         plans = [plan_attack(original, scan.spacing, p, attacker.action) for p in positions]
         strikes = strike(marked, plans, attacker)
-        result["attacks"][attacker.action] = _attacked(bench, marked, strikes, attacker.name, say)
+        result["attacks"][attacker.action] = bound.attacked(strikes, attacker.name)
     other = bench.marked(identity=f"{identity}, another series")
-    result["manipulations"] = _manipulated(bench, marked, other, positions, say)
-    result["false_alarms"] = _untouched(bench, marked, say)
+    result["manipulations"] = bound.manipulated(other, positions)
+    result["false_alarms"] = bound.untouched()
     result["bars"] = bars(result)
+    kept.close()
     return result
 
 
-def _attacked(
-    bench: MarkBench, marked: Scan, strikes: Sequence[Strike], name: str, say: Say
-) -> Result:
-    """All forms of one attacker's strikes, and the plain one behind purifiers."""
-    action, ml = strikes[0].plan.action, _voxel_ml(bench.scan)
-    verdicts = []
-    for number, one in enumerate(strikes):
-        say(f"{action}: one at a time, {number + 1} of {len(strikes)}")
-        verdicts.append(bench.verify(struck(marked, [one], "touched up")).verdict)
-    rows: Result = {
-        "name": name,
-        "replaced_ml": spread([float(s.replaced.sum()) * ml for s in strikes]),
-        "one at a time": _verdicts(verdicts),
-    }
-    cases: list[tuple[str, Form, str | None]] = [(form, form, None) for form in get_args(Form)]
-    cases += [(f"touched up, {purifier}", "touched up", purifier) for purifier in PURIFIED]
-    for title, form, purifier in cases:
-        say(f"{action}: {title}")
-        rows[title] = bench.located(marked, strikes, form, purifier)
-    return rows
+@dataclass(frozen=True)
+class _Run:
+    """One measurement, step by step."""
 
+    bench: MarkBench
+    marked: Scan
+    kept: Journal
+    say: Say
 
-def _untouched(bench: MarkBench, first: Scan, say: Say) -> Result:
-    """What is said of untouched scans under many keys, and of one under all wrong keys."""
-    config = bench.config
-    found: dict[str, list[Verdict]] = {
-        name: [] for name in ("as written", "with a wrong key", *PURIFIED)
-    }
-    for number in range(config.keys):
-        say(f"untouched scans: {number + 1} of {config.keys}")
-        marked = bench.marked(number) if number else first
-        found["as written"].append(bench.verify(marked, number).verdict)
-        if number:
-            found["with a wrong key"].append(bench.verify(first, number).verdict)
+    def attacked(self, strikes: Sequence[Strike], name: str) -> Result:
+        """All forms of one attacker's strikes, and the plain one behind purifiers."""
+        action, ml = strikes[0].plan.action, math.prod(self.bench.scan.spacing) / 1000
+        rows: Result = {
+            "name": name,
+            "replaced_ml": spread([float(s.replaced.sum()) * ml for s in strikes]),
+        }
+        cases: list[tuple[str, Form, str | None]] = [(form, form, None) for form in get_args(Form)]
+        cases += [(f"touched up, {purifier}", "touched up", purifier) for purifier in PURIFIED]
+        for title, form, purifier in cases:
+            rows[title] = self._step(
+                f"{action}: {title}",
+                partial(self.bench.located, self.marked, strikes, form, purifier),
+            )
+        rows["one at a time"] = _verdicts(
+            [
+                self._step(
+                    f"{action}: one at a time, {number + 1} of {len(strikes)}",
+                    partial(self._verdict_on, one),
+                )
+                for number, one in enumerate(strikes)
+            ]
+        )
+        return rows
+
+    def manipulated(self, other: Scan, positions: Sequence[Position]) -> list[Result]:
+        """Tampering without a model: verdicts, and Dice where a place was changed."""
+        rows: dict[str, list[Result]] = {}
+        for number, made in enumerate(_manipulations(self.marked, other, positions)):
+            step = f"{made.name}, {number}"
+            rows.setdefault(made.name, []).append(self._step(step, partial(self._judged, made)))
+        return [
+            {
+                "name": name,
+                "verdicts": _verdicts([row["verdict"] for row in found]),
+                "dice": spread([row["dice"] for row in found]),
+                "reason": found[0]["reason"],
+                "slices": found[0]["slices"],
+            }
+            for name, found in rows.items()
+        ]
+
+    def untouched(self) -> Result:
+        """What is said of untouched scans under many keys, and of one under wrong keys."""
+        count = self.bench.config.keys
+        found: dict[str, list[str]] = {}
+        for number in range(count):
+            step = f"untouched scans: {number + 1} of {count}"
+            for name, verdict in self._step(step, partial(self._under_key, number)).items():
+                found.setdefault(name, []).append(verdict)
+        return {name: _verdicts(verdicts) for name, verdicts in found.items()}
+
+    def _step(self, name: str, compute: Callable[[], Any]) -> Any:
+        self.say(name)
+        return self.kept.step(name, compute)
+
+    def _verdict_on(self, one: Strike) -> str:
+        return str(self.bench.verify(struck(self.marked, [one], "touched up")).verdict)
+
+    def _judged(self, made: Manipulation) -> Result:
+        found = self.bench.verify(made.scan)
+        return {"dice": dice(found.mask(), made.changed), **_told(found)}
+
+    def _under_key(self, number: int) -> dict[str, str]:
+        config = self.bench.config
+        marked = self.bench.marked(number) if number else self.marked
+        found = {"as written": self.bench.verify(marked, number)}
+        if 0 < number <= config.wrong_keys:
+            found["with a wrong key"] = self.bench.verify(self.marked, number)
         if number < config.purified_keys:
             for name in PURIFIED:
-                purified = bench.purified(marked, name)
-                found[name].append(bench.verify(purified, number).verdict)
-    return {name: _verdicts(verdicts) for name, verdicts in found.items()}
-
-
-def _manipulated(
-    bench: MarkBench, marked: Scan, other: Scan, positions: Sequence[Position], say: Say
-) -> list[Result]:
-    """Tampering without a model: verdicts, and Dice where a place was changed."""
-    rows: dict[str, list[Result]] = {}
-    for made in _manipulations(marked, other, positions):
-        say(made.name)
-        found = bench.verify(made.scan)
-        overlap = dice(found.mask(), made.changed)
-        rows.setdefault(made.name, []).append({"dice": overlap, **_told(found)})
-    return [
-        {
-            "name": name,
-            "verdicts": _verdicts([Verdict(row["verdict"]) for row in found]),
-            "dice": spread([row["dice"] for row in found]),
-            "reason": found[0]["reason"],
-            "slices": found[0]["slices"],
-        }
-        for name, found in rows.items()
-    ]
+                found[name] = self.bench.verify(self.bench.purified(marked, name), number)
+        return {name: str(detection.verdict) for name, detection in found.items()}
 
 
 def _manipulations(
@@ -161,6 +194,14 @@ def _manipulations(
     yield tampering.flip(marked)
 
 
+def _fingerprint(attacker: Attacker) -> str:
+    """Changes with an attacker's weights."""
+    total = hashlib.sha256(attacker.action.encode())
+    for value in attacker.generator.state_dict().values():
+        total.update(value.contiguous().float().numpy().tobytes())
+    return total.hexdigest()
+
+
 def _told(found: Detection) -> Result:
     """A detection in few words."""
     return {
@@ -173,13 +214,8 @@ def _told(found: Detection) -> Result:
     }
 
 
-def _verdicts(found: Sequence[Verdict]) -> Result:
+def _verdicts(found: Sequence[str]) -> Result:
     return {
         str(verdict): Rate(sum(v == verdict for v in found), len(found)).summary()
         for verdict in Verdict
     }
-
-
-def _voxel_ml(scan: Scan) -> float:
-    z, y, x = scan.spacing
-    return z * y * x / 1000
