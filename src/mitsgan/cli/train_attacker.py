@@ -47,6 +47,8 @@ class TrainAttacker:
     """Adam's learning rate of the generator; falls to zero."""
     discriminator_rate: Annotated[float, arg(metavar="X")] = 1e-4
     """Adam's learning rate of the discriminator; falls to zero."""
+    sharpness: Annotated[tuple[float, ...], arg(metavar="X...")] = (0.0,)
+    """Amounts of unsharp masking; each scan serves once with each, as sharper kernels would."""
     seed: Annotated[int, arg(metavar="N")] = 0
     """Of weights and data."""
     precision: Literal["float32", "float16", "int8"] = "float16"
@@ -74,6 +76,8 @@ class TrainAttacker:
             )
         at_least("--steps", self.steps, 1)
         at_least("--batch", self.batch, 2)
+        if not self.sharpness:
+            raise UsageError("--sharpness: give at least one amount; 0 leaves scans as they are")
 
         from dataclasses import asdict, replace
 
@@ -95,6 +99,7 @@ class TrainAttacker:
             adversarial_weight=self.adversarial_weight,
             generator_rate=self.generator_rate,
             discriminator_rate=self.discriminator_rate,
+            sharpness=self.sharpness,
             seed=self.seed,
         )
         judge = self.classifier or shipped("classifier")

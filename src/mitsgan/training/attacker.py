@@ -43,6 +43,7 @@ class AttackerConfig:
         adversarial_weight: weight of the adversarial term; 1 as published.
         generator_rate, discriminator_rate: Adam's learning rates (published 2e-4 and 1e-6);
             both fall to zero along a cosine.
+        sharpness: amounts of unsharp masking; each scan serves once with each.
         seed: of weights and data.
     """
 
@@ -55,6 +56,7 @@ class AttackerConfig:
     adversarial_weight: float = 10.0
     generator_rate: float = 4e-4
     discriminator_rate: float = 1e-4
+    sharpness: tuple[float, ...] = (0.0,)
     seed: int = 0
 
 
@@ -71,7 +73,7 @@ def train_attacker(
     Returns:
         The attacker, in evaluation mode, named ``injector`` or ``remover``.
     """
-    sampler = sampler_for(scans, config.action)
+    sampler = sampler_for(scans, config.action, config.sharpness)
     table = torch.Generator().manual_seed(config.seed)
     equalization = Equalization.fit(sampler.sample(_TABLE_CUBES, table))
     with torch.random.fork_rng(devices=[]):

@@ -23,7 +23,7 @@ from mitsgan.attack import Action
 from mitsgan.attack.ctgan import SIDE
 from mitsgan.errors import DataError
 from mitsgan.scan.scan import Scan
-from mitsgan.training.cubes import CubeSampler, turned, volumes
+from mitsgan.training.cubes import CubeSampler, sharpened, turned, volumes
 from mitsgan.training.make_cubes import CubeRecipe, MadeCubes
 from mitsgan.training.split import SPLITS, Origin, Split
 
@@ -88,8 +88,12 @@ class CubeFile:
         )
 
 
-def sampler_for(sources: Sequence[Scan | CubeFile], action: Action) -> Sampler:
+def sampler_for(
+    sources: Sequence[Scan | CubeFile], action: Action, sharpness: Sequence[float] = (0.0,)
+) -> Sampler:
     """One sampler of scans and files of cubes; each patient counts the same.
+
+    Each scan serves once per amount of unsharp masking; cubes from files stay as they are.
 
     Raises:
         DataError: a file holds cubes for the other action.
@@ -106,7 +110,7 @@ def sampler_for(sources: Sequence[Scan | CubeFile], action: Action) -> Sampler:
     samplers: list[Sampler] = [*files]
     weights = [len({origin.patient for origin in file.origins}) for file in files]
     if scans:
-        samplers.append(CubeSampler(volumes(scans), action))
+        samplers.append(CubeSampler(sharpened(volumes(scans), sharpness), action))
         weights.append(len(scans))
     if len(samplers) == 1:
         return samplers[0]
