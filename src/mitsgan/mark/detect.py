@@ -49,7 +49,7 @@ def detect(
     found = measure(scan, series_key(key, identity), positions, progress)
     carrying = found.own.copy()
     carrying[list(found.matches)] = True
-    evidence = weigh(found.products, found.squares, found.means, carrying, scan.spacing)
+    evidence = weigh(found, carrying, scan.spacing)
     variance = float(evidence.variances.sum(dtype=np.float64))
     score = float(evidence.products.sum(dtype=np.float64)) / max(variance, 1e-9) ** 0.5
     blocks = (scan.shape[0], *(-(-n // BLOCK) for n in scan.shape[1:]))

@@ -1,14 +1,15 @@
 """How much mark to expect where: learnt from the scan under test, so that no original is needed.
 
-A mark survives compression, noise or blur better in some places than in others: mostly it is the
-local noise that decides, and the tissue. So blocks are sorted into classes by both, and what is
-left of the mark is measured per class, over the whole scan. A place is then judged against its
-own class.
+How strong the mark was made in a block is known: it follows the local noise, which the scan under
+test still shows. How much of it survived compression, noise or blur depends mostly on that noise
+and on the tissue. So blocks are sorted into classes by both, and what is left of the mark is
+measured per class, over the whole scan. A place is then judged against its own class.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,23 @@ _NOISE_CLASSES = 12
 _VOXELS = BLOCK * BLOCK
 _SEEN = 4.0
 _QUIETEST = 0.2
-_JUDGED_MM = 24.0
+_JUDGED_MM = 16.0
+_METAL_HU = 1400.0
+_CLEAR = 4.0
+_LEAST_DISPERSION, _MOST_DISPERSION = 0.03, 0.3
+
+
+class Sums(Protocol):
+    """What was measured, see `mitsgan.mark.measure.Measured`."""
+
+    @property
+    def products(self) -> Cells: ...
+    @property
+    def squares(self) -> Cells: ...
+    @property
+    def means(self) -> Cells: ...
+    @property
+    def strengths(self) -> Cells: ...
 
 
 @dataclass(frozen=True)
@@ -41,7 +58,9 @@ class Evidence:
         products: the weighted residual times the signs.
         variances: of the products, had the signs nothing to do with the scan.
         expected: what the products are where the mark is.
-        body: which blocks are not air.
+        body: which blocks are tissue whose values can be trusted.
+        dispersion: how much the mark's strength varies from place to place where nobody touched
+            it, as a share of what is expected: standard deviation in windows of 16 mm.
         survived_hu: RMS of what is left of the mark over the body.
     """
 
@@ -49,47 +68,56 @@ class Evidence:
     variances: Cells
     expected: Cells
     body: NDArray[np.bool_]
+    dispersion: float
     survived_hu: float
+
+
+def is_body(means: Cells) -> NDArray[np.bool_]:
+    """Blocks in which the mark is looked for: neither air nor metal, which saturates."""
+    return (means > AIR_HU) & (means < _METAL_HU)
 
 
 def slice_scores(products: Cells, squares: Cells, means: Cells) -> NDArray[np.float64]:
     """A first z-score per slice, every block weighted by its own noise."""
-    noise, _ = _noise(squares, means > AIR_HU)
-    weight = (means > AIR_HU) / noise
+    body = is_body(means)
+    noise, _ = _noise(squares, body)
+    weight = body / noise
     total = (weight * products).sum((1, 2), dtype=np.float64)
     variance = (np.square(weight) * squares).sum((1, 2), dtype=np.float64)
     return np.asarray(total / np.sqrt(np.maximum(variance, 1e-12)))
 
 
-def weigh(
-    products: Cells,
-    squares: Cells,
-    means: Cells,
-    marked: NDArray[np.bool_],
-    spacing: tuple[float, float, float],
-) -> Evidence:
+def weigh(found: Sums, marked: NDArray[np.bool_], spacing: tuple[float, float, float]) -> Evidence:
     """Expected mark and best weights for every block.
 
     Args:
-        products: residual times signs, summed per block.
-        squares: residual squared, summed per block.
-        means: HU per block.
+        found: what was measured.
         marked: ``[z]``, slices that carry the mark: what is expected is learnt from them.
         spacing: of the voxels, mm ``[z, y, x]``.
     """
-    body = means > AIR_HU
-    noise, median = _noise(squares, body)
-    kind = _classes(noise, median, means)
+    body = is_body(found.means)
+    noise, median = _noise(found.squares, body)
+    kind = _classes(noise, median, found.means)
     learn = body & marked[:, None, None]
-    evidence = _weighted(products, squares, noise, kind, body, learn)
-    # What was repainted must not lower what is expected: learn again, without it.
+    evidence = _weighted(found, noise, kind, body, learn)
     side = window(_JUDGED_MM, spacing)
-    t, m = (sliding_sums(a, side) for a in (evidence.products, evidence.expected))
-    good = m > 0
-    if good.any():
-        kept = t > 0.5 * float(np.median(t[good] / m[good])) * m
-        learn &= kept | ~good
-    return _weighted(products, squares, noise, kind, body, learn)
+    t, v, m = (
+        sliding_sums(a, side) for a in (evidence.products, evidence.variances, evidence.expected)
+    )
+    clear = learn & (m > _CLEAR**2) & (v > 0)
+    if not clear.any():
+        return evidence
+    # What was repainted must not lower what is expected: learn again, without it.
+    ratio = t[clear] / m[clear]
+    usual = float(np.median(ratio))
+    learn &= ~((m > 0) & (t < 0.5 * usual * m))
+    evidence = _weighted(found, noise, kind, body, learn)
+    # Robust, so that what was repainted does not pass for dispersion: half of the scan decides.
+    expected = np.sqrt(m[clear])
+    off = (ratio / usual - 1) * expected
+    spread = 1.4826 * float(np.median(np.abs(off)))
+    dispersion = max(spread**2 - 1, 0.0) ** 0.5 / float(np.median(expected))
+    return replace(evidence, dispersion=min(max(dispersion, _LEAST_DISPERSION), _MOST_DISPERSION))
 
 
 def _noise(squares: Cells, body: NDArray[np.bool_]) -> tuple[Cells, float]:
@@ -112,29 +140,29 @@ def _classes(noise: Cells, median: float, means: Cells) -> NDArray[np.int16]:
 
 
 def _weighted(
-    products: Cells,
-    squares: Cells,
+    found: Sums,
     noise: Cells,
     kind: NDArray[np.int16],
     body: NDArray[np.bool_],
     learn: NDArray[np.bool_],
 ) -> Evidence:
     count = _NOISE_CLASSES * (len(_TISSUES_HU) + 1)
-    chosen, inverse = kind[learn], 1 / noise[learn]
-    total = np.bincount(chosen, products[learn] * inverse, count)
-    voxels = np.bincount(chosen, inverse, count) * _VOXELS
-    variance = np.bincount(chosen, squares[learn] * np.square(inverse), count)
+    chosen, filter_ = kind[learn], (found.strengths / noise)[learn]
+    total = np.bincount(chosen, filter_ * found.products[learn], count)
+    power = np.bincount(chosen, filter_ * found.strengths[learn], count) * _VOXELS
+    variance = np.bincount(chosen, np.square(filter_) * found.squares[learn], count)
     seen = total > _SEEN * np.sqrt(variance)
-    mark = np.where(seen, total / np.maximum(voxels, 1e-12), 0).astype(np.float32)
-    expected = mark[kind]
+    mark = np.where(seen, total / np.maximum(power, 1e-12), 0).astype(np.float32)
+    expected = mark[kind] * found.strengths
     weight = expected / noise
     weight *= body
     blocks = max(int(np.count_nonzero(body)), 1)
     survived = float(np.sqrt((np.square(expected) * body).sum(dtype=np.float64) / blocks))
     return Evidence(
-        weight * products,
-        np.square(weight) * squares,
+        weight * found.products,
+        np.square(weight) * found.squares,
         weight * expected * np.float32(_VOXELS),
         body,
+        _MOST_DISPERSION,
         survived,
     )

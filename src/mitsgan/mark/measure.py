@@ -19,7 +19,14 @@ from mitsgan.mark.residual import (
     residuals,
 )
 from mitsgan.mark.slices import FOUND, Match, match_slices
-from mitsgan.mark.strength import BLOCK, block_sums, local_noise, padded_slice, spread
+from mitsgan.mark.strength import (
+    BLOCK,
+    block_sums,
+    local_noise,
+    measure_strength,
+    padded_slice,
+    spread,
+)
 from mitsgan.scan.scan import Scan
 
 _EXPECTED = 0.2
@@ -37,6 +44,7 @@ class Measured:
         products: residual times signs, of the position whose signs the slice carries.
         squares: residual squared.
         means: HU.
+        strengths: amplitude that the mark was given, relative to its RMS over the body.
         scores: ``[z]``, of the slice's own signs.
         own: ``[z]``, whether those are the signs it carries.
         matches: what the other slices carry, where that was found.
@@ -46,6 +54,7 @@ class Measured:
     products: Cells
     squares: Cells
     means: Cells
+    strengths: Cells
     scores: NDArray[np.float64]
     own: NDArray[np.bool_]
     matches: dict[int, Match]
@@ -74,9 +83,11 @@ def measure(
     whitening = estimate_whitening(scan, box)
     side = tuple((part.stop - part.start) // BLOCK for part in box)
     products = np.empty((depth, *side), np.float32)
-    squares, means = np.empty_like(products), np.empty_like(products)
+    squares, means, strengths = (np.empty_like(products) for _ in range(3))
+    strength = measure_strength(scan)
     for z, (residual, hu) in enumerate(residuals(scan, whitening, box)):
         means[z] = block_sums(hu) * np.float32(1 / BLOCK**2)
+        strengths[z] = strength.relative(local_noise(hu))
         squares[z] = block_sums(np.square(residual))
         residual *= signs(positions[z], end_variant(z, depth))[box]
         products[z] = block_sums(residual)
@@ -98,7 +109,7 @@ def measure(
         residual = one_residual(scan, z, whitening, box)
         residual *= (np.pad(carried, over) if whole else carried)[box]
         products[z] = block_sums(residual)
-    return Measured(box, products, squares, means, scores, own, matches)
+    return Measured(box, products, squares, means, strengths, scores, own, matches)
 
 
 def _weighted(scan: Scan, z: int, whitening: Whitening, box: Box) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mitsgan.mark.detection import Index, Region, region
 from mitsgan.mark.expected import Evidence
 from mitsgan.mark.strength import BLOCK
-from mitsgan.mark.windows import RATIOS, SIZES_MM, Window, sliding_sums, threshold, window
+from mitsgan.mark.windows import SIZES_MM, Window, sliding_sums, threshold, window
 from mitsgan.scan.scan import Scan
 
 Mask = NDArray[np.bool_]
@@ -19,8 +19,8 @@ _FINE_MM = 8.0
 _PRIOR = 1e-3
 """How many blocks are repainted in a scan that nothing else is known about."""
 
-_DISPERSION = 0.2
-"""Standard deviation of the mark's local strength, as a share of what is expected."""
+_DISPERSIONS = 5.0
+_LEAST_RATIO, _MOST_RATIO = 0.4, 0.8
 
 _POWER = 2.0
 _ENOUGH = 0.1
@@ -55,7 +55,8 @@ def search(evidence: Evidence, spacing: tuple[float, float, float], false_alarms
     lost = np.zeros(evidence.body.shape, np.bool_)
     testable = np.zeros_like(lost)
     score = np.zeros(lost.shape, np.float32)
-    for mm, ratio in zip(SIZES_MM, RATIOS, strict=True):
+    ratio = required_ratio(evidence.dispersion)
+    for mm in SIZES_MM:
         side = window(mm, spacing)
         total, variance, mean = _sums(evidence, side)
         spread = np.sqrt(np.maximum(variance, np.float32(1e-6)))
@@ -68,7 +69,18 @@ def search(evidence: Evidence, spacing: tuple[float, float, float], false_alarms
     fine = window(_FINE_MM, spacing)
     total, variance, mean = _sums(evidence, fine)
     flagged = _outline(lost, total < 0.5 * mean, evidence.body, spacing) if lost.any() else lost
-    return Search(flagged, testable, _probability(total, variance, mean), score)
+    return Search(
+        flagged, testable, _probability(total, variance, mean, evidence.dispersion), score
+    )
+
+
+def required_ratio(dispersion: float) -> float:
+    """How much of the expected mark a window must show at least.
+
+    Untouched places fall short of it too, the more so the less evenly the mark survived; five
+    standard deviations of that are granted. A repainted place shows none, so there is room.
+    """
+    return min(max(1 - _DISPERSIONS * dispersion, _LEAST_RATIO), _MOST_RATIO)
 
 
 def _sums(evidence: Evidence, side: Window) -> tuple[NDArray[np.float32], ...]:
@@ -91,7 +103,10 @@ def _outline(lost: Mask, low: Mask, body: Mask, spacing: tuple[float, float, flo
 
 
 def _probability(
-    total: NDArray[np.float32], variance: NDArray[np.float32], mean: NDArray[np.float32]
+    total: NDArray[np.float32],
+    variance: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    dispersion: float,
 ) -> NDArray[np.float32]:
     """Posterior that the middle of a small window was repainted, from its sums alone.
 
@@ -99,7 +114,7 @@ def _probability(
     strength varies.
     """
     variance = np.maximum(variance, np.float32(1e-6))
-    wide = variance + np.square(np.float32(_DISPERSION) * mean)
+    wide = variance + np.square(np.float32(dispersion) * mean)
     ratio = np.square(total - mean) / wide - np.square(total) / variance
     ratio += np.log(wide / variance)
     ratio *= np.float32(0.5)

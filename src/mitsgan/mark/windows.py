@@ -11,16 +11,8 @@ from mitsgan.mark.strength import BLOCK
 
 Window = tuple[int, int, int]
 
-SIZES_MM: tuple[float, ...] = (10.0, 16.0, 24.0)
+SIZES_MM: tuple[float, ...] = (10.0, 14.0, 20.0)
 """Sides of the cubes in which the mark is looked for."""
-
-RATIOS: tuple[float, ...] = (0.7, 0.5, 0.5)
-"""How much of the expected mark must be there, per size.
-
-Untouched scans fall short of what is expected by some 10 to 20 % in windows of this size: the
-classes are coarse. The larger the window, the more such a shortfall would count, and the less of
-the mark is needed to tell it from none.
-"""
 
 
 def window(side_mm: float, spacing: tuple[float, float, float]) -> Window:
