@@ -33,7 +33,10 @@ def loss_curve(folder: Path, path: Path) -> None:
         values = np.asarray([row[name] for row in rows])
         axes.plot(steps, values, color="0.8", linewidth=0.5)
         axes.plot(steps, _smooth(values), color="tab:blue", linewidth=1.2)
-        axes.set(title=name, xlabel="step", ylim=np.percentile(values, (0.5, 99.5)))
+        axes.set(title=name, xlabel="step")
+        low, high = np.percentile(values, (0.5, 99.5))
+        if low < high:
+            axes.set_ylim(low, high)
     figure.savefig(path, dpi=110)
 
 
