@@ -53,6 +53,7 @@ def test_writes_and_tells_all_numbers(
     assert "copy-move" in told
     assert "untouched, with a wrong key" in told
     assert "RMS of the mark over the body" in told
+    assert [path.name for path in tmp_path.iterdir()] == ["numbers.json"], "no journal is left"
 
 
 @pytest.mark.parametrize(

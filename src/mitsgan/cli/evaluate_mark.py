@@ -115,6 +115,8 @@ class EvaluateMark:
             result["attacks"][action]["sha256"] = card["sha256"]
         if self.output is not None:
             write_json(self.output, result, overwrite=self.overwrite)
+        if journal is not None:
+            journal.unlink()
         if not self.quiet:
             print_mark_result(result)
         if self.output is not None:

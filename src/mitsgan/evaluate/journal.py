@@ -15,7 +15,7 @@ class Journal:
     """Results of steps, one JSON line each, in a file beside the result to be.
 
     Args:
-        path: of the file; None keeps nothing.
+        path: of the file, to be removed when the result is safe; None keeps nothing.
         subject: what is measured, by what, how: a journal of anything else is refused.
 
     Raises:
@@ -60,11 +60,6 @@ class Journal:
             if self._path is not None:
                 self._write({"step": name, "result": self._done[name]})
         return self._done[name]
-
-    def close(self) -> None:
-        """Remove the file: the result is whole."""
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
 
     def _write(self, entry: Mapping[str, object], *, new: bool = False) -> None:
         if self._path is None:

@@ -58,7 +58,8 @@ def evaluate_mark(
         layers: what protects it together with the mark; may be none.
         attackers: strike every position, in the repaired style, each on its own.
         config: what is measured.
-        journal: a file for what is done, by which an interrupted measurement goes on.
+        journal: a file for what is done, by which an interrupted measurement goes on; remove it
+            when the result is safe.
         progress: called with what is being done.
 
     Raises:
@@ -90,7 +91,6 @@ def evaluate_mark(
     result["manipulations"] = bound.manipulated(other, positions)
     result["false_alarms"] = bound.untouched()
     result["bars"] = bars(result)
-    kept.close()
     return result
 
 
