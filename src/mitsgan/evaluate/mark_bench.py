@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,14 @@ from mitsgan.evaluate.mark_statistics import Rate, auc, dice, spread
 from mitsgan.evaluate.purifiers import purifier, purify_scan
 from mitsgan.evaluate.strikes import Form, Strike, rounds, struck
 from mitsgan.mark import Detection, Key, Mark, WithRoom, detect
+from mitsgan.mark.strength import BLOCK
 from mitsgan.protect import Budget, Layer, apply_layers
 from mitsgan.scan.scan import Scan
 
 Result = dict[str, Any]
 """JSON values; see docs/results."""
+
+T = TypeVar("T", bound=np.generic)
 
 SURROUND_MM = 6.0
 """How far around an attacked block what is flagged still counts as its own."""
@@ -119,17 +122,15 @@ class MarkBench:
         if name not in self._untouched:
             purified = self.purified(marked, name)
             self._untouched[name] = purified, self.verify(purified)
-        probability = self._untouched[name][1].probability()
-        untouched = [float(probability[one.core()].mean()) for one in strikes]
+        clean = self._untouched[name][1]
+        untouched = [_score(clean, one) for one in strikes]
         scores, overlaps = [0.0] * len(strikes), [0.0] * len(strikes)
         for members in shared:
             tampered = struck(marked, [strikes[i] for i in members], form)
             found = self.verify(self._purified_again(tampered, marked, name))
-            probability, flagged = found.probability(), found.mask()
             for i in members:
-                scores[i] = float(probability[strikes[i].core()].mean())
-                true = strikes[i].block(form, spacing)[1]
-                overlaps[i] = _overlap(flagged, true, strikes[i].plan.start, spacing)
+                scores[i] = _score(found, strikes[i])
+                overlaps[i] = _overlap(found, strikes[i], form, spacing)
         return {
             "n": len(strikes),
             "auc": auc(scores, untouched),
@@ -186,15 +187,22 @@ class _Kept:
         return self._held[start:stop]
 
 
-def _overlap(
-    flagged: NDArray[np.bool_],
-    replaced: NDArray[np.bool_],
-    start: Sequence[int],
-    spacing: Sequence[float],
-) -> float:
+def _score(found: Detection, one: Strike) -> float:
+    """Mean probability over the 20 mm core of a strike."""
+    return float(_within(found.map, one.core()).mean())
+
+
+def _overlap(found: Detection, one: Strike, form: Form, spacing: Sequence[float]) -> float:
     """Dice of what is flagged in and around a block with what was replaced in it."""
     margin = [int(SURROUND_MM / step) for step in spacing]
-    true = np.pad(replaced, [(m, m) for m in margin])
-    first = [s - m for s, m in zip(start, margin, strict=True)]
-    inside, part = overlap(first, true.shape, flagged.shape)
-    return dice(flagged[inside], true[part])
+    true = np.pad(one.block(form, spacing)[1], [(m, m) for m in margin])
+    first = [s - m for s, m in zip(one.plan.start, margin, strict=True)]
+    inside, part = overlap(first, true.shape, found.shape)
+    return dice(_within(found.flagged, inside), true[part])
+
+
+def _within(blocks: NDArray[T], box: tuple[slice, slice, slice]) -> NDArray[T]:
+    """One value per block of a detection to one per voxel, but of a box of the scan only."""
+    z, y, x = (np.arange(part.start, part.stop) for part in box)
+    values: NDArray[T] = blocks[np.ix_(z, y // BLOCK, x // BLOCK)]
+    return values
