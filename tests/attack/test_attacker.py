@@ -8,7 +8,7 @@ import torch
 
 from mitsgan.attack import Attacker, Equalization, Generator
 from mitsgan.errors import WeightsError
-from mitsgan.weights import load_weights, save_weights
+from mitsgan.weights import Precision, load_weights, save_weights
 
 
 def _attacker(width: int = 2) -> Attacker:
@@ -85,3 +85,27 @@ def test_an_attacker_without_a_table_is_refused(tmp_path: Path) -> None:
     save_weights(path, tensors, card)
     with pytest.raises(WeightsError, match="cdf"):
         Attacker.load(path)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_a_table_of_even_bins_comes_back(precision: Precision, tmp_path: Path) -> None:
+    table = Equalization.fit([-850 + 100 * torch.randn(4, 32, 32, 32)])
+    attacker = Attacker("inject", Generator(2).eval(), table)
+    path = tmp_path / "even.safetensors"
+    attacker.save(path, {"config": {"width": 2, "action": "inject"}}, precision=precision)
+    loaded = Attacker.load(path).equalization.bins
+    assert len(load_weights(path, "attacker")[0]["bins"]) == (
+        10_000 if precision == "float32" else 2
+    )
+    torch.testing.assert_close(
+        loaded, table.bins, rtol=0, atol=0 if precision == "float32" else 1e-3
+    )
+
+
+def test_a_table_of_uneven_bins_comes_back_to_the_bit(tmp_path: Path) -> None:
+    bins = torch.tensor([-1000.0, -900.0, -500.0, 300.0])
+    table = Equalization(bins, torch.tensor([0.0, 2.0, 3.0, 9.0]), 4.0, 0.0, 9.0)
+    path = tmp_path / "uneven.safetensors"
+    attacker = Attacker("inject", Generator(2).eval(), table)
+    attacker.save(path, {"config": {"width": 2, "action": "inject"}}, precision="int8")
+    assert Attacker.load(path).equalization.bins.tolist() == bins.tolist()

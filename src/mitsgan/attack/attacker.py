@@ -20,6 +20,8 @@ from mitsgan.weights import Card, Precision, load_weights, save_weights
 
 __all__ = ["Action", "Attacker"]
 
+_EVEN_HU = 0.001
+
 
 @dataclass(frozen=True)
 class Attacker:
@@ -47,6 +49,8 @@ class Attacker:
         tensors, card = load_weights(path, "attacker")
         try:
             bins, cdf = tensors.pop("bins"), tensors.pop("cdf")
+            if len(bins) == 2 < len(cdf):
+                bins = _evenly(bins, len(cdf))
             architecture = ARCHITECTURES[card["config"].get("architecture", "ct-gan")]
             generator = architecture(int(card["config"]["width"]))
             generator.load_state_dict(tensors)
@@ -67,13 +71,17 @@ class Attacker:
     def save(self, path: Path, card: Card, *, precision: Precision = "float16") -> None:
         """Write generator and table as safetensors; ``card`` holds at least ``config``.
 
-        ``precision`` is that of the generator's kernels, see `mitsgan.weights.save_weights`.
+        ``precision`` is that of the generator's kernels, see `mitsgan.weights.save_weights`. But
+        in float32, bins that are evenly spaced to 0.001 HU are stored as the first and the last.
         """
         e = self.equalization
+        ends = e.bins[[0, -1]]
+        evenly = bool((_evenly(ends, len(e.bins)) - e.bins).abs().max() < _EVEN_HU)
+        bins = ends if evenly and precision != "float32" else e.bins
         table = {"mean": e.mean, "low": e.low, "high": e.high}
         save_weights(
             path,
-            {**self.generator.state_dict(), "bins": e.bins, "cdf": e.cdf},
+            {**self.generator.state_dict(), "bins": bins, "cdf": e.cdf},
             {**card, "kind": "attacker", "name": self.name, "equalization": table},
             precision=precision,
         )
@@ -97,3 +105,8 @@ def _shell(like: Tensor) -> Tensor:
     mask = torch.ones(SIDE, SIDE, SIDE, dtype=like.dtype, device=like.device)
     mask[CORE, CORE, CORE] = 0
     return mask
+
+
+def _evenly(ends: Tensor, count: int) -> Tensor:
+    first, last = ends.double().tolist()
+    return torch.linspace(first, last, count, dtype=torch.float64).to(ends)
