@@ -21,6 +21,7 @@ from mitsgan.evaluate.purifiers import purify_scan
 from mitsgan.evaluate.strikes import Form, Strike, strike, struck
 from mitsgan.mark import Detection, Key, Verdict
 from mitsgan.protect import RandomSign
+from mitsgan.scan.io import read_scan
 from mitsgan.scan.phantom import chest
 from mitsgan.scan.scan import Scan
 
@@ -201,3 +202,16 @@ def test_an_evaluation_is_complete_and_goes_on(scan: Scan, tmp_path: Path) -> No
     assert len(result["bars"]) == 8
     steps = {entry["step"]: entry["result"] for entry in done}
     assert steps["remove: touched up"] == remove["touched up"]
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_a_repainted_core_is_found_on_a_real_scan(data: Path) -> None:
+    scan = read_scan(data / "ct" / "lidc-0001")
+    bench = MarkBench(scan, IDENTITY, [], MarkEvaluationConfig())
+    marked = bench.marked()
+    assert bench.verify(marked).verdict == Verdict.INTACT
+    found = bench.located(marked, remover_strikes(marked, 4), "core 20 mm")
+    assert found["auc"] == 1
+    assert found["found"]["count"] == 4
+    assert found["dice"]["lowest"] > 0.6
