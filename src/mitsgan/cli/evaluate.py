@@ -1,4 +1,4 @@
-"""`mitsgan evaluate`: what a protection is worth, measured next to its controls."""
+"""`mitsgan evaluate`: what a protection costs, and what it is worth next to its controls."""
 
 from __future__ import annotations
 
@@ -6,23 +6,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure what a protection is worth: tamper with both scans in memory, and compare."""
+    """Compare a scan and its protected version: budget, metrics, figures of diagnosis, tampering.
+
+    Tampering is simulated on both scans, in memory. Every number is defined in docs/metrics.md.
+    """
 
     original: Annotated[Positional[Path], arg(metavar="ORIGINAL")]
     """The scan before protection: a DICOM folder or an image."""
     protected: Annotated[Positional[Path | None], arg(metavar="[PROTECTED]")] = None
     """The same scan, protected; without it, the original is protected in memory first."""
+    attack: bool = True
+    """Tamper with both scans, and compare what comes of it."""
+    nodule: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="X,Y,Z")] = ()
+    """Where a nodule is known to be, LPS mm: its volume and density are compared."""
+    lpips_weights: Annotated[Path | None, arg(metavar="FILE")] = None
+    """AlexNet as torchvision stores it; by default the one in torch's cache, if it is there."""
     positions: Annotated[int, arg(metavar="N")] = 48
     """Random lung positions, attacked by every attacker."""
     max_hu: Annotated[float, arg(metavar="HU")] = 10.0
-    """The budget of controls, and of the protection in memory."""
+    """The budget that is checked; also of controls, and of the protection in memory."""
     seed: Annotated[int, arg(metavar="N")] = 0
-    """Of positions and controls, and of the protection in memory."""
+    """Of positions, controls and re-scan noise, and of the protection in memory."""
     pgd_steps: Annotated[int, arg(metavar="N")] = 40
     """Gradient steps of the control that knows position and attacker; 0 leaves it out."""
     weights: Annotated[Path | None, arg(metavar="FILE")] = None
@@ -47,6 +56,7 @@ class Evaluate:
         from mitsgan.cli.console import Console
         from mitsgan.cli.files import check_file, scan_name, write_json
         from mitsgan.cli.options import UsageError, at_least
+        from mitsgan.cli.places import parse_places
         from mitsgan.errors import ScanError
         from mitsgan.scan import read_scan
 
@@ -59,6 +69,9 @@ class Evaluate:
                 check_file(path, self.overwrite, option, source=self.original)
         if self.protected is not None and self.weights is not None:
             raise UsageError("--weights protects in memory; leave it out, or PROTECTED")
+        if self.picture is not None and not self.attack:
+            raise UsageError("--picture shows tampering; leave out --no-attack")
+        nodules = parse_places("--nodule", self.nodule)
         at_least("--positions", self.positions, 1)
         at_least("--seed", self.seed, 0)
         at_least("--pgd-steps", self.pgd_steps, 0)
@@ -66,12 +79,14 @@ class Evaluate:
         import numpy as np
 
         from mitsgan.cli.attackers import load_attackers
+        from mitsgan.cli.perception import load_lpips
         from mitsgan.cli.protection import weights_entry
         from mitsgan.evaluate import EvaluationConfig, evaluate
         from mitsgan.protect import Budget, MitsGan, apply_layers
 
         budget = Budget(self.max_hu)
         attackers, cards = load_attackers(self.injector, self.remover, self.attackers)
+        lpips, no_lpips = load_lpips(self.lpips_weights)
         second = self.protected or MitsGan.load(self.weights, seed=self.seed)
         with console.phase("read", f"reading {self.original}") as progress:
             original = read_scan(self.original, progress=progress)
@@ -88,27 +103,33 @@ class Evaluate:
             used = weights_entry(second.card, self.weights, "mitsgan")
             with console.phase("protect", f"protecting {self.original}") as progress:
                 protected = apply_layers(original, [second], budget, progress=progress).scan
-        config = EvaluationConfig(self.max_hu, self.positions, self.seed, self.pgd_steps)
+        config = EvaluationConfig(
+            self.max_hu, self.positions, self.seed, self.pgd_steps, True, nodules
+        )
+        tampering = attackers if self.attack else []
         with console.steps("evaluate", "measuring") as say:
-            result = evaluate(original, protected, attackers, config, progress=say)
+            result = evaluate(original, protected, tampering, config, lpips=lpips, progress=say)
+        if no_lpips is not None:
+            result["gaps"].append(no_lpips)
         result["scan"]["name"] = scan_name(self.original)
         result["protector"] = used
-        for action, card in cards.items():
-            result["attackers"][action]["sha256"] = card["sha256"]
+        for action, used_by in result["attackers"].items():
+            used_by["sha256"] = cards[action]["sha256"]
         if self.output is not None:
             write_json(self.output, result, overwrite=self.overwrite)
-        if self.picture is not None:
+        picture = self.picture if result["disruption"] else None
+        if picture is not None:
             from mitsgan.cli.picture import write_overview
 
-            with console.phase("picture", f"drawing {self.picture}"):
+            with console.phase("picture", f"drawing {picture}"):
                 write_overview(
-                    self.picture, original, protected, attackers, result, overwrite=self.overwrite
+                    picture, original, protected, attackers, result, overwrite=self.overwrite
                 )
         if not self.quiet:
             from mitsgan.cli.table import print_result
 
             print_result(result)
-        for path in (self.output, self.picture):
+        for path in (self.output, picture):
             if path is not None:
                 console.say(f"written: {path}")
         return 0

@@ -7,6 +7,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
+from mitsgan.cli.diagnostics_table import print_diagnostics
 from mitsgan.evaluate.evaluation import Result
 
 _WIDTH = 100
@@ -14,7 +15,7 @@ _WIDTH = 100
 
 
 def print_result(result: Result) -> None:
-    """Print fidelity and disruption to stdout, units in the headings."""
+    """Print what was measured to stdout, units in the headings."""
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDTH)
     close = result["fidelity"]
     console.print(
@@ -24,6 +25,13 @@ def print_result(result: Result) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if "metrics" in result:
+        print_diagnostics(console, result)
+    if result["disruption"]:
+        console.print(_disruption(result))
+
+
+def _disruption(result: Result) -> Table:
     count = result["config"]["positions"]
     table = Table(
         title=f"Disruption of the repainted 20 mm core, {count} lung positions per action",
@@ -48,4 +56,4 @@ def print_result(result: Result) -> None:
                 style="bold" if name == "protected" else None,
                 end_section=number == len(rows) - 1,
             )
-    console.print(table)
+    return table

@@ -1,4 +1,6 @@
-"""The first numbers: one scan, one protector, two actions, and controls of the same energy."""
+"""What a protected scan is worth: fidelity, disruption beside controls, and on request what a
+diagnosis rests on.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from mitsgan import __version__
-from mitsgan.attack import Attacker, plan_attack
+from mitsgan.attack import Attacker, Plan, plan_attack
 from mitsgan.errors import ScanError
+from mitsgan.evaluate.attacked import tampered_slices, untouched_slices
+from mitsgan.evaluate.budget_check import check_geometry
+from mitsgan.evaluate.diagnostics import Diagnosed, diagnose
 from mitsgan.evaluate.disruption import Disruption, disruption, pgd_disruption
 from mitsgan.evaluate.fidelity import DATA_RANGE_HU, fidelity
+from mitsgan.evaluate.invariants import Place
+from mitsgan.evaluate.lpips import Lpips
+from mitsgan.evaluate.metrics import compare_slices
 from mitsgan.evaluate.positions import DEPTH_MM, lung_positions
 from mitsgan.protect import Budget, Layer, Offset, RandomSign, apply_layers
 from mitsgan.scan.scan import Scan
@@ -28,14 +37,19 @@ class EvaluationConfig:
     Attributes:
         max_hu: the budget.
         positions: random lung positions, attacked by both actions.
-        seed: of positions and controls.
+        seed: of positions, controls and re-scan noise.
         pgd_steps: gradient steps of the upper control at known positions; 0 leaves it out.
+        diagnostics: whether budget, metrics over regions and windows, and diagnostic invariants
+            are measured too; see `mitsgan.evaluate.diagnostics`.
+        nodules: where nodules are known to be, LPS mm, for the invariants.
     """
 
     max_hu: float = 10.0
     positions: int = 48
     seed: int = 0
     pgd_steps: int = 40
+    diagnostics: bool = False
+    nodules: tuple[Place, ...] = ()
 
 
 def evaluate(
@@ -44,6 +58,7 @@ def evaluate(
     attackers: Sequence[Attacker],
     config: EvaluationConfig,
     *,
+    lpips: Lpips | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Result:
     """Measure fidelity and disruption of a protected scan.
@@ -51,57 +66,105 @@ def evaluate(
     Controls have the RMSE that the perturbation has inside the attacked cubes: a random sign per
     voxel, and a constant offset. PGD knows position and attacker, at the same budget.
 
+    Args:
+        original, protected: the scans.
+        attackers: who tampers with both; none leaves disruption empty.
+        config: what is measured.
+        lpips: the perceptual distance of the diagnostics, if its weights are there.
+        progress: told what is being done.
+
     Raises:
-        ScanError: the scans differ in shape.
-        PositionError: there is too little lung.
+        ScanError: the scans differ in shape or lie elsewhere, or there is no lung to attack;
+            with diagnostics the latter is a gap in the result instead.
+        PositionError: there is too little lung, or a nodule lies outside the scan.
     """
     say = progress or (lambda _: None)
-    if original.shape != protected.shape:
-        raise ScanError(
-            f"the scans differ in shape, {original.shape} and {protected.shape} [z, y, x]; "
-            "give a scan and its protected version"
+    check_geometry(original, protected)
+    found: Diagnosed | None = None
+    if config.diagnostics:
+        found = diagnose(
+            original,
+            protected,
+            max_hu=config.max_hu,
+            seed=config.seed,
+            nodules=config.nodules,
+            lpips=lpips,
+            say=say,
         )
-    say("fidelity")
-    close = fidelity(original, protected)
-    positions = lung_positions(original, config.positions, config.seed)
-    before, after = (torch.from_numpy(s.hu().clip(-1024)) for s in (original, protected))
-    budget = Budget(config.max_hu)
+        close = found.fidelity
+    else:
+        say("fidelity")
+        close = fidelity(original, protected)
     result: Result = {
         "version": __version__,
         "unit": "HU",
         "data_range_hu": DATA_RANGE_HU,
-        "config": asdict(config),
+        "config": {**asdict(config), "nodules": [list(place) for place in config.nodules]},
         "position_depth_mm": DEPTH_MM,
         "scan": {"shape": list(original.shape), "spacing_mm": list(original.spacing)},
         "fidelity": asdict(close),
         "disruption": {},
         "attackers": {},
     }
+    if found is not None:
+        result |= found.as_result(lpips)
+    if not attackers:
+        return result
+    try:
+        positions = lung_positions(original, config.positions, config.seed)
+    except ScanError:
+        if found is None:
+            raise
+        found.gaps.append("simulated tampering: there is no lung to attack")
+        return result
+    before, after = (torch.from_numpy(s.hu().clip(-1024)) for s in (original, protected))
+    if found is not None:
+        say("slices of the attacks")
+        pairs = untouched_slices(original, protected, positions)
+        found.metrics += compare_slices("protected", pairs, lpips)
     for attacker in attackers:
         plans = [
             plan_attack(before.numpy(), original.spacing, p, attacker.action) for p in positions
         ]
-        say(f"{attacker.name}: protected scan")
-        ours = disruption(before, after, plans, attacker)
-        energy = ours.energy
-        rows: dict[str, Disruption] = {"protected": ours}
-        controls: dict[str, Layer] = {
-            "random sign": RandomSign(energy, config.seed),
-            "constant offset": Offset(round(energy)),
-        }
-        for name, layer in controls.items():
-            say(f"{attacker.name}: {name}")
-            control = apply_layers(original, [layer], budget).scan
-            moved = torch.from_numpy(control.hu().clip(-1024))
-            rows[name] = disruption(before, moved, plans, attacker)
-        if config.pgd_steps:
-            say(f"{attacker.name}: PGD at known positions")
-            rows["PGD, position known"] = pgd_disruption(
-                before, plans, attacker, config.max_hu, config.pgd_steps, config.seed
-            )
+        if found is not None:
+            say(f"{attacker.name}: tampered slices")
+            pairs = tampered_slices(original, (before, after), plans, attacker)
+            found.metrics += compare_slices(f"tampered: {attacker.action}", pairs, lpips)
+        rows = _rows(original, (before, after), plans, attacker, config, say)
         result["disruption"][attacker.action] = {k: v.summary() for k, v in rows.items()}
         result["attackers"][attacker.action] = {
             "name": attacker.name,
             "width": attacker.generator.width,
         }
     return result
+
+
+def _rows(
+    original: Scan,
+    volumes: tuple[Tensor, Tensor],
+    plans: Sequence[Plan],
+    attacker: Attacker,
+    config: EvaluationConfig,
+    say: Callable[[str], None],
+) -> dict[str, Disruption]:
+    """One attacker on the protected scan and on the controls."""
+    before, after = volumes
+    say(f"{attacker.name}: protected scan")
+    ours = disruption(before, after, plans, attacker)
+    energy = ours.energy
+    rows: dict[str, Disruption] = {"protected": ours}
+    controls: dict[str, Layer] = {
+        "random sign": RandomSign(energy, config.seed),
+        "constant offset": Offset(round(energy)),
+    }
+    for name, layer in controls.items():
+        say(f"{attacker.name}: {name}")
+        control = apply_layers(original, [layer], Budget(config.max_hu)).scan
+        moved = torch.from_numpy(control.hu().clip(-1024))
+        rows[name] = disruption(before, moved, plans, attacker)
+    if config.pgd_steps:
+        say(f"{attacker.name}: PGD at known positions")
+        rows["PGD, position known"] = pgd_disruption(
+            before, plans, attacker, config.max_hu, config.pgd_steps, config.seed
+        )
+    return rows
