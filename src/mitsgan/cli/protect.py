@@ -29,6 +29,12 @@ class Protect:
     """A protector of your own; by default the one that ships with mitsgan."""
     report: Annotated[Path | None, arg(metavar="FILE.json")] = None
     """Write the run in numbers, for machines."""
+    key: Annotated[Path | None, arg(metavar="KEYFILE")] = None
+    """Mark the scan with this key, within the budget, so that `mitsgan verify` finds tampering."""
+    mark_hu: Annotated[float, arg(metavar="HU")] = 3.0
+    """Strength of the mark, RMS over the body; no voxel gets more than half the budget of it."""
+    identity: Annotated[str | None, arg(metavar="TEXT")] = None
+    """A name for the series that its mark is bound to; by default the header tells it."""
     sign: Annotated[Path | None, arg(metavar="KEY.pem")] = None
     """Seal what was written with this private key; the seal is OUT.seal.json."""
     certificate: Annotated[Path | None, arg(metavar="CERT.pem")] = None
@@ -67,8 +73,10 @@ class Protect:
         sealing = prepare_beside(
             self.out, self.sign, self.certificate, self.passphrase_file, self.overwrite
         )
-        from mitsgan.cli.protection import derivation, report
+        from mitsgan.cli.protection import derivation, read_key, report, stack
         from mitsgan.protect import Budget, MitsGan, apply_layers
+
+        key = read_key(self.key, self.mark_hu, self.identity)
 
         budget = Budget(self.max_hu)
         device = choose_device(self.device)
@@ -77,11 +85,12 @@ class Protect:
 
         with console.phase("read", f"reading {self.scan}") as progress:
             scan = read_scan(self.scan, series=self.series, progress=progress)
+        layers, mark = stack(layer, scan, key, self.mark_hu, self.identity)
         with console.phase("protect", f"protecting {self.scan}") as progress:
             import torch
 
             try:
-                protected = apply_layers(scan, [layer], budget, progress=progress)
+                protected = apply_layers(scan, layers, budget, progress=progress)
             except torch.OutOfMemoryError as error:
                 raise DeviceError(
                     f"the memory of {device} is full; give --device cpu, or free the GPU"
@@ -90,7 +99,7 @@ class Protect:
             write_scan(
                 protected.scan,
                 self.out,
-                derivation=derivation(layer, budget, protected.scan),
+                derivation=derivation(layer, budget, protected.scan, mark),
                 overwrite=self.overwrite,
                 progress=progress,
             )
@@ -100,11 +109,12 @@ class Protect:
         seconds = console.elapsed
         if self.report is not None:
             content = report(
-                self.scan, self.out, layer, budget, protected, console.seconds, self.weights
+                self.scan, self.out, layer, budget, protected, console.seconds, self.weights, mark
             )
             write_json(self.report, content, overwrite=self.overwrite)
+        done = "protected and marked" if mark is not None else "protected"
         console.say(
-            f"{self.out}: {scan.shape[0]} slices protected in {seconds:.1f} s; "
+            f"{self.out}: {scan.shape[0]} slices {done} in {seconds:.1f} s; "
             f"largest change {protected.largest_hu:g} HU (budget {budget.max_hu:g}), "
             f"RMS {protected.rms_hu:.2f} HU"
         )

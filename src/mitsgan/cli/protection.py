@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from mitsgan import __version__
-from mitsgan.protect import Budget, MitsGan, Protected
+from mitsgan.cli.options import UsageError
+from mitsgan.mark import Key, Mark, WithRoom, series_identity
+from mitsgan.mark.embed import STRENGTH_HU
+from mitsgan.protect import Budget, Layer, MitsGan, Protected
 from mitsgan.scan.derivation import Derivation
 from mitsgan.scan.scan import Scan
 
@@ -22,13 +25,40 @@ def precision(layer: MitsGan) -> str:
     return str(layer.generator.stem.weight.dtype).removeprefix("torch.")
 
 
-def derivation(layer: MitsGan, budget: Budget, protected: Scan) -> Derivation:
-    """What the derived files say about themselves."""
+def read_key(path: Path | None, mark_hu: float, identity: str | None) -> Key | None:
+    """The key to mark with; None without one.
+
+    Raises:
+        UsageError: options of a mark that no key is given for.
+        MarkKeyError: see `Key.load`.
+    """
+    if path is not None:
+        return Key.load(path)
+    if identity is not None or mark_hu != STRENGTH_HU:
+        raise UsageError("--mark-hu and --identity belong to a mark; give --key KEYFILE too")
+    return None
+
+
+def stack(
+    layer: MitsGan, scan: Scan, key: Key | None, mark_hu: float, identity: str | None
+) -> tuple[list[Layer], Mark | None]:
+    """What is added to a scan: the protector, and with a key the mark, which gets its room."""
+    if key is None:
+        return [layer], None
+    mark = Mark(key, identity or series_identity(scan), mark_hu)
+    return [WithRoom(layer, mark), mark], mark
+
+
+def derivation(
+    layer: MitsGan, budget: Budget, protected: Scan, mark: Mark | None = None
+) -> Derivation:
+    """What the derived files say about themselves; of a mark, that there is one and no more."""
+    marked = ", with a keyed mark" if mark is not None else ""
     return Derivation(
         description=(
             f"MITS-GAN protection against tampering: every voxel within {budget.max_hu:g} HU of "
             f"its source (mitsgan {__version__}, weights {layer.card['sha256'][:12]}, "
-            f"seed {layer.seed})"
+            f"seed {layer.seed}){marked}"
         ),
         # The voxels are part of it: processors and torch versions round differently, and two
         # objects with one UID must not differ.
@@ -52,6 +82,7 @@ def report(
     protected: Protected,
     seconds: Mapping[str, float],
     weights: Path | None = None,
+    mark: Mark | None = None,
 ) -> dict[str, object]:
     """The run in numbers; lengths in mm, ``[z, y, x]``, changes in HU.
 
@@ -60,6 +91,7 @@ def report(
         layer, budget, protected: what was applied, and what came of it.
         seconds: of each phase.
         weights: the file they came from, None for the shipped ones.
+        mark: if there is one; neither its key nor its identity is told.
     """
     scan = protected.scan
     size = int(np.prod(scan.shape))
@@ -73,6 +105,7 @@ def report(
         "weights": weights_entry(layer.card, weights, "mitsgan"),
         "seed": layer.seed,
         "budget": {"max": budget.max_hu, "unit": "HU"},
+        "mark": None if mark is None else {"rms": mark.strength_hu, "unit": "HU"},
         "scan": {
             "shape": list(scan.shape),
             "spacing_mm": list(geometry.spacing),

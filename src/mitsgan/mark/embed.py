@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +31,9 @@ class _Limit(Protocol):
 class _Layer(Protocol):
     """Any other layer, see `mitsgan.protect.Layer`."""
 
-    perturbation: Callable[..., NDArray[np.float32]]
+    def perturbation(
+        self, scan: Scan, start: int, stop: int, budget: Any
+    ) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True)
