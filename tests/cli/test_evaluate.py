@@ -8,8 +8,12 @@ from pathlib import Path
 
 import matplotlib.image
 import pytest
+import SimpleITK as sitk  # noqa: N813 - its own habit
+import torch
 
 from mitsgan.cli.main import main
+from mitsgan.scan import read_scan
+from mitsgan.scan.phantom import NODULE_LPS
 from mitsgan.weights import load_weights
 
 Run = Callable[..., int]
@@ -75,6 +79,137 @@ def test_measures_a_scan_that_was_protected_before(
     assert memory == disk
 
 
+def test_tells_budget_metrics_and_invariants(
+    evaluate: Run,
+    protector_options: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    numbers = tmp_path / "numbers.json"
+    assert evaluate("-o", str(numbers), *protector_options) == 0
+    result, told = json.loads(numbers.read_text()), capsys.readouterr().out
+    assert result["budget_check"]["kept"] is True
+    assert "budget of 10 HU kept by all" in told
+    assert "padding untouched" in told
+    compared = [(row["compared"], row["region"]) for row in result["metrics"]]
+    attacked = ("attacked slices", "tampered squares")
+    assert compared == [
+        *(("protected", where) for where in ("whole scan", "body", "lung", *attacked)),
+        *(("tampered: inject", where) for where in attacked),
+        *(("tampered: remove", where) for where in attacked),
+    ]
+    whole = result["metrics"][0]["windows"]
+    assert list(whole) == ["HU", "lung", "mediastinal", "bone"]
+    assert whole["HU"]["rmse_hu"] == result["fidelity"]["rmse_hu"]
+    assert f"{whole['lung']['psnr_db']:.1f}" in told
+    assert any(row["name"] == "Perc15" for row in result["invariants"])
+    assert "Perc15" in told
+    assert "tolerance: QIBA" in told
+
+
+def test_leaves_tampering_out(
+    evaluate: Run,
+    protector_options: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    numbers = tmp_path / "numbers.json"
+    nodule = ",".join(f"{v:g}" for v in NODULE_LPS)
+    wanted = ("--no-attack", "--nodule", nodule, "-o", str(numbers))
+    assert evaluate(*wanted, *protector_options) == 0
+    result, told = json.loads(numbers.read_text()), capsys.readouterr().out
+    assert result["disruption"] == {}
+    assert result["config"]["nodules"] == [list(NODULE_LPS)]
+    assert {row["compared"] for row in result["metrics"]} == {"protected"}
+    assert any(row["name"].startswith("nodule volume") for row in result["invariants"])
+    assert "Disruption" not in told
+    assert "What a diagnosis rests on" in told
+
+
+def test_a_budget_that_is_not_kept_is_told(
+    evaluate: Run,
+    series: Path,
+    protector_options: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    protected = tmp_path / "protected"
+    assert main(["protect", str(series), str(protected), *protector_options, "--quiet"]) == 0
+    assert evaluate(str(protected), "--max-hu", "2", "--no-attack") == 0
+    assert "BUDGET of 2 HU NOT KEPT" in capsys.readouterr().out
+
+
+def test_two_formats_of_one_scan(
+    evaluate: Run, series: Path, protector_options: list[str], tmp_path: Path
+) -> None:
+    folder, image = tmp_path / "protected", tmp_path / "protected.nii.gz"
+    files = [tmp_path / "folder.json", tmp_path / "image.json"]
+    assert main(["protect", str(series), str(folder), *protector_options, "--quiet"]) == 0
+    scan = read_scan(folder)
+    stored = sitk.GetImageFromArray(scan.hu())
+    stored.SetSpacing(scan.spacing[::-1])
+    stored.SetOrigin(scan.geometry.origin)
+    sitk.WriteImage(stored, str(image))
+    for protected, file in zip((folder, image), files, strict=True):
+        assert evaluate(str(protected), "--no-attack", "-o", str(file), "--quiet") == 0
+    first, second = (json.loads(file.read_text()) for file in files)
+    assert second["metrics"] == first["metrics"]
+    assert second["budget_check"]["corners_mm"] < 0.001
+    assert second["budget_check"]["padding_moved"] == 0
+
+
+def test_a_scan_elsewhere_is_refused(
+    evaluate: Run, series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, scan = tmp_path / "moved.mha", read_scan(series)
+    stored = sitk.GetImageFromArray(scan.hu())
+    stored.SetSpacing(scan.spacing[::-1])
+    sitk.WriteImage(stored, str(image))
+    assert evaluate(str(image), "--no-attack") == 2
+    assert "lie in different places" in capsys.readouterr().err
+
+
+def test_lpips_without_weights_is_a_gap_and_with_them_a_column(
+    evaluate: Run,
+    protector_options: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    numbers, weights = tmp_path / "numbers.json", tmp_path / "alexnet.pth"
+    wanted = ("--no-attack", "-o", str(numbers), "--overwrite", *protector_options)
+    assert evaluate(*wanted) == 0
+    assert "LPIPS: torch's cache holds no AlexNet" in capsys.readouterr().out
+    result = json.loads(numbers.read_text())
+    assert result["lpips"] is None
+    assert result["metrics"][0]["windows"]["HU"]["lpips"] is None
+
+    shapes = (
+        (0, 64, 3, 11),
+        (3, 192, 64, 5),
+        (6, 384, 192, 3),
+        (8, 256, 384, 3),
+        (10, 256, 256, 3),
+    )
+    generator = torch.Generator().manual_seed(0)
+    held = {}
+    for number, out, into, side in shapes:
+        kernel = torch.randn(out, into, side, side, generator=generator)
+        held[f"features.{number}.weight"] = kernel / (into * side * side) ** 0.5
+        held[f"features.{number}.bias"] = torch.zeros(out)
+    torch.save(held, weights)
+    assert evaluate(*wanted, "--lpips-weights", str(weights)) == 0
+    assert "LPIPS: torch's cache" not in capsys.readouterr().out
+    result = json.loads(numbers.read_text())
+    assert all(row["windows"]["lung"]["lpips"] > 0 for row in result["metrics"])
+    cached = tmp_path / "hub" / "checkpoints" / "alexnet-owt-broken.pth"
+    cached.parent.mkdir(parents=True)
+    cached.write_text("no weights")
+    assert evaluate(*wanted) == 0
+    assert "in torch's cache cannot be used" in capsys.readouterr().out
+
+
 def test_refuses_the_original_as_its_protected_version(
     evaluate: Run, series: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -89,6 +224,10 @@ def test_refuses_the_original_as_its_protected_version(
         (["--max-hu", "-1"], "--max-hu"),
         (["--pgd-steps", "-1"], "--pgd-steps must be 0 or more"),
         (["nowhere"], "nowhere does not exist"),
+        (["--nodule", "1,2"], "--nodule 1,2: expected three numbers"),
+        (["--nodule", "0,0,900"], "lies outside the scan"),
+        (["--no-attack", "--picture", "p.png"], "leave out --no-attack"),
+        (["--lpips-weights", "none.pth"], "none.pth: no such file"),
         (["--weights", "none.safetensors"], "none.safetensors: no such weights file"),
         (["--output", "no/such/numbers.json"], "the folder no/such does not exist"),
     ],
