@@ -18,7 +18,7 @@ FOUND = 7.0
 JITTER = 5
 """Positions this close, in 1/100 mm, are the same: headers round."""
 
-_ROWS = 64
+_VOXELS = 40_000
 _AT_ONCE = 64
 _JITTERED = 8
 _MANY, _FEW = 32, 12
@@ -81,9 +81,9 @@ def match_slices(
         few = {z: residuals[z] for z in numbers[:: len(numbers) // _FEW]}
         if not match_slices(few, positions, signs):
             return {}
-    rows = next(iter(residuals.values())).shape[0]
+    rows, columns = next(iter(residuals.values())).shape
     middle = rows // 2
-    half = min(_ROWS // 2, middle) if rows > 1 else 1
+    half = min(_VOXELS // columns // 2 + 1, middle) if rows > 1 else 1
     # A band around the middle row stays itself whichever way a slice is turned.
     band = slice(middle - half, rows - (middle - half)) if rows > 1 else slice(0, 1)
     turned = np.stack(

@@ -1,0 +1,156 @@
+"""Verification of a phantom: the null, false alarms, repainting, slices, degradation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mitsgan.mark import Key, Mark, SliceState, Verdict, detect
+from mitsgan.protect import Budget, apply_layers
+from mitsgan.scan.phantom import chest
+from mitsgan.scan.scan import Scan
+
+KEY, NAME = Key(bytes(range(32))), "series"
+STRENGTH = 10.0
+"""HU; a phantom of few voxels must be marked more strongly than a scan to be told as well."""
+
+BOX = (slice(14, 28), slice(80, 112), slice(60, 92))
+"""45 x 45 mm of lung, 35 mm deep."""
+
+
+@pytest.fixture(scope="module")
+def original() -> Scan:
+    return chest((40, 192, 192), (2.5, 1.4, 1.4), seed=4)
+
+
+@pytest.fixture(scope="module")
+def marked(original: Scan) -> Scan:
+    return apply_layers(original, [Mark(KEY, NAME, STRENGTH)], Budget(40)).scan
+
+
+def _with(scan: Scan, stored: NDArray[np.generic]) -> Scan:
+    return scan.with_stored(np.ascontiguousarray(stored))
+
+
+def test_untouched_is_intact(marked: Scan) -> None:
+    told: list[tuple[int, int]] = []
+    found = detect(marked, KEY, NAME, progress=lambda done, all_: told.append((done, all_)))
+    assert found.verdict == Verdict.INTACT
+    assert found.score > 100
+    assert found.verified > 0.8
+    assert found.strength_hu == pytest.approx(STRENGTH, rel=0.2)
+    assert not found.mask().any()
+    assert found.probability().shape == marked.shape
+    assert {s.state for s in found.slices} <= {SliceState.MARKED, SliceState.UNTESTED}
+    assert told[-1] == (40, 40)
+
+
+def test_without_the_mark_nothing_is_told(original: Scan, marked: Scan) -> None:
+    cases = [(original, KEY, NAME), (marked, Key(bytes(32)), NAME), (marked, KEY, "another")]
+    for scan, key, name in cases:
+        found = detect(scan, key, name)
+        assert found.verdict == Verdict.UNKNOWN
+        assert abs(found.score) < 5
+        assert not found.regions
+
+
+def test_wrong_keys_score_like_chance(marked: Scan) -> None:
+    small = marked.with_slices(marked.stored[16:24], 16, 24)
+    scores = [detect(small, Key(bytes([k] * 32)), NAME).score for k in range(24)]
+    assert abs(np.mean(scores)) < 3 / np.sqrt(24)
+    assert 0.6 < np.std(scores) < 1.5
+
+
+def test_what_was_repainted_is_found_and_located(original: Scan, marked: Scan) -> None:
+    stored = marked.stored.copy()
+    stored[BOX] = original.stored[BOX]
+    found = detect(_with(marked, stored), KEY, NAME)
+    assert found.verdict == Verdict.TAMPERED
+    (region,) = found.regions
+    truth = np.zeros(marked.shape, bool)
+    truth[BOX] = True
+    overlap = found.mask() & truth
+    assert 2 * overlap.sum() / (found.mask().sum() + truth.sum()) > 0.7
+    middle = marked.geometry.to_world((20.5, 95.5, 75.5))
+    assert np.linalg.norm(np.subtract(region.centre_mm, middle)) < 8
+    assert all(low < c < high for low, c, high in zip(
+        region.lower_mm, region.centre_mm, region.upper_mm, strict=True))  # fmt: skip
+    probability = found.probability()
+    assert probability[BOX].mean() > 20 * probability[~truth].mean()
+    assert found.slices[20].state == SliceState.CHANGED
+
+
+def test_a_copy_from_elsewhere_in_the_scan_is_found(marked: Scan) -> None:
+    stored = marked.stored.copy()
+    stored[BOX] = marked.stored[BOX[0], BOX[1], 100:132]
+    assert detect(_with(marked, stored), KEY, NAME).verdict == Verdict.TAMPERED
+
+
+def test_slices_that_moved_are_named(marked: Scan) -> None:
+    order = list(range(40))
+    order[10], order[25] = 25, 10
+    order[30] = 31
+    found = detect(_with(marked, marked.stored[order]), KEY, NAME)
+    assert found.verdict == Verdict.TAMPERED
+    moved = {s.number: s.came_from_mm for s in found.slices if s.state == SliceState.MOVED}
+    places = [s.position_mm for s in found.slices]
+    assert moved == {10: places[25], 25: places[10], 30: places[31]}
+
+
+def test_a_flip_is_named(marked: Scan) -> None:
+    for turned, word in ((marked.stored[:, :, ::-1], "rows"), (marked.stored[:, ::-1], "columns")):
+        found = detect(_with(marked, turned), KEY, NAME)
+        assert found.verdict == Verdict.TAMPERED
+        flipped = [s for s in found.slices if s.state == SliceState.FLIPPED]
+        assert len(flipped) > 30
+        assert all(word in s.detail for s in flipped)
+
+
+def test_a_cut_off_end_is_noticed_and_the_rest_still_verifies(marked: Scan) -> None:
+    found = detect(marked.with_slices(marked.stored[5:], 5, 40), KEY, NAME)
+    assert found.verdict == Verdict.TAMPERED
+    assert found.missing_ends == ("slices are missing below the first one",)
+    assert not found.regions
+
+
+def test_a_replaced_slice_is_named(original: Scan, marked: Scan) -> None:
+    stored = marked.stored.copy()
+    stored[20] = original.stored[20]
+    found = detect(_with(marked, stored), KEY, NAME)
+    assert found.verdict == Verdict.TAMPERED
+    assert [s.number for s in found.slices if s.state == SliceState.REPLACED] == [20]
+
+
+@pytest.mark.parametrize("how", ["noise", "rounding", "blur"])
+def test_what_is_degraded_is_not_called_tampered(marked: Scan, how: str) -> None:
+    hu = marked.stored.astype(np.float64)
+    if how == "noise":
+        hu += np.random.default_rng(0).normal(0, 10, hu.shape)
+    elif how == "rounding":
+        hu = np.rint(hu / 4) * 4
+    else:
+        hu = sum(
+            0.25 * w * np.roll(hu, s, 2) for s, w in ((-1, 1), (0, 2), (1, 1))
+        )  # fmt: skip
+    stored = np.where(marked.is_padding(), marked.stored, np.rint(hu)).astype(np.int16)
+    assert detect(_with(marked, stored), KEY, NAME).verdict != Verdict.TAMPERED
+
+
+def test_untouched_scans_are_not_called_tampered_with_many_keys(original: Scan) -> None:
+    small = original.with_slices(original.stored[14:26], 14, 26)
+    for number in range(15):
+        key = Key(bytes([number, *range(31)]))
+        scan = apply_layers(small, [Mark(key, NAME, STRENGTH)], Budget(40)).scan
+        assert detect(scan, key, NAME, false_alarms=0.01).verdict != Verdict.TAMPERED
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (2, 5, 7), (3, 33, 18)])
+def test_tiny_scans_are_unknown_or_intact_and_never_crash(shape: tuple[int, int, int]) -> None:
+    stored = np.random.default_rng(0).integers(-1000, 300, shape).astype(np.int16)
+    z = np.ones(shape[0])
+    scan = Scan(stored, z, 0 * z, -32768, 32767, chest((1, 4, 4)).geometry)
+    done = apply_layers(scan, [Mark(KEY, NAME, STRENGTH)], Budget(40)).scan
+    assert detect(done, KEY, NAME).verdict == Verdict.UNKNOWN
+    flat = scan.with_stored(np.full(shape, -1000, np.int16))
+    assert detect(flat, KEY, NAME).verdict == Verdict.UNKNOWN

@@ -1,0 +1,67 @@
+"""The mark as a layer: strength, budget, slabs, and its room beside a protector."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mitsgan.errors import BudgetError
+from mitsgan.mark import Key, Mark, WithRoom
+from mitsgan.protect import Budget, Offset, RandomSign, apply_layers
+from mitsgan.scan.phantom import chest
+from mitsgan.scan.scan import Scan
+
+KEY = Key(bytes(range(32)))
+
+
+@pytest.fixture(scope="module")
+def scan() -> Scan:
+    return chest((12, 128, 128), (3.0, 2.8, 2.8), seed=2)
+
+
+def test_the_strength_is_what_was_asked_for_over_the_body(scan: Scan) -> None:
+    for strength in (1.5, 3.0):
+        added = Mark(KEY, "x", strength).perturbation(scan, 0, 12, Budget(50))
+        body = scan.hu() > -950
+        assert np.sqrt((added[body] ** 2).mean()) == pytest.approx(strength, rel=0.15)
+
+
+def test_the_mark_takes_half_of_the_budget_at_most(scan: Scan) -> None:
+    added = Mark(KEY, "x", 30.0).perturbation(scan, 0, 12, Budget(6))
+    assert np.abs(added).max() <= 3.0
+
+
+def test_slabs_do_not_change_the_mark(scan: Scan) -> None:
+    mark = Mark(KEY, "x")
+    whole = apply_layers(scan, [mark], Budget(10), slab=12)
+    for slab in (1, 5):
+        parts = apply_layers(scan, [mark], Budget(10), slab=slab)
+        np.testing.assert_array_equal(parts.scan.stored, whole.scan.stored)
+
+
+def test_padding_is_left_alone_and_the_budget_holds(scan: Scan) -> None:
+    mark = Mark(KEY, "x")
+    done = apply_layers(scan, [WithRoom(RandomSign(10), mark), mark], Budget(10))
+    moved = done.scan.stored.astype(int) - scan.stored
+    assert np.abs(moved).max() <= 10
+    assert not moved[scan.is_padding()].any()
+
+
+def test_a_full_budget_leaves_the_mark_its_room(scan: Scan) -> None:
+    mark, full = Mark(KEY, "x"), Offset(10)
+    wanted = mark.perturbation(scan, 0, 12, Budget(10))
+    inside = ~scan.is_padding() & (scan.hu() > -950)
+
+    def kept(layers: list[Offset | WithRoom | Mark]) -> float:
+        done = apply_layers(scan, layers, Budget(10)).scan.hu() - scan.hu()
+        rest = done - done[inside].mean()
+        return float((rest * wanted)[inside].sum() / np.square(wanted[inside]).sum())
+
+    assert kept([full, mark]) < 0.6
+    assert kept([WithRoom(full, mark), mark]) > 0.9
+
+
+@pytest.mark.parametrize("strength", [0.0, -1.0, float("nan")])
+def test_a_strength_must_be_positive(strength: float) -> None:
+    with pytest.raises(BudgetError, match="above 0"):
+        Mark(KEY, "x", strength)

@@ -1,0 +1,81 @@
+"""The signs: balanced, reproducible, different for every key, series and position."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mitsgan.mark.keys import Key
+from mitsgan.mark.pattern import (
+    IdentityError,
+    series_identity,
+    series_key,
+    signs,
+    slice_positions,
+    slice_signs,
+)
+from mitsgan.scan.scan import Geometry, Scan
+
+KEY = Key(bytes(range(32)))
+SHAPE = (96, 131)
+
+
+def _agreement(a: np.ndarray, b: np.ndarray) -> float:
+    """Correlation in standard deviations of chance."""
+    return float((a.astype(int) * b).sum() / np.sqrt(a.size))
+
+
+def test_known_signs() -> None:
+    """Held for good: a change would make every mark that was ever made unreadable."""
+    found = slice_signs(series_key(KEY, "series"), -12345, (2, 8))
+    assert found.tolist() == [
+        [-1, -1, 1, 1, -1, 1, -1, 1],
+        [-1, 1, -1, -1, 1, 1, 1, 1],
+    ]
+
+
+def test_signs_are_balanced_and_nothing_else_repeats_them() -> None:
+    series = series_key(KEY, "series")
+    here = slice_signs(series, 1000, SHAPE)
+    assert set(np.unique(here)) == {-1, 1}
+    assert abs(here.astype(int).sum()) < 5 * np.sqrt(here.size)
+    np.testing.assert_array_equal(here, slice_signs(series, 1000, SHAPE))
+    others = [
+        slice_signs(series, 1001, SHAPE),
+        slice_signs(series, -1000, SHAPE),
+        slice_signs(series, 1000, SHAPE, 1),
+        slice_signs(series_key(KEY, "another"), 1000, SHAPE),
+        slice_signs(series_key(Key(bytes(32)), "series"), 1000, SHAPE),
+        here[::-1],
+        here[:, ::-1],
+    ]
+    for other in others:
+        assert abs(_agreement(here, other)) < 5
+
+
+def test_positions_hold_when_slices_are_taken_away() -> None:
+    for spacing in (0.625, 1.25, 2.5, 0.7, 3.0):
+        whole = Geometry((spacing, 1, 1), (0, 0, -125.625))
+        rest = Geometry((spacing, 1, 1), whole.to_world((7, 0, 0)))
+        assert slice_positions(whole, range(7, 60)) == slice_positions(rest, range(53))
+        assert len(set(slice_positions(whole, range(300)))) == 300
+
+
+def test_positions_that_no_scan_has_are_refused() -> None:
+    with pytest.raises(IdentityError, match="repair the header"):
+        slice_positions(Geometry((1, 1, 1), (0, 0, 1e20)), range(3))
+
+
+def test_the_ends_have_signs_of_their_own(small_chest: Scan) -> None:
+    found = signs(KEY, "x", small_chest)
+    positions = slice_positions(small_chest.geometry, range(small_chest.shape[0]))
+    series = series_key(KEY, "x")
+    rows_columns = small_chest.shape[1:]
+    np.testing.assert_array_equal(found[5], slice_signs(series, positions[5], rows_columns))
+    assert abs(_agreement(found[0], slice_signs(series, positions[0], rows_columns))) < 5
+    np.testing.assert_array_equal(found[3:7], signs(KEY, "x", small_chest, 3, 7))
+
+
+def test_the_grid_is_the_identity_of_an_image(small_chest: Scan) -> None:
+    cut = small_chest.with_slices(small_chest.stored[4:], 4, small_chest.shape[0])
+    assert series_identity(small_chest) == series_identity(cut)
