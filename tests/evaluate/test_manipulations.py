@@ -173,3 +173,12 @@ def test_slices_that_are_not_there_are_refused(small_chest: Scan, first: int, co
 def test_a_cube_that_leaves_the_scan_is_refused(small_chest: Scan) -> None:
     with pytest.raises(PositionError, match="leaves the scan along y"):
         copy_move(small_chest, HERE, (15, 1, 20))
+    with pytest.raises(PositionError, match="outside the scan along x"):
+        paint_blob(small_chest, (15, 1, 64))
+
+
+def test_a_blob_at_the_border_is_cut_off(small_chest: Scan) -> None:
+    made = add_blob(small_chest, (0, 30, 20), 500.0, 20.0)
+    change = made.scan.hu() - small_chest.hu()
+    assert change[0, 30, 20] == pytest.approx(500, abs=1)
+    assert change[1, 30, 20] == pytest.approx(500 * 2 ** -(0.6**2), abs=1)

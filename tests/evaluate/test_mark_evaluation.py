@@ -198,7 +198,7 @@ def test_an_evaluation_is_complete_and_goes_on(scan: Scan, tmp_path: Path) -> No
         assert np.mean(case["positions_score"]) > np.mean(case["positions_untouched_score"])
     assert sum(row["count"] for row in remove["one at a time"].values()) == 3
     names = {row["name"] for row in result["manipulations"]}
-    assert {"copy-move", "splice", "painted blob", "slices deleted"} < names
+    assert {"copy-move", "splice", "painted blob, 20 mm", "slices deleted"} < names
     assert len(result["bars"]) == 8
     steps = {entry["step"]: entry["result"] for entry in done}
     assert steps["remove: touched up"] == remove["touched up"]

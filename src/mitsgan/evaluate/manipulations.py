@@ -7,6 +7,7 @@ for measuring, and there is no way back into a file of its origin.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mitsgan.attack.cube import overlap
 from mitsgan.errors import PositionError, ScanError
 from mitsgan.evaluate.purifier_filters import Array, gaussian
 from mitsgan.scan.scan import Scan
@@ -84,13 +86,12 @@ def paint_blob(
         fwhm_mm: diameter at which it covers half. Voxels within count as changed.
 
     Raises:
-        PositionError: its cube of three times that side would leave the scan.
+        PositionError: the voxel lies outside the scan.
     """
-    box = cube(scan, position, 3 * fwhm_mm)
-    cover = _bell(scan, position, box, fwhm_mm)
+    box, cover = _bell(scan, position, fwhm_mm)
     block = _hu(scan, box)
     block += cover * (np.float32(hu) - block)
-    return _pasted("painted blob", scan, block, box, changed=cover >= 0.5)
+    return _pasted(f"painted blob, {fwhm_mm:g} mm", scan, block, box, changed=cover >= 0.5)
 
 
 def add_blob(
@@ -101,10 +102,9 @@ def add_blob(
     The plainest form of the known evasion of a mark that lives in the high frequencies. See
     `paint_blob` for the arguments.
     """
-    box = cube(scan, position, 3 * fwhm_mm)
-    cover = _bell(scan, position, box, fwhm_mm)
+    box, cover = _bell(scan, position, fwhm_mm)
     block = _hu(scan, box) + np.float32(hu) * cover
-    return _pasted("added blob", scan, block, box, changed=cover >= 0.5)
+    return _pasted(f"added blob, {fwhm_mm:g} mm", scan, block, box, changed=cover >= 0.5)
 
 
 def keep_residual(before: Array, after: Array, sigma_voxels: float = _RESIDUAL_VOXELS) -> Array:
@@ -178,17 +178,12 @@ def paste(scan: Scan, block: Array, start: Sequence[int]) -> Scan:
         block: ``[z, y, x]`` in HU. Parts of it outside the scan are dropped; padding stays.
         start: first voxel of the block ``[z, y, x]``, may lie outside.
     """
-    target, part = [], []
-    for first, n, length in zip(start, block.shape, scan.shape, strict=True):
-        low, high = max(first, 0), min(first + n, length)
-        target.append(slice(low, max(low, high)))
-        part.append(slice(low - first, max(low, high) - first))
-    z, y, x = target
+    (z, y, x), part = overlap(start, block.shape, scan.shape)
     stored = scan.stored.copy()
     if stored[z, y, x].size == 0:
         return replace(scan.with_stored(stored), source=None)
     old: NDArray[Any] = scan.stored[z, y, x]
-    value = block[tuple(part)] - scan.intercept[z, None, None]
+    value = block[part] - scan.intercept[z, None, None]
     value /= scan.slope[z, None, None]
     if scan.is_integer:
         value = np.rint(value)
@@ -224,14 +219,24 @@ def _hu(scan: Scan, box: tuple[slice, slice, slice]) -> Array:
     return scan.hu(z.start, z.stop, (y, x))
 
 
-def _bell(scan: Scan, position: Position, box: tuple[slice, slice, slice], fwhm_mm: float) -> Array:
-    """1 at a voxel, one half ``fwhm_mm / 2`` away from it."""
-    z, y, x = (
-        (np.arange(part.start, part.stop) - centre) * step
-        for part, centre, step in zip(box, position, scan.spacing, strict=True)
-    )
+def _bell(
+    scan: Scan, position: Position, fwhm_mm: float
+) -> tuple[tuple[slice, slice, slice], Array]:
+    """The part of a scan that a bell reaches, and there 1 in the middle, 1/2 at ``fwhm_mm / 2``."""
+    parts, away = [], []
+    for axis, centre, step, length in zip("zyx", position, scan.spacing, scan.shape, strict=True):
+        if not 0 <= centre < length:
+            raise PositionError(
+                f"voxel {position} [z, y, x] lies outside the scan along {axis} (0 to "
+                f"{length - 1}); choose one inside"
+            )
+        reach = math.ceil(1.5 * fwhm_mm / step)  # there it is down to a five-hundredth
+        parts.append(slice(max(centre - reach, 0), min(centre + reach + 1, length)))
+        away.append((np.arange(parts[-1].start, parts[-1].stop) - centre) * step)
+    z, y, x = away
     square = z[:, None, None] ** 2 + y[:, None] ** 2 + x**2
-    return np.asarray(np.exp2(-square / (fwhm_mm / 2) ** 2), np.float32)
+    cover = np.asarray(np.exp2(-square / (fwhm_mm / 2) ** 2), np.float32)
+    return (parts[0], parts[1], parts[2]), cover
 
 
 def _pasted(

@@ -25,7 +25,7 @@ from mitsgan.evaluate.mark_bench import MarkBench, MarkEvaluationConfig, Result,
 from mitsgan.evaluate.mark_statistics import Rate, dice, spread
 from mitsgan.evaluate.positions import DEPTH_MM, lung_positions
 from mitsgan.evaluate.strikes import Form, Strike, strike, struck
-from mitsgan.mark import Detection, Verdict
+from mitsgan.mark import Detection, SliceState, Verdict
 from mitsgan.protect import Layer
 from mitsgan.scan.scan import Scan
 
@@ -36,6 +36,8 @@ PURIFIED = (*BEHIND, "resample-1mm")
 
 _EACH = 10
 """Positions of every manipulation that has one."""
+
+_WHOLE_SLICES = (SliceState.REPLACED, SliceState.MOVED, SliceState.FLIPPED)
 
 Say = Callable[[str], None]
 
@@ -164,7 +166,9 @@ class _Run:
 
     def _judged(self, made: Manipulation) -> Result:
         found = self.bench.verify(made.scan)
-        return {"dice": dice(found.mask(), made.changed), **_told(found)}
+        flagged = found.mask()
+        flagged[[one.number for one in found.slices if one.state in _WHOLE_SLICES]] = True
+        return {"dice": dice(flagged, made.changed), **_told(found)}
 
     def _under_key(self, number: int) -> dict[str, str]:
         config = self.bench.config
@@ -184,7 +188,8 @@ def _manipulations(
     for number, position in enumerate(positions[:_EACH]):
         yield tampering.copy_move(marked, positions[number - 1], position)
         yield tampering.splice(marked, other, position)
-        yield tampering.paint_blob(marked, position)
+        for fwhm in (10.0, 20.0):
+            yield tampering.paint_blob(marked, position, fwhm_mm=fwhm)
         yield tampering.add_blob(marked, position)
     middle = marked.shape[0] // 2
     for count in (2, 3, 4):
