@@ -16,14 +16,16 @@ from mitsgan.evaluate.manipulations import (
     add_blob,
     copy_move,
     cube,
-    delete_slices,
-    duplicate_slices,
-    flip,
     keep_residual,
     paint_blob,
     paste,
-    reorder_slices,
     splice,
+)
+from mitsgan.evaluate.slice_manipulations import (
+    delete_slices,
+    duplicate_slices,
+    flip,
+    reorder_slices,
 )
 from mitsgan.scan.phantom import chest
 from mitsgan.scan.scan import Geometry, Scan

@@ -18,6 +18,7 @@ from typing import Any, get_args
 from mitsgan import __version__
 from mitsgan.attack import Attacker, plan_attack
 from mitsgan.evaluate import manipulations as tampering
+from mitsgan.evaluate import slice_manipulations as slicewise
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.manipulations import Manipulation, Position
 from mitsgan.evaluate.mark_bars import BEHIND, bars
@@ -193,10 +194,10 @@ def _manipulations(
         yield tampering.add_blob(marked, position)
     middle = marked.shape[0] // 2
     for count in (2, 3, 4):
-        yield tampering.delete_slices(marked, middle, count - 1)
-        yield tampering.duplicate_slices(marked, middle, count - 1)
-        yield tampering.reorder_slices(marked, middle, count)
-    yield tampering.flip(marked)
+        yield slicewise.delete_slices(marked, middle, count - 1)
+        yield slicewise.duplicate_slices(marked, middle, count - 1)
+        yield slicewise.reorder_slices(marked, middle, count)
+    yield slicewise.flip(marked)
 
 
 def _fingerprint(attacker: Attacker) -> str:
