@@ -59,10 +59,12 @@ def search(evidence: Evidence, spacing: tuple[float, float, float], false_alarms
     for mm in SIZES_MM:
         side = window(mm, spacing)
         total, variance, mean = _sums(evidence, side)
-        spread = np.sqrt(np.maximum(variance, np.float32(1e-6)))
+        # By the choice of weights, variance and mean are about equal; much less variance is an
+        # accident of blocks without noise, and no certainty.
+        spread = np.sqrt(np.maximum(variance, np.maximum(0.5 * mean, np.float32(1e-6))))
         short = (np.float32(ratio) * mean - total) / spread
         np.maximum(score, short, out=score)
-        found = short > least
+        found = (short > least) & (np.float32(ratio) * mean > np.float32(least) * spread)
         if found.any():
             lost |= _covered(found, side)
         testable |= _covered(np.float32(ratio) * mean > np.float32(least + _POWER) * spread, side)
