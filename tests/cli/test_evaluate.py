@@ -92,7 +92,7 @@ def test_tells_budget_metrics_and_invariants(
     assert "budget of 10 HU kept by all" in told
     assert "padding untouched" in told
     compared = [(row["compared"], row["region"]) for row in result["metrics"]]
-    attacked = ("attacked slices", "tampered squares")
+    attacked = ("attack slices", "attack squares")
     assert compared == [
         *(("protected", where) for where in ("whole scan", "body", "lung", *attacked)),
         *(("tampered: inject", where) for where in attacked),
@@ -104,7 +104,7 @@ def test_tells_budget_metrics_and_invariants(
     assert f"{whole['lung']['psnr_db']:.1f}" in told
     assert any(row["name"] == "Perc15" for row in result["invariants"])
     assert "Perc15" in told
-    assert "tolerance: QIBA" in told
+    assert "tolerance of Perc15: QIBA" in told
 
 
 def test_leaves_tampering_out(

@@ -28,11 +28,9 @@ def print_diagnostics(console: Console, result: Result) -> None:
     console.print(_metrics(result))
     if result["invariants"]:
         console.print(_invariants(result))
-        sources = {
-            row["tolerance_source"]: None for row in result["invariants"] if row["tolerance_source"]
-        }
-        for source in sources:
-            _line(console, f"tolerance: {source}")
+        for row in result["invariants"]:
+            if row["tolerance_source"]:
+                _line(console, f"tolerance of {row['name']}: {row['tolerance_source']}")
     for gap in result["gaps"]:
         _line(console, f"not measured: {gap}")
 

@@ -137,7 +137,7 @@ def compare_slices(
         windows: in which grey scales.
 
     Returns:
-        Two rows: the slices of the attacks, and the tampered squares.
+        Two rows: the slices of the attacks, and the squares in them that an attack repaints.
     """
     whole, square = ([Tally(window) for window in windows] for _ in range(2))
     for before, after, inside, box in pairs:
@@ -155,7 +155,7 @@ def compare_slices(
                 if min(a[cut].shape[1:]) >= SMALLEST:
                     score = lpips.maps(a[cut], b[cut], window)[0][0]
                     on_square.lpips.append((float(score), 1))
-    return [_row(compared, "attacked slices", whole), _row(compared, "tampered squares", square)]
+    return [_row(compared, "attack slices", whole), _row(compared, "attack squares", square)]
 
 
 def _row(compared: str, region: str, tallies: Sequence[Tally]) -> Row:
