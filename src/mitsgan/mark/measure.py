@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.mark.expected import AIR_HU, Cells, slice_scores
-from mitsgan.mark.pattern import end_variant, slice_signs
+from mitsgan.mark.pattern import end_variant, slice_factors, slice_signs
 from mitsgan.mark.residual import (
     Box,
     Whitening,
@@ -18,6 +18,7 @@ from mitsgan.mark.residual import (
     one_residual,
     residuals,
 )
+from mitsgan.mark.slabs import in_slabs
 from mitsgan.mark.slices import FOUND, Match, match_slices
 from mitsgan.mark.strength import (
     BLOCK,
@@ -31,6 +32,9 @@ from mitsgan.scan.scan import Scan
 
 _EXPECTED = 0.2
 """A slice with less of the usual score is looked at again."""
+
+_SLAB = 16
+"""Slices that a thread takes at a time; of their neighbours, two are filtered twice."""
 
 Progress = Callable[[int, int], None]
 
@@ -74,25 +78,27 @@ def measure(
     depth, rows, columns = scan.shape
     over = ((0, -rows % BLOCK), (0, -columns % BLOCK))
     whole = any(after for _, after in over)
-
-    def signs(position: int, variant: int) -> NDArray[np.int8]:
-        found = slice_signs(series, position, (rows, columns), variant)
-        return np.pad(found, over) if whole else found
-
     box = body_box(scan)
     whitening = estimate_whitening(scan, box)
     side = tuple((part.stop - part.start) // BLOCK for part in box)
     products = np.empty((depth, *side), np.float32)
     squares, means, strengths = (np.empty_like(products) for _ in range(3))
     strength = measure_strength(scan)
-    for z, (residual, hu) in enumerate(residuals(scan, whitening, box)):
-        means[z] = block_sums(hu) * np.float32(1 / BLOCK**2)
-        strengths[z] = strength.relative(local_noise(hu))
-        squares[z] = block_sums(np.square(residual))
-        residual *= signs(positions[z], end_variant(z, depth))[box]
-        products[z] = block_sums(residual)
+
+    def slab(start: int, stop: int) -> int:
+        part = residuals(scan, whitening, box, start, stop)
+        for z, (residual, mean, noise) in enumerate(part, start):
+            means[z], strengths[z] = mean, strength.relative(noise)
+            factors = slice_factors(series, positions[z], (rows, columns), end_variant(z, depth))
+            factors = (np.pad(factors, over) if whole else factors)[box]
+            factors *= residual
+            products[z] = block_sums(factors)
+            squares[z] = block_sums(np.square(residual, out=residual))
+        return stop
+
+    for done in in_slabs(slab, depth, _SLAB):
         if progress is not None:
-            progress(z + 1, depth)
+            progress(done, depth)
     scores = slice_scores(products, squares, means)
     usual = float(np.quantile(scores, 0.9))
     own = scores > max(FOUND, _EXPECTED * usual)

@@ -7,7 +7,7 @@ HKDF-SHA256 (RFC 5869) turns key and series identity into a key for the series, 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -26,7 +26,16 @@ _QUANTA_PER_MM = 100
 # rounding tips over.
 _OFFSET = 0.25
 _FARTHEST_MM = 1e9
+_SIGNS: NDArray[np.int8] = (
+    2 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).view(np.int8) - 1
+)
+"""The signs of the eight bits of every byte, highest first."""
+
+_FACTORS = _SIGNS.astype(np.float32)
 _STUDY, _FRAME, _NUMBER = 0x0020000D, 0x00200052, 0x00200011
+
+
+Number = TypeVar("Number", np.int8, np.float32)
 
 
 class IdentityError(MitsganError):
@@ -50,14 +59,26 @@ def slice_signs(
         shape: rows and columns.
         variant: 0, or 1 for the first and 2 for the last slice of a series.
     """
+    return _looked_up(_SIGNS, series, position, shape, variant)
+
+
+def slice_factors(
+    series: bytes, position: int, shape: tuple[int, int], variant: int = 0
+) -> NDArray[np.float32]:
+    """`slice_signs` as floats, by which floats are multiplied without being converted."""
+    return _looked_up(_FACTORS, series, position, shape, variant)
+
+
+def _looked_up(
+    table: NDArray[Number], series: bytes, position: int, shape: tuple[int, int], variant: int
+) -> NDArray[Number]:
+    """The keyed stream of a slice, every byte by its eight entries of a table."""
     count = shape[0] * shape[1]
     # 8 bytes of block counter, which starts at zero, then 8 that no other slice has.
     nonce = bytes(8) + position.to_bytes(7, "little", signed=True) + bytes([variant])
     stream = Cipher(ChaCha20(series, nonce), mode=None).encryptor().update(bytes(-(-count // 8)))
-    bits = np.unpackbits(np.frombuffer(stream, np.uint8), count=count).view(np.int8)
-    bits <<= 1
-    bits -= 1
-    return bits.reshape(shape)
+    found = table.take(np.frombuffer(stream, np.uint8), axis=0)
+    return found.reshape(-1)[:count].reshape(shape)
 
 
 def signs(

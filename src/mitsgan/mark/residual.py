@@ -16,7 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.mark.strength import BLOCK, block_sums, local_noise, padded_slice, spread
+from mitsgan.mark.strength import (
+    BLOCK,
+    Blocks,
+    block_sums,
+    local_noise,
+    noise_of,
+    padded_slice,
+    spread,
+)
 from mitsgan.scan.scan import Scan
 
 Slice = NDArray[np.float32]
@@ -83,24 +91,72 @@ def estimate_whitening(scan: Scan, box: Box) -> Whitening:
     return Whitening(x, y, top / bottom if depth > 1 and bottom else 0.0)
 
 
-def residuals(scan: Scan, whitening: Whitening, box: Box) -> Iterator[tuple[Slice, Slice]]:
-    """Residual and HU of each slice inside ``box``, ``[y, x]``; three slices are held at a time."""
+def residuals(
+    scan: Scan, whitening: Whitening, box: Box, start: int = 0, stop: int | None = None
+) -> Iterator[tuple[Slice, Blocks, Blocks]]:
+    """Residual, mean and local noise of slices ``start:stop`` inside ``box``.
+
+    Yields:
+        The residual ``[y, x]``, HU, in an array that the next slice is written to; the mean of
+        each block, HU; the noise of each block, HU, as `mitsgan.mark.strength.local_noise` does.
+    """
     depth = scan.shape[0]
-
-    def flat(z: int) -> tuple[Slice, Slice]:
-        hu = _clipped(scan, z, box)
-        return _along(_along(hu, whitening.x, 1), whitening.y, 0), hu
-
+    stop = depth if stop is None else stop
+    filters = _Filters(whitening, box)
     weight = np.float32(-whitening.z)
-    here = flat(0)
-    before = here[0]
-    for z in range(depth):
-        after = flat(z + 1) if z + 1 < depth else here
-        residual = before + after[0]
+    first = filters.flat(scan, start - 1)[0] if start else None
+    here, mean, noise = filters.flat(scan, start)
+    before = here if first is None else first
+    for z in range(start, stop):
+        after, next_mean, next_noise = here, mean, noise
+        if z + 1 < depth:
+            after, next_mean, next_noise = filters.flat(scan, z + 1)
+        residual = np.add(before, after, out=filters.residual)
         residual *= weight
-        residual += here[0]
-        yield residual, here[1]
-        before, here = here[0], after
+        residual += here
+        yield residual, mean, noise
+        before, here, mean, noise = here, after, next_mean, next_noise
+
+
+class _Filters:
+    """The filters along x and y, in arrays that serve again for every slice.
+
+    Fresh arrays cost as much as the sums in them. Of the filtered slices, the last three stay.
+    """
+
+    def __init__(self, whitening: Whitening, box: Box) -> None:
+        rows, columns = (part.stop - part.start for part in box)
+        self.whitening, self.box = whitening, box
+        self.wide = np.empty((rows, columns + 4), np.float32)
+        self.tall = np.empty((rows + 4, columns), np.float32)
+        self.near, self.far, self.residual, *self.kept = (
+            np.empty((rows, columns), np.float32) for _ in range(6)
+        )
+
+    def flat(self, scan: Scan, z: int) -> tuple[Slice, Blocks, Blocks]:
+        """A slice filtered along x and y; the means and the noise of its blocks."""
+        wide, tall, near, far = self.wide, self.tall, self.near, self.far
+        hu = wide[:, 2:-2]
+        np.minimum(padded_slice(scan, z, self.box), np.float32(_HIGHEST_HU), out=hu)
+        wide[:, :2], wide[:, -2:] = hu[:, :1], hu[:, -1:]
+        np.add(wide[:, 1:-3], wide[:, 3:-1], out=near)
+        np.add(wide[:, :-4], wide[:, 4:], out=far)
+        mean = block_sums(hu) * np.float32(1 / BLOCK**2)
+        np.multiply(near, np.float32(-self.whitening.x[0]), out=tall[2:-2])
+        far *= np.float32(-self.whitening.x[1])
+        far += hu
+        tall[2:-2] += far
+        noise = noise_of(hu, near)
+        tall[:2], tall[-2:] = tall[2], tall[-3]
+        np.add(tall[1:-3], tall[3:-1], out=near)
+        np.add(tall[:-4], tall[4:], out=far)
+        out = self.kept.pop(0)
+        self.kept.append(out)
+        np.multiply(near, np.float32(-self.whitening.y[0]), out=out)
+        far *= np.float32(-self.whitening.y[1])
+        out += far
+        out += tall[2:-2]
+        return out, mean, noise
 
 
 def one_residual(scan: Scan, z: int, whitening: Whitening, box: Box) -> Slice:
@@ -114,8 +170,8 @@ def one_residual(scan: Scan, z: int, whitening: Whitening, box: Box) -> Slice:
 
 
 def _clipped(scan: Scan, z: int, box: Box) -> Slice:
-    hu = padded_slice(scan, z)[box]
-    return np.minimum(hu, np.float32(_HIGHEST_HU))
+    hu = padded_slice(scan, z, box)
+    return np.minimum(hu, np.float32(_HIGHEST_HU), out=hu)
 
 
 def _quiet(hu: Slice) -> NDArray[np.bool_]:

@@ -69,24 +69,43 @@ def local_noise(hu: NDArray[np.float32]) -> Blocks:
     Args:
         hu: ``[y, x]``, whole blocks.
     """
-    edge = np.pad(hu, 1, mode="edge")
-    rest = edge[:-2, 1:-1] + edge[2:, 1:-1]
-    rest += edge[1:-1, :-2]
-    rest += edge[1:-1, 2:]
+    beside = np.empty_like(hu)
+    np.add(hu[:, :-2], hu[:, 2:], out=beside[:, 1:-1])
+    beside[:, 0], beside[:, -1] = hu[:, 0] + hu[:, 1], hu[:, -2] + hu[:, -1]
+    return noise_of(hu, beside)
+
+
+def noise_of(hu: NDArray[np.float32], beside: NDArray[np.float32]) -> Blocks:
+    """`local_noise`, where the sums of the two neighbours along x are there already.
+
+    Args:
+        hu: ``[y, x]``, whole blocks.
+        beside: of the same shape; written over.
+    """
+    rest = beside
+    rest[1:] += hu[:-1]
+    rest[0] += hu[0]
+    rest[:-1] += hu[1:]
+    rest[-1] += hu[-1]
     rest *= np.float32(-0.25)
     rest += hu
     np.clip(rest, -_LARGEST_STEP_HU, _LARGEST_STEP_HU, out=rest)
     np.square(rest, out=rest)
-    sums = np.pad(block_sums(rest), 1, mode="edge")
+    blocks = block_sums(rest)
+    sums = np.empty((blocks.shape[0] + 2, blocks.shape[1] + 2), np.float32)
+    sums[1:-1, 1:-1] = blocks
+    sums[0], sums[-1] = sums[1], sums[-2]
+    sums[:, 0], sums[:, -1] = sums[:, 1], sums[:, -2]
     rows = sums[:-2] + sums[1:-1] + sums[2:]
     around = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
-    return np.asarray(np.sqrt(around / (9 * BLOCK**2)), np.float32)
+    return np.asarray(np.sqrt(around / np.float32(9 * BLOCK**2)), np.float32)
 
 
 def block_sums(values: NDArray[np.float32]) -> Blocks:
     """Sums over the blocks of ``[y, x]``, whose sides are whole blocks."""
-    rows, columns = values.shape
-    tall = values.reshape(rows // BLOCK, BLOCK, columns).sum(1)
+    tall = values[0::BLOCK] + values[1::BLOCK]
+    for k in range(2, BLOCK):
+        tall += values[k::BLOCK]
     sums: Blocks = tall[:, 0::BLOCK] + tall[:, 1::BLOCK]
     for k in range(2, BLOCK):
         sums += tall[:, k::BLOCK]
@@ -99,11 +118,22 @@ def spread(blocks: Blocks, shape: tuple[int, int]) -> NDArray[np.float32]:
     return wide[: shape[0], : shape[1]]
 
 
-def padded_slice(scan: Scan, z: int) -> NDArray[np.float32]:
-    """One slice in HU, grown to whole blocks by repeating its edge; padding counts as air."""
-    hu = scan.hu(z, z + 1)[0]
+def padded_slice(
+    scan: Scan, z: int, box: tuple[slice, slice] = (slice(None), slice(None))
+) -> NDArray[np.float32]:
+    """One slice in HU, grown to whole blocks by repeating its edge; padding counts as air.
+
+    Args:
+        scan: that the slice is in.
+        z: its number.
+        box: rows and columns wanted, of the grown slice; a new array holds them.
+    """
+    hu = scan.hu(z, z + 1, box)[0]
     if not scan.is_integer:
         np.nan_to_num(hu, copy=False, nan=AIR_HU, posinf=AIR_HU, neginf=AIR_HU)
-    np.clip(hu, AIR_HU, None, out=hu)
-    over = [(0, -n % BLOCK) for n in hu.shape]
+    np.maximum(hu, np.float32(AIR_HU), out=hu)
+    over = [
+        (0, (-n % BLOCK if part.stop is None else part.stop - part.start - m))
+        for n, m, part in zip(scan.shape[1:], hu.shape, box, strict=True)
+    ]
     return np.pad(hu, over, mode="edge") if any(b for _, b in over) else hu
