@@ -79,6 +79,13 @@ def test_what_was_repainted_is_found_and_located(original: Scan, marked: Scan) -
     probability = found.probability()
     assert probability[BOX].mean() > 20 * probability[~truth].mean()
     assert found.slices[20].state == SliceState.CHANGED
+    inside = (slice(16, 26), slice(84, 108), slice(64, 88))
+    elsewhere = (slice(2, 12), slice(84, 108), slice(64, 88))
+    whole = detect(marked, KEY, NAME)
+    assert found.shortfall(inside) > 5
+    assert abs(found.shortfall(elsewhere)) < 5
+    assert abs(whole.shortfall(inside)) < 5
+    assert detect(original, KEY, NAME).shortfall(inside) == 0
 
 
 def test_a_copy_from_elsewhere_in_the_scan_is_found(marked: Scan) -> None:

@@ -113,8 +113,8 @@ class MarkBench:
     ) -> Result:
         """How well struck positions are told from untouched ones, and how well located.
 
-        Strikes that lie far enough apart share a scan. A position's score is the mean
-        probability over its 20 mm core.
+        Strikes that lie far enough apart share a scan. A position's score is the shortfall of the
+        mark in its 20 mm core, in standard deviations.
         """
         spacing = self.scan.spacing
         reach = max(n * s for n, s in zip(strikes[0].plan.block, spacing, strict=True))
@@ -188,8 +188,8 @@ class _Kept:
 
 
 def _score(found: Detection, one: Strike) -> float:
-    """Mean probability over the 20 mm core of a strike."""
-    return float(_within(found.map, one.core()).mean())
+    """Shortfall of the mark in the 20 mm core of a strike, in standard deviations."""
+    return found.shortfall(one.core())
 
 
 def _overlap(found: Detection, one: Strike, form: Form, spacing: Sequence[float]) -> float:

@@ -63,7 +63,7 @@ def detect(
         first = float(found.scores.sum() / max(len(found.scores), 1) ** 0.5)
         return Detection(
             Verdict.UNKNOWN, reason, first, 0.0, false_alarms, 0.0, (), slices, (), nowhere, none,
-            scan.shape,
+            scan.shape, np.zeros((3, *blocks), np.float32),
         )  # fmt: skip
     looked = search(evidence, scan.spacing, false_alarms)
     offset = (found.box[0].start, found.box[1].start)
@@ -74,6 +74,11 @@ def detect(
     )
     none[inside] = kept
     nowhere[inside] = looked.probability * evidence.body
+    sums = np.zeros((3, *blocks), np.float32)
+    for total, part in zip(
+        sums, (evidence.products, evidence.variances, evidence.expected), strict=True
+    ):
+        total[inside] = part
     slices = _findings(found, evidence, positions, none, known=True)
     ends = _missing_ends(found, positions)
     body = max(int(np.count_nonzero(evidence.body)), 1)
@@ -81,7 +86,7 @@ def detect(
     verdict, reason = _verdict(regions, slices, ends, verified)
     return Detection(
         verdict, reason, score, evidence.survived_hu, false_alarms, verified, regions, slices, ends,
-        nowhere, none, scan.shape,
+        nowhere, none, scan.shape, sums,
     )  # fmt: skip
 
 

@@ -98,6 +98,8 @@ class Detection:
         map: probability that voxels were repainted, per block of 1 x 4 x 4 voxels (`BLOCK`).
         flagged: the same blocks, whether a region holds them.
         shape: of the scan.
+        sums: ``[3, z, y, x]`` per block: the matched filter's products, their variances, and what
+            the products are where the mark is; zero where nothing is known.
     """
 
     verdict: Verdict
@@ -112,6 +114,19 @@ class Detection:
     map: NDArray[np.float32]
     flagged: NDArray[np.bool_]
     shape: Index
+    sums: NDArray[np.float32]
+
+    def shortfall(self, box: tuple[slice, slice, slice]) -> float:
+        """How far the mark in a box of voxels falls short of what it should be.
+
+        In standard deviations: about N(0, 1) where the mark is whole, and about the z-score that it
+        should have where it is missing. 0 where nothing is known. A block counts where its first
+        voxel lies.
+        """
+        z, y, x = box
+        blocks = tuple(slice(-(-s.start // BLOCK), -(-s.stop // BLOCK)) for s in (y, x))
+        product, variance, expected = self.sums[:, z, *blocks].sum((1, 2, 3), dtype=np.float64)
+        return float((expected - product) / variance**0.5) if variance > 0 else 0.0
 
     def probability(self) -> NDArray[np.float32]:
         """The map per voxel: ``[z, y, x]``, 0 to 1."""
