@@ -68,6 +68,7 @@ def test_what_was_repainted_is_found_and_located(original: Scan, marked: Scan) -
     found = detect(_with(marked, stored), KEY, NAME)
     assert found.verdict == Verdict.TAMPERED
     (region,) = found.regions
+    assert region.score > 5, "of a window that raised the alarm, which about 5.4 does"
     truth = np.zeros(marked.shape, bool)
     truth[BOX] = True
     overlap = found.mask() & truth

@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 from mitsgan.mark.detection import Index, Region, region
 from mitsgan.mark.expected import Evidence
+from mitsgan.mark.slabs import in_slabs
 from mitsgan.mark.strength import BLOCK
-from mitsgan.mark.windows import SIZES_MM, Window, sliding_sums, threshold, window
+from mitsgan.mark.windows import SIZES_MM, Window, covered, sliding_sums, threshold, window
 from mitsgan.scan.scan import Scan
 
 Mask = NDArray[np.bool_]
 
 _FINE_MM = 8.0
+_SLAB = 8
+"""Slices that a thread takes at a time: few enough for its cache."""
+
 _PRIOR = 1e-3
 """How many blocks are repainted in a scan that nothing else is known about."""
 
@@ -34,7 +38,8 @@ class Search:
         flagged: repainted.
         testable: if repainted, they would be flagged, with 97 % certainty or more.
         probability: that a block was repainted.
-        score: the largest shortfall of a window around the block, in standard deviations.
+        score: around a flagged block, the largest shortfall of the windows that raised the alarm,
+            in standard deviations: never below the threshold.
     """
 
     flagged: Mask
@@ -52,28 +57,44 @@ def search(evidence: Evidence, spacing: tuple[float, float, float], false_alarms
         false_alarms: the rate per scan.
     """
     least = threshold(false_alarms, len(SIZES_MM) * int(np.count_nonzero(evidence.body)))
-    lost = np.zeros(evidence.body.shape, np.bool_)
-    testable = np.zeros_like(lost)
-    score = np.zeros(lost.shape, np.float32)
-    ratio = required_ratio(evidence.dispersion)
-    for mm in SIZES_MM:
-        side = window(mm, spacing)
-        total, variance, mean = _sums(evidence, side)
-        # By the choice of weights, variance and mean are about equal; much less variance is an
-        # accident of blocks without noise, and no certainty.
-        spread = np.sqrt(np.maximum(variance, np.maximum(0.5 * mean, np.float32(1e-6))))
-        short = (np.float32(ratio) * mean - total) / spread
-        np.maximum(score, short, out=score)
-        found = (short > least) & (np.float32(ratio) * mean > np.float32(least) * spread)
-        if found.any():
-            lost |= _covered(found, side)
-        testable |= _covered(np.float32(ratio) * mean > np.float32(least + _POWER) * spread, side)
+    shape, ratio = evidence.body.shape, np.float32(required_ratio(evidence.dispersion))
+    sides = [window(mm, spacing) for mm in SIZES_MM]
+    shortfalls = [np.zeros(shape, np.float32) for _ in sides]
+    certain = [np.empty(shape, np.bool_) for _ in sides]
+    probability, low = np.empty(shape, np.float32), np.empty(shape, np.bool_)
     fine = window(_FINE_MM, spacing)
-    total, variance, mean = _sums(evidence, fine)
-    flagged = _outline(lost, total < 0.5 * mean, evidence.body, spacing) if lost.any() else lost
-    return Search(
-        flagged, testable, _probability(total, variance, mean, evidence.dispersion), score
+
+    def slab(start: int, stop: int) -> bool:
+        lost = False
+        for side, shortfall, sure in zip(sides, shortfalls, certain, strict=True):
+            total, variance, mean = _sums(evidence, side, start, stop)
+            # By the choice of weights, variance and mean are about equal; much less variance is
+            # an accident of blocks without noise, and no certainty.
+            spread = np.sqrt(np.maximum(variance, np.maximum(0.5 * mean, np.float32(1e-6))))
+            mean *= ratio
+            np.greater(mean, np.float32(least + _POWER) * spread, out=sure[start:stop])
+            short = (mean - total) / spread
+            found = (short > least) & (mean > np.float32(least) * spread)
+            if found.any():
+                lost = True
+                np.copyto(shortfall[start:stop], short, where=found)
+        total, variance, mean = _sums(evidence, fine, start, stop)
+        np.less(total, np.float32(0.5) * mean, out=low[start:stop])
+        probability[start:stop] = _probability(total, variance, mean, evidence.dispersion)
+        return lost
+
+    alarm = any(list(in_slabs(slab, shape[0], _SLAB)))
+    testable = np.logical_or.reduce(
+        [covered(sure, side) for sure, side in zip(certain, sides, strict=True)]
     )
+    flagged, score = np.zeros(shape, np.bool_), np.zeros(shape, np.float32)
+    if alarm:
+        for shortfall, side in zip(shortfalls, sides, strict=True):
+            np.maximum(score, covered(shortfall, side), out=score)
+        flagged = _outline(score > 0, low, evidence.body, fine)
+        # The outline may reach a little beyond the windows that it is drawn around.
+        score = covered(score, fine)
+    return Search(flagged, testable, probability, score)
 
 
 def required_ratio(dispersion: float) -> float:
@@ -85,22 +106,16 @@ def required_ratio(dispersion: float) -> float:
     return min(max(1 - _DISPERSIONS * dispersion, _LEAST_RATIO), _MOST_RATIO)
 
 
-def _sums(evidence: Evidence, side: Window) -> tuple[NDArray[np.float32], ...]:
+def _sums(
+    evidence: Evidence, side: Window, start: int, stop: int
+) -> tuple[NDArray[np.float32], ...]:
     parts = (evidence.products, evidence.variances, evidence.expected)
-    return tuple(sliding_sums(part, side) for part in parts)
+    return tuple(sliding_sums(part, side, start, stop) for part in parts)
 
 
-def _covered(centres: Mask, side: Window) -> Mask:
-    """Every block that a window around one of the centres covers."""
-    # The windows of `sliding_sums` reach further back if even; turned around, further ahead.
-    turned = centres[::-1, ::-1, ::-1].astype(np.float32)
-    return np.asarray(sliding_sums(turned, side)[::-1, ::-1, ::-1] > 0)
-
-
-def _outline(lost: Mask, low: Mask, body: Mask, spacing: tuple[float, float, float]) -> Mask:
+def _outline(lost: Mask, low: Mask, body: Mask, fine: Window) -> Mask:
     """Inside and just around the windows found, the blocks whose own neighbourhood is low."""
-    near = _covered(lost, window(_FINE_MM, spacing))
-    outline = near & low & body
+    outline = covered(lost, fine) & low & body
     return outline if outline.any() else lost & body
 
 

@@ -208,14 +208,20 @@ def _samples(values: Slice, where: NDArray[np.bool_], axis: int) -> list[tuple[S
     return [(np.stack([near[where], far[where]]), values[where])]
 
 
+def _dot(a: Slice, b: Slice) -> float:
+    return float((a * b).sum(dtype=np.float64))
+
+
 def _fit(samples: list[tuple[Slice, Slice]]) -> tuple[float, float]:
     """Weights of near and far neighbours that leave the smallest residual."""
     left = np.zeros((2, 2))
     right = np.zeros(2)
     for neighbours, values in samples:
-        left += neighbours.astype(np.float64) @ neighbours.T
-        right += neighbours.astype(np.float64) @ values
+        near, far = neighbours
+        # Sums, not products of matrices: BLAS would set threads on them.
+        left += [[_dot(near, near), _dot(near, far)], [_dot(far, near), _dot(far, far)]]
+        right += [_dot(near, values), _dot(far, values)]
     if not left[0, 0] > 0:
         return 0.5, 0.0
-    near, far = np.linalg.lstsq(left, right, rcond=None)[0]
-    return float(near), float(far)
+    first, second = np.linalg.lstsq(left, right, rcond=None)[0]
+    return float(first), float(second)

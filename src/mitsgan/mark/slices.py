@@ -20,6 +20,7 @@ JITTER = 5
 
 _VOXELS = 40_000
 _AT_ONCE = 64
+_PIECE = 64
 _JITTERED = 8
 _MANY, _FEW = 32, 12
 _FLIPS: tuple[tuple[str, tuple[int, int]], ...] = (
@@ -94,14 +95,30 @@ def match_slices(
     candidates = _candidates(positions, [positions[z] for z in numbers])
     for start in range(0, len(candidates), _AT_ONCE):
         some = candidates[start : start + _AT_ONCE]
-        streams = np.stack([signs(p, v)[band].ravel() for p, v in some])
-        scores = (turned @ streams.T.astype(np.float32)).reshape(len(numbers), -1)
+        streams = np.stack([signs(p, v)[band].ravel() for p, v in some], dtype=np.float32)
+        scores = _products(turned, streams).reshape(len(numbers), -1)
         for k in np.flatnonzero(scores.max(1) > FOUND):
             flip, which = divmod(int(scores[k].argmax()), len(some))
             score, z = float(scores[k].max()), numbers[k]
             if z not in best or score > best[z].score:
                 best[z] = Match(*some[which], flip, score)
     return best
+
+
+def _products(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``left @ right.T`` in pieces too small for BLAS to set threads on.
+
+    Its threads wait for each other in a loop: beside other work, much longer than they compute.
+    """
+    length = left.shape[1]
+    rows = []
+    for start in range(0, len(left), _AT_ONCE):
+        some = left[start : start + _AT_ONCE]
+        total = np.zeros((len(some), len(right)), np.float32)
+        for at in range(0, length, _PIECE):
+            total += some[:, at : at + _PIECE] @ right[:, at : at + _PIECE].T
+        rows.append(total)
+    return np.concatenate(rows)
 
 
 def _candidates(positions: Sequence[int], own: Sequence[int]) -> list[tuple[int, int]]:
