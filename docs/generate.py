@@ -1,4 +1,4 @@
-"""Write the tables of README.md and docs/results/README.md from the JSON results beside them.
+"""Write the tables of the documentation from the JSON results and the cards of the weights.
 
 `python docs/generate.py` rewrites what stands between the markers ``<!-- NAME -->`` and
 ``<!-- /NAME -->``; `--check` changes nothing and exits 1 where a table is out of date.
@@ -10,13 +10,23 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
-PAGES = (ROOT / "README.md", RESULTS / "README.md")
+WEIGHTS = ROOT / "src" / "mitsgan" / "weights"
+PAGES = (
+    ROOT / "README.md",
+    RESULTS / "README.md",
+    ROOT / "docs" / "training.md",
+    ROOT / "docs" / "mark.md",
+    ROOT / "docs" / "attackers.md",
+)
 Json = dict[str, Any]
 
 
@@ -121,14 +131,221 @@ def speed(result: Json) -> str:
     return f"{first}\n\n{second}"
 
 
-TABLES: dict[str, tuple[str, Callable[[Json], str]]] = {
-    "fidelity": ("lungdx-a0001.json", fidelity),
-    "disruption": ("lungdx-a0001.json", disruption),
-    "speed": ("speed.json", speed),
+def attackers(cards: Json) -> str:
+    """What ships to tamper with, and how convincing it is."""
+    rows = []
+    for name, card in sorted(cards.items()):
+        if card["kind"] != "attacker":
+            continue
+        c, m = card["config"], card["metrics"]
+        judged, inject = m["classifier"], c["action"] == "inject"
+        before, after = judged["nodule_before"], judged["nodule_after"]
+        rows.append(
+            (
+                f"`{name}`" + (" (held out)" if card["held_out"] else ""),
+                f"{c.get('architecture', 'ct-gan')}, {c['width']}",
+                f"{c['adversarial_weight']:g}",
+                f"{card['seed']}",
+                f"{c['steps']}",
+                f"{m['core_mae_hu']:.0f} HU",
+                f"{m['texture_ratio']:.2f}",
+                f"{before:.0%} to {after:.0%}"
+                if inject
+                else f"{1 - before:.0%} to {1 - after:.0%}",
+            )
+        )
+    header = (
+        "weights",
+        "network, width",
+        "adversarial weight",
+        "seed",
+        "steps",
+        "inpainting error",
+        "texture",
+        "called nodule (injector), healthy (remover): before to after",
+    )
+    return table(header, rows)
+
+
+PAIRS = ("textured", "smooth", "narrow", "residual")
+
+
+def transfer(results: Json) -> str:
+    """Disruption of attackers that the protector was trained against, and of others."""
+    rows = []
+    for pair in PAIRS:
+        for action, measured in results[pair]["disruption"].items():
+            ours, noise, offset = (
+                measured[name]["rmse_hu"]["median"]
+                for name in ("protected", "random sign", "constant offset")
+            )
+            rows.append(
+                (
+                    f"`{pair}`",
+                    action,
+                    f"**{ours:.1f}**",
+                    f"{noise:.1f}",
+                    f"{offset:.1f}",
+                    f"{ours / noise:.2f}",
+                )
+            )
+    header = (
+        "attackers",
+        "action",
+        "MITS-GAN, HU",
+        "random sign, HU",
+        "constant offset, HU",
+        "MITS-GAN over random sign",
+    )
+    return table(header, rows)
+
+
+def pairs() -> Json:
+    """The results of every pair of attackers on the unseen scan."""
+    files = {pair: "" if pair == "textured" else f"-{pair}" for pair in PAIRS}
+    return {
+        pair: json.loads((RESULTS / f"lungdx-a0001{suffix}.json").read_text())
+        for pair, suffix in files.items()
+    }
+
+
+def classifier(cards: Json) -> str:
+    """How often the classifier is right on the unseen scan."""
+    m = cards["classifier"]["metrics"]
+    row = (
+        f"{m['cubes']:.0f}",
+        f"{m['sensitivity']:.1%}",
+        f"{m['specificity']:.1%}",
+        f"{m['specificity_dense']:.1%}",
+    )
+    header = ("cubes", "sensitivity", "specificity", "specificity at dense places")
+    return table(header, [row])
+
+
+def cards() -> Json:
+    """The cards of all weights that ship."""
+    found = {}
+    for path in WEIGHTS.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            if "mitsgan" in (file.metadata() or {}):
+                found[path.stem] = json.loads(file.metadata()["mitsgan"])
+    return found
+
+
+CARDS: dict[str, Callable[[Json], str]] = {"attackers": attackers, "classifier": classifier}
+
+
+MARKS = {
+    "lungdx-a0001": "mark-lungdx-a0001.json",
+    "lungdx-a0001, twice the mark": "mark-lungdx-a0001-strong.json",
+    "lidc-0001": "mark-lidc-0001.json",
 }
 
 
-def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def mark_attacks(results: Json) -> str:
+    """How well the mark tells tampered places from untouched ones, and finds them."""
+    rows = []
+    for action in ("inject", "remove"):
+        cases = {name: result["attacks"][action] for name, result in results.items()}
+        first = next(iter(cases.values()))
+        for title, case in first.items():
+            if not isinstance(case, dict) or "auc" not in case:
+                continue
+            found = [_mark_case(those[title]) for those in cases.values()]
+            rows.append((action, title, *(cell for cells in found for cell in cells)))
+    columns = [f"{name}: {what}" for name in results for what in ("AUC", "found (median Dice)")]
+    return table(("action", "what was pasted, and what followed", *columns), rows)
+
+
+def _mark_case(case: Json) -> tuple[str, str]:
+    found = case["found"]
+    return (
+        f"{case['auc']:.3f}",
+        f"{found['count']} of {found['n']} ({case['dice']['median']:.2f})",
+    )
+
+
+def marks() -> Json:
+    """The results of all evaluations of the mark."""
+    return {name: json.loads((RESULTS / file).read_text()) for name, file in MARKS.items()}
+
+
+def mark_verdicts(result: Json) -> str:
+    """What `mitsgan verify` says of whole scans."""
+    said = [(f"{a}, one place at a time", c["one at a time"]) for a, c in result["attacks"].items()]
+    said += [(m["name"], m["verdicts"]) for m in result["manipulations"]]
+    said += [(f"untouched, {name}", v) for name, v in result["false_alarms"].items()]
+    verdicts = ("intact", "tampered", "unknown")
+    rows = [(name, *(f"{found[v]['count']}" for v in verdicts)) for name, found in said]
+    return table(("scan", *verdicts), rows)
+
+
+def mark_bars(result: Json) -> str:
+    """What was wanted of the mark, and what was measured."""
+    rows = []
+    for bar in result["bars"]:
+        least = "at_least" in bar
+        wanted = f"at least {bar['at_least']:g}" if least else f"at most {bar['at_most']:g}"
+        met = "met" if bar["met"] else "**missed**"
+        rows.append((bar["what"], wanted, f"{bar['measured']:.4g}", met))
+    return table(("what", "wanted", "measured", ""), rows)
+
+
+def diagnosis(result: Json) -> str:
+    """What a diagnosis rests on, original against protected, next to re-scan noise."""
+    rows = []
+    for row in result["invariants"]:
+        if row["change"] is None or row["rescan_change"] is None:
+            continue
+        limit = row["tolerance"]
+        rows.append(
+            (
+                row["name"],
+                f"{row['original']:.4g}",
+                f"{row['change']:+.2g}",
+                f"{row['rescan_change']:+.2g}",
+                row["unit"],
+                "none claimed" if limit is None else f"{limit:.4g}",
+            )
+        )
+    header = ("figure", "original", "change", "change by re-scan noise", "unit", "tolerance")
+    return table(header, rows)
+
+
+def tamper_speed(result: Json) -> str:
+    """What one attack costs, and what a batch of them with gradients."""
+    shape = " x ".join(str(n) for n in result["scan"]["shape"])
+    rows = [(row["what"], f"{row['median']:.3f} s") for row in result["measured"].values()]
+    count = result["batch"]
+    names = {
+        "tamper_in_place": "one position, in place",
+        "batch_over_singles_in_scan": f"{count} positions over {count} single ones, gradients",
+        "batch_over_singles_in_blocks": "the same, blocks already cut",
+    }
+    targets = []
+    for name, row in result["targets"].items():
+        unit = " s" if row["unit"] == "s" else ""
+        most = row.get("target_at_most")
+        aim = "" if most is None else f"at most {most:g}{unit}"
+        targets.append((names[name], f"**{row['value']:.3f}{unit}**", aim))
+    first = table(
+        (f"{shape} voxels, width {result['width']}, {result['threads']} threads", ""), rows
+    )
+    return f"{first}\n\n{table(('', 'measured', 'target'), targets)}"
+
+
+TABLES: dict[str, tuple[str, Callable[[Json], str]]] = {
+    "fidelity": ("lungdx-a0001.json", fidelity),
+    "disruption": ("lungdx-a0001.json", disruption),
+    "diagnosis": ("lungdx-a0001.json", diagnosis),
+    "speed": ("speed.json", speed),
+    "tamper-speed": ("tamper-speed.json", tamper_speed),
+    "mark-verdicts": ("mark-lungdx-a0001.json", mark_verdicts),
+    "mark-bars": ("mark-lungdx-a0001.json", mark_bars),
+}
+
+
+def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = [header, tuple("---" for _ in header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -136,12 +353,26 @@ def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def filled(text: str) -> str:
     """A page with every table between markers made anew."""
-    for name, (file, draw) in TABLES.items():
+    drawn: dict[str, Callable[[], str]] = {
+        **{name: partial(_of_result, file, draw) for name, (file, draw) in TABLES.items()},
+        **{name: partial(_of_cards, draw) for name, draw in CARDS.items()},
+        "transfer": lambda: transfer(pairs()),
+        "mark-attacks": lambda: mark_attacks(marks()),
+    }
+    for name, draw in drawn.items():
         block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if block.search(text):
-            drawn = draw(json.loads((RESULTS / file).read_text()))
-            text = block.sub(lambda m, d=drawn: f"{m[1]}{d}\n{m[2]}", text)
+            made = draw()
+            text = block.sub(lambda m, made=made: f"{m[1]}{made}\n{m[2]}", text)
     return text
+
+
+def _of_cards(draw: Callable[[Json], str]) -> str:
+    return draw(cards())
+
+
+def _of_result(file: str, draw: Callable[[Json], str]) -> str:
+    return draw(json.loads((RESULTS / file).read_text()))
 
 
 def main() -> int:

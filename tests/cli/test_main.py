@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -162,3 +163,9 @@ def test_a_hangup_that_nohup_ignores_stays_ignored(monkeypatch: pytest.MonkeyPat
         assert main(["demo", "out"]) == 0
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_python_looks_for_garbage_as_before_once_a_command_is_done() -> None:
+    before = gc.get_threshold()
+    assert main(["protect", "nowhere", "out"]) == 2
+    assert gc.get_threshold() == before

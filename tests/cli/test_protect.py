@@ -366,13 +366,15 @@ def test_an_interrupt_leaves_nothing(
     assert said[-1] == "mitsgan: interrupted; no output was written"
 
 
-def test_a_bug_keeps_its_traceback(
-    protect: Run, work: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_bug_keeps_its_traceback_and_has_a_code_of_its_own(
+    protect: Run, work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def wrong(self: MitsGan, scan: Scan, start: int, stop: int, budget: Budget) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(MitsGan, "perturbation", wrong)
-    with pytest.raises(ZeroDivisionError, match="a bug"):
-        protect(out=work / "out")
+    assert protect(out=work / "out") == 70
+    said = capsys.readouterr().err
+    assert "Traceback" in said
+    assert "ZeroDivisionError: a bug" in said
     assert list(work.iterdir()) == []
