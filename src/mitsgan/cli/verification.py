@@ -93,9 +93,9 @@ def verification(
     }
 
 
-def summary(found: Detection, source: Path) -> str:
-    """The result in a few lines."""
-    lines = [f"{source}: {found.verdict.upper()}: {found.reason}"]
+def summary(found: Detection) -> str:
+    """What the mark tells, in a few lines."""
+    lines = [f"mark: {found.verdict}; {found.reason}"]
     for region in found.regions[:_SHOWN]:
         z, y, x = (f"{a}-{b - 1}" for a, b in zip(region.start, region.stop, strict=True))
         place = ", ".join(f"{value:.1f}" for value in region.centre_mm)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mitsgan import __version__
@@ -46,7 +46,7 @@ def combined(
     content: dict[str, object] = dict(marked[0]) if marked is not None else {}
     said = [marked[1]] if marked is not None else []
     if sealed is None:
-        return content, "\n".join(said)
+        return content, _headed(source, content, said)
     if marked is None:
         content = {
             "schema": SCHEMA,
@@ -59,11 +59,16 @@ def combined(
         content["mark_verdict"] = content["verdict"]
     content["verdict"] = worse(str(content.get("verdict", sealed.verdict)), sealed.verdict)
     content["seal"] = sealed.as_json()
-    said.append(f"{source}: " + "\n".join(sealed.lines()))
+    said += sealed.lines()
     if untold is not None:
         content["mark_not_verified"] = untold
         said.append(f"the mark was not looked for: {untold}")
-    return content, "\n".join(said)
+    return content, _headed(source, content, said)
+
+
+def _headed(source: Path, content: Mapping[str, object], said: Sequence[str]) -> str:
+    """What counts first, then what each layer tells."""
+    return "\n".join((f"{source}: {str(content['verdict']).upper()}", *said))
 
 
 def worse(one: str, other: str) -> str:

@@ -112,4 +112,4 @@ class Verify:
             )
         if self.map is not None:
             write_map(self.map, found, scan, overwrite=self.overwrite)
-        return verification(found, scan, self.scan, console.seconds), summary(found, self.scan)
+        return verification(found, scan, self.scan, console.seconds), summary(found)
