@@ -1,4 +1,4 @@
-"""What one verification leaves for others to read: the exit code, the summary, JSON and the map."""
+"""What one verification leaves for others to read: the summary, JSON and the map."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import numpy as np
 
 from mitsgan import __version__
 from mitsgan.cli.options import UsageError
-from mitsgan.mark import Detection, SliceState, Verdict
+from mitsgan.mark import Detection, SliceState
 from mitsgan.scan import Derivation, Scan, write_scan
 
 SCHEMA = 1
 """Of the result; a new number where a reader of the old one would go wrong."""
 
-EXIT_CODES: Mapping[Verdict, int] = {Verdict.INTACT: 0, Verdict.TAMPERED: 1, Verdict.UNKNOWN: 3}
 
 _SHOWN = 10
 
