@@ -142,11 +142,14 @@ def test_termination_cleans_up_and_gives_the_signal_back(
                 cleaned.touch()
             return 0
 
-    before = signal.getsignal(number)
-    monkeypatch.setattr("tyro.cli", lambda *_, **__: Killed())
-    assert main(["demo", "out"]) == 128 + number
-    assert cleaned.exists()
-    assert signal.getsignal(number) is before
+    inherited = signal.signal(number, signal.default_int_handler)  # nohup would have it ignored
+    try:
+        monkeypatch.setattr("tyro.cli", lambda *_, **__: Killed())
+        assert main(["demo", "out"]) == 128 + number
+        assert cleaned.exists()
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, inherited)
     assert "terminated" in capsys.readouterr().err
 
 
