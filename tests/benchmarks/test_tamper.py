@@ -39,7 +39,7 @@ def test_measures_all_and_writes_one_json(tmp_path: Path) -> None:
         assert min(row["values"]) >= 0
     targets = result["targets"]
     in_place = targets["tamper_in_place"]
-    assert in_place["value"] == measured["in_place"]["median"]
+    assert in_place["value"] == pytest.approx(measured["in_place"]["median"], abs=1e-4)
     assert in_place["met"] is (in_place["value"] <= in_place["target_at_most"])
     for where in ("scan", "blocks"):
         batch, one = (measured[f"{where}_{part}"]["median"] for part in ("batch", "one"))
