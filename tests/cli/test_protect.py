@@ -16,6 +16,8 @@ from pydicom.uid import UID
 
 from mitsgan import __version__
 from mitsgan.cli.main import main
+from mitsgan.cli.protect import Protect
+from mitsgan.mark.embed import STRENGTH_HU
 from mitsgan.protect import Budget, MitsGan
 from mitsgan.scan import read_scan
 from mitsgan.scan.scan import Scan
@@ -378,3 +380,8 @@ def test_a_bug_keeps_its_traceback_and_has_a_code_of_its_own(
     assert "Traceback" in said
     assert "ZeroDivisionError: a bug" in said
     assert list(work.iterdir()) == []
+
+
+def test_the_mark_is_as_strong_as_the_library_has_it() -> None:
+    """It is written twice, so that protecting without a mark need not load it."""
+    assert Protect.mark_hu == STRENGTH_HU

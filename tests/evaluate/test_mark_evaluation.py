@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from tests.evaluate.untrained import attacker
 
-from mitsgan.attack import Action, Attacker, Equalization, Generator, plan_attack
+from mitsgan.attack import plan_attack
 from mitsgan.evaluate import mark_bench
 from mitsgan.evaluate.mark_bars import bars
 from mitsgan.evaluate.mark_bench import MarkBench, MarkEvaluationConfig, measuring_key
@@ -32,14 +32,6 @@ BLOCK = 4
 @pytest.fixture(scope="module")
 def scan() -> Scan:
     return chest((40, 112, 112), (3.0, 3.0, 3.0), seed=2)
-
-
-def attacker(action: Action) -> Attacker:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        generator = Generator(2).eval().requires_grad_(False)
-    cubes = [torch.linspace(-1000, 400, 32**3)]
-    return Attacker(action, generator, Equalization.fit(cubes), "untrained")
 
 
 def remover_strikes(marked: Scan, count: int) -> list[Strike]:

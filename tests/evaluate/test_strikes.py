@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.evaluate.untrained import attacker
 
-from mitsgan.attack import Action, Attacker, Equalization, Generator, Plan, plan_attack, tamper
+from mitsgan.attack import Action, Plan, plan_attack, tamper
 from mitsgan.evaluate.positions import lung_positions
 from mitsgan.evaluate.strikes import Form, Strike, rounds, strike, struck
 from mitsgan.scan.phantom import chest
@@ -17,14 +18,6 @@ from mitsgan.scan.scan import Scan
 @pytest.fixture(scope="module")
 def scan() -> Scan:
     return chest((40, 112, 112), (3.0, 3.0, 3.0), seed=2)
-
-
-def attacker(action: Action) -> Attacker:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        generator = Generator(2).eval().requires_grad_(False)
-    cubes = [torch.linspace(-1000, 400, 32**3)]
-    return Attacker(action, generator, Equalization.fit(cubes), "untrained")
 
 
 def plans(scan: Scan, action: Action) -> list[Plan]:

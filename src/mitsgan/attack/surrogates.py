@@ -21,12 +21,13 @@ SURROGATES: tuple[Surrogate, ...] = get_args(Surrogate)
 HELD_OUT: frozenset[Surrogate] = frozenset({"residual"})
 """Pairs kept out of all training of protectors, to measure what strikes an unknown attacker."""
 
-_NAMES: dict[Action, str] = {"inject": "injector", "remove": "remover"}
+NAMES: dict[Action, str] = {"inject": "injector", "remove": "remover"}
+"""What an attacker of an action is called."""
 
 
 def surrogate_name(surrogate: Surrogate, action: Action) -> str:
     """What the weights are called, such as ``injector-textured``."""
-    return f"{_NAMES[action]}-{surrogate}"
+    return f"{NAMES[action]}-{surrogate}"
 
 
 def surrogate_path(surrogate: Surrogate, action: Action) -> Path:

@@ -53,7 +53,7 @@ class ClassifierNetwork(nn.Module):
             *_block(2 * w, 4 * w, 3, 2),
             *_block(4 * w, 4 * w, 3, 1),
         )
-        self.last = nn.Linear(4 * w * 4**3, 1)
+        self.last = nn.Linear(4 * w * (SIDE // 8) ** 3, 1)
 
     def forward(self, cubes: Tensor) -> Tensor:
         windows = [(cubes.clamp(low, high) - low) / (high - low) for low, high in _WINDOWS]

@@ -76,7 +76,7 @@ class Protect:
         from mitsgan.cli.protection import derivation, read_key, report, stack
         from mitsgan.protect import Budget, MitsGan, apply_layers
 
-        key = read_key(self.key, self.mark_hu, self.identity)
+        key = read_key(self.key, self.mark_hu != Protect.mark_hu or self.identity is not None)
 
         budget = Budget(self.max_hu)
         device = choose_device(self.device)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mitsgan import __version__
 from mitsgan.cli.options import UsageError
-from mitsgan.mark import Key, Mark, WithRoom, series_identity
-from mitsgan.mark.embed import STRENGTH_HU
 from mitsgan.protect import Budget, Layer, MitsGan, Protected
 from mitsgan.scan.derivation import Derivation
 from mitsgan.scan.scan import Scan
+
+if TYPE_CHECKING:
+    from mitsgan.mark import Key, Mark
 
 SCHEMA = 1
 """Of the report; a new number where a reader of the old one would go wrong."""
@@ -25,16 +27,18 @@ def precision(layer: MitsGan) -> str:
     return str(layer.generator.stem.weight.dtype).removeprefix("torch.")
 
 
-def read_key(path: Path | None, mark_hu: float, identity: str | None) -> Key | None:
-    """The key to mark with; None without one.
+def read_key(path: Path | None, options: bool) -> Key | None:
+    """The key to mark with; None without one, where ``options`` of a mark must not be given.
 
     Raises:
         UsageError: options of a mark that no key is given for.
         MarkKeyError: see `Key.load`.
     """
     if path is not None:
+        from mitsgan.mark import Key
+
         return Key.load(path)
-    if identity is not None or mark_hu != STRENGTH_HU:
+    if options:
         raise UsageError("--mark-hu and --identity belong to a mark; give --key KEYFILE too")
     return None
 
@@ -45,6 +49,8 @@ def stack(
     """What is added to a scan: the protector, and with a key the mark, which gets its room."""
     if key is None:
         return [layer], None
+    from mitsgan.mark import Mark, WithRoom, series_identity
+
     mark = Mark(key, identity or series_identity(scan), mark_hu)
     return [WithRoom(layer, mark), mark], mark
 

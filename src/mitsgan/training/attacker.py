@@ -16,12 +16,11 @@ from torch.nn import functional as F
 
 from mitsgan.attack import Action, Attacker, Discriminator, Equalization
 from mitsgan.attack.architectures import ARCHITECTURES, Architecture
+from mitsgan.attack.surrogates import NAMES
 from mitsgan.layout import channels_last
 from mitsgan.scan.scan import Scan
 from mitsgan.training.cube_file import CubeFile, sampler_for
 from mitsgan.training.loop import Progress, Stateful, run_loop
-
-NAMES: dict[Action, str] = {"inject": "injector", "remove": "remover"}
 
 PURPOSE = "a surrogate, to train and measure protection with; it works in memory only"
 """What every attacker's card says it is for."""

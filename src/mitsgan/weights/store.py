@@ -49,9 +49,7 @@ def save_weights(
 
     The checksum in the card covers the tensors' names, shapes and bytes as stored.
     """
-    held: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        held.update(_stored(name, tensor.detach().cpu(), precision))
+    held = _all_stored(tensors, precision)
     full = {**card, "format": _FORMAT, "precision": precision, "sha256": _checksum(held)}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(save(held, metadata={_KEY: json.dumps(full, sort_keys=True)}))
@@ -59,10 +57,14 @@ def save_weights(
 
 def as_stored(tensors: Mapping[str, Tensor], precision: Precision) -> dict[str, Tensor]:
     """What `load_weights` will give of tensors that were saved: rounded, to measure that."""
+    return _restored(_all_stored(tensors, precision))
+
+
+def _all_stored(tensors: Mapping[str, Tensor], precision: Precision) -> dict[str, Tensor]:
     held: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         held.update(_stored(name, tensor.detach().cpu(), precision))
-    return _restored(held)
+    return held
 
 
 def _stored(name: str, tensor: Tensor, precision: Precision) -> dict[str, Tensor]:
