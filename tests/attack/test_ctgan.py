@@ -10,8 +10,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from mitsgan.attack.ctgan import Discriminator, Generator
+from mitsgan.attack.ctgan import Discriminator, Generator, _Same
 
 M = TypeVar("M", bound=nn.Module)
 Array = NDArray[np.float64]
@@ -208,3 +209,24 @@ def test_in_evaluation_a_cube_does_not_depend_on_its_batch() -> None:
         together = generator(cubes)
         for cube, painted in zip(cubes, together, strict=True):
             torch.testing.assert_close(generator(cube[None])[0], painted, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (4, 4, 4), (5, 4, 7), (8, 8, 8)])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_doubled_convolution_is_the_convolution_of_the_doubled(
+    shape: tuple[int, int, int], outputs: int
+) -> None:
+    layer = _Same(2, outputs).double()
+    assert layer.bias is not None
+    torch.nn.init.normal_(layer.bias)
+    x = torch.randn(2, 2, *shape, dtype=torch.float64, requires_grad=True)
+    plainly = layer(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+    folded = layer.doubled(x)
+    torch.testing.assert_close(folded, plainly, rtol=0, atol=1e-12)
+    weight = torch.randn_like(plainly)
+    for one, other in zip(
+        torch.autograd.grad((plainly * weight).sum(), (x, layer.weight)),
+        torch.autograd.grad((folded * weight).sum(), (x, layer.weight)),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-11)

@@ -44,6 +44,35 @@ class _Same(nn.Conv3d):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(F.pad(x, (1, 2) * 3))
 
+    def doubled(self, x: Tensor) -> Tensor:
+        """The same as ``self(nearest x2 of x)``, with less work where ``x`` is large.
+
+        Doubled neighbours are equal, so four taps along an axis fall on at most three voxels of
+        ``x``, another three for even and for odd outputs: one convolution 3^3 of eight times the
+        channels does all, at 27 instead of 64 multiplications for each output and input.
+        """
+        if min(x.shape[2:]) < _LARGE:
+            return cast(Tensor, self(F.interpolate(x, scale_factor=2.0, mode="nearest")))
+        taps = _TAPS.to(self.weight)
+        folded = torch.einsum("pak,qbl,rcm,oiklm->pqroiabc", taps, taps, taps, self.weight)
+        outputs, inputs = self.weight.shape[:2]
+        kernel = folded.reshape(8 * outputs, inputs, 3, 3, 3)
+        kernel = kernel.contiguous(memory_format=torch.channels_last_3d)
+        bias = None if self.bias is None else self.bias.repeat(8)
+        y = F.conv3d(x, kernel, bias, padding=1)
+        y = y.unflatten(1, (2, 2, 2, outputs)).permute(0, 4, 5, 1, 6, 2, 7, 3)
+        return y.reshape(len(x), outputs, *(2 * n for n in x.shape[2:]))
+
+
+_LARGE = 4
+"""From this side on, folding the kernel costs less than it saves."""
+
+_TAPS = torch.tensor(
+    [[[1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]], [[0, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1]]]
+)
+"""Which of the four taps (last axis) fall on the voxel before, at and behind an output's own
+(second axis), for even and odd outputs (first axis)."""
+
 
 class _Up(nn.Module):
     """Nearest x2, convolution 4^3 with ReLU, dropout, batch norm, then the skip behind it."""
@@ -55,7 +84,7 @@ class _Up(nn.Module):
         self.normalization = _normalization(outputs)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        x = self.convolution(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        x = self.convolution.doubled(x)
         x = self.normalization(self.dropout(F.relu(x)))
         return torch.cat((x, skip), 1)
 
@@ -90,7 +119,7 @@ class Generator(nn.Module):
         x = levels[-1]
         for up, skip in zip(self.up, levels[-2:0:-1], strict=True):
             x = up(x, skip)
-        return torch.tanh(self.last(F.interpolate(x, scale_factor=2.0, mode="nearest")))
+        return torch.tanh(self.last.doubled(x))
 
 
 class Discriminator(nn.Module):
