@@ -44,24 +44,25 @@ class _Same(nn.Conv3d):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(F.pad(x, (1, 2) * 3))
 
-    def doubled(self, x: Tensor) -> Tensor:
-        """The same as ``self(nearest x2 of x)``, with less work where ``x`` is large.
+    def doubled(self, field: Tensor) -> Tensor:
+        """The same as ``self(nearest x2 of field)``, with less work where the field is large.
 
         Doubled neighbours are equal, so four taps along an axis fall on at most three voxels of
-        ``x``, another three for even and for odd outputs: one convolution 3^3 of eight times the
+        ``field``, another three for even and for odd outputs: one convolution 3^3 of eight times the
         channels does all, at 27 instead of 64 multiplications for each output and input.
         """
-        if min(x.shape[2:]) < _LARGE:
-            return cast(Tensor, self(F.interpolate(x, scale_factor=2.0, mode="nearest")))
+        if min(field.shape[2:]) < _LARGE:
+            return cast(Tensor, self(F.interpolate(field, scale_factor=2.0, mode="nearest")))
         taps = _TAPS.to(self.weight)
         folded = torch.einsum("pak,qbl,rcm,oiklm->pqroiabc", taps, taps, taps, self.weight)
         outputs, inputs = self.weight.shape[:2]
         kernel = folded.reshape(8 * outputs, inputs, 3, 3, 3)
         kernel = kernel.contiguous(memory_format=torch.channels_last_3d)
         bias = None if self.bias is None else self.bias.repeat(8)
-        y = F.conv3d(x, kernel, bias, padding=1)
-        y = y.unflatten(1, (2, 2, 2, outputs)).permute(0, 4, 5, 1, 6, 2, 7, 3)
-        return y.reshape(len(x), outputs, *(2 * n for n in x.shape[2:]))
+        z, y, x = field.shape[2:]
+        split = F.conv3d(field, kernel, bias, padding=1).reshape(-1, 2, 2, 2, outputs, z, y, x)
+        woven = split.permute(0, 4, 5, 1, 6, 2, 7, 3)
+        return woven.reshape(-1, outputs, 2 * z, 2 * y, 2 * x)
 
 
 _LARGE = 4
