@@ -48,8 +48,8 @@ class _Same(nn.Conv3d):
         """The same as ``self(nearest x2 of field)``, with less work where the field is large.
 
         Doubled neighbours are equal, so four taps along an axis fall on at most three voxels of
-        ``field``, another three for even and for odd outputs: one convolution 3^3 of eight times the
-        channels does all, at 27 instead of 64 multiplications for each output and input.
+        the field, other ones for even and for odd outputs: one convolution 3^3 of eight times
+        the channels does all, at 27 instead of 64 multiplications for each output and input.
         """
         if min(field.shape[2:]) < _LARGE:
             return cast(Tensor, self(F.interpolate(field, scale_factor=2.0, mode="nearest")))
