@@ -32,5 +32,9 @@ class DataError(MitsganError):
     """Training data cannot be read or fetched, or must not be used together."""
 
 
+class ResultError(MitsganError):
+    """A result of an earlier run cannot be read, or is of another kind than expected."""
+
+
 class MissingExtraError(MitsganError):
     """An optional dependency is not installed; the message names the install line."""

@@ -63,6 +63,16 @@ def burn_in(pixels: Pixels) -> Pixels:
     return np.rint(marked).astype(np.uint8)
 
 
+def burn_in_hu(hu: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Voxels ``[..., y, x]`` in HU with SIMULATED in every slice, along the lower edge.
+
+    Letters of 1000 HU on air, white on black in every window.
+    """
+    letters, shade = _mark(*hu.shape[-2:])
+    written = 2000 * letters - 1000
+    return np.where(shade > 0, np.rint(written), hu).astype(np.int16)
+
+
 def png(pixels: Pixels) -> bytes:
     """Encode ``[y, x, 3]`` as PNG."""
     held = BytesIO()
