@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.errors import BudgetError
-from mitsgan.protect.budget import Budget
+from mitsgan.protect.budget import Budget, Limits
 from mitsgan.scan.scan import Scan
 
 SLAB = 16
@@ -62,7 +62,7 @@ def apply_layers(
     Raises:
         BudgetError: the budget is smaller than one stored step, or a check of the result failed.
     """
-    steps = budget.steps(scan) if scan.is_integer else None
+    budget = budget.on(scan)
     stored = np.empty_like(scan.stored)
     largest, squares, voxels = 0.0, 0.0, 0
     for start in range(0, scan.shape[0], slab):
@@ -70,15 +70,14 @@ def apply_layers(
         total = layers[0].perturbation(scan, start, stop, budget)
         for layer in layers[1:]:
             total = total + layer.perturbation(scan, start, stop, budget)
+        limits = budget.limits(scan, start, stop)
         for z in range(start, stop):  # one by one: a slice stays in the processor's cache
             wanted = total[z - start]
             if not np.isfinite(wanted).all():
                 raise BudgetError(f"a layer gave values that are no numbers in slice {z}")
-            new: NDArray[Any]
-            if steps is None:
-                new = _moved_float(scan, z, wanted, budget)
-            else:
-                new = _moved_integer(scan, z, wanted, int(steps[z]))
+            limit = limits if isinstance(limits, float) else limits[z - start]
+            moved = _moved_integer if scan.is_integer else _moved_float
+            new = moved(scan, z, wanted, limit)
             old = scan.stored[z]
             padding = _padding(scan, z, old)
             np.copyto(new, old, where=padding | _padding(scan, z, new))
@@ -87,8 +86,8 @@ def apply_layers(
             if not scan.is_integer:
                 change[padding] = 0  # what has no value has no difference either
             most = max(float(change.max()), -float(change.min())) * float(scan.slope[z])
-            if most > budget.max_hu * (1 + 1e-6):
-                raise BudgetError(f"a voxel moved by {most} HU, the budget is {budget.max_hu} HU")
+            if not _kept(change, float(scan.slope[z]), limit, most):
+                raise BudgetError(f"a voxel moved by up to {most} HU, beyond the budget ({budget})")
             largest = max(largest, most)
             # not vdot: the threads of BLAS would get in torch's way
             squares += float(np.square(change).sum()) * scan.slope[z] ** 2
@@ -99,10 +98,18 @@ def apply_layers(
     return Protected(scan.with_stored(stored), largest, rms, voxels)
 
 
+def _kept(change: NDArray[Any], slope: float, limit: Limits, most: float) -> bool:
+    """Whether a slice's change of stored values, of ``most`` HU, is within its limits."""
+    if isinstance(limit, float):
+        return most <= limit * (1 + 1e-6)
+    return not (np.abs(change) * slope > limit * (1 + 1e-6)).any()
+
+
 def _moved_integer(
-    scan: Scan, z: int, wanted: NDArray[np.float32], steps: int
+    scan: Scan, z: int, wanted: NDArray[np.float32], limit: Limits
 ) -> NDArray[np.integer[Any]]:
-    """Stored integers of slice ``z`` after the move."""
+    """Stored integers of slice ``z`` after the move, by whole steps within the limit."""
+    steps = np.floor(limit / scan.slope[z] + 1e-9)
     old = scan.stored[z]
     move = wanted if scan.slope[z] == 1 else wanted / np.float32(scan.slope[z])
     move = np.clip(move, -steps, steps)
@@ -115,11 +122,11 @@ def _moved_integer(
 
 
 def _moved_float(
-    scan: Scan, z: int, wanted: NDArray[np.float32], budget: Budget
+    scan: Scan, z: int, wanted: NDArray[np.float32], limit: Limits
 ) -> NDArray[np.floating[Any]]:
     """Stored floats of slice ``z`` after the move."""
     old = scan.stored[z]
-    bound = budget.max_hu / scan.slope[z]
+    bound = limit / scan.slope[z]
     new: NDArray[np.floating[Any]] = old + np.clip(wanted / scan.slope[z], -bound, bound)
     new = new.astype(old.dtype)
     over = np.abs(new.astype(np.float64) - old) > bound

@@ -67,7 +67,7 @@ class MitsGan:
     def perturbation(
         self, scan: Scan, start: int, stop: int, budget: Budget
     ) -> NDArray[np.float32]:
-        """See `Layer.perturbation`; within the budget by construction (tanh)."""
+        """See `Layer.perturbation`; within the budget by construction: tanh times the limit."""
         device = self.generator.stem.weight.device
         depth = scan.shape[0]
         first, last = max(start - HALO, 0), min(stop + HALO, depth)
@@ -84,9 +84,11 @@ class MitsGan:
         side = (hu.shape[1] // PATCH, hu.shape[2] // PATCH)
         numbers = [min(max(z, 0), depth - 1) for z in range(start - HALO, stop + HALO)]
         noise = torch.stack([slice_noise(self.seed, z, side) for z in numbers]).to(device)
+        limits = budget.limits(scan, start, stop, box)
         with torch.inference_mode():
             residual = self.generator(hu, noise, scan.spacing)
-            bounded = residual.tanh_().mul_(budget.max_hu)[:, :height, :width]
+            bounded = residual.tanh_()[:, :height, :width]
+            bounded *= limits if isinstance(limits, float) else torch.from_numpy(limits).to(device)
         (y, x), (rows, columns) = box, scan.shape[1:]
         around = (x.start, columns - x.stop, y.start, rows - y.stop)
         return np.asarray(F.pad(bounded, around).cpu().numpy())
