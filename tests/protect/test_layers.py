@@ -128,3 +128,50 @@ def test_a_layer_that_gives_no_numbers_is_refused() -> None:
     scan = make_scan("int16", 1.0, 0.0, 12, True, True, 0)
     with pytest.raises(BudgetError, match="no numbers"):
         apply_layers(scan, [Wild(np.nan)], Budget(10))
+
+
+def make_noisy(dtype: str, slope: float, padding: bool, seed: int) -> Scan:
+    """Noise that grows along x from none, with padding at two corners."""
+    rng = np.random.default_rng(seed)
+    hu = rng.normal(0, 1, (6, 24, 32)) * np.linspace(0, 60, 32) - 800
+    stored = (hu / slope) if dtype.startswith("float") else np.rint(hu / slope)
+    stored = stored.astype(dtype)
+    stored[:, :4, :4] = stored[2, -3:, -3:] = round(-2000 / slope)
+    z = np.ones(6)
+    held = (round(-2000 / slope),) * 2 if padding else None
+    return Scan(stored, slope * z, 0 * z, -30000, 30000, GEOMETRY, held)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    max_hu=st.floats(4.0, 60.0),
+    fraction=st.sampled_from([0.3, 0.5, 2.0]),
+    scale=st.sampled_from([1.0, 1e4]),
+    slope=st.sampled_from([0.25, 0.7, 1.0, 1.3]),
+    dtype=st.sampled_from(["int16", "float32", "float64"]),
+    padding=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_no_voxel_moves_further_than_its_part_of_the_noise(
+    max_hu: float, fraction: float, scale: float, slope: float, dtype: str, padding: bool, seed: int
+) -> None:
+    scan = make_noisy(dtype, slope, padding, seed)
+    budget = Budget(max_hu, fraction)
+    result = apply_layers(scan, [Wild(scale), Wild(scale, 1)], budget, slab=4)
+    moved = np.abs(result.scan.stored.astype(np.float64) - scan.stored) * slope
+    limits = np.asarray(budget.limits(scan), np.float64)
+    inside = ~scan.is_padding()
+    assert (moved <= limits * (1 + 1e-6)).all()
+    assert moved[inside].max() == pytest.approx(result.largest_hu, rel=1e-5)
+    assert not moved[~inside].any()
+    if scale > 1e3 and scan.is_integer:  # what wants more than it may gets all that it may
+        steps = np.floor(limits[inside] / slope + 1e-9)
+        assert (moved[inside] >= (steps - 1e-6) * slope).mean() > 0.98
+
+
+def test_slabs_do_not_change_what_a_part_of_the_noise_allows() -> None:
+    scan = make_noisy("int16", 1.0, True, 0)
+    budget = Budget(30, 0.5)
+    results = [apply_layers(scan, [Wild(99.0)], budget, slab=n).scan.stored for n in (1, 4, 9)]
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
