@@ -42,6 +42,10 @@ class Cut:
     plans: tuple[Plan, ...]
     shape: Triple
 
+    def cubes(self, blocks: Tensor) -> Tensor:
+        """The 32 mm cubes in blocks ``[b, *block]``, at 1 mm: ``[b, 32, 32, 32]``, HU."""
+        return zoom(blocks[(slice(None), *self.plans[0].cube_in_block)], (SIDE, SIDE, SIDE))
+
 
 def cut_plans(volume: Tensor, plans: Sequence[Plan]) -> Cut:
     """Cut what ``plans`` need out of a volume ``[z, y, x]`` in HU.

@@ -10,8 +10,6 @@ import torch
 from torch import Tensor
 
 from mitsgan.attack import Action, Attacker, Cut, cut_plans, plan_attack, tamper_cut
-from mitsgan.attack.ctgan import SIDE
-from mitsgan.attack.resample import zoom
 from mitsgan.classify import NoduleClassifier
 from mitsgan.scan.scan import Scan
 from mitsgan.training.cubes import Volume, volumes
@@ -52,19 +50,14 @@ def judge_attacker(
             cut = _cut(volume, count, attacker.action, rng, random)
             with torch.no_grad():
                 tampered = tamper_cut(cut, attacker)
-            before.append(classifier.is_nodule(judged_cubes(cut.before, cut)))
-            after.append(classifier.is_nodule(judged_cubes(tampered, cut)))
+            before.append(classifier.is_nodule(cut.cubes(cut.before)))
+            after.append(classifier.is_nodule(cut.cubes(tampered)))
     called, still = torch.cat(before), torch.cat(after)
     return {
         "positions": float(len(called)),
         "nodule_before": float(called.float().mean()),
         "nodule_after": float(still.float().mean()),
     }
-
-
-def judged_cubes(blocks: Tensor, cut: Cut) -> Tensor:
-    """The 32 mm cubes in blocks ``[b, *block]``, at 1 mm: ``[b, 32, 32, 32]``, HU."""
-    return zoom(blocks[(slice(None), *cut.plans[0].cube_in_block)], (SIDE, SIDE, SIDE))
 
 
 def _cut(
