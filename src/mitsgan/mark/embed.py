@@ -24,8 +24,7 @@ _SHARE = 0.5
 class _Limit(Protocol):
     """What is asked of a budget."""
 
-    @property
-    def max_hu(self) -> float: ...
+    def limits(self, scan: Scan, start: int, stop: int) -> float | NDArray[np.float32]: ...
 
 
 class _Layer(Protocol):
@@ -70,13 +69,13 @@ class Mark:
     def amplitude(self, scan: Scan, start: int, stop: int, budget: _Limit) -> NDArray[np.float32]:
         """How far the mark moves each voxel of slices ``start:stop``: ``[z, y, x]``, HU."""
         strength = measure_strength(scan)
-        most = np.float32(_SHARE * budget.max_hu)
+        most = np.float32(_SHARE) * budget.limits(scan, start, stop)
         amplitudes = np.empty((stop - start, *scan.shape[1:]), np.float32)
         for z in range(start, stop):
             blocks = strength.relative(local_noise(padded_slice(scan, z)))
-            blocks = np.minimum(blocks * np.float32(self.strength_hu), most)
+            blocks *= np.float32(self.strength_hu)
             amplitudes[z - start] = spread(blocks, scan.shape[1:])
-        return amplitudes
+        return np.minimum(amplitudes, most, out=amplitudes)
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,6 @@ class WithRoom:
         self, scan: Scan, start: int, stop: int, budget: _Limit
     ) -> NDArray[np.float32]:
         """See `mitsgan.protect.Layer.perturbation`."""
-        room = np.float32(budget.max_hu) - self.mark.amplitude(scan, start, stop, budget)
+        room = budget.limits(scan, start, stop) - self.mark.amplitude(scan, start, stop, budget)
         wanted = self.layer.perturbation(scan, start, stop, budget)
         return np.clip(wanted, -room, room)
