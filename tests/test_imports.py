@@ -15,6 +15,7 @@ import mitsgan
 SOURCE = Path(__file__).parents[1] / "src"
 
 _BELOW = ("errors", "layout", "scan", "weights")
+_SIDE_BY_SIDE = (*_BELOW, "attack", "protect", "mark", "classify")
 
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "errors": frozenset(),
@@ -25,13 +26,14 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "protect": frozenset({"errors", "layout", "scan", "weights"}),
     "mark": frozenset({"errors", "scan"}),
     "classify": frozenset({"errors", "layout", "weights"}),
-    "training": frozenset({*_BELOW, "attack", "protect", "mark", "classify"}),
-    "evaluate": frozenset({*_BELOW, "attack", "protect", "mark", "classify"}),
-    "cli": frozenset({*_BELOW, "attack", "protect", "mark", "classify", "training", "evaluate"}),
+    "optimize": frozenset({*_BELOW, "attack", "protect"}),
+    "training": frozenset({*_SIDE_BY_SIDE, "optimize"}),
+    "evaluate": frozenset({*_SIDE_BY_SIDE, "optimize"}),
+    "cli": frozenset({*_SIDE_BY_SIDE, "optimize", "training", "evaluate"}),
 }
 """Which rooms the modules of a room may import, besides their own (docs/layout.md)."""
 
-NEVER_DICOM = ("attack", "training", "evaluate")
+NEVER_DICOM = ("attack", "optimize", "training", "evaluate")
 """Rooms that hold or drive attackers: what they make must never become a DICOM file."""
 
 
