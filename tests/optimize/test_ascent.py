@@ -113,7 +113,8 @@ def test_time_is_a_limit_and_progress_is_told(ground: Ground, injector: Attacker
         ground, [target], 10.0, Ascent(seconds=0.4), progress=lambda *at: told.append(at)
     )
     assert found.any()
-    assert told[0] == (0, 0) and len(told) > 2
+    assert told[0] == (0, 0)
+    assert len(told) > 2
     told.clear()
     optimize(ground, [target], 10.0, Ascent(steps=2), progress=lambda *at: told.append(at))
     assert told == [(0, 2), (1, 2), (2, 2)]
@@ -129,7 +130,7 @@ def test_it_says_where_nothing_can_be_attacked(ground: Ground, injector: Attacke
     with pytest.raises(PositionError, match="nothing to optimise against"):
         optimize(ground, [], 10.0, Ascent(steps=1))
     outside = Target(injector, Around([(0, 0, 0)], ground.spacing))
-    with pytest.raises(PositionError, match="hardly any .* leaves the scan"):
+    with pytest.raises(PositionError, match=r"hardly any .* leaves the scan"):
         optimize(ground, [outside], 10.0, Ascent(steps=1))
 
 
@@ -145,5 +146,5 @@ def test_it_says_where_nothing_can_be_attacked(ground: Ground, injector: Attacke
     ],
 )
 def test_settings_that_make_no_sense(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="give either|1 or more"):
+    with pytest.raises(ValueError, match=r"give either|1 or more"):
         Ascent(**wrong)  # type: ignore[arg-type]
