@@ -133,7 +133,7 @@ def test_report(protect: Run, series: Path, weights: Path, tmp_path: Path) -> No
     card = MitsGan.load(weights / "mitsgan.safetensors").card
     assert report["weights"] == {"name": "mitsgan", "sha256": card["sha256"]}
     assert report["seed"] == 2
-    assert report["budget"] == {"max": 10.0, "unit": "HU"}
+    assert report["budget"] == {"max": 10.0, "unit": "HU", "noise_fraction": None}
     assert report["scan"]["shape"] == [24, 96, 96]
     assert report["scan"]["spacing_mm"] == [8.0, 3.8, 3.8]
     assert report["scan"]["voxels"] == moved.size

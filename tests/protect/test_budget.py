@@ -59,4 +59,4 @@ def test_the_noise_of_another_scan_is_refused(small_chest: Scan) -> None:
 
 def test_it_says_what_it_is() -> None:
     assert str(Budget(10)) == "10 HU"
-    assert str(Budget(30, 0.5)) == "0.5 of the local noise and 30 HU at most"
+    assert str(Budget(30, 0.5)) == "30 HU and 0.5 of the local noise"

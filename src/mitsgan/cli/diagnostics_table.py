@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mitsgan.evaluate.evaluation import Result
+from mitsgan.protect import Budget
 
 _METRICS = (
     ("RMSE\nHU", "rmse_hu", ".2f"),
@@ -38,14 +39,15 @@ def print_diagnostics(console: Console, result: Result) -> None:
 def budget_line(result: Result) -> str:
     """Whether the budget was kept, in one sentence."""
     check = result["budget_check"]
+    budget = Budget(check["max_hu"], check.get("noise_fraction"))
     if not check["over"]:
-        text = f"budget of {check['max_hu']:g} HU kept by all {check['voxels']} voxels"
+        text = f"budget of {budget} kept by all {check['voxels']} voxels"
     else:
         z, y, x = check["worst_voxel"]
         place = ", ".join(f"{v:.1f}" for v in check["worst_lps_mm"])
         text = (
-            f"BUDGET of {check['max_hu']:g} HU NOT KEPT: {check['over']} of {check['voxels']} "
-            f"voxels are beyond it, the worst by {_number(check['largest_hu'], 'g')} HU at voxel "
+            f"BUDGET of {budget} NOT KEPT: {check['over']} of {check['voxels']} voxels are beyond "
+            f"it, the largest change is {_number(check['largest_hu'], 'g')} HU at voxel "
             f"({z}, {y}, {x}) [z, y, x], ({place}) mm LPS"
         )
     moved = check["padding_moved"]

@@ -30,6 +30,8 @@ class Evaluate:
     """Random lung positions, attacked by every attacker."""
     max_hu: Annotated[float, arg(metavar="HU")] = 10.0
     """The budget that is checked; also of controls, and of the protection in memory."""
+    noise_fraction: Annotated[float | None, arg(metavar="PART")] = None
+    """Of the budget too: the part of the scan's local noise that each voxel may move by."""
     seed: Annotated[int, arg(metavar="N")] = 0
     """Of positions, controls and re-scan noise, and of the protection in memory."""
     pgd_steps: Annotated[int, arg(metavar="N")] = 40
@@ -84,7 +86,7 @@ class Evaluate:
         from mitsgan.evaluate import EvaluationConfig, evaluate
         from mitsgan.protect import Budget, MitsGan, apply_layers
 
-        budget = Budget(self.max_hu)
+        budget = Budget(self.max_hu, self.noise_fraction)
         attackers, cards = load_attackers(self.injector, self.remover, self.attackers)
         lpips, no_lpips = load_lpips(self.lpips_weights)
         second = self.protected or MitsGan.load(self.weights, seed=self.seed)
@@ -104,7 +106,13 @@ class Evaluate:
             with console.phase("protect", f"protecting {self.original}") as progress:
                 protected = apply_layers(original, [second], budget, progress=progress).scan
         config = EvaluationConfig(
-            self.max_hu, self.positions, self.seed, self.pgd_steps, True, nodules
+            self.max_hu,
+            self.positions,
+            self.seed,
+            self.pgd_steps,
+            True,
+            nodules,
+            self.noise_fraction,
         )
         tampering = attackers if self.attack else []
         with console.steps("evaluate", "measuring") as say:

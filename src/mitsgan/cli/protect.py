@@ -19,6 +19,9 @@ class Protect:
     """The folder or, by its ending, the image file to write: whole, or not at all."""
     max_hu: Annotated[float, arg(metavar="HU")] = 10.0
     """The budget: no stored voxel moves further. Padding stays as it is."""
+    noise_fraction: Annotated[float | None, arg(metavar="PART")] = None
+    """No voxel moves by more than this part of the scan's own noise around it, e.g. 0.5 with
+    --max-hu 30; noise is measured on the scan."""
     seed: Annotated[int, arg(metavar="N")] = 0
     """Another seed gives another perturbation; the same one, the same result."""
     device: Annotated[str, arg(metavar="auto|cpu|cuda[:N]")] = "auto"
@@ -78,7 +81,7 @@ class Protect:
 
         key = read_key(self.key, self.mark_hu != Protect.mark_hu or self.identity is not None)
 
-        budget = Budget(self.max_hu)
+        budget = Budget(self.max_hu, self.noise_fraction)
         device = choose_device(self.device)
         layer = MitsGan.load(self.weights, seed=self.seed, device=device)
         console.seconds["start"] = console.elapsed
@@ -115,7 +118,7 @@ class Protect:
         done = "protected and marked" if mark is not None else "protected"
         console.say(
             f"{self.out}: {scan.shape[0]} slices {done} in {seconds:.1f} s; "
-            f"largest change {protected.largest_hu:g} HU (budget {budget.max_hu:g}), "
+            f"largest change {protected.largest_hu:g} HU (budget {budget}), "
             f"RMS {protected.rms_hu:.2f} HU"
         )
         return 0

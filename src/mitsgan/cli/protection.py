@@ -62,7 +62,7 @@ def derivation(
     marked = ", with a keyed mark" if mark is not None else ""
     return Derivation(
         description=(
-            f"MITS-GAN protection against tampering: every voxel within {budget.max_hu:g} HU of "
+            f"MITS-GAN protection against tampering: every voxel within {budget} of "
             f"its source (mitsgan {__version__}, weights {layer.card['sha256'][:12]}, "
             f"seed {layer.seed}){marked}"
         ),
@@ -70,9 +70,14 @@ def derivation(
         # objects with one UID must not differ.
         code=(
             f"mits-gan {layer.card['sha256']} seed={layer.seed} max_hu={budget.max_hu!r} "
+            f"{_fraction(budget)}"
             f"voxels={hashlib.sha256(np.ascontiguousarray(protected.stored).data).hexdigest()}"
         ),
     )
+
+
+def _fraction(budget: Budget) -> str:
+    return "" if budget.noise_fraction is None else f"noise_fraction={budget.noise_fraction!r} "
 
 
 def weights_entry(card: Mapping[str, object], path: Path | None, name: str) -> dict[str, object]:
@@ -110,7 +115,11 @@ def report(
         "output": str(output),
         "weights": weights_entry(layer.card, weights, "mitsgan"),
         "seed": layer.seed,
-        "budget": {"max": budget.max_hu, "unit": "HU"},
+        "budget": {
+            "max": budget.max_hu,
+            "unit": "HU",
+            "noise_fraction": budget.noise_fraction,
+        },
         "mark": None if mark is None else {"rms": mark.strength_hu, "unit": "HU"},
         "scan": {
             "shape": list(scan.shape),

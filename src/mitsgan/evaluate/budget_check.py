@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 
 from mitsgan.errors import ScanError
+from mitsgan.protect import Budget
+from mitsgan.scan.noise_map import measure_noise
 from mitsgan.scan.scan import Scan
 
 _SLAB = 16
@@ -23,7 +25,7 @@ class BudgetCheck:
     """What was found.
 
     Attributes:
-        max_hu: the budget.
+        max_hu, noise_fraction: the budget.
         voxels: how many were checked, padding left out.
         over: how many of them moved further than the budget.
         largest_hu: the largest change.
@@ -43,6 +45,7 @@ class BudgetCheck:
     padding: int
     padding_moved: int
     corners_mm: float
+    noise_fraction: float | None = None
 
     @property
     def kept(self) -> bool:
@@ -50,13 +53,15 @@ class BudgetCheck:
         return not self.over and not self.padding_moved
 
 
-def check_budget(original: Scan, protected: Scan, max_hu: float) -> BudgetCheck:
-    """Check every voxel, slab by slab.
+def check_budget(original: Scan, protected: Scan, budget: Budget) -> BudgetCheck:
+    """Check every voxel, slab by slab; noise that the budget follows is that of the original.
 
     Raises:
         ScanError: the scans differ in shape or lie elsewhere.
     """
     corners = check_geometry(original, protected)
+    if budget.noise_fraction is not None:
+        budget = replace(budget, noise=measure_noise(original))
     voxels = over = padding = moved = 0
     largest, worst = 0.0, None
     for start in range(0, original.shape[0], _SLAB):
@@ -70,13 +75,25 @@ def check_budget(original: Scan, protected: Scan, max_hu: float) -> BudgetCheck:
         # What is no number any more moved without end.
         change[np.isnan(change)] = np.inf
         voxels += change.size - int(outside.sum())
-        over += int((change > max_hu + _ROUNDING_HU).sum())
+        limits = budget.limits(original, start, stop)
+        over += int((change > limits + np.float32(_ROUNDING_HU)).sum())
         if change.max() > largest:
             largest = float(change.max())
             z, y, x = np.unravel_index(int(change.argmax()), change.shape)
             worst = [start + int(z), int(y), int(x)]
     where = None if worst is None else list(original.geometry.to_world(worst))
-    return BudgetCheck(max_hu, voxels, over, largest, worst, where, padding, moved, corners)
+    return BudgetCheck(
+        budget.max_hu,
+        voxels,
+        over,
+        largest,
+        worst,
+        where,
+        padding,
+        moved,
+        corners,
+        budget.noise_fraction,
+    )
 
 
 def check_geometry(original: Scan, protected: Scan) -> float:

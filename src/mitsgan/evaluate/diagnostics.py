@@ -16,6 +16,7 @@ from mitsgan.evaluate.metrics import LPIPS_SLICES, compare_scans
 from mitsgan.evaluate.regions import WHOLE, Region, body_region, lung_region
 from mitsgan.evaluate.rescan import Level
 from mitsgan.evaluate.windows import WINDOWS
+from mitsgan.protect import Budget
 from mitsgan.scan.lung import Lung, find_lung
 from mitsgan.scan.scan import Scan
 
@@ -63,7 +64,7 @@ def diagnose(
     original: Scan,
     protected: Scan,
     *,
-    max_hu: float,
+    budget: Budget,
     seed: int,
     nodules: Sequence[Place] = (),
     lpips: Lpips | None = None,
@@ -73,7 +74,7 @@ def diagnose(
 
     Args:
         original, protected: the scans.
-        max_hu: the budget.
+        budget: to be checked.
         seed: of the re-scan noise.
         nodules: where nodules are known to be, LPS mm.
         lpips: the perceptual distance, if its weights are there.
@@ -84,7 +85,7 @@ def diagnose(
         PositionError: a nodule lies outside the scan.
     """
     say("budget")
-    budget = check_budget(original, protected, max_hu)
+    check = check_budget(original, protected, budget)
     gaps: list[str] = []
     regions = [WHOLE]
     try:
@@ -106,7 +107,7 @@ def diagnose(
     if whole["rmse_hu"] is None:
         raise ScanError("every voxel of the original is padding; give a CT scan in HU")
     figures = invariants(original, protected, places, _levels(regions, rows), seed, say=say)
-    checked = {**asdict(budget), "kept": budget.kept}
+    checked = {**asdict(check), "kept": check.kept}
     return Diagnosed(checked, rows, figures, [*gaps, *missing])
 
 

@@ -10,7 +10,7 @@ from statistics import fmean, median
 import torch
 from torch import Tensor
 
-from mitsgan.attack import Attacker, Cut, Plan, cut_plans, tamper_cut
+from mitsgan.attack import Attacker, Cut, Plan, cut_blocks, cut_plans, tamper_cut
 from mitsgan.evaluate.fidelity import psnr
 from mitsgan.protect.pgd import pgd
 
@@ -69,13 +69,14 @@ def pgd_disruption(
     original: Tensor,
     plans: Sequence[Plan],
     attacker: Attacker,
-    max_hu: float,
+    max_hu: float | Tensor,
     steps: int,
     seed: int,
 ) -> Disruption:
     """What a perturbation reaches that was optimised for each position and this attacker.
 
     An upper control, not a protection: whoever protects does not know where the attack comes.
+    The budget ``max_hu`` is one number, or one for every voxel of ``original``.
     """
     rmse: list[float] = []
     moved: list[float] = []
@@ -85,7 +86,10 @@ def pgd_disruption(
         def objective(hu: Tensor, cut: Cut = before) -> Tensor:
             return _compare(cut, replace(cut, before=hu), attacker)
 
-        best = pgd(before.before, objective, max_hu, steps=steps, seed=seed + number)
+        bound = max_hu
+        if isinstance(max_hu, Tensor):
+            bound = cut_blocks(max_hu, [p.position for p in chunk], chunk[0].block, 0.0)
+        best = pgd(before.before, objective, bound, steps=steps, seed=seed + number)
         after = replace(before, before=before.before + best)
         with torch.no_grad():
             rmse += _compare(before, after, attacker).tolist()

@@ -42,6 +42,7 @@ class EvaluationConfig:
         diagnostics: whether budget, metrics over regions and windows, and diagnostic invariants
             are measured too; see `mitsgan.evaluate.diagnostics`.
         nodules: where nodules are known to be, LPS mm, for the invariants.
+        noise_fraction: of the budget, see `mitsgan.protect.Budget`.
     """
 
     max_hu: float = 10.0
@@ -50,6 +51,12 @@ class EvaluationConfig:
     pgd_steps: int = 40
     diagnostics: bool = False
     nodules: tuple[Place, ...] = ()
+    noise_fraction: float | None = None
+
+    @property
+    def budget(self) -> Budget:
+        """What both belong to."""
+        return Budget(self.max_hu, self.noise_fraction)
 
 
 def evaluate(
@@ -64,7 +71,8 @@ def evaluate(
     """Measure fidelity and disruption of a protected scan.
 
     Controls have the RMSE that the perturbation has inside the attacked cubes: a random sign per
-    voxel, and a constant offset. PGD knows position and attacker, at the same budget.
+    voxel, and a constant offset; of the budget only the cap in HU holds for them. PGD knows
+    position and attacker, at the same budget.
 
     Args:
         original, protected: the scans.
@@ -85,7 +93,7 @@ def evaluate(
         found = diagnose(
             original,
             protected,
-            max_hu=config.max_hu,
+            budget=config.budget,
             seed=config.seed,
             nodules=config.nodules,
             lpips=lpips,
@@ -164,7 +172,9 @@ def _rows(
         rows[name] = disruption(before, moved, plans, attacker)
     if config.pgd_steps:
         say(f"{attacker.name}: PGD at known positions")
+        limits = config.budget.limits(original)
+        bound = limits if isinstance(limits, float) else torch.from_numpy(limits)
         rows["PGD, position known"] = pgd_disruption(
-            before, plans, attacker, config.max_hu, config.pgd_steps, config.seed
+            before, plans, attacker, bound, config.pgd_steps, config.seed
         )
     return rows

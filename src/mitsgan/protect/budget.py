@@ -51,9 +51,8 @@ class Budget:
             )
 
     def __str__(self) -> str:
-        if self.noise_fraction is None:
-            return f"{self.max_hu:g} HU"
-        return f"{self.noise_fraction:g} of the local noise and {self.max_hu:g} HU at most"
+        noise = self.noise_fraction
+        return f"{self.max_hu:g} HU" + (f" and {noise:g} of the local noise" if noise else "")
 
     def on(self, scan: Scan) -> Budget:
         """The same budget with the noise of a scan, so that it is measured once.

@@ -13,7 +13,7 @@ Objective = Callable[[Tensor], Tensor]
 def pgd(
     hu: Tensor,
     objective: Objective,
-    max_hu: float,
+    max_hu: float | Tensor,
     *,
     steps: int = 40,
     momentum: float = 0.9,
@@ -28,7 +28,7 @@ def pgd(
     Args:
         hu: ``[b, ...]``, what is perturbed, in HU.
         objective: of the perturbed ``hu``; one value per item of the batch, ``[b]``.
-        max_hu: the budget.
+        max_hu: the budget: one number, or one for every voxel of ``hu``.
         steps: gradient steps.
         momentum: of the normalised gradient.
         seed: of the random start.
@@ -39,14 +39,15 @@ def pgd(
     """
     random = torch.Generator().manual_seed(seed)
     shape = hu.shape
-    start = (torch.rand(shape, generator=random) * 2 - 1) * max_hu
-    perturbation = start.to(hu)
+    start = torch.rand(shape, generator=random) * 2 - 1
+    bound = torch.as_tensor(max_hu).to(hu)
+    perturbation = start.to(hu) * bound
     velocity = torch.zeros_like(hu)
     best, best_value = torch.zeros_like(hu), torch.full(shape[:1], -torch.inf).to(hu)
     each = (slice(None), *(None,) * (hu.ndim - 1))
     axes = tuple(range(1, hu.ndim))
     for step in range(steps + 1):
-        stored = perturbation.round().clamp(-max_hu, max_hu)
+        stored = perturbation.round().clamp(-bound, bound)
         leaf = stored.detach().requires_grad_(True)
         value = objective(hu + leaf)
         better = value.detach() > best_value
@@ -57,8 +58,8 @@ def pgd(
         (gradient,) = torch.autograd.grad(value.sum(), leaf)
         scale = gradient.abs().mean(axes, keepdim=True).clamp_min(torch.finfo(hu.dtype).tiny)
         velocity = momentum * velocity + gradient / scale
-        size = max_hu / 4 * (1 - step / steps)
-        perturbation = (perturbation + size * velocity.sign()).clamp(-max_hu, max_hu)
+        size = bound / 4 * (1 - step / steps)
+        perturbation = (perturbation + size * velocity.sign()).clamp(-bound, bound)
         if progress is not None:
             progress(step + 1, steps)
     return best
