@@ -1,0 +1,241 @@
+"""Train the released MITS-GAN with the released losses: a baseline (Pasqualino et al. 2024).
+
+L_G = BCE(D(protected), real) - 0.1 MSE(protected, tampered), the tampered slices computed outside
+the graph. What differs from the release, and why, is in docs/baselines.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mitsgan.attack import Action, Attacker, Plan, plan_attack, tamper
+from mitsgan.errors import DataError, PositionError
+from mitsgan.protect.mitsgan_paper import (
+    GROUP,
+    PAPER_SIDE,
+    PaperGenerator,
+    clean_hu,
+    stretch,
+    to_unit,
+)
+from mitsgan.scan.scan import Scan
+from mitsgan.training.loop import Progress, Stateful, run_loop
+
+ACTIONS: tuple[Action, Action] = ("inject", "remove")
+"""Of even and of odd groups of slices."""
+
+_IN_PLANE = (90 / PAPER_SIDE, 411 / PAPER_SIDE)
+_TRIES = 20
+
+
+@dataclass(frozen=True)
+class PaperConfig:
+    """How the released network is trained.
+
+    Attributes:
+        epochs: passes over all whole groups of four slices.
+        manipulation_weight: of the mean squared difference between protected and tampered.
+        gradients_through_attack: let them flow from the tampered slices; the release does not.
+        precision: of the networks; ``bfloat16`` is float32 with bfloat16 products. The release
+            computes in float64.
+        rate: Adam's learning rate of both networks.
+        seed: of weights and data.
+    """
+
+    epochs: int = 5
+    manipulation_weight: float = 0.1
+    gradients_through_attack: bool = False
+    precision: Literal["bfloat16", "float32", "float64"] = "bfloat16"
+    rate: float = 2e-4
+    seed: int = 0
+
+
+class PaperDiscriminator(nn.Module):
+    """Tells protected slices from original ones: ``[n, 1, 512, 512]`` in [-1, 1] to logits ``[n]``.
+
+    Eight convolutions of 4 x 4, stride 2 but for the last, of 1-2-4-8-8-8-8-1 channels.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (1, 1, 2, 4, 8, 8, 8, 8)
+        layers: list[nn.Module] = []
+        for number, (inputs, outputs) in enumerate(pairwise(widths)):
+            layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False))
+            if number:
+                layers.append(nn.BatchNorm2d(outputs))
+            layers.append(nn.LeakyReLU(0.2))
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, bias=False))
+
+    def forward(self, slices: Tensor) -> Tensor:
+        return cast(Tensor, self.layers(slices)).flatten()
+
+
+def train_paper(
+    scans: Sequence[Scan],
+    attackers: Sequence[Attacker],
+    config: PaperConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> PaperGenerator:
+    """Train on ``scans`` against one attacker per action; checkpoint and losses in ``folder``.
+
+    Returns:
+        The generator, in evaluation mode and float32.
+
+    Raises:
+        DataError: a scan is not of 512 x 512 pixels or has no four slices, or an action has not
+            exactly one attacker.
+    """
+    striking = _by_action(attackers)
+    data = [_prepared(scan) for scan in scans]
+    groups = [len(hu) // GROUP for hu, _ in data]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        generator, discriminator = PaperGenerator(), PaperDiscriminator()
+        for network in (generator, discriminator):
+            network.apply(_initialize)
+    dtype = torch.float64 if config.precision == "float64" else torch.float32
+    for network in (generator, discriminator):
+        network.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    adam_g, adam_d = (
+        torch.optim.Adam(network.parameters(), config.rate, betas=(0.5, 0.999))
+        for network in (generator, discriminator)
+    )
+
+    def half() -> AbstractContextManager[object]:
+        in_half = config.precision == "bfloat16"
+        return torch.autocast("cpu", torch.bfloat16) if in_half else nullcontext()
+
+    def judged(slices: Tensor, label: float) -> Tensor:
+        with half():
+            logits = discriminator(slices)
+        logits = logits.to(dtype)
+        return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+
+    def step(number: int, random: torch.Generator) -> dict[str, float]:
+        which, group = _place(number, groups, config.seed)
+        hu, spacing = data[which]
+        four = slice(group * GROUP, (group + 1) * GROUP)
+        real = to_unit(hu[four], float(hu.min()), float(hu.max()))[:, None].to(dtype)
+        with half():
+            protected = generator(real, torch.rand(real.shape, generator=random, dtype=dtype))
+        adam_d.zero_grad(set_to_none=True)
+        discriminating = judged(real, 1.0) + judged(protected.detach(), 0.0)
+        torch.autograd.backward(discriminating)
+        adam_d.step()
+        adam_g.zero_grad(set_to_none=True)
+        domain, manipulation = judged(protected, 1.0), protected.new_zeros(())
+        action = ACTIONS[group % 2]
+        plan = _plan(hu, spacing, four, action, random)
+        if plan is not None:
+            with torch.set_grad_enabled(config.gradients_through_attack):
+                target = tampered(hu, protected[:, 0], four, plan, striking[action])
+            manipulation = F.mse_loss(protected[:, 0], target.to(dtype))
+        torch.autograd.backward(domain - config.manipulation_weight * manipulation)
+        adam_g.step()
+        return {
+            "domain": domain.item(),
+            "manipulation": manipulation.item(),
+            "discriminator": discriminating.item(),
+        }
+
+    states: dict[str, Stateful] = {
+        "generator": generator,
+        "discriminator": discriminator,
+        "adam_g": adam_g,
+        "adam_d": adam_d,
+    }
+    run_loop(
+        step,
+        config.epochs * sum(groups),
+        states,
+        folder,
+        seed=config.seed,
+        resume=resume,
+        save_every=10,
+        progress=progress,
+    )
+    return generator.float().eval().requires_grad_(False)
+
+
+def steps_in(scans: Sequence[Scan], config: PaperConfig) -> int:
+    """How many optimiser steps a training takes."""
+    return config.epochs * sum(scan.shape[0] // GROUP for scan in scans)
+
+
+def tampered(hu: Tensor, protected: Tensor, four: slice, plan: Plan, attacker: Attacker) -> Tensor:
+    """What the attacker makes of protected slices ``[4, y, x]``, both in [-1, 1].
+
+    They are stretched to the range of the slices they replace, tampered with inside the scan, and
+    stretched back.
+    """
+    scan = hu.clone()
+    scan[four] = stretch(protected.float(), hu[four].min(), hu[four].max())
+    return stretch(tamper(scan, plan, attacker)[four], -1.0, 1.0)
+
+
+def _by_action(attackers: Sequence[Attacker]) -> dict[Action, Attacker]:
+    if sorted(a.action for a in attackers) != sorted(ACTIONS):
+        raise DataError(
+            "one attacker that injects and one that removes are needed, found "
+            f"{', '.join(f'{a.name} ({a.action})' for a in attackers) or 'none'}"
+        )
+    return {a.action: a for a in attackers}
+
+
+def _prepared(scan: Scan) -> tuple[Tensor, tuple[float, float, float]]:
+    depth, *sides = scan.shape
+    if depth < GROUP or set(sides) != {PAPER_SIDE}:
+        raise DataError(
+            f"the released network is trained on slices of {PAPER_SIDE} x {PAPER_SIDE} pixels, "
+            f"{GROUP} at a time; found a scan of {scan.shape} [z, y, x]"
+        )
+    return clean_hu(scan, 0, depth), scan.spacing
+
+
+def _place(number: int, groups: Sequence[int], seed: int) -> tuple[int, int]:
+    """Which scan and which group of it a step works on: scans shuffled, groups in order."""
+    epoch, rest = divmod(number, sum(groups))
+    random = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    for which in torch.randperm(len(groups), generator=random).tolist():
+        if rest < groups[which]:
+            return which, rest
+        rest -= groups[which]
+    raise AssertionError("a step lies in its epoch")
+
+
+def _plan(
+    hu: Tensor,
+    spacing: tuple[float, float, float],
+    four: slice,
+    action: Action,
+    random: torch.Generator,
+) -> Plan | None:
+    """An attack in the middle of four slices; None near the ends of the scan."""
+    low, high = (round(share * PAPER_SIDE) for share in _IN_PLANE)
+    for _ in range(_TRIES):  # a place in the air beside the body is drawn again
+        y, x = torch.randint(low, high, (2,), generator=random).tolist()
+        try:
+            return plan_attack(hu.numpy(), spacing, (four.start + GROUP // 2, y, x), action)
+        except PositionError:
+            continue
+    return None
+
+
+def _initialize(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)

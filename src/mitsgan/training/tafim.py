@@ -1,0 +1,115 @@
+"""Train TAFIM (Aneja et al. 2022) through the attackers: a baseline.
+
+MSE(M(x + d_net), y) + MSE(M(x + d_global), y) + 10 (|d_net|^2 + |d_global|^2): what an attacker M
+paints is to become one constant density y. What differs from the release is in docs/baselines.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mitsgan.attack import Attacker, Cut, cut_blocks, cut_plans, plan_attack, tamper_cut
+from mitsgan.attack.cube import overlap
+from mitsgan.protect.mitsgan_paper import to_unit
+from mitsgan.protect.tafim import UNIT, UNIT_HU, TafimNet, added_hu
+from mitsgan.scan.scan import Scan
+from mitsgan.training.cubes import volumes
+from mitsgan.training.loop import Progress, Stateful, run_loop
+
+
+@dataclass(frozen=True)
+class TafimConfig:
+    """How TAFIM is trained.
+
+    Attributes:
+        width: channels of the U-Net's first level; 64 as published.
+        steps: optimiser steps, one attack each.
+        target_hu: what every attack is to paint.
+        perturbation_weight: of the mean squared perturbation.
+        rate: Adam's learning rate.
+        seed: of weights and data.
+    """
+
+    width: int = 64
+    steps: int = 5000
+    target_hu: float = 0.0
+    perturbation_weight: float = 10.0
+    rate: float = 1e-4
+    seed: int = 0
+
+
+def train_tafim(
+    scans: Sequence[Scan],
+    attackers: Sequence[Attacker],
+    config: TafimConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> TafimNet:
+    """Train at random lung positions of ``scans``; checkpoint and losses in ``folder``.
+
+    Returns:
+        The net, in evaluation mode.
+    """
+    data = volumes(scans, thicknesses=())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        net = TafimNet(config.width)
+        net.apply(_initialize)
+    net.train()
+    adam = torch.optim.Adam(net.parameters(), config.rate)
+
+    def step(number: int, random: torch.Generator) -> dict[str, float]:
+        pick, seed = torch.randint(2**31, (2,), generator=random).tolist()
+        volume, attacker = data[pick % len(data)], attackers[number % len(attackers)]
+        position = volume.position(np.random.default_rng(seed))
+        plan = plan_attack(volume.hu.numpy(), volume.spacing, position, attacker.action)
+        cut = cut_plans(volume.hu, [plan])
+        seen = overlap(
+            [
+                first + part.start
+                for first, part in zip(plan.start, plan.cube_in_block, strict=True)
+            ],
+            plan.cube,
+            volume.hu.shape,
+        )[0][0]
+        unit = to_unit(volume.hu[seen], *UNIT)[:, None]
+        losses = {}
+        for name, found in (("net", net(unit)), ("global", net.universal(*unit.shape[2:]))):
+            added = added_hu(unit, found)
+            painted = _painted(cut, added[:, 0], seen.start, attacker)
+            losses[name] = ((painted - config.target_hu) / UNIT_HU).square().mean()
+            losses[f"{name}_perturbation"] = (added / UNIT_HU).square().mean()
+        total = losses["net"] + losses["global"]
+        moved = losses["net_perturbation"] + losses["global_perturbation"]
+        adam.zero_grad(set_to_none=True)
+        torch.autograd.backward(total + config.perturbation_weight * moved)
+        adam.step()
+        return {name: loss.item() for name, loss in losses.items()}
+
+    states: dict[str, Stateful] = {"net": net, "adam": adam}
+    run_loop(step, config.steps, states, folder, seed=config.seed, resume=resume, progress=progress)
+    return net.eval().requires_grad_(False)
+
+
+def _painted(cut: Cut, added: Tensor, first: int, attacker: Attacker) -> Tensor:
+    """The core that is painted into slices from ``first`` on after ``added`` HU ``[z, y, x]``."""
+    (plan,) = cut.plans
+    z, y, x = plan.position
+    moved = cut_blocks(added, [(z - first, y, x)], plan.block, outside=0.0)
+    after = tamper_cut(replace(cut, before=cut.before + moved), attacker)
+    return after[(slice(None), *plan.core_in_block)]
+
+
+def _initialize(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
