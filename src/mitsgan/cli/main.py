@@ -23,12 +23,14 @@ from tyro.conf import subcommand
 
 from mitsgan import __version__
 from mitsgan.cli.attacker import AttackerCommand
+from mitsgan.cli.benchmark import Benchmark
 from mitsgan.cli.data import Data
 from mitsgan.cli.demo import Demo
 from mitsgan.cli.evaluate import Evaluate
 from mitsgan.cli.evaluate_mark import EvaluateMark
 from mitsgan.cli.keygen import Keygen
 from mitsgan.cli.protect import Protect
+from mitsgan.cli.report import Report
 from mitsgan.cli.seal import SealCommand
 from mitsgan.cli.train import Train
 from mitsgan.cli.verify import Verify
@@ -54,6 +56,8 @@ Command = (
     | Annotated[SealCommand, subcommand("seal")]
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[EvaluateMark, subcommand("evaluate-mark")]
+    | Annotated[Report, subcommand("report")]
+    | Annotated[Benchmark, subcommand("benchmark")]
     | Annotated[Train, subcommand("train")]
     | Annotated[AttackerCommand, subcommand("attacker")]
     | Annotated[Data, subcommand("data")]

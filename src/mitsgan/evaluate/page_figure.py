@@ -46,9 +46,9 @@ def figure(comparison: Comparison) -> str:
     limit = comparison.perturbation_limit_hu
     stops = ", ".join(diverging_stops())
     scales = (
-        _scale("CT (lung window)", low, high, "#000, #fff")
-        + _scale("perturbation", -limit, limit, stops)
-        + _scale("difference of tampered", -DIFFERENCE_HU, DIFFERENCE_HU, stops)
+        colour_bar("CT (lung window)", low, high, "#000, #fff")
+        + colour_bar("perturbation", -limit, limit, stops)
+        + colour_bar("difference of tampered", -DIFFERENCE_HU, DIFFERENCE_HU, stops)
     )
     return (
         f'<figure>\n{"".join(views)}<div class="scales">{scales}</div>\n'
@@ -68,7 +68,8 @@ def _picture(column: Column, pixels: Pixels, view: str, action: str) -> str:
     )
 
 
-def _scale(what: str, low: float, high: float, stops: str) -> str:
+def colour_bar(what: str, low: float, high: float, stops: str) -> str:
+    """What colours mean: HU from ``low`` to ``high``, with the colours between as CSS."""
     return (
         f'<span>{what}: {low:g}<i style="background:linear-gradient(90deg, {stops})"></i>'
         f"{high:g} HU</span>"

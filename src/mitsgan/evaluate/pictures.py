@@ -105,7 +105,7 @@ def compare(
     with torch.no_grad():
         attacked = [tamper(volume, plan, attacker) for volume in (before, after)]
     volumes = (before, after, after - before, *attacked, attacked[1] - attacked[0])
-    planes = _Planes(original.spacing, position, before)
+    planes = Planes(original.spacing, position, before)
     views = (
         View("axial slice", _pictures(volumes, planes.axial_slice, max_hu, planes.box)),
         View("axial zoom", _pictures(volumes, planes.axial_zoom, max_hu)),
@@ -116,7 +116,7 @@ def compare(
     return Comparison(attacker.action, position, world, worth, max_hu, views)
 
 
-class _Planes:
+class Planes:
     """Cuts the same three planes out of any volume ``[z, y, x]`` of one scan."""
 
     def __init__(

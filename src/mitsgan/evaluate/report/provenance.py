@@ -1,0 +1,44 @@
+"""What went into a run, as tables: lists of objects each their own, single facts together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from mitsgan.evaluate.report.summary import Cell, Column, Json, Table
+
+_LABELS = {"sha256": "SHA-256", "spacing_mm": "spacing, mm [z, y, x]", "shape": "voxels [z, y, x]"}
+
+
+def facts(provenance: Json) -> list[Table]:
+    """Tables of a provenance: one per list of objects, and one of everything else."""
+    tables, single = [], []
+    for key, value in provenance.items():
+        if isinstance(value, list) and value and all(isinstance(v, Mapping) for v in value):
+            keys = list(dict.fromkeys(name for item in value for name in item))
+            columns = tuple(Column(name, _label(name)) for name in keys)
+            rows = tuple({name: _cell(item.get(name)) for name in keys} for item in value)
+            tables.append(Table(f"provenance-{key}", _label(key), columns, rows))
+        else:
+            single.append({"what": _label(key), "value": _cell(value)})
+    if single:
+        columns = (Column("what", "what"), Column("value", "value"))
+        tables.append(Table("provenance-other", "other", columns, tuple(single)))
+    return tables
+
+
+def _label(key: str) -> str:
+    return _LABELS.get(key, key.replace("_", " "))
+
+
+def _cell(value: object) -> Cell:
+    """A JSON value on one line."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, list) and all(isinstance(v, int | float) for v in value):
+        return " x ".join(f"{v:g}" for v in value)
+    if isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return ", ".join(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_label(str(k))} {_cell(v)}" for k, v in value.items())
+    return json.dumps(value, ensure_ascii=False)
