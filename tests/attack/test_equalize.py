@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitsgan.attack.equalize import BINS, Equalization, interp
+from mitsgan.attack.equalize import BINS, Equalization, _right, interp
 
 _STEPS = st.lists(st.integers(0, 5), min_size=1, max_size=12)
 
@@ -97,3 +98,21 @@ def test_works_in_the_precision_of_its_input() -> None:
     table = Equalization.fit(_cubes())
     assert table.normalize(torch.zeros(2)).dtype == torch.float32
     assert table.normalize(torch.zeros(2).double()).dtype == torch.float64
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_evenly_spaced_points_need_no_search(dtype: torch.dtype) -> None:
+    even = torch.linspace(-1024.3, 3071.7, 1000, dtype=dtype)
+    beyond = torch.full((1,), torch.inf, dtype=dtype)
+    x = torch.cat(
+        (
+            5000 * torch.randn(5000, generator=torch.Generator().manual_seed(0)).to(dtype),
+            even,
+            torch.nextafter(even, beyond),
+            torch.nextafter(even, -beyond),
+        )
+    )
+    for points in (even, even + 0.2 * (even[1] - even[0]) * torch.sin(torch.arange(1000))):
+        found = _right(x, points).clamp(1, 999)
+        expected = torch.searchsorted(points, x, right=True).clamp(1, 999)
+        assert torch.equal(found, expected)

@@ -16,12 +16,29 @@ def interp(x: Tensor, xp: Tensor, fp: Tensor) -> Tensor:
 
     ``xp`` must not decrease; where it is flat, the last of the equal points counts.
     """
-    right = torch.searchsorted(xp, x.detach().contiguous(), right=True).clamp(1, len(xp) - 1)
+    right = _right(x.detach(), xp).clamp(1, len(xp) - 1)
     left = right - 1
     x0, x1, f0, f1 = xp[left], xp[right], fp[left], fp[right]
     width = x1 - x0
     slope = torch.where(width > 0, (f1 - f0) / width.clamp_min(torch.finfo(x.dtype).tiny), 0)
     return torch.where(x >= xp[-1], fp[-1], f0 + slope * (x.clamp(xp[0], xp[-1]) - x0))
+
+
+def _right(x: Tensor, xp: Tensor) -> Tensor:
+    """`torch.searchsorted` from the right; without a search where ``xp`` is evenly spaced."""
+    if len(xp) < 3 or not _is_even(xp):
+        return torch.searchsorted(xp, x.contiguous(), right=True)
+    step = (xp[-1] - xp[0]) / (len(xp) - 1)
+    guess = ((x - xp[0]) / step).clamp(0, len(xp) - 2).long()  # off by one at most
+    guess += (xp[guess + 1] <= x).long() - (xp[guess] > x).long()
+    return guess + 1
+
+
+def _is_even(xp: Tensor) -> bool:
+    """Whether every point lies well within half a step of where even spacing would have it."""
+    step = (xp[-1] - xp[0]) / (len(xp) - 1)
+    even = xp[0] + step * torch.arange(len(xp), device=xp.device)
+    return bool((step > 0) & ((xp - even).abs().max() < 0.25 * step))
 
 
 @dataclass(frozen=True)
