@@ -34,7 +34,7 @@ def light_processing(share: float, random: torch.Generator) -> Callable[[Tensor]
     def noisy(blocks: Tensor) -> Tensor:
         own = torch.Generator().manual_seed(seed)
         noise: Tensor = torch.randn(blocks.shape, generator=own).to(blocks)
-        return blocks + LARGEST_NOISE_HU * strength * noise
+        return blocks + noise * float(LARGEST_NOISE_HU * strength)
 
     return noisy
 
