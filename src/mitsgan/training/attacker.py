@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mitsgan.attack import Action, Attacker, Discriminator, Equalization
@@ -20,6 +20,7 @@ from mitsgan.attack.surrogates import NAMES
 from mitsgan.layout import channels_last
 from mitsgan.scan.scan import Scan
 from mitsgan.training.cube_file import CubeFile, sampler_for
+from mitsgan.training.fabric import ALONE, Worker
 from mitsgan.training.loop import Progress, Stateful, run_loop
 
 PURPOSE = "a surrogate, to train and measure protection with; it works in memory only"
@@ -66,11 +67,12 @@ def train_attacker(
     *,
     resume: bool = False,
     progress: Progress | None = None,
+    worker: Worker = ALONE,
 ) -> Attacker:
     """Train on lung of ``scans``; the run's checkpoint and losses stay in ``folder``.
 
     Returns:
-        The attacker, in evaluation mode, named ``injector`` or ``remover``.
+        The attacker, in evaluation mode, on the CPU, named ``injector`` or ``remover``.
     """
     sampler = sampler_for(scans, config.action, config.sharpness)
     table = torch.Generator().manual_seed(config.seed)
@@ -79,6 +81,8 @@ def train_attacker(
         torch.manual_seed(config.seed)
         generator = channels_last(ARCHITECTURES[config.architecture](config.width))
         discriminator = channels_last(Discriminator(config.width))
+    generator.to(worker.device)
+    discriminator.to(worker.device)
     attacker = Attacker(config.action, generator, equalization, NAMES[config.action])
     adam_g = torch.optim.Adam(generator.parameters(), config.generator_rate, betas=(0.5, 0.999))
     adam_d = torch.optim.Adam(
@@ -89,8 +93,8 @@ def train_attacker(
     )
 
     def step(_: int, random: torch.Generator) -> dict[str, float]:
-        cubes = sampler.sample(config.batch, random)
-        with torch.autocast("cpu", torch.bfloat16):
+        cubes = sampler.sample(config.batch, random).to(worker.device)
+        with torch.autocast(cubes.device.type, torch.bfloat16):
             condition = attacker.condition(cubes)
             target = equalization.normalize(cubes)[:, None]
             fake = generator(condition)
@@ -98,11 +102,12 @@ def train_attacker(
             real_scores = discriminator(target, condition)
             fake_scores = discriminator(fake.detach(), condition)
             loss_d = (_mse(real_scores, 0) + _mse(fake_scores, 1)) / 2
-        _update(adam_d, loss_d)
-        with torch.autocast("cpu", torch.bfloat16):
+        _update(adam_d, loss_d, discriminator, worker)
+        with torch.autocast(cubes.device.type, torch.bfloat16):
             fooled = _mse(discriminator(fake, condition), 0)
             l1 = (fake.float() - target).abs().mean()
-        _update(adam_g, config.adversarial_weight * fooled + config.l1_weight * l1)
+        loss_g = config.adversarial_weight * fooled + config.l1_weight * l1
+        _update(adam_g, loss_g, generator, worker)
         fall_d.step()
         fall_g.step()
         return {"discriminator": loss_d.item(), "fooled": fooled.item(), "l1": l1.item()}
@@ -115,8 +120,17 @@ def train_attacker(
         "fall_g": fall_g,
         "fall_d": fall_d,
     }
-    run_loop(step, config.steps, states, folder, seed=config.seed, resume=resume, progress=progress)
-    generator.eval().requires_grad_(False)
+    run_loop(
+        step,
+        config.steps,
+        states,
+        folder,
+        seed=config.seed,
+        resume=resume,
+        progress=progress,
+        worker=worker,
+    )
+    generator.eval().requires_grad_(False).cpu()
     return attacker
 
 
@@ -124,7 +138,8 @@ def _mse(scores: Tensor, label: float) -> Tensor:
     return F.mse_loss(scores.float(), torch.full_like(scores, label, dtype=torch.float32))
 
 
-def _update(adam: torch.optim.Adam, loss: Tensor) -> None:
+def _update(adam: torch.optim.Adam, loss: Tensor, network: nn.Module, worker: Worker) -> None:
     adam.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
+    worker.average_gradients(network)
     adam.step()

@@ -19,6 +19,7 @@ from mitsgan.classify import ClassifierNetwork, NoduleClassifier
 from mitsgan.layout import channels_last
 from mitsgan.scan.scan import Scan
 from mitsgan.training.cubes import CubeSampler, Volume, sharpened, turned, volumes
+from mitsgan.training.fabric import ALONE, Worker
 from mitsgan.training.loop import Progress, Stateful, run_loop
 from mitsgan.training.nodules import add_nodule
 
@@ -59,30 +60,42 @@ def train_classifier(
     *,
     resume: bool = False,
     progress: Progress | None = None,
+    worker: Worker = ALONE,
 ) -> NoduleClassifier:
     """Train on lung of ``scans``, at several sharpnesses; run files stay in ``folder``."""
     sampler = CubeSampler(sharpened(volumes(scans), _SHARPNESS), "remove")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = channels_last(ClassifierNetwork(config.width))
+        network = channels_last(ClassifierNetwork(config.width)).to(worker.device)
     adam = torch.optim.AdamW(network.parameters(), config.rate)
     fall = torch.optim.lr_scheduler.CosineAnnealingLR(adam, config.steps)
 
     def step(_: int, random: torch.Generator) -> dict[str, float]:
-        cubes, labels = _examples(sampler, config, config.batch, random)
-        with torch.autocast("cpu", torch.bfloat16):
+        examples = _examples(sampler, config, config.batch, random)
+        cubes, labels = (tensor.to(worker.device) for tensor in examples)
+        with torch.autocast(cubes.device.type, torch.bfloat16):
             logits = network(cubes).float()
         loss = F.binary_cross_entropy_with_logits(logits, labels)
         adam.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
+        worker.average_gradients(network)
         adam.step()
         fall.step()
         right = ((logits > 0) == (labels > 0.5)).float().mean()
         return {"loss": loss.item(), "accuracy": right.item()}
 
     states: dict[str, Stateful] = {"network": network, "adam": adam, "fall": fall}
-    run_loop(step, config.steps, states, folder, seed=config.seed, resume=resume, progress=progress)
-    network.eval().requires_grad_(False)
+    run_loop(
+        step,
+        config.steps,
+        states,
+        folder,
+        seed=config.seed,
+        resume=resume,
+        progress=progress,
+        worker=worker,
+    )
+    network.eval().requires_grad_(False).cpu()
     return NoduleClassifier(network)
 
 

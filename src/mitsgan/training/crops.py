@@ -34,6 +34,13 @@ class Crop:
     cuts: tuple[Cut, ...]
     start: _Triple
 
+    def to(self, device: torch.device) -> Crop:
+        """The same on another device."""
+        cuts = tuple(
+            replace(c, before=c.before.to(device), noise=c.noise.to(device)) for c in self.cuts
+        )
+        return replace(self, hu=self.hu.to(device), cuts=cuts)
+
     def protected(self, cut: Cut, perturbation: Tensor) -> Cut:
         """The same cut after the crop got ``perturbation``, ``[z, y, x]`` in HU without halo."""
         centres = [_moved(p.position, self.start) for p in cut.plans]

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor, nn
 
 from mitsgan.errors import OutputError
+from mitsgan.training.fabric import ALONE, Worker
 
 Step = Callable[[int, torch.Generator], Mapping[str, float]]
 Progress = Callable[[int, int, Mapping[str, float]], None]
@@ -32,34 +34,44 @@ def run_loop(
     resume: bool = False,
     save_every: int = 100,
     progress: Progress | None = None,
+    worker: Worker = ALONE,
 ) -> None:
     """Call ``step`` ``steps`` times; leave ``losses.jsonl`` and ``checkpoint.pt`` in ``folder``.
 
     All randomness comes from the generator handed to ``step`` and from torch's global state,
     which is seeded here and given back afterwards; both are in the checkpoint, so that a resumed
-    run takes the same course as one that was never interrupted.
+    run takes the same course as one that was never interrupted. Of several workers each draws data
+    of its own (its seed is ``seed`` plus its rank), and worker 0 alone writes; the losses are
+    their mean.
 
     Raises:
-        OutputError: the folder holds a run already and ``resume`` was not asked for.
+        OutputError: the folder holds a run already and ``resume`` was not asked for, or that run
+            is of another number of workers, or of another kind of device.
     """
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists() and not resume:
         raise OutputError(f"{folder} holds a training run; resume it or choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        first = _restore(checkpoint, states, generator) if checkpoint.exists() else 0
-        record = _Record(folder, first)
+    gpu = [worker.device] if worker.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpu):
+        torch.manual_seed(seed + worker.rank)
+        random = _Random(torch.Generator().manual_seed(seed + worker.rank), worker)
+        first = _restore(checkpoint, states, random) if checkpoint.exists() else 0
+        record = _Record(folder, first) if worker.rank == 0 else None
         for number in range(first, steps):
-            losses = step(number, generator)
-            record.add(number, losses)
-            if progress is not None:
+            losses = worker.mean(step(number, random.generator))
+            for state in states.values():
+                if isinstance(state, nn.Module):
+                    worker.average_buffers(state)
+            if record is not None:
+                record.add(number, losses)
+            if progress is not None and worker.rank == 0:
                 progress(number + 1, steps, losses)
             if (number + 1) % save_every == 0 or number + 1 == steps:
-                record.flush()
-                _save(checkpoint, number + 1, states, generator)
-        record.flush()
+                held = random.state()  # of all workers, so all of them come here
+                if record is not None:
+                    record.flush()
+                    _save(checkpoint, number + 1, states, held)
 
 
 def read_losses(folder: Path) -> list[dict[str, float]]:
@@ -75,13 +87,46 @@ def last_losses(folder: Path, steps: int = 100) -> dict[str, float]:
     return {name: float(f"{sum(row[name] for row in rows) / len(rows):.4g}") for name in names}
 
 
+class _Random:
+    """All that a worker's course hangs on besides its data: generators, as a checkpoint's part."""
+
+    def __init__(self, generator: torch.Generator, worker: Worker) -> None:
+        self.generator = generator
+        self.worker = worker
+
+    def state(self) -> dict[str, Tensor]:
+        """``[count, bytes]`` of each kind, all workers' states by rank."""
+        found = {"generator": self.generator.get_state(), "global": torch.get_rng_state()}
+        if self.worker.device.type == "cuda":
+            found["cuda"] = torch.cuda.get_rng_state(self.worker.device)
+        return {name: self.worker.gather(state) for name, state in found.items()}
+
+    def restore(self, held: Mapping[str, Tensor], path: Path) -> None:
+        """Take this worker's part of what `state` gave."""
+        mine = {}
+        for name, state in self.state().items():
+            if name not in held:
+                raise OutputError(f"{path.parent} holds a run on the CPU; resume it with that")
+            rows = held[name].view(-1, state.shape[1])
+            if len(rows) != self.worker.count:
+                raise OutputError(
+                    f"{path.parent} holds a run of {len(rows)} process(es), and this is one of "
+                    f"{self.worker.count}; resume it with --devices {len(rows)}"
+                )
+            # A copy: torch crashes on a state that begins inside another tensor.
+            mine[name] = rows[self.worker.rank].clone()
+        self.generator.set_state(mine["generator"])
+        torch.set_rng_state(mine["global"])
+        if "cuda" in mine:
+            torch.cuda.set_rng_state(mine["cuda"], self.worker.device)
+
+
 def _save(
-    path: Path, number: int, states: Mapping[str, Stateful], generator: torch.Generator
+    path: Path, number: int, states: Mapping[str, Stateful], random: Mapping[str, Tensor]
 ) -> None:
     held = {
         "step": number,
-        "generator": generator.get_state(),
-        "global": torch.get_rng_state(),
+        **random,
         "states": {name: state.state_dict() for name, state in states.items()},
     }
     temporary = path.with_suffix(".tmp")
@@ -89,12 +134,11 @@ def _save(
     temporary.replace(path)
 
 
-def _restore(path: Path, states: Mapping[str, Stateful], generator: torch.Generator) -> int:
-    held = torch.load(path, weights_only=True)
+def _restore(path: Path, states: Mapping[str, Stateful], random: _Random) -> int:
+    held = torch.load(path, weights_only=True, map_location="cpu")
+    random.restore(held, path)
     for name, state in states.items():
         state.load_state_dict(held["states"][name])
-    generator.set_state(held["generator"])
-    torch.set_rng_state(held["global"])
     return int(held["step"])
 
 
