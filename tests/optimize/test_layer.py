@@ -1,0 +1,67 @@
+"""An optimised perturbation as a layer: within the budget, and starting from another layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from mitsgan.attack import Attacker
+from mitsgan.errors import ScanError
+from mitsgan.optimize import Around, Ascent, Optimized, Target, optimize_scan
+from mitsgan.protect import Budget, Offset, apply_layers
+from mitsgan.scan.scan import Scan
+
+CENTRE = (14, 32, 32)
+
+
+@pytest.fixture
+def target(scan: Scan, remover: Attacker) -> Target:
+    return Target(remover, Around([CENTRE], scan.spacing, 2.0))
+
+
+def test_the_budget_holds_and_where_no_attack_looks_nothing_changes(
+    scan: Scan, target: Target
+) -> None:
+    layer = optimize_scan(scan, [target], Budget(6.0), Ascent(steps=3))
+    protected = apply_layers(scan, [layer], Budget(6.0))
+    moved = protected.scan.hu() - scan.hu()
+    assert 4 < protected.largest_hu <= 6
+    np.testing.assert_array_equal(moved, layer.hu)
+    assert (moved[:4] == 0).all()
+
+
+def test_a_budget_that_follows_the_noise_holds(scan: Scan, target: Target) -> None:
+    budget = Budget(30.0, 0.2)
+    layer = optimize_scan(scan, [target], budget, Ascent(steps=3))
+    limits = budget.on(scan).limits(scan)
+    assert (np.abs(layer.hu) <= limits).all()
+    assert np.abs(layer.hu).max() >= 2
+
+
+def test_it_starts_from_another_layer(scan: Scan, target: Target) -> None:
+    layer = optimize_scan(scan, [target], Budget(5.0), Ascent(steps=2), layer=Offset(3.0))
+    assert (layer.hu[:4] == 3).all()
+    assert (layer.hu[CENTRE[0]] != 3).any()
+
+
+def test_voxels_without_a_value_do_no_harm(scan: Scan, target: Target) -> None:
+    hu = scan.hu()
+    hu[:, :2, :2] = np.nan
+    holed = Scan(hu, scan.slope, scan.intercept, -2048, 4095, scan.geometry)
+    layer = optimize_scan(holed, [target], Budget(5.0), Ascent(steps=2))
+    assert layer.hu.any()
+    moved = apply_layers(holed, [layer], Budget(5.0)).scan.hu() - hu
+    assert np.nanmax(np.abs(moved)) <= 5
+
+
+def test_it_is_for_one_scan_alone(scan: Scan) -> None:
+    layer = Optimized(np.zeros((3, 4, 5), np.int16))
+    with pytest.raises(ScanError, match=r"made for a scan of shape \(3, 4, 5\)"):
+        layer.perturbation(scan, 0, 2, Budget())
+
+
+def test_slabs_do_not_matter(scan: Scan) -> None:
+    layer = Optimized(torch.randint(-5, 6, scan.shape).numpy().astype(np.int16))
+    one, many = (apply_layers(scan, [layer], Budget(), slab=n).scan.stored for n in (28, 5))
+    np.testing.assert_array_equal(one, many)
