@@ -48,6 +48,14 @@ class Journal:
                 "that one to go on with it, or remove the file"
             )
 
+    def __contains__(self, name: str) -> bool:
+        """Whether the result of a step is kept."""
+        return name in self._done
+
+    def results(self) -> dict[str, Any]:
+        """All results that are kept, by their steps."""
+        return dict(self._done)
+
     def step(self, name: str, compute: Callable[[], Any]) -> Any:
         """The result of a step: as it was kept, else computed and kept.
 
@@ -56,10 +64,15 @@ class Journal:
             compute: gives JSON values.
         """
         if name not in self._done:
-            self._done[name] = compute()
-            if self._path is not None:
-                self._write({"step": name, "result": self._done[name]})
+            self.keep(name, compute())
         return self._done[name]
+
+    def keep(self, name: str, result: Any) -> None:
+        """Keep the result of a step, JSON values, unless it is kept already."""
+        if name not in self._done:
+            self._done[name] = result
+            if self._path is not None:
+                self._write({"step": name, "result": result})
 
     def _write(self, entry: Mapping[str, object], *, new: bool = False) -> None:
         if self._path is None:

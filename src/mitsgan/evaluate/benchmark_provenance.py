@@ -1,0 +1,77 @@
+"""Whose weights a benchmark measures with: names, checksums, what they were trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mitsgan.attack import HELD_OUT, Action
+from mitsgan.classify import NoduleClassifier
+from mitsgan.evaluate.benchmark_bench import Row
+from mitsgan.evaluate.benchmark_cells import all_tasks
+from mitsgan.evaluate.benchmark_config import BenchmarkConfig, ProtectorEntry
+from mitsgan.evaluate.benchmark_protectors import (
+    PGD,
+    card_of,
+    is_known_position,
+    load_layer,
+    trained_on,
+)
+from mitsgan.evaluate.benchmark_work import attacker_path
+from mitsgan.weights import Card, load_weights, shipped
+
+_ACTIONS: tuple[Action, ...] = ("inject", "remove")
+
+
+def provenance(config: BenchmarkConfig) -> dict[str, Row]:
+    """Rows about weights, attackers, protectors and the classifier, by keys for the journal.
+
+    Raises:
+        WeightsError: weights are missing or damaged: better told before the run than in it.
+        BenchmarkError: a protector's kind is unknown.
+    """
+    rows: dict[str, Row] = {}
+    held_out = {entry.name: entry.held_out for entry in config.attackers}
+    for name in dict.fromkeys(task.attacker for task in all_tasks(config)):
+        for action in _ACTIONS:
+            path = attacker_path(config, name, action)
+            _, card = load_weights(path, "attacker")
+            key = f"weights | {name} | {action}"
+            rows[key] = _weights(f"attacker, {action}", name, card)
+        rows[f"attacker | {name}"] = {
+            "kind": "attacker",
+            "attacker": name,
+            "held_out": held_out.get(name, name in HELD_OUT),
+        }
+    for entry in config.protectors:
+        own = _card(entry, config.seed)
+        if own is not None:
+            rows[f"weights | {entry.name}"] = _weights("protector", entry.name, own)
+        rows[f"protector | {entry.name}"] = {
+            "kind": "protector",
+            "protector": entry.name,
+            "trained_on": list(trained_on(entry, own)),
+            "known_position": is_known_position(entry),
+        }
+    path = shipped("classifier")
+    _, card = load_weights(path, "classifier")
+    rows["weights | classifier"] = _weights("classifier", "classifier", card)
+    threshold = NoduleClassifier.load(path).threshold
+    rows["classifier"] = {"kind": "classifier", "threshold": threshold}
+    return rows
+
+
+def checksums(rows: dict[str, Row]) -> Iterator[str]:
+    """Of all weights, in the order of their keys: other ones make another measurement."""
+    for key in sorted(rows):
+        if rows[key]["kind"] == "weights":
+            yield f"{key} {rows[key]['sha256']}"
+
+
+def _card(entry: ProtectorEntry, seed: int) -> Card | None:
+    if is_known_position(entry) or entry.kind == PGD:
+        return None
+    return card_of(load_layer(entry, 1.0, seed))
+
+
+def _weights(role: str, name: str, card: Card) -> Row:
+    return {"kind": "weights", "role": role, "name": name, "sha256": card["sha256"]}
