@@ -1,10 +1,23 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from mitsgan.protect.mitsgan_paper import PAPER_SIDE, PaperGenerator, PaperNoiseNet
+from mitsgan.protect import Budget
+from mitsgan.protect.mitsgan_paper import (
+    GROUP,
+    PAPER_SIDE,
+    MitsGanPaper,
+    PaperGenerator,
+    PaperNoiseNet,
+    clean_hu,
+    hu_range,
+    stretch,
+    to_unit,
+)
+from mitsgan.scan.scan import AIR_HU, Scan
 
 
 def _multiplications(slices: int, side: int) -> int:
@@ -65,3 +78,32 @@ def test_noise_reaches_the_result() -> None:
             generator(slices, torch.rand(2, 1, 8, 8)),
         )
     assert not torch.equal(one, two)
+
+
+def test_every_four_slices_are_stretched_to_their_own_range(small_chest: Scan) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layer = MitsGanPaper(PaperGenerator(4).eval(), 0, {})
+    added = layer.perturbation(small_chest, 0, 10, Budget(1.0))
+    for group in range(0, 8, GROUP):
+        before = clean_hu(small_chest, group, group + GROUP).numpy()
+        painted = before + added[group : group + GROUP]
+        assert abs(painted.min() - before.min()) < 0.01
+        assert abs(painted.max() - before.max()) < 0.01
+    other = MitsGanPaper(layer.generator, 1, {}).perturbation(small_chest, 0, 4, Budget(1.0))
+    assert (other != added[:4]).any()
+
+
+def test_padding_and_what_is_no_number_are_air_to_it(small_chest: Scan) -> None:
+    stored = small_chest.hu()
+    stored[0, 0, :3] = (np.nan, np.inf, -3000)
+    ones = np.ones(len(stored))
+    scan = Scan(stored, ones, 0 * ones, -32768, 32767, small_chest.geometry)
+    assert clean_hu(scan, 0, 1)[0, 0, :3].tolist() == [AIR_HU] * 3
+    assert hu_range(scan)[0] == AIR_HU
+
+
+def test_a_flat_slice_stays_finite() -> None:
+    flat = torch.full((4, 4), -0.5)
+    assert stretch(flat, -1000.0, -1000.0).tolist() == [[-1000.0] * 4] * 4
+    assert bool(to_unit(flat, -0.5, -0.5).isfinite().all())

@@ -32,7 +32,6 @@ PAPER_DTYPE = torch.float64
 GROUP = 4
 """Slices that are stretched to HU together: 0 to 3, 4 to 7 and so on, as in the release."""
 
-_WIDTH = 64
 _BLOCKS = 3
 
 
@@ -73,14 +72,18 @@ class _Residual(nn.Module):
 
 
 class PaperGenerator(nn.Module):
-    """Slice and noise to a repainted slice, all at full resolution."""
+    """Slice and noise to a repainted slice, all at full resolution.
 
-    def __init__(self) -> None:
+    Args:
+        width: channels; 64 as released.
+    """
+
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
         self.noise = PaperNoiseNet()
-        self.stem = nn.Conv2d(2, _WIDTH, 3, padding=1)
-        self.blocks = nn.Sequential(*(_Residual(_WIDTH) for _ in range(_BLOCKS)))
-        self.head = nn.Conv2d(_WIDTH, 1, 1)
+        self.stem = nn.Conv2d(2, width, 3, padding=1)
+        self.blocks = nn.Sequential(*(_Residual(width) for _ in range(_BLOCKS)))
+        self.head = nn.Conv2d(width, 1, 1)
 
     def forward(self, slices: Tensor, noise: Tensor) -> Tensor:
         """Repaint slices.
@@ -124,10 +127,10 @@ class MitsGanPaper:
         """
         path = path or shipped("mits-gan-paper")
         tensors, card = load_weights(path, "protector")
-        generator = PaperGenerator()
         try:
+            generator = PaperGenerator(int(card["config"]["width"]))
             generator.load_state_dict(tensors)
-        except RuntimeError as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise WeightsError(
                 f"{path}: these are not weights of mits-gan-paper: {error}"
             ) from error
@@ -136,7 +139,7 @@ class MitsGanPaper:
         return cls(generator.to(device), seed, card)
 
     def save(self, path: Path, card: Card) -> None:
-        """Write the generator as safetensors; ``card`` holds at least ``config``."""
+        """Write the generator as safetensors; ``card`` holds at least ``config`` with the width."""
         save_weights(
             path, self.generator.state_dict(), {**card, "kind": "protector"}, precision="int8"
         )

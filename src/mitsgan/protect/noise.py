@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +16,11 @@ from mitsgan.scan.scan import Scan
 class RandomSign:
     """A random sign for every voxel, of amplitude ``rms_hu``; a `Layer`.
 
-    Amplitudes between two whole HU are mixed from both, so that rounding keeps the RMS.
+    Amplitudes between two whole HU are mixed from both, so that rounding keeps the RMS. By default
+    it is as strong as the budget allows.
     """
 
-    rms_hu: float
+    rms_hu: float = math.inf
     seed: int = 0
 
     def perturbation(
@@ -42,10 +44,10 @@ class Offset:
     """The same ``hu`` added everywhere; a `Layer`.
 
     A change of the surroundings' density shifts what any inpainter paints. A protector that does
-    no better than this has only learned to brighten the scan.
+    no better than this has only learned to brighten the scan. By default it is the budget.
     """
 
-    hu: float
+    hu: float = math.inf
 
     def perturbation(
         self, scan: Scan, start: int, stop: int, budget: Budget

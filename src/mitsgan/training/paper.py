@@ -42,6 +42,7 @@ class PaperConfig:
     """How the released network is trained.
 
     Attributes:
+        width: channels of the generator; 64 as released.
         epochs: passes over all whole groups of four slices.
         manipulation_weight: of the mean squared difference between protected and tampered.
         gradients_through_attack: let them flow from the tampered slices; the release does not.
@@ -51,6 +52,7 @@ class PaperConfig:
         seed: of weights and data.
     """
 
+    width: int = 64
     epochs: int = 5
     manipulation_weight: float = 0.1
     gradients_through_attack: bool = False
@@ -103,7 +105,7 @@ def train_paper(
     groups = [len(hu) // GROUP for hu, _ in data]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        generator, discriminator = PaperGenerator(), PaperDiscriminator()
+        generator, discriminator = PaperGenerator(config.width), PaperDiscriminator()
         for network in (generator, discriminator):
             network.apply(_initialize)
     dtype = torch.float64 if config.precision == "float64" else torch.float32

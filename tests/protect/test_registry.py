@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mitsgan.errors import WeightsError
+from mitsgan.protect import Budget, Layer, MitsGan, Offset, RandomSign, apply_layers
+from mitsgan.protect.mitsgan_paper import MitsGanPaper, PaperGenerator
+from mitsgan.protect.networks import PerturbationGenerator
+from mitsgan.protect.registry import NATIVE_HU, PROTECTORS, identify, load_protector
+from mitsgan.protect.tafim import Tafim, TafimNet
+from mitsgan.scan.scan import Scan
+
+TRAINED = ("mits-gan", "mits-gan-paper", "tafim")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Small random weights of every kind that has weights."""
+    folder = tmp_path_factory.mktemp("weights")
+    paths = {name: folder / f"{name}.safetensors" for name in TRAINED}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        generator = PerturbationGenerator((4, 4))
+        MitsGan(generator, 0, {}).save(paths["mits-gan"], {"config": {"width": [4, 4]}})
+        paper, net = PaperGenerator(4), TafimNet(2)
+    MitsGanPaper(paper, 0, {}).save(paths["mits-gan-paper"], {"config": {"width": 4}})
+    Tafim(net, {}).save(paths["tafim"], {"config": {"width": 2}})
+    return paths
+
+
+def layer(name: str, weights: dict[str, Path], seed: int = 0) -> Layer:
+    return load_protector(name, weights=weights.get(name), seed=seed)
+
+
+@pytest.mark.parametrize("name", PROTECTORS)
+def test_every_protector_keeps_the_budget_on_stored_values(
+    name: str, weights: dict[str, Path], small_chest: Scan
+) -> None:
+    result = apply_layers(small_chest, [layer(name, weights)], Budget(7))
+    moved = np.abs(result.scan.stored.astype(int) - small_chest.stored)
+    assert 0 < moved.max() * small_chest.slope[0] <= 7
+    assert not moved[small_chest.is_padding()].any()
+
+
+@pytest.mark.parametrize("name", PROTECTORS)
+def test_every_protector_gives_the_same_however_the_scan_is_cut(
+    name: str, weights: dict[str, Path], small_chest: Scan
+) -> None:
+    one, budget = layer(name, weights, seed=3), Budget(10)
+    whole = one.perturbation(small_chest, 0, small_chest.shape[0], budget)
+    part = one.perturbation(small_chest, 5, 10, budget)
+    assert part.dtype == np.float32
+    np.testing.assert_allclose(whole[5:10], part, atol=0.01)
+
+
+@pytest.mark.parametrize("name", ["mits-gan-paper", "tafim"])
+def test_the_native_form_of_a_baseline_is_unbounded(
+    name: str, weights: dict[str, Path], small_chest: Scan
+) -> None:
+    result = apply_layers(small_chest, [layer(name, weights)], Budget(NATIVE_HU))
+    assert result.rms_hu > 50
+
+
+@pytest.mark.parametrize("name", PROTECTORS)
+def test_a_protector_says_what_it_is(name: str, weights: dict[str, Path]) -> None:
+    who = identify(layer(name, weights, seed=3))
+    assert who.name == name
+    assert who.title == PROTECTORS[name].title
+    assert (who.card is not None) == (name in TRAINED) == (PROTECTORS[name].weights is not None)
+    assert who.seed == (None if name in ("tafim", "offset") else 3)
+    if who.card is not None:
+        assert who.card["kind"] == "protector"
+        assert who.device == "cpu"
+        assert who.precision in ("float32", "bfloat16")
+
+
+def test_controls_are_as_strong_as_the_budget(small_chest: Scan) -> None:
+    for control in (RandomSign(), Offset()):
+        assert set(np.abs(control.perturbation(small_chest, 0, 2, Budget(6.0))).ravel()) == {6.0}
+
+
+def test_refusals(weights: dict[str, Path], small_chest: Scan) -> None:
+    with pytest.raises(WeightsError, match="no protector 'mitsgun'; there are: mits-gan,"):
+        load_protector("mitsgun")
+    with pytest.raises(WeightsError, match="has no weights; leave them out"):
+        load_protector("noise", weights=weights["tafim"])
+    for wrong in ("mits-gan-paper", "tafim"):
+        with pytest.raises(WeightsError, match=f"not weights of {wrong}"):
+            load_protector(wrong, weights=weights["mits-gan"])
+
+    class Nobody:
+        def perturbation(self, scan: Scan, start: int, stop: int, budget: Budget) -> np.ndarray:
+            return np.zeros((stop - start, *scan.shape[1:]), np.float32)
+
+    with pytest.raises(WeightsError, match="Nobody has no name"):
+        identify(Nobody())

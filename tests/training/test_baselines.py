@@ -1,0 +1,140 @@
+"""Both baselines on phantoms, with tiny networks: the released losses, and that they learn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import pytest
+import torch
+
+from mitsgan.attack import Action, Attacker, Equalization, Generator, plan_attack
+from mitsgan.errors import DataError
+from mitsgan.protect.mitsgan_paper import GROUP, PaperGenerator, clean_hu, to_unit
+from mitsgan.scan.scan import Geometry, Scan
+from mitsgan.training.loop import read_losses
+from mitsgan.training.paper import (
+    PaperConfig,
+    PaperDiscriminator,
+    _place,
+    steps_in,
+    tampered,
+    train_paper,
+)
+from mitsgan.training.tafim import TafimConfig, train_tafim
+
+ACTIONS: tuple[Action, Action] = ("inject", "remove")
+
+
+@pytest.fixture(scope="module")
+def attackers(training_chest: Scan) -> list[Attacker]:
+    """An injector and a remover that were never trained."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        table = Equalization.fit([torch.from_numpy(training_chest.hu()).clamp_min(-1024)])
+        made = [Attacker(action, Generator(2).eval(), table, action) for action in ACTIONS]
+    for attacker in made:
+        attacker.generator.requires_grad_(False)
+    return made
+
+
+@pytest.fixture(scope="module")
+def wide_chest(small_chest: Scan) -> Scan:
+    """Ten slices of 512 x 512 from the middle of the coarse chest, each pixel 8 x 8 times."""
+    stored = small_chest.stored[11:21].repeat(8, 1).repeat(8, 2)
+    ten = slice(11, 21)
+    z, y, x = small_chest.spacing
+    return replace(
+        small_chest,
+        stored=stored,
+        slope=small_chest.slope[ten],
+        intercept=small_chest.intercept[ten],
+        geometry=Geometry((z, y / 8, x / 8)),
+    )
+
+
+def test_the_discriminator_is_as_released() -> None:
+    net = PaperDiscriminator()
+    convolutions = [m for m in net.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert [c.out_channels for c in convolutions] == [1, 2, 4, 8, 8, 8, 8, 1]
+    assert {c.kernel_size for c in convolutions} == {(4, 4)}
+    assert net(torch.zeros(2, 1, 512, 512)).shape == (2,)
+
+
+def test_trains_the_released_network_as_released_or_through_the_attack(
+    wide_chest: Scan, attackers: list[Attacker], tmp_path: Path
+) -> None:
+    config = PaperConfig(width=2, epochs=1, rate=1e-2)
+    assert steps_in([wide_chest], config) == 2
+    heads = []
+    for through in (False, True):
+        other = replace(config, gradients_through_attack=through)
+        generator = train_paper([wide_chest], attackers, other, tmp_path / str(through))
+        assert not generator.training
+        assert {p.dtype for p in generator.parameters()} == {torch.float32}
+        heads.append(generator.head.weight)
+        rows = read_losses(tmp_path / str(through))
+        assert all(row["manipulation"] > 0 for row in rows)
+        assert rows[1]["discriminator"] < rows[0]["discriminator"]
+    assert not torch.equal(*heads)
+
+
+def test_tampering_touches_the_four_slices_and_no_range(
+    wide_chest: Scan, attackers: list[Attacker]
+) -> None:
+    hu = clean_hu(wide_chest, 0, wide_chest.shape[0])
+    four = slice(4, 8)
+    plan = plan_attack(hu.numpy(), wide_chest.spacing, (6, 256, 180), "inject")
+    protected = to_unit(hu[four], float(hu[four].min()), float(hu[four].max()))
+    found = tampered(hu, protected, four, plan, attackers[0])
+    assert float(found.min()) == -1
+    assert float(found.max()) == pytest.approx(1)
+    changed = (found - protected).abs().amax(0) > 1e-3
+    rows, columns = np.nonzero(changed.numpy())
+    reach = plan.block[1] // 2 + 1
+    assert rows.size
+    assert abs(rows - 256).max() <= reach
+    assert abs(columns - 180).max() <= reach
+
+
+def test_every_whole_group_of_every_scan_is_met_once_an_epoch() -> None:
+    groups = [3, 2]
+    for epoch in range(6):
+        met = [_place(epoch * 5 + n, groups, seed=1) for n in range(5)]
+        assert sorted(met) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
+        assert [g for scan, g in met if scan == 0] == [0, 1, 2]
+    assert len({_place(5 * epoch, groups, seed=1)[0] for epoch in range(6)}) == 2
+
+
+def test_training_the_released_network_is_refused_on_other_sizes(
+    training_chest: Scan, wide_chest: Scan, attackers: list[Attacker], tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="512 x 512 pixels"):
+        train_paper([training_chest], attackers, PaperConfig(), tmp_path)
+    with pytest.raises(DataError, match=r"found inject \(inject\)"):
+        train_paper([wide_chest], attackers[:1], PaperConfig(), tmp_path)
+    assert GROUP == 4
+    assert sum(p.numel() for p in PaperGenerator().parameters()) > 200_000
+
+
+def test_tafim_learns_to_do_as_much_with_less(
+    training_chest: Scan, attackers: list[Attacker], tmp_path: Path
+) -> None:
+    config = TafimConfig(width=2, steps=30, rate=2e-2, target_hu=-900)
+    net = train_tafim([training_chest], attackers, config, tmp_path)
+    rows = read_losses(tmp_path)
+    assert not net.training
+    for name in ("net_perturbation", "global_perturbation"):
+        assert fmean(r[name] for r in rows[-4:]) < 0.7 * fmean(r[name] for r in rows[:4])
+    assert {"net", "global"} <= set(rows[0])
+
+
+def test_tafim_draws_the_attack_to_its_target(
+    training_chest: Scan, attackers: list[Attacker], tmp_path: Path
+) -> None:
+    config = TafimConfig(width=2, steps=30, rate=2e-2, target_hu=200, perturbation_weight=0.0)
+    train_tafim([training_chest], attackers[1:], config, tmp_path)
+    rows = read_losses(tmp_path)
+    assert fmean(r["net"] for r in rows[-6:]) < 0.8 * fmean(r["net"] for r in rows[:6])
