@@ -65,6 +65,11 @@ class Worker:
         gathered: Tensor = self.fabric.all_reduce(rows, reduce_op="sum")
         return gathered.cpu()
 
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.count > 1:
+            self.fabric.barrier()
+
     def _average(self, tensors: list[Tensor]) -> None:
         if self.count == 1 or not tensors:
             return

@@ -72,6 +72,7 @@ def run_loop(
                 if record is not None:
                     record.flush()
                     _save(checkpoint, number + 1, states, held)
+        worker.wait()  # none is done before the run is on disk
 
 
 def read_losses(folder: Path) -> list[dict[str, float]]:
