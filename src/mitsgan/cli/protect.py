@@ -28,6 +28,8 @@ class Protect:
     """Where to compute; auto takes a GPU if there is one."""
     series: Annotated[str | None, arg(metavar="UID")] = None
     """The Series Instance UID to read, where the folder holds several."""
+    protector: Annotated[str, arg(metavar="NAME")] = "mits-gan"
+    """Another one, to compare with: mits-gan-paper, tafim, or the controls noise and offset."""
     weights: Annotated[Path | None, arg(metavar="FILE")] = None
     """A protector of your own; by default the one that ships with mitsgan."""
     report: Annotated[Path | None, arg(metavar="FILE.json")] = None
@@ -77,13 +79,14 @@ class Protect:
             self.out, self.sign, self.certificate, self.passphrase_file, self.overwrite
         )
         from mitsgan.cli.protection import derivation, read_key, report, stack
-        from mitsgan.protect import Budget, MitsGan, apply_layers
+        from mitsgan.protect import Budget, apply_layers
+        from mitsgan.protect.registry import load_protector
 
         key = read_key(self.key, self.mark_hu != Protect.mark_hu or self.identity is not None)
 
         budget = Budget(self.max_hu, self.noise_fraction)
         device = choose_device(self.device)
-        layer = MitsGan.load(self.weights, seed=self.seed, device=device)
+        layer = load_protector(self.protector, weights=self.weights, seed=self.seed, device=device)
         console.seconds["start"] = console.elapsed
 
         with console.phase("read", f"reading {self.scan}") as progress:

@@ -11,7 +11,8 @@ import numpy as np
 
 from mitsgan import __version__
 from mitsgan.cli.options import UsageError
-from mitsgan.protect import Budget, Layer, MitsGan, Protected
+from mitsgan.protect import Budget, Layer, Protected
+from mitsgan.protect.registry import PROTECTORS, identify
 from mitsgan.scan.derivation import Derivation
 from mitsgan.scan.scan import Scan
 
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """Of the report; a new number where a reader of the old one would go wrong."""
-
-
-def precision(layer: MitsGan) -> str:
-    """The number format that the generator computes in, e.g. ``bfloat16``."""
-    return str(layer.generator.stem.weight.dtype).removeprefix("torch.")
 
 
 def read_key(path: Path | None, options: bool) -> Key | None:
@@ -44,7 +40,7 @@ def read_key(path: Path | None, options: bool) -> Key | None:
 
 
 def stack(
-    layer: MitsGan, scan: Scan, key: Key | None, mark_hu: float, identity: str | None
+    layer: Layer, scan: Scan, key: Key | None, mark_hu: float, identity: str | None
 ) -> tuple[list[Layer], Mark | None]:
     """What is added to a scan: the protector, and with a key the mark, which gets its room."""
     if key is None:
@@ -56,20 +52,23 @@ def stack(
 
 
 def derivation(
-    layer: MitsGan, budget: Budget, protected: Scan, mark: Mark | None = None
+    layer: Layer, budget: Budget, protected: Scan, mark: Mark | None = None
 ) -> Derivation:
     """What the derived files say about themselves; of a mark, that there is one and no more."""
     marked = ", with a keyed mark" if mark is not None else ""
+    who = identify(layer)
+    weights = "none" if who.card is None else str(who.card["sha256"])
+    purpose = "protection against tampering" if who.card else "(a control, no protection)"
     return Derivation(
         description=(
-            f"MITS-GAN protection against tampering: every voxel within {budget} of "
-            f"its source (mitsgan {__version__}, weights {layer.card['sha256'][:12]}, "
-            f"seed {layer.seed}){marked}"
+            f"{who.title} {purpose}: every voxel within {budget} of "
+            f"its source (mitsgan {__version__}, weights {weights[:12]}, "
+            f"seed {who.seed}){marked}"
         ),
         # The voxels are part of it: processors and torch versions round differently, and two
         # objects with one UID must not differ.
         code=(
-            f"mits-gan {layer.card['sha256']} seed={layer.seed} max_hu={budget.max_hu!r} "
+            f"{who.name} {weights} seed={who.seed} max_hu={budget.max_hu!r} "
             f"{_fraction(budget)}"
             f"voxels={hashlib.sha256(np.ascontiguousarray(protected.stored).data).hexdigest()}"
         ),
@@ -88,7 +87,7 @@ def weights_entry(card: Mapping[str, object], path: Path | None, name: str) -> d
 def report(
     source: Path,
     output: Path,
-    layer: MitsGan,
+    layer: Layer,
     budget: Budget,
     protected: Protected,
     seconds: Mapping[str, float],
@@ -107,14 +106,17 @@ def report(
     scan = protected.scan
     size = int(np.prod(scan.shape))
     geometry = scan.geometry
+    who = identify(layer)
+    shipped_as = PROTECTORS[who.name].weights or who.name
     return {
         "schema": SCHEMA,
         "kind": "protection",
         "version": __version__,
         "source": str(source),
         "output": str(output),
-        "weights": weights_entry(layer.card, weights, "mitsgan"),
-        "seed": layer.seed,
+        "protector": who.name,
+        "weights": None if who.card is None else weights_entry(who.card, weights, shipped_as),
+        "seed": who.seed,
         "budget": {
             "max": budget.max_hu,
             "unit": "HU",
@@ -131,6 +133,6 @@ def report(
         },
         "change": {"largest": protected.largest_hu, "rms": protected.rms_hu, "unit": "HU"},
         "seconds": {phase: round(value, 3) for phase, value in seconds.items()},
-        "device": str(layer.generator.stem.weight.device),
-        "precision": precision(layer),
+        "device": who.device,
+        "precision": who.precision,
     }
