@@ -24,6 +24,7 @@ from tyro.conf import subcommand
 from mitsgan import __version__
 from mitsgan.cli.attacker import AttackerCommand
 from mitsgan.cli.benchmark import Benchmark
+from mitsgan.cli.candidates import Candidates
 from mitsgan.cli.data import Data
 from mitsgan.cli.demo import Demo
 from mitsgan.cli.evaluate import Evaluate
@@ -33,6 +34,7 @@ from mitsgan.cli.protect import Protect
 from mitsgan.cli.report import Report
 from mitsgan.cli.seal import SealCommand
 from mitsgan.cli.train import Train
+from mitsgan.cli.train_config import from_file
 from mitsgan.cli.verify import Verify
 from mitsgan.errors import MitsganError
 
@@ -61,6 +63,7 @@ Command = (
     | Annotated[Train, subcommand("train")]
     | Annotated[AttackerCommand, subcommand("attacker")]
     | Annotated[Data, subcommand("data")]
+    | Annotated[Candidates, subcommand("candidates")]
     | Annotated[Demo, subcommand("demo")]
 )
 
@@ -93,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         with _terminable(), _rarely_collected():
-            command = tyro.cli(
+            command = from_file(arguments) or tyro.cli(
                 Command,
                 prog="mitsgan",
                 description=DESCRIPTION,
