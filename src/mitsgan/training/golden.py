@@ -6,7 +6,7 @@ A training leaves them beside its weights, as ``NAME.golden.safetensors``.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
@@ -14,7 +14,9 @@ from torch import Tensor
 from mitsgan.attack import Attacker
 from mitsgan.classify import NoduleClassifier
 from mitsgan.errors import WeightsError
+from mitsgan.protect.mitsgan_paper import MitsGanPaper, to_unit
 from mitsgan.protect.networks import HALO, PATCH, PerturbationGenerator
+from mitsgan.protect.tafim import UNIT, Tafim
 from mitsgan.weights import load_weights, save_weights
 
 Kind = Literal["attacker", "protector", "classifier"]
@@ -37,7 +39,8 @@ def output_of(weights: Path, kind: Kind) -> Tensor:
 
     Returns:
         Of an attacker some voxels of a repainted cube in HU, ``[8, 16, 16]``; of a protector the
-        perturbation as a part of the budget, ``[3, 32, 40]``; of a classifier two probabilities.
+        perturbation as a part of the budget, ``[3, 32, 40]``, of a baseline what its network gives
+        in [-1, 1], ``[3, y, x]``; of a classifier two probabilities.
 
     Raises:
         WeightsError: see `mitsgan.weights.load_weights`.
@@ -50,12 +53,19 @@ def output_of(weights: Path, kind: Kind) -> Tensor:
             cubes = torch.stack((wave(32, 32, 32), wave(32, 32, 32) + 600))
             return NoduleClassifier.load(weights).probability(cubes)
         tensors, card = load_weights(weights, kind)
+        if card["config"].get("architecture") == "mits-gan-paper":
+            slices = to_unit(wave(3, 1, 32, 40), *UNIT)
+            return cast(Tensor, MitsGanPaper.load(weights).generator(slices, (slices + 1) / 2))[
+                :, 0
+            ]
+        if card["config"].get("architecture") == "tafim":
+            return cast(Tensor, Tafim.load(weights).net(to_unit(wave(3, 1, 64, 64), *UNIT)))[:, 0]
         a, b = card["config"]["width"]
         generator = PerturbationGenerator((a, b)).eval()
         generator.load_state_dict(tensors)
         hu = wave(3 + 2 * HALO, 32, 40)
         noise = (wave(len(hu), 32 // PATCH, 40 // PATCH) + 850) / 60
-        return generator(hu, noise, (2.5, 0.7, 0.7)).tanh()
+        return cast(Tensor, generator(hu, noise, (2.5, 0.7, 0.7))).tanh()
 
 
 def golden_path(weights: Path) -> Path:
