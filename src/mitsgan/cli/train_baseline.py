@@ -1,0 +1,184 @@
+"""What the trainings of baselines share: checks, data, what they are worth, and the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.cli.attackers import attacker_card
+from mitsgan.cli.console import Console
+from mitsgan.cli.options import UsageError
+from mitsgan.cli.training import Entries, Run, read_scans, write_weights
+from mitsgan.protect.budget import Budget
+
+if TYPE_CHECKING:
+    from mitsgan.attack import Attacker
+    from mitsgan.protect import Layer
+    from mitsgan.protect.mitsgan_paper import MitsGanPaper
+    from mitsgan.protect.tafim import Tafim
+    from mitsgan.scan.scan import Scan
+    from mitsgan.training.paper import PaperConfig
+    from mitsgan.training.tafim import TafimConfig
+
+_POSITIONS = 24
+
+
+class BaselineCommand(Protocol):
+    """The options that `TrainPaper` and `TrainTafim` have in common."""
+
+    @property
+    def scans(self) -> tuple[Path, ...]: ...
+    @property
+    def attackers(self) -> tuple[Path, ...]: ...
+    @property
+    def output(self) -> Path: ...
+    @property
+    def run_folder(self) -> Path | None: ...
+    @property
+    def resume(self) -> bool: ...
+    @property
+    def validate(self) -> tuple[Path, ...]: ...
+    @property
+    def max_hu(self) -> float: ...
+    @property
+    def licence(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def overwrite(self) -> bool: ...
+    @property
+    def quiet(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class BaselineData:
+    """Scans, those of other patients, what a card says of either, and the attackers."""
+
+    scans: list[Scan]
+    entries: Entries
+    unseen: list[Scan]
+    validated: Entries
+    attackers: list[Attacker]
+
+
+@dataclass(frozen=True)
+class BaselineRun:
+    """One training of a baseline, from the checks of its options to its weights."""
+
+    command: BaselineCommand
+    place: Run
+    console: Console
+
+    @classmethod
+    def checked(cls, command: BaselineCommand) -> BaselineRun:
+        """Check what would otherwise fail after the training.
+
+        Raises:
+            UsageError, ScanError, OutputError, BudgetError: see the messages.
+        """
+        c = command
+        place = Run.checked(c.scans, c.validate, c.output, c.run_folder, c.resume, c.overwrite)
+        if not c.attackers:
+            raise UsageError("--attackers: name the weights of at least one attacker")
+        for path in c.attackers:
+            if attacker_card(path).get("held_out"):
+                raise UsageError(
+                    f"--attackers {path}: this one is held out of all training, to measure with "
+                    "what a protection does to an attacker that it never met; name another"
+                )
+        Budget(c.max_hu)  # says what is wrong with it
+        return cls(c, place, Console(quiet=c.quiet))
+
+    def read(self) -> BaselineData:
+        """Read scans and attackers.
+
+        Raises:
+            DataError, ScanError, WeightsError: see the messages.
+        """
+        from mitsgan.attack import Attacker
+
+        attackers = [Attacker.load(path) for path in self.command.attackers]
+        scans, entries = read_scans(self.command.scans, self.console)
+        unseen, validated = read_scans(self.command.validate, self.console, apart_from=scans)
+        return BaselineData(scans, entries, unseen, validated, attackers)
+
+    def finish(
+        self, layer: MitsGanPaper | Tafim, config: PaperConfig | TafimConfig, data: BaselineData
+    ) -> int:
+        """Measure what was trained, write it, and say so; the exit code."""
+        from mitsgan.protect.registry import identify
+        from mitsgan.training.loop import last_losses
+        from mitsgan.training.pictures import loss_curve
+
+        folder, command = self.place.folder, self.command
+        loss_curve(folder, folder / "losses.png")
+        metrics: dict[str, object] = {}
+        with self.console.phase("validate", "measuring on unseen scans"):
+            for scan, entry in zip(data.unseen, data.validated, strict=True):
+                metrics[str(entry["name"])] = measured(
+                    layer, data.attackers, scan, command.max_hu, command.seed
+                )
+        settings = {"architecture": identify(layer).name, **asdict(config)}
+        card = self.place.card(settings, command.licence, data.entries, command.seed, metrics)
+        card["losses"] = last_losses(folder)
+        card["attackers"] = [
+            {"name": a.name, "action": a.action, "sha256": attacker_card(path)["sha256"]}
+            for path, a in zip(command.attackers, data.attackers, strict=True)
+        ]
+        write_weights(
+            command.output, "protector", lambda path: layer.save(path, card), command.overwrite
+        )
+        self.console.say(
+            f"{command.output}: trained in {self.console.elapsed:.0f} s; the run: {folder}"
+        )
+        return 0
+
+
+def measured(
+    layer: Layer, attackers: Sequence[Attacker], scan: Scan, max_hu: float, seed: int
+) -> dict[str, object]:
+    """What a baseline is worth on a scan as it is (native), and clipped to a budget.
+
+    Returns:
+        Per form the RMS of the perturbation over the scan, and per action the median disruption
+        over random lung positions with its gain; HU.
+    """
+    import torch
+
+    from mitsgan.attack import plan_attack
+    from mitsgan.evaluate.disruption import disruption
+    from mitsgan.evaluate.positions import lung_positions
+    from mitsgan.protect import apply_layers
+    from mitsgan.protect.registry import NATIVE_HU
+
+    once = _Once(layer.perturbation(scan, 0, scan.shape[0], Budget(NATIVE_HU)))
+    places = lung_positions(scan, _POSITIONS, seed)
+    hu = scan.hu()
+    found: dict[str, object] = {"positions": _POSITIONS, "max_hu": max_hu}
+    for form, budget in (("native", NATIVE_HU), ("clipped", max_hu)):
+        protected = apply_layers(scan, [once], Budget(budget))
+        row: dict[str, object] = {"perturbation_rms_hu": round(protected.rms_hu, 2)}
+        for attacker in attackers:
+            plans = [plan_attack(hu, scan.spacing, place, attacker.action) for place in places]
+            moved = torch.from_numpy(protected.scan.hu())
+            told = disruption(torch.from_numpy(hu), moved, plans, attacker).summary()
+            row[attacker.action] = {key: told[key] for key in ("rmse_hu", "gain")}
+        found[form] = row
+    return found
+
+
+@dataclass(frozen=True)
+class _Once:
+    """A perturbation that was made before, so that no network runs twice; a `Layer`."""
+
+    hu: NDArray[np.float32]
+
+    def perturbation(
+        self, scan: Scan, start: int, stop: int, budget: Budget
+    ) -> NDArray[np.float32]:
+        return self.hu[start:stop]

@@ -1,0 +1,121 @@
+"""`mitsgan train mits-gan-paper` and `tafim`: options, cards, what they measure, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mitsgan.cli.main import main
+from mitsgan.cli.train_baseline import measured
+from mitsgan.cli.train_paper import TrainPaper
+from mitsgan.cli.train_tafim import TrainTafim
+from mitsgan.protect import Offset
+from mitsgan.protect.registry import load_protector
+from mitsgan.scan import write_scan
+from mitsgan.scan.scan import Geometry, Scan
+from mitsgan.training.golden import check_golden
+from mitsgan.training.paper import PaperConfig
+from mitsgan.training.tafim import TafimConfig
+from mitsgan.weights import load_weights
+
+Train = Callable[..., int]
+
+
+@pytest.mark.parametrize("command, config", [(TrainPaper, PaperConfig), (TrainTafim, TafimConfig)])
+def test_options_are_those_of_the_library(
+    command: type[TrainPaper | TrainTafim], config: type[PaperConfig | TafimConfig]
+) -> None:
+    """They are written twice, so that ``--help`` need not load torch."""
+    offered = {f.name: f.default for f in fields(command)}
+    for field in fields(config):
+        assert field.default is not MISSING
+        assert offered[field.name] == field.default, f"{command.__name__}.{field.name}"
+
+
+@pytest.fixture(scope="module")
+def wide(phantom: Scan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve slices of the phantom, made 512 x 512."""
+    column = np.linspace(0, 95, 512).round().astype(int)
+    stored = phantom.stored[6:18][:, column][:, :, column]
+    z, y, x = phantom.spacing
+    some = slice(6, 18)
+    scan = Scan(
+        np.ascontiguousarray(stored),
+        phantom.slope[some],
+        phantom.intercept[some],
+        phantom.lowest,
+        phantom.highest,
+        Geometry((z, y * 96 / 512, x * 96 / 512)),
+    )
+    path = tmp_path_factory.mktemp("wide") / "wide.nii.gz"
+    write_scan(scan, path)
+    return path
+
+
+@pytest.fixture
+def train(weights: Path, tmp_path: Path) -> Train:
+    """Train a tiny baseline to ``tmp_path / "out.safetensors"``."""
+
+    def run(name: str, scan: Path, *options: str) -> int:
+        attackers = [str(weights / f"{n}.safetensors") for n in ("injector", "remover")]
+        out = ["--output", str(tmp_path / "out.safetensors"), "--width", "2"]
+        return main(["train", name, str(scan), "--attackers", *attackers, *out, *options])
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["mits-gan-paper", "tafim"])
+def test_trains_a_baseline_and_says_what_it_is_worth(
+    name: str, train: Train, wide: Path, series: Path, tmp_path: Path
+) -> None:
+    length = ("--epochs", "1") if name == "mits-gan-paper" else ("--steps", "2")
+    options = (*length, "--seed", "3", "--licence", "MIT", "--validate", str(series), "--quiet")
+    assert train(name, wide, *options) == 0
+    out = tmp_path / "out.safetensors"
+    card = load_weights(out, "protector")[1]
+    assert card["config"]["architecture"] == name
+    assert card["config"]["width"] == 2
+    assert card["config"]["seed"] == card["seed"] == 3
+    assert card["licence"] == "MIT"
+    assert card["data"] == [{"name": "wide.nii.gz", "slice_spacing_mm": 8.0}]
+    assert [a["action"] for a in card["attackers"]] == ["inject", "remove"]
+    told = card["metrics"]["chest"]
+    assert told["native"]["perturbation_rms_hu"] > 10 >= told["clipped"]["perturbation_rms_hu"]
+    assert told["clipped"]["inject"]["rmse_hu"]["median"] >= 0
+    assert (tmp_path / "out.run" / "losses.png").exists()
+    load_protector(name, weights=out)
+    check_golden(out, "protector")
+
+
+def test_what_a_baseline_is_worth_in_numbers(phantom: Scan) -> None:
+    told = measured(Offset(25.0), [], phantom, 10.0, 0)
+    assert told == {
+        "positions": 24,
+        "max_hu": 10.0,
+        "native": {"perturbation_rms_hu": pytest.approx(25, abs=0.5)},
+        "clipped": {"perturbation_rms_hu": pytest.approx(10, abs=0.2)},
+    }
+
+
+@pytest.mark.parametrize("name", ["mits-gan-paper", "tafim"])
+def test_refusals(
+    name: str, train: Train, series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(name, series, "--width", "0") == 2
+    assert "--width must be 1 or more" in capsys.readouterr().err
+    assert train(name, series, "--max-hu", "0") == 2
+    assert "budget" in capsys.readouterr().err
+    assert train(name, tmp_path / "nowhere") == 2
+    assert "does not exist" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_released_network_wants_slices_of_its_size(
+    train: Train, series: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("mits-gan-paper", series, "--quiet") == 2
+    assert "512 x 512 pixels" in capsys.readouterr().err
