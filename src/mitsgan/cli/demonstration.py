@@ -11,6 +11,7 @@ from mitsgan.cli.files import write_json
 from mitsgan.cli.protection import derivation, weights_entry
 from mitsgan.evaluate.demo import demonstrate
 from mitsgan.protect import Budget, MitsGan, apply_layers
+from mitsgan.protect.registry import identify
 from mitsgan.scan import read_scan, write_scan
 from mitsgan.scan.phantom import chest
 from mitsgan.scan.phantom_dicom import phantom_series
@@ -51,7 +52,7 @@ def make_demonstration(
         write_scan(
             protected.scan,
             folder / "protected",
-            derivation=derivation(layer, budget, protected.scan),
+            derivation=derivation(identify(layer), budget, protected.scan),
             progress=progress,
         )
     used = weights_entry(layer.card, weights, "mitsgan")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
@@ -29,7 +29,16 @@ class Protect:
     series: Annotated[str | None, arg(metavar="UID")] = None
     """The Series Instance UID to read, where the folder holds several."""
     protector: Annotated[str, arg(metavar="NAME")] = "mits-gan"
-    """Another one, to compare with: mits-gan-paper, tafim, or the controls noise and offset."""
+    """Another one, to compare with: mits-gan-paper, tafim, pgd (optimised from random numbers for
+    as long as --refine says), or the controls noise and offset."""
+    refine: Annotated[float | None, arg(metavar="SECONDS")] = None
+    """Go on to optimise the perturbation for this scan, for so long."""
+    refine_steps: Annotated[int | None, arg(metavar="N")] = None
+    """The same by gradient steps of 8 positions, so that the result repeats."""
+    candidates: bool = False
+    """Spend that time around the places that look like nodules, against removal."""
+    attackers: tuple[Literal["textured", "smooth", "narrow", "residual"], ...] = ("textured",)
+    """The shipped pairs to optimise against."""
     weights: Annotated[Path | None, arg(metavar="FILE")] = None
     """A protector of your own; by default the one that ships with mitsgan."""
     report: Annotated[Path | None, arg(metavar="FILE.json")] = None
@@ -79,33 +88,42 @@ class Protect:
             self.out, self.sign, self.certificate, self.passphrase_file, self.overwrite
         )
         from mitsgan.cli.protection import derivation, read_key, report, stack
+        from mitsgan.cli.refinement import for_scan, load_start, read_refinement
         from mitsgan.protect import Budget, apply_layers
-        from mitsgan.protect.registry import load_protector
 
         key = read_key(self.key, self.mark_hu != Protect.mark_hu or self.identity is not None)
 
         budget = Budget(self.max_hu, self.noise_fraction)
         device = choose_device(self.device)
-        layer = load_protector(self.protector, weights=self.weights, seed=self.seed, device=device)
+        refinement = read_refinement(
+            self.protector,
+            self.refine,
+            self.refine_steps,
+            self.candidates,
+            self.attackers,
+            self.seed,
+        )
+        layer, who = load_start(self.protector, self.weights, self.seed, device)
         console.seconds["start"] = console.elapsed
 
         with console.phase("read", f"reading {self.scan}") as progress:
             scan = read_scan(self.scan, series=self.series, progress=progress)
-        layers, mark = stack(layer, scan, key, self.mark_hu, self.identity)
-        with console.phase("protect", f"protecting {self.scan}") as progress:
-            import torch
+        import torch
 
-            try:
+        try:
+            layer = for_scan(refinement, layer, scan, budget, device, console)
+            layers, mark = stack(layer, scan, key, self.mark_hu, self.identity)
+            with console.phase("protect", f"protecting {self.scan}") as progress:
                 protected = apply_layers(scan, layers, budget, progress=progress)
-            except torch.OutOfMemoryError as error:
-                raise DeviceError(
-                    f"the memory of {device} is full; give --device cpu, or free the GPU"
-                ) from error
+        except torch.OutOfMemoryError as error:
+            raise DeviceError(
+                f"the memory of {device} is full; give --device cpu, or free the GPU"
+            ) from error
         with console.phase("write", f"writing {self.out}") as progress:
             write_scan(
                 protected.scan,
                 self.out,
-                derivation=derivation(layer, budget, protected.scan, mark),
+                derivation=derivation(who, budget, protected.scan, mark, refinement),
                 overwrite=self.overwrite,
                 progress=progress,
             )
@@ -115,7 +133,8 @@ class Protect:
         seconds = console.elapsed
         if self.report is not None:
             content = report(
-                self.scan, self.out, layer, budget, protected, console.seconds, self.weights, mark
+                *(self.scan, self.out, who, budget, protected, console.seconds, self.weights),
+                *(mark, refinement),
             )
             write_json(self.report, content, overwrite=self.overwrite)
         done = "protected and marked" if mark is not None else "protected"

@@ -12,11 +12,12 @@ import numpy as np
 from mitsgan import __version__
 from mitsgan.cli.options import UsageError
 from mitsgan.protect import Budget, Layer, Protected
-from mitsgan.protect.registry import PROTECTORS, identify
+from mitsgan.protect.registry import PROTECTORS, Identity
 from mitsgan.scan.derivation import Derivation
 from mitsgan.scan.scan import Scan
 
 if TYPE_CHECKING:
+    from mitsgan.cli.refinement import Refinement
     from mitsgan.mark import Key, Mark
 
 SCHEMA = 1
@@ -52,18 +53,23 @@ def stack(
 
 
 def derivation(
-    layer: Layer, budget: Budget, protected: Scan, mark: Mark | None = None
+    who: Identity,
+    budget: Budget,
+    protected: Scan,
+    mark: Mark | None = None,
+    refinement: Refinement | None = None,
 ) -> Derivation:
     """What the derived files say about themselves; of a mark, that there is one and no more."""
     marked = ", with a keyed mark" if mark is not None else ""
-    who = identify(layer)
+    refined = "" if refinement is None else f", {refinement.note()}"
     weights = "none" if who.card is None else str(who.card["sha256"])
-    purpose = "protection against tampering" if who.card else "(a control, no protection)"
+    control = who.card is None and refinement is None
+    purpose = "(a control, no protection)" if control else "protection against tampering"
     return Derivation(
         description=(
             f"{who.title} {purpose}: every voxel within {budget} of "
             f"its source (mitsgan {__version__}, weights {weights[:12]}, "
-            f"seed {who.seed}){marked}"
+            f"seed {who.seed}){refined}{marked}"
         ),
         # The voxels are part of it: processors and torch versions round differently, and two
         # objects with one UID must not differ.
@@ -79,6 +85,10 @@ def _fraction(budget: Budget) -> str:
     return "" if budget.noise_fraction is None else f"noise_fraction={budget.noise_fraction!r} "
 
 
+def _shipped(who: Identity) -> str:
+    return PROTECTORS[who.name].weights or who.name
+
+
 def weights_entry(card: Mapping[str, object], path: Path | None, name: str) -> dict[str, object]:
     """Name and checksum of weights; never where they lie on this machine."""
     return {"name": path.stem if path is not None else name, "sha256": card["sha256"]}
@@ -87,27 +97,27 @@ def weights_entry(card: Mapping[str, object], path: Path | None, name: str) -> d
 def report(
     source: Path,
     output: Path,
-    layer: Layer,
+    who: Identity,
     budget: Budget,
     protected: Protected,
     seconds: Mapping[str, float],
     weights: Path | None = None,
     mark: Mark | None = None,
+    refinement: Refinement | None = None,
 ) -> dict[str, object]:
     """The run in numbers; lengths in mm, ``[z, y, x]``, changes in HU.
 
     Args:
         source, output: as the user gave them.
-        layer, budget, protected: what was applied, and what came of it.
+        who, budget, protected: what was applied, and what came of it.
         seconds: of each phase.
         weights: the file they came from, None for the shipped ones.
         mark: if there is one; neither its key nor its identity is told.
+        refinement: if the perturbation was optimised for the scan.
     """
     scan = protected.scan
     size = int(np.prod(scan.shape))
     geometry = scan.geometry
-    who = identify(layer)
-    shipped_as = PROTECTORS[who.name].weights or who.name
     return {
         "schema": SCHEMA,
         "kind": "protection",
@@ -115,13 +125,14 @@ def report(
         "source": str(source),
         "output": str(output),
         "protector": who.name,
-        "weights": None if who.card is None else weights_entry(who.card, weights, shipped_as),
+        "weights": None if who.card is None else weights_entry(who.card, weights, _shipped(who)),
         "seed": who.seed,
         "budget": {
             "max": budget.max_hu,
             "unit": "HU",
             "noise_fraction": budget.noise_fraction,
         },
+        "refinement": None if refinement is None else refinement.entry(),
         "mark": None if mark is None else {"rms": mark.strength_hu, "unit": "HU"},
         "scan": {
             "shape": list(scan.shape),

@@ -113,22 +113,19 @@ class Identity:
     """What a layer is, for headers and reports.
 
     Attributes:
-        name: a key of `PROTECTORS`.
+        name: a key of `PROTECTORS`, or of what is optimised for a scan.
+        title: for people.
         seed: of its noise; None where nothing is random.
         card: of its weights; None where there are none.
         device, precision: that its network computes on and in; None where there is none.
     """
 
     name: str
+    title: str
     seed: int | None
     card: Card | None
     device: str | None
     precision: str | None
-
-    @property
-    def title(self) -> str:
-        """For people."""
-        return PROTECTORS[self.name].title
 
 
 def identify(layer: Layer) -> Identity:
@@ -141,13 +138,13 @@ def identify(layer: Layer) -> Identity:
     if not names:
         known = ", ".join(PROTECTORS)
         raise WeightsError(f"{type(layer).__name__} has no name as a protector, only: {known}")
-    name = names[0]
+    name, title = names[0], PROTECTORS[names[0]].title
     seed = layer.seed if isinstance(layer, MitsGan | MitsGanPaper | RandomSign) else None
     if isinstance(layer, MitsGan | MitsGanPaper):
         card, weight = layer.card, layer.generator.stem.weight
     elif isinstance(layer, Tafim):
         card, weight = layer.card, layer.net.perturbation
     else:
-        return Identity(name, seed, None, None, None)
+        return Identity(name, title, seed, None, None, None)
     precision = str(weight.dtype).removeprefix("torch.")
-    return Identity(name, seed, card, str(weight.device), precision)
+    return Identity(name, title, seed, card, str(weight.device), precision)

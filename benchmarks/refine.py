@@ -1,0 +1,232 @@
+"""What optimising a perturbation for one scan is worth: over the lung, around nodules, per mm.
+
+    python benchmarks/refine.py SCAN --output docs/results/refine.json
+
+Steps are counted, and the processor's seconds beside them: on a busy machine only these tell
+what a step costs. See docs/refine.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median
+from time import process_time
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from machine import machine
+from mitsgan import __version__
+from mitsgan.attack import SURROGATES, Attacker, surrogate_path
+from mitsgan.evaluate.positions import lung_positions
+from mitsgan.optimize import (
+    Around,
+    Ascent,
+    Ground,
+    InLung,
+    Places,
+    Target,
+    optimize_scan,
+    position_uncertainty,
+)
+from mitsgan.protect import Budget, Layer, MitsGan, RandomSign, apply_layers
+from mitsgan.scan import read_scan
+from mitsgan.scan.candidates import find_candidates
+from mitsgan.scan.scan import Scan
+from mitsgan.training.nodules import plant_nodule
+
+Json = dict[str, object]
+UNCERTAINTIES_MM = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
+CANDIDATE_MM = 3.0
+DIAMETERS_MM = (8.0, 11.0, 14.0, 18.0)
+TEST_SEED, PLANTED_SEED, CENTRES_SEED = 1, 3, 2
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One scan, and who attacks it."""
+
+    scan: Scan
+    injector: Attacker
+    remover: Attacker
+    budget: Budget
+
+    def volume(self, layer: Layer | None = None) -> Tensor:
+        """HU of the scan, with a layer applied or without."""
+        scan = self.scan if layer is None else apply_layers(self.scan, [layer], self.budget).scan
+        return torch.from_numpy(scan.hu().clip(-1024))
+
+    def reached(self, layer: Layer, places: Places, attackers: Sequence[Attacker]) -> Json:
+        """Median disruption in HU at held-out positions, for each attacker."""
+        ground = Ground(self.volume(), self.scan.spacing)
+        perturbation = self.volume(layer) - ground.hu
+        found: Json = {}
+        for attacker in attackers:
+            rng = np.random.default_rng((TEST_SEED, 1))
+            plans = ground.plans(Target(attacker, places), 48, rng)
+            values = ground.disruption(perturbation, plans, attacker)
+            found[attacker.name] = {"median": median(values), "least": min(values), "n": 48}
+        found["whole_scan_rmse_hu"] = float(perturbation.square().mean().sqrt())
+        return found
+
+
+def over_lung(bench: Bench, steps: Sequence[int]) -> list[Json]:
+    """Random signs, the network, PGD and the refined network, at unseen lung positions."""
+    places = InLung.of(bench.scan)
+    attackers = (bench.injector, bench.remover)
+    targets = [Target(attacker, places) for attacker in attackers]
+    return _compared(bench, targets, places, attackers, steps)
+
+
+def around_nodules(bench: Bench, steps: Sequence[int]) -> tuple[list[Json], Json]:
+    """The same at candidate places near planted nodules, against removal."""
+    hu = bench.scan.hu()
+    random = torch.Generator().manual_seed(PLANTED_SEED)
+    true = lung_positions(bench.scan, len(DIAMETERS_MM), PLANTED_SEED)
+    for position, diameter in zip(true, DIAMETERS_MM, strict=True):
+        hu, _ = plant_nodule(hu, bench.scan.spacing, position, "solid", diameter, random)
+    slope, intercept = (v[:, None, None] for v in (bench.scan.slope, bench.scan.intercept))
+    stored = np.rint((hu - intercept) / slope).astype(bench.scan.stored.dtype)
+    planted = Bench(bench.scan.with_stored(stored), bench.injector, bench.remover, bench.budget)
+    found = find_candidates(planted.scan)
+    places, away = [], []
+    for position in true:
+        gaps = [
+            float(np.linalg.norm(np.subtract(one.position, position) * bench.scan.spacing))
+            for one in found
+        ]
+        nearest = int(np.argmin(gaps))
+        places.append(found[nearest].position)
+        away.append(round(gaps[nearest], 2))
+    around = Around(tuple(places), bench.scan.spacing, CANDIDATE_MM)
+    others = [
+        Attacker.load(surrogate_path(name, "remove")) for name in SURROGATES if name != "textured"
+    ]
+    rows = _compared(
+        planted, [Target(bench.remover, around)], around, (bench.remover, *others), steps
+    )
+    about: Json = {
+        "diameters_mm": DIAMETERS_MM,
+        "candidates": len(found),
+        "nearest_candidate_mm": away,
+        "uncertainty_mm": CANDIDATE_MM,
+    }
+    return rows, about
+
+
+def _compared(
+    bench: Bench,
+    targets: Sequence[Target],
+    places: Places,
+    attackers: Sequence[Attacker],
+    steps: Sequence[int],
+) -> list[Json]:
+    network = MitsGan.load()
+    sign = RandomSign(bench.budget.max_hu)
+    rows: list[Json] = []
+
+    def row(method: str, layer: Layer, count: int, seconds: float) -> None:
+        reached = bench.reached(layer, places, attackers)
+        rows.append({"method": method, "steps": count, "cpu_seconds": seconds, "reached": reached})
+        sys.stderr.write(f"{json.dumps(rows[-1])}\n")
+
+    row("random sign", sign, 0, 0.0)
+    begin = process_time()
+    apply_layers(bench.scan, [network], bench.budget)
+    row("network", network, 0, round(process_time() - begin, 1))
+    for count in steps:
+        starts: tuple[tuple[str, Layer | None], ...] = (("pgd", None), ("refined", network))
+        for method, start in starts:
+            begin = process_time()
+            made = optimize_scan(
+                bench.scan, targets, bench.budget, Ascent(steps=count), layer=start
+            )
+            row(method, made, count, round(process_time() - begin, 1))
+    return rows
+
+
+def per_mm(bench: Bench, centres: int, steps: int) -> list[Json]:
+    """Means over centres of the curve of disruption over position uncertainty."""
+    perturbations = {
+        name: bench.volume(layer) - bench.volume()
+        for name, layer in (
+            ("network", MitsGan.load()),
+            ("random sign", RandomSign(bench.budget.max_hu)),
+        )
+    }
+    points: list[Json] = []
+    for attacker in (bench.injector, bench.remover):
+        rows = position_uncertainty(
+            bench.scan,
+            attacker,
+            lung_positions(bench.scan, centres, CENTRES_SEED),
+            UNCERTAINTIES_MM,
+            max_hu=bench.budget.max_hu,
+            steps=steps,
+            draws=8,
+            seed=0,
+            perturbations=perturbations,
+        )
+        for method in ("pgd", *perturbations):
+            for radius in UNCERTAINTIES_MM:
+                values = [
+                    row["rmse_hu"]
+                    for row in rows
+                    if (row["method"], row["uncertainty_mm"]) == (method, radius)
+                ]
+                points.append(
+                    {
+                        "action": attacker.action,
+                        "method": method,
+                        "uncertainty_mm": radius,
+                        "rmse_hu": fmean(values),
+                        "centres_rmse_hu": values,
+                    }
+                )
+                sys.stderr.write(f"{json.dumps(points[-1])}\n")
+    return points
+
+
+def main() -> int:
+    """Measure, and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("scan", type=Path)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--max-hu", type=float, default=10.0)
+    parser.add_argument("--lung-steps", type=int, nargs="*", default=(600, 3000))
+    parser.add_argument("--nodule-steps", type=int, nargs="*", default=(120, 480))
+    parser.add_argument("--centres", type=int, default=4)
+    parser.add_argument("--centre-steps", type=int, default=60)
+    options = parser.parse_args()
+    injector, remover = (
+        Attacker.load(surrogate_path("textured", action)) for action in ("inject", "remove")
+    )
+    bench = Bench(read_scan(options.scan), injector, remover, Budget(options.max_hu))
+    result: Json = {
+        "schema": 1,
+        "kind": "refinement",
+        "version": __version__,
+        "scan": options.scan.name,
+        "budget_hu": options.max_hu,
+        "machine": machine(),
+        "threads": torch.get_num_threads(),
+    }
+    nodules, about = around_nodules(bench, options.nodule_steps)
+    result["nodules"] = {**about, "rows": nodules}
+    result["uncertainty"] = {
+        "steps": options.centre_steps,
+        "points": per_mm(bench, options.centres, options.centre_steps),
+    }
+    result["lung"] = {"rows": over_lung(bench, options.lung_steps)}
+    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""`mitsgan protect --refine`, `--protector pgd` and `--candidates`: what they write, and refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydicom import dcmread
+
+from mitsgan.cli import refinement
+from mitsgan.cli.main import main
+from mitsgan.optimize import Around
+from mitsgan.scan import read_scan
+from mitsgan.scan.candidates import Candidate
+from mitsgan.scan.scan import Scan
+
+Run = Callable[..., NDArray[np.float32]]
+
+
+@pytest.fixture
+def moved(series: Path, tmp_path: Path) -> Run:
+    """Protect the series, and tell how far each voxel moved, in HU."""
+
+    def run(*options: str, out: str = "out") -> NDArray[np.float32]:
+        code = main(["protect", str(series), str(tmp_path / out), "--device", "cpu", *options])
+        assert code == 0
+        return np.asarray(read_scan(tmp_path / out).hu() - read_scan(series).hu())
+
+    return run
+
+
+def test_refining_starts_from_the_network_and_keeps_the_budget(
+    moved: Run, protector_options: list[str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run.json"
+    plain = moved(*protector_options, out="plain")
+    refined = moved(*protector_options, "--refine-steps", "2", "--report", str(run))
+    assert np.abs(refined).max() <= 10
+    changed = float((plain != refined).mean())
+    assert 0 < changed < 0.5, "what no attack looked at stays as the network had it"
+    report = json.loads(run.read_text())
+    assert report["protector"] == "mits-gan"
+    assert report["refinement"] == {
+        "steps": 2,
+        "seconds": None,
+        "attackers": ["textured"],
+        "places": "lung",
+        "seed": 0,
+    }
+    assert report["seconds"]["optimize"] > 0
+    header = dcmread(sorted((tmp_path / "out").iterdir())[0])
+    assert "optimised 2 steps over the lung against textured" in header.DerivationDescription
+
+
+def test_steps_and_seed_give_the_same_result(moved: Run, protector_options: list[str]) -> None:
+    options = (*protector_options, "--refine-steps", "1")
+    first, again, other = (
+        moved(*options, "--seed", seed, out=name) for name, seed in zip("abc", "110", strict=True)
+    )
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_pgd_starts_from_random_numbers(moved: Run, tmp_path: Path) -> None:
+    run = tmp_path / "run.json"
+    change = moved(
+        *("--protector", "pgd", "--refine", "1", "--max-hu", "6"),
+        *("--attackers", "textured", "smooth", "--report", str(run)),
+    )
+    assert 0 < np.abs(change).max() <= 6
+    report = json.loads(run.read_text())
+    assert report["protector"] == "pgd"
+    assert report["weights"] is None
+    assert report["refinement"]["seconds"] == 1
+    assert report["refinement"]["attackers"] == ["textured", "smooth"]
+    header = dcmread(sorted((tmp_path / "out").iterdir())[0])
+    assert "PGD" in header.DerivationDescription
+
+
+def test_candidates_are_what_is_optimised_around(
+    moved: Run, monkeypatch: pytest.MonkeyPatch, protector_options: list[str]
+) -> None:
+    """With one candidate, nothing further away than an attack reaches is touched."""
+    place = (12, 48, 30)
+    monkeypatch.setattr(
+        "mitsgan.scan.candidates.find_candidates", lambda _: [Candidate(place, 5.0, 1.0)]
+    )
+    plain = moved(*protector_options, out="plain")
+    refined = moved(*protector_options, "--refine-steps", "3", "--candidates")
+    where = (np.argwhere(plain != refined) - place) * (8.0, 3.8, 3.8)
+    assert len(where)
+    assert np.abs(where).max() <= refinement.UNCERTAINTY_MM + 1.3 * 16 + 8
+
+
+def test_candidates_of_the_phantom_are_found(phantom: Scan) -> None:
+    places = refinement.around_candidates(phantom)
+    assert isinstance(places, Around)
+    assert len(places.centres) > 0
+
+
+def test_a_scan_without_candidates_is_told(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitsgan.scan.candidates.find_candidates", lambda _: [])
+    assert "leave --candidates out" in refused("--refine", "1", "--candidates")
+
+
+@pytest.fixture
+def refused(
+    series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Protect, and expect exit code 2 and no output; returns the message."""
+
+    def run(*options: str) -> str:
+        out = tmp_path / "out"
+        assert main(["protect", str(series), str(out), "--device", "cpu", *options]) == 2
+        assert not out.exists()
+        return capsys.readouterr().err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        (["--protector", "pgd"], "say how long: --refine 300"),
+        (["--candidates"], "--candidates needs time"),
+        (["--refine", "5", "--refine-steps", "5"], "give one of them"),
+        (["--refine", "0"], "--refine must be 1 or more"),
+        (["--refine-steps", "0"], "--refine-steps must be 1 or more"),
+        (["--protector", "pgd", "--refine", "1", "--weights", "none.safetensors"], "no weights"),
+    ],
+)
+def test_options_that_make_no_sense(
+    refused: Callable[..., str], options: list[str], told: str
+) -> None:
+    assert told in refused(*options)
