@@ -12,49 +12,31 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mitsgan.attack import HELD_OUT, SURROGATES, Action, Attacker, Surrogate, surrogate_path
-from mitsgan.classify import NoduleClassifier
-from mitsgan.protect.networks import HALO, PATCH, PerturbationGenerator
+from mitsgan.attack import HELD_OUT, SURROGATES, Action, Surrogate, surrogate_path
+from mitsgan.training.golden import TOLERANCE, Kind, output_of
 from mitsgan.weights import load_weights, shipped
 
 ACTIONS: tuple[Action, ...] = ("inject", "remove")
 ATTACKERS = {surrogate_path(s, a).stem: (s, a) for s in SURROGATES for a in ACTIONS}
-KINDS = {"mitsgan": "protector", "classifier": "classifier", **dict.fromkeys(ATTACKERS, "attacker")}
+KINDS: dict[str, Kind] = {
+    "mitsgan": "protector",
+    "classifier": "classifier",
+    **dict.fromkeys(ATTACKERS, "attacker"),
+}
 GOLDEN = shipped("golden")
 MOST_BYTES = 10_000_000
 
 
-def wave(*shape: int) -> Tensor:
-    """A fixed input without any random generator: waves around the density of lung, in HU."""
-    axes = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in shape), indexing="ij")
-    phase = sum((0.7 + 0.3 * k) * axis for k, axis in enumerate(axes))
-    return (-850 + 60 * torch.sin(torch.as_tensor(phase)) + 40 * torch.cos(axes[-1] / 3)).float()
-
-
 def outputs() -> dict[str, Tensor]:
-    """What the shipped weights give on that input, in float32 on the CPU."""
-    found = {}
-    tensors, card = load_weights(shipped("mitsgan"), "protector")
-    a, b = card["config"]["width"]
-    generator = PerturbationGenerator((a, b)).eval()
-    generator.load_state_dict(tensors)
-    hu = wave(3 + 2 * HALO, 32, 40)
-    noise = (wave(len(hu), 32 // PATCH, 40 // PATCH) + 850) / 60
-    with torch.inference_mode():
-        found["mitsgan"] = generator(hu, noise, (2.5, 0.7, 0.7)).tanh()
-        for name in ATTACKERS:
-            painted = Attacker.load(shipped(name)).repaint(wave(1, 32, 32, 32))
-            found[name] = painted[0, ::4, ::2, ::2].contiguous()
-    cubes = torch.stack((wave(32, 32, 32), wave(32, 32, 32) + 600))
-    found["classifier"] = NoduleClassifier.load(shipped("classifier")).probability(cubes)
-    return found
+    """What the shipped weights give on a fixed input, in float32 on the CPU."""
+    return {name: output_of(shipped(name), kind) for name, kind in KINDS.items()}
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_shipped_weights_give_what_they_gave(name: str) -> None:
-    expected = load_file(GOLDEN)[name]
-    atol = 2.0 if name in ATTACKERS else 0.01  # HU; part of the budget; probability
-    torch.testing.assert_close(outputs()[name], expected, atol=atol, rtol=0.01)
+    expected, kind = load_file(GOLDEN)[name], KINDS[name]
+    found = output_of(shipped(name), kind)
+    torch.testing.assert_close(found, expected, atol=TOLERANCE[kind], rtol=0.01)
 
 
 @pytest.mark.parametrize("name", KINDS)

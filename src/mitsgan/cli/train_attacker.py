@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
+
+if TYPE_CHECKING:
+    from mitsgan.cli.training import Run
+    from mitsgan.training.fabric import Worker
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,8 @@ class TrainAttacker:
     """The weights to write."""
     run_folder: Annotated[Path | None, arg(name="run", metavar="FOLDER")] = None
     """Checkpoint, losses and pictures; by default beside the output, ending in .run."""
+    config: Annotated[Path | None, arg(metavar="FILE.toml")] = None
+    """Values for options that are not given here; see docs/training-config.md."""
     resume: bool = False
     """Go on with the run in that folder."""
     validate: Annotated[tuple[Path, ...], arg(metavar="SCAN...")] = ()
@@ -53,6 +60,10 @@ class TrainAttacker:
     """Of weights and data."""
     precision: Literal["float32", "float16", "int8"] = "float16"
     """How the kernels are stored; int8 makes a quarter of the size of float32."""
+    devices: Annotated[int, arg(metavar="N")] = 1
+    """Processes that train together, one a GPU or several on the CPU; needs lightning-fabric."""
+    device: Annotated[str, arg(metavar="cpu|cuda[:N]")] = "cpu"
+    """Where to compute."""
     overwrite: bool = False
     """Replace the output of an earlier run."""
     quiet: bool = False
@@ -60,11 +71,9 @@ class TrainAttacker:
 
     def run(self) -> int:
         """Train; the exit code."""
-        from mitsgan.cli.console import Console
         from mitsgan.cli.options import UsageError, at_least
-        from mitsgan.cli.training import Run, read_sources, whole_scans, write_weights
+        from mitsgan.cli.training import Run, train_on
 
-        console = Console(quiet=self.quiet)
         run = Run.checked(
             self.scans, self.validate, self.output, self.run_folder, self.resume, self.overwrite
         )
@@ -78,10 +87,16 @@ class TrainAttacker:
         at_least("--batch", self.batch, 2)
         if not self.sharpness:
             raise UsageError("--sharpness: give at least one amount; 0 leaves scans as they are")
+        return train_on(self, run, partial(self._train, run))
 
+    def _train(self, run: Run, worker: Worker) -> int:
+        """Train as one of the processes; the first of them goes on to the end."""
         from dataclasses import asdict, replace
 
         from mitsgan.classify import NoduleClassifier
+        from mitsgan.cli.console import Console
+        from mitsgan.cli.train_config import keep
+        from mitsgan.cli.training import read_sources, whole_scans, write_weights
         from mitsgan.training.attacker import PURPOSE, AttackerConfig, train_attacker
         from mitsgan.training.judge import judge_attacker
         from mitsgan.training.loop import last_losses
@@ -104,12 +119,17 @@ class TrainAttacker:
         )
         judge = self.classifier or shipped("classifier")
         classifier = NoduleClassifier.load(judge) if self.validate else None
+        console = Console(quiet=self.quiet or worker.rank > 0)
         scans, data = read_sources(self.scans, console)
         unseen, validated = read_sources(self.validate, console, apart_from=scans)
+        if worker.rank == 0:
+            keep(self, run.folder)
         with console.training(self.steps) as progress:
             attacker = train_attacker(
-                scans, config, run.folder, resume=self.resume, progress=progress
+                scans, config, run.folder, resume=self.resume, progress=progress, worker=worker
             )
+        if worker.rank:
+            return 0
         stored = as_stored(attacker.generator.state_dict(), self.precision)
         attacker.generator.load_state_dict(stored)  # what is measured is what is written
         attacker = replace(attacker, name=self.output.stem)
@@ -139,6 +159,6 @@ class TrainAttacker:
         def save(path: Path) -> None:
             attacker.save(path, card, precision=self.precision)
 
-        write_weights(self.output, save, self.overwrite)
+        write_weights(self.output, "attacker", save, self.overwrite)
         console.say(f"{self.output}: trained in {console.elapsed:.0f} s; the run: {run.folder}")
         return 0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,8 @@ from mitsgan.protect.budget import Budget
 
 if TYPE_CHECKING:
     from mitsgan.attack import Attacker
+    from mitsgan.cli.train_paper import TrainPaper
+    from mitsgan.cli.train_tafim import TrainTafim
     from mitsgan.protect import Layer
     from mitsgan.protect.mitsgan_paper import MitsGanPaper
     from mitsgan.protect.tafim import Tafim
@@ -26,33 +27,6 @@ if TYPE_CHECKING:
     from mitsgan.training.tafim import TafimConfig
 
 _POSITIONS = 24
-
-
-class BaselineCommand(Protocol):
-    """The options that `TrainPaper` and `TrainTafim` have in common."""
-
-    @property
-    def scans(self) -> tuple[Path, ...]: ...
-    @property
-    def attackers(self) -> tuple[Path, ...]: ...
-    @property
-    def output(self) -> Path: ...
-    @property
-    def run_folder(self) -> Path | None: ...
-    @property
-    def resume(self) -> bool: ...
-    @property
-    def validate(self) -> tuple[Path, ...]: ...
-    @property
-    def max_hu(self) -> float: ...
-    @property
-    def licence(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def overwrite(self) -> bool: ...
-    @property
-    def quiet(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -70,17 +44,19 @@ class BaselineData:
 class BaselineRun:
     """One training of a baseline, from the checks of its options to its weights."""
 
-    command: BaselineCommand
+    command: TrainPaper | TrainTafim
     place: Run
     console: Console
 
     @classmethod
-    def checked(cls, command: BaselineCommand) -> BaselineRun:
+    def checked(cls, command: TrainPaper | TrainTafim) -> BaselineRun:
         """Check what would otherwise fail after the training.
 
         Raises:
             UsageError, ScanError, OutputError, BudgetError: see the messages.
         """
+        from mitsgan.cli.train_config import check_resumed
+
         c = command
         place = Run.checked(c.scans, c.validate, c.output, c.run_folder, c.resume, c.overwrite)
         if not c.attackers:
@@ -92,19 +68,22 @@ class BaselineRun:
                     "what a protection does to an attacker that it never met; name another"
                 )
         Budget(c.max_hu)  # says what is wrong with it
+        check_resumed(command, place.folder)
         return cls(c, place, Console(quiet=c.quiet))
 
     def read(self) -> BaselineData:
-        """Read scans and attackers.
+        """Read scans and attackers, and write the configuration into the run's folder.
 
         Raises:
             DataError, ScanError, WeightsError: see the messages.
         """
         from mitsgan.attack import Attacker
+        from mitsgan.cli.train_config import keep
 
         attackers = [Attacker.load(path) for path in self.command.attackers]
         scans, entries = read_scans(self.command.scans, self.console)
         unseen, validated = read_scans(self.command.validate, self.console, apart_from=scans)
+        keep(self.command, self.place.folder)
         return BaselineData(scans, entries, unseen, validated, attackers)
 
     def finish(

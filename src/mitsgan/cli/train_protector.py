@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
+
+if TYPE_CHECKING:
+    from mitsgan.cli.training import Run
+    from mitsgan.training.fabric import Worker
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,8 @@ class TrainProtector:
     """The weights to write."""
     run_folder: Annotated[Path | None, arg(name="run", metavar="FOLDER")] = None
     """Checkpoint, losses and pictures; by default beside the output, ending in .run."""
+    config: Annotated[Path | None, arg(metavar="FILE.toml")] = None
+    """Values for options that are not given here; see docs/training-config.md."""
     resume: bool = False
     """Go on with the run in that folder."""
     validate: Annotated[tuple[Path, ...], arg(metavar="SCAN...")] = ()
@@ -41,6 +48,8 @@ class TrainProtector:
     """Weight of the domain loss."""
     energy_weight: Annotated[float, arg(metavar="X")] = 0.4
     """Weight of the mean squared perturbation."""
+    processed: Annotated[float, arg(metavar="X")] = 0.3
+    """Share of attacks on a scan that was slightly blurred, or got more noise."""
     pixel_scales: Annotated[tuple[float, ...], arg(metavar="X...")] = (1.0,)
     """Every scan is trained on with its pixels that much larger."""
     sharpness: Annotated[tuple[float, ...], arg(metavar="X...")] = (0.0, 2.0, 4.0)
@@ -51,6 +60,10 @@ class TrainProtector:
     """Adam's learning rate of the discriminator."""
     seed: Annotated[int, arg(metavar="N")] = 0
     """Of weights and data."""
+    devices: Annotated[int, arg(metavar="N")] = 1
+    """Processes that train together, one a GPU or several on the CPU; needs lightning-fabric."""
+    device: Annotated[str, arg(metavar="cpu|cuda[:N]")] = "cpu"
+    """Where to compute."""
     overwrite: bool = False
     """Replace the output of an earlier run."""
     quiet: bool = False
@@ -58,11 +71,9 @@ class TrainProtector:
 
     def run(self) -> int:
         """Train; the exit code."""
-        from mitsgan.cli.console import Console
         from mitsgan.cli.options import UsageError, at_least
-        from mitsgan.cli.training import Run, read_scans, write_weights
+        from mitsgan.cli.training import Run, train_on
 
-        console = Console(quiet=self.quiet)
         run = Run.checked(
             self.scans, self.validate, self.output, self.run_folder, self.resume, self.overwrite
         )
@@ -75,19 +86,30 @@ class TrainProtector:
         at_least("--attacks", self.attacks, 1)
         if not self.sharpness:
             raise UsageError("--sharpness: give at least one amount; 0 leaves scans as they are")
+        if not 0 <= self.processed <= 1:
+            raise UsageError(f"--processed: a share from 0 to 1, found {self.processed:g}")
         if not self.pixel_scales or min(self.pixel_scales) < 1:
             raise UsageError("--pixel-scales: give at least one, none below 1; 1 changes nothing")
 
+        from mitsgan.protect import Budget
+
+        Budget(self.max_hu)  # says what is wrong with it
+        return train_on(self, run, partial(self._train, run))
+
+    def _train(self, run: Run, worker: Worker) -> int:
+        """Train as one of the processes; the first of them goes on to the end."""
         from dataclasses import asdict
 
         from mitsgan.attack import Attacker
         from mitsgan.cli.attackers import attacker_card
-        from mitsgan.cli.training import validated_disruption
-        from mitsgan.protect import Budget, MitsGan
+        from mitsgan.cli.console import Console
+        from mitsgan.cli.options import UsageError
+        from mitsgan.cli.train_config import keep
+        from mitsgan.cli.training import read_scans, validated_disruption, write_weights
+        from mitsgan.protect import MitsGan
         from mitsgan.training.pictures import loss_curve
         from mitsgan.training.protector import ProtectorConfig, train_protector
 
-        Budget(self.max_hu)  # says what is wrong with it
         config = ProtectorConfig(
             width=self.width,
             max_hu=self.max_hu,
@@ -96,13 +118,15 @@ class TrainProtector:
             attacks=self.attacks,
             domain_weight=self.domain_weight,
             energy_weight=self.energy_weight,
+            processed=self.processed,
             pixel_scales=self.pixel_scales,
             sharpness=self.sharpness,
             rate=self.rate,
             discriminator_rate=self.discriminator_rate,
             seed=self.seed,
         )
-        attackers = [Attacker.load(path) for path in self.attackers]
+        console = Console(quiet=self.quiet or worker.rank > 0)
+        attackers = [Attacker.load(path, worker.device) for path in self.attackers]
         cards = [attacker_card(path) for path in self.attackers]
         for path, card in zip(self.attackers, cards, strict=True):
             if card.get("held_out"):
@@ -116,21 +140,34 @@ class TrainProtector:
         ]
         scans, data = read_scans(self.scans, console)
         unseen, validated = read_scans(self.validate, console, apart_from=scans)
+        if worker.rank == 0:
+            keep(self, run.folder)
         with console.training(self.steps) as progress:
             generator = train_protector(
-                scans, attackers, config, run.folder, resume=self.resume, progress=progress
+                scans,
+                attackers,
+                config,
+                run.folder,
+                resume=self.resume,
+                progress=progress,
+                worker=worker,
             )
+        if worker.rank:
+            return 0
         loss_curve(run.folder, run.folder / "losses.png")
         protector = MitsGan(generator, self.seed, {})
         metrics: dict[str, object] = {}
         if unseen:
             picture = run.folder / "samples.png"
+            attackers = [Attacker.load(path) for path in self.attackers]  # on the CPU
             with console.phase("validate", "measuring on unseen scans"):
                 metrics = validated_disruption(
                     protector, attackers, unseen, validated, self.max_hu, picture
                 )
         card = run.card(asdict(config), self.licence, data, self.seed, metrics)
         card["attackers"] = against
-        write_weights(self.output, lambda path: protector.save(path, card), self.overwrite)
+        write_weights(
+            self.output, "protector", lambda path: protector.save(path, card), self.overwrite
+        )
         console.say(f"{self.output}: trained in {console.elapsed:.0f} s; the run: {run.folder}")
         return 0

@@ -21,6 +21,8 @@ class TrainTafim:
     """The weights to write."""
     run_folder: Annotated[Path | None, arg(name="run", metavar="FOLDER")] = None
     """Checkpoint, losses and pictures; by default beside the output, ending in .run."""
+    config: Annotated[Path | None, arg(metavar="FILE.toml")] = None
+    """Values for options that are not given here; see docs/training-config.md."""
     resume: bool = False
     """Go on with the run in that folder."""
     validate: Annotated[tuple[Path, ...], arg(metavar="SCAN...")] = ()

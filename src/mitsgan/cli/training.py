@@ -11,16 +11,22 @@ from mitsgan import __version__
 from mitsgan.cli.console import Console
 from mitsgan.cli.cubes import origin_of
 from mitsgan.cli.files import check_file, scan_name
-from mitsgan.cli.options import UsageError
+from mitsgan.cli.options import UsageError, at_least
 from mitsgan.errors import DataError, OutputError, ScanError
 from mitsgan.scan import Scan, atomic_output, read_scan
 from mitsgan.scan.io import source_path
+from mitsgan.training.config_file import NAME as CONFIG
 from mitsgan.training.split import Origin, check_apart
 
 if TYPE_CHECKING:
     from mitsgan.attack import Attacker
+    from mitsgan.cli.train_attacker import TrainAttacker
+    from mitsgan.cli.train_classifier import TrainClassifier
+    from mitsgan.cli.train_protector import TrainProtector
     from mitsgan.protect import MitsGan
     from mitsgan.training.cube_file import CubeFile
+    from mitsgan.training.fabric import Worker
+    from mitsgan.training.golden import Kind
 
 Source: TypeAlias = "Scan | CubeFile"
 """What an attacker is trained on."""
@@ -65,14 +71,18 @@ class Run:
                 raise ScanError(f"{path} does not exist; name a DICOM folder or an image file")
         if output.suffix != _SUFFIX:
             raise OutputError(f"--output {output}: weights are named *{_SUFFIX}")
-        check_file(output, overwrite, "--output")
+        from mitsgan.training.golden import golden_path
+
+        for made in (output, golden_path(output)):
+            check_file(made, overwrite, "--output")
         place = folder or output.with_suffix(".run")
         begun = (place / "checkpoint.pt").exists()
         if begun and not resume:
             raise OutputError(
                 f"{place} holds a training run; give --resume to go on with it, or another --run"
             )
-        if resume and not begun:
+        # One that was interrupted before its first checkpoint begins anew.
+        if resume and not begun and not (place / CONFIG).exists():
             raise OutputError(f"{place} holds no training run to resume; leave --resume out")
         if place.exists() and not place.is_dir():
             raise OutputError(f"--run {place} is a file; name a folder")
@@ -95,6 +105,36 @@ class Run:
             "version": __version__,
             "metrics": dict(metrics),
         }
+
+
+def train_on(
+    command: TrainAttacker | TrainProtector | TrainClassifier,
+    run: Run,
+    train: Callable[[Worker], int],
+) -> int:
+    """Check the last of the options, then train, in as many processes as are wanted.
+
+    Args:
+        command: what to train.
+        run: from `Run.checked`.
+        train: is called in every process; can be pickled.
+
+    Returns:
+        The exit code.
+    """
+    from mitsgan.cli.device import DeviceError, choose_device
+    from mitsgan.cli.train_config import check_resumed
+    from mitsgan.training.fabric import launch
+
+    at_least("--devices", command.devices, 1)
+    check_resumed(command, run.folder)
+    device = choose_device(command.device)
+    if device.type == "cuda" and command.devices > 1:
+        import torch
+
+        if command.devices > (found := torch.cuda.device_count()):
+            raise DeviceError(f"--devices {command.devices}: this machine has {found} GPU(s)")
+    return launch(train, command.devices, device)
 
 
 def read_scans(
@@ -174,10 +214,14 @@ def is_cubes(path: Path) -> bool:
     return path.suffix.lower() == ".npz"
 
 
-def write_weights(path: Path, save: Callable[[Path], None], overwrite: bool) -> None:
-    """Let ``save`` write the weights to a temporary place, then move them to ``path``."""
-    with atomic_output(path, overwrite=overwrite) as temporary:
+def write_weights(path: Path, kind: Kind, save: Callable[[Path], None], overwrite: bool) -> None:
+    """Let ``save`` write the weights to a temporary place; move them and their golden outputs."""
+    from mitsgan.training.golden import golden_path, write_golden
+
+    companions = [golden_path(path).name]
+    with atomic_output(path, overwrite=overwrite, companions=companions) as temporary:
         save(temporary)
+        write_golden(temporary, kind)
 
 
 def validated_disruption(

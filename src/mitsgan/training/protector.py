@@ -2,13 +2,14 @@
 
 Domain loss: a discriminator cannot tell protected slices from original ones. Manipulation loss:
 the tampered protected scan is far from the tampered original one, at random lung positions, for
-every attacker. (The release computes the tampered image outside the graph: docs/training.md.)
+attackers drawn from a mixture, after rounding and at times light processing of the scan. (The
+release computes the tampered image outside the graph: docs/training.md.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -21,7 +22,9 @@ from mitsgan.protect.networks import PATCH, PerturbationGenerator, SliceDiscrimi
 from mitsgan.scan.scan import Scan
 from mitsgan.training.crops import Crop, CropSampler
 from mitsgan.training.cubes import sharpened, volumes
+from mitsgan.training.fabric import ALONE, Worker
 from mitsgan.training.loop import Progress, Stateful, run_loop
+from mitsgan.training.processing import light_processing
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class ProtectorConfig:
         domain_weight: weight of the domain loss.
         energy_weight: weight of the mean squared perturbation (as a part of the budget), so that
             voxels that protect nothing stay as they are.
+        processed: share of attacks on a scan that was slightly blurred, or got more noise.
         pixel_scales: every scan is trained on with its pixels that much larger.
         sharpness: amounts of unsharp masking; every scan is trained on with each.
         rate: Adam's learning rate of the generator, falling to zero along a cosine.
@@ -51,6 +55,7 @@ class ProtectorConfig:
     attacks: int = 4
     domain_weight: float = 0.05
     energy_weight: float = 0.4
+    processed: float = 0.3
     pixel_scales: tuple[float, ...] = (1.0,)
     sharpness: tuple[float, ...] = (0.0, 2.0, 4.0)
     rate: float = 1e-3
@@ -66,18 +71,21 @@ def train_protector(
     *,
     resume: bool = False,
     progress: Progress | None = None,
+    worker: Worker = ALONE,
 ) -> PerturbationGenerator:
     """Train on lung of ``scans`` against ``attackers``; checkpoint and losses stay in ``folder``.
 
+    The attackers lie on the worker's device.
+
     Returns:
-        The generator, in evaluation mode.
+        The generator, in evaluation mode, on the CPU.
     """
     data = volumes(scans, pixel_scales=config.pixel_scales)
     sampler = CropSampler(sharpened(data, config.sharpness), attacks=config.attacks)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        generator = channels_last(PerturbationGenerator(config.width))
-        discriminator = SliceDiscriminator()
+        generator = channels_last(PerturbationGenerator(config.width)).to(worker.device)
+        discriminator = SliceDiscriminator().to(worker.device)
     adam_g = torch.optim.Adam(generator.parameters(), config.rate, betas=(0.5, 0.99))
     adam_d = torch.optim.Adam(
         discriminator.parameters(), config.discriminator_rate, betas=(0.5, 0.99)
@@ -89,11 +97,13 @@ def train_protector(
         adam_g.zero_grad(set_to_none=True)
         pairs = []
         for _ in range(config.crops):
-            crop = sampler.sample(random)
+            crop = sampler.sample(random).to(worker.device)
             perturbation = perturb_crop(generator, crop, config.max_hu, random)
-            loss, disruption = manipulation_loss(crop, perturbation, attackers, random)
+            loss, disruption = manipulation_loss(
+                crop, perturbation, attackers, random, config.processed
+            )
             real, fake = _slices(crop, perturbation)
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast(fake.device.type, torch.bfloat16):
                 logits = discriminator(fake).float()
             domain = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
             energy = (perturbation / config.max_hu).square().mean()
@@ -103,10 +113,11 @@ def train_protector(
             sums["disruption"] += disruption / config.crops
             sums["energy"] += energy.item() / config.crops
             sums["domain"] += domain.item() / config.crops
+        worker.average_gradients(generator)
         torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
         adam_g.step()
         fall.step()
-        sums["discriminator"] = _train_discriminator(discriminator, adam_d, pairs)
+        sums["discriminator"] = _train_discriminator(discriminator, adam_d, pairs, worker)
         return sums
 
     states: dict[str, Stateful] = {
@@ -116,40 +127,63 @@ def train_protector(
         "adam_d": adam_d,
         "fall": fall,
     }
-    run_loop(step, config.steps, states, folder, seed=config.seed, resume=resume, progress=progress)
-    generator.eval().requires_grad_(False)
-    return generator
+    run_loop(
+        step,
+        config.steps,
+        states,
+        folder,
+        seed=config.seed,
+        resume=resume,
+        progress=progress,
+        worker=worker,
+    )
+    return generator.eval().requires_grad_(False).cpu()
 
 
 def perturb_crop(
     generator: PerturbationGenerator, crop: Crop, max_hu: float, random: torch.Generator
 ) -> Tensor:
-    """The generator's bounded perturbation of a crop, through a random flip and quarter turn."""
+    """The perturbation of a crop in whole HU, through a random flip and quarter turn."""
     turns, flip = torch.randint(4, (2,), generator=random).tolist()
     hu = torch.rot90(crop.hu, turns, (1, 2))
     hu = hu.flip(2) if flip % 2 else hu
     noise = torch.randn(len(hu), *(n // PATCH for n in hu.shape[1:]), generator=random)
-    with torch.autocast("cpu", torch.bfloat16):
-        residual = generator(hu.contiguous(), noise, crop.spacing)
+    with torch.autocast(hu.device.type, torch.bfloat16):
+        residual = generator(hu.contiguous(), noise.to(hu.device), crop.spacing)
     residual = residual.flip(2) if flip % 2 else residual
-    return torch.rot90(residual, -turns, (1, 2)).float().tanh() * max_hu
+    smooth = torch.rot90(residual, -turns, (1, 2)).float().tanh() * max_hu
+    return smooth + (smooth.round() - smooth).detach()  # as stored; gradients pass straight
 
 
 def manipulation_loss(
-    crop: Crop, perturbation: Tensor, attackers: Sequence[Attacker], random: torch.Generator
+    crop: Crop,
+    perturbation: Tensor,
+    attackers: Sequence[Attacker],
+    random: torch.Generator,
+    processed: float = 0.0,
 ) -> tuple[Tensor, float]:
-    """How little the attackers are disrupted, and the mean disruption of the core in HU (RMSE).
+    """How little an attacker of each action, drawn at random, is disrupted.
 
     The logarithm counts a position that resists as much as one that is easily disrupted.
+
+    Returns:
+        The loss, and the mean disruption of the core in HU (RMSE).
     """
     values = []
-    for attacker in attackers:
-        (cut,) = (c for c in crop.cuts if c.plans[0].action == attacker.action)
+    for cut in crop.cuts:
+        able = [a for a in attackers if a.action == cut.plans[0].action]
+        if not able:
+            continue
+        attacker = able[int(torch.randint(len(able), (), generator=random))]
         z, y, x = (torch.rand(3, generator=random) - 0.5).mul(8).round().div(8).tolist()
         where = (slice(None), *cut.plans[0].core_in_block)
+        process = light_processing(processed, random)
+        before, after = (
+            replace(c, before=process(c.before)) for c in (cut, crop.protected(cut, perturbation))
+        )
         with torch.no_grad():  # in full precision: rounding to bfloat16 alone is 10 HU here
-            reference = tamper_cut(cut, attacker, (z, y, x))[where]
-        tampered = tamper_cut(crop.protected(cut, perturbation), attacker, (z, y, x))[where]
+            reference = tamper_cut(before, attacker, (z, y, x))[where]
+        tampered = tamper_cut(after, attacker, (z, y, x))[where]
         squared = (tampered - reference).square().mean((1, 2, 3))
         values.append((squared + 1e-3).sqrt())
     rmse = torch.cat(values)
@@ -168,15 +202,17 @@ def _train_discriminator(
     discriminator: SliceDiscriminator,
     adam: torch.optim.Adam,
     pairs: Sequence[tuple[Tensor, Tensor]],
+    worker: Worker,
 ) -> float:
-    loss = torch.zeros(())
+    loss = torch.zeros((), device=worker.device)
     for real, fake in pairs:
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(fake.device.type, torch.bfloat16):
             real_logits, fake_logits = discriminator(real).float(), discriminator(fake).float()
         loss = loss + F.binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
         loss = loss + F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
     loss = loss / (2 * len(pairs))
     adam.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
+    worker.average_gradients(discriminator)
     adam.step()
     return loss.item()

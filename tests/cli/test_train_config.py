@@ -1,0 +1,174 @@
+"""`mitsgan train --config`: files before defaults, options before files, and resumed runs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+
+from mitsgan.attack import SURROGATES, surrogate_path
+from mitsgan.cli.main import main
+from mitsgan.cli.train import COMMANDS, Train, TrainingCommand
+from mitsgan.cli.train_config import _keys, from_file
+from mitsgan.training.config_file import read_config
+from mitsgan.training.golden import Kind, check_golden, golden_path
+from mitsgan.weights import load_weights, shipped
+
+SHIPPED = Path(__file__).parents[2] / "benchmarks" / "train"
+
+
+def test_every_training_can_have_a_file() -> None:
+    assert set(get_args(get_type_hints(Train)["what"])) == set(COMMANDS.values())
+    for command in COMMANDS.values():
+        assert {"config", "resume"} <= {field.name for field in fields(command)}
+
+
+def from_toml(tmp_path: Path, what: str, text: str, *options: str) -> TrainingCommand:
+    path = tmp_path / "a.toml"
+    path.write_text(text)
+    command = from_file(["train", what, "--config", str(path), *options])
+    assert command is not None
+    return command
+
+
+def test_options_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> None:
+    text = 'scans = ["one"]\noutput = "a.safetensors"\nwidth = 4\nsteps = 7\nheld_out = true\n'
+    text += 'action = "inject"\nrun = "here"\n'
+    found = from_toml(tmp_path, "attacker", text, "--steps", "8", "--quiet")
+    told = {field.name: getattr(found, field.name) for field in fields(found)}
+    assert told["scans"] == (tmp_path / "one",)
+    assert told["run_folder"] == tmp_path / "here"
+    assert (told["width"], told["steps"], told["batch"]) == (4, 8, 16)
+    assert told["held_out"] is told["quiet"] is True
+    other = from_toml(tmp_path, "attacker", text, "two", "three", "--no-held-out")
+    assert other.scans == (Path("two"), Path("three"))
+    assert not getattr(other, "held_out")  # noqa: B009
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("widht = 4", "unknown key widht"),
+        ("overwrite = true", "unknown key overwrite"),
+        ("width = 4.5", "width is 4.5; expected a whole number"),
+        ("steps = 0\nscans = ['a']\noutput = 'a.safetensors'", "a does not exist"),
+    ],
+)
+def test_files_that_make_no_sense_are_refused(
+    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(text)
+    assert main(["train", "classifier", f"--config={path}"]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_what_neither_tells_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        from_toml(tmp_path, "classifier", "width = 4\n")
+    told = capsys.readouterr()
+    assert "--output" in told.out + told.err
+
+
+@pytest.mark.parametrize("name", ["classifier", "mitsgan", *SURROGATES])
+def test_shipped_files_are_what_the_shipped_weights_say(name: str) -> None:
+    kinds: dict[str, Kind] = {"classifier": "classifier", "mitsgan": "protector"}
+    kind = kinds.get(name, "attacker")
+    path = SHIPPED / f"{name}.toml"
+    told = read_config(path, _keys(COMMANDS[kind]))
+    for weights in (
+        (surrogate_path(name, "inject"), surrogate_path(name, "remove"))
+        if name in SURROGATES
+        else (shipped(name),)
+    ):
+        card = load_weights(weights, kind)[1]
+        for key, value in card["config"].items():
+            if key != "action":
+                assert json.loads(json.dumps(told[key])) == value, key
+        assert told["licence"] == card["licence"]
+        assert told.get("held_out", False) == card.get("held_out", False)
+        assert told.get("precision", "float16") == card["precision"]
+        attackers = told.get("attackers", ())
+        assert [p.stem for p in attackers] == [a["name"] for a in card.get("attackers", ())]
+        assert all(p.is_file() for p in attackers)
+
+
+@pytest.fixture
+def arguments(series: Path, tmp_path: Path) -> list[str]:
+    """A tiny training of a classifier by a file; 240 steps."""
+    path = tmp_path / "tiny.toml"
+    scan = json.dumps(str(series))
+    path.write_text(f"scans = [{scan}]\nwidth = 2\nbatch = 2\nsteps = 3\nseed = 4\n")
+    return ["train", "classifier", "--config", str(path), "--quiet"]
+
+
+def test_a_run_keeps_its_configuration_and_is_resumed_with_it(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "mine.safetensors"
+    assert main([*arguments, "--output", str(out), "--seed", "5"]) == 0
+    assert load_weights(out, "classifier")[1]["config"]["seed"] == 5
+    check_golden(out, "classifier")
+    kept = (tmp_path / "mine.run" / "config.toml").read_text()
+    assert "\nseed = 5\n" in kept
+    assert "\nrate = 0.001\n" in kept
+    resumed = ["train", "classifier", "--resume", "--run", str(tmp_path / "mine.run"), "--quiet"]
+    assert main([*resumed, "--overwrite", "--licence", "MIT"]) == 0
+    assert load_weights(out, "classifier")[1]["licence"] == "MIT"
+    capsys.readouterr()
+    assert main([*resumed, "--overwrite", "--steps", "4"]) == 2
+    assert "holds a run with steps = 3, found 4" in capsys.readouterr().err
+    assert main([*arguments, "--output", str(out), "--overwrite", "--resume"]) == 2
+    assert "holds a run with seed = 5, found 4" in capsys.readouterr().err
+
+
+def test_golden_outputs_are_not_overwritten(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "mine.safetensors"
+    golden_path(out).write_bytes(b"mine")
+    assert main([*arguments, "--output", str(out)]) == 2
+    assert "mine.golden.safetensors exists" in capsys.readouterr().err
+
+
+def interrupted(arguments: list[str], number: int, ready: Callable[[], bool]) -> int:
+    """The exit code of a command of its own that got a signal once it was ``ready``."""
+    code = "import sys; from mitsgan.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    with subprocess.Popen([sys.executable, "-c", code, *arguments]) as process:
+        while process.poll() is None and not ready():
+            time.sleep(0.005)
+        process.send_signal(number)
+        return process.wait()
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_ends_where_it_would_have(arguments: list[str], tmp_path: Path) -> None:
+    steps = ["--steps", "240"]
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    assert main([*arguments, *steps, "--output", str(whole)]) == 0
+    losses = tmp_path / "parts.run" / "losses.jsonl"
+
+    def written(lines: int) -> bool:
+        checkpoint = losses.with_name("checkpoint.pt").exists()
+        return checkpoint and len(losses.read_text().splitlines()) >= lines
+
+    begun = [*arguments, *steps, "--output", str(parts)]
+    assert interrupted(begun, signal.SIGINT, lambda: written(100)) == 130
+    assert not parts.exists()
+    resumed = ["train", "classifier", "--resume", "--output", str(parts), "--quiet"]
+    assert interrupted(resumed, signal.SIGTERM, lambda: written(200)) == 143
+    assert not parts.exists()
+    assert main(resumed) == 0
+    first, second = (load_weights(path, "classifier")[1] for path in (whole, parts))
+    assert first["sha256"] == second["sha256"]
+    assert losses.read_text() == (tmp_path / "whole.run" / "losses.jsonl").read_text()
