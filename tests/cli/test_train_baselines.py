@@ -16,6 +16,7 @@ from mitsgan.cli.train_tafim import TrainTafim
 from mitsgan.protect import Offset
 from mitsgan.protect.registry import load_protector
 from mitsgan.scan import write_scan
+from mitsgan.scan.derivation import Derivation
 from mitsgan.scan.scan import Geometry, Scan
 from mitsgan.training.golden import check_golden
 from mitsgan.training.paper import PaperConfig
@@ -52,7 +53,7 @@ def wide(phantom: Scan, tmp_path_factory: pytest.TempPathFactory) -> Path:
         Geometry((z, y * 96 / 512, x * 96 / 512)),
     )
     path = tmp_path_factory.mktemp("wide") / "wide.nii.gz"
-    write_scan(scan, path)
+    write_scan(scan, path, derivation=Derivation("a phantom, magnified", "wide"))
     return path
 
 
