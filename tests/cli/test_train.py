@@ -82,8 +82,11 @@ def test_trains_an_attacker(
     assert "step 2 of 2: " in told.err
     assert attacker("--steps", "2", "--overwrite") == 2
     assert "give --resume" in capsys.readouterr().err
-    assert attacker("--steps", "3", "--resume", "--overwrite", "--quiet") == 0
-    assert load_weights(out, "attacker")[1]["config"]["steps"] == 3
+    same = ("--steps", "2", "--seed", "5", "--resume", "--overwrite", "--quiet")
+    assert attacker(*same, "--licence", "other") == 0  # plays no part in the course
+    assert load_weights(out, "attacker")[1]["licence"] == "other"
+    assert attacker("--steps", "2", "--seed", "4", *same[-3:]) == 2
+    assert "holds a run with seed = 5, found 4" in capsys.readouterr().err
 
 
 def test_an_attacker_is_judged_on_unseen_scans_as_it_is_stored(
