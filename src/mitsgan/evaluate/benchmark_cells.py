@@ -15,7 +15,6 @@ from mitsgan.evaluate.benchmark_config import (
     Sweep,
     Uncertainty,
 )
-from mitsgan.evaluate.benchmark_protectors import is_known_position
 
 Control = Literal["", "noise", "offset"]
 CONTROLS: tuple[Control, ...] = ("", "noise", "offset")
@@ -142,7 +141,7 @@ def _of(sweep: Sweep, config: BenchmarkConfig) -> list[Cell]:
     for scan in sweep.scans:
         for name in sweep.protectors:
             entry = entries[name]
-            known = is_known_position(entry)
+            known = entry.is_known_position
             limits = [NATIVE] if entry.form == "native" else [b.name for b in sweep.budgets]
             for budget in limits:
                 for control in CONTROLS if sweep.controls and not known else CONTROLS[:1]:
@@ -159,5 +158,5 @@ def _of(sweep: Sweep, config: BenchmarkConfig) -> list[Cell]:
     if not sweep.slices:
         return found
     plain = [c for c in found if not c.control and c.purifier == NONE]
-    shown = [c for c in plain if not is_known_position(entries[c.protector])]
+    shown = [c for c in plain if not entries[c.protector].is_known_position]
     return found + [replace(cell, slices=True) for cell in shown]

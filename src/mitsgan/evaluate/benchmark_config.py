@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,10 @@ NONE = "none"
 
 PLAIN = "plain"
 """The attacker as it is, see `mitsgan.evaluate.adaptive`."""
+
+
+PGD_KNOWN = "pgd-known"
+"""A perturbation for each position and attacker by itself: what no defender can know."""
 
 
 class BenchmarkError(MitsganError):
@@ -82,6 +87,11 @@ class ProtectorEntry:
     steps: int = 40
     attacker: str = "textured"
     strength_hu: float | None = None
+
+    @property
+    def is_known_position(self) -> bool:
+        """Whether it knows where the attack comes, so that there is no protected scan."""
+        return self.kind == PGD_KNOWN
 
 
 @dataclass(frozen=True)
@@ -233,8 +243,20 @@ def _check(config: BenchmarkConfig) -> None:
         _known(f"{where}.purifiers", sweep.purifiers, [NONE, *PURIFIERS])
         if sweep.positions < 1:
             raise ValueError(f"{where}.positions must be 1 or more, found {sweep.positions}")
+        known = [e.name for e in config.protectors if e.is_known_position]
+        both = [name for name in sweep.protectors if name in known]
+        if both and any(budget.noise_fraction is not None for budget in sweep.budgets):
+            raise ValueError(
+                f"{where}.budgets: {both[0]} works without a scan's noise; give it a sweep of "
+                "its own, with budgets in HU alone"
+            )
+    curves: set[object] = set()
     for number, curve in enumerate(config.uncertainty):
         where = f"uncertainty[{number}]"
+        for strike in product([curve.scan], curve.attackers, curve.actions, [curve.max_hu]):
+            if strike in curves:
+                raise ValueError(f"{where}: {strike} is measured by an earlier curve already")
+            curves.add(strike)
         _known(f"{where}.scan", [curve.scan], scans)
         _known(f"{where}.attackers", curve.attackers, attackers)
         _known(f"{where}.protectors", curve.protectors, protectors)

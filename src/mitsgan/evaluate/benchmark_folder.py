@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +33,7 @@ class RunFolder:
     def __init__(self, path: Path, config: Path, *, resume: bool = False) -> None:
         self.path = path
         self.toml = config.read_text(encoding="utf-8")
-        self.raw: dict[str, Any] = tomllib.loads(self.toml)
+        self.raw: dict[str, Any] = _plain(tomllib.loads(self.toml))
         if path.exists():
             self._check(config, resume)
             return
@@ -67,12 +68,22 @@ class RunFolder:
         held = self.path / CONFIG
         if not held.is_file():
             raise OutputError(f"{self.path} holds no run of a benchmark ({CONFIG} is missing)")
-        found = _difference(tomllib.loads(held.read_text(encoding="utf-8")), self.raw)
+        before = _plain(tomllib.loads(held.read_text(encoding="utf-8")))
+        found = _difference(before, self.raw)
         if found is not None:
             raise BenchmarkError(
                 f"{config} is not what {self.path} was begun with: {found}; go on with "
                 f"{held}, or name a new folder"
             )
+
+
+def _plain(value: Any) -> Any:
+    """TOML values as JSON ones: an infinite number becomes text."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 def _difference(before: Any, now: Any, where: str = "") -> str | None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mitsgan.evaluate.benchmark_config import BenchmarkConfig
-from mitsgan.evaluate.benchmark_protectors import is_known_position
 from mitsgan.evaluate.benchmark_work import Worker
 from mitsgan.protect import apply_layers
 
@@ -28,7 +27,7 @@ def galleries(worker: Worker, config: BenchmarkConfig) -> Iterator[tuple[str, Ga
     bench = worker.bench(wanted.scan)
     protected = {}
     for entry in config.protectors:
-        if entry.name not in wanted.protectors or is_known_position(entry):
+        if entry.name not in wanted.protectors or entry.is_known_position:
             continue
         budget = worker.budget_of(entry, wanted.budget)
         layer = worker.layer(bench, entry, budget)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mitsgan.attack import Attacker
-from mitsgan.evaluate.benchmark_config import BenchmarkError, BudgetEntry, ProtectorEntry
+from mitsgan.evaluate.benchmark_config import PGD_KNOWN, BenchmarkError, BudgetEntry, ProtectorEntry
+from mitsgan.optimize import Ascent, InLung, Target, optimize_scan
 from mitsgan.protect import Budget, Layer, Offset, RandomSign
+from mitsgan.protect.registry import PROTECTORS, load_protector
 from mitsgan.scan.scan import Scan
+from mitsgan.weights import Card
 
-if TYPE_CHECKING:
-    from mitsgan.weights import Card
-
-PGD_KNOWN = "pgd-known"
-"""A perturbation for each position and attacker by itself: what no defender can know."""
+UNBOUNDED = ("mits-gan-paper", "tafim")
+"""Baselines whose perturbation is the same whatever the budget, until it is clipped."""
 
 PGD = "pgd"
 """A perturbation of the whole scan, optimised against one attacker at random positions."""
@@ -22,56 +26,59 @@ PGD = "pgd"
 _PREFIXES = ("injector-", "remover-")
 
 
-def is_known_position(entry: ProtectorEntry) -> bool:
-    """Whether it knows where the attack comes, so that there is no protected scan."""
-    return entry.kind == PGD_KNOWN
+@dataclass(frozen=True)
+class Fixed:
+    """A perturbation that is computed already; a `Layer`.
 
-
-def make_layer(
-    entry: ProtectorEntry,
-    scan: Scan,
-    budget: Budget,
-    attackers: Sequence[Attacker],
-    seed: int,
-) -> Layer:
-    """The protector of a scan.
-
-    Args:
-        entry: what it is.
-        scan: before protection; only `PGD` looks at it here.
-        budget: that it may use.
-        attackers: the pair that `PGD` optimises against.
-        seed: of its noise or its start.
-
-    Raises:
-        BenchmarkError: there is no such kind.
-        WeightsError: see `mitsgan.weights.load_weights`.
+    Attributes:
+        hu: ``[z, y, x]``.
     """
-    if entry.kind == PGD:
-        return _optimised(entry, scan, budget, attackers, seed)
-    return load_layer(entry, budget.max_hu, seed)
+
+    hu: NDArray[np.float32]
+
+    def perturbation(
+        self, scan: Scan, start: int, stop: int, budget: Budget
+    ) -> NDArray[np.float32]:
+        """See `Layer.perturbation`; `apply_layers` bounds it."""
+        return self.hu[start:stop]
 
 
-def load_layer(entry: ProtectorEntry, max_hu: float, seed: int) -> Layer:
+def check_entry(entry: ProtectorEntry) -> None:
+    """Raise `BenchmarkError` where there is no such protector, or not in that form."""
+    kinds = [*PROTECTORS, PGD, PGD_KNOWN]
+    where = f"protectors.{entry.name}"
+    if entry.kind not in kinds:
+        raise BenchmarkError(
+            f"{where}.kind: there is no {entry.kind!r}; there are: {', '.join(kinds)}"
+        )
+    if entry.form == "native" and entry.kind not in UNBOUNDED:
+        raise BenchmarkError(
+            f"{where}.form: {entry.kind} keeps to its budget by construction and has no native "
+            f"form; only {' and '.join(UNBOUNDED)} have"
+        )
+
+
+def load_layer(entry: ProtectorEntry, seed: int) -> Layer:
     """A protector that is the same for every scan: all but `PGD`.
 
     Raises:
-        BenchmarkError: there is no such kind.
         WeightsError: see `mitsgan.weights.load_weights`.
     """
-    from mitsgan.protect.registry import PROTECTORS, load_protector
-
-    strength = max_hu if entry.strength_hu is None else entry.strength_hu
-    if entry.kind == "noise":
-        return RandomSign(strength, seed)
-    if entry.kind == "offset":
-        return Offset(strength)
-    if entry.kind not in PROTECTORS:
-        known = ", ".join(dict.fromkeys([*PROTECTORS, PGD, PGD_KNOWN]))
-        raise BenchmarkError(
-            f"protectors.{entry.name}.kind: there is no {entry.kind!r}; there are: {known}"
-        )
+    if entry.strength_hu is not None and entry.kind == "noise":
+        return RandomSign(entry.strength_hu, seed)
+    if entry.strength_hu is not None and entry.kind == "offset":
+        return Offset(entry.strength_hu)
     return load_protector(entry.kind, weights=entry.weights, seed=seed)
+
+
+def optimised_layer(
+    entry: ProtectorEntry, scan: Scan, budget: Budget, attackers: Sequence[Attacker], seed: int
+) -> Layer:
+    """`PGD` for one scan: a perturbation against a pair of attackers, anywhere in the lung."""
+    places = InLung.of(scan)
+    targets = [Target(attacker, places) for attacker in attackers]
+    # Another seed than the benchmark's: its positions must not be the ones that are attacked.
+    return optimize_scan(scan, targets, budget, Ascent(steps=entry.steps, seed=seed + 1))
 
 
 def card_of(layer: Layer) -> Card | None:
@@ -100,14 +107,3 @@ def make_budget(entry: BudgetEntry) -> Budget:
     if entry.noise_fraction is None:
         return Budget(entry.max_hu)
     return Budget(entry.max_hu, noise_fraction=entry.noise_fraction)
-
-
-def _optimised(
-    entry: ProtectorEntry, scan: Scan, budget: Budget, attackers: Sequence[Attacker], seed: int
-) -> Layer:
-    from mitsgan.optimize import Ascent, InLung, Target, optimize_scan
-
-    places = InLung.of(scan)
-    targets = [Target(attacker, places) for attacker in attackers]
-    # Another seed than the benchmark's: its positions must not be the ones that are attacked.
-    return optimize_scan(scan, targets, budget, Ascent(steps=entry.steps, seed=seed + 1))

@@ -12,7 +12,7 @@ from mitsgan.evaluate.benchmark_config import BenchmarkConfig, ProtectorEntry
 from mitsgan.evaluate.benchmark_protectors import (
     PGD,
     card_of,
-    is_known_position,
+    check_entry,
     load_layer,
     trained_on,
 )
@@ -43,6 +43,7 @@ def provenance(config: BenchmarkConfig) -> dict[str, Row]:
             "held_out": held_out.get(name, name in HELD_OUT),
         }
     for entry in config.protectors:
+        check_entry(entry)
         own = _card(entry, config.seed)
         if own is not None:
             rows[f"weights | {entry.name}"] = _weights("protector", entry.name, own)
@@ -50,7 +51,7 @@ def provenance(config: BenchmarkConfig) -> dict[str, Row]:
             "kind": "protector",
             "protector": entry.name,
             "trained_on": list(trained_on(entry, own)),
-            "known_position": is_known_position(entry),
+            "known_position": entry.is_known_position,
         }
     path = shipped("classifier")
     _, card = load_weights(path, "classifier")
@@ -68,9 +69,9 @@ def checksums(rows: dict[str, Row]) -> Iterator[str]:
 
 
 def _card(entry: ProtectorEntry, seed: int) -> Card | None:
-    if is_known_position(entry) or entry.kind == PGD:
+    if entry.is_known_position or entry.kind == PGD:
         return None
-    return card_of(load_layer(entry, 1.0, seed))
+    return card_of(load_layer(entry, seed))
 
 
 def _weights(role: str, name: str, card: Card) -> Row:

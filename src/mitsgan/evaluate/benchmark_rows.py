@@ -47,6 +47,12 @@ class Rows:
         wanted = {**{key: row[key] for key in _IDENTITY}, **other}
         return next(self.of("attack", **wanted), None)
 
+    def is_main(self, row: Row) -> bool:
+        """Measured with controls, or needing none: not one of many points of a curve."""
+        if self.beside(row, control="noise") is not None:
+            return True
+        return any(self.of("protector", protector=row["protector"], known_position=True))
+
     def median(self, values: Sequence[float]) -> Interval:
         """A median with its interval."""
         return median_interval(values, resamples=self.resamples, seed=self.seed)

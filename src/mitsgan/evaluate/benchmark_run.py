@@ -15,17 +15,18 @@ import torch
 
 from mitsgan.evaluate.benchmark_cells import Cell, Task, all_tasks, groups
 from mitsgan.evaluate.benchmark_config import NONE, PLAIN, BenchmarkConfig, BenchmarkError
-from mitsgan.evaluate.benchmark_protectors import is_known_position
+from mitsgan.evaluate.benchmark_protectors import PGD
 from mitsgan.evaluate.benchmark_work import Order, Result, Worker
 from mitsgan.evaluate.journal import Journal
 
 Progress = Callable[[int, int, float], None]
 """Told cells done, cells in all, and the seconds that are left, as far as can be told."""
 
-SECONDS = 0.006
+SECONDS = 0.014
 """What an attack on one position takes on one core, roughly: only for the first estimate."""
 
-_PROTECT, _PURIFY, _GRADIENT, _VARIANT, _SLICE = 400.0, 250.0, 3.0, 4.0, 20.0
+_PROTECT, _PURIFY, _GRADIENT, _VARIANT, _SLICE = 300.0, 350.0, 3.0, 4.0, 20.0
+_BATCH, _SIBLINGS = 8, 8
 _WAIT = 1.0
 
 
@@ -65,16 +66,18 @@ def cost(task: Task, config: BenchmarkConfig) -> float:
     """How long a task takes, in attacks on one position; rough."""
     if not isinstance(task, Cell):
         curve = task.curve
-        per_centre = (curve.steps * _GRADIENT + curve.draws) * curve.draws
+        per_centre = curve.steps * _GRADIENT * _BATCH + 2 * curve.draws
         return curve.centres * len(curve.uncertainties_mm) * per_centre
     (entry,) = (e for e in config.protectors if e.name == task.protector)
     if task.slices:
         return task.positions * _SLICE
-    if is_known_position(entry):
+    if entry.is_known_position:
         return task.positions * entry.steps * _GRADIENT
     each = task.positions * (1.0 if task.variant == PLAIN else _VARIANT)
-    siblings = max(1, sum(len(s.attackers) * len(s.actions) for s in config.sweeps))
-    return each + (_PROTECT + (task.purifier != NONE) * _PURIFY) / siblings
+    once = _PROTECT + (task.purifier != NONE) * _PURIFY
+    if entry.kind == PGD:
+        once += entry.steps * _GRADIENT * _BATCH
+    return each + once / _SIBLINGS
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean, median, quantiles
 
-from mitsgan.evaluate.benchmark_config import NONE, PLAIN
+from mitsgan.evaluate.benchmark_hardness import appearance, purifiers, variants
 from mitsgan.evaluate.benchmark_rows import MEASURED, NAMED, Row, Rows, named, table
 from mitsgan.evaluate.paper_tables import BLOCKS
 
@@ -37,7 +37,7 @@ def main(rows: Rows, scan: str) -> Row:
     """Every protector against every attacker on one scan, beside controls of equal RMSE."""
     found = []
     for row in rows.attacks(scan=scan):
-        if not _is_main(rows, row):
+        if not rows.is_main(row):
             continue
         offset = rows.beside(row, control="offset")
         value = median(offset["disruption_rmse_hu"]) if offset else None
@@ -61,7 +61,7 @@ def transfer(rows: Rows) -> Row:
     of = (*NAMED[:4], NAMED[5])
     found: dict[tuple[str, ...], Row] = {}
     for row in rows.attacks():
-        if not _is_main(rows, row):
+        if not rows.is_main(row):
             continue
         names = named(row, of)
         seen = ", ".join(known.get(row["protector"], ())) or "-"
@@ -120,82 +120,6 @@ def worst(rows: Rows) -> Row:
             ("median", "median", "HU"),
             ("position", "which", ""),
             ("better", "better than noise", "%"),
-        ),
-        found,
-    )
-
-
-def purifiers(rows: Rows) -> Row:
-    """What is left of a disruption once both scans went through the same purifier."""
-    found = []
-    for row in rows.of("attack", control=None, variant=PLAIN):
-        plain = rows.beside(row, purifier=NONE)
-        if plain is None or (row["purifier"] == NONE and not _is_purified(rows, row)):
-            continue
-        share = median(row["disruption_rmse_hu"]) / max(median(plain["disruption_rmse_hu"]), 1e-3)
-        found.append({**named(row), "purifier": row["purifier"], "left": 100 * share})
-        found[-1] |= rows.measured(row)
-    return table(
-        "purifiers",
-        "After a purifier",
-        "Original and protected scan go through the same purifier; disruption is measured between "
-        "what the attacker makes of either, the perturbation is what the purifier leaves of it. "
-        "Left: of the disruption without a purifier, at the same positions.",
-        (*NAMED, ("purifier", "purifier", ""), *MEASURED, ("left", "left", "%")),
-        found,
-    )
-
-
-def variants(rows: Rows) -> Row:
-    """Attackers who know the method."""
-    found = []
-    for row in rows.of("attack", control=None, purifier=NONE):
-        others = {r["variant"] for r in rows.of("attack", **_without(row, "variant"))}
-        if others - {PLAIN}:
-            found.append({**named(row), "variant": row["variant"], **rows.measured(row)})
-    return table(
-        "adaptive",
-        "Attackers who know the method",
-        "The same variant of the attack on both scans; docs/purifiers.md says what each does.",
-        (*NAMED, ("variant", "variant", ""), *MEASURED),
-        found,
-    )
-
-
-def appearance(rows: Rows) -> Row:
-    """What tampered cubes look like: a nodule, healthy lung, or neither."""
-    (limit,) = [row["threshold"] for row in rows.of("classifier")] or [0.5]
-    found = []
-    for row in rows.attacks():
-        if not _is_main(rows, row):
-            continue
-        line: Row = {**named(row), "n": row["n"]}
-        for end, scan in (("_original", "original"), ("", "protected")):
-            nodule = [p >= limit for p in row[f"nodule_probability{end}"]]
-            abnormal = row[f"abnormal{end}"]
-            seen = [a or bool(b) for a, b in zip(nodule, abnormal, strict=True)]
-            failed = fmean(seen) if row["action"] == "remove" else 1 - fmean(nodule)
-            line |= {
-                f"nodule_{scan}": 100 * fmean(nodule),
-                f"abnormal_{scan}": 100 * fmean(abnormal),
-                f"failed_{scan}": 100 * failed,
-            }
-        found.append(line)
-    shares = (("nodule", "a nodule"), ("abnormal", "abnormal"), ("failed", "attack failed"))
-    return table(
-        "appearance",
-        "What tampered cubes look like",
-        "A nodule: the shipped classifier calls it one. Abnormal: no healthy lung of the scan "
-        "looks like it (mean, deviation, extremes or roughness of the core). An injection fails "
-        "where no nodule is called; a removal where a nodule is called or the place is abnormal.",
-        (
-            *NAMED,
-            ("n", "positions", ""),
-            *(
-                (f"{key}_{scan}", f"{label}, {scan} tampered", "%")
-                for key, label in shares
-                for scan in ("original", "protected")
-            ),
         ),
         found,
     )
@@ -284,23 +208,3 @@ def uncertainty(rows: Rows) -> list[Row]:
 
 def _scans(rows: Rows) -> Sequence[str]:
     return list(dict.fromkeys(row["scan"] for row in rows.attacks()))
-
-
-def _is_main(rows: Rows, row: Row) -> bool:
-    """Measured with controls, or needing none: not one of many points of a curve."""
-    if rows.beside(row, control="noise") is not None:
-        return True
-    known = {r["protector"] for r in rows.of("protector", known_position=True)}
-    return row["protector"] in known
-
-
-def _is_purified(rows: Rows, row: Row) -> bool:
-    purified = {r["purifier"] for r in rows.of("attack", **_without(row, "purifier"))}
-    return bool(purified - {NONE})
-
-
-def _without(row: Row, key: str) -> Row:
-    same = ("scan", "protector", "form", "budget", "control", "attacker", "action", "n")
-    found = {name: row[name] for name in (*same, "variant", "purifier")}
-    del found[key]
-    return found

@@ -23,13 +23,24 @@ from mitsgan.evaluate.benchmark_config import (
     BudgetEntry,
     ProtectorEntry,
 )
-from mitsgan.evaluate.benchmark_protectors import is_known_position, make_budget, make_layer
+from mitsgan.evaluate.benchmark_protectors import (
+    PGD,
+    UNBOUNDED,
+    Fixed,
+    load_layer,
+    make_budget,
+    optimised_layer,
+)
 from mitsgan.evaluate.fidelity import fidelity
 from mitsgan.evaluate.lpips import Lpips
 from mitsgan.evaluate.paper_tables import compare_blocks
+from mitsgan.optimize.layer import whole
 from mitsgan.protect import Budget, Layer, Offset, RandomSign, apply_layers
+from mitsgan.protect.registry import NATIVE_HU
 from mitsgan.scan.scan import Scan
 from mitsgan.weights import shipped
+
+_ACTIONS: tuple[Action, ...] = ("inject", "remove")
 
 _UNUSED = BudgetEntry(1.0)
 """In place of the budget of a native protector, which has none."""
@@ -77,6 +88,7 @@ class Worker:
         self._pairs: dict[tuple[str, Action], Attacker] = {}
         self._bench: Bench | None = None
         self._version: tuple[object, _Version] = (None, _Version())
+        self._fixed: dict[tuple[str, str, Path | None], Fixed] = {}
 
     def attacker(self, name: str, action: Action) -> Attacker:
         """An attacker by the name of its pair: of the configuration, else a shipped one."""
@@ -118,7 +130,7 @@ class Worker:
                 continue
             yield f"{task.scan} | scan", _scan_row(bench)
             entry = self._protectors[task.protector]
-            if is_known_position(entry):
+            if entry.is_known_position:
                 limit = self._budgets[task.budget].max_hu
                 yield task.key, bench.measure_known(task, limit, entry.steps)
                 continue
@@ -162,16 +174,23 @@ class Worker:
     def budget_of(self, entry: ProtectorEntry, budget: BudgetEntry) -> Budget:
         """The budget that a protector is held to: a native one to none that binds."""
         if entry.form == "native":
-            from mitsgan.protect.registry import NATIVE_HU
-
             return Budget(NATIVE_HU)
         return make_budget(budget)
 
     def layer(self, bench: Bench, entry: ProtectorEntry, budget: Budget) -> Layer:
-        """A protector of the configuration."""
-        actions: tuple[Action, ...] = ("inject", "remove")
-        pair = [self.attacker(entry.attacker, action) for action in actions]
-        return make_layer(entry, bench.scan, budget, pair, self._config.seed)
+        """A protector of the configuration, for the scan of this bench."""
+        seed = self._config.seed
+        if entry.kind == PGD:
+            pair = [self.attacker(entry.attacker, action) for action in _ACTIONS]
+            return optimised_layer(entry, bench.scan, budget, pair, seed)
+        if entry.kind not in UNBOUNDED:
+            return load_layer(entry, seed)
+        # Their networks are slow, and native and clipped form differ in the clipping alone.
+        name = (bench.entry.name, entry.kind, entry.weights)
+        if name not in self._fixed:
+            self._fixed = {k: v for k, v in self._fixed.items() if k[0] == bench.entry.name}
+            self._fixed[name] = Fixed(whole(load_layer(entry, seed), bench.scan, budget))
+        return self._fixed[name]
 
     def _scan(self, bench: Bench, cell: Cell) -> Scan:
         """The protected scan, or a control of its RMSE in the attacked cubes."""
