@@ -73,6 +73,11 @@ def burn_in_hu(hu: NDArray[np.int16]) -> NDArray[np.int16]:
     return np.where(shade > 0, np.rint(written), hu).astype(np.int16)
 
 
+def band_rows(width: int) -> int:
+    """How many rows of a picture or slice of a width `burn_in` and `burn_in_hu` write on."""
+    return max(1, round(1.9 * _letter_rows(width)))
+
+
 def png(pixels: Pixels) -> bytes:
     """Encode ``[y, x, 3]`` as PNG."""
     held = BytesIO()
@@ -85,7 +90,7 @@ def _mark(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.floa
     """How much of each pixel the letters cover, and the band behind them, ``[y, x]`` 0 to 1."""
     dpi = 100
     canvas = FigureCanvasAgg(Figure(figsize=(width / dpi, height / dpi), dpi=dpi))
-    size = max(9, width * 0.06)  # pixels; nine letters then take about 40% of the width
+    size = _letter_rows(width)
     canvas.figure.patch.set_facecolor("black")
     canvas.figure.text(
         0.5,
@@ -103,5 +108,10 @@ def _mark(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.floa
     rows, columns = min(height, drawn.shape[0]), min(width, drawn.shape[1])
     letters[-rows:, :columns] = drawn[-rows:, :columns]
     shade = np.zeros_like(letters)
-    shade[-max(1, round(1.9 * size)) :] = 1
+    shade[-band_rows(width) :] = 1
     return letters, shade
+
+
+def _letter_rows(width: int) -> float:
+    """Nine letters of this height take about 40 % of the width, and stay legible in a small one."""
+    return max(9, width * 0.06)

@@ -38,7 +38,7 @@ def chart(curve: Curve) -> str:
     )
     note = f"<figcaption>{escape(curve.note)}</figcaption>\n" if curve.note else ""
     return (
-        f'<figure class="chart">\n<h3>{escape(curve.title)}</h3>\n{drawn}'
+        f'<figure class="chart">\n<h3>{escape(curve.title)}</h3>\n<div class="wide">{drawn}</div>\n'
         f'<ul class="legend">\n{legend}</ul>\n{note}'
         f"<details><summary>The numbers</summary>\n{html_table(curve.table())}</details>\n"
         "</figure>\n"

@@ -24,6 +24,7 @@ HEAT = "inferno"
 
 DOING = {"inject": "Injecting", "remove": "Removing"}
 
+_INTO = {"inject": "into", "remove": "from"}
 _HALVES = ("untouched", "tampered")
 _LIMITS = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 _SHARE = 99.5
@@ -36,12 +37,9 @@ def figures(gallery: Gallery) -> str:
     z, y, x = place.position
     plane = torch.from_numpy(gallery.plane.astype(np.float32))
     planes = Planes(place.spacing, (0, y, x), plane[0, 0][None])
-    told = [
-        f"RMSE to the tampered original in the core: {d:.0f} HU" if i else ""
-        for i, d in enumerate(place.disruption_hu)
-    ]
+    told = [f"core RMSE {d:.0f} HU" if i else "" for i, d in enumerate(place.disruption_hu)]
     world = ", ".join(f"{v:.0f}" for v in place.world)
-    where = f" of {place.scan}" if place.scan else ""
+    where = f" {_INTO[place.action]} {place.scan}" if place.scan else ""
     heading = (
         f"<h3>{DOING[place.action]} a nodule{escape(where)}</h3>\n<p>By {escape(place.attacker)} "
         f"at {world} mm (LPS), voxel {z}, {y}, {x} [z, y, x]; one position, n = 1. It is an "
@@ -69,7 +67,8 @@ def _scans(gallery: Gallery, plane: Tensor, planes: Planes, told: Sequence[str])
         rows,
         colour_bar("CT, lung window", low, high, "#000, #fff"),
         f"The frame in a slice is what the zoom below it shows, {ZOOM_MM:.0f} mm wide; the "
-        "attacker repaints the middle 32 mm. Pictures are interpolated (bicubic).",
+        "attacker repaints the middle 32 mm. Core RMSE is that to the tampered original, in the "
+        "repainted 20 mm. Pictures are interpolated (bicubic).",
     )
 
 
@@ -78,25 +77,27 @@ def _heat(gallery: Gallery, plane: Tensor, planes: Planes) -> str:
     names = gallery.place.names[1:]
     if not names:
         return ""
-    rows, bars = [], []
-    for half, what in enumerate(("protected - original", "the same, both tampered")):
-        apart = (plane[half, 1:] - plane[half, :1]).abs()
-        near = [planes.axial_zoom(one[None]).clamp_min(0) for one in apart]
-        limit = _limit(float(np.percentile(torch.stack(near).numpy(), _SHARE)))
+    apart = (plane[:, 1:] - plane[:, :1]).abs()
+    near = [planes.axial_zoom(one[None]).clamp_min(0) for half in apart for one in half]
+    limit = _limit(float(np.percentile(torch.stack(near).numpy(), _SHARE)))
 
-        def draw(held: Tensor, limit: float = limit) -> Pixels:
-            return heat(_array(held), limit)
+    def draw(held: Tensor) -> Pixels:
+        return heat(_array(held), limit)
 
-        name = f"|{what}|" if half == 0 else what
-        rows.append(_row(f"{name}, slice", apart, names, planes, draw, half, whole=True))
-        rows.append(_row(f"{name}, zoom", apart, names, planes, draw, half))
-        bars.append(colour_bar(f"|difference|, {_HALVES[half]}", 0, limit, ", ".join(heat_stops())))
+    rows = []
+    for half, what in enumerate(_HALVES):
+        held = apart[half]
+        rows.append(_row(f"difference, {what}, slice", held, names, planes, draw, half, whole=True))
+        rows.append(_row(f"difference, {what}, zoom", held, names, planes, draw, half))
     return _figure(
         names,
         rows,
-        "".join(bars),
-        "Absolute differences in HU. All protectors share one scale per kind, which holds "
-        f"{_SHARE:g} % of the differences in the zooms.",
+        colour_bar(
+            f"|difference|, {limit / 4:g} HU in the middle", 0, limit, ", ".join(heat_stops())
+        ),
+        "|protected - original| in HU, before tampering and after both were tampered with. "
+        "Colours follow the square root, on one scale for all, which holds "
+        f"{_SHARE:g} % of what the zooms show.",
     )
 
 
@@ -126,7 +127,7 @@ def _row(
 
 
 def _figure(names: Sequence[str], rows: Sequence[str], bars: str, caption: str) -> str:
-    heads = "".join(f"<div>{escape(name)}</div>" for name in names)
+    heads = "".join(f'<div class="head">{escape(name)}</div>' for name in names)
     return (
         '<figure>\n<div class="wide" tabindex="0" role="region" aria-label="pictures">\n'
         f'<div class="grid" style="--columns:{len(names)}">\n<p class="view"></p>{heads}\n'
@@ -148,14 +149,17 @@ def picture(pixels: Pixels, alt: str) -> str:
 
 
 def heat(hu: NDArray[np.float32], limit: float) -> Pixels:
-    """Absolute differences ``[y, x]`` in HU, from 0 to ``limit``, to ``[y, x, 3]``."""
-    colour = np.asarray(matplotlib.colormaps[HEAT](np.clip(hu / limit, 0, 1)))
+    """Absolute differences ``[y, x]`` in HU to ``[y, x, 3]``, by the root of their share.
+
+    A small budget and an unbounded protector are then both to be seen on one scale.
+    """
+    colour = np.asarray(matplotlib.colormaps[HEAT](np.sqrt(np.clip(hu / limit, 0, 1))))
     return np.asarray(np.rint(colour[..., :3] * 255), np.uint8)
 
 
 def heat_stops(count: int = 9) -> list[str]:
-    """The colours of `heat` from none to ``limit``, as CSS."""
-    ramp = heat(np.linspace(0, 1, count, dtype=np.float32)[None], 1)[0]
+    """The colours of `heat` from none to ``limit`` by equal steps of the root, as CSS."""
+    ramp = heat(np.linspace(0, 1, count, dtype=np.float32)[None] ** 2, 1)[0]
     return [f"rgb({r}, {g}, {b})" for r, g, b in ramp.tolist()]
 
 

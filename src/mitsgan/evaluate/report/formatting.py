@@ -1,19 +1,23 @@
-"""Numbers as they are printed: four digits of the largest in a column, never more than it holds."""
+"""Numbers as they are printed: four digits of a column's largest, three of its smallest."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TypeGuard
 
 from mitsgan.evaluate.report.summary import Cell, Table
 
 MISSING = "n/a"
 
-_DIGITS = 4
+_OF_LARGEST, _OF_SMALLEST = 4, 3
+_SPAN = 1000.0
+"""A number smaller than the largest by more than this is not worth a column's decimals."""
+
 _MOST_DECIMALS = 6
 
 
-def is_number(cell: Cell) -> bool:
+def is_number(cell: Cell) -> TypeGuard[int | float]:
     """Whether a cell is to be aligned and sorted as a number."""
     return isinstance(cell, int | float) and not isinstance(cell, bool)
 
@@ -27,11 +31,18 @@ def column_decimals(table: Table) -> list[int | None]:
 
 def decimals(cells: Iterable[Cell]) -> int:
     """How many decimals numbers need together; none where all of them are whole."""
-    numbers = [float(c) for c in cells if isinstance(c, int | float) and math.isfinite(c)]
+    numbers = [float(c) for c in cells if is_number(c) and math.isfinite(c)]
     if all(v.is_integer() for v in numbers):
         return 0
-    largest = max(abs(v) for v in numbers)
-    return min(max(_DIGITS - 1 - math.floor(math.log10(largest)), 0), _MOST_DECIMALS)
+    largest = max(map(abs, numbers))
+    smallest = max(min(abs(v) for v in numbers if v), largest / _SPAN)
+    wanted = max(_places(largest, _OF_LARGEST), _places(smallest, _OF_SMALLEST))
+    return min(max(wanted, 0), _MOST_DECIMALS)
+
+
+def _places(value: float, digits: int) -> int:
+    """Decimals that show so many digits of a value."""
+    return digits - 1 - math.floor(math.log10(value))
 
 
 def printed(cell: Cell, places: int | None = None) -> str:
@@ -48,6 +59,6 @@ def printed(cell: Cell, places: int | None = None) -> str:
     if not math.isfinite(cell):
         return MISSING if math.isnan(cell) else f"{'-' * (cell < 0)}∞"
     places = decimals([cell]) if places is None else places
-    if cell and abs(cell) < 0.5 * 10**-places:
+    if cell and abs(cell) <= 0.5 * 10**-places:
         return f"{cell:.1e}"
-    return f"{cell:.{places}f}"
+    return f"{cell + 0.0:.{places}f}"  # no minus before zero

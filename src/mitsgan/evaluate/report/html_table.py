@@ -7,6 +7,9 @@ from html import escape
 from mitsgan.evaluate.report.formatting import MISSING, column_decimals, is_number, printed
 from mitsgan.evaluate.report.summary import Cell, Table
 
+_LONG = 40
+"""A cell of more letters may break."""
+
 _TALL = 30
 """A table of more rows scrolls in a frame of its own."""
 
@@ -23,7 +26,7 @@ def html_table(table: Table) -> str:
     rows = "".join(
         "<tr>"
         + "".join(
-            f"<td{_kind(is_numeric)}{_value(cell)}>{_text(cell, held)}</td>"
+            f"<td{_kind(is_numeric, cell)}{_value(cell)}>{_text(cell, held)}</td>"
             for cell, held, is_numeric in zip(table.cells(row), places, numeric, strict=True)
         )
         + "</tr>\n"
@@ -43,8 +46,11 @@ def html_section(table: Table) -> str:
     return f"<h3>{escape(table.title)}</h3>\n{note}{html_table(table)}"
 
 
-def _kind(is_numeric: bool) -> str:
-    return "" if is_numeric else ' class="text"'
+def _kind(is_numeric: bool, cell: Cell = None) -> str:
+    """Text stands on the left, and breaks only where it is long."""
+    if is_numeric:
+        return ""
+    return f' class="text{" long" if len(str(cell)) > _LONG else ""}"'
 
 
 def _unit(unit: str) -> str:
@@ -53,7 +59,7 @@ def _unit(unit: str) -> str:
 
 def _value(cell: Cell) -> str:
     """What a number is sorted by: all its digits."""
-    return f' data-value="{float(cell)!r}"' if is_number(cell) and cell is not None else ""
+    return f' data-value="{float(cell)!r}"' if is_number(cell) else ""
 
 
 def _text(cell: Cell, places: int | None) -> str:

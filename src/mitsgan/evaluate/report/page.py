@@ -80,11 +80,12 @@ def _top(summary: Summary, pictured: bool) -> str:
 
 
 def _card(headline: Headline) -> str:
-    count = "" if headline.n is None else f" n = {headline.n}."
+    told = [escape(headline.note), "" if headline.n is None else f"n = {headline.n:,}"]
+    notes = "".join(f"<p>{line}</p>" for line in told if line)
     return (
         f'<div class="card"><h3>{escape(headline.label)}</h3>'
         f'<p class="big">{escape(printed(headline.value))} <small>{escape(headline.unit)}</small>'
-        f"</p><p>{escape(headline.note)}{count}</p></div>\n"
+        f"</p>{notes}</div>\n"
     )
 
 

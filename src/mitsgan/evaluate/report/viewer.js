@@ -96,7 +96,8 @@
     pen.imageSmoothingQuality = "high";
     pen.drawImage(native, 0, 0, canvas.width, canvas.height);
     const simulated = SIMULATED.includes(shown.kind);
-    const band = simulated ? Math.max(16, canvas.width * 0.085) : 0;
+    const marked = plane === "axial" ? (g.marked / rows) * canvas.height : 0;
+    const band = simulated ? Math.max(16, canvas.width * 0.085, marked) : 0;
     if (el("guides").checked) guides(pen, plane, band);
     if (simulated) mark(pen, band);
     const words = el("picture").selectedOptions[0].textContent;
@@ -143,7 +144,7 @@
     pen.fillStyle = "#000";
     pen.fillRect(0, height - band, width, band);
     pen.fillStyle = "#ffd640";
-    pen.font = `700 ${band * 0.72}px system-ui, sans-serif`;
+    pen.font = `700 ${Math.min(band * 0.72, width * 0.1)}px system-ui, sans-serif`;
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     pen.fillText(data.mark, width / 2, height - band / 2, width * 0.95);

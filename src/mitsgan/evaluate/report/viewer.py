@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.evaluate.gallery import SIDE_MM, Gallery
-from mitsgan.evaluate.marking import DIVERGING, MARK
+from mitsgan.evaluate.marking import DIVERGING, MARK, band_rows
 from mitsgan.evaluate.windows import HU, WINDOWS
 
 LIMIT_BYTES = 8_000_000
@@ -138,17 +138,25 @@ def _box(gallery: Gallery, side: float) -> tuple[slice, ...]:
     if side == SIDE_MM:
         return (slice(None),) * 3
     parts = []
-    for at, first, step in zip(place.position, place.start, place.spacing, strict=True):
+    lengths = gallery.region.shape[2:]
+    for at, first, step, length in zip(
+        place.position, place.start, place.spacing, lengths, strict=True
+    ):
         half = round(side / 2 / step)
-        parts.append(slice(max(at - first - half, 0), at - first + half + 1))
+        parts.append(slice(max(at - first - half, 0), min(at - first + half + 1, length)))
     return tuple(parts)
 
 
 def _card(gallery: Gallery, side: float) -> dict[str, object]:
-    """What the script needs to know about a gallery; lengths in voxels ``[z, y, x]``."""
+    """What the script needs to know about a gallery; lengths in voxels ``[z, y, x]``.
+
+    ``marked`` rows of every axial slice carry the mark in the voxels: the drawn one covers them.
+    """
     place, box = gallery.place, _box(gallery, side)
     offset = [part.start or 0 for part in box]
     start = [a + b for a, b in zip(place.start, offset, strict=True)]
+    height, width = gallery.region.shape[3:]
+    band = band_rows(width)
     ends = []
     for axis in place.axes:
         along = int(np.argmax(np.abs(axis)))
@@ -163,6 +171,7 @@ def _card(gallery: Gallery, side: float) -> dict[str, object]:
         "axes": place.axes,
         "spacing": place.spacing,
         "ends": ends,
+        "marked": max(band - (height - (box[1].stop or height)), 0),
         "cube": [[a - s, b - s] for (a, b), s in zip(place.cube, start, strict=True)],
     }
 

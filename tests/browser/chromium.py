@@ -1,0 +1,199 @@
+"""A headless Chromium driven by its DevTools protocol over a pipe: no driver, no socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from select import select
+from typing import Any
+
+Message = dict[str, Any]
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+_OPTIONS = (
+    "--headless",
+    "--no-sandbox",  # tests run as root in containers
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--remote-debugging-pipe",
+)
+_SECONDS = 120
+
+
+def find_browser() -> str | None:
+    """Where a Chromium is, or None."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@dataclass
+class Tab:
+    """A page in the browser; what it complains about and asks for is kept.
+
+    Attributes:
+        complaints: errors and warnings of its console, and exceptions of its scripts.
+        requests: URLs that it asked for, the page itself included; data in the page are none.
+    """
+
+    write: int
+    read: int
+    session: str = ""
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    _held: bytes = b""
+    _number: int = 0
+
+    def call(self, method: str, **parameters: object) -> Message:
+        """Ask for something, and wait for the answer."""
+        self._number += 1
+        message: Message = {"id": self._number, "method": method, "params": parameters}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.write, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next(time.monotonic() + _SECONDS)
+            if answer.get("id") == self._number:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']}")
+                result: Message = answer["result"]
+                return result
+
+    def open(self, page: Path, width: int = 1280, height: int = 900) -> None:
+        """Load a file and wait until it is drawn."""
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+        self.size(width, height)
+        self.call("Page.navigate", url=page.resolve().as_uri())
+        self.until("document.readyState === 'complete'")
+
+    def size(self, width: int, height: int) -> None:
+        """Give the window another size."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+
+    def value(self, script: str) -> Any:
+        """What a script evaluates to, as JSON; promises are waited for."""
+        answer = self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
+        if "exceptionDetails" in answer:
+            raise RuntimeError(f"{script}: {answer['exceptionDetails']}")
+        return answer["result"].get("value")
+
+    def until(self, script: str) -> None:
+        """Wait until a script evaluates to something true."""
+        end = time.monotonic() + _SECONDS
+        while not self.value(script):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{script} did not come true; complaints: {self.complaints}")
+            time.sleep(0.05)
+
+    def click(self, selector: str, right: float = 0.5, down: float = 0.5) -> None:
+        """Press and release the mouse over an element, by default in its middle."""
+        box = self.value(
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+            "e.scrollIntoView({block: 'center', behavior: 'instant'});"
+            "const b = e.getBoundingClientRect();"
+            "return [b.x, b.y, b.width, b.height]; })()"
+        )
+        at = {"x": box[0] + box[2] * right, "y": box[1] + box[3] * down}
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            button = "none" if kind == "mouseMoved" else "left"
+            self.call("Input.dispatchMouseEvent", type=kind, button=button, clickCount=1, **at)
+
+    def press(self, key: str) -> None:
+        """Press and release a key that writes nothing, such as ArrowUp."""
+        code = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}[key]
+        for kind in ("rawKeyDown", "keyUp"):
+            self.call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=key,
+                windowsVirtualKeyCode=code,
+            )
+
+    def screenshot(self, path: Path, *, whole: bool = False) -> None:
+        """Write what is to be seen, or the whole page, as PNG."""
+        answer = self.call("Page.captureScreenshot", captureBeyondViewport=whole)
+        path.write_bytes(b64decode(answer["data"]))
+
+    def _next(self, end: float) -> Message:
+        while b"\0" not in self._held:
+            ready, _, _ = select([self.read], [], [], max(end - time.monotonic(), 0))
+            if not ready:
+                raise TimeoutError("the browser does not answer")
+            more = os.read(self.read, 1 << 20)
+            if not more:
+                raise RuntimeError("the browser has ended")
+            self._held += more
+        text, self._held = self._held.split(b"\0", 1)
+        message: Message = json.loads(text)
+        self._note(message)
+        return message
+
+    def _note(self, message: Message) -> None:
+        """Keep what the page complains about, and what it asks for."""
+        held = message.get("params", {})
+        match message.get("method"):
+            case "Runtime.exceptionThrown":
+                self.complaints.append(json.dumps(held["exceptionDetails"]))
+            case "Runtime.consoleAPICalled" if held["type"] in ("error", "warning", "assert"):
+                self.complaints.append(json.dumps(held["args"]))
+            case "Log.entryAdded" if held["entry"]["level"] in ("error", "warning"):
+                self.complaints.append(held["entry"]["text"])
+            case "Network.requestWillBeSent" if not held["request"]["url"].startswith("data:"):
+                self.requests.append(held["request"]["url"])
+
+
+@contextmanager
+def browser(program: str, profile: Path) -> Iterator[Tab]:
+    """Start a browser with an empty profile, give its one tab, end it."""
+    to_browser, from_browser = os.pipe(), os.pipe()
+
+    def connect() -> None:
+        # The protocol's own numbers: it reads from 3 and writes to 4.
+        ends = os.dup(to_browser[0]), os.dup(from_browser[1])
+        os.dup2(ends[0], 3)
+        os.dup2(ends[1], 4)
+
+    process = subprocess.Popen(
+        [program, *_OPTIONS, f"--user-data-dir={profile}", "about:blank"],
+        preexec_fn=connect,
+        close_fds=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(to_browser[0])
+    os.close(from_browser[1])
+    tab = Tab(to_browser[1], from_browser[0])
+    try:
+        target = tab.call("Target.createTarget", url="about:blank")["targetId"]
+        held = tab.call("Target.attachToTarget", targetId=target, flatten=True)
+        tab.session = held["sessionId"]
+        yield tab
+        tab.session = ""
+        with suppress(RuntimeError, TimeoutError):
+            tab.call("Browser.close")
+        process.wait(30)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(tab.write)
+        os.close(tab.read)

@@ -1,0 +1,87 @@
+"""`mitsgan report`: formats, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from tests.evaluate.report_sample import summary, write_run
+
+from mitsgan.cli.main import main
+
+EVALUATION = Path(__file__).parents[2] / "docs" / "results" / "lungdx-a0001.json"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_run(tmp_path_factory.mktemp("benchmark") / "run")
+
+
+def test_draws_a_page_into_the_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = run / "report.html"
+    assert main(["report", str(run), "-o", str(out)]) == 0
+    page = out.read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert 'id="volume-1-5"' in page, "both galleries, all their volumes"
+    assert str(run) not in page, "no path of this machine"
+    told = capsys.readouterr()
+    assert f"written: {out}, {out.stat().st_size / 1e6:.1f} MB" in told.out
+
+    assert main(["report", str(run), "-o", str(out)]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main(["report", str(run), "-o", str(out), "--overwrite", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert out.read_text(encoding="utf-8") == page
+    assert sorted(p.suffix for p in run.iterdir()) == [".html", ".json", ".npz", ".npz"]
+
+
+@pytest.mark.parametrize("options", [["out.md"], ["out.txt", "--format", "md"]])
+def test_the_name_or_an_option_says_the_format(
+    run: Path, tmp_path: Path, options: list[str]
+) -> None:
+    out = tmp_path / options[0]
+    assert main(["report", str(run), "-o", str(out), *options[1:], "--quiet"]) == 0
+    assert out.read_text().startswith("# A <small> benchmark\n")
+
+
+def test_csv_and_json_are_read_by_machines(run: Path, tmp_path: Path) -> None:
+    for name in ("out.csv", "out.json"):
+        assert main(["report", str(run / "summary.json"), "-o", str(tmp_path / name)]) == 0
+    with (tmp_path / "out.csv").open(newline="") as file:
+        tables = {row["table"] for row in csv.DictReader(file)}
+    assert tables == {"headline", "main", "budget"}
+    held = json.loads((tmp_path / "out.json").read_text())
+    assert held["tables"][0]["rows"] == summary()["tables"][0]["rows"]
+
+
+def test_an_evaluation_becomes_a_page(tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    assert main(["report", str(EVALUATION), "-o", str(out), "--quiet"]) == 0
+    page = out.read_text(encoding="utf-8")
+    for heading in ("Disruption", "Distance from the original", "Figures of diagnosis"):
+        assert f"<h3>{heading}</h3>" in page
+    assert json.loads(EVALUATION.read_text())["protector"]["sha256"] in page
+
+
+def test_refuses_what_is_no_run(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "report.html")
+    assert main(["report", str(tmp_path), "-o", out]) == 2
+    assert "summary.json does not exist" in capsys.readouterr().err
+    assert main(["report", str(run), "-o", str(run / "summary.json"), "--overwrite"]) == 2
+    assert "is the input" in capsys.readouterr().err
+    assert json.loads((run / "summary.json").read_text()) == summary()
+
+
+def test_a_damaged_gallery_leaves_no_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = write_run(tmp_path / "run")
+    (damaged / "gallery-inject.npz").write_bytes(b"PK")
+    out = tmp_path / "report.html"
+    assert main(["report", str(damaged), "-o", str(out)]) == 2
+    assert "gallery-inject.npz is no gallery" in capsys.readouterr().err
+    assert not out.exists()
