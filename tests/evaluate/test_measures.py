@@ -9,9 +9,12 @@ import pytest
 import torch
 
 from mitsgan.attack import Attacker, Equalization, Generator, plan_attack
+from mitsgan.classify import NoduleClassifier
+from mitsgan.classify.nodule import ClassifierNetwork
 from mitsgan.errors import PositionError, ScanError
 from mitsgan.evaluate import EvaluationConfig, disruption, evaluate, fidelity, lung_positions
 from mitsgan.evaluate.disruption import pgd_disruption
+from mitsgan.evaluate.positions import plan_places
 from mitsgan.protect import Budget, RandomSign, apply_layers
 from mitsgan.scan.lung import find_lung
 from mitsgan.scan.phantom import chest
@@ -108,3 +111,57 @@ def test_scans_that_do_not_belong_together_are_refused(scan: Scan, remover: Atta
     other = replace(scan.with_slices(scan.stored[:-1], 0, len(scan.stored) - 1))
     with pytest.raises(ScanError, match="differ in shape"):
         evaluate(scan, other, [remover], EvaluationConfig(positions=2))
+
+
+def test_given_places_become_plans_or_are_refused(scan: Scan) -> None:
+    hu = scan.hu().clip(-1024)
+    place = scan.geometry.to_world((lung_positions(scan, 1, 3))[0])
+    near = (place[0] + 0.4, place[1], place[2])
+    (plan,) = plan_places(scan, hu, [near], "inject")
+    assert plan.position == lung_positions(scan, 1, 3)[0]
+    assert plan.action == "inject"
+    far = scan.geometry.to_world((5, 5, 900))
+    with pytest.raises(PositionError, match=r"lies outside the scan, which reaches from \("):
+        plan_places(scan, hu, [near, far], "inject")
+    edge = scan.geometry.to_world((0, 40, 60))
+    with pytest.raises(PositionError, match="20 mm core leaves the scan along z"):
+        plan_places(scan, hu, [edge], "inject")
+
+
+def test_an_evaluation_at_given_places_with_a_variant(
+    scan: Scan, protected: Scan, remover: Attacker
+) -> None:
+    voxels = lung_positions(scan, 2, 9)
+    places = tuple(scan.geometry.to_world(v) for v in voxels)
+    base = EvaluationConfig(pgd_steps=1, places=places)
+    results = [
+        evaluate(scan, protected, [remover], replace(base, variant=name))
+        for name in ("plain", "low-frequency")
+    ]
+    assert [p["voxel"] for p in results[0]["positions"]] == [list(v) for v in voxels]
+    rows = [result["disruption"]["remove"] for result in results]
+    assert len(rows[0]["protected"]["positions_rmse_hu"]) == 2
+    for name in rows[0]:
+        assert rows[0][name]["positions_rmse_hu"] != rows[1][name]["positions_rmse_hu"]
+    assert json.loads(json.dumps(results[1])) == results[1]
+    assert results[1]["config"]["variant"] == "low-frequency"
+
+
+def test_a_classifier_says_what_attacked_cubes_look_like(
+    scan: Scan, protected: Scan, remover: Attacker
+) -> None:
+    classifier = NoduleClassifier(ClassifierNetwork(2).eval())
+    voxels = lung_positions(scan, 3, 9)
+    known = (scan.geometry.to_world(voxels[2]), scan.geometry.to_world((0, 40, 60)))
+    config = EvaluationConfig(positions=2, pgd_steps=0, nodules=known)
+    result = evaluate(scan, protected, [remover], config, classifier=classifier)
+    assert set(result["appearance"]) == {"remove"}
+    assert "20 mm core leaves the scan" in result["gaps"][0], "the second nodule"
+    config = replace(config, nodules=known[:1])
+    result = evaluate(scan, protected, [remover], config, classifier=classifier)
+    found = result["appearance"]
+    assert {name: row["n"] for name, row in found.items()} == {
+        "remove": 2,
+        "remove, at known nodules": 1,
+    }
+    assert found["remove"]["states"]["tampered protected"]["abnormal_share"] is not None

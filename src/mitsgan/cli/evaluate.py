@@ -26,8 +26,16 @@ class Evaluate:
     """Where a nodule is known to be, LPS mm: its volume and density are compared."""
     lpips_weights: Annotated[Path | None, arg(metavar="FILE")] = None
     """AlexNet as torchvision stores it; by default the one in torch's cache, if it is there."""
+    classifier: Annotated[Path | None, arg(metavar="FILE")] = None
+    """The nodule classifier that says what is seen; by default the one that ships."""
     positions: Annotated[int, arg(metavar="N")] = 48
     """Random lung positions, attacked by every attacker."""
+    position: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="X,Y,Z")] = ()
+    """Where to attack instead, LPS mm; give it several times for several positions."""
+    variant: Literal[
+        "plain", "denoise-gaussian", "denoise-median", "denoise-nlm", "shifts", "low-frequency"
+    ] = "plain"
+    """How the attackers go about it; all but plain know that the scan is protected."""
     max_hu: Annotated[float, arg(metavar="HU")] = 10.0
     """The budget that is checked; also of controls, and of the protection in memory."""
     noise_fraction: Annotated[float | None, arg(metavar="PART")] = None
@@ -73,22 +81,29 @@ class Evaluate:
             raise UsageError("--weights protects in memory; leave it out, or PROTECTED")
         if self.picture is not None and not self.attack:
             raise UsageError("--picture shows tampering; leave out --no-attack")
+        if self.position and not self.attack:
+            raise UsageError("--position says where to attack; leave out --no-attack")
         nodules = parse_places("--nodule", self.nodule)
+        places = parse_places("--position", self.position)
         at_least("--positions", self.positions, 1)
         at_least("--seed", self.seed, 0)
         at_least("--pgd-steps", self.pgd_steps, 0)
 
         import numpy as np
 
+        from mitsgan.classify import NoduleClassifier
         from mitsgan.cli.attackers import load_attackers
         from mitsgan.cli.perception import load_lpips
         from mitsgan.cli.protection import weights_entry
         from mitsgan.evaluate import EvaluationConfig, evaluate
         from mitsgan.protect import Budget, MitsGan, apply_layers
+        from mitsgan.weights import load_weights, shipped
 
         budget = Budget(self.max_hu, self.noise_fraction)
         attackers, cards = load_attackers(self.injector, self.remover, self.attackers)
         lpips, no_lpips = load_lpips(self.lpips_weights)
+        judge = self.classifier or shipped("classifier")
+        classifier = NoduleClassifier.load(judge)
         second = self.protected or MitsGan.load(self.weights, seed=self.seed)
         with console.phase("read", f"reading {self.original}") as progress:
             original = read_scan(self.original, progress=progress)
@@ -107,20 +122,32 @@ class Evaluate:
                 protected = apply_layers(original, [second], budget, progress=progress).scan
         config = EvaluationConfig(
             self.max_hu,
-            self.positions,
+            len(places) or self.positions,
             self.seed,
             self.pgd_steps,
             True,
             nodules,
             self.noise_fraction,
+            places,
+            self.variant,
         )
         tampering = attackers if self.attack else []
         with console.steps("evaluate", "measuring") as say:
-            result = evaluate(original, protected, tampering, config, lpips=lpips, progress=say)
+            result = evaluate(
+                original,
+                protected,
+                tampering,
+                config,
+                lpips=lpips,
+                classifier=classifier,
+                progress=say,
+            )
         if no_lpips is not None:
             result["gaps"].append(no_lpips)
         result["scan"]["name"] = scan_name(self.original)
         result["protector"] = used
+        judged = load_weights(judge, "classifier")[1]
+        result["classifier"] = weights_entry(judged, self.classifier, "classifier")
         for action, used_by in result["attackers"].items():
             used_by["sha256"] = cards[action]["sha256"]
         if self.output is not None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mitsgan.attack import Attacker
+from mitsgan.evaluate.adaptive import variant
 from mitsgan.evaluate.evaluation import Result
 from mitsgan.evaluate.overview import overview
 from mitsgan.evaluate.pictures import compare
-from mitsgan.evaluate.positions import lung_positions
 from mitsgan.scan.atomic import atomic_output
 from mitsgan.scan.scan import Scan
 
@@ -29,13 +29,20 @@ def write_overview(
         OutputError: the file cannot be written.
     """
     config = result["config"]
-    positions = lung_positions(original, config["positions"], config["seed"])
+    positions = [tuple(place["voxel"]) for place in result["positions"]]
     comparisons = []
     for attacker in attackers:
         worth = result["disruption"][attacker.action]["protected"]["positions_rmse_hu"]
         middle = sorted(range(len(worth)), key=worth.__getitem__)[(len(worth) - 1) // 2]
         comparisons.append(
-            compare(original, protected, attacker, positions[middle], config["max_hu"])
+            compare(
+                original,
+                protected,
+                attacker,
+                positions[middle],
+                config["max_hu"],
+                variant=variant(config["variant"]),
+            )
         )
     drawn = overview(comparisons, f"{result['scan']['name']}, positions of median disruption.")
     with atomic_output(path, overwrite=overwrite) as temporary:

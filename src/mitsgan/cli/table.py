@@ -29,12 +29,17 @@ def print_result(result: Result) -> None:
         print_diagnostics(console, result)
     if result["disruption"]:
         console.print(_disruption(result))
+    if result.get("appearance"):
+        console.print(_appearance(result))
 
 
 def _disruption(result: Result) -> Table:
-    count = result["config"]["positions"]
+    count, config = len(result["positions"]), result["config"]
+    where = "given" if config["places"] else "lung"
+    how = "" if config["variant"] == "plain" else f", attack: {config['variant']}"
     table = Table(
-        title=f"Disruption of the repainted 20 mm core, {count} lung positions per action",
+        title=f"Disruption of the repainted 20 mm core, {count} {where} "
+        f"position{'s' if count > 1 else ''} per action{how}",
         caption="PSNR for a data range of "
         f"{result['data_range_hu']:.0f} HU; worst is the least disrupted position; "
         "gain is median disruption per RMSE put in",
@@ -55,5 +60,30 @@ def _disruption(result: Result) -> Table:
                 f"{row['gain']:.2f}",
                 style="bold" if name == "protected" else None,
                 end_section=number == len(rows) - 1,
+            )
+    return table
+
+
+def _appearance(result: Result) -> Table:
+    table = Table(
+        title="What the attacked cubes look like",
+        caption="nodule: called one by the nodule classifier; abnormal: no healthy lung of this "
+        "scan looks like that (one in a hundred is called so by chance); either of them is seen",
+    )
+    table.add_column("action")
+    table.add_column("n", justify="right")
+    table.add_column("cube")
+    for heading in ("nodule\n%", "abnormal\n%", "either\n%"):
+        table.add_column(heading, justify="right")
+    for action, found in result["appearance"].items():
+        for number, (state, row) in enumerate(found["states"].items()):
+            shares = (row[f"{key}_share"] for key in ("nodule", "abnormal", "seen"))
+            table.add_row(
+                action if number == 0 else "",
+                str(found["n"]) if number == 0 else "",
+                state,
+                *("-" if share is None else f"{100 * share:.0f}" for share in shares),
+                style="bold" if state == "tampered protected" else None,
+                end_section=number == len(found["states"]) - 1,
             )
     return table

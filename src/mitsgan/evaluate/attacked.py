@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mitsgan.attack import Attacker, Plan, cut_plans, tamper_cut
 from mitsgan.attack.cube import overlap
+from mitsgan.evaluate.adaptive import Variant
 from mitsgan.evaluate.regions import attacked_square
 from mitsgan.scan.scan import Scan
 
@@ -36,6 +37,8 @@ def tampered_slices(
     volumes: tuple[Tensor, Tensor],
     plans: Sequence[Plan],
     attacker: Attacker,
+    *,
+    variant: Variant = tamper_cut,
 ) -> Iterator[Pair]:
     """The slice through each position, after the same attack on both scans.
 
@@ -44,11 +47,12 @@ def tampered_slices(
         volumes: both scans, ``[z, y, x]`` in HU.
         plans: where; each attack stands alone.
         attacker: of the plans' action.
+        variant: how the attacker goes about it.
     """
     for first in range(0, len(plans), _BATCH):
         chunk = plans[first : first + _BATCH]
         with torch.no_grad():
-            blocks = [tamper_cut(cut_plans(volume, chunk), attacker) for volume in volumes]
+            blocks = [variant(cut_plans(volume, chunk), attacker) for volume in volumes]
         for number, plan in enumerate(chunk):
             z = plan.position[0]
             # An axial slice of the block; whatever of it leaves the scan is not pasted.

@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from mitsgan.classify import NoduleClassifier
 from mitsgan.errors import ScanError
 from mitsgan.evaluate.budget_check import check_budget
 from mitsgan.evaluate.fidelity import Fidelity
-from mitsgan.evaluate.invariants import Place, Row, find_places, invariants
+from mitsgan.evaluate.invariants import Row, find_places, invariants
 from mitsgan.evaluate.lpips import Lpips
 from mitsgan.evaluate.metrics import LPIPS_SLICES, compare_scans
+from mitsgan.evaluate.nodule_calls import find_call_places
+from mitsgan.evaluate.positions import Place
 from mitsgan.evaluate.regions import WHOLE, Region, body_region, lung_region
 from mitsgan.evaluate.rescan import Level
 from mitsgan.evaluate.windows import WINDOWS
@@ -68,6 +71,7 @@ def diagnose(
     seed: int,
     nodules: Sequence[Place] = (),
     lpips: Lpips | None = None,
+    classifier: NoduleClassifier | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Diagnosed:
     """Measure what needs no attacker.
@@ -78,6 +82,7 @@ def diagnose(
         seed: of the re-scan noise.
         nodules: where nodules are known to be, LPS mm.
         lpips: the perceptual distance, if its weights are there.
+        classifier: to be asked whether findings appear or disappear.
         say: told what is being done.
 
     Raises:
@@ -106,7 +111,13 @@ def diagnose(
     whole = rows[0]["windows"]["HU"]
     if whole["rmse_hu"] is None:
         raise ScanError("every voxel of the original is padding; give a CT scan in HU")
-    figures = invariants(original, protected, places, _levels(regions, rows), seed, say=say)
+    calls = None
+    if classifier is not None:
+        where, nowhere = find_call_places(original, nodules, seed)
+        missing += nowhere
+        calls = (where, classifier)
+    levels = _levels(regions, rows)
+    figures = invariants(original, protected, places, levels, seed, calls=calls, say=say)
     checked = {**asdict(check), "kept": check.kept}
     return Diagnosed(checked, rows, figures, [*gaps, *missing])
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mitsgan.attack import Attacker, Cut, Plan, cut_blocks, cut_plans, tamper_cut
+from mitsgan.evaluate.adaptive import Variant
 from mitsgan.evaluate.fidelity import psnr
 from mitsgan.protect.pgd import pgd
 
@@ -53,14 +54,21 @@ class Disruption:
 
 
 def disruption(
-    original: Tensor, protected: Tensor, plans: Sequence[Plan], attacker: Attacker
+    original: Tensor,
+    protected: Tensor,
+    plans: Sequence[Plan],
+    attacker: Attacker,
+    *,
+    variant: Variant = tamper_cut,
 ) -> Disruption:
     """Attack both scans ``[z, y, x]`` (HU) by the same plans, and compare the cores."""
     rmse: list[float] = []
     moved: list[float] = []
     for chunk in _chunks(plans):
         before, after = cut_plans(original, chunk), cut_plans(protected, chunk)
-        rmse += _compare(before, after, attacker).tolist()
+        with torch.no_grad():
+            results = [_core(variant(cut, attacker), cut) for cut in (before, after)]
+        rmse += _apart(*results).tolist()
         moved += _moved(before, after)
     return Disruption(tuple(rmse), tuple(moved))
 
@@ -72,6 +80,8 @@ def pgd_disruption(
     max_hu: float | Tensor,
     steps: int,
     seed: int,
+    *,
+    variant: Variant = tamper_cut,
 ) -> Disruption:
     """What a perturbation reaches that was optimised for each position and this attacker.
 
@@ -82,9 +92,11 @@ def pgd_disruption(
     moved: list[float] = []
     for number, chunk in enumerate(_chunks(plans)):
         before = cut_plans(original, chunk)
+        with torch.no_grad():
+            reference = _core(variant(before, attacker), before)
 
-        def objective(hu: Tensor, cut: Cut = before) -> Tensor:
-            return _compare(cut, replace(cut, before=hu), attacker)
+        def objective(hu: Tensor, cut: Cut = before, reference: Tensor = reference) -> Tensor:
+            return _apart(_core(variant(replace(cut, before=hu), attacker), cut), reference)
 
         bound = max_hu
         if isinstance(max_hu, Tensor):
@@ -92,18 +104,19 @@ def pgd_disruption(
         best = pgd(before.before, objective, bound, steps=steps, seed=seed + number)
         after = replace(before, before=before.before + best)
         with torch.no_grad():
-            rmse += _compare(before, after, attacker).tolist()
+            rmse += objective(after.before).tolist()
         moved += _moved(before, after)
     return Disruption(tuple(rmse), tuple(moved))
 
 
-def _compare(before: Cut, after: Cut, attacker: Attacker) -> Tensor:
-    """Disruption of each position, ``[b]`` in HU."""
-    where = (slice(None), *before.plans[0].core_in_block)
-    with torch.no_grad():
-        reference = tamper_cut(before, attacker)[where]
-    result = tamper_cut(after, attacker)[where]
-    return ((result - reference).square().mean((1, 2, 3)) + 1e-12).sqrt()
+def _core(blocks: Tensor, cut: Cut) -> Tensor:
+    """The 20 mm cores in blocks ``[b, *block]``."""
+    return blocks[(slice(None), *cut.plans[0].core_in_block)]
+
+
+def _apart(first: Tensor, second: Tensor) -> Tensor:
+    """RMSE of each position, ``[b]`` in HU."""
+    return ((first - second).square().mean((1, 2, 3)) + 1e-12).sqrt()
 
 
 def _moved(before: Cut, after: Cut) -> list[float]:

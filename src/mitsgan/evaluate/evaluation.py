@@ -13,16 +13,19 @@ from torch import Tensor
 
 from mitsgan import __version__
 from mitsgan.attack import Attacker, Plan, plan_attack
-from mitsgan.errors import ScanError
+from mitsgan.classify import NoduleClassifier
+from mitsgan.errors import MitsganError, PositionError, ScanError
+from mitsgan.evaluate.adaptive import Variant, variant
+from mitsgan.evaluate.appearance import appearance
 from mitsgan.evaluate.attacked import tampered_slices, untouched_slices
 from mitsgan.evaluate.budget_check import check_geometry
 from mitsgan.evaluate.diagnostics import Diagnosed, diagnose
 from mitsgan.evaluate.disruption import Disruption, disruption, pgd_disruption
 from mitsgan.evaluate.fidelity import DATA_RANGE_HU, fidelity
-from mitsgan.evaluate.invariants import Place
+from mitsgan.evaluate.healthy_lung import HealthyLung, healthy_lung
 from mitsgan.evaluate.lpips import Lpips
 from mitsgan.evaluate.metrics import compare_slices
-from mitsgan.evaluate.positions import DEPTH_MM, lung_positions
+from mitsgan.evaluate.positions import DEPTH_MM, Place, lung_positions, plan_places
 from mitsgan.protect import Budget, Layer, Offset, RandomSign, apply_layers
 from mitsgan.scan.scan import Scan
 
@@ -43,6 +46,8 @@ class EvaluationConfig:
             are measured too; see `mitsgan.evaluate.diagnostics`.
         nodules: where nodules are known to be, LPS mm, for the invariants.
         noise_fraction: of the budget, see `mitsgan.protect.Budget`.
+        places: where to attack instead of at random positions, LPS mm.
+        variant: how attackers go about it, see `mitsgan.evaluate.adaptive`.
     """
 
     max_hu: float = 10.0
@@ -52,6 +57,8 @@ class EvaluationConfig:
     diagnostics: bool = False
     nodules: tuple[Place, ...] = ()
     noise_fraction: float | None = None
+    places: tuple[Place, ...] = ()
+    variant: str = "plain"
 
     @property
     def budget(self) -> Budget:
@@ -66,6 +73,7 @@ def evaluate(
     config: EvaluationConfig,
     *,
     lpips: Lpips | None = None,
+    classifier: NoduleClassifier | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Result:
     """Measure fidelity and disruption of a protected scan.
@@ -79,15 +87,25 @@ def evaluate(
         attackers: who tampers with both; none leaves disruption empty.
         config: what is measured.
         lpips: the perceptual distance of the diagnostics, if its weights are there.
+        classifier: to be asked what attacked cubes look like, and, with diagnostics, whether
+            findings appear or disappear.
         progress: told what is being done.
 
     Raises:
         ScanError: the scans differ in shape or lie elsewhere, or there is no lung to attack;
             with diagnostics the latter is a gap in the result instead.
-        PositionError: there is too little lung, or a nodule lies outside the scan.
+        PositionError: there is too little lung, or a nodule or a given place lies outside the
+            scan or, where it is attacked, too near its border.
+        VariantError: there is no such variant.
     """
     say = progress or (lambda _: None)
     check_geometry(original, protected)
+    attack = variant(config.variant)
+    positions: list[tuple[int, int, int]] = []
+    if attackers and config.places:  # first: what is wrong with them is told at once
+        hu = original.hu().clip(-1024)
+        plans = plan_places(original, hu, config.places, attackers[0].action)
+        positions = [plan.position for plan in plans]
     found: Diagnosed | None = None
     if config.diagnostics:
         found = diagnose(
@@ -97,6 +115,7 @@ def evaluate(
             seed=config.seed,
             nodules=config.nodules,
             lpips=lpips,
+            classifier=classifier,
             say=say,
         )
         close = found.fidelity
@@ -107,11 +126,16 @@ def evaluate(
         "version": __version__,
         "unit": "HU",
         "data_range_hu": DATA_RANGE_HU,
-        "config": {**asdict(config), "nodules": [list(place) for place in config.nodules]},
+        "config": {
+            **asdict(config),
+            **{key: [list(p) for p in getattr(config, key)] for key in ("nodules", "places")},
+        },
         "position_depth_mm": DEPTH_MM,
         "scan": {"shape": list(original.shape), "spacing_mm": list(original.spacing)},
         "fidelity": asdict(close),
+        "positions": [],
         "disruption": {},
+        "appearance": {},
         "attackers": {},
     }
     if found is not None:
@@ -119,13 +143,24 @@ def evaluate(
     if not attackers:
         return result
     try:
-        positions = lung_positions(original, config.positions, config.seed)
+        positions = positions or lung_positions(original, config.positions, config.seed)
     except ScanError:
         if found is None:
             raise
         found.gaps.append("simulated tampering: there is no lung to attack")
         return result
+    result["positions"] = [
+        {"voxel": list(p), "lps_mm": list(original.geometry.to_world(p))} for p in positions
+    ]
     before, after = (torch.from_numpy(s.hu().clip(-1024)) for s in (original, protected))
+    healthy: HealthyLung | None = None
+    if classifier is not None:
+        say("healthy lung")
+        try:
+            healthy = healthy_lung(original, seed=config.seed)
+        except MitsganError as error:
+            if found is not None:
+                found.gaps.append(f"what healthy lung looks like: {error}")
     if found is not None:
         say("slices of the attacks")
         pairs = untouched_slices(original, protected, positions)
@@ -136,14 +171,29 @@ def evaluate(
         ]
         if found is not None:
             say(f"{attacker.name}: tampered slices")
-            pairs = tampered_slices(original, (before, after), plans, attacker)
+            pairs = tampered_slices(original, (before, after), plans, attacker, variant=attack)
             found.metrics += compare_slices(f"tampered: {attacker.action}", pairs, lpips)
-        rows = _rows(original, (before, after), plans, attacker, config, say)
+        rows = _rows(original, (before, after), plans, attacker, config, attack, say)
         result["disruption"][attacker.action] = {k: v.summary() for k, v in rows.items()}
         result["attackers"][attacker.action] = {
             "name": attacker.name,
             "width": attacker.generator.width,
         }
+        if classifier is None:
+            continue
+        say(f"{attacker.name}: what the attacked cubes look like")
+        looked_at: dict[str, list[Plan]] = {attacker.action: plans}
+        if attacker.action == "remove" and config.nodules:
+            try:
+                places = plan_places(original, before.numpy(), config.nodules, "remove")
+                looked_at["remove, at known nodules"] = places
+            except PositionError as error:
+                result["gaps"] = [*result.get("gaps", []), f"removal of known nodules: {error}"]
+        for name, where in looked_at.items():
+            looks = appearance(
+                before, after, where, attacker, classifier, healthy=healthy, variant=attack
+            )
+            result["appearance"][name] = looks.summary()
     return result
 
 
@@ -153,12 +203,13 @@ def _rows(
     plans: Sequence[Plan],
     attacker: Attacker,
     config: EvaluationConfig,
+    attack: Variant,
     say: Callable[[str], None],
 ) -> dict[str, Disruption]:
     """One attacker on the protected scan and on the controls."""
     before, after = volumes
     say(f"{attacker.name}: protected scan")
-    ours = disruption(before, after, plans, attacker)
+    ours = disruption(before, after, plans, attacker, variant=attack)
     energy = ours.energy
     rows: dict[str, Disruption] = {"protected": ours}
     controls: dict[str, Layer] = {
@@ -169,12 +220,12 @@ def _rows(
         say(f"{attacker.name}: {name}")
         control = apply_layers(original, [layer], Budget(config.max_hu)).scan
         moved = torch.from_numpy(control.hu().clip(-1024))
-        rows[name] = disruption(before, moved, plans, attacker)
+        rows[name] = disruption(before, moved, plans, attacker, variant=attack)
     if config.pgd_steps:
         say(f"{attacker.name}: PGD at known positions")
         limits = config.budget.limits(original)
         bound = limits if isinstance(limits, float) else torch.from_numpy(limits)
         rows["PGD, position known"] = pgd_disruption(
-            before, plans, attacker, bound, config.pgd_steps, config.seed
+            before, plans, attacker, bound, config.pgd_steps, config.seed, variant=attack
         )
     return rows

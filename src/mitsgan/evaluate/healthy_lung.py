@@ -32,6 +32,7 @@ CUBES = 1000
 of these is the outermost: five ranges of a thousand cubes call one in a hundred abnormal."""
 
 _BATCH = 50
+_SPARSE = 4
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def _features(cubes: Tensor) -> tuple[Tensor, Tensor]:
 
 def _of(cubes: Tensor, where: Tensor) -> Tensor:
     values = cubes[:, where]
-    darkest, brightest = values.quantile(torch.tensor([0.01, 0.99]).to(values), dim=1)
+    ends = torch.tensor([0.01, 0.99]).to(values)
+    darkest, brightest = values[:, ::_SPARSE].quantile(ends, dim=1)  # sorting takes its time
     squares, count = torch.zeros_like(darkest), 0
     for axis in (1, 2):
         size = where.shape[axis] - 1

@@ -12,11 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mitsgan.classify import NoduleClassifier
 from mitsgan.evaluate import edge, homogeneous
 from mitsgan.evaluate.edge import edge_width, find_edges
 from mitsgan.evaluate.homogeneous import Patches, find_patches, noise_spectrum
 from mitsgan.evaluate.lung_density import density_features, histogram
+from mitsgan.evaluate.nodule_calls import NULLS, CallPlaces, ask, call_rows
 from mitsgan.evaluate.nodule_volume import segment_nodule
+from mitsgan.evaluate.positions import Place
 from mitsgan.evaluate.regions import Region
 from mitsgan.evaluate.rescan import Level, rescan
 from mitsgan.evaluate.texture import cooccurrence, texture_features
@@ -24,9 +27,6 @@ from mitsgan.scan.scan import Scan
 
 Row = dict[str, Any]
 """JSON values: name, unit, original, protected, change, rescan_change, tolerance and more."""
-
-Place = tuple[float, float, float]
-"""LPS mm."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,9 @@ TOLERANCES: Mapping[str, Tolerance] = {
     "nodule volume": Tolerance(25.0, "percent", _NODULE),
 }
 """For every other figure no tolerance is claimed."""
+
+_APART = 1_000_003
+"""Between seeds of re-scans, so that those of neighbouring seeds differ."""
 
 _Figures = dict[str, tuple[str, float | None]]
 """Name to unit and value; None where it could not be measured."""
@@ -128,6 +131,7 @@ def invariants(
     levels: Sequence[Level],
     seed: int,
     *,
+    calls: tuple[CallPlaces, NoduleClassifier] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Row]:
     """Measure every figure in the original, the protected scan and the null.
@@ -137,35 +141,46 @@ def invariants(
         places: from `find_places`.
         levels: RMSE of the protection by region, and so of the null's noise.
         seed: of that noise.
+        calls: where the nodule classifier is asked as well, and which; that takes more re-scans.
         say: told what is being done.
 
     Returns:
         A row per figure.
     """
     say("figures of the original")
-    before = _figures(original, original, places)
+    first = _figures(original, original, places)
     say("figures of the protected scan")
-    after = _figures(protected, original, places)
+    second = _figures(protected, original, places)
     say("figures under re-scan noise")
-    null = _figures(rescan(original, levels, places.patches, seed), original, places)
+    again = rescan(original, levels, places.patches, seed)
+    null = _figures(again, original, places)
     rows = []
-    for name, (unit, value) in before.items():
+    for name, (unit, value) in first.items():
         changes = [
             None if value is None or other is None else other - value
-            for _, other in (figures.get(name, (unit, None)) for figures in (after, null))
+            for _, other in (figures.get(name, (unit, None)) for figures in (second, null))
         ]
         rows.append(
             {
                 "name": name,
                 "unit": unit,
                 "original": value,
-                "protected": after.get(name, (unit, None))[1],
+                "protected": second.get(name, (unit, None))[1],
                 "change": changes[0],
                 "rescan_change": changes[1],
                 **_verdict(name, value, changes[0]),
             }
         )
-    return rows
+    if calls is None:
+        return rows
+    say("calls of the nodule classifier")
+    where, classifier = calls
+    nulls = [ask(again, where, classifier)]
+    for number in range(1, NULLS):
+        other = rescan(original, levels, places.patches, seed + _APART * number)
+        nulls.append(ask(other, where, classifier))
+    before, after = (ask(scan, where, classifier) for scan in (original, protected))
+    return rows + call_rows(before, after, nulls, where, classifier.threshold)
 
 
 def _verdict(name: str, value: float | None, change: float | None) -> Row:

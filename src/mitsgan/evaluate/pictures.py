@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from mitsgan.attack import Action, Attacker, plan_attack, tamper
+from mitsgan.attack import Action, Attacker, cut_plans, paste_block, plan_attack, tamper_cut
+from mitsgan.evaluate.adaptive import Variant
 from mitsgan.evaluate.disruption import disruption
 from mitsgan.evaluate.marking import burn_in, diverging, frame, gray
 from mitsgan.scan.scan import Scan
@@ -94,6 +95,8 @@ def compare(
     attacker: Attacker,
     position: tuple[int, int, int],
     max_hu: float,
+    *,
+    variant: Variant = tamper_cut,
 ) -> Comparison:
     """Attack both scans at one position by one plan, and draw what comes of it.
 
@@ -103,7 +106,10 @@ def compare(
     before, after = (torch.from_numpy(s.hu().clip(-1024)) for s in (original, protected))
     plan = plan_attack(before.numpy(), original.spacing, position, attacker.action)
     with torch.no_grad():
-        attacked = [tamper(volume, plan, attacker) for volume in (before, after)]
+        blocks = [variant(cut_plans(volume, [plan]), attacker)[0] for volume in (before, after)]
+    attacked = [before.clone(), after.clone()]
+    for volume, block in zip(attacked, blocks, strict=True):
+        paste_block(volume, block, plan.start)
     volumes = (before, after, after - before, *attacked, attacked[1] - attacked[0])
     planes = Planes(original.spacing, position, before)
     views = (
@@ -111,7 +117,7 @@ def compare(
         View("axial zoom", _pictures(volumes, planes.axial_zoom, max_hu)),
         View("coronal zoom", _pictures(volumes, planes.coronal_zoom, max_hu)),
     )
-    (worth,) = disruption(before, after, [plan], attacker).rmse_hu
+    (worth,) = disruption(before, after, [plan], attacker, variant=variant).rmse_hu
     world = original.geometry.to_world(position)
     return Comparison(attacker.action, position, world, worth, max_hu, views)
 
