@@ -6,8 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -105,7 +103,7 @@ def test_shipped_files_are_what_the_shipped_weights_say(name: str) -> None:
 
 @pytest.fixture
 def arguments(series: Path, tmp_path: Path) -> list[str]:
-    """A tiny training of a classifier by a file; 240 steps."""
+    """A tiny training of a classifier by a file, of three steps."""
     path = tmp_path / "tiny.toml"
     scan = json.dumps(str(series))
     path.write_text(f"scans = [{scan}]\nwidth = 2\nbatch = 2\nsteps = 3\nseed = 4\n")
@@ -141,34 +139,64 @@ def test_golden_outputs_are_not_overwritten(
     assert "mine.golden.safetensors exists" in capsys.readouterr().err
 
 
-def interrupted(arguments: list[str], number: int, ready: Callable[[], bool]) -> int:
-    """The exit code of a command of its own that got a signal once it was ``ready``."""
-    code = "import sys; from mitsgan.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    with subprocess.Popen([sys.executable, "-c", code, *arguments]) as process:
-        while process.poll() is None and not ready():
-            time.sleep(0.005)
-        process.send_signal(number)
-        return process.wait()
+STRUCK = """
+import os, sys
+import mitsgan.training.classifier as training
+from mitsgan.cli.main import main
+
+number, left, draw = int(sys.argv[1]), int(sys.argv[2]), training._examples
+
+def examples(*arguments, **options):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), number)
+    return draw(*arguments, **options)
+
+training._examples = examples
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+def struck(arguments: list[str], number: int, step: int) -> int:
+    """The exit code of a command, in a process of its own, that gets a signal in a step."""
+    command = [sys.executable, "-c", STRUCK, str(int(number)), str(step), *arguments]
+    return subprocess.run(command, check=False).returncode
 
 
 @pytest.mark.slow
 def test_an_interrupted_run_ends_where_it_would_have(arguments: list[str], tmp_path: Path) -> None:
-    steps = ["--steps", "240"]
+    steps = ["--steps", "220"]
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     assert main([*arguments, *steps, "--output", str(whole)]) == 0
-    losses = tmp_path / "parts.run" / "losses.jsonl"
-
-    def written(lines: int) -> bool:
-        checkpoint = losses.with_name("checkpoint.pt").exists()
-        return checkpoint and len(losses.read_text().splitlines()) >= lines
-
     begun = [*arguments, *steps, "--output", str(parts)]
-    assert interrupted(begun, signal.SIGINT, lambda: written(100)) == 130
-    assert not parts.exists()
+    assert struck(begun, signal.SIGINT, 130) == 130
     resumed = ["train", "classifier", "--resume", "--output", str(parts), "--quiet"]
-    assert interrupted(resumed, signal.SIGTERM, lambda: written(200)) == 143
+    assert struck(resumed, signal.SIGTERM, 110) == 143  # of the steps from 100 on
     assert not parts.exists()
     assert main(resumed) == 0
     first, second = (load_weights(path, "classifier")[1] for path in (whole, parts))
     assert first["sha256"] == second["sha256"]
-    assert losses.read_text() == (tmp_path / "whole.run" / "losses.jsonl").read_text()
+    losses = [
+        (tmp_path / f"{name}.run" / "losses.jsonl").read_text() for name in ("whole", "parts")
+    ]
+    assert losses[0] == losses[1]
+    assert len(losses[0].splitlines()) == 220
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # processes that wait for each other are slow where others run too
+def test_two_processes_leave_one_result(
+    arguments: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("lightning_fabric", reason="needs lightning-fabric (extra train)")
+    out = tmp_path / "mine.safetensors"
+    arguments.remove("--quiet")
+    assert main([*arguments, "--output", str(out), "--devices", "2"]) == 0
+    check_golden(out, "classifier")
+    told = capfd.readouterr()
+    assert told.out.count("trained in") == told.err.count("step 3 of 3") == 1
+    capfd.readouterr()
+    alone = ["train", "classifier", "--resume", "--run", str(tmp_path / "mine.run"), "--overwrite"]
+    assert main([*alone, "--devices", "1"]) == 2
+    assert "holds a run with devices = 2, found 1" in capfd.readouterr().err
