@@ -39,7 +39,7 @@ class Ground:
         self.hu = hu
         self.spacing = spacing
         self._array = hu.cpu().numpy()
-        self._kept: dict[tuple[int, Plan], Tensor] = {}
+        self._kept: dict[tuple[Attacker, Plan], Tensor] = {}
 
     def plans(self, target: Target, count: int, rng: np.random.Generator) -> list[Plan]:
         """Attacks at ``count`` positions drawn from the target's places.
@@ -86,18 +86,18 @@ class Ground:
         return values
 
     def _references(self, plans: Sequence[Plan], attacker: Attacker) -> Tensor:
-        missing = [plan for plan in plans if (id(attacker), plan) not in self._kept]
+        missing = [plan for plan in plans if (attacker, plan) not in self._kept]
         found: dict[Plan, Tensor] = {}
         if missing:
             cut = self.cut(missing)
             with torch.no_grad():
                 found = dict(zip(missing, tamper_cut(cut, attacker)[_core(cut)], strict=True))
         references = [
-            found[plan] if plan in found else self._kept[id(attacker), plan] for plan in plans
+            found[plan] if plan in found else self._kept[attacker, plan] for plan in plans
         ]
         for plan, reference in found.items():
             if len(self._kept) < _KEPT:
-                self._kept[id(attacker), plan] = reference
+                self._kept[attacker, plan] = reference
         return torch.stack(references)
 
 

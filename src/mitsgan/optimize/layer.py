@@ -55,7 +55,7 @@ def optimize_scan(
     """Optimise a perturbation for a whole scan, on the device of the first attacker.
 
     Args:
-        scan: not modified. In memory: four arrays of its size in float32, of which two are only
+        scan: not modified. In memory: three arrays of its size in float32, of which one is only
             filled where attacks strike.
         targets, ascent, progress: see `optimize`.
         budget: bounds every voxel.
