@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from statistics import median
 
 import numpy as np
@@ -106,18 +107,22 @@ def test_the_best_restart_counts(ground: Ground, injector: Attacker) -> None:
     assert reached[0] >= reached[1] > 0
 
 
-def test_time_is_a_limit_and_progress_is_told(ground: Ground, injector: Attacker) -> None:
+def test_time_is_a_limit_and_progress_is_told(
+    ground: Ground, injector: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[tuple[int, int]] = []
     target = Target(injector, Around([CENTRE], ground.spacing))
-    found = optimize(
-        ground, [target], 10.0, Ascent(seconds=0.4), progress=lambda *at: told.append(at)
-    )
-    assert found.any()
-    assert told[0] == (0, 0)
-    assert len(told) > 2
-    told.clear()
-    optimize(ground, [target], 10.0, Ascent(steps=2), progress=lambda *at: told.append(at))
-    assert told == [(0, 2), (1, 2), (2, 2)]
+
+    def run(ascent: Ascent) -> list[tuple[int, int]]:
+        told.clear()
+        found = optimize(ground, [target], 10.0, ascent, progress=lambda *at: told.append(at))
+        assert found.any()
+        return told
+
+    assert run(Ascent(steps=2)) == [(0, 2), (1, 2), (2, 2)]
+    clock = count(100.0, 2.0)  # a look at it takes two seconds
+    monkeypatch.setattr("mitsgan.optimize.ascent.time.monotonic", lambda: next(clock))
+    assert run(Ascent(seconds=5.0)) == [(2, 5), (4, 5), (5, 5)]
 
 
 def test_positions_in_the_lung(ground: Ground, scan: Scan, injector: Attacker) -> None:
