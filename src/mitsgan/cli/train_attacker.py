@@ -30,6 +30,14 @@ class TrainAttacker:
     """Values for options that are not given here; see docs/training-config.md."""
     resume: bool = False
     """Go on with the run in that folder."""
+    init: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Go on from this attacker's weights, of its architecture and width, instead of from none."""
+    protect: bool = False
+    """Train on protected versions of the scans as well, as an attacker would who knows of them."""
+    protector: Annotated[Path | None, arg(metavar="FILE")] = None
+    """The protector of --protect; by default the one that ships."""
+    max_hu: Annotated[float, arg(metavar="HU")] = 10.0
+    """The budget of --protect."""
     validate: Annotated[tuple[Path, ...], arg(metavar="SCAN...")] = ()
     """Scans, or cubes, of other patients, to measure the attacker on."""
     classifier: Annotated[Path | None, arg(metavar="FILE")] = None
@@ -72,7 +80,7 @@ class TrainAttacker:
     def run(self) -> int:
         """Train; the exit code."""
         from mitsgan.cli.options import UsageError, at_least
-        from mitsgan.cli.training import Run, train_on
+        from mitsgan.cli.training import Run, is_cubes, train_on
 
         run = Run.checked(
             self.scans, self.validate, self.output, self.run_folder, self.resume, self.overwrite
@@ -83,6 +91,10 @@ class TrainAttacker:
             raise UsageError(
                 f"--width {self.width}: the residual network needs a multiple of 8, such as 16"
             )
+        if self.protector is not None and not self.protect:
+            raise UsageError("--protector belongs to --protect; give both, or leave it out")
+        if self.protect and any(is_cubes(path) for path in self.scans):
+            raise UsageError("--protect works on whole scans; name no files of cubes")
         at_least("--steps", self.steps, 1)
         at_least("--batch", self.batch, 2)
         if not self.sharpness:
@@ -95,8 +107,11 @@ class TrainAttacker:
 
         from mitsgan.classify import NoduleClassifier
         from mitsgan.cli.console import Console
+        from mitsgan.cli.fine_tuning import begin_with, protected_versions, protectors
+        from mitsgan.cli.protection import weights_entry
         from mitsgan.cli.train_config import keep
         from mitsgan.cli.training import read_sources, whole_scans, write_weights
+        from mitsgan.protect import Budget
         from mitsgan.training.attacker import PURPOSE, AttackerConfig, train_attacker
         from mitsgan.training.judge import judge_attacker
         from mitsgan.training.loop import last_losses
@@ -117,16 +132,30 @@ class TrainAttacker:
             sharpness=self.sharpness,
             seed=self.seed,
         )
+        start, origin = None, None
+        if self.init is not None:
+            start, config, origin = begin_with(self.init, config)
+        layers = protectors(self.protector, self.seed) if self.protect else []
         judge = self.classifier or shipped("classifier")
         classifier = NoduleClassifier.load(judge) if self.validate else None
         console = Console(quiet=self.quiet or worker.rank > 0)
         scans, data = read_sources(self.scans, console)
+        seen = scans
+        if layers:
+            with console.phase("protect", "protecting the scans"):
+                seen = [*scans, *protected_versions(scans, layers, Budget(self.max_hu))]
         unseen, validated = read_sources(self.validate, console, apart_from=scans)
         if worker.rank == 0:
             keep(self, run.folder)
         with console.training(self.steps) as progress:
             attacker = train_attacker(
-                scans, config, run.folder, resume=self.resume, progress=progress, worker=worker
+                seen,
+                config,
+                run.folder,
+                resume=self.resume,
+                progress=progress,
+                worker=worker,
+                start=start,
             )
         if worker.rank:
             return 0
@@ -155,6 +184,12 @@ class TrainAttacker:
             "held_out": self.held_out,
             "losses": last_losses(run.folder),
         }
+        if origin is not None:
+            card["init"] = origin
+        if layers:
+            used = weights_entry(layers[0].card, self.protector, "mitsgan")
+            seeds = [layer.seed for layer in layers]
+            card["protected"] = {**used, "seeds": seeds, "max_hu": self.max_hu}
 
         def save(path: Path) -> None:
             attacker.save(path, card, precision=self.precision)

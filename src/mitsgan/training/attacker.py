@@ -68,19 +68,28 @@ def train_attacker(
     resume: bool = False,
     progress: Progress | None = None,
     worker: Worker = ALONE,
+    start: Attacker | None = None,
 ) -> Attacker:
     """Train on lung of ``scans``; the run's checkpoint and losses stay in ``folder``.
+
+    With ``start``, of the same action, architecture and width, its generator is trained on with
+    its table; the discriminator, which no attacker keeps, begins anew.
 
     Returns:
         The attacker, in evaluation mode, on the CPU, named ``injector`` or ``remover``.
     """
     sampler = sampler_for(scans, config.action, config.sharpness)
-    table = torch.Generator().manual_seed(config.seed)
-    equalization = Equalization.fit(sampler.sample(_TABLE_CUBES, table))
+    if start is None:
+        table = torch.Generator().manual_seed(config.seed)
+        equalization = Equalization.fit(sampler.sample(_TABLE_CUBES, table))
+    else:
+        equalization = start.equalization
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         generator = channels_last(ARCHITECTURES[config.architecture](config.width))
         discriminator = channels_last(Discriminator(config.width))
+    if start is not None:
+        generator.load_state_dict(start.generator.state_dict())
     generator.to(worker.device)
     discriminator.to(worker.device)
     attacker = Attacker(config.action, generator, equalization, NAMES[config.action])
