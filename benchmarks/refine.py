@@ -2,6 +2,7 @@
 
     python benchmarks/refine.py SCAN --output docs/results/refine.json
 
+`--parts` measures some of it anew and keeps the rest of an earlier output.
 Steps are counted, and the processor's seconds beside them: on a busy machine only these tell
 what a step costs. See docs/refine.md.
 """
@@ -40,8 +41,10 @@ from mitsgan.scan import read_scan
 from mitsgan.scan.candidates import find_candidates
 from mitsgan.scan.scan import Scan
 from mitsgan.training.nodules import plant_nodule
+from mitsgan.weights import load_weights, shipped
 
 Json = dict[str, object]
+PARTS = ("nodules", "uncertainty", "lung")
 UNCERTAINTIES_MM = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
 CANDIDATE_MM = 3.0
 DIAMETERS_MM = (8.0, 11.0, 14.0, 18.0)
@@ -84,7 +87,7 @@ def over_lung(bench: Bench, steps: Sequence[int]) -> list[Json]:
     return _compared(bench, targets, places, attackers, steps)
 
 
-def around_nodules(bench: Bench, steps: Sequence[int]) -> tuple[list[Json], Json]:
+def around_nodules(bench: Bench, steps: Sequence[int]) -> Json:
     """The same at candidate places near planted nodules, against removal."""
     hu = bench.scan.hu()
     random = torch.Generator().manual_seed(PLANTED_SEED)
@@ -111,13 +114,13 @@ def around_nodules(bench: Bench, steps: Sequence[int]) -> tuple[list[Json], Json
     rows = _compared(
         planted, [Target(bench.remover, around)], around, (bench.remover, *others), steps
     )
-    about: Json = {
+    return {
         "diameters_mm": DIAMETERS_MM,
         "candidates": len(found),
         "nearest_candidate_mm": away,
         "uncertainty_mm": CANDIDATE_MM,
+        "rows": rows,
     }
-    return rows, about
 
 
 def _compared(
@@ -203,28 +206,40 @@ def main() -> int:
     parser.add_argument("--nodule-steps", type=int, nargs="*", default=(120, 480))
     parser.add_argument("--centres", type=int, default=4)
     parser.add_argument("--centre-steps", type=int, default=60)
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     injector, remover = (
         Attacker.load(surrogate_path("textured", action)) for action in ("inject", "remove")
     )
     bench = Bench(read_scan(options.scan), injector, remover, Budget(options.max_hu))
-    result: Json = {
+    output: Path = options.output
+    result: dict[str, object] = json.loads(output.read_text()) if output.exists() else {}
+    result |= {
         "schema": 1,
         "kind": "refinement",
         "version": __version__,
         "scan": options.scan.name,
         "budget_hu": options.max_hu,
+        "weights": {
+            name: load_weights(shipped(name), kind)[1]["sha256"]
+            for name, kind in (
+                ("mitsgan", "protector"),
+                ("injector-textured", "attacker"),
+                ("remover-textured", "attacker"),
+            )
+        },
         "machine": machine(),
         "threads": torch.get_num_threads(),
     }
-    nodules, about = around_nodules(bench, options.nodule_steps)
-    result["nodules"] = {**about, "rows": nodules}
-    result["uncertainty"] = {
-        "steps": options.centre_steps,
-        "points": per_mm(bench, options.centres, options.centre_steps),
-    }
-    result["lung"] = {"rows": over_lung(bench, options.lung_steps)}
-    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    for part in options.parts:
+        if part == "nodules":
+            result[part] = around_nodules(bench, options.nodule_steps)
+        elif part == "uncertainty":
+            points = per_mm(bench, options.centres, options.centre_steps)
+            result[part] = {"steps": options.centre_steps, "points": points}
+        else:
+            result[part] = {"rows": over_lung(bench, options.lung_steps)}
+        output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
