@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import benchmark_pages
 from safetensors import safe_open
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +27,7 @@ PAGES = (
     ROOT / "docs" / "training.md",
     ROOT / "docs" / "mark.md",
     ROOT / "docs" / "attackers.md",
+    ROOT / "docs" / "benchmark.md",
 )
 Json = dict[str, Any]
 
@@ -364,7 +366,7 @@ def filled(text: str) -> str:
         if block.search(text):
             made = draw()
             text = block.sub(lambda m, made=made: f"{m[1]}{made}\n{m[2]}", text)
-    return text
+    return benchmark_pages.filled(text)
 
 
 def _of_cards(draw: Callable[[Json], str]) -> str:
@@ -386,7 +388,12 @@ def main() -> int:
             print(f"{page.relative_to(ROOT)} differs from docs/results: run make docs")
         else:
             page.write_text(filled(page.read_text()))
-    return 1 if check and stale else 0
+    plots = list(benchmark_pages.stale_plots())
+    for plot in plots if check else ():
+        print(f"{plot.relative_to(ROOT)} differs from docs/results: run make docs")
+    if not check:
+        benchmark_pages.draw_plots()
+    return 1 if check and (stale or plots) else 0
 
 
 if __name__ == "__main__":

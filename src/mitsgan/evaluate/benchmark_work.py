@@ -203,7 +203,8 @@ class Worker:
         wanted = (cell.control, cell.positions)
         if wanted not in held.controls:
             energy = bench.energy(protected, cell.positions)
-            layer: Layer = RandomSign(energy, self._config.seed)
+            # Another seed than a protector's: the control of noise is not that same noise.
+            layer: Layer = RandomSign(energy, self._config.seed + 1)
             if cell.control == "offset":
                 layer = Offset(round(energy))
             limit = Budget(max(energy, 1.0) + 1)
