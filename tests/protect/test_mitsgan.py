@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from mitsgan.errors import WeightsError
 from mitsgan.protect import Budget, MitsGan, apply_layers
-from mitsgan.protect.mitsgan import body_box, slice_noise
+from mitsgan.protect.mitsgan import body_box, slice_noise, where_it_acts
 from mitsgan.protect.networks import PerturbationGenerator, SliceDiscriminator
+from mitsgan.scan.lung import find_lung
 from mitsgan.scan.phantom import chest
 from mitsgan.scan.scan import Geometry, Scan
 
@@ -83,6 +84,27 @@ def test_only_the_body_is_worked_on(protector: MitsGan) -> None:
     perturbation = protector.perturbation(scan, 0, 4, Budget(10))
     assert not perturbation[:, : rows.start].any()
     assert perturbation[:, rows, columns].any()
+
+
+def test_the_lungs_and_what_an_attack_on_them_sees_are_worked_on(protector: MitsGan) -> None:
+    scan = chest((48, 96, 96), (7.5, 3.6, 3.6))
+    box = where_it_acts(scan)
+    assert where_it_acts(scan) is box
+    lung = find_lung(scan)
+    inside = np.zeros(scan.shape, bool)
+    inside[box] = True
+    assert inside.mean() < 0.6
+    for z, y, x in lung.positions(200, np.random.default_rng(0)):
+        seen = (slice(max(0, z - 2), z + 3), slice(y - 5, y + 6), slice(x - 5, x + 6))
+        assert inside[seen].all()
+    perturbation = protector.perturbation(scan, 0, 48, Budget(10))
+    assert not perturbation[~inside].any()
+    assert np.abs(perturbation[inside]).mean() > 1
+    rows, columns = body_box(scan)
+    alone = scan.with_slices(np.full_like(scan.stored, 40), 0, 48)
+    assert where_it_acts(alone) == (slice(0, 48), slice(0, 96), slice(0, 96))
+    assert rows.start <= box[1].start
+    assert box[2].stop <= columns.stop
 
 
 def test_a_seed_decides_the_noise_and_nothing_else_does(protector: MitsGan) -> None:

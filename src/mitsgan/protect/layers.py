@@ -75,6 +75,10 @@ def apply_layers(
             wanted = total[z - start]
             if not np.isfinite(wanted).all():
                 raise BudgetError(f"a layer gave values that are no numbers in slice {z}")
+            if not wanted.any():
+                stored[z] = scan.stored[z]
+                voxels += stored[z].size - int(np.count_nonzero(_padding(scan, z, stored[z])))
+                continue
             limit = limits if isinstance(limits, float) else limits[z - start]
             moved = _moved_integer if scan.is_integer else _moved_float
             new = moved(scan, z, wanted, limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from mitsgan.errors import ScanError
 from mitsgan.scan.scan import Scan
 
 _COARSE_MM = 3.0
+_BOX_MM = 6.0
 _AIR_BELOW_HU = -400.0
 _LUNG_MEAN_HU = (-960.0, -500.0)
 _SMALLEST_ML = 40.0
@@ -53,17 +55,21 @@ class Lung:
         return Lung(sitk.GetArrayFromImage(distance) >= depth_mm, self.stride)
 
 
-def find_lung(scan: Scan) -> Lung:
+def find_lung(scan: Scan, coarse_mm: float = _COARSE_MM) -> Lung:
     """Find the lungs of a chest CT.
 
     Air (below -400 HU) that does not reach the sides of the image, in pieces of at least 40 ml
     whose mean density is that of lung (-960 to -500 HU); vessels and nodules are closed over.
 
+    Args:
+        scan: is looked at on every voxel that about ``coarse_mm`` lie between.
+        coarse_mm: spacing of the mask.
+
     Raises:
         ScanError: there is no lung in the scan.
     """
-    stride = _stride(scan.spacing)
-    picked = scan.hu()[:: stride[0], :: stride[1], :: stride[2]]
+    stride = _stride(scan.spacing, coarse_mm)
+    picked = _picked(scan, stride)
     hu = sitk.GetArrayFromImage(sitk.Median(_image(picked, stride, scan.spacing), (1, 1, 0)))
     pieces = sitk.ConnectedComponent(_image(hu < _AIR_BELOW_HU, stride, scan.spacing))
     labels = sitk.GetArrayFromImage(pieces)
@@ -86,9 +92,36 @@ def find_lung(scan: Scan) -> Lung:
     return Lung(sitk.GetArrayFromImage(closed) > 0, stride)
 
 
-def _stride(spacing: tuple[float, float, float]) -> tuple[int, int, int]:
-    z, y, x = (max(1, round(_COARSE_MM / s)) for s in spacing)
+def lung_box(scan: Scan, margin_mm: float) -> tuple[slice, slice, slice] | None:
+    """Slices, rows and columns that hold the lungs and ``margin_mm`` around; None without a lung.
+
+    Found coarsely: cheap, and right to about a centimetre.
+    """
+    try:
+        lung = find_lung(scan, _BOX_MM)
+    except ScanError:
+        return None
+    reach = []
+    for axis in range(3):
+        others = tuple(a for a in range(3) if a != axis)
+        where = np.flatnonzero(lung.mask.any(others)) * lung.stride[axis]
+        margin = math.ceil(margin_mm / scan.spacing[axis]) + lung.stride[axis]
+        low, high = int(where[0]) - margin, int(where[-1]) + margin + 1
+        reach.append(slice(max(low, 0), min(high, scan.shape[axis])))
+    z, y, x = reach
     return z, y, x
+
+
+def _stride(spacing: tuple[float, float, float], coarse_mm: float) -> tuple[int, int, int]:
+    z, y, x = (max(1, round(coarse_mm / s)) for s in spacing)
+    return z, y, x
+
+
+def _picked(scan: Scan, stride: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Every ``stride``-th voxel in HU."""
+    z, y, x = stride
+    slope, intercept = (v[::z, None, None].astype(np.float32) for v in (scan.slope, scan.intercept))
+    return np.asarray(scan.stored[::z, ::y, ::x].astype(np.float32) * slope + intercept)
 
 
 def _image(

@@ -63,7 +63,7 @@ class Geometry:
         return z, y, x
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scan:
     """A CT scan as it is stored, with what gives the stored values their meaning.
 
