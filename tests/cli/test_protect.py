@@ -67,6 +67,22 @@ def test_the_budget_is_kept(protect: Run, series: Path, tmp_path: Path) -> None:
     assert np.abs(moved).max() == 3
 
 
+def test_a_budget_that_follows_the_noise_is_kept_and_told(
+    protect: Run, series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run.json"
+    options = ("--max-hu", "30", "--noise-fraction", "0.5", "--report", str(path))
+    assert protect(*options) == 0
+    before = read_scan(series)
+    moved = np.abs(read_scan(tmp_path / "out").hu() - before.hu())
+    assert (moved <= Budget(30, 0.5).limits(before)).all()
+    assert moved.max() > 10
+    assert "budget 30 HU and 0.5 of the local noise" in capsys.readouterr().out
+    assert json.loads(path.read_text())["budget"]["noise_fraction"] == 0.5
+    header = dcmread(sorted((tmp_path / "out").iterdir())[0])
+    assert "within 30 HU and 0.5 of the local noise" in header.DerivationDescription
+
+
 def test_quiet_says_nothing(protect: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert protect("--quiet") == 0
     assert capsys.readouterr() == ("", "")

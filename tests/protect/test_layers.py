@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mitsgan.errors import BudgetError
-from mitsgan.protect import Budget, apply_layers
+from mitsgan.mark import Key, Mark, WithRoom
+from mitsgan.protect import Budget, Offset, apply_layers
 from mitsgan.scan.scan import Geometry, Scan
 
 GEOMETRY = Geometry((2.0, 1.0, 1.0))
@@ -175,3 +176,13 @@ def test_slabs_do_not_change_what_a_part_of_the_noise_allows() -> None:
     results = [apply_layers(scan, [Wild(99.0)], budget, slab=n).scan.stored for n in (1, 4, 9)]
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
+
+
+def test_the_mark_gets_half_of_its_part_of_the_noise_at_most() -> None:
+    scan, budget = make_noisy("int16", 1.0, True, 0), Budget(30, 0.5)
+    mark = Mark(Key(bytes(range(32))), "x", 20.0)
+    held = budget.on(scan)
+    limits = np.asarray(held.limits(scan))
+    assert (np.abs(mark.perturbation(scan, 0, 6, held)) <= limits / 2 + 1e-5).all()
+    both = apply_layers(scan, [WithRoom(Offset(30), mark), mark], budget)
+    assert (np.abs(both.scan.stored.astype(int) - scan.stored) <= limits).all()

@@ -24,10 +24,10 @@ LIMIT = 60
 
 _GRID_MM = 1.0
 _SIGMAS_MM = ((1.15, 1.7), (2.6, 3.9), (5.8, 8.4))  # each pair on a grid twice as coarse
-_CLOSED_MM = 15.0
-_EDGE_MM = 1.0
+_CLOSED_MM = 25.0
+_EDGE_MM = 0.0
 _DARKEST_HU, _BRIGHTEST_HU = -1000.0, 100.0
-_FAINTEST_HU = 20.0
+_FAINTEST_HU = 5.0
 _NEAREST_MM = 4.0
 _Volume = NDArray[np.float32]
 _Vector = NDArray[np.float64]
@@ -89,13 +89,14 @@ def find_candidates(scan: Scan, lung: Lung | None = None, *, limit: int = LIMIT)
 def _lung_alone(scan: Scan, lung: Lung) -> tuple[_Volume, _Volume, _Vector]:
     """HU on a grid of 1 mm, with all but the lung as dark as it; the depth in it, and the origin.
 
-    In the lung is what a ball of 15 mm that rolls along it from outside does not reach, so that
-    what grows from its wall counts as in it. Lengths in mm.
+    In the lung is what a ball of 25 mm radius that rolls along it from outside does not reach, so
+    that what grows from its wall counts as in it. Lengths in mm.
     """
     spacing, coarse = np.asarray(scan.spacing), np.multiply(lung.stride, scan.spacing)
     border = (_CLOSED_MM / coarse).astype(int) + 2
     wide = _depth(np.pad(lung.mask, [(b, b) for b in border]), coarse) > -_CLOSED_MM
-    depth = _depth(wide, coarse) - np.float32(_CLOSED_MM)
+    # Distances are to voxels' centres; the border lies half a voxel from them.
+    depth = -_depth(~wide, coarse) - np.float32(_CLOSED_MM + coarse.mean() / 2)
     where = np.argwhere(depth > 0) - border
     first = np.maximum(where.min(0) * lung.stride, 0)
     last = np.minimum(where.max(0) * lung.stride + 1, scan.shape)

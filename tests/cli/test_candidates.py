@@ -1,0 +1,70 @@
+"""`mitsgan candidates`: the list, the JSON, known and planted nodules, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mitsgan.cli.main import main
+from mitsgan.scan import read_scan
+
+
+def test_lists_places_and_writes_them_with_what_they_cover(
+    series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan, out, nodules = read_scan(series), tmp_path / "found.json", tmp_path / "nodules.json"
+    assert main(["candidates", str(series), "--limit", "8", "-o", str(out)]) == 0
+    result = json.loads(out.read_text())
+    assert result["kind"] == "candidates"
+    assert 0 < len(result["candidates"]) <= 8
+    for row in result["candidates"]:
+        np.testing.assert_allclose(scan.geometry.to_world(row["voxel"]), row["lps_mm"])
+    scores = [row["score"] for row in result["candidates"]]
+    assert scores == sorted(scores, reverse=True)
+    assert 0 < result["covered"][str(len(scores))] <= 1
+    assert result["known"] == result["recall"] == result["planted"] == []
+    assert "of the lung" in capsys.readouterr().out
+
+    third = result["candidates"][2]["lps_mm"]
+    nodules.write_text(json.dumps([{"world": third, "diameter_mm": 6.0}]))
+    again = ["--limit", "8", "--nodules", str(nodules), "-o", str(out), "--overwrite"]
+    assert main(["candidates", str(series), *again]) == 0
+    (known,) = json.loads(out.read_text())["known"]
+    assert known["rank"] == 3
+    assert known["offset_mm"] == pytest.approx(0, abs=1e-6)
+    assert "6.0 mm" in capsys.readouterr().out
+
+
+def test_recall_is_that_of_nodules_planted_in_memory(series: Path, tmp_path: Path) -> None:
+    out = tmp_path / "recall.json"
+    assert main(["candidates", str(series), "--recall", "2", "-o", str(out), "--quiet"]) == 0
+    result = json.loads(out.read_text())
+    assert result["recall"][0]["n"] == 2
+    assert [row["place"] for row in result["planted"]] == ["inside", "border"]
+    assert {row["kind"] for row in result["planted"]} == {"solid", "part-solid"}
+    assert set(result["seconds"]) == {"read", "lung", "find", "recall"}
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        (("--limit", "0"), "--limit must be 1 or more"),
+        (("--recall", "-1"), "--recall must be 0 or more"),
+        (("--nodules", "nowhere.csv"), "nowhere.csv does not exist"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(
+    series: Path, options: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["candidates", str(series), *options]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_list_without_a_nodule_of_this_scan_is_refused(
+    series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nodules = tmp_path / "nodules.json"
+    nodules.write_text(json.dumps([{"series": "1.2.3", "world": [0, 0, 0], "diameter_mm": 6.0}]))
+    assert main(["candidates", str(series), "--nodules", str(nodules)]) == 2
+    assert "lists no nodule of this scan" in capsys.readouterr().err
