@@ -140,10 +140,11 @@ def test_golden_outputs_are_not_overwritten(
 
 
 STRUCK = """
-import os, sys
+import os, signal, sys
 import mitsgan.training.classifier as training
 from mitsgan.cli.main import main
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored from outside
 number, left, draw = int(sys.argv[1]), int(sys.argv[2]), training._examples
 
 def examples(*arguments, **options):
