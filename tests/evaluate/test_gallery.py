@@ -16,7 +16,7 @@ from mitsgan.evaluate.gallery import ORIGINAL, Gallery, make_gallery
 from mitsgan.scan.phantom import NODULE_LPS, chest
 from mitsgan.scan.scan import Scan
 
-SHAPE = (21, 104, 104)
+SHAPE = (21, 128, 104)
 
 
 @pytest.fixture(scope="module")

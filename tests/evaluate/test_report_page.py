@@ -109,6 +109,18 @@ def test_without_galleries_there_are_numbers_alone() -> None:
     assert tags.count("table") == 2 + 3
 
 
+def test_many_headlines_are_cards_first_and_a_table_of_all() -> None:
+    value = summary()
+    first = value["headline"][0]
+    value["headline"] = [{**first, "label": f"figure {i}"} for i in range(12)]
+    html = html_report(parse_summary(value, "here"))
+    assert html.count('<div class="card">') == 8
+    (table,) = re.findall(r'id="table-headline">.*?</table>', html, re.DOTALL)
+    assert [f"figure {i}</td>" in table for i in range(12)] == [True] * 12
+    assert table.count(">33.12</td>") == 12
+    assert "All 12 headline numbers" in html
+
+
 def test_every_tampered_picture_is_marked_and_no_other(html: str) -> None:
     pictures = [attributes for tag, attributes in Reader(html).tags if tag == "img"]
     assert len(pictures) == 2 * (4 * 3 + 4 * 2)

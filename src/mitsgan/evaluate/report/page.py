@@ -16,12 +16,15 @@ from mitsgan.evaluate.gallery import Gallery
 from mitsgan.evaluate.report.chart import chart
 from mitsgan.evaluate.report.figures import figures
 from mitsgan.evaluate.report.formatting import printed
-from mitsgan.evaluate.report.html_table import html_section
+from mitsgan.evaluate.report.html_table import html_section, html_table
 from mitsgan.evaluate.report.provenance import facts
 from mitsgan.evaluate.report.summary import Headline, Summary
 from mitsgan.evaluate.report.viewer import viewer
 
 _STYLES = (("mitsgan.evaluate", "page.css"), ("mitsgan.evaluate.report", "report.css"))
+_CARDS = 8
+"""Where there are more headline numbers, a table holds all of them."""
+
 _SCRIPTS = ("sorting.js", "viewer.js")
 
 
@@ -66,7 +69,14 @@ def html_report(summary: Summary, galleries: Sequence[Gallery] = ()) -> str:
 
 def _top(summary: Summary, pictured: bool) -> str:
     """Title and headline numbers, and what must be known about the pictures."""
-    cards = "".join(map(_card, summary.headline))
+    cards = "".join(map(_card, summary.headline[:_CARDS]))
+    count = len(summary.headline)
+    table = (
+        f"<details><summary>All {count} headline numbers</summary>\n"
+        f"{html_table(summary.headline_table)}</details>\n"
+        if count > _CARDS
+        else ""
+    )
     simulated = (
         "Every tampered picture on this page is simulated, made in memory for measurement, and "
         "says so in its pixels. "
@@ -74,7 +84,7 @@ def _top(summary: Summary, pictured: bool) -> str:
     return (
         f'<header>\n<p class="over">mitsgan {escape(summary.version)}</p>\n'
         f"<h1>{escape(summary.title)}</h1>\n</header>\n"
-        f'<div class="cards">\n{cards}</div>\n'
+        f'<div class="cards">\n{cards}</div>\n{table}'
         f'<p class="note">{simulated if pictured else ""}mitsgan is no medical device.</p>\n'
     )
 

@@ -132,6 +132,16 @@ class Summary:
     gaps: tuple[str, ...] = ()
 
     @property
+    def headline_table(self) -> Table:
+        """The headline numbers as a table."""
+        columns = tuple(Column(key, key) for key in ("figure", "value", "unit", "n", "note"))
+        rows = tuple(
+            {"figure": h.label, "value": h.value, "unit": h.unit, "n": h.n, "note": h.note}
+            for h in self.headline
+        )
+        return Table("headline", "Summary", columns, rows)
+
+    @property
     def all_tables(self) -> tuple[Table, ...]:
         """The tables, then the curves as tables."""
         return (*self.tables, *(curve.table() for curve in self.curves))

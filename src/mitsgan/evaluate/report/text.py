@@ -9,7 +9,7 @@ from io import StringIO
 
 from mitsgan.evaluate.report.formatting import column_decimals, is_number, printed
 from mitsgan.evaluate.report.provenance import facts
-from mitsgan.evaluate.report.summary import Column, Summary, Table
+from mitsgan.evaluate.report.summary import Summary, Table
 
 LONG = ("table", "title", "row", "column", "label", "unit", "value")
 """Columns of the CSV: one line per cell, so that tables of any shape share one file."""
@@ -20,7 +20,7 @@ def csv_report(summary: Summary) -> str:
     held = StringIO()
     writer = csv.writer(held, lineterminator="\n")
     writer.writerow(LONG)
-    for table in (_headlines(summary), *summary.all_tables):
+    for table in (summary.headline_table, *summary.all_tables):
         for number, row in enumerate(table.rows, 1):
             for column, cell in zip(table.columns, table.cells(row), strict=True):
                 value = "" if cell is None else str(cell)
@@ -39,7 +39,7 @@ def markdown_report(summary: Summary) -> str:
     """The whole summary as Markdown; curves as tables."""
     parts = [f"# {summary.title}", f"mitsgan {summary.version}"]
     if summary.headline:
-        parts += ["## Summary", _table(_headlines(summary))]
+        parts += ["## Summary", _table(summary.headline_table)]
     for table in summary.all_tables:
         parts += [f"## {table.title}", *([table.note] if table.note else []), _table(table)]
     if summary.gaps:
@@ -51,15 +51,6 @@ def markdown_report(summary: Summary) -> str:
     if summary.config:
         parts += ["Configuration:", _code(summary.config)]
     return "\n\n".join(parts) + "\n"
-
-
-def _headlines(summary: Summary) -> Table:
-    columns = tuple(Column(key, key) for key in ("figure", "value", "unit", "n", "note"))
-    rows = tuple(
-        {"figure": h.label, "value": h.value, "unit": h.unit, "n": h.n, "note": h.note}
-        for h in summary.headline
-    )
-    return Table("headline", "Summary", columns, rows)
 
 
 def _table(table: Table) -> str:
