@@ -27,6 +27,7 @@ PAGES = (
     ROOT / "docs" / "training.md",
     ROOT / "docs" / "mark.md",
     ROOT / "docs" / "attackers.md",
+    ROOT / "docs" / "candidates.md",
     ROOT / "docs" / "benchmark.md",
 )
 Json = dict[str, Any]
@@ -272,6 +273,20 @@ def marks() -> Json:
     return {name: json.loads((RESULTS / file).read_text()) for name, file in MARKS.items()}
 
 
+def candidates() -> str:
+    """Which planted nodules the finder of candidates names, scan by scan."""
+    rows = []
+    for path in sorted(RESULTS.glob("candidates-*.json")):
+        result = json.loads(path.read_text())
+        parts = {row["nodules"]: row for row in result["recall"]}
+        for limit, part in result["covered"].items():
+            found = (parts[name]["recall"][limit] for name in ("all", "inside", "border"))
+            cells = (limit, f"{part:.0%}", *(f"{value:.0%}" for value in found))
+            rows.append((f"`{result['scan']['name']}`", *cells))
+    header = ("scan", "candidates", "covered", "planted nodules named", "deep in the lung")
+    return table((*header, "at its border"), rows)
+
+
 def mark_verdicts(result: Json) -> str:
     """What `mitsgan verify` says of whole scans."""
     said = [(f"{a}, one place at a time", c["one at a time"]) for a, c in result["attacks"].items()]
@@ -360,6 +375,7 @@ def filled(text: str) -> str:
         **{name: partial(_of_cards, draw) for name, draw in CARDS.items()},
         "transfer": lambda: transfer(pairs()),
         "mark-attacks": lambda: mark_attacks(marks()),
+        "candidates": candidates,
     }
     for name, draw in drawn.items():
         block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
