@@ -179,6 +179,23 @@ def test_a_row_of_the_main_table(config: BenchmarkConfig) -> None:
     assert row["low"] <= row["disruption"] <= row["high"]
 
 
+def test_fewer_positions_of_the_same_are_left_to_what_they_are_compared_with(
+    config: BenchmarkConfig,
+) -> None:
+    results = rows(config)
+    fewer = {
+        f"{key} | fewer": {k: v[:2] if isinstance(v, list) else v for k, v in row.items()}
+        | {"n": 2}
+        for key, row in results.items()
+        if row["kind"] == "attack"
+    }
+    before, after = (made(config, found) for found in (results, {**results, **fewer}))
+    for name in ("main-a", "transfer", "worst", "appearance"):
+        assert table(before, name) == table(after, name)
+    assert before["headline"] == after["headline"]
+    assert len(table(after, "purifiers")) == 2 * len(table(before, "purifiers"))
+
+
 def test_the_headline_is_of_attackers_seen_and_held_out(config: BenchmarkConfig) -> None:
     found = {f["label"]: f for f in made(config, rows(config))["headline"]}
     assert found["over noise: a, 10 HU, white-box textured, inject"]["value"] == 3.0

@@ -49,9 +49,7 @@ def appearance(rows: Rows) -> Row:
     """What tampered cubes look like: a nodule, healthy lung, or neither."""
     (limit,) = [row["threshold"] for row in rows.of("classifier")] or [0.5]
     found = []
-    for row in rows.attacks():
-        if not rows.is_main(row):
-            continue
+    for row in rows.main():
         line: Row = {**named(row), "n": row["n"]}
         for end, scan in (("_original", "original"), ("", "protected")):
             nodule = [p >= limit for p in row[f"nodule_probability{end}"]]

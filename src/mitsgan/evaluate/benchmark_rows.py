@@ -47,11 +47,20 @@ class Rows:
         wanted = {**{key: row[key] for key in _IDENTITY}, **other}
         return next(self.of("attack", **wanted), None)
 
-    def is_main(self, row: Row) -> bool:
-        """Measured with controls, or needing none: not one of many points of a curve."""
-        if self.beside(row, control="noise") is not None:
-            return True
-        return any(self.of("protector", protector=row["protector"], known_position=True))
+    def main(self, **wanted: object) -> Iterator[Row]:
+        """As `attacks`, of those that are measured at the most positions, and beside controls.
+
+        Only who knows the position needs none. What is left out are points of curves, and plain
+        rows that purified ones are compared with.
+        """
+        known = {row["protector"] for row in self.of("protector", known_position=True)}
+        same = [key for key in _IDENTITY if key != "n"]
+        for row in self.attacks(**wanted):
+            if row["protector"] not in known and self.beside(row, control="noise") is None:
+                continue
+            most = max(r["n"] for r in self.of("attack", **{key: row[key] for key in same}))
+            if row["n"] == most:
+                yield row
 
     def median(self, values: Sequence[float]) -> Interval:
         """A median with its interval."""

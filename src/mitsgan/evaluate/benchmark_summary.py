@@ -67,7 +67,7 @@ def headline(rows: Rows, config: BenchmarkConfig) -> list[Row]:
     trained = {row["protector"]: row["trained_on"] for row in rows.of("protector")}.get(ours, ())
     held_out = {row["attacker"] for row in rows.of("attacker", held_out=True)}
     found: list[Row] = []
-    for row in rows.attacks(protector=ours, role="unseen"):
+    for row in rows.main(protector=ours, role="unseen"):
         noise = rows.beside(row, control="noise")
         kind = (
             "white-box"

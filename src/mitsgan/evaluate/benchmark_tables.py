@@ -36,9 +36,7 @@ def all_tables(rows: Rows) -> list[Row]:
 def main(rows: Rows, scan: str) -> Row:
     """Every protector against every attacker on one scan, beside controls of equal RMSE."""
     found = []
-    for row in rows.attacks(scan=scan):
-        if not rows.is_main(row):
-            continue
+    for row in rows.main(scan=scan):
         offset = rows.beside(row, control="offset")
         value = median(offset["disruption_rmse_hu"]) if offset else None
         found.append({**named(row), **rows.measured(row), "offset": value})
@@ -60,9 +58,7 @@ def transfer(rows: Rows) -> Row:
     known = {row["protector"]: row["trained_on"] for row in rows.of("protector")}
     of = (*NAMED[:4], NAMED[5])
     found: dict[tuple[str, ...], Row] = {}
-    for row in rows.attacks():
-        if not rows.is_main(row):
-            continue
+    for row in rows.main():
         names = named(row, of)
         seen = ", ".join(known.get(row["protector"], ())) or "-"
         line = found.setdefault(tuple(names.values()), {**names, "trained_on": seen})
@@ -87,7 +83,7 @@ def transfer(rows: Rows) -> Row:
 def worst(rows: Rows) -> Row:
     """The position that is disrupted least, and how often noise does as well."""
     found = []
-    for row in rows.attacks():
+    for row in rows.main():
         noise = rows.beside(row, control="noise")
         if noise is None or row["n"] < 2:
             continue
