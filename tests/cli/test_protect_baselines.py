@@ -46,6 +46,7 @@ def test_others_protect_by_the_same_guarantee_and_say_so(
     header = dcmread(next(out.iterdir()), stop_before_pixels=True)
     assert PROTECTORS[name].title in header.DerivationDescription
     assert "within 4 HU" in header.DerivationDescription
+    assert "None" not in header.DerivationDescription
     assert ("a control, no protection" in header.DerivationDescription) == (name not in baselines)
     report = json.loads(told.read_text())
     assert report["protector"] == name

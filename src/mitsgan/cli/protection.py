@@ -69,7 +69,7 @@ def derivation(
         description=(
             f"{who.title} {purpose}: every voxel within {budget} of "
             f"its source (mitsgan {__version__}, weights {weights[:12]}, "
-            f"seed {who.seed}){refined}{marked}"
+            f"{'no seed' if who.seed is None else f'seed {who.seed}'}){refined}{marked}"
         ),
         # The voxels are part of it: processors and torch versions round differently, and two
         # objects with one UID must not differ.
