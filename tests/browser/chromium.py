@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from base64 import b64decode
 from collections.abc import Iterator
@@ -28,6 +29,16 @@ _OPTIONS = (
     "--disable-background-networking",
     "--remote-debugging-pipe",
 )
+_CONNECT = """
+import os, sys
+ends = [os.dup(int(number)) for number in sys.argv[1:3]]
+for end, number in zip(ends, (3, 4)):
+    os.dup2(end, number)
+    os.set_inheritable(number, True)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
+"""Becomes the browser, with the pipe's ends where its protocol has them: 3 to read, 4 to write."""
+
 _SECONDS = 120
 
 
@@ -165,17 +176,12 @@ class Tab:
 def browser(program: str, profile: Path) -> Iterator[Tab]:
     """Start a browser with an empty profile, give its one tab, end it."""
     to_browser, from_browser = os.pipe(), os.pipe()
-
-    def connect() -> None:
-        # The protocol's own numbers: it reads from 3 and writes to 4.
-        ends = os.dup(to_browser[0]), os.dup(from_browser[1])
-        os.dup2(ends[0], 3)
-        os.dup2(ends[1], 4)
-
     process = subprocess.Popen(
-        [program, *_OPTIONS, f"--user-data-dir={profile}", "about:blank"],
-        preexec_fn=connect,
-        close_fds=False,
+        [
+            *(sys.executable, "-c", _CONNECT, str(to_browser[0]), str(from_browser[1])),
+            *(program, *_OPTIONS, f"--user-data-dir={profile}", "about:blank"),
+        ],
+        pass_fds=(to_browser[0], from_browser[1]),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -189,9 +195,9 @@ def browser(program: str, profile: Path) -> Iterator[Tab]:
         tab.session = held["sessionId"]
         yield tab
         tab.session = ""
-        with suppress(RuntimeError, TimeoutError):
+        with suppress(RuntimeError, TimeoutError, subprocess.TimeoutExpired):
             tab.call("Browser.close")
-        process.wait(30)
+            process.wait(30)
     finally:
         process.kill()
         process.wait()
