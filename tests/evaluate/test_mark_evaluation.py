@@ -70,6 +70,7 @@ class Oracle:
             flagged=share > 0.5,
             shape=scan.shape,
             sums=np.stack((1 - share, np.full_like(share, 0.01), np.ones_like(share))),
+            dense=np.zeros(share.shape, bool),
         )
 
 

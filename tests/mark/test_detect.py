@@ -83,10 +83,32 @@ def test_what_was_repainted_is_found_and_located(original: Scan, marked: Scan) -
     inside = (slice(16, 26), slice(84, 108), slice(64, 88))
     elsewhere = (slice(2, 12), slice(84, 108), slice(64, 88))
     whole = detect(marked, KEY, NAME)
-    assert found.shortfall(inside) > 5
-    assert abs(found.shortfall(elsewhere)) < 5
-    assert abs(whole.shortfall(inside)) < 5
-    assert detect(original, KEY, NAME).shortfall(inside) == 0
+    assert found.shortfall(inside, marked.spacing) > 5
+    assert abs(found.shortfall(elsewhere, marked.spacing)) < 5
+    assert abs(whole.shortfall(inside, marked.spacing)) < 5
+    assert detect(original, KEY, NAME).shortfall(inside, marked.spacing) == 0
+
+
+def test_smooth_paint_is_found_as_well(marked: Scan) -> None:
+    """Less noise than around must not pass for less mark to expect."""
+    stored = marked.stored.copy()
+    stored[BOX] = -850 - marked.intercept[0]
+    found = detect(_with(marked, stored), KEY, NAME)
+    assert found.verdict == Verdict.TAMPERED
+    assert found.mask()[BOX].mean() > 0.5
+
+
+def test_dense_paint_is_found_among_lung_that_nobody_touched(original: Scan, marked: Scan) -> None:
+    stored = marked.stored.copy()
+    where = np.zeros(marked.shape, bool)
+    where[17:25, 90:102, 70:82] = True
+    noise = np.random.default_rng(0).normal(0, 20, marked.shape)
+    stored[where] = np.rint(-50 + noise - marked.intercept[0])[where].astype(stored.dtype)
+    found = detect(_with(marked, stored), KEY, NAME)
+    box = (slice(14, 28), slice(84, 108), slice(64, 88))
+    assert found.dense[20, 23:25, 18:20].all()
+    assert not found.dense[20, 20:28, 15:23].all(), "lung around it"
+    assert found.shortfall(box, marked.spacing) > 6
 
 
 def test_a_copy_from_elsewhere_in_the_scan_is_found(marked: Scan) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from mitsgan.errors import BudgetError
 from mitsgan.mark import Key, Mark, WithRoom
@@ -24,6 +25,21 @@ def test_the_strength_is_what_was_asked_for_over_the_body(scan: Scan) -> None:
         added = Mark(KEY, "x", strength).perturbation(scan, 0, 12, Budget(50))
         body = scan.hu() > -950
         assert np.sqrt((added[body] ** 2).mean()) == pytest.approx(strength, rel=0.15)
+
+
+def test_lung_is_marked_more_strongly_and_a_nodule_in_it_changes_nothing(scan: Scan) -> None:
+    mark, budget = Mark(KEY, "x"), Budget(50)
+    hu = scan.hu()
+    aerated = ndimage.uniform_filter(hu, (1, 9, 9)) < -700
+    aerated &= ndimage.binary_erosion(hu > -960, np.ones((1, 5, 5)))
+    soft = ndimage.uniform_filter(hu, (1, 13, 13)) > -50
+    amplitude = mark.amplitude(scan, 0, 12, budget)
+    assert amplitude[aerated].mean() > 1.5 * amplitude[soft].mean()
+    z, y, x = np.argwhere(aerated)[len(np.argwhere(aerated)) // 2]
+    stored = scan.stored.copy()
+    stored[z, y - 2 : y + 3, x - 2 : x + 3] = 40 - scan.intercept[0]
+    after = mark.amplitude(scan.with_stored(stored), 0, 12, budget)
+    assert after[z, y, x] == pytest.approx(amplitude[z, y, x], rel=0.1)
 
 
 def test_the_mark_takes_half_of_the_budget_at_most(scan: Scan) -> None:

@@ -15,7 +15,7 @@ from mitsgan.evaluate.mark_statistics import Rate, auc, dice, spread
 from mitsgan.evaluate.purifiers import purifier, purify_scan
 from mitsgan.evaluate.strikes import Form, Strike, rounds, struck
 from mitsgan.mark import Detection, Key, Mark, WithRoom, detect
-from mitsgan.mark.strength import BLOCK
+from mitsgan.mark.windows import BLOCK
 from mitsgan.protect import Budget, Layer, apply_layers
 from mitsgan.scan.scan import Scan
 
@@ -114,7 +114,7 @@ class MarkBench:
         """How well struck positions are told from untouched ones, and how well located.
 
         Strikes that lie far enough apart share a scan. A position's score is the shortfall of the
-        mark in its 20 mm core, in standard deviations.
+        mark within its 20 mm core, in standard deviations.
         """
         spacing = self.scan.spacing
         reach = max(n * s for n, s in zip(strikes[0].plan.block, spacing, strict=True))
@@ -123,13 +123,13 @@ class MarkBench:
             purified = self.purified(marked, name)
             self._untouched[name] = purified, self.verify(purified)
         clean = self._untouched[name][1]
-        untouched = [_score(clean, one) for one in strikes]
+        untouched = [_score(clean, one, spacing) for one in strikes]
         scores, overlaps = [0.0] * len(strikes), [0.0] * len(strikes)
         for members in shared:
             tampered = struck(marked, [strikes[i] for i in members], form)
             found = self.verify(self._purified_again(tampered, marked, name))
             for i in members:
-                scores[i] = _score(found, strikes[i])
+                scores[i] = _score(found, strikes[i], spacing)
                 overlaps[i] = _overlap(found, strikes[i], form, spacing)
         return {
             "n": len(strikes),
@@ -187,9 +187,9 @@ class _Kept:
         return self._held[start:stop]
 
 
-def _score(found: Detection, one: Strike) -> float:
-    """Shortfall of the mark in the 20 mm core of a strike, in standard deviations."""
-    return found.shortfall(one.core())
+def _score(found: Detection, one: Strike, spacing: Sequence[float]) -> float:
+    """Largest shortfall of the mark within the 20 mm core of a strike, in standard deviations."""
+    return found.shortfall(one.core(), spacing)
 
 
 def _overlap(found: Detection, one: Strike, form: Form, spacing: Sequence[float]) -> float:

@@ -14,8 +14,7 @@ from mitsgan.mark.measure import Measured, measure
 from mitsgan.mark.pattern import series_key, slice_positions
 from mitsgan.mark.regions import find_regions, search
 from mitsgan.mark.slices import FOUND, JITTER
-from mitsgan.mark.strength import BLOCK
-from mitsgan.mark.windows import SIZES_MM
+from mitsgan.mark.windows import BLOCK, SIZES_MM
 from mitsgan.scan.scan import Scan
 
 FALSE_ALARMS = 0.01
@@ -63,7 +62,7 @@ def detect(
         first = float(found.scores.sum() / max(len(found.scores), 1) ** 0.5)
         return Detection(
             Verdict.UNKNOWN, reason, first, 0.0, false_alarms, 0.0, (), slices, (), nowhere, none,
-            scan.shape, np.zeros((3, *blocks), np.float32),
+            scan.shape, np.zeros((3, *blocks), np.float32), none,
         )  # fmt: skip
     looked = search(evidence, scan.spacing, false_alarms)
     offset = (found.box[0].start, found.box[1].start)
@@ -79,6 +78,8 @@ def detect(
         sums, (evidence.products, evidence.variances, evidence.expected), strict=True
     ):
         total[inside] = part
+    dense = np.zeros(blocks, np.bool_)
+    dense[inside] = evidence.dense
     slices = _findings(found, evidence, positions, none, known=True)
     ends = _missing_ends(found, positions)
     body = max(int(np.count_nonzero(evidence.body)), 1)
@@ -86,7 +87,7 @@ def detect(
     verdict, reason = _verdict(regions, slices, ends, verified)
     return Detection(
         verdict, reason, score, evidence.survived_hu, false_alarms, verified, regions, slices, ends,
-        nowhere, none, scan.shape, sums,
+        nowhere, none, scan.shape, sums, dense,
     )  # fmt: skip
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.mark.strength import BLOCK
+from mitsgan.mark.windows import BLOCK, DENSE_SIZES, SIZES_MM, sliding_sums, window
 from mitsgan.scan.scan import Geometry
 
 Index = tuple[int, int, int]
@@ -100,6 +101,7 @@ class Detection:
         shape: of the scan.
         sums: ``[3, z, y, x]`` per block: the matched filter's products, their variances, and what
             the products are where the mark is; zero where nothing is known.
+        dense: the same blocks, whether denser than aerated lung.
     """
 
     verdict: Verdict
@@ -115,18 +117,35 @@ class Detection:
     flagged: NDArray[np.bool_]
     shape: Index
     sums: NDArray[np.float32]
+    dense: NDArray[np.bool_]
 
-    def shortfall(self, box: tuple[slice, slice, slice]) -> float:
+    def shortfall(self, box: tuple[slice, slice, slice], spacing: Sequence[float]) -> float:
         """How far the mark in a box of voxels falls short of what it should be.
 
-        In standard deviations: about N(0, 1) where the mark is whole, and about the z-score that it
-        should have where it is missing. 0 where nothing is known. A block counts where its first
+        The largest shortfall of the windows of `mitsgan.mark.windows` inside it, of all tissue or
+        of dense tissue alone, in standard deviations: where the mark is whole, about the largest
+        of a few dozen correlated N(0, 1). 0 where nothing is known. A block counts where its first
         voxel lies.
+
+        Args:
+            box: of voxels ``[z, y, x]``.
+            spacing: of the scan, mm ``[z, y, x]``.
         """
         z, y, x = box
         blocks = tuple(slice(-(-s.start // BLOCK), -(-s.stop // BLOCK)) for s in (y, x))
-        product, variance, expected = self.sums[:, z, *blocks].sum((1, 2, 3), dtype=np.float64)
-        return float((expected - product) / variance**0.5) if variance > 0 else 0.0
+        inside = self.sums[:, z, *blocks]
+        sides = [window(mm, (spacing[0], spacing[1], spacing[2])) for mm in SIZES_MM]
+        largest = []
+        for parts, some in (
+            (inside, sides),
+            (inside * self.dense[z, *blocks], sides[:DENSE_SIZES]),
+        ):
+            for side in some:
+                t, v, m = (sliding_sums(part, side) for part in parts)
+                known = m > 0
+                if known.any():
+                    largest.append(((m - t)[known] / np.sqrt(np.maximum(v, m)[known])).max())
+        return float(max(largest, default=0.0))
 
     def probability(self) -> NDArray[np.float32]:
         """The map per voxel: ``[z, y, x]``, 0 to 1."""

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from mitsgan.errors import BudgetError
 from mitsgan.mark.keys import Key
 from mitsgan.mark.pattern import signs
-from mitsgan.mark.strength import local_noise, measure_strength, padded_slice, spread
+from mitsgan.mark.strength import (
+    block_sums,
+    local_noise,
+    measure_strength,
+    padded_slice,
+    spread,
+)
+from mitsgan.mark.windows import BLOCK
 from mitsgan.scan.scan import Scan
 
 STRENGTH_HU = 3.0
@@ -72,7 +79,9 @@ class Mark:
         most = np.float32(_SHARE) * budget.limits(scan, start, stop)
         amplitudes = np.empty((stop - start, *scan.shape[1:]), np.float32)
         for z in range(start, stop):
-            blocks = strength.relative(local_noise(padded_slice(scan, z)))
+            hu = padded_slice(scan, z)
+            mean = block_sums(hu) * np.float32(1 / BLOCK**2)
+            blocks = strength.relative(local_noise(hu), mean)
             blocks *= np.float32(self.strength_hu)
             amplitudes[z - start] = spread(blocks, scan.shape[1:])
         return np.minimum(amplitudes, most, out=amplitudes)

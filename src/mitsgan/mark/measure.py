@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.mark.expected import AIR_HU, Cells, slice_scores
-from mitsgan.mark.pattern import end_variant, slice_factors, slice_signs
+from mitsgan.mark.expected import Cells, slice_scores
+from mitsgan.mark.pattern import UNIT, end_variant, slice_factors, slice_signs
 from mitsgan.mark.residual import (
     Box,
+    Slice,
     Whitening,
     body_box,
     estimate_whitening,
@@ -21,13 +23,15 @@ from mitsgan.mark.residual import (
 from mitsgan.mark.slabs import in_slabs
 from mitsgan.mark.slices import FOUND, Match, match_slices
 from mitsgan.mark.strength import (
-    BLOCK,
+    BODY_HU,
+    averaged,
     block_sums,
     local_noise,
     measure_strength,
     padded_slice,
-    spread,
+    pair_sums,
 )
+from mitsgan.mark.windows import BLOCK
 from mitsgan.scan.scan import Scan
 
 _EXPECTED = 0.2
@@ -76,9 +80,8 @@ def measure(
         progress: called with slices done and slices in all.
     """
     depth, rows, columns = scan.shape
-    over = ((0, -rows % BLOCK), (0, -columns % BLOCK))
-    whole = any(after for _, after in over)
     box = body_box(scan)
+    units = tuple(slice(part.start // UNIT, part.stop // UNIT) for part in box)
     whitening = estimate_whitening(scan, box)
     side = tuple((part.stop - part.start) // BLOCK for part in box)
     products = np.empty((depth, *side), np.float32)
@@ -88,41 +91,45 @@ def measure(
     def slab(start: int, stop: int) -> int:
         part = residuals(scan, whitening, box, start, stop)
         for z, (residual, mean, noise) in enumerate(part, start):
-            means[z], strengths[z] = mean, strength.relative(noise)
+            means[z], strengths[z] = mean, strength.relative(noise, mean)
             factors = slice_factors(series, positions[z], (rows, columns), end_variant(z, depth))
-            factors = (np.pad(factors, over) if whole else factors)[box]
-            factors *= residual
-            products[z] = block_sums(factors)
-            squares[z] = block_sums(np.square(residual, out=residual))
+            products[z] = pair_sums(_whole(factors)[units] * residual)
+            squares[z] = pair_sums(np.square(residual, out=residual))
         return stop
 
     for done in in_slabs(slab, depth, _SLAB):
         if progress is not None:
             progress(done, depth)
-    scores = slice_scores(products, squares, means)
+    scores = slice_scores(products, squares, means, scan.spacing)
     usual = float(np.quantile(scores, 0.9))
     own = scores > max(FOUND, _EXPECTED * usual)
-    held = (means > AIR_HU).sum((1, 2))
+    held = (means > BODY_HU).sum((1, 2))
     doubtful = np.flatnonzero(~own & (held > 0.1 * np.median(held)))
-    everywhere = (slice(0, rows + over[0][1]), slice(0, columns + over[1][1]))
     matches = match_slices(
-        {int(z): _weighted(scan, int(z), whitening, everywhere)[:rows, :columns] for z in doubtful},
+        {int(z): partial(_turned, scan, int(z), whitening) for z in doubtful},
         positions,
         lambda position, variant: slice_signs(series, position, (rows, columns), variant),
     )
     for z, match in matches.items():
-        carried = match.undo(slice_signs(series, match.position, (rows, columns), match.variant))
-        residual = one_residual(scan, z, whitening, box)
-        residual *= (np.pad(carried, over) if whole else carried)[box]
-        products[z] = block_sums(residual)
+        carried = slice_factors(series, match.position, (rows, columns), match.variant)
+        residual = one_residual(scan, z, whitening, match.turn)
+        turned = pair_sums(_whole(carried) * residual)[:: match.turn[0], :: match.turn[1]]
+        products[z] = turned[tuple(slice(part.start // BLOCK, part.stop // BLOCK) for part in box)]
     return Measured(box, products, squares, means, strengths, scores, own, matches)
 
 
-def _weighted(scan: Scan, z: int, whitening: Whitening, box: Box) -> NDArray[np.float32]:
-    """The residual of the body in one slice, over its local variance."""
-    residual = one_residual(scan, z, whitening, box)
-    hu = padded_slice(scan, z)[box]
-    shape = (hu.shape[0], hu.shape[1])
-    noise = np.maximum(local_noise(hu), 1)
-    weight = (block_sums(hu) > AIR_HU * BLOCK**2) / np.square(noise)
-    return residual * spread(weight.astype(np.float32), shape)
+def _whole(units: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Grown to whole blocks; what is added lies beyond the scan."""
+    over = tuple((0, -n % (BLOCK // UNIT)) for n in units.shape)
+    return np.pad(units, over) if any(after for _, after in over) else units
+
+
+def _turned(scan: Scan, z: int, whitening: Whitening, turn: tuple[int, int]) -> Slice:
+    """The residual of the body in one slice, turned, over its local variance."""
+    residual = one_residual(scan, z, whitening, turn)
+    hu = padded_slice(scan, z)
+    noise = np.maximum(averaged(local_noise(hu), (3, 3)), 1)
+    weight = (block_sums(hu) > BODY_HU * BLOCK**2) / np.square(noise)
+    weight = weight[:: turn[0], :: turn[1]].astype(np.float32)
+    per_block = BLOCK // UNIT
+    return residual * np.repeat(np.repeat(weight, per_block, 0), per_block, 1)

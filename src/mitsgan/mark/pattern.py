@@ -1,7 +1,9 @@
 """Which sign every voxel gets: a keyed stream, bound to the series and to where a slice lies.
 
 HKDF-SHA256 (RFC 5869) turns key and series identity into a key for the series, ChaCha20
-(RFC 8439) turns that and a slice's position into one bit per voxel.
+(RFC 8439) turns that and a slice's position into one bit per unit of 2 x 2 voxels. Within a unit
+the signs alternate like a chequerboard: the noise of a CT scan is weakest at the finest detail
+that its grid can hold, whatever the kernel, and that is where such units are.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ from mitsgan.errors import MitsganError
 from mitsgan.mark.keys import Key
 from mitsgan.scan.scan import Geometry, Scan
 
-_VERSION = b"mitsgan mark 1\0"
+UNIT = 2
+"""Side of a unit in the plane, in voxels; its upper left voxel has the sign of its bit."""
+
+_VERSION = b"mitsgan mark 2\0"
 _QUANTA_PER_MM = 100
 # Headers give positions in steps of 1/1000 or 1/8 mm; a quarter keeps both away from where
 # rounding tips over.
@@ -51,12 +56,12 @@ def series_key(key: Key, identity: str) -> bytes:
 def slice_signs(
     series: bytes, position: int, shape: tuple[int, int], variant: int = 0
 ) -> NDArray[np.int8]:
-    """The signs of one slice: ``[y, x]``, +1 or -1.
+    """The signs of one slice's units: ``[rows / 2, columns / 2]``, rounded up, +1 or -1.
 
     Args:
         series: from `series_key`.
         position: along the slice normal, in 1/100 mm, from `slice_positions`.
-        shape: rows and columns.
+        shape: rows and columns of voxels.
         variant: 0, or 1 for the first and 2 for the last slice of a series.
     """
     return _looked_up(_SIGNS, series, position, shape, variant)
@@ -73,28 +78,35 @@ def _looked_up(
     table: NDArray[Number], series: bytes, position: int, shape: tuple[int, int], variant: int
 ) -> NDArray[Number]:
     """The keyed stream of a slice, every byte by its eight entries of a table."""
-    count = shape[0] * shape[1]
+    units = (-(-shape[0] // UNIT), -(-shape[1] // UNIT))
+    count = units[0] * units[1]
     # 8 bytes of block counter, which starts at zero, then 8 that no other slice has.
     nonce = bytes(8) + position.to_bytes(7, "little", signed=True) + bytes([variant])
     stream = Cipher(ChaCha20(series, nonce), mode=None).encryptor().update(bytes(-(-count // 8)))
     found = table.take(np.frombuffer(stream, np.uint8), axis=0)
-    return found.reshape(-1)[:count].reshape(shape)
+    return found.reshape(-1)[:count].reshape(units)
 
 
 def signs(
     key: Key, identity: str, scan: Scan, start: int = 0, stop: int | None = None
 ) -> NDArray[np.int8]:
-    """The signs of slices ``start:stop`` of a scan that is whole: ``[z, y, x]``, +1 or -1."""
+    """The signs of slices ``start:stop`` of a scan that is whole, per voxel: ``[z, y, x]``."""
     series = series_key(key, identity)
     depth, rows, columns = scan.shape
     numbers = range(*slice(start, stop).indices(depth))
     positions = slice_positions(scan.geometry, numbers)
     return np.stack(
         [
-            slice_signs(series, p, (rows, columns), end_variant(z, depth))
+            _alternating(slice_signs(series, p, (rows, columns), end_variant(z, depth)))
             for z, p in zip(numbers, positions, strict=True)
         ]
-    )
+    )[:, :rows, :columns]
+
+
+def _alternating(units: NDArray[np.int8]) -> NDArray[np.int8]:
+    """One sign per unit to one per voxel."""
+    unit = np.array([[1, -1], [-1, 1]], np.int8)
+    return np.asarray(np.kron(units, unit), np.int8)
 
 
 def end_variant(number: int, depth: int) -> int:

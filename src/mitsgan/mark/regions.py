@@ -10,8 +10,16 @@ from numpy.typing import NDArray
 from mitsgan.mark.detection import Index, Region, region
 from mitsgan.mark.expected import Evidence
 from mitsgan.mark.slabs import in_slabs
-from mitsgan.mark.strength import BLOCK
-from mitsgan.mark.windows import SIZES_MM, Window, covered, sliding_sums, threshold, window
+from mitsgan.mark.windows import (
+    BLOCK,
+    DENSE_SIZES,
+    SIZES_MM,
+    Window,
+    covered,
+    sliding_sums,
+    threshold,
+    window,
+)
 from mitsgan.scan.scan import Scan
 
 Mask = NDArray[np.bool_]
@@ -23,8 +31,12 @@ _SLAB = 8
 _PRIOR = 1e-3
 """How many blocks are repainted in a scan that nothing else is known about."""
 
-_DISPERSIONS = 5.0
-_LEAST_RATIO, _MOST_RATIO = 0.4, 0.8
+_LEFT = 0.6
+"""A window with more than this share of its mark was not repainted."""
+
+_LEAST_UNEVEN, _MOST_ALLOWED = 0.05, 0.6
+"""How unevenly the mark is taken to have survived at least; and how much of it may be missing at
+most for that reason, or nothing could be told any more."""
 
 _POWER = 2.0
 _ENOUGH = 0.1
@@ -56,25 +68,29 @@ def search(evidence: Evidence, spacing: tuple[float, float, float], false_alarms
         spacing: of voxels, mm ``[z, y, x]``.
         false_alarms: the rate per scan.
     """
-    least = threshold(false_alarms, len(SIZES_MM) * int(np.count_nonzero(evidence.body)))
-    shape, ratio = evidence.body.shape, np.float32(required_ratio(evidence.dispersion))
+    shape = evidence.body.shape
     sides = [window(mm, spacing) for mm in SIZES_MM]
-    shortfalls = [np.zeros(shape, np.float32) for _ in sides]
+    tests = [(evidence, side) for side in sides]
+    tests += [(evidence.of_dense(), side) for side in sides[:DENSE_SIZES]]
+    windows = sum(int(np.count_nonzero(looked.body)) for looked, _ in tests)
+    least = threshold(false_alarms, windows)
+    uneven = min(max(evidence.dispersion, _LEAST_UNEVEN), _MOST_ALLOWED / least)
+    shortfalls = [np.zeros(shape, np.float32) for _ in tests]
     certain = [np.empty(shape, np.bool_) for _ in sides]
     probability, low = np.empty(shape, np.float32), np.empty(shape, np.bool_)
     fine = window(_FINE_MM, spacing)
 
     def slab(start: int, stop: int) -> bool:
         lost = False
-        for side, shortfall, sure in zip(sides, shortfalls, certain, strict=True):
-            total, variance, mean = _sums(evidence, side, start, stop)
-            # By the choice of weights, variance and mean are about equal; much less variance is
-            # an accident of blocks without noise, and no certainty.
-            spread = np.sqrt(np.maximum(variance, np.maximum(0.5 * mean, np.float32(1e-6))))
-            mean *= ratio
-            np.greater(mean, np.float32(least + _POWER) * spread, out=sure[start:stop])
+        for number, ((looked, side), shortfall) in enumerate(zip(tests, shortfalls, strict=True)):
+            total, variance, mean = _sums(looked, side, start, stop)
+            spread = deviation(variance, mean, uneven)
+            if number < len(sides):
+                sure = certain[number][start:stop]
+                np.greater(mean, np.float32(least + _POWER) * spread, out=sure)
             short = (mean - total) / spread
             found = (short > least) & (mean > np.float32(least) * spread)
+            found &= total < np.float32(_LEFT) * mean
             if found.any():
                 lost = True
                 np.copyto(shortfall[start:stop], short, where=found)
@@ -89,21 +105,30 @@ def search(evidence: Evidence, spacing: tuple[float, float, float], false_alarms
     )
     flagged, score = np.zeros(shape, np.bool_), np.zeros(shape, np.float32)
     if alarm:
-        for shortfall, side in zip(shortfalls, sides, strict=True):
-            np.maximum(score, covered(shortfall, side), out=score)
-        flagged = _outline(score > 0, low, evidence.body, fine)
+        for inside in (evidence.body, evidence.dense):
+            part = np.zeros(shape, np.float32)
+            for (looked, side), shortfall in zip(tests, shortfalls, strict=True):
+                if looked.body is inside:
+                    np.maximum(part, covered(shortfall, side), out=part)
+            if part.any():
+                flagged |= _outline(part > 0, low, inside, fine)
+                np.maximum(score, part, out=score)
         # The outline may reach a little beyond the windows that it is drawn around.
         score = covered(score, fine)
     return Search(flagged, testable, probability, score)
 
 
-def required_ratio(dispersion: float) -> float:
-    """How much of the expected mark a window must show at least.
+def deviation(
+    variance: NDArray[np.float32], mean: NDArray[np.float32], uneven: float
+) -> NDArray[np.float32]:
+    """Standard deviation of a window's sum where nobody painted.
 
-    Untouched places fall short of it too, the more so the less evenly the mark survived; five
-    standard deviations of that are granted. A repainted place shows none, so there is room.
+    By the choice of weights, the products' variance and mean are about equal there; less variance
+    is that of smooth paint, and no certainty. The mark's own strength varies from place to place.
     """
-    return min(max(1 - _DISPERSIONS * dispersion, _LEAST_RATIO), _MOST_RATIO)
+    total = np.maximum(variance, np.maximum(mean, np.float32(1e-6)))
+    total += np.square(np.float32(uneven) * mean)
+    return np.asarray(np.sqrt(total, out=total), np.float32)
 
 
 def _sums(

@@ -1,30 +1,34 @@
 """What neighbours do not tell: the residual of a scan in which the mark is looked for.
 
-The noise of a CT scan is coloured by its reconstruction kernel, the mark is white. The best
-statistic for a white pattern in coloured noise is the product of the pattern with the error of
-predicting each voxel from its neighbours (the inverse covariance applied to the scan); it leaves
-the mark as it was and takes away most of the noise. The noise is close to separable, so three
-short filters, one for each axis, do; their weights are estimated on the scan at hand, whatever it
-went through.
+The noise of a CT scan is coloured by its reconstruction kernel, the mark is of the finest detail.
+The best statistic for a known pattern in coloured noise is the product of the pattern with the
+error of predicting each voxel from its neighbours (the inverse covariance applied to the scan): it
+takes away most of the noise, and of the anatomy. The nearest neighbours along x, y and z do; their
+weights are estimated on the scan at hand, whatever it went through.
+
+All signs of a unit of 2 x 2 voxels follow from one bit, so what is kept is one number per unit:
+the errors of its four voxels, added up with alternating signs. Along an axis that is a filter of
+four taps on every other voxel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.mark.strength import (
-    BLOCK,
     Blocks,
+    averaged,
     block_sums,
     local_noise,
     noise_of,
     padded_slice,
     spread,
 )
+from mitsgan.mark.windows import BLOCK
 from mitsgan.scan.scan import Scan
 
 Slice = NDArray[np.float32]
@@ -40,10 +44,10 @@ _QUIET = 1.5
 
 @dataclass(frozen=True)
 class Whitening:
-    """Weights of the nearest and the second neighbours along x, y and z."""
+    """Weights of the nearest neighbours along x, y and z."""
 
-    x: tuple[float, float]
-    y: tuple[float, float]
+    x: float
+    y: float
     z: float
 
 
@@ -79,16 +83,19 @@ def estimate_whitening(scan: Scan, box: Box) -> Whitening:
         around = [min(max(n, 0), depth - 1) for n in (z - 1, z, z + 1)]
         stacks.append([_clipped(scan, n, box) for n in around])
         quiet.append(_quiet(stacks[-1][1]))
-    x = _fit([pair for s, q in zip(stacks, quiet, strict=True) for pair in _samples(s[1], q, 1)])
-    stacks = [[_along(c, x, 1) for c in s] for s in stacks]
-    y = _fit([pair for s, q in zip(stacks, quiet, strict=True) for pair in _samples(s[1], q, 0)])
-    stacks = [[_along(c, y, 0) for c in s] for s in stacks]
-    top = bottom = 0.0
-    for (below, here, above), where in zip(stacks, quiet, strict=True):
-        both = (below + above)[where]
-        top += float((both * here[where]).sum())
-        bottom += float(np.square(both).sum())
-    return Whitening(x, y, top / bottom if depth > 1 and bottom else 0.0)
+    x, y = (
+        _fit(
+            (_beside(stack[1], axis)[where], stack[1][where])
+            for stack, where in zip(stacks, quiet, strict=True)
+        )
+        for axis in (1, 0)
+    )
+    flat = [[_units(hu, x, y) for hu in stack] for stack in stacks]
+    z_weight = _fit(
+        ((below + above)[where[::2, ::2]], here[where[::2, ::2]])
+        for (below, here, above), where in zip(flat, quiet, strict=True)
+    )
+    return Whitening(x, y, z_weight if depth > 1 else 0.0)
 
 
 def residuals(
@@ -97,76 +104,79 @@ def residuals(
     """Residual, mean and local noise of slices ``start:stop`` inside ``box``.
 
     Yields:
-        The residual ``[y, x]``, HU, in an array that the next slice is written to; the mean of
-        each block, HU; the noise of each block, HU, as `mitsgan.mark.strength.local_noise` does.
+        The residual of each unit ``[rows / 2, columns / 2]``, HU, in an array that the next slice
+        is written to; the mean of each block, HU; the noise of each block, HU, as
+        `mitsgan.mark.strength.local_noise` does.
     """
     depth = scan.shape[0]
     stop = depth if stop is None else stop
-    filters = _Filters(whitening, box)
     weight = np.float32(-whitening.z)
-    first = filters.flat(scan, start - 1)[0] if start else None
-    here, mean, noise = filters.flat(scan, start)
+
+    def flat(z: int) -> tuple[Slice, Blocks, Blocks]:
+        hu = _clipped(scan, z, box)
+        differences = hu[0::2] - hu[1::2]
+        mean = block_sums(hu) * np.float32(1 / BLOCK**2)
+        return _units(hu, whitening.x, whitening.y, differences), mean, noise_of(differences)
+
+    first = flat(start - 1)[0] if start else None
+    here, mean, noise = flat(start)
     before = here if first is None else first
+    residual = np.empty_like(here)
     for z in range(start, stop):
         after, next_mean, next_noise = here, mean, noise
         if z + 1 < depth:
-            after, next_mean, next_noise = filters.flat(scan, z + 1)
-        residual = np.add(before, after, out=filters.residual)
+            after, next_mean, next_noise = flat(z + 1)
+        np.add(before, after, out=residual)
         residual *= weight
         residual += here
         yield residual, mean, noise
         before, here, mean, noise = here, after, next_mean, next_noise
 
 
-class _Filters:
-    """The filters along x and y, in arrays that serve again for every slice.
+def one_residual(scan: Scan, z: int, whitening: Whitening, turn: tuple[int, int] = (1, 1)) -> Slice:
+    """The residual of the whole of slice ``z`` alone, ``[rows / 2, columns / 2]``, rounded up.
 
-    Fresh arrays cost as much as the sums in them. Of the filtered slices, the last three stay.
+    Args:
+        scan: that the slice is in.
+        z: its number.
+        whitening: of the scan.
+        turn: steps along rows and columns, 1 or -1: how the slice is turned before.
     """
-
-    def __init__(self, whitening: Whitening, box: Box) -> None:
-        rows, columns = (part.stop - part.start for part in box)
-        self.whitening, self.box = whitening, box
-        self.wide = np.empty((rows, columns + 4), np.float32)
-        self.tall = np.empty((rows + 4, columns), np.float32)
-        self.near, self.far, self.residual, *self.kept = (
-            np.empty((rows, columns), np.float32) for _ in range(6)
-        )
-
-    def flat(self, scan: Scan, z: int) -> tuple[Slice, Blocks, Blocks]:
-        """A slice filtered along x and y; the means and the noise of its blocks."""
-        wide, tall, near, far = self.wide, self.tall, self.near, self.far
-        hu = wide[:, 2:-2]
-        np.minimum(padded_slice(scan, z, self.box), np.float32(_HIGHEST_HU), out=hu)
-        wide[:, :2], wide[:, -2:] = hu[:, :1], hu[:, -1:]
-        np.add(wide[:, 1:-3], wide[:, 3:-1], out=near)
-        np.add(wide[:, :-4], wide[:, 4:], out=far)
-        mean = block_sums(hu) * np.float32(1 / BLOCK**2)
-        np.multiply(near, np.float32(-self.whitening.x[0]), out=tall[2:-2])
-        far *= np.float32(-self.whitening.x[1])
-        far += hu
-        tall[2:-2] += far
-        noise = noise_of(hu, near)
-        tall[:2], tall[-2:] = tall[2], tall[-3]
-        np.add(tall[1:-3], tall[3:-1], out=near)
-        np.add(tall[:-4], tall[4:], out=far)
-        out = self.kept.pop(0)
-        self.kept.append(out)
-        np.multiply(near, np.float32(-self.whitening.y[0]), out=out)
-        far *= np.float32(-self.whitening.y[1])
-        out += far
-        out += tall[2:-2]
-        return out, mean, noise
-
-
-def one_residual(scan: Scan, z: int, whitening: Whitening, box: Box) -> Slice:
-    """The residual of slice ``z`` alone, as `residuals` gives it."""
-    depth = scan.shape[0]
-    before, here, after = (
-        _along(_along(_clipped(scan, n, box), whitening.x, 1), whitening.y, 0)
-        for n in (max(z - 1, 0), z, min(z + 1, depth - 1))
-    )
+    rows, columns = scan.shape[1:]
+    flat = []
+    for n in (z - 1, z, z + 1):
+        hu = _clipped(scan, min(max(n, 0), scan.shape[0] - 1), _EVERYTHING)[:rows, :columns]
+        hu = hu[:: turn[0], :: turn[1]]
+        hu = np.pad(hu, ((0, -rows % BLOCK), (0, -columns % BLOCK)), mode="edge")
+        flat.append(_units(hu, whitening.x, whitening.y))
+    before, here, after = flat
     return np.asarray(here - np.float32(whitening.z) * (before + after), np.float32)
+
+
+_EVERYTHING: Box = (slice(None), slice(None))
+
+
+def _units(hu: Slice, x: float, y: float, differences: Slice | None = None) -> Slice:
+    """Filtered along y and x, and added up per unit."""
+    tall = hu[0::2] - hu[1::2] if differences is None else differences
+    half = _taps(hu[0::2], hu[1::2], tall, y)
+    across = half.T
+    return _taps(across[0::2], across[1::2], across[0::2] - across[1::2], x).T
+
+
+def _taps(even: Slice, odd: Slice, differences: Slice, weight: float) -> Slice:
+    """Differences of every two along the first axis, less what the neighbours of both tell.
+
+    In units of the mark: two voxels that differ by twice its amplitude give just that. Beyond
+    either end, the first and the last repeat.
+    """
+    beside = np.empty(even.shape, np.float32)
+    np.subtract(even[2:], odd[:-2], out=beside[1:-1])
+    beside[0] = even[1] - even[0]
+    beside[-1] = odd[-1] - odd[-2]
+    beside *= np.float32(weight / (1 + weight))
+    beside += differences
+    return beside
 
 
 def _clipped(scan: Scan, z: int, box: Box) -> Slice:
@@ -176,7 +186,7 @@ def _clipped(scan: Scan, z: int, box: Box) -> Slice:
 
 def _quiet(hu: Slice) -> NDArray[np.bool_]:
     """Voxels of the body away from edges."""
-    noise, mean = local_noise(hu), block_sums(hu) / BLOCK**2
+    noise, mean = averaged(local_noise(hu), (3, 3)), block_sums(hu) / BLOCK**2
     body = (mean > -950) & (noise > 0)
     if body.any():
         body &= noise < _QUIET * np.median(noise[body])
@@ -184,44 +194,17 @@ def _quiet(hu: Slice) -> NDArray[np.bool_]:
     return chosen
 
 
-def _neighbours(values: Slice, axis: int) -> tuple[Slice, Slice]:
-    """Sums of the two nearest and of the two second neighbours along an axis."""
-    pad = [(0, 0), (0, 0)]
-    pad[axis] = (2, 2)
-    wide = np.pad(values, pad, mode="edge")
-    n = values.shape[axis]
-    at = [wide[k : k + n] if axis == 0 else wide[:, k : k + n] for k in (0, 1, 3, 4)]
-    return at[1] + at[2], at[0] + at[3]
+def _beside(hu: Slice, axis: int) -> Slice:
+    """Sums of the two nearest neighbours along an axis."""
+    wide = np.pad(hu, [(1, 1) if k == axis else (0, 0) for k in (0, 1)], mode="edge")
+    return np.asarray(wide[:-2] + wide[2:] if axis == 0 else wide[:, :-2] + wide[:, 2:])
 
 
-def _along(values: Slice, weights: tuple[float, float], axis: int) -> Slice:
-    near, far = _neighbours(values, axis)
-    near *= np.float32(-weights[0])
-    far *= np.float32(-weights[1])
-    near += far
-    near += values
-    return near
-
-
-def _samples(values: Slice, where: NDArray[np.bool_], axis: int) -> list[tuple[Slice, Slice]]:
-    near, far = _neighbours(values, axis)
-    return [(np.stack([near[where], far[where]]), values[where])]
-
-
-def _dot(a: Slice, b: Slice) -> float:
-    return float((a * b).sum(dtype=np.float64))
-
-
-def _fit(samples: list[tuple[Slice, Slice]]) -> tuple[float, float]:
-    """Weights of near and far neighbours that leave the smallest residual."""
-    left = np.zeros((2, 2))
-    right = np.zeros(2)
+def _fit(samples: Iterable[tuple[Slice, Slice]]) -> float:
+    """The weight of the neighbours' sum that leaves the smallest residual."""
+    top = bottom = 0.0
     for neighbours, values in samples:
-        near, far = neighbours
         # Sums, not products of matrices: BLAS would set threads on them.
-        left += [[_dot(near, near), _dot(near, far)], [_dot(far, near), _dot(far, far)]]
-        right += [_dot(near, values), _dot(far, values)]
-    if not left[0, 0] > 0:
-        return 0.5, 0.0
-    first, second = np.linalg.lstsq(left, right, rcond=None)[0]
-    return float(first), float(second)
+        top += float((neighbours * values).sum(dtype=np.float64))
+        bottom += float(np.square(neighbours).sum(dtype=np.float64))
+    return top / bottom if bottom else 0.0

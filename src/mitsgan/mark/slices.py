@@ -18,21 +18,23 @@ FOUND = 7.0
 JITTER = 5
 """Positions this close, in 1/100 mm, are the same: headers round."""
 
-_VOXELS = 40_000
+_UNITS = 40_000
 _AT_ONCE = 64
 _PIECE = 64
 _JITTERED = 8
 _MANY, _FEW = 32, 12
-_FLIPS: tuple[tuple[str, tuple[int, int]], ...] = (
+Turn = tuple[int, int]
+"""Steps along rows and columns, 1 or -1, that undo how a slice was turned."""
+
+_FLIPS: tuple[tuple[str, Turn], ...] = (
     ("", (1, 1)),
     ("mirrored along its rows", (1, -1)),
     ("mirrored along its columns", (-1, 1)),
     ("turned by 180 degrees", (-1, -1)),
 )
-"""In words, and the steps in y and x that undo it."""
 
 Signs = Callable[[int, int], NDArray[np.int8]]
-"""The signs ``[y, x]`` of a position (1/100 mm) and a variant of the stream."""
+"""The signs of a slice's units at a position (1/100 mm), for a variant of the stream."""
 
 
 @dataclass(frozen=True)
@@ -56,21 +58,22 @@ class Match:
         """How the slice was turned, in words; empty if it was not."""
         return _FLIPS[self.flip][0]
 
-    def undo(self, values: NDArray[np.int8]) -> NDArray[np.int8]:
-        """The signs as this slice carries them."""
-        y, x = _FLIPS[self.flip][1]
-        return values[::y, ::x]
+    @property
+    def turn(self) -> Turn:
+        """Undoes how the slice was turned."""
+        return _FLIPS[self.flip][1]
 
 
 def match_slices(
-    residuals: dict[int, NDArray[np.float32]],
+    residuals: dict[int, Callable[[Turn], NDArray[np.float32]]],
     positions: Sequence[int],
     signs: Signs,
 ) -> dict[int, Match]:
     """For each slice, the position and the turn whose signs it carries, if any.
 
     Args:
-        residuals: by slice number, whole slices ``[y, x]``, weighted by their noise.
+        residuals: by slice number, of the whole slice turned as asked for, weighted by its noise:
+            at least as many units ``[y, x]`` as it has signs.
         positions: of all slices, 1/100 mm.
         signs: the key's.
     """
@@ -82,13 +85,11 @@ def match_slices(
         few = {z: residuals[z] for z in numbers[:: len(numbers) // _FEW]}
         if not match_slices(few, positions, signs):
             return {}
-    rows, columns = next(iter(residuals.values())).shape
-    middle = rows // 2
-    half = min(_VOXELS // columns // 2 + 1, middle) if rows > 1 else 1
-    # A band around the middle row stays itself whichever way a slice is turned.
-    band = slice(middle - half, rows - (middle - half)) if rows > 1 else slice(0, 1)
+    rows, columns = signs(positions[0], 0).shape
+    middle, half = rows // 2, _UNITS // columns // 2 + 1
+    band = slice(max(middle - half, 0), min(middle + half, rows))
     turned = np.stack(
-        [residuals[z][band][::y, ::x].ravel() for z in numbers for _, (y, x) in _FLIPS]
+        [residuals[z](turn)[band, :columns].ravel() for z in numbers for _, turn in _FLIPS]
     )
     turned /= np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-9)
     best: dict[int, Match] = {}

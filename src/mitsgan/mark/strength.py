@@ -1,8 +1,9 @@
-"""How strong the mark may be where: it follows the noise of the scan, block by block.
+"""How strong the mark may be where: it follows the noise of the scan, block by block, and the lung.
 
 Noise hides the mark, and noise is what it must be found in. So its amplitude is a multiple of the
-local noise, within limits, on blocks of 4 x 4 voxels. Embedding measures the noise on the scan
-before the mark, verification on the one at hand; a few HU more or less change little.
+local noise, within limits, on blocks of 4 x 4 voxels, and more in and around lung, where lesions
+are painted. Embedding measures the noise on the scan before the mark, verification on the one at
+hand; a few HU more or less change little.
 """
 
 from __future__ import annotations
@@ -12,20 +13,39 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mitsgan.mark.windows import BLOCK, sliding_sums, window
 from mitsgan.scan.scan import AIR_HU, Scan
 
-BLOCK = 4
-"""Side of a block in the plane, in voxels."""
-
-LOWEST, HIGHEST = 0.5, 1.75
+LOWEST, HIGHEST = 0.7, 1.5
 """Limits of a block's noise, as multiples of the scan's median."""
 
+FAINTEST_HU = 25.0
+"""Noise below counts as this much: there, mark and protection themselves are most of what is
+measured, and where they are must not change how strong the mark is taken to be."""
+
+LUNG = 2.5
+"""How much stronger the mark is in lung than in other tissue of the same noise."""
+
+STRONGEST = 5 / 3
+"""Limit of a block's amplitude, as a multiple of the RMS over the body."""
+
+NOISE_MM = 64.0
+"""Side of the square over which noise is averaged: what is repainted is a small part of it."""
+
+BODY_HU = -950.0
+"""Blocks below are air, inside or outside the body: little of the mark is there."""
+
+_AERATED_HU = (-960.0, -400.0)
+_LUNG_MM = 28.0
 _SAMPLED = 8
-_LARGEST_STEP_HU = 150.0
-_BODY_HU = -950.0
+_LARGEST_STEP_HU = 300.0
+_ROUNDS = 20
 
 Blocks = NDArray[np.float32]
 """One value per block of a slice, ``[rows / 4, columns / 4]``, rounded up."""
+
+Side = tuple[int, int]
+"""Of a rectangle, in blocks along y and x."""
 
 
 @dataclass(frozen=True)
@@ -34,71 +54,104 @@ class Strength:
 
     Attributes:
         median_hu: the usual local noise of the body.
-        rms: of `relative` over the body, 1 where it is divided by it.
+        scale: amplitude of that noise outside the lung, in units of the RMS over the body.
+        noise_around, lung_around: sides in blocks of the squares over which noise is averaged and
+            lung is looked for.
     """
 
     median_hu: float
-    rms: float
+    scale: float
+    noise_around: Side
+    lung_around: Side
 
-    def relative(self, noise: Blocks) -> Blocks:
-        """Amplitude per block, in units of the RMS over the body."""
-        held = np.clip(noise / np.float32(self.median_hu), LOWEST, HIGHEST) / np.float32(self.rms)
-        return np.asarray(held, np.float32)
+    def relative(self, noise: Blocks, mean: Blocks) -> Blocks:
+        """Amplitude per block, in units of the RMS over the body.
+
+        Args:
+            noise: of the blocks of one slice, from `local_noise`.
+            mean: of the same blocks, HU.
+        """
+        wanted = self._wanted(noise, mean)
+        wanted *= np.float32(self.scale)
+        return np.minimum(wanted, np.float32(STRONGEST), out=wanted)
+
+    def _wanted(self, noise: Blocks, mean: Blocks) -> Blocks:
+        # Of the body alone: then it is the same whatever part of the air around is looked at.
+        wanted = averaged(noise, self.noise_around, mean > BODY_HU)
+        np.maximum(wanted, FAINTEST_HU, out=wanted)
+        wanted *= np.float32(1 / self.median_hu)
+        np.clip(wanted, LOWEST, HIGHEST, out=wanted)
+        # A square is as much lung as twice the share that is aerated: vessels, nodules and the
+        # wall beside it belong to it, and a nodule painted into it changes nothing.
+        lung = ((mean > _AERATED_HU[0]) & (mean < _AERATED_HU[1])).astype(np.float32)
+        share = sliding_sums(lung[None], (1, *self.lung_around))[0]
+        share *= np.float32(2 * (LUNG - 1) / (self.lung_around[0] * self.lung_around[1]))
+        share += 1
+        np.minimum(share, np.float32(LUNG), out=share)
+        wanted *= share
+        return wanted
 
 
 def measure_strength(scan: Scan) -> Strength:
     """Look at a few slices spread over a scan; the same whichever way it is cut into slabs."""
     depth = scan.shape[0]
     numbers = sorted({round(z) for z in np.linspace(0, depth - 1, min(depth, _SAMPLED + 2))[1:-1]})
-    found = []
-    for z in numbers or range(depth):
-        hu = padded_slice(scan, z)
-        noise, mean = local_noise(hu), block_sums(hu) / BLOCK**2
-        found.append(noise[(mean > _BODY_HU) & (noise > 0)])
-    body = np.concatenate(found)
+    slices = [padded_slice(scan, z) for z in numbers or range(depth)]
+    seen = [(local_noise(hu), block_sums(hu) / np.float32(BLOCK**2)) for hu in slices]
+    inside = [(mean > BODY_HU) & (noise > 0) for noise, mean in seen]
+    body = np.concatenate([noise[where] for (noise, _), where in zip(seen, inside, strict=True)])
+    around = [window(side_mm, scan.spacing)[1:] for side_mm in (NOISE_MM, _LUNG_MM)]
+    usual = max(float(np.median(body)) if body.size else 0.0, FAINTEST_HU)
+    first = Strength(usual, 1.0, *around)
     if not body.size:
-        return Strength(1.0, 1.0)
-    median = max(float(np.median(body)), 1e-3)
-    held = np.clip(body / median, LOWEST, HIGHEST)
-    return Strength(median, float(np.sqrt(np.mean(np.square(held)))))
+        return first
+    wanted = np.concatenate(
+        [first._wanted(*pair)[where] for pair, where in zip(seen, inside, strict=True)]
+    )
+    low, high = 0.0, STRONGEST / LOWEST
+    for _ in range(_ROUNDS):
+        scale = (low + high) / 2
+        power = float(np.mean(np.square(np.minimum(scale * wanted, STRONGEST))))
+        low, high = (scale, high) if power < 1 else (low, scale)
+    return Strength(usual, high, *around)
 
 
 def local_noise(hu: NDArray[np.float32]) -> Blocks:
-    """Standard deviation, HU, of what the four neighbours do not tell, over 3 x 3 blocks.
+    """Standard deviation, HU, of the finest detail of each block.
 
     Args:
         hu: ``[y, x]``, whole blocks.
     """
-    beside = np.empty_like(hu)
-    np.add(hu[:, :-2], hu[:, 2:], out=beside[:, 1:-1])
-    beside[:, 0], beside[:, -1] = hu[:, 0] + hu[:, 1], hu[:, -2] + hu[:, -1]
-    return noise_of(hu, beside)
+    return noise_of(hu[0::2] - hu[1::2])
 
 
-def noise_of(hu: NDArray[np.float32], beside: NDArray[np.float32]) -> Blocks:
-    """`local_noise`, where the sums of the two neighbours along x are there already.
+def noise_of(differences: NDArray[np.float32]) -> Blocks:
+    """`local_noise`, where the differences of every two rows are there already.
 
     Args:
-        hu: ``[y, x]``, whole blocks.
-        beside: of the same shape; written over.
+        differences: ``[rows / 2, columns]``, of whole blocks.
     """
-    rest = beside
-    rest[1:] += hu[:-1]
-    rest[0] += hu[0]
-    rest[:-1] += hu[1:]
-    rest[-1] += hu[-1]
-    rest *= np.float32(-0.25)
-    rest += hu
-    np.clip(rest, -_LARGEST_STEP_HU, _LARGEST_STEP_HU, out=rest)
-    np.square(rest, out=rest)
-    blocks = block_sums(rest)
-    sums = np.empty((blocks.shape[0] + 2, blocks.shape[1] + 2), np.float32)
-    sums[1:-1, 1:-1] = blocks
-    sums[0], sums[-1] = sums[1], sums[-2]
-    sums[:, 0], sums[:, -1] = sums[:, 1], sums[:, -2]
-    rows = sums[:-2] + sums[1:-1] + sums[2:]
-    around = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
-    return np.asarray(np.sqrt(around / np.float32(9 * BLOCK**2)), np.float32)
+    detail = differences[:, 0::2] - differences[:, 1::2]
+    np.clip(detail, -_LARGEST_STEP_HU, _LARGEST_STEP_HU, out=detail)
+    np.square(detail, out=detail)
+    # A difference of four voxels has twice the noise of one, and a block has four of them.
+    noise = pair_sums(detail)
+    noise *= np.float32(1 / BLOCK**2)
+    return np.sqrt(noise, out=noise)
+
+
+def averaged(blocks: Blocks, side: Side, where: NDArray[np.bool_] | None = None) -> Blocks:
+    """Means over the rectangle around each block, as far as there are blocks; 0 without any.
+
+    Args:
+        blocks: of one slice.
+        side: of the rectangle.
+        where: which of them count; all, unless given.
+    """
+    counted = np.ones_like(blocks) if where is None else where.astype(np.float32)
+    total, count = (sliding_sums(part[None], (1, *side))[0] for part in (blocks * counted, counted))
+    # Sums of floats leave a little of what went out of the window.
+    return np.where(count > 0.5, total / np.maximum(count, 1), np.float32(0))
 
 
 def block_sums(values: NDArray[np.float32]) -> Blocks:
@@ -110,6 +163,12 @@ def block_sums(values: NDArray[np.float32]) -> Blocks:
     for k in range(2, BLOCK):
         sums += tall[:, k::BLOCK]
     return sums
+
+
+def pair_sums(units: NDArray[np.float32]) -> Blocks:
+    """Sums over the 2 x 2 units of every block."""
+    tall = units[0::2] + units[1::2]
+    return np.asarray(tall[:, 0::2] + tall[:, 1::2])
 
 
 def spread(blocks: Blocks, shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -8,13 +8,17 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.mark.strength import BLOCK
+BLOCK = 4
+"""Side of a block in the plane, in voxels: what is measured is kept per block."""
 
 Window = tuple[int, int, int]
 Value = TypeVar("Value", np.float32, np.bool_)
 
-SIZES_MM: tuple[float, ...] = (10.0, 14.0, 20.0)
+SIZES_MM: tuple[float, ...] = (10.0, 14.0, 20.0, 28.0)
 """Sides of the cubes in which the mark is looked for."""
+
+DENSE_SIZES = 3
+"""How many of them, from the smallest, are also looked through for dense tissue alone."""
 
 
 def window(side_mm: float, spacing: tuple[float, float, float]) -> Window:
