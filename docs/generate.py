@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import benchmark_pages
+import refinement_tables
 from safetensors import safe_open
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +28,7 @@ PAGES = (
     ROOT / "docs" / "training.md",
     ROOT / "docs" / "mark.md",
     ROOT / "docs" / "attackers.md",
+    ROOT / "docs" / "refine.md",
     ROOT / "docs" / "candidates.md",
     ROOT / "docs" / "benchmark.md",
 )
@@ -362,6 +364,18 @@ TABLES: dict[str, tuple[str, Callable[[Json], str]]] = {
 }
 
 
+REFINEMENT = {
+    "refine-nodules": ("nodules", refinement_tables.compared),
+    "refine-uncertainty": ("uncertainty", refinement_tables.per_mm),
+    "refine-lung": ("lung", refinement_tables.compared),
+}
+
+
+def refinement(part: str, draw: Callable[[Json], tuple[Any, Any]], result: Json) -> str:
+    """What optimising a perturbation for one scan is worth."""
+    return table(*draw(result[part]))
+
+
 def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = [header, tuple("---" for _ in header), *rows]
@@ -373,6 +387,10 @@ def filled(text: str) -> str:
     drawn: dict[str, Callable[[], str]] = {
         **{name: partial(_of_result, file, draw) for name, (file, draw) in TABLES.items()},
         **{name: partial(_of_cards, draw) for name, draw in CARDS.items()},
+        **{
+            name: partial(_of_result, "refine.json", partial(refinement, part, draw))
+            for name, (part, draw) in REFINEMENT.items()
+        },
         "transfer": lambda: transfer(pairs()),
         "mark-attacks": lambda: mark_attacks(marks()),
         "candidates": candidates,

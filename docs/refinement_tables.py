@@ -35,7 +35,7 @@ def per_mm(part: Json) -> tuple[Row, list[Row]]:
     points = part["points"]
     radii = sorted({p["uncertainty_mm"] for p in points})
     rows = []
-    for action in ("inject", "remove"):
+    for action in dict.fromkeys(p["action"] for p in points):
         for method in dict.fromkeys(p["method"] for p in points):
             found = (
                 fmean(
