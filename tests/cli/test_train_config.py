@@ -166,6 +166,7 @@ def struck(arguments: list[str], number: int, step: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # four trainings, one after the other
 def test_an_interrupted_run_ends_where_it_would_have(arguments: list[str], tmp_path: Path) -> None:
     steps = ["--steps", "220"]
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
