@@ -126,6 +126,39 @@ def test_leaves_tampering_out(
     assert "What a diagnosis rests on" in told
 
 
+def test_attacks_given_positions_in_a_variant(
+    evaluate: Run,
+    protector_options: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    numbers, picture = tmp_path / "numbers.json", tmp_path / "picture.png"
+    place = ",".join(f"{v:g}" for v in NODULE_LPS)
+    wanted = ("--position", place, "--nodule", place, "--variant", "low-frequency")
+    wanted += ("-o", str(numbers), "--picture", str(picture))
+    assert evaluate(*wanted, *protector_options) == 0
+    result = json.loads(numbers.read_text())
+    told = " ".join(capsys.readouterr().out.split())  # titles are wrapped
+    (position,) = result["positions"]
+    assert position["lps_mm"] == pytest.approx(NODULE_LPS, abs=4.1)  # the nearest voxel
+    assert result["config"]["variant"] == "low-frequency"
+    assert "1 given position per action, attack: low-frequency" in told
+    assert set(result["appearance"]) == {"inject", "remove", "remove, at known nodules"}
+    assert "What the attacked cubes look like" in told
+    assert "calls that flip" in told
+    assert result["classifier"]["name"] == "classifier"
+    assert picture.exists()
+
+
+def test_the_variants_offered_are_those_that_there_are() -> None:
+    from typing import get_args, get_type_hints
+
+    from mitsgan.cli.evaluate import Evaluate
+    from mitsgan.evaluate.adaptive import VARIANTS
+
+    assert get_args(get_type_hints(Evaluate)["variant"]) == tuple(VARIANTS)
+
+
 def test_a_budget_that_is_not_kept_is_told(
     evaluate: Run,
     series: Path,
@@ -226,6 +259,10 @@ def test_refuses_the_original_as_its_protected_version(
         (["nowhere"], "nowhere does not exist"),
         (["--nodule", "1,2"], "--nodule 1,2: expected three numbers"),
         (["--nodule", "0,0,900"], "lies outside the scan"),
+        (["--position", "1,2"], "--position 1,2: expected three numbers"),
+        (["--position", "0,0,900"], "lies outside the scan, which reaches from"),
+        (["--position", "0,0,0", "--no-attack"], "leave out --no-attack"),
+        (["--classifier", "none.safetensors"], "none.safetensors: no such weights file"),
         (["--no-attack", "--picture", "p.png"], "leave out --no-attack"),
         (["--lpips-weights", "none.pth"], "none.pth: no such file"),
         (["--weights", "none.safetensors"], "none.safetensors: no such weights file"),
