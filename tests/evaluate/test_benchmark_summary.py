@@ -10,6 +10,7 @@ import pytest
 
 from mitsgan.evaluate.benchmark_cells import Cell, CurveCell, all_tasks
 from mitsgan.evaluate.benchmark_config import BenchmarkConfig, read_config
+from mitsgan.evaluate.benchmark_provenance import OTHER_WEIGHTS
 from mitsgan.evaluate.benchmark_summary import summarise
 
 TEXT = """
@@ -202,6 +203,14 @@ def test_the_headline_is_of_attackers_seen_and_held_out(config: BenchmarkConfig)
     assert found["gain: a, 10 HU, held-out residual, inject"]["value"] == 3.0
     assert found["whole-scan RMSE: a, 10 HU"]["value"] == 5.5
     assert all(f["n"] and f["note"] and isinstance(f["unit"], str) for f in found.values())
+
+
+def test_another_training_of_a_pair_is_no_white_box(config: BenchmarkConfig) -> None:
+    results = rows(config)
+    results["p"]["trained_on"] = [f"textured{OTHER_WEIGHTS}"]
+    labels = [f["label"] for f in made(config, results)["headline"]]
+    assert "gain: a, 10 HU, other weights of textured, inject" in labels
+    assert not any("white-box" in label for label in labels)
 
 
 def test_what_a_purifier_leaves(config: BenchmarkConfig) -> None:

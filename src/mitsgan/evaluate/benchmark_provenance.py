@@ -50,7 +50,7 @@ def provenance(config: BenchmarkConfig) -> dict[str, Row]:
         rows[f"protector | {entry.name}"] = {
             "kind": "protector",
             "protector": entry.name,
-            "trained_on": list(trained_on(entry, own)),
+            "trained_on": _seen(entry, own, rows),
             "known_position": entry.is_known_position,
         }
     path = shipped("classifier")
@@ -66,6 +66,23 @@ def checksums(rows: dict[str, Row]) -> Iterator[str]:
     for key in sorted(rows):
         if rows[key]["kind"] == "weights":
             yield f"{key} {rows[key]['sha256']}"
+
+
+OTHER_WEIGHTS = " (other weights)"
+"""Behind the name of a pair of which a protector has seen another training."""
+
+
+def _seen(entry: ProtectorEntry, card: Card | None, rows: dict[str, Row]) -> list[str]:
+    """What a protector was trained on; where its card has checksums, held to the weights' own."""
+    names = trained_on(entry, card)
+    known = {
+        name: {row["sha256"] for key, row in rows.items() if key.startswith(f"weights | {name} |")}
+        for name in names
+    }
+    listed = {seen.get("sha256") for seen in (card or {}).get("attackers", ()) if seen is not None}
+    if entry.trained_on or not listed - {None}:
+        return list(names)
+    return [name if not known[name] - listed else f"{name}{OTHER_WEIGHTS}" for name in names]
 
 
 def _card(entry: ProtectorEntry, seed: int) -> Card | None:

@@ -8,6 +8,7 @@ from typing import Any
 from mitsgan import __version__
 from mitsgan.evaluate.benchmark_cells import all_tasks
 from mitsgan.evaluate.benchmark_config import BenchmarkConfig
+from mitsgan.evaluate.benchmark_provenance import OTHER_WEIGHTS
 from mitsgan.evaluate.benchmark_rows import Row, Rows, shortened
 from mitsgan.evaluate.benchmark_tables import all_tables, uncertainty
 
@@ -66,16 +67,15 @@ def headline(rows: Rows, config: BenchmarkConfig) -> list[Row]:
     budgets = {budget.name for budget in config.sweeps[0].budgets}
     trained = {row["protector"]: row["trained_on"] for row in rows.of("protector")}.get(ours, ())
     held_out = {row["attacker"] for row in rows.of("attacker", held_out=True)}
+    kinds = {
+        "white-box": set(trained),
+        "other weights of": {name.removesuffix(OTHER_WEIGHTS) for name in trained},
+        "held-out": held_out,
+    }
     found: list[Row] = []
     for row in rows.main(protector=ours, role="unseen"):
         noise = rows.beside(row, control="noise")
-        kind = (
-            "white-box"
-            if row["attacker"] in trained
-            else "held-out"
-            if row["attacker"] in held_out
-            else None
-        )
+        kind = next((k for k, names in kinds.items() if row["attacker"] in names), None)
         if noise is None or kind is None or row["budget"] not in budgets:
             continue
         name = f"{row['scan']}, {row['budget']}, {kind} {row['attacker']}, {row['action']}"
