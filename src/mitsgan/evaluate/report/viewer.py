@@ -129,7 +129,7 @@ def _volumes(gallery: Gallery, side: float) -> list[str]:
 def _packed(volume: NDArray[np.int16]) -> str:
     """Low bytes, then high bytes: these are nearly all alike, and deflate to nothing."""
     words = np.ascontiguousarray(volume, "<i2").view(np.uint8).reshape(-1, 2)
-    return b64encode(zlib.compress(words.T.tobytes(), 9)).decode("ascii")
+    return b64encode(zlib.compress(words.T.tobytes(), 6)).decode("ascii")
 
 
 def _box(gallery: Gallery, side: float) -> tuple[slice, ...]:
