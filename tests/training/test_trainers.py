@@ -7,11 +7,14 @@ import pytest
 import torch
 
 from mitsgan.attack import Attacker
+from mitsgan.protect.networks import HALO
 from mitsgan.scan.scan import Scan
 from mitsgan.training.attacker import AttackerConfig, train_attacker
+from mitsgan.training.crops import CropSampler
+from mitsgan.training.cubes import Volume
 from mitsgan.training.loop import read_losses
 from mitsgan.training.pictures import loss_curve, sample_sheet
-from mitsgan.training.protector import ProtectorConfig, train_protector
+from mitsgan.training.protector import ProtectorConfig, manipulation_loss, train_protector
 from mitsgan.training.validate import attacker_metrics
 
 PNG = b"\x89PNG"
@@ -68,3 +71,21 @@ def test_a_protector_learns_to_disrupt(
     assert not generator.training
     assert fmean(r["disruption"] for r in rows[-4:]) > 2 * rows[0]["disruption"]
     assert rows[-1]["energy"] > rows[0]["energy"]
+
+
+def test_a_target_takes_the_place_of_the_original_attack(
+    remover: Attacker, data_volumes: list[Volume]
+) -> None:
+    crop = CropSampler(data_volumes, attacks=2).sample(torch.Generator().manual_seed(0))
+    random = [torch.Generator().manual_seed(1) for _ in range(3)]
+    depth = len(crop.hu) - 2 * HALO
+    nothing = torch.zeros(depth, *crop.hu.shape[1:], requires_grad=True)
+    loss, disruption = manipulation_loss(crop, nothing, [remover], random[0])
+    assert disruption < 0.1
+    assert abs(loss.item()) < 0.01
+    far, same = manipulation_loss(crop, nothing, [remover], random[1], target_hu=1000.0)
+    near, _ = manipulation_loss(crop, nothing, [remover], random[2], target_hu=-850.0)
+    assert same == disruption
+    assert far.item() > near.item() > 1  # the painted core is lung
+    (gradient,) = torch.autograd.grad(far, nothing)
+    assert gradient.abs().max() > 0

@@ -50,6 +50,8 @@ class TrainProtector:
     """Weight of the mean squared perturbation."""
     processed: Annotated[float, arg(metavar="X")] = 0.3
     """Share of attacks on a scan that was slightly blurred, or got more noise."""
+    target_hu: Annotated[float | None, arg(metavar="HU")] = None
+    """What attackers are to paint, in place of anatomy; by default anything they did not mean."""
     pixel_scales: Annotated[tuple[float, ...], arg(metavar="X...")] = (1.0,)
     """Every scan is trained on with its pixels that much larger."""
     sharpness: Annotated[tuple[float, ...], arg(metavar="X...")] = (0.0, 2.0, 4.0)
@@ -119,6 +121,7 @@ class TrainProtector:
             domain_weight=self.domain_weight,
             energy_weight=self.energy_weight,
             processed=self.processed,
+            target_hu=self.target_hu,
             pixel_scales=self.pixel_scales,
             sharpness=self.sharpness,
             rate=self.rate,

@@ -41,6 +41,8 @@ class ProtectorConfig:
         energy_weight: weight of the mean squared perturbation (as a part of the budget), so that
             voxels that protect nothing stay as they are.
         processed: share of attacks on a scan that was slightly blurred, or got more noise.
+        target_hu: what the attackers are to paint instead of anatomy, everywhere in the core; None
+            asks for anything that is far from what they would have painted.
         pixel_scales: every scan is trained on with its pixels that much larger.
         sharpness: amounts of unsharp masking; every scan is trained on with each.
         rate: Adam's learning rate of the generator, falling to zero along a cosine.
@@ -56,6 +58,7 @@ class ProtectorConfig:
     domain_weight: float = 0.05
     energy_weight: float = 0.4
     processed: float = 0.3
+    target_hu: float | None = None
     pixel_scales: tuple[float, ...] = (1.0,)
     sharpness: tuple[float, ...] = (0.0, 2.0, 4.0)
     rate: float = 1e-3
@@ -100,7 +103,7 @@ def train_protector(
             crop = sampler.sample(random).to(worker.device)
             perturbation = perturb_crop(generator, crop, config.max_hu, random)
             loss, disruption = manipulation_loss(
-                crop, perturbation, attackers, random, config.processed
+                crop, perturbation, attackers, random, config.processed, config.target_hu
             )
             real, fake = _slices(crop, perturbation)
             with torch.autocast(fake.device.type, torch.bfloat16):
@@ -161,15 +164,17 @@ def manipulation_loss(
     attackers: Sequence[Attacker],
     random: torch.Generator,
     processed: float = 0.0,
+    target_hu: float | None = None,
 ) -> tuple[Tensor, float]:
     """How little an attacker of each action, drawn at random, is disrupted.
 
-    The logarithm counts a position that resists as much as one that is easily disrupted.
+    The logarithm counts a position that resists as much as one that is easily disrupted. With
+    ``target_hu`` the loss is the distance of what is painted from that.
 
     Returns:
         The loss, and the mean disruption of the core in HU (RMSE).
     """
-    values = []
+    disruptions, misses = [], []
     for cut in crop.cuts:
         able = [a for a in attackers if a.action == cut.plans[0].action]
         if not able:
@@ -184,10 +189,17 @@ def manipulation_loss(
         with torch.no_grad():  # in full precision: rounding to bfloat16 alone is 10 HU here
             reference = tamper_cut(before, attacker, (z, y, x))[where]
         tampered = tamper_cut(after, attacker, (z, y, x))[where]
-        squared = (tampered - reference).square().mean((1, 2, 3))
-        values.append((squared + 1e-3).sqrt())
-    rmse = torch.cat(values)
-    return -(1 + rmse / 10).log().mean(), float(rmse.detach().mean())
+        disruptions.append(_rmse(tampered, reference))
+        if target_hu is not None:
+            misses.append(_rmse(tampered, torch.full_like(tampered, target_hu)))
+    rmse = torch.cat(disruptions)
+    loss = (1 + torch.cat(misses) / 10).log().mean() if misses else -(1 + rmse / 10).log().mean()
+    return loss, float(rmse.detach().mean())
+
+
+def _rmse(a: Tensor, b: Tensor) -> Tensor:
+    """``[b]``, in HU; differentiable where both are equal."""
+    return ((a - b).square().mean((1, 2, 3)) + 1e-3).sqrt()
 
 
 def _slices(crop: Crop, perturbation: Tensor) -> tuple[Tensor, Tensor]:
