@@ -20,6 +20,8 @@ ACTIONS: tuple[Action, ...] = ("inject", "remove")
 ATTACKERS = {surrogate_path(s, a).stem: (s, a) for s in SURROGATES for a in ACTIONS}
 KINDS: dict[str, Kind] = {
     "mitsgan": "protector",
+    "mits-gan-paper": "protector",
+    "tafim": "protector",
     "classifier": "classifier",
     **dict.fromkeys(ATTACKERS, "attacker"),
 }
