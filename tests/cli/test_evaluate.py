@@ -134,8 +134,8 @@ def test_attacks_given_positions_in_a_variant(
 ) -> None:
     numbers, picture = tmp_path / "numbers.json", tmp_path / "picture.png"
     place = ",".join(f"{v:g}" for v in NODULE_LPS)
-    wanted = ("--position", place, "--nodule", place, "--variant", "low-frequency")
-    wanted += ("-o", str(numbers), "--picture", str(picture))
+    wanted = ["--position", place, "--nodule", place, "--variant", "low-frequency"]
+    wanted += ["-o", str(numbers), "--picture", str(picture)]
     assert evaluate(*wanted, *protector_options) == 0
     result = json.loads(numbers.read_text())
     told = " ".join(capsys.readouterr().out.split())  # titles are wrapped

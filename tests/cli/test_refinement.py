@@ -110,9 +110,7 @@ def test_a_scan_without_candidates_is_told(
 
 
 @pytest.fixture
-def refused(
-    series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
+def refused(series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Protect, and expect exit code 2 and no output; returns the message."""
 
     def run(*options: str) -> str:

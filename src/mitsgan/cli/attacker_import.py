@@ -46,17 +46,14 @@ class ImportAttacker:
             check_file(self.output, self.overwrite, "--output", source=source)
 
         from mitsgan.attack.published import published_card, read_published
-        from mitsgan.cli.training import write_weights
+        from mitsgan.scan import atomic_output
 
         with console.phase("read", f"reading {self.model}"):
             attacker = read_published(*sources, self.action, self.name)
             card = published_card(attacker, sources, self.licence)
         with console.phase("write", f"writing {self.output}"):
-            write_weights(
-                self.output,
-                lambda path: attacker.save(path, card, precision="float32"),
-                self.overwrite,
-            )
+            with atomic_output(self.output, overwrite=self.overwrite) as temporary:
+                attacker.save(temporary, card, precision="float32")
         console.say(
             f"{self.output}: CT-GAN of width {card['config']['width']}, action {self.action}; "
             f"imported in {console.elapsed:.0f} s"
