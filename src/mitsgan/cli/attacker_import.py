@@ -51,9 +51,11 @@ class ImportAttacker:
         with console.phase("read", f"reading {self.model}"):
             attacker = read_published(*sources, self.action, self.name)
             card = published_card(attacker, sources, self.licence)
-        with console.phase("write", f"writing {self.output}"):
-            with atomic_output(self.output, overwrite=self.overwrite) as temporary:
-                attacker.save(temporary, card, precision="float32")
+        with (
+            console.phase("write", f"writing {self.output}"),
+            atomic_output(self.output, overwrite=self.overwrite) as temporary,
+        ):
+            attacker.save(temporary, card, precision="float32")
         console.say(
             f"{self.output}: CT-GAN of width {card['config']['width']}, action {self.action}; "
             f"imported in {console.elapsed:.0f} s"
