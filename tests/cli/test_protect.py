@@ -83,6 +83,14 @@ def test_a_budget_that_follows_the_noise_is_kept_and_told(
     assert "within 30 HU and 0.5 of the local noise" in header.DerivationDescription
 
 
+def test_a_mark_needs_a_budget_in_hu_alone(
+    protect: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert protect("--key", str(tmp_path / "key"), "--noise-fraction", "0.5") == 2
+    assert "give --key or --noise-fraction, not both" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
 def test_quiet_says_nothing(protect: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert protect("--quiet") == 0
     assert capsys.readouterr() == ("", "")

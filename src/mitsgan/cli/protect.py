@@ -67,7 +67,7 @@ class Protect:
         console = Console(quiet=self.quiet)
         from mitsgan.cli.device import DeviceError, choose_device
         from mitsgan.cli.files import check_file, write_json
-        from mitsgan.cli.options import at_least
+        from mitsgan.cli.options import UsageError, at_least
         from mitsgan.errors import OutputError, ScanError
         from mitsgan.scan import check_output, read_scan, write_scan
 
@@ -91,6 +91,11 @@ class Protect:
         from mitsgan.cli.refinement import for_scan, load_start, read_refinement
         from mitsgan.protect import Budget, apply_layers
 
+        if self.key is not None and self.noise_fraction is not None:
+            raise UsageError(
+                "--noise-fraction leaves a mark too little room where the scan is quiet, and "
+                "verify would take that for tampering; give --key or --noise-fraction, not both"
+            )
         key = read_key(self.key, self.mark_hu != Protect.mark_hu or self.identity is not None)
 
         budget = Budget(self.max_hu, self.noise_fraction)
