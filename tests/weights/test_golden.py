@@ -74,7 +74,7 @@ def test_the_pairs_differ_in_what_makes_transfer_worth_measuring() -> None:
         return found
 
     textured, smooth, narrow, residual = (config(s) for s in SURROGATES)
-    assert smooth["width"] == textured["width"] != narrow["width"]
+    assert len({c["width"] for c in (textured, smooth, narrow)}) == 3
     assert smooth["adversarial_weight"] == 1
     assert residual["architecture"] == "residual"
     assert len({c["seed"] for c in (textured, smooth, narrow, residual)}) == len(SURROGATES)
