@@ -20,6 +20,9 @@ from mitsgan.scan.scan import Scan
 FALSE_ALARMS = 0.01
 
 _ENOUGH_VERIFIED = 0.8
+_ENOUGH_TO_ACCUSE = 0.1
+"""Share of the body that must be checkable before a missing mark is held against anybody: where a
+lossy codec took it almost everywhere, what is left is not even."""
 _SLICE_POWER = 12.0
 _SLICE_LEFT = 0.3
 
@@ -65,8 +68,12 @@ def detect(
             scan.shape, np.zeros((3, *blocks), np.float32), none,
         )  # fmt: skip
     looked = search(evidence, scan.spacing, false_alarms)
+    body = max(int(np.count_nonzero(evidence.body)), 1)
+    verified = float(np.count_nonzero(looked.testable & evidence.body)) / body
     offset = (found.box[0].start, found.box[1].start)
     regions, kept = find_regions(looked, scan, offset)
+    if verified < _ENOUGH_TO_ACCUSE:
+        regions, kept = (), np.zeros_like(kept)
     inside = (
         slice(None),
         *(slice(o // BLOCK, o // BLOCK + n) for o, n in zip(offset, kept.shape[1:], strict=True)),
@@ -82,8 +89,6 @@ def detect(
     dense[inside] = evidence.dense
     slices = _findings(found, evidence, positions, none, known=True)
     ends = _missing_ends(found, positions)
-    body = max(int(np.count_nonzero(evidence.body)), 1)
-    verified = float(np.count_nonzero(looked.testable & evidence.body)) / body
     verdict, reason = _verdict(regions, slices, ends, verified)
     return Detection(
         verdict, reason, score, evidence.survived_hu, false_alarms, verified, regions, slices, ends,
