@@ -6,6 +6,7 @@ import numpy as np
 
 from mitsgan.evaluate.benchmark_bench import Subject
 from mitsgan.evaluate.benchmark_config import ScanEntry
+from mitsgan.evaluate.manipulations import paste
 from mitsgan.evaluate.positions import lung_positions
 from mitsgan.scan import read_scan
 from mitsgan.scan.phantom import chest
@@ -56,7 +57,4 @@ def _planted(scan: Scan, count: int, seed: int) -> Subject:
         places.append(place)
         if len(places) == count:
             break
-    stored = (hu - scan.intercept[:, None, None]) / scan.slope[:, None, None]
-    if scan.is_integer:
-        stored = np.rint(stored).clip(scan.lowest, scan.highest)
-    return Subject(scan.with_stored(stored.astype(scan.stored.dtype)), tuple(places))
+    return Subject(paste(scan, hu, (0, 0, 0)), tuple(places))
