@@ -7,6 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mitsgan.mark import Key, Mark, SliceState, Verdict, detect
+from mitsgan.mark.detect import judge
+from mitsgan.mark.measure import measure
+from mitsgan.mark.pattern import series_key, slice_factors, slice_positions
 from mitsgan.protect import Budget, apply_layers
 from mitsgan.scan.phantom import chest
 from mitsgan.scan.scan import Scan
@@ -182,3 +185,16 @@ def test_tiny_scans_are_unknown_or_intact_and_never_crash(shape: tuple[int, int,
     assert detect(done, KEY, NAME).verdict == Verdict.UNKNOWN
     flat = scan.with_stored(np.full(shape, -1000, np.int16))
     assert detect(flat, KEY, NAME).verdict == Verdict.UNKNOWN
+
+
+def test_another_pattern_is_measured_alike(marked: Scan) -> None:
+    small = marked.with_slices(marked.stored[16:22], 16, 22)
+    positions, shape = slice_positions(small.geometry, range(6)), (192, 192)
+    # Cut out, so the ends have the signs of inner slices: the pattern of the whole scan.
+    signs = [slice_factors(series_key(KEY, NAME), p, shape) for p in positions]
+    found = measure(small, bytes(32), positions, signs=lambda z: signs[z])
+    assert judge(small, positions, found).score > 30
+    assert found.own.all()
+    against = measure(small, bytes(32), positions, signs=lambda z: -signs[z])
+    np.testing.assert_array_equal(against.products, -found.products)
+    assert judge(small, positions, against).verdict == Verdict.UNKNOWN

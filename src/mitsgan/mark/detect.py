@@ -49,6 +49,20 @@ def detect(
     """
     positions = slice_positions(scan.geometry, range(scan.shape[0]))
     found = measure(scan, series_key(key, identity), positions, progress)
+    return judge(scan, positions, found, false_alarms)
+
+
+def judge(
+    scan: Scan, positions: list[int], found: Measured, false_alarms: float = FALSE_ALARMS
+) -> Detection:
+    """What the sums of a scan say.
+
+    Args:
+        scan: under test.
+        positions: of its slices, 1/100 mm.
+        found: its sums.
+        false_alarms: how often an untouched scan may be called tampered, per scan.
+    """
     carrying = found.own.copy()
     carrying[list(found.matches)] = True
     evidence = weigh(found, carrying, scan.spacing)

@@ -69,7 +69,12 @@ class Measured:
 
 
 def measure(
-    scan: Scan, series: bytes, positions: Sequence[int], progress: Progress | None = None
+    scan: Scan,
+    series: bytes,
+    positions: Sequence[int],
+    progress: Progress | None = None,
+    *,
+    signs: Callable[[int], NDArray[np.float32]] | None = None,
 ) -> Measured:
     """Measure the mark of a series.
 
@@ -78,6 +83,8 @@ def measure(
         series: the key of the series, from `mitsgan.mark.pattern.series_key`.
         positions: of the slices, 1/100 mm.
         progress: called with slices done and slices in all.
+        signs: what `slice_factors` gives, but of another pattern, by the number of a slice; slices
+            that were moved are still looked for by the signs of the series.
     """
     depth, rows, columns = scan.shape
     box = body_box(scan)
@@ -87,12 +94,15 @@ def measure(
     products = np.empty((depth, *side), np.float32)
     squares, means, strengths = (np.empty_like(products) for _ in range(3))
     strength = measure_strength(scan)
+    own_signs = signs or (
+        lambda z: slice_factors(series, positions[z], (rows, columns), end_variant(z, depth))
+    )
 
     def slab(start: int, stop: int) -> int:
         part = residuals(scan, whitening, box, start, stop)
         for z, (residual, mean, noise) in enumerate(part, start):
             means[z], strengths[z] = mean, strength.relative(noise, mean)
-            factors = slice_factors(series, positions[z], (rows, columns), end_variant(z, depth))
+            factors = own_signs(z)
             products[z] = pair_sums(_whole(factors)[units] * residual)
             squares[z] = pair_sums(np.square(residual, out=residual))
         return stop
