@@ -14,17 +14,18 @@ import mitsgan
 
 SOURCE = Path(__file__).parents[1] / "src"
 
-_BELOW = ("errors", "layout", "scan", "weights")
+_BELOW = ("errors", "layout", "slabs", "scan", "weights")
 _SIDE_BY_SIDE = (*_BELOW, "attack", "protect", "mark", "classify")
 
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "errors": frozenset(),
     "layout": frozenset(),
+    "slabs": frozenset(),
     "scan": frozenset({"errors"}),
     "weights": frozenset({"errors"}),
     "attack": frozenset({"errors", "layout", "scan", "weights"}),
-    "protect": frozenset({"errors", "layout", "scan", "weights"}),
-    "mark": frozenset({"errors", "scan"}),
+    "protect": frozenset({*_BELOW}),
+    "mark": frozenset({"errors", "slabs", "scan"}),
     "classify": frozenset({"errors", "layout", "weights"}),
     "optimize": frozenset({*_BELOW, "attack", "protect"}),
     "training": frozenset({*_SIDE_BY_SIDE, "optimize"}),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mitsgan.mark.slabs import in_slabs
 from mitsgan.mark.windows import Window, covered, sliding_sums
+from mitsgan.slabs import in_slabs
 
 SIDES: list[Window] = [(1, 1, 1), (1, 3, 3), (2, 3, 4), (4, 4, 4), (7, 6, 5), (9, 30, 2)]
 

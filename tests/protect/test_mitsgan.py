@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from mitsgan.errors import WeightsError
 from mitsgan.protect import Budget, MitsGan, apply_layers
 from mitsgan.protect.mitsgan import body_box, slice_noise, where_it_acts
-from mitsgan.protect.networks import PerturbationGenerator, SliceDiscriminator
+from mitsgan.protect.networks import (
+    PerturbationGenerator,
+    SliceDiscriminator,
+    from_patches,
+    to_patches,
+)
 from mitsgan.scan.lung import find_lung
 from mitsgan.scan.phantom import chest
 from mitsgan.scan.scan import Geometry, Scan
@@ -162,3 +167,15 @@ def test_weights_that_do_not_fit_their_card_are_refused(protector: MitsGan, tmp_
     protector.save(path, {"config": {"width": (4, 8)}})
     with pytest.raises(WeightsError, match="do not fit"):
         MitsGan.load(path)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("gradient", [False, True])
+def test_patches_hold_their_pixels_in_rows(dtype: torch.dtype, gradient: bool) -> None:
+    slices = torch.randn(3, 8, 12).to(dtype).requires_grad_(gradient)
+    patches = to_patches(slices)
+    assert patches.shape == (3, 2, 3, 16)
+    torch.testing.assert_close(patches[1, 1, 2].view(4, 4), slices[1, 4:8, 8:12])
+    back = from_patches(patches)
+    torch.testing.assert_close(back, slices)
+    assert back.requires_grad == gradient

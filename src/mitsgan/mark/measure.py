@@ -20,7 +20,6 @@ from mitsgan.mark.residual import (
     one_residual,
     residuals,
 )
-from mitsgan.mark.slabs import in_slabs
 from mitsgan.mark.slices import FOUND, Match, match_slices
 from mitsgan.mark.strength import (
     BODY_HU,
@@ -33,6 +32,7 @@ from mitsgan.mark.strength import (
 )
 from mitsgan.mark.windows import BLOCK
 from mitsgan.scan.scan import Scan
+from mitsgan.slabs import in_slabs
 
 _EXPECTED = 0.2
 """A slice with less of the usual score is looked at again."""

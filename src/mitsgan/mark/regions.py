@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from mitsgan.mark.detection import Index, Region, region
 from mitsgan.mark.expected import Evidence
-from mitsgan.mark.slabs import in_slabs
 from mitsgan.mark.windows import (
     BLOCK,
     DENSE_SIZES,
@@ -21,6 +20,7 @@ from mitsgan.mark.windows import (
     window,
 )
 from mitsgan.scan.scan import Scan
+from mitsgan.slabs import in_slabs
 
 Mask = NDArray[np.bool_]
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mitsgan.errors import BudgetError
 from mitsgan.protect.budget import Budget, Limits
 from mitsgan.scan.scan import Scan
+from mitsgan.slabs import in_slabs
 
 SLAB = 16
 """Slices worked on at a time; it bounds memory and does not change the result."""
@@ -26,6 +27,7 @@ class Layer(Protocol):
         """What to add to slices ``start:stop`` of ``scan``: ``[z, y, x]`` in HU.
 
         It depends on the scan and on the slices' numbers, never on how a scan is cut into slabs.
+        Called for several slabs at once, from threads of its own.
         """
         ...
 
@@ -56,7 +58,7 @@ def apply_layers(
         scan: not modified.
         layers: their perturbations are summed before they are bounded.
         budget: holds for the stored values of the result, after rounding.
-        slab: slices at a time.
+        slab: slices at a time; a few slabs are worked on at once.
         progress: called with slices done and slices in all.
 
     Raises:
@@ -65,41 +67,83 @@ def apply_layers(
     budget = budget.on(scan)
     stored = np.empty_like(scan.stored)
     largest, squares, voxels = 0.0, 0.0, 0
-    for start in range(0, scan.shape[0], slab):
-        stop = min(start + slab, scan.shape[0])
+
+    def work(start: int, stop: int) -> tuple[int, list[_Moved]]:
         total = layers[0].perturbation(scan, start, stop, budget)
         for layer in layers[1:]:
             total = total + layer.perturbation(scan, start, stop, budget)
         limits = budget.limits(scan, start, stop)
+        moved = []
         for z in range(start, stop):  # one by one: a slice stays in the processor's cache
-            wanted = total[z - start]
-            if not np.isfinite(wanted).all():
-                raise BudgetError(f"a layer gave values that are no numbers in slice {z}")
-            if not wanted.any():
-                stored[z] = scan.stored[z]
-                voxels += stored[z].size - int(np.count_nonzero(_padding(scan, z, stored[z])))
-                continue
             limit = limits if isinstance(limits, float) else limits[z - start]
-            moved = _moved_integer if scan.is_integer else _moved_float
-            new = moved(scan, z, wanted, limit)
-            old = scan.stored[z]
-            padding = _padding(scan, z, old)
-            np.copyto(new, old, where=padding | _padding(scan, z, new))
-            stored[z] = new
-            change = np.subtract(new, old, dtype=_exact(old))
-            if not scan.is_integer:
-                change[padding] = 0  # what has no value has no difference either
-            most = max(float(change.max()), -float(change.min())) * float(scan.slope[z])
-            if not _kept(change, float(scan.slope[z]), limit, most):
-                raise BudgetError(f"a voxel moved by up to {most} HU, beyond the budget ({budget})")
-            largest = max(largest, most)
-            # not vdot: the threads of BLAS would get in torch's way
-            squares += float(np.square(change).sum()) * scan.slope[z] ** 2
-            voxels += change.size - int(np.count_nonzero(padding))
+            moved.append(_move(scan, z, total[z - start], limit, budget, stored[z]))
+        return stop, moved
+
+    for done, slices in in_slabs(work, scan.shape[0], slab):
+        for one in slices:
+            largest = max(largest, one.largest_hu)
+            squares += one.squares
+            voxels += one.voxels
         if progress is not None:
-            progress(stop, scan.shape[0])
+            progress(done, scan.shape[0])
     rms = float(np.sqrt(squares / voxels)) if voxels else 0.0
     return Protected(scan.with_stored(stored), largest, rms, voxels)
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """How far one slice moved: the most, HU; the sum of squares, HU^2; voxels, padding apart."""
+
+    largest_hu: float
+    squares: float
+    voxels: int
+
+
+def _move(
+    scan: Scan,
+    z: int,
+    wanted: NDArray[np.float32],
+    limits: Limits,
+    budget: Budget,
+    into: NDArray[Any],
+) -> _Moved:
+    """Write slice ``z``, moved as wanted within its limits, and check it."""
+    whole = scan.stored[z]
+    into[...] = whole
+    padding = _padding(scan, z, whole)
+    voxels = whole.size - int(np.count_nonzero(padding))
+    box = _not_zero(wanted)
+    if box is None:
+        return _Moved(0.0, 0.0, voxels)
+    wanted, old, slope = wanted[box], whole[box], float(scan.slope[z])
+    if not np.isfinite(wanted).all():
+        raise BudgetError(f"a layer gave values that are no numbers in slice {z}")
+    limit = limits if isinstance(limits, float) else limits[box]
+    new = (_moved_integer if scan.is_integer else _moved_float)(scan, z, old, wanted, limit)
+    padding = padding[box]
+    stays = padding | _padding(scan, z, new)
+    if stays.any():
+        new[stays] = old[stays]
+    change = np.subtract(new, old, dtype=_exact(old))
+    if not scan.is_integer:
+        change[padding] = 0  # what has no value has no difference either
+    most = max(float(change.max()), -float(change.min())) * slope
+    if not _kept(change, slope, limit, most):
+        raise BudgetError(f"a voxel moved by up to {most} HU, beyond the budget ({budget})")
+    into[box] = new
+    # not vdot: the threads of BLAS would get in torch's way
+    squares = float(np.square(change, dtype=np.float64).sum()) * slope**2
+    return _Moved(most, squares, voxels)
+
+
+def _not_zero(wanted: NDArray[np.float32]) -> tuple[slice, slice] | None:
+    """Rows and columns outside of which all is zero; None if it is so everywhere."""
+    rows = np.flatnonzero(wanted.any(1))
+    if not len(rows):
+        return None
+    across = slice(int(rows[0]), int(rows[-1]) + 1)
+    columns = np.flatnonzero(wanted[across].any(0))
+    return across, slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _kept(change: NDArray[Any], slope: float, limit: Limits, most: float) -> bool:
@@ -110,11 +154,10 @@ def _kept(change: NDArray[Any], slope: float, limit: Limits, most: float) -> boo
 
 
 def _moved_integer(
-    scan: Scan, z: int, wanted: NDArray[np.float32], limit: Limits
+    scan: Scan, z: int, old: NDArray[Any], wanted: NDArray[np.float32], limit: Limits
 ) -> NDArray[np.integer[Any]]:
-    """Stored integers of slice ``z`` after the move, by whole steps within the limit."""
+    """Stored integers ``old`` of slice ``z`` after the move, by whole steps within the limit."""
     steps = np.floor(limit / scan.slope[z] + 1e-9)
-    old = scan.stored[z]
     move = wanted if scan.slope[z] == 1 else wanted / np.float32(scan.slope[z])
     move = np.clip(move, -steps, steps)
     np.rint(move, out=move)
@@ -126,10 +169,9 @@ def _moved_integer(
 
 
 def _moved_float(
-    scan: Scan, z: int, wanted: NDArray[np.float32], limit: Limits
+    scan: Scan, z: int, old: NDArray[Any], wanted: NDArray[np.float32], limit: Limits
 ) -> NDArray[np.floating[Any]]:
-    """Stored floats of slice ``z`` after the move."""
-    old = scan.stored[z]
+    """Stored floats ``old`` of slice ``z`` after the move."""
     bound = limit / scan.slope[z]
     new: NDArray[np.floating[Any]] = old + np.clip(wanted / scan.slope[z], -bound, bound)
     new = new.astype(old.dtype)

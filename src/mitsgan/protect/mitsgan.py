@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -95,16 +96,19 @@ class MitsGan:
         side = (hu.shape[1] // PATCH, hu.shape[2] // PATCH)
         numbers = [min(max(z, 0), depth - 1) for z in range(start - HALO, stop + HALO)]
         noise = torch.stack([slice_noise(self.seed, z, side) for z in numbers]).to(device)
-        limits = budget.limits(scan, start, stop, box)
         with torch.inference_mode():
-            residual = self.generator(hu, noise, scan.spacing)
-            bounded = residual.tanh_()[:, :height, :width]
-            bounded *= limits if isinstance(limits, float) else torch.from_numpy(limits).to(device)
-        everywhere[start - offset : stop - offset, *box] = bounded.cpu().numpy()
+            residual = self.generator(hu, noise, scan.spacing)[:, :height, :width]
+            if device.type == "cpu":
+                bounded = np.tanh(residual.numpy())  # a tenth of the time that torch takes
+            else:
+                bounded = residual.tanh_().cpu().numpy()
+        bounded *= budget.limits(scan, start, stop, box)
+        everywhere[start - offset : stop - offset, *box] = bounded
         return everywhere
 
 
 _acts: WeakKeyDictionary[Scan, Box] = WeakKeyDictionary()
+_one_looks = Lock()
 
 
 def where_it_acts(scan: Scan) -> Box:
@@ -112,14 +116,15 @@ def where_it_acts(scan: Scan) -> Box:
 
     The whole body where there is no lung. Found once for a scan.
     """
-    found = _acts.get(scan)
-    if found is None:
-        y, x = body_box(scan)
-        found = (slice(0, scan.shape[0]), y, x)
-        lung = lung_box(scan, _REACH_MM)
-        if lung is not None:
-            found = (lung[0], _shared(y, lung[1]), _shared(x, lung[2]))
-        _acts[scan] = found
+    with _one_looks:
+        found = _acts.get(scan)
+        if found is None:
+            y, x = body_box(scan)
+            found = (slice(0, scan.shape[0]), y, x)
+            lung = lung_box(scan, _REACH_MM)
+            if lung is not None:
+                found = (lung[0], _shared(y, lung[1]), _shared(x, lung[2]))
+            _acts[scan] = found
     return found
 
 

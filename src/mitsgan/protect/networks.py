@@ -99,27 +99,45 @@ class PerturbationGenerator(nn.Module):
 
     def _inputs(self, hu: Tensor, noise: Tensor, spacing: _Spacing) -> Tensor:
         """``[1, channels, z, y / PATCH, x / PATCH]``, made channels last from the start."""
-        dtype = self.stem.weight.dtype
-        lung = hu.add(850).div_(150).clamp_(-1.5, 3).to(dtype)
-        tissue = hu.div(500).clamp_(-2, 2).to(dtype)
-        shaped = self.noise(noise[None, None].to(dtype))[0].movedim(0, -1)
-        scale = torch.tensor(_scales(spacing), dtype=dtype, device=hu.device)
-        parts = (to_patches(lung), to_patches(tissue), shaped, scale.expand(*noise.shape, 2))
-        return torch.cat(parts, -1).movedim(-1, 0)[None]
+        weight, pixels = self.stem.weight, PATCH**2
+        inputs = torch.empty(
+            (*noise.shape, weight.shape[1]), dtype=weight.dtype, device=weight.device
+        )
+        for z, one in enumerate(hu):  # slice by slice: it stays in the cache
+            lung = one.add(850).div_(150).clamp_(-1.5, 3)
+            tissue = one.div(500).clamp_(-2, 2)
+            inputs[z, ..., :pixels] = to_patches(lung.to(weight.dtype)[None])[0]
+            inputs[z, ..., pixels : 2 * pixels] = to_patches(tissue.to(weight.dtype)[None])[0]
+        shaped = self.noise(noise[None, None].to(weight.dtype))[0].movedim(0, -1)
+        inputs[..., 2 * pixels : 2 * pixels + _NOISE_CHANNELS] = shaped
+        for channel, scale in enumerate(_scales(spacing), 2 * pixels + _NOISE_CHANNELS):
+            inputs[..., channel] = scale
+        return inputs.movedim(-1, 0)[None]
 
 
 def to_patches(slices: Tensor) -> Tensor:
     """``[z, y, x]`` to ``[z, y / PATCH, x / PATCH, PATCH**2]``: space to depth."""
     z, y, x = slices.shape
-    split = slices.view(z, y // PATCH, PATCH, x // PATCH, PATCH)
-    return split.transpose(2, 3).reshape(z, y // PATCH, x // PATCH, PATCH**2)
+    side = (y // PATCH, x // PATCH)
+    return _exchanged(slices.reshape(z, side[0], PATCH, side[1], PATCH)).view(z, *side, PATCH**2)
 
 
 def from_patches(patches: Tensor) -> Tensor:
     """The inverse of `to_patches`."""
     z, y, x, _ = patches.shape
-    split = patches.view(z, y, x, PATCH, PATCH)
-    return split.transpose(2, 3).reshape(z, y * PATCH, x * PATCH)
+    return _exchanged(patches.reshape(z, y, x, PATCH, PATCH)).view(z, y * PATCH, x * PATCH)
+
+
+def _exchanged(pixels: Tensor) -> Tensor:
+    """The second and the third axis exchanged, in memory.
+
+    Where no gradient is wanted, the pixels of the last axis move as one long element: that takes
+    a tenth of the time.
+    """
+    wide = {2: torch.int64, 4: torch.complex128}.get(pixels.element_size())
+    if wide is None or (pixels.requires_grad and torch.is_grad_enabled()):
+        return pixels.transpose(2, 3).contiguous()
+    return pixels.contiguous().view(wide).transpose(2, 3).contiguous().view(pixels.dtype)
 
 
 class SliceDiscriminator(nn.Module):

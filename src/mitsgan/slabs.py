@@ -1,0 +1,63 @@
+"""Work on a scan in slabs of slices, a few at once: what fits the cache is done sooner."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_MOST_THREADS = 4
+
+
+def in_slabs(work: Callable[[int, int], T], depth: int, thickness: int) -> Iterator[T]:
+    """``work(start, stop)`` for slabs of slices that cover ``range(depth)``; results in order.
+
+    In threads, for NumPy and torch let others run while they compute. No more of them than
+    ``OMP_NUM_THREADS`` and torch allow; torch computes each slab on its share of them.
+
+    Args:
+        work: on slices ``start:stop``; must write to nothing that another slab touches.
+        depth: how many slices there are.
+        thickness: slices per slab.
+    """
+    slabs = [(start, min(start + thickness, depth)) for start in range(0, depth, thickness)]
+    processors = _processors()
+    threads = min(processors, _MOST_THREADS, len(slabs))
+    if threads < 2:
+        yield from (work(*slab) for slab in slabs)
+        return
+    with _torch_on(processors // threads), ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(lambda slab: work(*slab), slabs)
+
+
+def _processors() -> int:
+    """How many this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    usable = [len(affinity(0)) if affinity is not None else os.cpu_count() or 1]
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdecimal() and int(wanted):
+        usable.append(int(wanted))
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        usable.append(torch.get_num_threads())
+    return min(usable)
+
+
+@contextmanager
+def _torch_on(threads: int) -> Iterator[None]:
+    """Torch with so many threads for each slab, if anybody uses it at all."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

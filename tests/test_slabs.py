@@ -1,0 +1,60 @@
+"""Slabs: in order, at once, and torch left as it was."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+import torch
+
+from mitsgan import slabs
+from mitsgan.slabs import in_slabs
+
+
+@pytest.fixture
+def four(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with four processors, all of them ours."""
+    monkeypatch.setattr(slabs, "_processors", lambda: 4)
+
+
+def test_slabs_cover_all_slices_in_order(four: None) -> None:
+    done = list(in_slabs(lambda start, stop: (start, stop), 13, 5))
+    assert done == [(0, 5), (5, 10), (10, 13)]
+    assert list(in_slabs(lambda start, stop: (start, stop), 0, 5)) == []
+
+
+def test_slabs_run_at_once_and_torch_shares(four: None) -> None:
+    before = torch.get_num_threads()
+    meet = threading.Barrier(2, timeout=60)
+
+    def work(start: int, stop: int) -> int:
+        meet.wait()  # one after the other, they would wait for ever
+        return torch.get_num_threads()
+
+    assert list(in_slabs(work, 2, 1)) == [2, 2]
+    assert torch.get_num_threads() == before
+
+
+def test_an_error_comes_through_and_torch_is_as_before(four: None) -> None:
+    before = torch.get_num_threads()
+
+    def work(start: int, stop: int) -> int:
+        if start == 3:
+            raise ValueError("slab 3")
+        return start
+
+    with pytest.raises(ValueError, match="slab 3"):
+        list(in_slabs(work, 9, 1))
+    assert torch.get_num_threads() == before
+
+
+def test_no_more_threads_than_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert slabs._processors() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert slabs._processors() == 2
+    monkeypatch.setenv("OMP_NUM_THREADS", "nonsense")
+    assert slabs._processors() == 3
