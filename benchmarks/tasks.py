@@ -99,6 +99,15 @@ def paper(folder: Path, slices: int) -> Result:
     return {"seconds_per_slice": seconds, "slices": count}
 
 
+def phantom(folder: Path, shape: tuple[int, int, int], spacing: tuple[float, ...]) -> Result:
+    """A synthetic chest, written as a DICOM series."""
+    from mitsgan.scan.phantom import chest
+    from mitsgan.scan.phantom_dicom import phantom_series
+
+    z, y, x = spacing
+    return {"slices": len(phantom_series(chest(shape, (z, y, x)), folder))}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     tasks = parser.add_subparsers(dest="task", required=True)
@@ -114,12 +123,17 @@ def main() -> int:
     task = tasks.add_parser("paper")
     task.add_argument("folder", type=Path)
     task.add_argument("slices", type=int)
+    task = tasks.add_parser("phantom")
+    task.add_argument("folder", type=Path)
+    task.add_argument("shape", type=int, nargs=3)
+    task.add_argument("spacing", type=float, nargs=3)
     arguments = vars(parser.parse_args())
     functions: dict[str, Callable[..., Result]] = {
         "read-write": read_write,
         "weights": weights,
         "layers": layers,
         "paper": paper,
+        "phantom": phantom,
     }
     json.dump(functions[arguments.pop("task")](**arguments), sys.stdout)
     return 0

@@ -136,6 +136,23 @@ def speed(result: Json) -> str:
     return f"{first}\n\n{second}"
 
 
+def memory(result: Json) -> str:
+    """Peak memory on a large scan, beside what is allowed."""
+    depth, rows, columns = result["scan"]["shape"]
+    names = {"protect": "`mitsgan protect`", "protect_and_mark": "the same with `--key`"}
+    return table(
+        (f"synthetic chest of {depth} slices of {rows} x {columns}", "peak memory", "target"),
+        [
+            (
+                names[name],
+                f"{row['peak_memory']['median']:.2f} GB",
+                f"at most {row['target_at_most']:.2f} GB",
+            )
+            for name, row in sorted(result["measured"].items())
+        ],
+    )
+
+
 def attackers(cards: Json) -> str:
     """What ships to tamper with, and how convincing it is."""
     rows = []
@@ -358,6 +375,7 @@ TABLES: dict[str, tuple[str, Callable[[Json], str]]] = {
     "disruption": ("lungdx-a0001.json", disruption),
     "diagnosis": ("lungdx-a0001.json", diagnosis),
     "speed": ("speed.json", speed),
+    "memory": ("memory.json", memory),
     "tamper-speed": ("tamper-speed.json", tamper_speed),
     "mark-verdicts": ("mark-lungdx-a0001.json", mark_verdicts),
     "mark-bars": ("mark-lungdx-a0001.json", mark_bars),
