@@ -9,27 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from mitsgan.cli.train_options import DeviceTraining
+
 if TYPE_CHECKING:
     from mitsgan.cli.training import Run
     from mitsgan.training.fabric import Worker
 
 
-@dataclass(frozen=True)
-class TrainAttacker:
+@dataclass(frozen=True, kw_only=True)
+class TrainAttacker(DeviceTraining):
     """Train an attacker of the CT-GAN kind on the lungs of scans; it works in memory only."""
 
     scans: Annotated[Positional[tuple[Path, ...]], arg(metavar="SCAN...")]
     """Chest CTs to train on: DICOM folders, images, or cubes (.npz) of `mitsgan data cubes`."""
     action: Literal["inject", "remove"]
     """What it is to do."""
-    output: Annotated[Path, arg(metavar="FILE.safetensors")]
-    """The weights to write."""
-    run_folder: Annotated[Path | None, arg(name="run", metavar="FOLDER")] = None
-    """Checkpoint, losses and pictures; by default beside the output, ending in .run."""
-    config: Annotated[Path | None, arg(metavar="FILE.toml")] = None
-    """Values for options that are not given here; see docs/training-config.md."""
-    resume: bool = False
-    """Go on with the run in that folder."""
     init: Annotated[Path | None, arg(metavar="FILE")] = None
     """Go on from this attacker's weights, of its architecture and width, instead of from none."""
     protect: bool = False
@@ -44,8 +38,6 @@ class TrainAttacker:
     """A nodule classifier to judge with on --validate; by default the one that ships."""
     held_out: bool = False
     """Say in the card that no protector may be trained against it: it is to measure transfer."""
-    licence: Annotated[str, arg(metavar="TEXT")] = "unstated"
-    """Of the weights, for their card."""
     architecture: Literal["ct-gan", "residual"] = "ct-gan"
     """Of the inpainting network: the published U-Net, or a residual one with attention."""
     width: Annotated[int, arg(metavar="N")] = 10
@@ -64,27 +56,15 @@ class TrainAttacker:
     """Adam's learning rate of the discriminator; falls to zero."""
     sharpness: Annotated[tuple[float, ...], arg(metavar="X...")] = (0.0,)
     """Amounts of unsharp masking; each scan serves once with each, as sharper kernels would."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Of weights and data."""
     precision: Literal["float32", "float16", "int8"] = "float16"
     """How the kernels are stored; int8 makes a quarter of the size of float32."""
-    devices: Annotated[int, arg(metavar="N")] = 1
-    """Processes that train together, one a GPU or several on the CPU; needs lightning-fabric."""
-    device: Annotated[str, arg(metavar="cpu|cuda[:N]")] = "cpu"
-    """Where to compute."""
-    overwrite: bool = False
-    """Replace the output of an earlier run."""
-    quiet: bool = False
-    """No progress and no summary; errors are still told."""
 
     def run(self) -> int:
         """Train; the exit code."""
         from mitsgan.cli.options import UsageError, at_least
         from mitsgan.cli.training import Run, is_cubes, train_on
 
-        run = Run.checked(
-            self.scans, self.validate, self.output, self.run_folder, self.resume, self.overwrite
-        )
+        run = Run.checked(self)
         at_least("--seed", self.seed, 0)
         at_least("--width", self.width, 1)
         if self.architecture == "residual" and self.width % 8:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.cli.attackers import attacker_card
+from mitsgan.cli.attackers import trained_against
 from mitsgan.cli.console import Console
-from mitsgan.cli.options import UsageError
 from mitsgan.cli.training import Entries, Run, read_scans, write_weights
 from mitsgan.protect.budget import Budget
 
@@ -46,6 +45,7 @@ class BaselineRun:
 
     command: TrainPaper | TrainTafim
     place: Run
+    against: list[dict[str, object]]
     console: Console
 
     @classmethod
@@ -58,18 +58,11 @@ class BaselineRun:
         from mitsgan.cli.train_config import check_resumed
 
         c = command
-        place = Run.checked(c.scans, c.validate, c.output, c.run_folder, c.resume, c.overwrite)
-        if not c.attackers:
-            raise UsageError("--attackers: name the weights of at least one attacker")
-        for path in c.attackers:
-            if attacker_card(path).get("held_out"):
-                raise UsageError(
-                    f"--attackers {path}: this one is held out of all training, to measure with "
-                    "what a protection does to an attacker that it never met; name another"
-                )
+        place = Run.checked(c)
+        against = trained_against(c.attackers)
         Budget(c.max_hu)  # says what is wrong with it
         check_resumed(command, place.folder)
-        return cls(c, place, Console(quiet=c.quiet))
+        return cls(c, place, against, Console(quiet=c.quiet))
 
     def read(self) -> BaselineData:
         """Read scans and attackers, and write the configuration into the run's folder.
@@ -105,10 +98,7 @@ class BaselineRun:
         settings = {"architecture": identify(layer).name, **asdict(config)}
         card = self.place.card(settings, command.licence, data.entries, command.seed, metrics)
         card["losses"] = last_losses(folder)
-        card["attackers"] = [
-            {"name": a.name, "action": a.action, "sha256": attacker_card(path)["sha256"]}
-            for path, a in zip(command.attackers, data.attackers, strict=True)
-        ]
+        card["attackers"] = self.against
         write_weights(
             command.output, "protector", lambda path: layer.save(path, card), command.overwrite
         )

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import arg
+
+from mitsgan.cli.train_options import DeviceTraining
 
 if TYPE_CHECKING:
     from mitsgan.cli.training import Run
     from mitsgan.training.fabric import Worker
 
 
-@dataclass(frozen=True)
-class TrainClassifier:
+@dataclass(frozen=True, kw_only=True)
+class TrainClassifier(DeviceTraining):
     """Train the nodule classifier that attackers and protection are judged with."""
 
-    scans: Annotated[Positional[tuple[Path, ...]], arg(metavar="SCAN...")]
-    """Chest CTs to train on: DICOM folders or images."""
-    output: Annotated[Path, arg(metavar="FILE.safetensors")]
-    """The weights to write."""
-    run_folder: Annotated[Path | None, arg(name="run", metavar="FOLDER")] = None
-    """Checkpoint and losses; by default beside the output, ending in .run."""
-    config: Annotated[Path | None, arg(metavar="FILE.toml")] = None
-    """Values for options that are not given here; see docs/training-config.md."""
-    resume: bool = False
-    """Go on with the run in that folder."""
-    validate: Annotated[tuple[Path, ...], arg(metavar="SCAN...")] = ()
-    """Scans of other patients, to measure the classifier on."""
-    licence: Annotated[str, arg(metavar="TEXT")] = "unstated"
-    """Of the weights, for their card."""
     width: Annotated[int, arg(metavar="N")] = 12
     """Channels of the first layer."""
     steps: Annotated[int, arg(metavar="N")] = 600
@@ -44,25 +31,13 @@ class TrainClassifier:
     """Diameter of the smallest nodules."""
     largest_mm: Annotated[float, arg(metavar="MM")] = 20.0
     """Diameter of the largest nodules."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Of weights and data."""
-    devices: Annotated[int, arg(metavar="N")] = 1
-    """Processes that train together, one a GPU or several on the CPU; needs lightning-fabric."""
-    device: Annotated[str, arg(metavar="cpu|cuda[:N]")] = "cpu"
-    """Where to compute."""
-    overwrite: bool = False
-    """Replace the output of an earlier run."""
-    quiet: bool = False
-    """No progress and no summary; errors are still told."""
 
     def run(self) -> int:
         """Train; the exit code."""
         from mitsgan.cli.options import at_least
         from mitsgan.cli.training import Run, train_on
 
-        run = Run.checked(
-            self.scans, self.validate, self.output, self.run_folder, self.resume, self.overwrite
-        )
+        run = Run.checked(self)
         at_least("--seed", self.seed, 0)
         at_least("--width", self.width, 1)
         at_least("--steps", self.steps, 1)

@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 import tyro
 
 from mitsgan.cli.train import COMMANDS, TrainingCommand
+from mitsgan.cli.train_options import Training
 from mitsgan.training.config_file import NAME, check_same, read_config, write_config
 
 _ONLY_OPTIONS = ("config", "resume", "overwrite", "quiet")
@@ -47,7 +48,7 @@ def from_file(arguments: Sequence[str]) -> TrainingCommand | None:
     )
 
 
-def check_resumed(command: TrainingCommand, folder: Path) -> None:
+def check_resumed(command: Training, folder: Path) -> None:
     """Raise where a resumed run would take another course than it began with.
 
     Raises:
@@ -60,7 +61,7 @@ def check_resumed(command: TrainingCommand, folder: Path) -> None:
         check_same(path, _keys(type(command)), same)
 
 
-def keep(command: TrainingCommand, folder: Path) -> None:
+def keep(command: Training, folder: Path) -> None:
     """Write the configuration as it was resolved into the run's folder."""
     folder.mkdir(parents=True, exist_ok=True)
     name = next(name for name, kind in COMMANDS.items() if isinstance(command, kind))
@@ -85,14 +86,14 @@ def _option(options: Sequence[str], name: str) -> Path | None:
     return None
 
 
-def _keys(command: type[TrainingCommand]) -> Mapping[str, Any]:
+def _keys(command: type[Training]) -> Mapping[str, Any]:
     """What a file may have, and the types."""
     hints = get_type_hints(command)
     names = (field.name for field in fields(command) if field.name not in _ONLY_OPTIONS)
     return {_key(name): hints[name] for name in names}
 
 
-def _values(command: TrainingCommand) -> Mapping[str, Any]:
+def _values(command: Training) -> Mapping[str, Any]:
     return {key: getattr(command, _field(key)) for key in _keys(type(command))}
 
 

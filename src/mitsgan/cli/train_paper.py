@@ -8,29 +8,17 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from mitsgan.cli.train_options import BaselineTraining
 
-@dataclass(frozen=True)
-class TrainPaper:
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPaper(BaselineTraining):
     """Train MITS-GAN as it was released, to compare with; see docs/baselines.md."""
 
     scans: Annotated[Positional[tuple[Path, ...]], arg(metavar="SCAN...")]
     """CTs of 512 x 512 pixels to train on: DICOM folders or images."""
     attackers: Annotated[tuple[Path, ...], arg(metavar="FILE...")]
     """Weights of one injector and one remover."""
-    output: Annotated[Path, arg(metavar="FILE.safetensors")]
-    """The weights to write."""
-    run_folder: Annotated[Path | None, arg(name="run", metavar="FOLDER")] = None
-    """Checkpoint, losses and pictures; by default beside the output, ending in .run."""
-    config: Annotated[Path | None, arg(metavar="FILE.toml")] = None
-    """Values for options that are not given here; see docs/training-config.md."""
-    resume: bool = False
-    """Go on with the run in that folder."""
-    validate: Annotated[tuple[Path, ...], arg(metavar="SCAN...")] = ()
-    """Scans of other patients, to measure the protector on, clipped to --max-hu."""
-    max_hu: Annotated[float, arg(metavar="HU")] = 10.0
-    """The budget that is measured with; training knows none."""
-    licence: Annotated[str, arg(metavar="TEXT")] = "unstated"
-    """Of the weights, for their card."""
     width: Annotated[int, arg(metavar="N")] = 64
     """Channels of the generator; 64 as released."""
     epochs: Annotated[int, arg(metavar="N")] = 5
@@ -43,12 +31,6 @@ class TrainPaper:
     """What is multiplied in; the release computes in float64."""
     rate: Annotated[float, arg(metavar="X")] = 2e-4
     """Adam's learning rate of both networks."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Of weights and data."""
-    overwrite: bool = False
-    """Replace the output of an earlier run."""
-    quiet: bool = False
-    """No progress and no summary; errors are still told."""
 
     def run(self) -> int:
         """Train; the exit code."""

@@ -7,33 +7,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import arg
+
+from mitsgan.cli.train_options import DeviceTraining
 
 if TYPE_CHECKING:
     from mitsgan.cli.training import Run
     from mitsgan.training.fabric import Worker
 
 
-@dataclass(frozen=True)
-class TrainProtector:
+@dataclass(frozen=True, kw_only=True)
+class TrainProtector(DeviceTraining):
     """Train MITS-GAN on scans, to spoil what attackers paint that were trained before."""
 
-    scans: Annotated[Positional[tuple[Path, ...]], arg(metavar="SCAN...")]
-    """Chest CTs to train on: DICOM folders or images."""
     attackers: Annotated[tuple[Path, ...], arg(metavar="FILE...")]
     """Weights of the attackers to protect against."""
-    output: Annotated[Path, arg(metavar="FILE.safetensors")]
-    """The weights to write."""
-    run_folder: Annotated[Path | None, arg(name="run", metavar="FOLDER")] = None
-    """Checkpoint, losses and pictures; by default beside the output, ending in .run."""
-    config: Annotated[Path | None, arg(metavar="FILE.toml")] = None
-    """Values for options that are not given here; see docs/training-config.md."""
-    resume: bool = False
-    """Go on with the run in that folder."""
-    validate: Annotated[tuple[Path, ...], arg(metavar="SCAN...")] = ()
-    """Scans of other patients, to measure the protector on."""
-    licence: Annotated[str, arg(metavar="TEXT")] = "unstated"
-    """Of the weights, for their card."""
     width: Annotated[tuple[int, int], arg(metavar="N")] = (32, 48)
     """Channels of the generator's two levels."""
     max_hu: Annotated[float, arg(metavar="HU")] = 10.0
@@ -60,27 +48,15 @@ class TrainProtector:
     """Adam's learning rate of the generator; falls to zero."""
     discriminator_rate: Annotated[float, arg(metavar="X")] = 2e-4
     """Adam's learning rate of the discriminator."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Of weights and data."""
-    devices: Annotated[int, arg(metavar="N")] = 1
-    """Processes that train together, one a GPU or several on the CPU; needs lightning-fabric."""
-    device: Annotated[str, arg(metavar="cpu|cuda[:N]")] = "cpu"
-    """Where to compute."""
-    overwrite: bool = False
-    """Replace the output of an earlier run."""
-    quiet: bool = False
-    """No progress and no summary; errors are still told."""
 
     def run(self) -> int:
         """Train; the exit code."""
+        from mitsgan.cli.attackers import trained_against
         from mitsgan.cli.options import UsageError, at_least
         from mitsgan.cli.training import Run, train_on
 
-        run = Run.checked(
-            self.scans, self.validate, self.output, self.run_folder, self.resume, self.overwrite
-        )
-        if not self.attackers:
-            raise UsageError("--attackers: name the weights of at least one attacker")
+        run = Run.checked(self)
+        against = trained_against(self.attackers)
         at_least("--seed", self.seed, 0)
         at_least("--width", min(self.width), 1)
         for option, value in (("--steps", self.steps), ("--crops", self.crops)):
@@ -96,16 +72,14 @@ class TrainProtector:
         from mitsgan.protect import Budget
 
         Budget(self.max_hu)  # says what is wrong with it
-        return train_on(self, run, partial(self._train, run))
+        return train_on(self, run, partial(self._train, run, against))
 
-    def _train(self, run: Run, worker: Worker) -> int:
+    def _train(self, run: Run, against: list[dict[str, object]], worker: Worker) -> int:
         """Train as one of the processes; the first of them goes on to the end."""
         from dataclasses import asdict
 
         from mitsgan.attack import Attacker
-        from mitsgan.cli.attackers import attacker_card
         from mitsgan.cli.console import Console
-        from mitsgan.cli.options import UsageError
         from mitsgan.cli.train_config import keep
         from mitsgan.cli.training import read_scans, validated_disruption, write_weights
         from mitsgan.protect import MitsGan
@@ -130,17 +104,6 @@ class TrainProtector:
         )
         console = Console(quiet=self.quiet or worker.rank > 0)
         attackers = [Attacker.load(path, worker.device) for path in self.attackers]
-        cards = [attacker_card(path) for path in self.attackers]
-        for path, card in zip(self.attackers, cards, strict=True):
-            if card.get("held_out"):
-                raise UsageError(
-                    f"--attackers {path}: this one is held out of all training, to measure with "
-                    "what a protection does to an attacker that it never met; name another"
-                )
-        against = [
-            {"name": a.name, "action": a.action, "sha256": card["sha256"]}
-            for a, card in zip(attackers, cards, strict=True)
-        ]
         scans, data = read_scans(self.scans, console)
         unseen, validated = read_scans(self.validate, console, apart_from=scans)
         if worker.rank == 0:

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import arg
+
+from mitsgan.cli.train_options import BaselineTraining
 
 
-@dataclass(frozen=True)
-class TrainTafim:
+@dataclass(frozen=True, kw_only=True)
+class TrainTafim(BaselineTraining):
     """Train TAFIM, which draws every attack to one constant density; see docs/baselines.md."""
 
-    scans: Annotated[Positional[tuple[Path, ...]], arg(metavar="SCAN...")]
-    """Chest CTs to train on: DICOM folders or images."""
-    attackers: Annotated[tuple[Path, ...], arg(metavar="FILE...")]
-    """Weights of the attackers to protect against."""
-    output: Annotated[Path, arg(metavar="FILE.safetensors")]
-    """The weights to write."""
-    run_folder: Annotated[Path | None, arg(name="run", metavar="FOLDER")] = None
-    """Checkpoint, losses and pictures; by default beside the output, ending in .run."""
-    config: Annotated[Path | None, arg(metavar="FILE.toml")] = None
-    """Values for options that are not given here; see docs/training-config.md."""
-    resume: bool = False
-    """Go on with the run in that folder."""
-    validate: Annotated[tuple[Path, ...], arg(metavar="SCAN...")] = ()
-    """Scans of other patients, to measure the protector on, clipped to --max-hu."""
-    max_hu: Annotated[float, arg(metavar="HU")] = 10.0
-    """The budget that is measured with; training knows none."""
-    licence: Annotated[str, arg(metavar="TEXT")] = "unstated"
-    """Of the weights, for their card."""
     width: Annotated[int, arg(metavar="N")] = 64
     """Channels of the U-Net's first level; 64 as published."""
     steps: Annotated[int, arg(metavar="N")] = 5000
@@ -41,12 +24,6 @@ class TrainTafim:
     """Weight of the mean squared perturbation."""
     rate: Annotated[float, arg(metavar="X")] = 1e-4
     """Adam's learning rate."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Of weights and data."""
-    overwrite: bool = False
-    """Replace the output of an earlier run."""
-    quiet: bool = False
-    """No progress and no summary; errors are still told."""
 
     def run(self) -> int:
         """Train; the exit code."""

@@ -1,4 +1,4 @@
-"""What both trainings share: checks before hours of work, scans, cards, and the result."""
+"""What trainings share: checks before hours of work, scans, cards, and the result."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ from mitsgan.training.split import Origin, check_apart
 
 if TYPE_CHECKING:
     from mitsgan.attack import Attacker
-    from mitsgan.cli.train_attacker import TrainAttacker
-    from mitsgan.cli.train_classifier import TrainClassifier
-    from mitsgan.cli.train_protector import TrainProtector
+    from mitsgan.cli.train_options import DeviceTraining, Training
     from mitsgan.protect import MitsGan
     from mitsgan.training.cube_file import CubeFile
     from mitsgan.training.fabric import Worker
@@ -45,20 +43,13 @@ class Run:
     folder: Path
 
     @classmethod
-    def checked(
-        cls,
-        scans: Sequence[Path],
-        validate: Sequence[Path],
-        output: Path,
-        folder: Path | None,
-        resume: bool,
-        overwrite: bool,
-    ) -> Run:
+    def checked(cls, command: Training) -> Run:
         """Check what would otherwise fail after the training.
 
         Raises:
             UsageError, ScanError, OutputError: see the messages.
         """
+        scans, validate = command.scans, command.validate
         if not scans:
             raise UsageError("name at least one scan to train on")
         both = {p.resolve() for p in scans} & {p.resolve() for p in validate}
@@ -69,20 +60,20 @@ class Run:
         for path in (*scans, *validate):
             if not path.exists():
                 raise ScanError(f"{path} does not exist; name a DICOM folder or an image file")
-        if output.suffix != _SUFFIX:
-            raise OutputError(f"--output {output}: weights are named *{_SUFFIX}")
+        if command.output.suffix != _SUFFIX:
+            raise OutputError(f"--output {command.output}: weights are named *{_SUFFIX}")
         from mitsgan.training.golden import golden_path
 
-        for made in (output, golden_path(output)):
-            check_file(made, overwrite, "--output")
-        place = folder or output.with_suffix(".run")
+        for made in (command.output, golden_path(command.output)):
+            check_file(made, command.overwrite, "--output")
+        place = command.run_folder or command.output.with_suffix(".run")
         begun = (place / "checkpoint.pt").exists()
-        if begun and not resume:
+        if begun and not command.resume:
             raise OutputError(
                 f"{place} holds a training run; give --resume to go on with it, or another --run"
             )
         # One that was interrupted before its first checkpoint begins anew.
-        if resume and not begun and not (place / CONFIG).exists():
+        if command.resume and not begun and not (place / CONFIG).exists():
             raise OutputError(f"{place} holds no training run to resume; leave --resume out")
         if place.exists() and not place.is_dir():
             raise OutputError(f"--run {place} is a file; name a folder")
@@ -108,7 +99,7 @@ class Run:
 
 
 def train_on(
-    command: TrainAttacker | TrainProtector | TrainClassifier,
+    command: DeviceTraining,
     run: Run,
     train: Callable[[Worker], int],
 ) -> int:
