@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py --output docs/results/memory.json
 
-The chest is made and written as DICOM by a process of its own, which takes minutes and several
-times the memory of the scan; `mitsgan protect` then runs on it in another. See docs/benchmarks.md.
+The chest is made and written as DICOM by a process of its own, which takes minutes and much more
+memory; `mitsgan protect` then runs on it in another. See docs/benchmarks.md.
 """
 
 from __future__ import annotations

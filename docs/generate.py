@@ -31,6 +31,7 @@ PAGES = (
     ROOT / "docs" / "refine.md",
     ROOT / "docs" / "candidates.md",
     ROOT / "docs" / "benchmark.md",
+    ROOT / "docs" / "benchmarks.md",
 )
 Json = dict[str, Any]
 
