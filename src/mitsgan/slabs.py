@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import local
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -33,6 +34,19 @@ def in_slabs(work: Callable[[int, int], T], depth: int, thickness: int) -> Itera
         return
     with _torch_on(processors // threads), ThreadPoolExecutor(threads) as pool:
         yield from pool.map(lambda slab: work(*slab), slabs)
+
+
+def per_thread(make: Callable[[], T]) -> Callable[[], T]:
+    """Gives each thread one of its own, made when it first asks."""
+    own = local()
+
+    def get() -> T:
+        if not hasattr(own, "value"):
+            own.value = make()
+        value: T = own.value
+        return value
+
+    return get
 
 
 def _processors() -> int:

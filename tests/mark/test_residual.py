@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mitsgan.mark.residual import Whitening, estimate_whitening, one_residual, residuals
+from mitsgan.mark.sliding import Slider
 from mitsgan.mark.strength import averaged, local_noise
 from mitsgan.scan.scan import Geometry, Scan
 
@@ -80,6 +81,7 @@ def test_noise_is_measured_in_hu_and_averaged_over_squares() -> None:
     noise = local_noise(hu)
     assert noise.shape == (64, 64)
     assert np.sqrt(np.mean(np.square(noise))) == pytest.approx(25, rel=0.02)
-    smooth = averaged(noise, (8, 8))
+    everywhere = np.ones((1, 64, 64), np.bool_)
+    (smooth,) = averaged(noise[None], (8, 8), everywhere, Slider(np.float32))
     assert smooth.shape == noise.shape
     assert smooth[20, 30] == pytest.approx(noise[16:24, 26:34].mean(), rel=1e-5)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from mitsgan.mark.windows import Window, covered, sliding_sums
-from mitsgan.slabs import in_slabs
+from mitsgan.mark.sliding import Slider, covered, sliding_sums
+from mitsgan.mark.windows import Window
+from mitsgan.slabs import in_slabs, per_thread
 
 SIDES: list[Window] = [(1, 1, 1), (1, 3, 3), (2, 3, 4), (4, 4, 4), (7, 6, 5), (9, 30, 2)]
 
@@ -32,6 +34,30 @@ def test_sums_and_cover_are_those_of_the_window(sides: Window) -> None:
 @pytest.mark.parametrize("thickness", [1, 4, 5, 99])
 def test_a_slab_has_the_sums_of_the_whole(thickness: int) -> None:
     values = np.random.default_rng(1).random((13, 8, 7)).astype(np.float32)
-    parts = list(in_slabs(lambda a, b: sliding_sums(values, (6, 3, 2), a, b), 13, thickness))
+    slider = Slider(np.float32)
+
+    def slab(start: int, stop: int) -> NDArray[np.float32]:
+        return slider.sums(values, (6, 3, 2), start, stop)[:, :8, :7].copy()
+
+    parts = [slab(at, min(at + thickness, 13)) for at in range(0, 13, thickness)]
     np.testing.assert_array_equal(np.concatenate(parts), sliding_sums(values, (6, 3, 2)))
-    assert len(parts) == -(-13 // thickness)
+
+
+def test_results_are_kept_apart_until_the_next_of_their_number() -> None:
+    values = np.random.default_rng(2).random((3, 5, 6)).astype(np.float32)
+    slider = Slider(np.float32, 2)
+    sides: list[Window] = [(1, 1, 1), (2, 2, 2), (3, 4, 5), (1, 8, 3)]
+    for number, side in enumerate(sides):
+        one = slider.sums(values, side, 0, 3, number % 2)
+        other = slider.sums(1 - values, side, 0, 3, 1 - number % 2)
+        np.testing.assert_allclose(one[:, :5, :6], sliding_sums(values, side), rtol=1e-5)
+        np.testing.assert_allclose(other[:, :5, :6], sliding_sums(1 - values, side), rtol=1e-5)
+
+
+@pytest.mark.parametrize("thickness", [1, 4, 99])
+def test_slabs_cover_everything_in_order(thickness: int) -> None:
+    made: list[object] = []
+    own = per_thread(lambda: made.append(object()) or made[-1])
+    parts = list(in_slabs(lambda start, stop: (start, stop, own()), 13, thickness))
+    assert [n for start, stop, _ in parts for n in range(start, stop)] == list(range(13))
+    assert {id(mine) for _, _, mine in parts} == {id(one) for one in made}

@@ -9,7 +9,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.mark.windows import BLOCK, DENSE_SIZES, SIZES_MM, sliding_sums, window
+from mitsgan.mark.sliding import sliding_sums
+from mitsgan.mark.windows import BLOCK, DENSE_SIZES, SIZES_MM, window
 from mitsgan.scan.scan import Geometry
 
 Index = tuple[int, int, int]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mitsgan.errors import BudgetError
 from mitsgan.mark.keys import Key
 from mitsgan.mark.pattern import signs
+from mitsgan.mark.sliding import Slider
 from mitsgan.mark.strength import (
     block_sums,
     local_noise,
@@ -78,10 +79,11 @@ class Mark:
         strength = measure_strength(scan)
         most = np.float32(_SHARE) * budget.limits(scan, start, stop)
         amplitudes = np.empty((stop - start, *scan.shape[1:]), np.float32)
+        slider = Slider(np.float32)
         for z in range(start, stop):
             hu = padded_slice(scan, z)
             mean = block_sums(hu) * np.float32(1 / BLOCK**2)
-            blocks = strength.relative(local_noise(hu), mean)
+            blocks = strength.relative(local_noise(hu)[None], mean[None], slider)[0]
             blocks *= np.float32(self.strength_hu)
             amplitudes[z - start] = spread(blocks, scan.shape[1:])
         return np.minimum(amplitudes, most, out=amplitudes)

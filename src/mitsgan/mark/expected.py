@@ -14,8 +14,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mitsgan.mark.sliding import sliding_sums
 from mitsgan.mark.strength import BODY_HU, NOISE_MM
-from mitsgan.mark.windows import BLOCK, sliding_sums, window
+from mitsgan.mark.windows import BLOCK, window
 
 Cells = NDArray[np.float32]
 """One value per slice and block, ``[z, y, x]``."""

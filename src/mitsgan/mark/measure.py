@@ -9,10 +9,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from mitsgan.mark.detail import Box, Detail
 from mitsgan.mark.expected import Cells, slice_scores
 from mitsgan.mark.pattern import UNIT, end_variant, slice_factors, slice_signs
 from mitsgan.mark.residual import (
-    Box,
     Slice,
     Whitening,
     body_box,
@@ -21,6 +21,7 @@ from mitsgan.mark.residual import (
     residuals,
 )
 from mitsgan.mark.slices import FOUND, Match, match_slices
+from mitsgan.mark.sliding import Slider
 from mitsgan.mark.strength import (
     BODY_HU,
     averaged,
@@ -32,7 +33,7 @@ from mitsgan.mark.strength import (
 )
 from mitsgan.mark.windows import BLOCK
 from mitsgan.scan.scan import Scan
-from mitsgan.slabs import in_slabs
+from mitsgan.slabs import in_slabs, per_thread
 
 _EXPECTED = 0.2
 """A slice with less of the usual score is looked at again."""
@@ -98,13 +99,19 @@ def measure(
         lambda z: slice_factors(series, positions[z], (rows, columns), end_variant(z, depth))
     )
 
+    shape = tuple(part.stop - part.start for part in box)
+    tools = per_thread(lambda: (Detail(shape), Slider(np.float32)))
+
     def slab(start: int, stop: int) -> int:
-        part = residuals(scan, whitening, box, start, stop)
+        detail, slider = tools()
+        part = residuals(scan, whitening, box, start, stop, detail)
+        signed = np.empty(tuple(n // UNIT for n in shape), np.float32)
         for z, (residual, mean, noise) in enumerate(part, start):
-            means[z], strengths[z] = mean, strength.relative(noise, mean)
-            factors = own_signs(z)
-            products[z] = pair_sums(_whole(factors)[units] * residual)
+            means[z], strengths[z] = mean, noise
+            np.multiply(_whole(own_signs(z))[units], residual, out=signed)
+            products[z] = pair_sums(signed)
             squares[z] = pair_sums(np.square(residual, out=residual))
+        strengths[start:stop] = strength.relative(strengths[start:stop], means[start:stop], slider)
         return stop
 
     for done in in_slabs(slab, depth, _SLAB):
@@ -138,8 +145,10 @@ def _turned(scan: Scan, z: int, whitening: Whitening, turn: tuple[int, int]) -> 
     """The residual of the body in one slice, turned, over its local variance."""
     residual = one_residual(scan, z, whitening, turn)
     hu = padded_slice(scan, z)
-    noise = np.maximum(averaged(local_noise(hu), (3, 3)), 1)
+    noise = local_noise(hu)[None]
+    (noise,) = averaged(noise, (3, 3), np.ones(noise.shape, np.bool_), Slider(np.float32))
+    np.maximum(noise, 1, out=noise)
     weight = (block_sums(hu) > BODY_HU * BLOCK**2) / np.square(noise)
     weight = weight[:: turn[0], :: turn[1]].astype(np.float32)
     per_block = BLOCK // UNIT
-    return residual * np.repeat(np.repeat(weight, per_block, 0), per_block, 1)
+    return np.asarray(residual * np.repeat(np.repeat(weight, per_block, 0), per_block, 1))

@@ -9,25 +9,14 @@ from numpy.typing import NDArray
 
 from mitsgan.mark.detection import Index, Region, region
 from mitsgan.mark.expected import Evidence
-from mitsgan.mark.windows import (
-    BLOCK,
-    DENSE_SIZES,
-    SIZES_MM,
-    Window,
-    covered,
-    sliding_sums,
-    threshold,
-    window,
-)
+from mitsgan.mark.sliding import SLAB, Slider, covered
+from mitsgan.mark.windows import BLOCK, DENSE_SIZES, SIZES_MM, Window, threshold, window
 from mitsgan.scan.scan import Scan
-from mitsgan.slabs import in_slabs
+from mitsgan.slabs import in_slabs, per_thread
 
 Mask = NDArray[np.bool_]
 
 _FINE_MM = 8.0
-_SLAB = 8
-"""Slices that a thread takes at a time: few enough for its cache."""
-
 _PRIOR = 1e-3
 """How many blocks are repainted in a scan that nothing else is known about."""
 
@@ -80,29 +69,48 @@ def search(evidence: Evidence, spacing: tuple[float, float, float], false_alarms
     probability, low = np.empty(shape, np.float32), np.empty(shape, np.bool_)
     fine = window(_FINE_MM, spacing)
 
+    own = per_thread(lambda: Slider(np.float32, 5))
+
     def slab(start: int, stop: int) -> bool:
-        lost = False
+        lost, slider = False, own()
+        within = (slice(None), slice(shape[1]), slice(shape[2]))
         for number, ((looked, side), shortfall) in enumerate(zip(tests, shortfalls, strict=True)):
-            total, variance, mean = _sums(looked, side, start, stop)
-            spread = deviation(variance, mean, uneven)
+            total = slider.sums(looked.products, side, start, stop, 0)
+            mean = slider.sums(looked.expected, side, start, stop, 1)
+            space, other = slider.space(3, mean), slider.space(4, mean)
+            found = total < np.multiply(mean, np.float32(_LEFT), out=space)
+            # No deviation is below the root of the mean.
+            found &= mean > np.float32(least**2)
+            if number >= len(sides) and not found[within].any():
+                continue
+            variance = slider.sums(looked.variances, side, start, stop, 2)
             if number < len(sides):
-                sure = certain[number][start:stop]
-                np.greater(mean, np.float32(least + _POWER) * spread, out=sure)
-            short = (mean - total) / spread
-            found = (short > least) & (mean > np.float32(least) * spread)
-            found &= total < np.float32(_LEFT) * mean
-            if found.any():
-                lost = True
-                np.copyto(shortfall[start:stop], short, where=found)
-        total, variance, mean = _sums(evidence, fine, start, stop)
-        np.less(total, np.float32(0.5) * mean, out=low[start:stop])
-        probability[start:stop] = _probability(total, variance, mean, evidence.dispersion)
+                # Squared: a root of everything would take longer than to add it up.
+                power, most = np.square(mean, out=space), np.maximum(variance, mean, out=other)
+                power *= np.float32((least + _POWER) ** -2 - uneven**2)
+                np.greater(power[within], most[within], out=certain[number][start:stop])
+            if not found.any():
+                continue
+            at = np.nonzero(found[within])
+            spread = deviation(variance[at], mean[at], uneven)
+            short = (mean[at] - total[at]) / spread
+            short *= (short > least) & (mean[at] > np.float32(least) * spread)
+            shortfall[start:stop][at] = short
+            lost = lost or bool(short.any())
+        total = slider.sums(evidence.products, fine, start, stop, 0)
+        mean = slider.sums(evidence.expected, fine, start, stop, 1)
+        variance = slider.sums(evidence.variances, fine, start, stop, 2)
+        space = np.multiply(mean, np.float32(0.5), out=slider.space(3, mean))
+        np.less(total[within], space[within], out=low[start:stop])
+        probability[start:stop] = _probability(total, variance, mean, evidence.dispersion, space)[
+            within
+        ]
         return lost
 
-    alarm = any(list(in_slabs(slab, shape[0], _SLAB)))
-    testable = np.logical_or.reduce(
-        [covered(sure, side) for sure, side in zip(certain, sides, strict=True)]
-    )
+    alarm = any(list(in_slabs(slab, shape[0], SLAB)))
+    testable = np.zeros(shape, np.bool_)
+    for sure, side in zip(certain, sides, strict=True):
+        testable |= covered(sure, side)
     flagged, score = np.zeros(shape, np.bool_), np.zeros(shape, np.float32)
     if alarm:
         for inside in (evidence.body, evidence.dense):
@@ -131,13 +139,6 @@ def deviation(
     return np.asarray(np.sqrt(total, out=total), np.float32)
 
 
-def _sums(
-    evidence: Evidence, side: Window, start: int, stop: int
-) -> tuple[NDArray[np.float32], ...]:
-    parts = (evidence.products, evidence.variances, evidence.expected)
-    return tuple(sliding_sums(part, side, start, stop) for part in parts)
-
-
 def _outline(lost: Mask, low: Mask, body: Mask, fine: Window) -> Mask:
     """Inside and just around the windows found, the blocks whose own neighbourhood is low."""
     outline = covered(lost, fine) & low & body
@@ -149,21 +150,34 @@ def _probability(
     variance: NDArray[np.float32],
     mean: NDArray[np.float32],
     dispersion: float,
+    space: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Posterior that the middle of a small window was repainted, from its sums alone.
 
     Repainted, the sum is N(0, variance); left alone, it is N(mean, variance), and the mark's
-    strength varies.
+    strength varies. Computed in the arrays that are given.
     """
-    variance = np.maximum(variance, np.float32(1e-6))
-    wide = variance + np.square(np.float32(dispersion) * mean)
-    ratio = np.square(total - mean) / wide - np.square(total) / variance
-    ratio += np.log(wide / variance)
+    np.maximum(variance, np.float32(1e-6), out=variance)
+    wide = np.multiply(mean, np.float32(dispersion), out=space)
+    np.square(wide, out=wide)
+    wide += variance
+    more = total > mean
+    ratio = np.subtract(total, mean, out=mean)
+    np.square(ratio, out=ratio)
+    ratio /= wide
+    np.square(total, out=total)
+    total /= variance
+    ratio -= total
+    wide /= variance
+    ratio += np.log(wide, out=wide)
     ratio *= np.float32(0.5)
     ratio += np.float32(np.log(_PRIOR / (1 - _PRIOR)))
     # More of the mark than expected is no sign of paint.
-    np.copyto(ratio, np.float32(-20), where=total > mean)
-    return np.asarray(1 / (1 + np.exp(-np.clip(ratio, -20, 20))), np.float32)
+    ratio -= np.multiply(more, np.float32(1e3), out=space)
+    np.clip(ratio, -20, 20, out=ratio)
+    np.exp(np.negative(ratio, out=ratio), out=ratio)
+    ratio += 1
+    return np.reciprocal(ratio, out=ratio)
 
 
 def find_regions(

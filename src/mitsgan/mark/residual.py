@@ -13,32 +13,24 @@ four taps on every other voxel.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.mark.strength import (
-    Blocks,
-    averaged,
-    block_sums,
-    local_noise,
-    noise_of,
-    padded_slice,
-    spread,
-)
+from mitsgan.mark.detail import Box, Detail, clipped
+from mitsgan.mark.sliding import Slider
+from mitsgan.mark.strength import Blocks, averaged
 from mitsgan.mark.windows import BLOCK
 from mitsgan.scan.scan import Scan
 
 Slice = NDArray[np.float32]
-Box = tuple[slice, slice]
 
 _BODY_HU = -300.0
 _PICK = 4
 _THIN = 0.05
 _SAMPLED = 5
-_HIGHEST_HU = 1500.0
 _QUIET = 1.5
 
 
@@ -78,30 +70,47 @@ def estimate_whitening(scan: Scan, box: Box) -> Whitening:
     numbers = sorted(
         {round(z) for z in np.linspace(0, depth - 1, min(depth, _SAMPLED + 2))[1:-1]}
     ) or [0]
-    stacks, quiet = [], []
+    shape = _side(box)
+    detail = Detail(shape)
+    along_x, along_y, along_z = _Fit(), _Fit(), _Fit()
+    quiet = []
     for z in numbers:
-        around = [min(max(n, 0), depth - 1) for n in (z - 1, z, z + 1)]
-        stacks.append([_clipped(scan, n, box) for n in around])
-        quiet.append(_quiet(stacks[-1][1]))
-    x, y = (
-        _fit(
-            (_beside(stack[1], axis)[where], stack[1][where])
-            for stack, where in zip(stacks, quiet, strict=True)
+        values, offset = clipped(scan, z, box)
+        detail.look_at(values, offset)
+        quiet.append(_quiet(detail.noise(), detail.mean()))
+        hu = values.astype(np.float32)
+        hu += np.float32(offset)
+        for fit, axis in ((along_y, 0), (along_x, 1)):
+            fit.add(_beside(hu, axis), hu, quiet[-1])
+    x, y = along_x.weight(), along_y.weight()
+    space = np.empty((3, shape[0] // 2, shape[1] // 2), np.float32)
+    for z, where in zip(numbers, quiet, strict=True):
+        below, here, above = (
+            _flat(detail, scan, min(max(n, 0), depth - 1), (x, y), box, out)
+            for n, out in zip((z - 1, z, z + 1), space, strict=True)
         )
-        for axis in (1, 0)
-    )
-    flat = [[_units(hu, x, y) for hu in stack] for stack in stacks]
-    z_weight = _fit(
-        ((below + above)[where[::2, ::2]], here[where[::2, ::2]])
-        for (below, here, above), where in zip(flat, quiet, strict=True)
-    )
-    return Whitening(x, y, z_weight if depth > 1 else 0.0)
+        below += above
+        along_z.add(below, here, where)
+    return Whitening(x, y, along_z.weight() if depth > 1 else 0.0)
 
 
 def residuals(
-    scan: Scan, whitening: Whitening, box: Box, start: int = 0, stop: int | None = None
+    scan: Scan,
+    whitening: Whitening,
+    box: Box,
+    start: int = 0,
+    stop: int | None = None,
+    detail: Detail | None = None,
 ) -> Iterator[tuple[Slice, Blocks, Blocks]]:
     """Residual, mean and local noise of slices ``start:stop`` inside ``box``.
+
+    Args:
+        scan: under test.
+        whitening: of it.
+        box: rows and columns, whole blocks.
+        start, stop: slices wanted.
+        detail: to compute with, for slices of that many rows and columns; one of its own, unless
+            given.
 
     Yields:
         The residual of each unit ``[rows / 2, columns / 2]``, HU, in an array that the next slice
@@ -110,27 +119,27 @@ def residuals(
     """
     depth = scan.shape[0]
     stop = depth if stop is None else stop
+    detail = detail or Detail(_side(box))
     weight = np.float32(-whitening.z)
-
-    def flat(z: int) -> tuple[Slice, Blocks, Blocks]:
-        hu = _clipped(scan, z, box)
-        differences = hu[0::2] - hu[1::2]
-        mean = block_sums(hu) * np.float32(1 / BLOCK**2)
-        return _units(hu, whitening.x, whitening.y, differences), mean, noise_of(differences)
-
-    first = flat(start - 1)[0] if start else None
-    here, mean, noise = flat(start)
-    before = here if first is None else first
-    residual = np.empty_like(here)
+    plane = (whitening.x, whitening.y)
+    spaces = [np.empty(tuple(n // 2 for n in _side(box)), np.float32) for _ in range(4)]
+    before, here, after, residual = spaces
+    if start:
+        _flat(detail, scan, start - 1, plane, box, before)
+    _flat(detail, scan, start, plane, box, here)
+    if not start:
+        before[...] = here
     for z in range(start, stop):
-        after, next_mean, next_noise = here, mean, noise
+        mean, noise = detail.mean(), detail.noise()
         if z + 1 < depth:
-            after, next_mean, next_noise = flat(z + 1)
+            _flat(detail, scan, z + 1, plane, box, after)
+        else:
+            after[...] = here
         np.add(before, after, out=residual)
         residual *= weight
         residual += here
         yield residual, mean, noise
-        before, here, mean, noise = here, after, next_mean, next_noise
+        before, here, after = here, after, before
 
 
 def one_residual(scan: Scan, z: int, whitening: Whitening, turn: tuple[int, int] = (1, 1)) -> Slice:
@@ -142,69 +151,75 @@ def one_residual(scan: Scan, z: int, whitening: Whitening, turn: tuple[int, int]
         whitening: of the scan.
         turn: steps along rows and columns, 1 or -1: how the slice is turned before.
     """
-    rows, columns = scan.shape[1:]
-    flat = []
-    for n in (z - 1, z, z + 1):
-        hu = _clipped(scan, min(max(n, 0), scan.shape[0] - 1), _EVERYTHING)[:rows, :columns]
-        hu = hu[:: turn[0], :: turn[1]]
-        hu = np.pad(hu, ((0, -rows % BLOCK), (0, -columns % BLOCK)), mode="edge")
-        flat.append(_units(hu, whitening.x, whitening.y))
+    depth, rows, columns = scan.shape
+    everything = (slice(0, rows), slice(0, columns))
+    shape = rows + -rows % BLOCK, columns + -columns % BLOCK
+    detail = Detail(shape)
+    flat = np.empty((3, shape[0] // 2, shape[1] // 2), np.float32)
+    for n, out in zip((z - 1, z, z + 1), flat, strict=True):
+        values, offset = clipped(scan, min(max(n, 0), depth - 1), everything)
+        over = ((0, shape[0] - rows), (0, shape[1] - columns))
+        values = np.pad(values[:: turn[0], :: turn[1]], over, mode="edge")
+        detail.look_at(values, offset)
+        detail.units(whitening.x, whitening.y, out)
     before, here, after = flat
     return np.asarray(here - np.float32(whitening.z) * (before + after), np.float32)
 
 
-_EVERYTHING: Box = (slice(None), slice(None))
+def _side(box: Box) -> tuple[int, int]:
+    return box[0].stop - box[0].start, box[1].stop - box[1].start
 
 
-def _units(hu: Slice, x: float, y: float, differences: Slice | None = None) -> Slice:
+def _flat(
+    detail: Detail, scan: Scan, z: int, plane: tuple[float, float], box: Box, out: Slice
+) -> Slice:
     """Filtered along y and x, and added up per unit."""
-    tall = hu[0::2] - hu[1::2] if differences is None else differences
-    half = _taps(hu[0::2], hu[1::2], tall, y)
-    across = half.T
-    return _taps(across[0::2], across[1::2], across[0::2] - across[1::2], x).T
+    detail.look_at(*clipped(scan, z, box))
+    return detail.units(*plane, out)
 
 
-def _taps(even: Slice, odd: Slice, differences: Slice, weight: float) -> Slice:
-    """Differences of every two along the first axis, less what the neighbours of both tell.
-
-    In units of the mark: two voxels that differ by twice its amplitude give just that. Beyond
-    either end, the first and the last repeat.
-    """
-    beside = np.empty(even.shape, np.float32)
-    np.subtract(even[2:], odd[:-2], out=beside[1:-1])
-    beside[0] = even[1] - even[0]
-    beside[-1] = odd[-1] - odd[-2]
-    beside *= np.float32(weight / (1 + weight))
-    beside += differences
-    return beside
-
-
-def _clipped(scan: Scan, z: int, box: Box) -> Slice:
-    hu = padded_slice(scan, z, box)
-    return np.minimum(hu, np.float32(_HIGHEST_HU), out=hu)
-
-
-def _quiet(hu: Slice) -> NDArray[np.bool_]:
-    """Voxels of the body away from edges."""
-    noise, mean = averaged(local_noise(hu), (3, 3)), block_sums(hu) / BLOCK**2
+def _quiet(noise: Blocks, mean: Blocks) -> NDArray[np.bool_]:
+    """Blocks of the body away from edges."""
+    noise = averaged(noise[None], (3, 3), np.ones((1, *noise.shape), np.bool_), Slider(np.float32))[
+        0
+    ]
     body = (mean > -950) & (noise > 0)
     if body.any():
         body &= noise < _QUIET * np.median(noise[body])
-    chosen: NDArray[np.bool_] = spread(body.astype(np.float32), (hu.shape[0], hu.shape[1])) > 0
-    return chosen
+    return np.asarray(body)
 
 
 def _beside(hu: Slice, axis: int) -> Slice:
-    """Sums of the two nearest neighbours along an axis."""
-    wide = np.pad(hu, [(1, 1) if k == axis else (0, 0) for k in (0, 1)], mode="edge")
-    return np.asarray(wide[:-2] + wide[2:] if axis == 0 else wide[:, :-2] + wide[:, 2:])
+    """Sums of the two nearest neighbours along an axis; beyond an end, the last repeats."""
+    total = np.empty_like(hu)
+    along, by = (hu, total) if axis == 0 else (hu.T, total.T)
+    np.add(along[:-2], along[2:], out=by[1:-1])
+    np.add(along[0], along[1], out=by[0])
+    np.add(along[-2], along[-1], out=by[-1])
+    return total
 
 
-def _fit(samples: Iterable[tuple[Slice, Slice]]) -> float:
+class _Fit:
     """The weight of the neighbours' sum that leaves the smallest residual."""
-    top = bottom = 0.0
-    for neighbours, values in samples:
-        # Sums, not products of matrices: BLAS would set threads on them.
-        top += float((neighbours * values).sum(dtype=np.float64))
-        bottom += float(np.square(neighbours).sum(dtype=np.float64))
-    return top / bottom if bottom else 0.0
+
+    def __init__(self) -> None:
+        self._top = self._bottom = 0.0
+
+    def add(self, neighbours: Slice, values: Slice, where: NDArray[np.bool_]) -> None:
+        """Take in what lies in blocks ``where``; ``neighbours`` are overwritten."""
+        rows, columns = where.shape
+        tall = neighbours.shape[0] // rows
+        chosen = np.repeat(where.astype(np.float32), neighbours.shape[1] // columns, axis=1)
+        inside = neighbours.reshape(rows, tall, -1)
+        inside *= chosen[:, None]
+        self._top += _dot(neighbours, values)
+        self._bottom += _dot(neighbours, neighbours)
+
+    def weight(self) -> float:
+        """Of all samples."""
+        return self._top / self._bottom if self._bottom else 0.0
+
+
+def _dot(first: Slice, second: Slice) -> float:
+    # Row by row, and no product of matrices: BLAS would set threads on it.
+    return float(np.einsum("ij,ij->i", first, second).sum(dtype=np.float64))

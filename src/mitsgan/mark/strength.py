@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.mark.windows import BLOCK, sliding_sums, window
+from mitsgan.mark.sliding import Slider
+from mitsgan.mark.windows import BLOCK, window
 from mitsgan.scan.scan import AIR_HU, Scan
 
 LOWEST, HIGHEST = 0.7, 1.5
@@ -44,6 +45,9 @@ _ROUNDS = 20
 Blocks = NDArray[np.float32]
 """One value per block of a slice, ``[rows / 4, columns / 4]``, rounded up."""
 
+Stack = NDArray[np.float32]
+"""The blocks of several slices, ``[z, y, x]``."""
+
 Side = tuple[int, int]
 """Of a rectangle, in blocks along y and x."""
 
@@ -64,31 +68,32 @@ class Strength:
     noise_around: Side
     lung_around: Side
 
-    def relative(self, noise: Blocks, mean: Blocks) -> Blocks:
+    def relative(self, noise: Stack, mean: Stack, slider: Slider) -> Stack:
         """Amplitude per block, in units of the RMS over the body.
 
         Args:
-            noise: of the blocks of one slice, from `local_noise`.
+            noise: of the blocks of some slices, from `local_noise`.
             mean: of the same blocks, HU.
+            slider: to compute with.
         """
-        wanted = self._wanted(noise, mean)
+        wanted = self._wanted(noise, mean, slider)
         wanted *= np.float32(self.scale)
         return np.minimum(wanted, np.float32(STRONGEST), out=wanted)
 
-    def _wanted(self, noise: Blocks, mean: Blocks) -> Blocks:
+    def _wanted(self, noise: Stack, mean: Stack, slider: Slider) -> Stack:
         # Of the body alone: then it is the same whatever part of the air around is looked at.
-        wanted = averaged(noise, self.noise_around, mean > BODY_HU)
+        wanted = averaged(noise, self.noise_around, mean > BODY_HU, slider)
         np.maximum(wanted, FAINTEST_HU, out=wanted)
         wanted *= np.float32(1 / self.median_hu)
         np.clip(wanted, LOWEST, HIGHEST, out=wanted)
         # A square is as much lung as twice the share that is aerated: vessels, nodules and the
         # wall beside it belong to it, and a nodule painted into it changes nothing.
         lung = ((mean > _AERATED_HU[0]) & (mean < _AERATED_HU[1])).astype(np.float32)
-        share = sliding_sums(lung[None], (1, *self.lung_around))[0]
+        share = slider.sums(lung, (1, *self.lung_around), 0, len(lung))
         share *= np.float32(2 * (LUNG - 1) / (self.lung_around[0] * self.lung_around[1]))
         share += 1
         np.minimum(share, np.float32(LUNG), out=share)
-        wanted *= share
+        wanted *= share[:, : wanted.shape[1], : wanted.shape[2]]
         return wanted
 
 
@@ -97,17 +102,16 @@ def measure_strength(scan: Scan) -> Strength:
     depth = scan.shape[0]
     numbers = sorted({round(z) for z in np.linspace(0, depth - 1, min(depth, _SAMPLED + 2))[1:-1]})
     slices = [padded_slice(scan, z) for z in numbers or range(depth)]
-    seen = [(local_noise(hu), block_sums(hu) / np.float32(BLOCK**2)) for hu in slices]
-    inside = [(mean > BODY_HU) & (noise > 0) for noise, mean in seen]
-    body = np.concatenate([noise[where] for (noise, _), where in zip(seen, inside, strict=True)])
+    noise = np.stack([local_noise(hu) for hu in slices])
+    mean = np.stack([block_sums(hu) for hu in slices]) / np.float32(BLOCK**2)
+    inside = (mean > BODY_HU) & (noise > 0)
+    body = noise[inside]
     around = [window(side_mm, scan.spacing)[1:] for side_mm in (NOISE_MM, _LUNG_MM)]
     usual = max(float(np.median(body)) if body.size else 0.0, FAINTEST_HU)
     first = Strength(usual, 1.0, *around)
     if not body.size:
         return first
-    wanted = np.concatenate(
-        [first._wanted(*pair)[where] for pair, where in zip(seen, inside, strict=True)]
-    )
+    wanted = first._wanted(noise, mean, Slider(np.float32))[inside]
     low, high = 0.0, STRONGEST / LOWEST
     for _ in range(_ROUNDS):
         scale = (low + high) / 2
@@ -122,16 +126,16 @@ def local_noise(hu: NDArray[np.float32]) -> Blocks:
     Args:
         hu: ``[y, x]``, whole blocks.
     """
-    return noise_of(hu[0::2] - hu[1::2])
+    differences = hu[0::2] - hu[1::2]
+    return noise_of(differences[:, 0::2] - differences[:, 1::2])
 
 
-def noise_of(differences: NDArray[np.float32]) -> Blocks:
-    """`local_noise`, where the differences of every two rows are there already.
+def noise_of(detail: NDArray[np.float32]) -> Blocks:
+    """`local_noise`, where what the voxels of each unit differ by is there already.
 
     Args:
-        differences: ``[rows / 2, columns]``, of whole blocks.
+        detail: ``[rows / 2, columns / 2]``, added up with alternating signs; overwritten.
     """
-    detail = differences[:, 0::2] - differences[:, 1::2]
     np.clip(detail, -_LARGEST_STEP_HU, _LARGEST_STEP_HU, out=detail)
     np.square(detail, out=detail)
     # A difference of four voxels has twice the noise of one, and a block has four of them.
@@ -140,18 +144,21 @@ def noise_of(differences: NDArray[np.float32]) -> Blocks:
     return np.sqrt(noise, out=noise)
 
 
-def averaged(blocks: Blocks, side: Side, where: NDArray[np.bool_] | None = None) -> Blocks:
+def averaged(blocks: Stack, side: Side, where: NDArray[np.bool_], slider: Slider) -> Stack:
     """Means over the rectangle around each block, as far as there are blocks; 0 without any.
 
     Args:
-        blocks: of one slice.
+        blocks: of some slices.
         side: of the rectangle.
-        where: which of them count; all, unless given.
+        where: which of them count.
+        slider: to compute with.
     """
-    counted = np.ones_like(blocks) if where is None else where.astype(np.float32)
-    total, count = (sliding_sums(part[None], (1, *side))[0] for part in (blocks * counted, counted))
-    # Sums of floats leave a little of what went out of the window.
-    return np.where(count > 0.5, total / np.maximum(count, 1), np.float32(0))
+    depth, rows, columns = blocks.shape
+    counted = where.astype(np.float32)
+    count = slider.sums(counted, (1, *side), 0, depth)[:, :rows, :columns].copy()
+    counted *= blocks
+    total = slider.sums(counted, (1, *side), 0, depth)[:, :rows, :columns]
+    return np.asarray(total / np.maximum(count, 1, out=count))
 
 
 def block_sums(values: NDArray[np.float32]) -> Blocks:
