@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import benchmark_pages
+import content_tables
 import refinement_tables
 from safetensors import safe_open
 
@@ -390,6 +391,9 @@ REFINEMENT = {
 }
 
 
+CONTENT = {"content-told": content_tables.told, "content-cost": content_tables.cost}
+
+
 def refinement(part: str, draw: Callable[[Json], tuple[Any, Any]], result: Json) -> str:
     """What optimising a perturbation for one scan is worth."""
     return table(*draw(result[part]))
@@ -409,6 +413,12 @@ def filled(text: str) -> str:
         **{
             name: partial(_of_result, "refine.json", partial(refinement, part, draw))
             for name, (part, draw) in REFINEMENT.items()
+        },
+        **{
+            name: partial(
+                _of_result, "content-pattern.json", lambda result, draw=draw: table(*draw(result))
+            )
+            for name, draw in CONTENT.items()
         },
         "transfer": lambda: transfer(pairs()),
         "mark-attacks": lambda: mark_attacks(marks()),
