@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 Json = dict[str, Any]
@@ -10,7 +11,6 @@ Row = tuple[str, ...]
 _PRESENT = "present"
 _BEHIND = {
     "as written": "as written",
-    "rounding": "rounding",
     "noise-10hu": "noise of 10 HU",
     "blur-0.5mm": "blur of 0.5 mm",
     "jpeg2000-8": "JPEG 2000, 8:1",
@@ -18,48 +18,74 @@ _BEHIND = {
 
 
 def told(result: Json) -> tuple[Row, list[Row]]:
-    """How well struck places are told from untouched ones, by pattern and by what was handed in."""
+    """Places that were found, by pattern and by what attackers handed in who know no cells."""
     names = _patterns(result)
     rows = []
-    for scan, measured in result["scans"].items():
-        patterns = measured["patterns"]
+    for scan, patterns in _scans(result):
         for action, forms in patterns[_PRESENT]["attacks"].items():
-            for form, first in forms.items():
-                cells = []
-                for name in names:
-                    case = patterns[name]["attacks"][action].get(form)
-                    cells.append("" if case is None else _found(case))
-                left = f"{first['share_of_change']:.0%}"
-                called = f"{first['called_nodule']:.0%}" if "called_nodule" in first else ""
-                rows.append((f"`{scan}`", action, form, left, called, *cells))
-    header = ("scan", "action", "handed in", "change left", "called a nodule")
-    return (*header, *names), rows
+            for form in forms:
+                if not _knows(result, form):
+                    cases = (patterns[name]["attacks"][action][form] for name in names)
+                    rows.append((f"`{scan}`", action, form, *map(_found, cases)))
+    return ("scan", "action", "handed in", *names), rows
 
 
-def _found(case: Json) -> str:
-    return f"{case['found']['count']} of {case['n']} ({case['auc']:.2f})"
+def knowing(result: Json) -> tuple[Row, list[Row]]:
+    """What is left of the tampering of attackers who know the cells, and what is found of it."""
+    rows = []
+    for scan, patterns in _scans(result):
+        for name in _patterns(result):
+            for form, inject in patterns[name]["attacks"]["inject"].items():
+                if not _knows(result, form):
+                    continue
+                remove = patterns[name]["attacks"]["remove"][form]
+                rows.append(
+                    (
+                        f"`{scan}`",
+                        name,
+                        form,
+                        f"{inject['moved_hu']['median']:.0f} HU",
+                        f"{inject['called_nodule']:.0%}",
+                        _found(inject),
+                        f"{remove['moved_hu']['median']:.0f} HU",
+                        _found(remove),
+                    )
+                )
+    header = ("scan", "pattern", "the attacker holds the means", "inject: moves 8 mm by")
+    return (*header, "called a nodule", "found", "remove: moves 8 mm by", "found"), rows
 
 
 def cost(result: Json) -> tuple[Row, list[Row]]:
     """What is left of the mark on untouched scans, by pattern and by what they went through."""
     rows = []
-    for scan, measured in result["scans"].items():
-        patterns = measured["patterns"]
+    for scan, patterns in _scans(result):
         for name in _patterns(result):
-            untouched = patterns[name]["untouched"]
             for behind, words in _BEHIND.items():
-                row, present = untouched[behind], patterns[_PRESENT]["untouched"][behind]
+                row, present = (patterns[n]["untouched"][behind] for n in (name, _PRESENT))
                 changed = f"{row['cells_changed']:.2%}" if "cells_changed" in row else ""
-                alarms = row["verdicts"].get("tampered", 0)
-                share = row["score"] / present["score"]
-                rows.append(
-                    (f"`{scan}`", name, words, changed, f"{share:.3f}", f"{alarms} of {row['n']}")
-                )
+                share = f"{row['score'] / present['score']:.3f}"
+                alarms = f"{row['verdicts'].get('tampered', 0)} of {row['n']}"
+                rows.append((f"`{scan}`", name, words, changed, share, alarms))
     header = ("scan", "pattern", "untouched", "cells in another step", "z-score over the present")
     return (*header, "called tampered"), rows
 
 
+def _scans(result: Json) -> Iterator[tuple[str, Json]]:
+    for scan, measured in result["scans"].items():
+        yield scan, measured["patterns"]
+
+
 def _patterns(result: Json) -> list[str]:
-    """Measured on every scan."""
-    scans = [list(scan["patterns"]) for scan in result["scans"].values()]
-    return [name for name in scans[0] if all(name in scan for scan in scans)]
+    """Measured on every scan, the present one first."""
+    scans = [patterns for _, patterns in _scans(result)]
+    names = [name for name in scans[0] if all(name in patterns for patterns in scans)]
+    return sorted(names, key=lambda name: name != _PRESENT)
+
+
+def _knows(result: Json, form: str) -> bool:
+    evasion = result["attacks"][form]
+    return evasion["within"] is not None or evasion["aligned"]
+
+
+def _found(case: Json) -> str:
+    return f"{case['found']['count']} of {case['n']} ({case['auc']:.2f})"

@@ -391,7 +391,11 @@ REFINEMENT = {
 }
 
 
-CONTENT = {"content-told": content_tables.told, "content-cost": content_tables.cost}
+CONTENT = {
+    "content-told": content_tables.told,
+    "content-knowing": content_tables.knowing,
+    "content-cost": content_tables.cost,
+}
 
 
 def refinement(part: str, draw: Callable[[Json], tuple[Any, Any]], result: Json) -> str:
