@@ -24,10 +24,10 @@ from mitsgan.mark.pattern import (
     slice_positions,
     slice_signs,
 )
-from mitsgan.mark.slabs import in_slabs
 from mitsgan.mark.strength import block_sums, padded_slice
 from mitsgan.mark.windows import BLOCK, window
 from mitsgan.scan.scan import Scan
+from mitsgan.slabs import in_slabs
 
 HIGHEST_HU = 1500.0
 _SLAB = 16
