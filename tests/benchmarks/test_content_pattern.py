@@ -162,7 +162,7 @@ def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_a_small_run_measures_everything(tmp_path: Path) -> None:
     output = tmp_path / "content.json"
     done = _run(
-        *("--phantom", "48", "160", "160", "--mark-only", "--mark-hu", "5", "--positions", "2"),
+        *("--phantom", "48", "256", "256", "--mark-only", "--mark-hu", "5", "--positions", "2"),
         *("--keys", "1", "--purified-keys", "1", "--wrong-keys", "1", "--output", output),
         *("--patterns", "present", "8 mm, 50 HU"),
         *("--attacks", "touched up", "residual kept, 1 mm"),
@@ -180,12 +180,11 @@ def test_a_small_run_measures_everything(tmp_path: Path) -> None:
             kept = row["attacks"][action]["residual kept, 1 mm"]
             assert kept["n"] == 2
             assert 0 < kept["share_of_change"] < 1.5
-    scores = [
-        np.mean(row["attacks"]["inject"]["residual kept, 1 mm"]["positions_score"])
-        for row in rows.values()
-    ]
-    assert scores[1] > scores[0] + 1
-    again = _run("--phantom", "48", "160", "160", "--output", output)
+    kept = [row["attacks"]["remove"]["residual kept, 1 mm"] for row in rows.values()]
+    short = [np.mean(k["positions_score"]) - np.mean(k["positions_untouched_score"]) for k in kept]
+    assert short[0] < 0.5
+    assert short[1] > 1
+    again = _run("--phantom", "48", "256", "256", "--output", output)
     assert again.returncode == 2
     assert "exists" in again.stderr
 
