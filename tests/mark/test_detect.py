@@ -109,8 +109,11 @@ def test_dense_paint_is_found_among_lung_that_nobody_touched(original: Scan, mar
     stored[where] = np.rint(-50 + noise - marked.intercept[0])[where].astype(stored.dtype)
     found = detect(_with(marked, stored), KEY, NAME)
     box = (slice(14, 28), slice(84, 108), slice(64, 88))
-    assert found.dense[20, 23:25, 18:20].all()
-    assert not found.dense[20, 20:28, 15:23].all(), "lung around it"
+    dense = np.zeros((48, 48), bool)
+    row, column = found.corner
+    dense[row:, column:][: found.dense.shape[1], : found.dense.shape[2]] = found.dense[20]
+    assert dense[23:25, 18:20].all()
+    assert not dense[20:28, 15:23].all(), "lung around it"
     assert found.shortfall(box, marked.spacing) > 6
 
 

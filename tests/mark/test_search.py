@@ -44,16 +44,16 @@ def test_what_is_found_is_what_all_windows_say(
     whole = evidence(seed, power, hole, dispersion)
     found = search(whole, SPACING, 0.01)
     sides = [window(mm, SPACING) for mm in SIZES_MM]
-    tests = [(whole, side) for side in sides]
-    tests += [(whole.of_dense(), side) for side in sides[:DENSE_SIZES]]
-    least = threshold(0.01, sum(int(looked.body.sum()) for looked, _ in tests))
+    tests = [(whole.body, side) for side in sides]
+    tests += [(whole.dense, side) for side in sides[:DENSE_SIZES]]
+    least = threshold(0.01, sum(int(looked.sum()) for looked, _ in tests))
     uneven = min(max(dispersion, 0.05), 0.6 / least)
     testable = np.zeros(whole.body.shape, np.bool_)
     alarm, worst = False, 0.0
     for number, (looked, side) in enumerate(tests):
         total, variance, mean = (
-            sliding_sums(part, side)
-            for part in (looked.products, looked.variances, looked.expected)
+            sliding_sums(part * looked, side)
+            for part in (whole.products, whole.variances, whole.expected)
         )
         spread = deviation(variance, mean, uneven)
         if number < len(sides):

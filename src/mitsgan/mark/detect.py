@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.mark.detection import Detection, Region, SliceFinding, SliceState, Verdict
-from mitsgan.mark.expected import Evidence, weigh
+from mitsgan.mark.expected import slice_sums, weigh
 from mitsgan.mark.keys import Key
 from mitsgan.mark.measure import Measured, measure
 from mitsgan.mark.pattern import series_key, slice_positions
@@ -66,12 +66,14 @@ def judge(
     carrying = found.own.copy()
     carrying[list(found.matches)] = True
     evidence = weigh(found, carrying, scan.spacing)
-    variance = float(evidence.variances.sum(dtype=np.float64))
-    score = float(evidence.products.sum(dtype=np.float64)) / max(variance, 1e-9) ** 0.5
+    per_slice = tuple(
+        slice_sums(part) for part in (evidence.products, evidence.variances, evidence.expected)
+    )
+    score = float(per_slice[0].sum()) / max(float(per_slice[1].sum()), 1e-9) ** 0.5
     blocks = (scan.shape[0], *(-(-n // BLOCK) for n in scan.shape[1:]))
     nowhere, none = np.zeros(blocks, np.float32), np.zeros(blocks, np.bool_)
     if score < FOUND or not carrying.any():
-        slices = _findings(found, evidence, positions, none, known=False)
+        slices = _findings(found, per_slice, positions, none, known=False)
         reason = (
             "no mark of this key and series was found: another key, another series, never "
             "marked, or too much was lost"
@@ -79,7 +81,7 @@ def judge(
         first = float(found.scores.sum() / max(len(found.scores), 1) ** 0.5)
         return Detection(
             Verdict.UNKNOWN, reason, first, 0.0, false_alarms, 0.0, (), slices, (), nowhere, none,
-            scan.shape, np.zeros((3, *blocks), np.float32), none,
+            scan.shape, (0, 0), (nowhere, nowhere, nowhere), none,
         )  # fmt: skip
     looked = search(evidence, scan.spacing, false_alarms)
     body = max(int(np.count_nonzero(evidence.body)), 1)
@@ -93,20 +95,14 @@ def judge(
         *(slice(o // BLOCK, o // BLOCK + n) for o, n in zip(offset, kept.shape[1:], strict=True)),
     )
     none[inside] = kept
-    nowhere[inside] = looked.probability * evidence.body
-    sums = np.zeros((3, *blocks), np.float32)
-    for total, part in zip(
-        sums, (evidence.products, evidence.variances, evidence.expected), strict=True
-    ):
-        total[inside] = part
-    dense = np.zeros(blocks, np.bool_)
-    dense[inside] = evidence.dense
-    slices = _findings(found, evidence, positions, none, known=True)
+    np.multiply(looked.probability, evidence.body, out=nowhere[inside])
+    slices = _findings(found, per_slice, positions, none, known=True)
     ends = _missing_ends(found, positions)
     verdict, reason = _verdict(regions, slices, ends, verified)
     return Detection(
         verdict, reason, score, evidence.survived_hu, false_alarms, verified, regions, slices, ends,
-        nowhere, none, scan.shape, sums, dense,
+        nowhere, none, scan.shape, (offset[0] // BLOCK, offset[1] // BLOCK),
+        (evidence.products, evidence.variances, evidence.expected), evidence.dense,
     )  # fmt: skip
 
 
@@ -143,17 +139,14 @@ def _verdict(
 
 def _findings(
     found: Measured,
-    evidence: Evidence,
+    per_slice: tuple[NDArray[np.float64], ...],
     positions: list[int],
     flagged: NDArray[np.bool_],
     *,
     known: bool,
 ) -> tuple[SliceFinding, ...]:
-    """One finding per slice."""
-    total, variance, mean = (
-        part.sum((1, 2), dtype=np.float64)
-        for part in (evidence.products, evidence.variances, evidence.expected)
-    )
+    """One finding per slice, of its products, their variance, and what is expected of them."""
+    total, variance, mean = per_slice
     spread = np.sqrt(np.maximum(variance, 1e-9))
     findings = []
     number_at = {position: z for z, position in enumerate(positions)}

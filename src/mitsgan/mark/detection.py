@@ -100,8 +100,9 @@ class Detection:
         map: probability that voxels were repainted, per block of 1 x 4 x 4 voxels (`BLOCK`).
         flagged: the same blocks, whether a region holds them.
         shape: of the scan.
-        sums: ``[3, z, y, x]`` per block: the matched filter's products, their variances, and what
-            the products are where the mark is; zero where nothing is known.
+        corner: row and column of the first block that more is known of.
+        sums: of these blocks, ``[z, y, x]`` each: the matched filter's products, their variances,
+            and what the products are where the mark is.
         dense: the same blocks, whether denser than aerated lung.
     """
 
@@ -117,7 +118,8 @@ class Detection:
     map: NDArray[np.float32]
     flagged: NDArray[np.bool_]
     shape: Index
-    sums: NDArray[np.float32]
+    corner: tuple[int, int]
+    sums: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
     dense: NDArray[np.bool_]
 
     def shortfall(self, box: tuple[slice, slice, slice], spacing: Sequence[float]) -> float:
@@ -133,13 +135,19 @@ class Detection:
             spacing: of the scan, mm ``[z, y, x]``.
         """
         z, y, x = box
-        blocks = tuple(slice(-(-s.start // BLOCK), -(-s.stop // BLOCK)) for s in (y, x))
-        inside = self.sums[:, z, *blocks]
+        blocks = tuple(
+            slice(max(-(-s.start // BLOCK) - first, 0), max(-(-s.stop // BLOCK) - first, 0))
+            for s, first in zip((y, x), self.corner, strict=True)
+        )
+        dense = self.dense[z, *blocks]
+        if not dense.size:
+            return 0.0
+        inside = [part[z, *blocks] for part in self.sums]
         sides = [window(mm, (spacing[0], spacing[1], spacing[2])) for mm in SIZES_MM]
         largest = []
         for parts, some in (
             (inside, sides),
-            (inside * self.dense[z, *blocks], sides[:DENSE_SIZES]),
+            ([part * dense for part in inside], sides[:DENSE_SIZES]),
         ):
             for side in some:
                 t, v, m = (sliding_sums(part, side) for part in parts)

@@ -14,9 +14,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.mark.sliding import sliding_sums
+from mitsgan.mark.median import median
+from mitsgan.mark.sliding import SLAB, Slider, sliding_sums
 from mitsgan.mark.strength import BODY_HU, NOISE_MM
 from mitsgan.mark.windows import BLOCK, window
+from mitsgan.slabs import in_slabs, per_thread
 
 Cells = NDArray[np.float32]
 """One value per slice and block, ``[z, y, x]``."""
@@ -44,6 +46,8 @@ class Sums(Protocol):
     def means(self) -> Cells: ...
     @property
     def strengths(self) -> Cells: ...
+    @property
+    def noise(self) -> Noise: ...
 
 
 @dataclass(frozen=True)
@@ -72,30 +76,32 @@ class Evidence:
     dispersion: float
     survived_hu: float
 
-    def of_dense(self) -> Evidence:
-        """Of the dense blocks alone: nothing of the lung around an injected nodule dilutes it."""
-        products, variances, expected = (
-            part * self.dense for part in (self.products, self.variances, self.expected)
-        )
-        return replace(
-            self, products=products, variances=variances, expected=expected, body=self.dense
-        )
-
 
 def is_body(means: Cells) -> NDArray[np.bool_]:
     """Blocks in which the mark is looked for: neither air nor metal, which saturates."""
     return (means > BODY_HU) & (means < _METAL_HU)
 
 
+def slice_sums(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """One sum per slice; of rows first, which takes no copy in double precision."""
+    return np.asarray(values.sum(2).sum(1, dtype=np.float64))
+
+
 def slice_scores(
-    products: Cells, squares: Cells, means: Cells, spacing: tuple[float, float, float]
+    products: Cells, squares: Cells, means: Cells, noise: Noise
 ) -> NDArray[np.float64]:
     """A first z-score per slice, every block weighted by its own noise."""
-    body = is_body(means)
-    weight = body / _noise(squares, body, spacing).local
-    total = (weight * products).sum((1, 2), dtype=np.float64)
-    variance = (np.square(weight) * squares).sum((1, 2), dtype=np.float64)
-    return np.asarray(total / np.sqrt(np.maximum(variance, 1e-12)))
+
+    def slab(start: int, stop: int) -> NDArray[np.float64]:
+        part = slice(start, stop)
+        weight = is_body(means[part]).astype(np.float32)
+        weight /= noise.local[part]
+        total = slice_sums(weight * products[part])
+        weight *= weight
+        weight *= squares[part]
+        return np.asarray(total / np.sqrt(np.maximum(slice_sums(weight), 1e-12)))
+
+    return np.concatenate(list(in_slabs(slab, len(means), SLAB)))
 
 
 def weigh(found: Sums, marked: NDArray[np.bool_], spacing: tuple[float, float, float]) -> Evidence:
@@ -107,7 +113,7 @@ def weigh(found: Sums, marked: NDArray[np.bool_], spacing: tuple[float, float, f
         spacing: of the voxels, mm ``[z, y, x]``.
     """
     body = is_body(found.means)
-    noise = _noise(found.squares, body, spacing)
+    noise = found.noise
     kind = _classes(noise, found.means)
     learn = body & marked[:, None, None]
     evidence = _weighted(found, noise.local, kind, body, learn)
@@ -119,20 +125,20 @@ def weigh(found: Sums, marked: NDArray[np.bool_], spacing: tuple[float, float, f
     if not clear.any():
         return evidence
     # What was repainted must not lower what is expected: learn again, without it.
-    ratio = t[clear] / m[clear]
-    usual = float(np.median(ratio))
+    t_clear, v_clear, m_clear = t[clear], v[clear], m[clear]
+    usual = median(t_clear / m_clear)
     learn &= ~((m > 0) & (t < 0.5 * usual * m))
     evidence = _weighted(found, noise.local, kind, body, learn)
     # Robust, so that what was repainted does not pass for dispersion: half of the scan decides.
-    deviation = np.sqrt(v[clear])
-    off = (t[clear] - np.float32(usual) * m[clear]) / deviation
-    spread = 1.4826 * float(np.median(np.abs(off)))
-    dispersion = max(spread**2 - 1, 0.0) ** 0.5 / float(np.median(m[clear] / deviation))
+    deviation = np.sqrt(v_clear)
+    off = (t_clear - np.float32(usual) * m_clear) / deviation
+    spread = 1.4826 * median(np.abs(off))
+    dispersion = max(spread**2 - 1, 0.0) ** 0.5 / median(m_clear / deviation)
     return replace(evidence, dispersion=min(max(dispersion, _LEAST_DISPERSION), _MOST_DISPERSION))
 
 
 @dataclass(frozen=True)
-class _Noise:
+class Noise:
     """Variance of the residual per voxel.
 
     Attributes:
@@ -147,26 +153,55 @@ class _Noise:
     usual: float
 
 
-def _noise(squares: Cells, body: NDArray[np.bool_], spacing: tuple[float, float, float]) -> _Noise:
-    local = sliding_sums(squares, (1, 3, 3)) / np.float32(9 * _VOXELS)
-    inside = local[body & (local > 0)]
-    usual = float(np.median(inside)) if inside.size else 1.0
+def residual_noise(squares: Cells, means: Cells, spacing: tuple[float, float, float]) -> Noise:
+    """The noise of what was measured, see `Sums`."""
+    body = is_body(means)
+    local, around = np.empty_like(squares), np.empty_like(squares)
+    rows, columns = squares.shape[1:]
     side = (1, *window(NOISE_MM, spacing)[1:])
-    around = sliding_sums(np.sqrt(local) * body, side)
-    around /= np.maximum(sliding_sums(body.astype(np.float32), side), 1)
-    np.square(around, out=around)
-    # A block without any noise must not outweigh all others.
-    least = np.maximum(np.float32(_SMOOTHEST) * around, np.float32(_QUIETEST * usual))
-    return _Noise(np.maximum(local, least, out=local), around, usual)
+    own = per_thread(lambda: Slider(np.float32))
+
+    def slab(start: int, stop: int) -> Cells:
+        def sums(values: Cells) -> Cells:
+            return np.asarray(own().sums(values, side, 0, len(values))[:, :rows, :columns])
+
+        part = own().sums(squares, (1, 3, 3), start, stop)[:, :rows, :columns]
+        part = np.divide(part, np.float32(9 * _VOXELS), out=local[start:stop])
+        inside = body[start:stop].astype(np.float32)
+        count = np.maximum(sums(inside), 1)
+        inside *= np.sqrt(part)
+        np.divide(sums(inside), count, out=count)
+        np.square(count, out=around[start:stop])
+        return np.asarray(part[body[start:stop] & (part > 0)])
+
+    inside = np.concatenate(list(in_slabs(slab, len(body), SLAB)))
+    usual = median(inside) if inside.size else 1.0
+
+    def floor(start: int, stop: int) -> None:
+        # A block without any noise must not outweigh all others.
+        least = np.multiply(around[start:stop], np.float32(_SMOOTHEST))
+        np.maximum(least, np.float32(_QUIETEST * usual), out=least)
+        np.maximum(local[start:stop], least, out=local[start:stop])
+
+    list(in_slabs(floor, len(body), SLAB))
+    return Noise(local, around, usual)
 
 
-def _classes(noise: _Noise, means: Cells) -> NDArray[np.int16]:
-    level = np.log2(np.maximum(noise.around, 1e-6) * np.float32(1 / noise.usual))
-    level += np.float32(_NOISE_CLASSES / 2)
-    np.clip(level, 0, _NOISE_CLASSES - 1, out=level)
-    kind: NDArray[np.int16] = level.astype(np.int16)
-    for limit in _TISSUES_HU:
-        kind += np.int16(_NOISE_CLASSES) * (means > limit)
+def _classes(noise: Noise, means: Cells) -> NDArray[np.int16]:
+    kind = np.empty(means.shape, np.int16)
+
+    def slab(start: int, stop: int) -> None:
+        level = np.maximum(noise.around[start:stop], np.float32(1e-6))
+        level *= np.float32(1 / noise.usual)
+        np.log2(level, out=level)
+        level += np.float32(_NOISE_CLASSES / 2)
+        np.clip(level, 0, _NOISE_CLASSES - 1, out=level)
+        part = kind[start:stop]
+        part[...] = level
+        for limit in _TISSUES_HU:
+            part += np.int16(_NOISE_CLASSES) * (means[start:stop] > limit)
+
+    list(in_slabs(slab, len(kind), SLAB))
     return kind
 
 
@@ -178,23 +213,47 @@ def _weighted(
     learn: NDArray[np.bool_],
 ) -> Evidence:
     count = _NOISE_CLASSES * (len(_TISSUES_HU) + 1)
-    chosen, filter_ = kind[learn], (found.strengths / noise)[learn]
-    total = np.bincount(chosen, filter_ * found.products[learn], count)
-    power = np.bincount(chosen, filter_ * found.strengths[learn], count) * _VOXELS
-    variance = np.bincount(chosen, np.square(filter_) * found.squares[learn], count)
+
+    def sums(start: int, stop: int) -> NDArray[np.float64]:
+        """Per class, what is learnt from slices ``start:stop``: products, power and variance."""
+        part, where = slice(start, stop), learn[start:stop]
+        chosen = kind[part][where].astype(np.intp)
+        strengths = found.strengths[part][where]
+        filter_ = strengths / noise[part][where]
+        values = (filter_ * found.products[part][where], filter_ * strengths,
+                  np.square(filter_) * found.squares[part][where])  # fmt: skip
+        return np.stack([np.bincount(chosen, value, count) for value in values])
+
+    total, power, variance = np.sum(list(in_slabs(sums, len(body), SLAB)), axis=0)
+    power *= _VOXELS
     seen = total > _SEEN * np.sqrt(variance)
     mark = np.where(seen, total / np.maximum(power, 1e-12), 0).astype(np.float32)
-    expected = mark[kind] * found.strengths
-    weight = expected / noise
-    weight *= body
+    products, variances, means = (np.empty_like(noise) for _ in range(3))
+
+    def fill(start: int, stop: int) -> float:
+        """What the sums of slices ``start:stop`` say; gives the power that is left of the mark."""
+        part = slice(start, stop)
+        expected = mark.take(kind[part])
+        expected *= found.strengths[part]
+        weight = expected / noise[part]
+        weight *= body[part]
+        np.multiply(weight, found.products[part], out=products[part])
+        np.multiply(weight, expected, out=means[part])
+        means[part] *= np.float32(_VOXELS)
+        weight *= weight
+        np.multiply(weight, found.squares[part], out=variances[part])
+        expected *= expected
+        expected *= body[part]
+        return float(slice_sums(expected).sum())
+
+    left = sum(in_slabs(fill, len(body), SLAB))
     blocks = max(int(np.count_nonzero(body)), 1)
-    survived = float(np.sqrt((np.square(expected) * body).sum(dtype=np.float64) / blocks))
     return Evidence(
-        weight * found.products,
-        np.square(weight) * found.squares,
-        weight * expected * np.float32(_VOXELS),
+        products,
+        variances,
+        means,
         body,
         body & (found.means > _DENSE_HU),
         _MOST_DISPERSION,
-        survived,
+        (left / blocks) ** 0.5,
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.mark.detail import Box, Detail
-from mitsgan.mark.expected import Cells, slice_scores
+from mitsgan.mark.expected import Cells, Noise, residual_noise, slice_scores
 from mitsgan.mark.pattern import UNIT, end_variant, slice_factors, slice_signs
 from mitsgan.mark.residual import (
     Slice,
@@ -54,6 +54,7 @@ class Measured:
         squares: residual squared.
         means: HU.
         strengths: amplitude that the mark was given, relative to its RMS over the body.
+        noise: of the residual.
         scores: ``[z]``, of the slice's own signs.
         own: ``[z]``, whether those are the signs it carries.
         matches: what the other slices carry, where that was found.
@@ -64,6 +65,7 @@ class Measured:
     squares: Cells
     means: Cells
     strengths: Cells
+    noise: Noise
     scores: NDArray[np.float64]
     own: NDArray[np.bool_]
     matches: dict[int, Match]
@@ -117,7 +119,8 @@ def measure(
     for done in in_slabs(slab, depth, _SLAB):
         if progress is not None:
             progress(done, depth)
-    scores = slice_scores(products, squares, means, scan.spacing)
+    noise = residual_noise(squares, means, scan.spacing)
+    scores = slice_scores(products, squares, means, noise)
     usual = float(np.quantile(scores, 0.9))
     own = scores > max(FOUND, _EXPECTED * usual)
     held = (means > BODY_HU).sum((1, 2))
@@ -132,7 +135,7 @@ def measure(
         residual = one_residual(scan, z, whitening, match.turn)
         turned = pair_sums(_whole(carried) * residual)[:: match.turn[0], :: match.turn[1]]
         products[z] = turned[tuple(slice(part.start // BLOCK, part.stop // BLOCK) for part in box)]
-    return Measured(box, products, squares, means, strengths, scores, own, matches)
+    return Measured(box, products, squares, means, strengths, noise, scores, own, matches)
 
 
 def _whole(units: NDArray[np.float32]) -> NDArray[np.float32]:

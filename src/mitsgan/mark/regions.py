@@ -59,9 +59,10 @@ def search(evidence: Evidence, spacing: tuple[float, float, float], false_alarms
     """
     shape = evidence.body.shape
     sides = [window(mm, spacing) for mm in SIZES_MM]
-    tests = [(evidence, side) for side in sides]
-    tests += [(evidence.of_dense(), side) for side in sides[:DENSE_SIZES]]
-    windows = sum(int(np.count_nonzero(looked.body)) for looked, _ in tests)
+    # Of dense tissue alone: nothing of the lung around an injected nodule dilutes it.
+    tests = [(evidence.body, side) for side in sides]
+    tests += [(evidence.dense, side) for side in sides[:DENSE_SIZES]]
+    windows = sum(int(np.count_nonzero(looked)) for looked, _ in tests)
     least = threshold(false_alarms, windows)
     uneven = min(max(evidence.dispersion, _LEAST_UNEVEN), _MOST_ALLOWED / least)
     shortfalls = [np.zeros(shape, np.float32) for _ in tests]
@@ -69,27 +70,35 @@ def search(evidence: Evidence, spacing: tuple[float, float, float], false_alarms
     probability, low = np.empty(shape, np.float32), np.empty(shape, np.bool_)
     fine = window(_FINE_MM, spacing)
 
-    own = per_thread(lambda: Slider(np.float32, 5))
+    own = per_thread(lambda: Slider(np.float32, 3))
 
     def slab(start: int, stop: int) -> bool:
         lost, slider = False, own()
         within = (slice(None), slice(shape[1]), slice(shape[2]))
         for number, ((looked, side), shortfall) in enumerate(zip(tests, shortfalls, strict=True)):
-            total = slider.sums(looked.products, side, start, stop, 0)
-            mean = slider.sums(looked.expected, side, start, stop, 1)
-            space, other = slider.space(3, mean), slider.space(4, mean)
-            found = total < np.multiply(mean, np.float32(_LEFT), out=space)
-            # No deviation is below the root of the mean.
+            where = looked if number >= len(sides) else None
+            total = slider.sums(evidence.products, side, start, stop, 0, where)
+            mean = slider.sums(evidence.expected, side, start, stop, 1, where)
+            found = total < np.multiply(mean, np.float32(_LEFT), out=slider.space(0, mean))
             found &= mean > np.float32(least**2)
-            if number >= len(sides) and not found[within].any():
+            # Squared, for roots of everything take long; no variance is less than the mean.
+            if found.any():
+                power = np.square(mean, out=slider.space(0, mean))
+                gap = np.subtract(mean, total, out=slider.space(1, mean))
+                gap *= gap
+                gap *= np.float32(least**-2)
+                gap -= mean
+                found &= gap > np.multiply(power, np.float32(uneven**2), out=slider.space(2, mean))
+            lacking = bool(found[within].any())
+            if number >= len(sides) and not lacking:
                 continue
-            variance = slider.sums(looked.variances, side, start, stop, 2)
+            variance = slider.sums(evidence.variances, side, start, stop, 2, where)
             if number < len(sides):
-                # Squared: a root of everything would take longer than to add it up.
-                power, most = np.square(mean, out=space), np.maximum(variance, mean, out=other)
+                power = np.square(mean, out=slider.space(0, mean))
                 power *= np.float32((least + _POWER) ** -2 - uneven**2)
-                np.greater(power[within], most[within], out=certain[number][start:stop])
-            if not found.any():
+                most = np.maximum(variance, mean, out=slider.space(1, mean))
+                certain[number][start:stop] = (power > most)[within]
+            if not lacking:
                 continue
             at = np.nonzero(found[within])
             spread = deviation(variance[at], mean[at], uneven)
@@ -100,8 +109,8 @@ def search(evidence: Evidence, spacing: tuple[float, float, float], false_alarms
         total = slider.sums(evidence.products, fine, start, stop, 0)
         mean = slider.sums(evidence.expected, fine, start, stop, 1)
         variance = slider.sums(evidence.variances, fine, start, stop, 2)
-        space = np.multiply(mean, np.float32(0.5), out=slider.space(3, mean))
-        np.less(total[within], space[within], out=low[start:stop])
+        space = np.multiply(mean, np.float32(0.5), out=slider.space(0, mean))
+        low[start:stop] = (total < space)[within]
         probability[start:stop] = _probability(total, variance, mean, evidence.dispersion, space)[
             within
         ]
@@ -116,7 +125,7 @@ def search(evidence: Evidence, spacing: tuple[float, float, float], false_alarms
         for inside in (evidence.body, evidence.dense):
             part = np.zeros(shape, np.float32)
             for (looked, side), shortfall in zip(tests, shortfalls, strict=True):
-                if looked.body is inside:
+                if looked is inside:
                     np.maximum(part, covered(shortfall, side), out=part)
             if part.any():
                 flagged |= _outline(part > 0, low, inside, fine)
@@ -190,10 +199,12 @@ def find_regions(
         scan: for the geometry.
         offset: first row and column of the blocks searched, in voxels.
     """
-    labels, count = label(found.flagged)
     regions: list[Region] = []
     kept = np.zeros_like(found.flagged)
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    if not found.flagged.any():
+        return (), kept
+    labels, count = label(found.flagged)
+    sizes = np.bincount(labels[found.flagged], minlength=count + 1)
     largest = sizes[1:].max() if count else 0
     for number in range(1, count + 1):
         if sizes[number] < max(_ENOUGH * min(largest, 200), 2):

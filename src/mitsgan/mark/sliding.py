@@ -35,7 +35,13 @@ class Slider:
         self._results = [np.empty(0, dtype) for _ in range(results)]
 
     def sums(
-        self, values: NDArray[Any], sides: Window, start: int, stop: int, result: int = 0
+        self,
+        values: NDArray[Any],
+        sides: Window,
+        start: int,
+        stop: int,
+        result: int = 0,
+        where: NDArray[np.bool_] | None = None,
     ) -> NDArray[Any]:
         """Sums over the window around each block of slices ``start:stop``, cut off at the borders.
 
@@ -46,22 +52,23 @@ class Slider:
             sides: of the window.
             start, stop: slices wanted.
             result: which of the results to keep it as.
+            where: which values count, of all slices; all, unless given.
 
         Returns:
             The sums, and a margin without meaning behind the rows and columns of ``values``;
             overwritten by the next call for the same ``result``.
         """
-        return self._join(values, sides, start, stop, result, np.add, ahead=False)
+        return self._join(values, sides, start, stop, result, np.add, where, ahead=False)
 
     def largest(
         self, values: NDArray[Any], sides: Window, start: int, stop: int, result: int = 0
     ) -> NDArray[Any]:
         """As `sums`, but the largest value, none below 0; reaches further towards the end."""
-        return self._join(values, sides, start, stop, result, np.maximum, ahead=True)
+        return self._join(values, sides, start, stop, result, np.maximum, None, ahead=True)
 
-    def space(self, result: int, like: NDArray[Any]) -> NDArray[Any]:
-        """Where a result of that shape would be kept, to compute in."""
-        return self._results[result][: like.size].reshape(like.shape)
+    def space(self, number: int, like: NDArray[Any]) -> NDArray[Any]:
+        """One of three arrays as large as a result, to compute in until the next sums."""
+        return self._spare[number][: like.size].reshape(like.shape)
 
     def _join(
         self,
@@ -71,6 +78,7 @@ class Slider:
         stop: int,
         result: int,
         join: np.ufunc,
+        where: NDArray[np.bool_] | None,
         *,
         ahead: bool,
     ) -> NDArray[Any]:
@@ -82,10 +90,19 @@ class Slider:
         whole, area = shape[0] * shape[1] * shape[2], rows * columns
         self._grow(max(whole, (stop - start + tall - 1) * area))
         first, end = start - before[0], stop - before[0] + tall - 1
-        part = np.ascontiguousarray(values[max(first, 0) : min(end, depth)]).reshape(-1)
-        if first < 0 or end > depth:
-            part = np.pad(part, (max(-first, 0) * area, max(end - depth, 0) * area))
-        part = self._along(part, tall, area, join)
+        low, last = max(first, 0), min(end, depth)
+        part = values[low:last]
+        if where is not None or len(part) < end - first or not part.flags.c_contiguous:
+            padded = self._spare[0][: (end - first) * area].reshape(-1, rows, columns)
+            padded[: low - first] = 0
+            padded[last - first :] = 0
+            inside = padded[low - first : last - first]
+            if where is None:
+                inside[...] = part
+            else:
+                np.multiply(part, where[low:last], out=inside)
+            part = padded
+        part = self._along(part.reshape(-1), tall, area, join)
         space = self._free(part, part)[:whole]
         framed = space.reshape(shape)
         framed[:, : before[1]] = 0
