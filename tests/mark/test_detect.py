@@ -158,6 +158,17 @@ def test_a_replaced_slice_is_named(original: Scan, marked: Scan) -> None:
     assert [s.number for s in found.slices if s.state == SliceState.REPLACED] == [20]
 
 
+def test_averaged_slices_are_unknown_and_swapped_ones_tampered(marked: Scan) -> None:
+    stored = marked.stored.astype(np.float64)
+    mean = (np.roll(stored, 1, 0) + stored + np.roll(stored, -1, 0)) / 3
+    mean[[0, -1]] = stored[[0, -1]]
+    mean = np.where(marked.is_padding(), marked.stored, np.rint(mean)).astype(np.int16)
+    found = detect(_with(marked, mean), KEY, NAME)
+    assert found.verdict == Verdict.UNKNOWN
+    swapped = np.arange(40) ^ 1
+    assert detect(_with(marked, marked.stored[swapped]), KEY, NAME).verdict == Verdict.TAMPERED
+
+
 @pytest.mark.parametrize("how", ["noise", "rounding", "blur"])
 def test_what_is_degraded_is_not_called_tampered(marked: Scan, how: str) -> None:
     hu = marked.stored.astype(np.float64)
@@ -169,6 +180,29 @@ def test_what_is_degraded_is_not_called_tampered(marked: Scan, how: str) -> None
         hu = 0.25 * np.roll(hu, -1, 2) + 0.5 * hu + 0.25 * np.roll(hu, 1, 2)
     stored = np.where(marked.is_padding(), marked.stored, np.rint(hu)).astype(np.int16)
     assert detect(_with(marked, stored), KEY, NAME).verdict != Verdict.TAMPERED
+
+
+def test_what_lost_fine_detail_unevenly_is_not_called_tampered(marked: Scan) -> None:
+    """As a codec does it: quiet places lose the finest detail, and all of the mark with it."""
+    hu = marked.stored.astype(np.float64)
+    even = hu[:, :, 0::2] - hu[:, :, 1::2]
+    detail = (even[:, 0::2] - even[:, 1::2]) / 4
+    gone = np.where(np.abs(detail) < 1.5 * np.median(np.abs(detail)), detail, 0)
+    sign = np.array([[1, -1], [-1, 1]])
+    hu -= np.kron(gone, sign)
+    stored = np.where(marked.is_padding(), marked.stored, np.rint(hu)).astype(np.int16)
+    found = detect(_with(marked, stored), KEY, NAME)
+    assert found.strength_hu < 0.8 * STRENGTH
+    assert found.verdict != Verdict.TAMPERED
+
+
+def test_a_body_cut_by_padding_is_not_called_tampered() -> None:
+    """Blocks that are partly padding are partly marked."""
+    scan = chest((40, 128, 128), (2.5, 2.0, 2.0))
+    for number in range(3):
+        key = Key(bytes([number, *range(31)]))
+        done = apply_layers(scan, [Mark(key, NAME, 6.0)], Budget(20)).scan
+        assert detect(done, key, NAME).verdict != Verdict.TAMPERED
 
 
 def test_untouched_scans_are_not_called_tampered_with_many_keys(original: Scan) -> None:

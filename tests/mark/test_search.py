@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mitsgan.mark.expected import Evidence
 from mitsgan.mark.regions import deviation, search
 from mitsgan.mark.sliding import covered, sliding_sums
+from mitsgan.mark.unevenness import unevenness
 from mitsgan.mark.windows import DENSE_SIZES, SIZES_MM, threshold, window
 
 SPACING = (2.5, 0.9, 0.8)
@@ -18,7 +19,7 @@ SPACING = (2.5, 0.9, 0.8)
 def evidence(seed: int, power: float, hole: int, dispersion: float) -> Evidence:
     """A marked scan that lost the mark in a cube."""
     rng = np.random.default_rng(seed)
-    shape = (11, 14, 17)
+    shape = (24, 30, 34)
     expected = (power * rng.random(shape)).astype(np.float32)
     variances = (expected * rng.uniform(0.7, 1.3, shape)).astype(np.float32)
     kept = np.ones(shape, np.float32)
@@ -27,7 +28,7 @@ def evidence(seed: int, power: float, hole: int, dispersion: float) -> Evidence:
     products = kept * expected + np.sqrt(variances) * rng.normal(size=shape)
     return Evidence(
         (products * body).astype(np.float32), variances * body, expected * body,
-        body, body & (rng.random(shape) < 0.8), dispersion, 3.0,
+        body, body & (rng.random(shape) < 0.8), dispersion, 3.0, kept == 0,
     )  # fmt: skip
 
 
@@ -36,7 +37,7 @@ def evidence(seed: int, power: float, hole: int, dispersion: float) -> Evidence:
     st.integers(0, 2**32 - 1),
     st.sampled_from([0.0, 0.3, 1.0, 4.0]),
     st.integers(0, 7),
-    st.sampled_from([0.0, 0.1, 0.3]),
+    st.sampled_from([0.0, 0.1, 1.0]),
 )
 def test_what_is_found_is_what_all_windows_say(
     seed: int, power: float, hole: int, dispersion: float
@@ -47,7 +48,7 @@ def test_what_is_found_is_what_all_windows_say(
     tests = [(whole.body, side) for side in sides]
     tests += [(whole.dense, side) for side in sides[:DENSE_SIZES]]
     least = threshold(0.01, sum(int(looked.sum()) for looked, _ in tests))
-    uneven = min(max(dispersion, 0.05), 0.6 / least)
+    floor = max(dispersion, 0.05)
     testable = np.zeros(whole.body.shape, np.bool_)
     alarm, worst = False, 0.0
     for number, (looked, side) in enumerate(tests):
@@ -55,11 +56,13 @@ def test_what_is_found_is_what_all_windows_say(
             sliding_sums(part * looked, side)
             for part in (whole.products, whole.variances, whole.expected)
         )
-        spread = deviation(variance, mean, uneven)
+        spread = deviation(variance, mean, max(unevenness(whole, looked, side), floor))
         if number < len(sides):
             testable |= covered(mean > np.float32(least + 2) * spread, side)
         short = (mean - total) / spread
         lost = (short > least) & (mean > least * spread) & (total < 0.6 * mean)
+        if number < len(sides):
+            lost &= sliding_sums(whole.body.astype(np.float32), side) >= np.prod(side) / 8
         alarm |= bool(lost.any())
         worst = max(worst, float(short[lost].max(initial=0)))
     np.testing.assert_array_equal(found.testable, testable)
@@ -75,3 +78,23 @@ def test_what_is_found_is_what_all_windows_say(
     ratio = ((total - mean) ** 2 / wide - total**2 / variance + np.log(wide / variance)) / 2
     ratio = np.where(total > mean, -20, ratio + np.log(1e-3 / (1 - 1e-3))).clip(-20, 20)
     np.testing.assert_allclose(found.probability, 1 / (1 + np.exp(-ratio)), atol=2e-3)
+
+
+@pytest.mark.parametrize("uneven", [0.0, 0.15, 0.3])
+def test_unevenness_is_measured_beside_what_was_lost(uneven: float) -> None:
+    rng = np.random.default_rng(3)
+    shape, side = (40, 40, 40), (4, 4, 4)
+    left = 1 + uneven * np.kron(rng.normal(size=(10, 10, 10)), np.ones(side))
+    expected = np.full(shape, 3, np.float32)
+    lost = np.zeros(shape, np.bool_)
+    lost[8:24, 8:24] = True
+    products = (left * expected * ~lost + np.sqrt(3) * rng.normal(size=shape)).astype(np.float32)
+    body = np.ones(shape, np.bool_)
+    whole = Evidence(products, expected, expected, body, body, 0.03, 3.0, lost)
+    found = unevenness(whole, body, side)
+    assert found == pytest.approx(uneven, rel=0.3, abs=0.05)
+    few = Evidence(products, expected, expected, body, body, 0.03, 3.0, ~lost & False)
+    assert unevenness(few, body, side) > 0.35, (
+        "the lost tenth counts where nothing says that it is lost"
+    )
+    assert unevenness(whole, body, (20, 20, 20)) == 1, "eight windows tell nothing"

@@ -23,6 +23,8 @@ _ENOUGH_VERIFIED = 0.8
 _ENOUGH_TO_ACCUSE = 0.1
 """Share of the body that must be checkable before a missing mark is held against anybody: where a
 lossy codec took it almost everywhere, what is left is not even."""
+_MOST, _BOTH_WAYS, _TWICE = 0.5, 0.1, 0.05
+"""Averaged slices: so many carry a neighbour's mark, so many of either side, so many the same."""
 _SLICE_POWER = 12.0
 _SLICE_LEFT = 0.3
 
@@ -72,10 +74,13 @@ def judge(
     score = float(per_slice[0].sum()) / max(float(per_slice[1].sum()), 1e-9) ** 0.5
     blocks = (scan.shape[0], *(-(-n // BLOCK) for n in scan.shape[1:]))
     nowhere, none = np.zeros(blocks, np.float32), np.zeros(blocks, np.bool_)
-    if score < FOUND or not carrying.any():
+    averaged = _averaged(found, positions)
+    if averaged or score < FOUND or not carrying.any():
         slices = _findings(found, per_slice, positions, none, known=False)
         reason = (
-            "no mark of this key and series was found: another key, another series, never "
+            "slices carry the marks of those before and behind them, as where slices were averaged"
+            if averaged
+            else "no mark of this key and series was found: another key, another series, never "
             "marked, or too much was lost"
         )
         first = float(found.scores.sum() / max(len(found.scores), 1) ** 0.5)
@@ -177,6 +182,22 @@ def _origin(position: int, number_at: dict[int, int]) -> str:
     if other is None:
         return f"carries the mark of {where}, where this scan has no slice"
     return f"carries the mark of {where}, the place of slice {other}"
+
+
+def _averaged(found: Measured, positions: list[int]) -> bool:
+    """Whether most slices carry a neighbour's mark, of either side, several the same."""
+    steps = [
+        (step, match.position)
+        for z, match in found.matches.items()
+        for step in (-1, 1)
+        if 0 <= z + step < len(positions) and abs(match.position - positions[z + step]) <= JITTER
+    ]
+    ahead = sum(step > 0 for step, _ in steps)
+    return (
+        len(steps) > _MOST * len(positions)
+        and min(ahead, len(steps) - ahead) > _BOTH_WAYS * len(steps)
+        and len({position for _, position in steps}) < (1 - _TWICE) * len(steps)
+    )
 
 
 def _missing_ends(found: Measured, positions: list[int]) -> tuple[str, ...]:

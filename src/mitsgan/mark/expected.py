@@ -3,7 +3,9 @@
 How strong the mark was made in a block is known: it follows the local noise, which the scan under
 test still shows. How much of it survived compression, noise or blur depends mostly on that noise
 and on the tissue. So blocks are sorted into classes by both, and what is left of the mark is
-measured per class, over the whole scan. A place is then judged against its own class.
+measured per class, over the whole scan. A place is then judged against its own class. Of a scan
+that a codec or a filter wore down, the classes also know how much fine detail a block has left, and
+more unevenness is taken to remain.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.mark.median import median
-from mitsgan.mark.sliding import SLAB, Slider, sliding_sums
+from mitsgan.mark.sliding import SLAB, Slider, covered, sliding_sums
 from mitsgan.mark.strength import BODY_HU, NOISE_MM
 from mitsgan.mark.windows import BLOCK, window
+from mitsgan.mark.worn import DETAILS, between, by_detail, has_holes, is_flat_everywhere
 from mitsgan.slabs import in_slabs, per_thread
 
 Cells = NDArray[np.float32]
@@ -32,7 +35,14 @@ _JUDGED_MM = 16.0
 _METAL_HU = 1400.0
 _DENSE_HU = -720.0
 _CLEAR = 4.0
-_LEAST_DISPERSION, _MOST_DISPERSION = 0.03, 0.3
+_LEAST_DISPERSION, _MOST_DISPERSION, _HOPELESS = 0.03, 0.1, 1.0
+
+_UNEXPLAINED, _LEAST_WORN = 0.4, 0.1
+"""Share of the dispersion of a worn scan that classes of detail are taken not to explain, and how
+much dispersion is taken to be left at least."""
+
+_MOST_LOST = 0.2
+"""Share of the body of a worn scan that may have lost most of the mark: beyond, nothing is told."""
 
 
 class Sums(Protocol):
@@ -64,8 +74,10 @@ class Evidence:
         body: which blocks are tissue whose values can be trusted.
         dense: which of them are denser than aerated lung, as all that is injected into it.
         dispersion: how much the mark's strength varies from place to place where nobody touched
-            it, as a share of what is expected: standard deviation in windows of 16 mm.
+            it, as a share of what is expected: standard deviation in windows of 16 mm; 1 where
+            nothing can be said of any place.
         survived_hu: RMS of what is left of the mark over the body.
+        lost: blocks of windows of 16 mm that have clearly lost most of it.
     """
 
     products: Cells
@@ -75,6 +87,7 @@ class Evidence:
     dense: NDArray[np.bool_]
     dispersion: float
     survived_hu: float
+    lost: NDArray[np.bool_]
 
 
 def is_body(means: Cells) -> NDArray[np.bool_]:
@@ -127,14 +140,25 @@ def weigh(found: Sums, marked: NDArray[np.bool_], spacing: tuple[float, float, f
     # What was repainted must not lower what is expected: learn again, without it.
     t_clear, v_clear, m_clear = t[clear], v[clear], m[clear]
     usual = median(t_clear / m_clear)
-    learn &= ~((m > 0) & (t < 0.5 * usual * m))
-    evidence = _weighted(found, noise.local, kind, body, learn)
+    lost = (m > 0) & (t < np.float32(0.5 * usual) * m)
+    sure = lost & (np.float32(usual) * m - t > _CLEAR * np.sqrt(np.maximum(v, m)))
+    gone = covered(sure, side) & body if sure.any() else sure
     # Robust, so that what was repainted does not pass for dispersion: half of the scan decides.
     deviation = np.sqrt(v_clear)
     off = (t_clear - np.float32(usual) * m_clear) / deviation
     spread = 1.4826 * median(np.abs(off))
     dispersion = max(spread**2 - 1, 0.0) ** 0.5 / median(m_clear / deviation)
-    return replace(evidence, dispersion=min(max(dispersion, _LEAST_DISPERSION), _MOST_DISPERSION))
+    parts = (evidence.products, evidence.variances, evidence.expected)
+    if is_flat_everywhere(noise.detail, body, spacing) or has_holes(*parts, marked, spacing):
+        kind = by_detail(noise.detail, kind)
+        evidence = _weighted(found, noise.local, kind, body, learn, DETAILS)
+        dispersion = max(_UNEXPLAINED * dispersion, _LEAST_WORN)
+        if np.count_nonzero(gone) > _MOST_LOST * np.count_nonzero(body):
+            dispersion = _HOPELESS
+    else:
+        evidence = _weighted(found, noise.local, kind, body, learn & ~lost)
+        dispersion = min(max(dispersion, _LEAST_DISPERSION), _MOST_DISPERSION)
+    return replace(evidence, dispersion=dispersion, lost=gone)
 
 
 @dataclass(frozen=True)
@@ -145,18 +169,20 @@ class Noise:
         local: over 3 x 3 blocks, and at least a share of what is usual around: what was painted
             can be much smoother than the scan, and no less mark must be expected there.
         around: over a square so large that what was painted is a small part of it.
+        detail: over 3 x 3 blocks, as a share of that around.
         usual: in the body.
     """
 
     local: Cells
     around: Cells
+    detail: Cells
     usual: float
 
 
 def residual_noise(squares: Cells, means: Cells, spacing: tuple[float, float, float]) -> Noise:
     """The noise of what was measured, see `Sums`."""
     body = is_body(means)
-    local, around = np.empty_like(squares), np.empty_like(squares)
+    local, around, detail = (np.empty_like(squares) for _ in range(3))
     rows, columns = squares.shape[1:]
     side = (1, *window(NOISE_MM, spacing)[1:])
     own = per_thread(lambda: Slider(np.float32))
@@ -178,13 +204,15 @@ def residual_noise(squares: Cells, means: Cells, spacing: tuple[float, float, fl
     usual = median(inside) if inside.size else 1.0
 
     def floor(start: int, stop: int) -> None:
+        least = np.maximum(around[start:stop], np.float32(1e-6))
+        np.divide(local[start:stop], least, out=detail[start:stop])
         # A block without any noise must not outweigh all others.
         least = np.multiply(around[start:stop], np.float32(_SMOOTHEST))
         np.maximum(least, np.float32(_QUIETEST * usual), out=least)
         np.maximum(local[start:stop], least, out=local[start:stop])
 
     list(in_slabs(floor, len(body), SLAB))
-    return Noise(local, around, usual)
+    return Noise(local, around, detail, usual)
 
 
 def _classes(noise: Noise, means: Cells) -> NDArray[np.int16]:
@@ -211,8 +239,11 @@ def _weighted(
     kind: NDArray[np.int16],
     body: NDArray[np.bool_],
     learn: NDArray[np.bool_],
+    parts: int = 1,
 ) -> Evidence:
-    count = _NOISE_CLASSES * (len(_TISSUES_HU) + 1)
+    """The sums, with what is expected learnt per class, or per part of a class."""
+    classes = _NOISE_CLASSES * (len(_TISSUES_HU) + 1)
+    count = classes * parts
 
     def sums(start: int, stop: int) -> NDArray[np.float64]:
         """Per class, what is learnt from slices ``start:stop``: products, power and variance."""
@@ -226,8 +257,10 @@ def _weighted(
 
     total, power, variance = np.sum(list(in_slabs(sums, len(body), SLAB)), axis=0)
     power *= _VOXELS
-    seen = total > _SEEN * np.sqrt(variance)
-    mark = np.where(seen, total / np.maximum(power, 1e-12), 0).astype(np.float32)
+    whole = [values.reshape(classes, parts).sum(1) for values in (total, power, variance)]
+    seen = whole[0] > _SEEN * np.sqrt(whole[2])
+    usual = np.repeat(np.where(seen, whole[0] / np.maximum(whole[1], 1e-12), 0), parts)
+    mark = (usual if parts == 1 else between(usual, total, power, variance)).astype(np.float32)
     products, variances, means = (np.empty_like(noise) for _ in range(3))
 
     def fill(start: int, stop: int) -> float:
@@ -256,4 +289,5 @@ def _weighted(
         body & (found.means > _DENSE_HU),
         _MOST_DISPERSION,
         (left / blocks) ** 0.5,
+        np.zeros_like(body),
     )

@@ -38,6 +38,9 @@ from mitsgan.slabs import in_slabs, per_thread
 _EXPECTED = 0.2
 """A slice with less of the usual score is looked at again."""
 
+_MOSTLY = 0.5
+"""A block that is more padding than this is taken to carry nothing."""
+
 _SLAB = 16
 """Slices that a thread takes at a time; of their neighbours, two are filtered twice."""
 
@@ -114,6 +117,8 @@ def measure(
             products[z] = pair_sums(signed)
             squares[z] = pair_sums(np.square(residual, out=residual))
         strengths[start:stop] = strength.relative(strengths[start:stop], means[start:stop], slider)
+        for z in range(start, stop):
+            _leave_out_padding(strengths[z], scan, z, box)
         return stop
 
     for done in in_slabs(slab, depth, _SLAB):
@@ -142,6 +147,17 @@ def _whole(units: NDArray[np.float32]) -> NDArray[np.float32]:
     """Grown to whole blocks; what is added lies beyond the scan."""
     over = tuple((0, -n % (BLOCK // UNIT)) for n in units.shape)
     return np.pad(units, over) if any(after for _, after in over) else units
+
+
+def _leave_out_padding(strengths: Slice, scan: Scan, z: int, box: Box) -> None:
+    """Where a block holds padding, which is never marked, less of the mark is in it."""
+    padding = scan.is_padding(z, z + 1)[0][box]
+    if not padding.any():
+        return
+    over = tuple((0, -n % BLOCK) for n in padding.shape)
+    held = block_sums(np.pad(padding, over).astype(np.float32))
+    held *= np.float32(1 / BLOCK**2)
+    strengths *= np.where(held > _MOSTLY, np.float32(0), 1 - held)
 
 
 def _turned(scan: Scan, z: int, whitening: Whitening, turn: tuple[int, int]) -> Slice:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mitsgan.mark.detection import Index, Region, region
 from mitsgan.mark.expected import Evidence
 from mitsgan.mark.sliding import SLAB, Slider, covered
+from mitsgan.mark.unevenness import BODY_SHARE, unevenness
 from mitsgan.mark.windows import BLOCK, DENSE_SIZES, SIZES_MM, Window, threshold, window
 from mitsgan.scan.scan import Scan
 from mitsgan.slabs import in_slabs, per_thread
@@ -23,9 +24,8 @@ _PRIOR = 1e-3
 _LEFT = 0.6
 """A window with more than this share of its mark was not repainted."""
 
-_LEAST_UNEVEN, _MOST_ALLOWED = 0.05, 0.6
-"""How unevenly the mark is taken to have survived at least; and how much of it may be missing at
-most for that reason, or nothing could be told any more."""
+_LEAST_UNEVEN = 0.05
+"""How unevenly the mark is taken to have survived at least."""
 
 _POWER = 2.0
 _ENOUGH = 0.1
@@ -64,7 +64,9 @@ def search(evidence: Evidence, spacing: tuple[float, float, float], false_alarms
     tests += [(evidence.dense, side) for side in sides[:DENSE_SIZES]]
     windows = sum(int(np.count_nonzero(looked)) for looked, _ in tests)
     least = threshold(false_alarms, windows)
-    uneven = min(max(evidence.dispersion, _LEAST_UNEVEN), _MOST_ALLOWED / least)
+    floor = max(evidence.dispersion, _LEAST_UNEVEN)
+    uneven = [max(unevenness(evidence, looked, side), floor) for looked, side in tests]
+    body = evidence.body.astype(np.float32)
     shortfalls = [np.zeros(shape, np.float32) for _ in tests]
     certain = [np.empty(shape, np.bool_) for _ in sides]
     probability, low = np.empty(shape, np.float32), np.empty(shape, np.bool_)
@@ -88,22 +90,26 @@ def search(evidence: Evidence, spacing: tuple[float, float, float], false_alarms
                 gap *= gap
                 gap *= np.float32(least**-2)
                 gap -= mean
-                found &= gap > np.multiply(power, np.float32(uneven**2), out=slider.space(2, mean))
+                power *= np.float32(uneven[number] ** 2)
+                found &= gap > power
             lacking = bool(found[within].any())
             if number >= len(sides) and not lacking:
                 continue
             variance = slider.sums(evidence.variances, side, start, stop, 2, where)
             if number < len(sides):
                 power = np.square(mean, out=slider.space(0, mean))
-                power *= np.float32((least + _POWER) ** -2 - uneven**2)
+                power *= np.float32((least + _POWER) ** -2 - uneven[number] ** 2)
                 most = np.maximum(variance, mean, out=slider.space(1, mean))
                 certain[number][start:stop] = (power > most)[within]
             if not lacking:
                 continue
             at = np.nonzero(found[within])
-            spread = deviation(variance[at], mean[at], uneven)
+            spread = deviation(variance[at], mean[at], uneven[number])
             short = (mean[at] - total[at]) / spread
             short *= (short > least) & (mean[at] > np.float32(least) * spread)
+            if number < len(sides) and short.any():
+                filled = slider.sums(body, side, start, stop, 2)
+                short *= filled[at] >= np.float32(BODY_SHARE * np.prod(side))
             shortfall[start:stop][at] = short
             lost = lost or bool(short.any())
         total = slider.sums(evidence.products, fine, start, stop, 0)

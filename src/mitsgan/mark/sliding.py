@@ -158,6 +158,14 @@ def sliding_sums(values: NDArray[np.float32], sides: Window) -> NDArray[np.float
     return _everywhere(values, sides, ahead=False)
 
 
+def tiles(values: NDArray[np.float32], sides: Window) -> NDArray[np.float32]:
+    """Sums over windows that lie side by side, the last ones cut off at the borders."""
+    for axis, side in enumerate(sides):
+        starts = np.arange(0, values.shape[axis], side)
+        values = np.add.reduceat(values, starts, axis=axis, dtype=np.float32)
+    return values
+
+
 def covered(centres: NDArray[Value], sides: Window) -> NDArray[Value]:
     """For every block, the largest value of the windows that cover it, told by their centres.
 
