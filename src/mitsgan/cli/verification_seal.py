@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mitsgan import __version__
-from mitsgan.mark.seal import verify_seal
-from mitsgan.mark.seal_report import SealReport
-from mitsgan.mark.signature_trust import Trust
+
+if TYPE_CHECKING:
+    from mitsgan.mark.seal_report import SealReport
 
 SCHEMA = 1
 """Of the result of a seal alone; a new number where a reader of the old one would go wrong."""
@@ -24,6 +25,10 @@ def check_seal(
     progress: Callable[[int, int], None] | None = None,
 ) -> SealReport:
     """Compare a scan with its seal; ``trust`` is a PEM file with keys or certificates."""
+    # All that signatures need takes longer to import than a mark to verify.
+    from mitsgan.mark.seal import verify_seal
+    from mitsgan.mark.signature_trust import Trust
+
     return verify_seal(scan, seal, Trust.load(trust) if trust else None, progress=progress)
 
 
