@@ -18,7 +18,7 @@ from math import prod
 from pathlib import Path
 
 from machine import machine
-from speed import PACKAGES, PROTECT, ROOT, TASKS, BenchmarkError, Json, quantity, run
+from speed import COMMAND, PACKAGES, ROOT, TASKS, BenchmarkError, Json, quantity, run
 
 CHEST_MM = (300.0, 360.0, 360.0)
 ALLOWED_TIMES, ALLOWED_GB = 2.0, 0.7
@@ -29,14 +29,14 @@ def measure(shape: Sequence[int], place: Path) -> Json:
     made, key = place / "made", place / "key"
     spacing = [mm / n for mm, n in zip(CHEST_MM, shape, strict=True)]
     run("phantom", [TASKS, "phantom", made, *map(str, (*shape, *spacing))])
-    run("keygen", ["-c", PROTECT, "keygen", "-o", key])
+    run("keygen", ["-c", COMMAND, "keygen", "-o", key])
     float32_gb = 4 * prod(shape) / 1e9
     most = ALLOWED_TIMES * float32_gb + ALLOWED_GB
     found: Json = {}
     wanted: dict[str, list[str | Path]] = {"protect": [], "protect_and_mark": ["--key", key]}
     for name, options in wanted.items():
         with tempfile.TemporaryDirectory(dir=place) as out:
-            ran = run(name, ["-c", PROTECT, "protect", made, Path(out) / "p", "--quiet", *options])
+            ran = run(name, ["-c", COMMAND, "protect", made, Path(out) / "p", "--quiet", *options])
         found[name] = {
             "peak_memory": quantity([ran.memory_gb], "GB"),
             "target_at_most": round(most, 3),

@@ -1,7 +1,7 @@
-"""Speed and memory of protecting a scan, side by side with the alternatives, in one run.
+"""Speed and memory of protecting a scan and of verifying it, side by side with the alternatives.
 
 Reading and writing the series with plain pydicom is the floor; the released MITS-GAN generator
-is what there was before. See docs/benchmarks.md.
+is what there was before. Verifying a mark is measured beside reading. See docs/benchmarks.md.
 
 This process stays small, without numpy or torch: Linux counts the memory of whoever starts a
 process as the least that process ever had.
@@ -27,9 +27,11 @@ from machine import load_average, machine
 
 ROOT = Path(__file__).parents[1]
 TASKS = Path(__file__).with_name("tasks.py")
-PROTECT = "import sys; from mitsgan.cli.main import main; sys.exit(main(sys.argv[1:]))"
+COMMAND = "import sys; from mitsgan.cli.main import main; sys.exit(main(sys.argv[1:]))"
 MOST_TIMES_READ_WRITE = 2.0
+MOST_TIMES_READ = 2.0
 MOST_MEMORY_GB = 2.5
+_REPORTING = ("protect", "verify")
 PACKAGES = ("mitsgan", "torch", "numpy", "pydicom")
 
 Json = dict[str, Any]
@@ -59,6 +61,10 @@ class Series:
         """Seconds of the whole process, with its start-up."""
         return quantity([run.seconds for run in self.runs], "s")
 
+    def phases(self, *names: str) -> Json:
+        """Seconds of what the command reports on."""
+        return {name: quantity([r["seconds"][name] for r in self.results], "s") for name in names}
+
     def memory(self) -> Json:
         """The largest resident set of the process."""
         return quantity([run.memory_gb for run in self.runs], "GB")
@@ -70,8 +76,11 @@ def quantity(values: Sequence[float], unit: str) -> Json:
     return {"median": median(rounded), "n": len(rounded), "unit": unit, "values": rounded}
 
 
-def run(name: str, command: Sequence[str | Path]) -> Run:
-    """Run a process to its end, and say how long it took and how much memory it had."""
+def run(name: str, command: Sequence[str | Path], fine: Sequence[int] = (0,)) -> Run:
+    """Run a process to its end, and say how long it took and how much memory it had.
+
+    ``fine`` are the exit codes that mean no failure.
+    """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = perf_counter()
         process = subprocess.Popen([sys.executable, *command], stdout=out, stderr=err)
@@ -80,7 +89,7 @@ def run(name: str, command: Sequence[str | Path]) -> Run:
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
-        if process.returncode:
+        if process.returncode not in fine:
             said = err.read().decode(errors="replace").strip()
             raise BenchmarkError(f"{name} ended with exit code {process.returncode}: {said}")
         unit = 1 if sys.platform == "darwin" else 1024
@@ -94,9 +103,14 @@ def measure(arguments: argparse.Namespace, place: Path) -> Json:
     chosen = json.loads(
         run("weights", [TASKS, "weights", *given, place / "random.safetensors"]).output
     )
-    names = ["read_write", "protect", "layers", "paper"]
+    key, marked = place / "mark.key", place / "marked"
+    run("keygen", ["-c", COMMAND, "keygen", "-o", key, "--quiet"])
+    made: list[str | Path] = ["-c", COMMAND, "protect", scan, marked, "--quiet", "--key", key]
+    run("mark", [*made, "--device", "cpu", "--weights", chosen["path"]])
+    names = ["read_write", "protect", "layers", "paper", "read", "verify"]
     series = {name: Series() for name in names}
     warm(scan)
+    warm(marked)
     for repeat in range(arguments.repeats):
         for name in names if repeat % 2 == 0 else names[::-1]:
             with tempfile.TemporaryDirectory(dir=place) as folder:
@@ -104,14 +118,20 @@ def measure(arguments: argparse.Namespace, place: Path) -> Json:
                 commands: dict[str, list[str | Path]] = {
                     "read_write": [TASKS, "read-write", scan, out],
                     "protect": [
-                        *("-c", PROTECT, "protect", scan, out / "protected", "--quiet"),
+                        *("-c", COMMAND, "protect", scan, out / "protected", "--quiet"),
                         *("--device", "cpu", "--weights", chosen["path"], "--report", report),
                     ],
                     "layers": [TASKS, "layers", scan, chosen["path"]],
                     "paper": [TASKS, "paper", scan, str(arguments.slices_paper)],
+                    "read": [TASKS, "read", marked],
+                    "verify": [
+                        *("-c", COMMAND, "verify", marked, "--key", key),
+                        *("--quiet", "--report", report),
+                    ],
                 }
-                finished = run(name, commands[name])
-                text = report.read_text() if name == "protect" else finished.output
+                # A scan of few voxels has too little of the mark: unknown.
+                finished = run(name, commands[name], (0, 3) if name == "verify" else (0,))
+                text = report.read_text() if name in _REPORTING else finished.output
             series[name].runs.append(finished)
             series[name].results.append(json.loads(text))
     weights = {key: chosen[key] for key in ("sha256", "random")}
@@ -120,18 +140,16 @@ def measure(arguments: argparse.Namespace, place: Path) -> Json:
 
 def summary(series: dict[str, Series]) -> Json:
     """Medians and ratios of all repeats."""
-    plain, protect, layers, paper = (
-        series[name] for name in ("read_write", "protect", "layers", "paper")
+    plain, protect, layers, paper, read, verify = (
+        series[name] for name in ("read_write", "protect", "layers", "paper", "read", "verify")
     )
     about = layers.results[0]
     slices = int(about["shape"][0])
     copied = int(plain.results[0]["slices"])
     if copied != slices:
         raise BenchmarkError(f"read_write found {copied} slices, the scan has {slices}")
-    phases = {
-        phase: quantity([r["seconds"][phase] for r in protect.results], "s")
-        for phase in ("read", "protect", "write")
-    }
+    phases = protect.phases("read", "protect", "write")
+    checks = verify.phases("read", "verify")
     inside = [sum(r["seconds"][phase] for phase in phases) for r in protect.results]
     alone = [float(r["seconds"]) for r in plain.results]
     ours = quantity([r["seconds"] / slices for r in layers.results], "s per slice")
@@ -162,12 +180,31 @@ def summary(series: dict[str, Series]) -> Json:
             "per_slice": theirs,
             "peak_memory": paper.memory(),
         },
+        "read": {
+            "what": "read the marked series, a fresh process",
+            "whole_process": read.whole(),
+            "in_process": quantity([r["seconds"] for r in read.results], "s"),
+            "peak_memory": read.memory(),
+        },
+        "verify": {
+            "what": "mitsgan verify --key, a fresh process; in it, looking for the mark",
+            "whole_process": verify.whole(),
+            "in_process": checks["verify"],
+            "phases": checks,
+            "peak_memory": verify.memory(),
+        },
     }
     whole = protect.whole()["median"] / plain.whole()["median"]
     ratios = {
         "protect_over_read_write": _ratio(whole, MOST_TIMES_READ_WRITE),
         "protect_over_read_write_without_start": _ratio(
             median(inside) / median(alone), MOST_TIMES_READ_WRITE
+        ),
+        "verify_over_read": _ratio(
+            verify.whole()["median"] / read.whole()["median"], MOST_TIMES_READ
+        ),
+        "verify_over_read_without_start": _ratio(
+            checks["verify"]["median"] / measured["read"]["in_process"]["median"], MOST_TIMES_READ
         ),
         "paper_over_ours_per_slice": _ratio(theirs["median"] / ours["median"]),
     }
@@ -221,7 +258,7 @@ def table(result: Json) -> str:
 
 def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
     data = Path(os.environ.get("MITSGAN_DATA") or ROOT.parent / "shared" / "data")
-    parser = argparse.ArgumentParser(description="Speed and memory of protecting a scan.")
+    parser = argparse.ArgumentParser(description="Speed and memory of protecting and verifying.")
     add = parser.add_argument
     add("--scan", type=Path, default=data / "ct" / "lidc-0001", help="folder of a DICOM series")
     add("--slices-paper", type=int, default=2, help="slices for the released network, per repeat")

@@ -36,6 +36,15 @@ def read_write(folder: Path, out: Path) -> Result:
     return {"seconds": perf_counter() - start, "slices": slices}
 
 
+def read(folder: Path) -> Result:
+    """Read a scan, as everything here does first."""
+    from mitsgan.scan import read_scan
+
+    start = perf_counter()
+    scan = read_scan(folder)
+    return {"seconds": perf_counter() - start, "slices": scan.shape[0]}
+
+
 def weights(given: Path | None, spare: Path) -> Result:
     """Which weights to measure with: those given, those shipped, or random ones put at ``spare``.
 
@@ -114,6 +123,8 @@ def main() -> int:
     task = tasks.add_parser("read-write")
     task.add_argument("folder", type=Path)
     task.add_argument("out", type=Path)
+    task = tasks.add_parser("read")
+    task.add_argument("folder", type=Path)
     task = tasks.add_parser("weights")
     task.add_argument("--given", type=Path)
     task.add_argument("spare", type=Path)
@@ -130,6 +141,7 @@ def main() -> int:
     arguments = vars(parser.parse_args())
     functions: dict[str, Callable[..., Result]] = {
         "read-write": read_write,
+        "read": read,
         "weights": weights,
         "layers": layers,
         "paper": paper,

@@ -114,6 +114,16 @@ def speed(result: Json) -> str:
             ratio("protect_over_read_write"),
         ),
     ]
+    if "verify" in m:
+        rows += [
+            (name, seconds(m[part]["in_process"]), seconds(m[part]["whole_process"]))
+            for name, part in (
+                ("reading the marked series", "read"),
+                ("`mitsgan verify --key`", "verify"),
+            )
+        ]
+        without, whole = ratio("verify_over_read_without_start"), ratio("verify_over_read")
+        rows.append(("**ratio**", without, whole))
     first = table(
         (
             f"{scan['shape'][0]} slices of 512 x 512",

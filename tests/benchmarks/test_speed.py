@@ -44,14 +44,14 @@ def test_measures_all_and_writes_one_json(series: Path, tmp_path: Path) -> None:
     }
     assert len(result["weights"]["sha256"]) == 64
     measured = result["measured"]
-    assert set(measured) == {"read_write", "protect", "apply_layers", "paper"}
+    assert set(measured) == {"read_write", "protect", "apply_layers", "paper", "read", "verify"}
     quantities = [
         value
         for entry in measured.values()
         for value in (*entry.values(), *entry.get("phases", {}).values())
         if isinstance(value, dict) and "values" in value
     ]
-    assert len(quantities) == 13
+    assert len(quantities) == 21
     for value in quantities:
         assert value["n"] == len(value["values"]) == 2
         assert min(value["values"]) >= 0
@@ -60,6 +60,11 @@ def test_measures_all_and_writes_one_json(series: Path, tmp_path: Path) -> None:
     ratio = result["ratios"]["protect_over_read_write"]
     assert ratio["value"] == pytest.approx(whole["protect"] / whole["read_write"], abs=1e-3)
     assert ratio["met"] is (ratio["value"] <= ratio["target_at_most"])
+    for ending, part in (("", "whole_process"), ("_without_start", "in_process")):
+        ratio = result["ratios"]["verify_over_read" + ending]
+        verify, read = (measured[name][part]["median"] for name in ("verify", "read"))
+        assert ratio["value"] == pytest.approx(verify / read, rel=0.05)
+        assert ratio["met"] is (ratio["value"] <= ratio["target_at_most"])
     memory = result["peak_memory_of_protect"]
     assert 0.05 < memory["value"] < 2.5
     assert measured["read_write"]["peak_memory"]["median"] < memory["value"]
