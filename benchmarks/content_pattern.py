@@ -46,12 +46,12 @@ from mitsgan.scan.scan import Scan
 from mitsgan.weights import load_weights
 
 PATTERNS: dict[str, Content | None] = {
-    "8 mm, 50 HU": Content(8, 50, near_hu=12.5),
     "present": None,
+    "8 mm, 50 HU": Content(8, 50, near_hu=12.5),
     "8 mm, 100 HU": Content(8, 100, near_hu=25),
     "5 mm, 50 HU": Content(5, 50, near_hu=12.5),
-    "8 mm, 50 HU, next step not tried": Content(8, 50),
     "8 mm, 50 HU, cells known": Content(8, 50, secret=False, near_hu=12.5),
+    "8 mm, 50 HU, next step not tried": Content(8, 50),
 }
 ATTACKS = {
     "touched up": Evasion(),
@@ -221,20 +221,21 @@ def _untouched(bench: ContentBench, marked: Scan, counts: argparse.Namespace, sa
             start = process_time()
             found = bench.verify(scan, number)
             seconds = process_time() - start
-            row = _told(found, bench.score(scan, number)) | {"cpu_seconds": seconds}
+            row = _told(found) | {"cpu_seconds": seconds}
+            if behind or not number:
+                row["score"] = bench.score(scan, number)
             if drawn is not None:
                 row["cells_changed"] = bench.changed(scan, drawn, number)
             rows.setdefault(name or "as written", []).append(row)
     for number in range(1, counts.wrong_keys + 1):
-        found = bench.verify(marked, number)
-        rows.setdefault("with a wrong key", []).append(_told(found, bench.score(marked, number)))
+        row = _told(bench.verify(marked, number)) | {"score": bench.score(marked, number)}
+        rows.setdefault("with a wrong key", []).append(row)
     return {name: _together(found) for name, found in rows.items()}
 
 
-def _told(found: Detection, score: float) -> Result:
+def _told(found: Detection) -> Result:
     return {
         "verdict": str(found.verdict),
-        "score": score,
         "verified": found.verified,
         "regions": len(found.regions),
     }
@@ -244,8 +245,7 @@ def _together(rows: Sequence[Result]) -> Result:
     found: Result = {"n": len(rows), "verdicts": dict(Counter(row["verdict"] for row in rows))}
     for name in rows[0]:
         if name != "verdict":
-            found[name] = median(row[name] for row in rows)
-    found["scores"] = [row["score"] for row in rows]
+            found[name] = median(row[name] for row in rows if name in row)
     return found
 
 

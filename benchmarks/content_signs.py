@@ -166,10 +166,14 @@ class ContentSigns:
     def signs(self, steps: Steps) -> NDArray[np.int8]:
         """Signs of all voxels, ``[z, y, x]``."""
         depth, rows, columns = self._shape
-        unit = np.array([[1, -1], [-1, 1]], np.int8)
-        return np.stack(
-            [np.kron(self.factors(steps, z).astype(np.int8), unit) for z in range(depth)]
-        )[:, :rows, :columns]
+        found = np.empty(self._shape, np.int8)
+        for z in range(depth):
+            units = self.factors(steps, z).astype(np.int8)
+            wide = np.repeat(np.repeat(units, UNIT, axis=0), UNIT, axis=1)[:rows, :columns]
+            wide[0::2, 1::2] *= -1
+            wide[1::2, 0::2] *= -1
+            found[z] = wide
+        return found
 
     def sums(self, blocks: NDArray[np.float32], offset: Sequence[int]) -> NDArray[np.float32]:
         """Sums over the cells, spread over their blocks again.
