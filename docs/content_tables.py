@@ -65,9 +65,10 @@ def cost(result: Json) -> tuple[Row, list[Row]]:
                 changed = f"{row['cells_changed']:.2%}" if "cells_changed" in row else ""
                 share = f"{row['score'] / present['score']:.3f}"
                 alarms = f"{row['verdicts'].get('tampered', 0)} of {row['n']}"
-                rows.append((f"`{scan}`", name, words, changed, share, alarms))
+                times = f"{row['cpu_seconds'] / present['cpu_seconds']:.1f}"
+                rows.append((f"`{scan}`", name, words, changed, share, alarms, times))
     header = ("scan", "pattern", "untouched", "cells in another step", "z-score over the present")
-    return (*header, "called tampered"), rows
+    return (*header, "called tampered", "processor time over the present"), rows
 
 
 def _scans(result: Json) -> Iterator[tuple[str, Json]]:
