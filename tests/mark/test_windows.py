@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mitsgan.mark.sliding import Slider, covered, sliding_sums
+from mitsgan.mark.sliding import Slider, covered, sliding_sums, tiles
 from mitsgan.mark.windows import Window
 from mitsgan.slabs import in_slabs, per_thread
 
@@ -29,6 +29,18 @@ def test_sums_and_cover_are_those_of_the_window(sides: Window) -> None:
     np.testing.assert_allclose(sliding_sums(values, sides), sums, rtol=1e-5)
     np.testing.assert_array_equal(covered(values, sides), largest)
     np.testing.assert_array_equal(covered(values > 0.95, sides), largest > 0.95)
+
+
+@pytest.mark.parametrize("sides", SIDES)
+def test_tiles_lie_side_by_side(sides: Window) -> None:
+    rng = np.random.default_rng(3)
+    values, mask = rng.random((6, 9, 11)).astype(np.float32), rng.random((6, 9, 11)) < 0.5
+    expected = np.zeros([-(-n // side) for n, side in zip(values.shape, sides, strict=True)])
+    for at in np.ndindex(values.shape):
+        expected[tuple(np.array(at) // sides)] += values[at] * mask[at]
+    np.testing.assert_allclose(tiles(values, sides, mask), expected, rtol=1e-5)
+    np.testing.assert_allclose(tiles(values * mask, sides), expected, rtol=1e-5)
+    assert tiles(mask, sides).sum() == mask.sum()
 
 
 @pytest.mark.parametrize("thickness", [1, 4, 5, 99])

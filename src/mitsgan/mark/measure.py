@@ -151,12 +151,13 @@ def _whole(units: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _leave_out_padding(strengths: Slice, scan: Scan, z: int, box: Box) -> None:
     """Where a block holds padding, which is never marked, less of the mark is in it."""
-    padding = scan.is_padding(z, z + 1)[0][box]
+    padding = scan.is_padding(z, z + 1, box)[0]
     if not padding.any():
         return
     over = tuple((0, -n % BLOCK) for n in padding.shape)
-    held = block_sums(np.pad(padding, over).astype(np.float32))
-    held *= np.float32(1 / BLOCK**2)
+    if any(after for _, after in over):
+        padding = np.pad(padding, over)
+    held = block_sums(padding.view(np.uint8)) * np.float32(1 / BLOCK**2)
     strengths *= np.where(held > _MOSTLY, np.float32(0), 1 - held)
 
 

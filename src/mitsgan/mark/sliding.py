@@ -158,12 +158,29 @@ def sliding_sums(values: NDArray[np.float32], sides: Window) -> NDArray[np.float
     return _everywhere(values, sides, ahead=False)
 
 
-def tiles(values: NDArray[np.float32], sides: Window) -> NDArray[np.float32]:
-    """Sums over windows that lie side by side, the last ones cut off at the borders."""
-    for axis, side in enumerate(sides):
-        starts = np.arange(0, values.shape[axis], side)
-        values = np.add.reduceat(values, starts, axis=axis, dtype=np.float32)
-    return values
+def tiles(
+    values: NDArray[np.float32 | np.bool_], sides: Window, where: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
+    """Sums over windows that lie side by side, the last ones cut off at the borders.
+
+    Args:
+        values: ``[z, y, x]``.
+        sides: of the windows.
+        where: which values count; all, unless given.
+    """
+    found = np.zeros((-(-len(values) // sides[0]), *values.shape[1:]), np.float32)
+    space = np.empty(values.shape[1:], np.float32)
+    for z, value in enumerate(values):
+        counted = value if where is None else np.multiply(value, where[z], out=space)
+        found[z // sides[0]] += counted
+    for axis in (1, 2):
+        along, side = np.moveaxis(found, axis, 0), sides[axis]
+        total = along[::side].copy(order="K")
+        for step in range(1, side):
+            part = along[step::side]
+            total[: len(part)] += part
+        found = np.moveaxis(total, 0, axis)
+    return found
 
 
 def covered(centres: NDArray[Value], sides: Window) -> NDArray[Value]:

@@ -9,6 +9,7 @@ hand; a few HU more or less change little.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +104,8 @@ def measure_strength(scan: Scan) -> Strength:
     numbers = sorted({round(z) for z in np.linspace(0, depth - 1, min(depth, _SAMPLED + 2))[1:-1]})
     slices = [padded_slice(scan, z) for z in numbers or range(depth)]
     noise = np.stack([local_noise(hu) for hu in slices])
-    mean = np.stack([block_sums(hu) for hu in slices]) / np.float32(BLOCK**2)
+    mean = np.stack([block_sums(hu) for hu in slices])
+    mean /= np.float32(BLOCK**2)
     inside = (mean > BODY_HU) & (noise > 0)
     body = noise[inside]
     around = [window(side_mm, scan.spacing)[1:] for side_mm in (NOISE_MM, _LUNG_MM)]
@@ -161,12 +163,12 @@ def averaged(blocks: Stack, side: Side, where: NDArray[np.bool_], slider: Slider
     return np.asarray(total / np.maximum(count, 1, out=count))
 
 
-def block_sums(values: NDArray[np.float32]) -> Blocks:
-    """Sums over the blocks of ``[y, x]``, whose sides are whole blocks."""
+def block_sums(values: NDArray[Any]) -> NDArray[Any]:
+    """Sums over the blocks of ``[y, x]``, whose sides are whole blocks; of the values' own type."""
     tall = values[0::BLOCK] + values[1::BLOCK]
     for k in range(2, BLOCK):
         tall += values[k::BLOCK]
-    sums: Blocks = tall[:, 0::BLOCK] + tall[:, 1::BLOCK]
+    sums: NDArray[Any] = tall[:, 0::BLOCK] + tall[:, 1::BLOCK]
     for k in range(2, BLOCK):
         sums += tall[:, k::BLOCK]
     return sums

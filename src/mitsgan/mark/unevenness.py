@@ -43,12 +43,15 @@ def unevenness(evidence: Evidence, looked: NDArray[np.bool_], side: Window) -> f
         A standard deviation, as a share of what is expected; 1 where windows are too few to tell.
     """
     sums = (evidence.products, evidence.variances, evidence.expected)
-    t, v, m = (tiles(part * looked, side) for part in sums)
-    body = tiles(looked.astype(np.float32), side)
+    # Beyond the body, all of them are 0 anyhow.
+    where = None if looked is evidence.body else looked
+    t, v, m = (tiles(part, side, where) for part in sums)
+    body = tiles(looked, side)
     clear = (m > _CLEAR) & (body >= BODY_SHARE * np.prod(side))
-    lost = tiles((evidence.lost & looked).astype(np.float32), side)
-    if lost.sum() < _MOST_LOST * body.sum():
-        clear &= lost == 0
+    if evidence.lost.any():
+        lost = tiles(evidence.lost, side, looked)
+        if lost.sum() < _MOST_LOST * body.sum():
+            clear &= lost == 0
     if np.count_nonzero(clear) < _TOO_FEW:
         return _HOPELESS
     expected = m[clear].astype(np.float64)

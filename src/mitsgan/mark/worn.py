@@ -47,7 +47,7 @@ def is_flat_everywhere(detail: Cells, body: Mask, spacing: tuple[float, float, f
     """
     cell = window(_CELL_MM, spacing)
     flat = body & (detail < np.float32(_FLAT))
-    blocks, bare = (tiles(part.astype(np.float32), cell) for part in (body, flat))
+    blocks, bare = (tiles(part, cell) for part in (body, flat))
     full = blocks > blocks.max() / 3
     return bool(np.mean(bare[full] > _FEW * blocks[full]) > _EVERYWHERE)
 

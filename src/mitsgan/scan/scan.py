@@ -130,9 +130,17 @@ class Scan:
             hu += intercept
         return hu
 
-    def is_padding(self, start: int = 0, stop: int | None = None) -> NDArray[np.bool_]:
-        """Which voxels of slices ``start:stop`` lie outside the reconstruction: never touched."""
-        stored = self.stored[start:stop]
+    def is_padding(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        box: tuple[slice, slice] = (slice(None), slice(None)),
+    ) -> NDArray[np.bool_]:
+        """Which voxels of slices ``start:stop`` lie outside the reconstruction: never touched.
+
+        Of them the rows and columns ``box``.
+        """
+        stored = self.stored[start:stop, *box]
         slope = self.slope[start:stop, None, None]
         air = (AIR_HU - self.intercept[start:stop, None, None]) / slope
         low, high = self.padding or (0.0, -1.0)
@@ -141,7 +149,7 @@ class Scan:
         mask: NDArray[np.bool_] = stored < (
             air.flat[0].item() if (air == air.flat[0]).all() else air
         )
-        if low <= high:
+        if low <= high and high >= np.min(air):  # what is less than air is in already
             mask |= (stored >= low) & (stored <= high)
         if not self.is_integer:
             mask |= ~np.isfinite(stored)
