@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.mark.median import median
-from mitsgan.mark.sliding import SLAB, Slider, covered, sliding_sums
+from mitsgan.mark.sliding import SLAB, Slider, covered
 from mitsgan.mark.strength import BODY_HU, NOISE_MM
 from mitsgan.mark.windows import BLOCK, window
 from mitsgan.mark.worn import DETAILS, between, by_detail, has_holes, is_flat_everywhere
@@ -131,32 +131,50 @@ def weigh(found: Sums, marked: NDArray[np.bool_], spacing: tuple[float, float, f
     learn = body & marked[:, None, None]
     evidence = _weighted(found, noise.local, kind, body, learn)
     side = window(_JUDGED_MM, spacing)
-    t, v, m = (
-        sliding_sums(a, side) for a in (evidence.products, evidence.variances, evidence.expected)
-    )
-    clear = learn & (m > _CLEAR**2) & (v > 0)
-    if not clear.any():
+    parts = (evidence.products, evidence.variances, evidence.expected)
+    around = np.empty((3, *body.shape), np.float32)
+    own = per_thread(lambda: Slider(np.float32))
+
+    def add_up(start: int, stop: int) -> NDArray[np.float32]:
+        """The sums of slices ``start:stop``; gives those of clear windows, ``[3, windows]``."""
+        here = around[:, start:stop]
+        for values, out in zip(parts, here, strict=True):
+            out[...] = own().sums(values, side, start, stop)[:, : body.shape[1], : body.shape[2]]
+        clear = learn[start:stop] & (here[2] > np.float32(_CLEAR**2)) & (here[1] > 0)
+        return np.stack([out[clear] for out in here])
+
+    t_clear, v_clear, m_clear = np.concatenate(list(in_slabs(add_up, len(body), SLAB)), axis=1)
+    if not t_clear.size:
         return evidence
     # What was repainted must not lower what is expected: learn again, without it.
-    t_clear, v_clear, m_clear = t[clear], v[clear], m[clear]
     usual = median(t_clear / m_clear)
-    lost = (m > 0) & (t < np.float32(0.5 * usual) * m)
-    sure = lost & (np.float32(usual) * m - t > _CLEAR * np.sqrt(np.maximum(v, m)))
+    lost, sure = np.empty_like(body), np.empty_like(body)
+
+    def judge(start: int, stop: int) -> None:
+        t, v, m = around[:, start:stop]
+        short = np.multiply(m, np.float32(usual))
+        lost[start:stop] = (m > 0) & (t < np.float32(0.5) * short)
+        short -= t
+        least = np.maximum(v, m)
+        np.sqrt(least, out=least)
+        least *= np.float32(_CLEAR)
+        sure[start:stop] = lost[start:stop] & (short > least)
+
+    list(in_slabs(judge, len(body), SLAB))
     gone = covered(sure, side) & body if sure.any() else sure
     # Robust, so that what was repainted does not pass for dispersion: half of the scan decides.
     deviation = np.sqrt(v_clear)
     off = (t_clear - np.float32(usual) * m_clear) / deviation
     spread = 1.4826 * median(np.abs(off))
     dispersion = max(spread**2 - 1, 0.0) ** 0.5 / median(m_clear / deviation)
-    parts = (evidence.products, evidence.variances, evidence.expected)
     if is_flat_everywhere(noise.detail, body, spacing) or has_holes(*parts, marked, spacing):
         kind = by_detail(noise.detail, kind)
-        evidence = _weighted(found, noise.local, kind, body, learn, DETAILS)
+        evidence = _weighted(found, noise.local, kind, body, learn, DETAILS, parts)
         dispersion = max(_UNEXPLAINED * dispersion, _LEAST_WORN)
         if np.count_nonzero(gone) > _MOST_LOST * np.count_nonzero(body):
             dispersion = _HOPELESS
     else:
-        evidence = _weighted(found, noise.local, kind, body, learn & ~lost)
+        evidence = _weighted(found, noise.local, kind, body, learn & ~lost, 1, parts)
         dispersion = min(max(dispersion, _LEAST_DISPERSION), _MOST_DISPERSION)
     return replace(evidence, dispersion=dispersion, lost=gone)
 
@@ -240,8 +258,12 @@ def _weighted(
     body: NDArray[np.bool_],
     learn: NDArray[np.bool_],
     parts: int = 1,
+    out: tuple[Cells, Cells, Cells] | None = None,
 ) -> Evidence:
-    """The sums, with what is expected learnt per class, or per part of a class."""
+    """The sums, with what is expected learnt per class, or per part of a class.
+
+    They are written to ``out``, where that is given.
+    """
     classes = _NOISE_CLASSES * (len(_TISSUES_HU) + 1)
     count = classes * parts
 
@@ -261,7 +283,7 @@ def _weighted(
     seen = whole[0] > _SEEN * np.sqrt(whole[2])
     usual = np.repeat(np.where(seen, whole[0] / np.maximum(whole[1], 1e-12), 0), parts)
     mark = (usual if parts == 1 else between(usual, total, power, variance)).astype(np.float32)
-    products, variances, means = (np.empty_like(noise) for _ in range(3))
+    products, variances, means = np.empty((3, *body.shape), np.float32) if out is None else out
 
     def fill(start: int, stop: int) -> float:
         """What the sums of slices ``start:stop`` say; gives the power that is left of the mark."""
