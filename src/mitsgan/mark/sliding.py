@@ -168,11 +168,14 @@ def tiles(
         sides: of the windows.
         where: which values count; all, unless given.
     """
-    found = np.zeros((-(-len(values) // sides[0]), *values.shape[1:]), np.float32)
-    space = np.empty(values.shape[1:], np.float32)
-    for z, value in enumerate(values):
-        counted = value if where is None else np.multiply(value, where[z], out=space)
-        found[z // sides[0]] += counted
+    found = np.empty((-(-len(values) // sides[0]), *values.shape[1:]), np.float32)
+    space = np.empty((min(sides[0], len(values)), *values.shape[1:]), np.float32)
+    for number, total in enumerate(found):
+        layer = slice(number * sides[0], (number + 1) * sides[0])
+        part = values[layer]
+        if where is not None:
+            part = np.multiply(part, where[layer], out=space[: len(part)])
+        np.add.reduce(part, axis=0, dtype=np.float32, out=total)
     for axis in (1, 2):
         along, side = np.moveaxis(found, axis, 0), sides[axis]
         total = along[::side].copy(order="K")
