@@ -42,25 +42,27 @@ class Purifier:
     by_slice: bool = False
 
 
-def purifier(name: str) -> Purifier:
-    """The purifier of that name.
+def purifier(name: str | Purifier) -> Purifier:
+    """The purifier of that name; one that is no row of the table as it is.
 
     Raises:
         PurifierError: there is none; names those that are.
     """
+    if isinstance(name, Purifier):
+        return name
     if name not in PURIFIERS:
         raise PurifierError(f"no purifier is called {name!r}; there are: {', '.join(PURIFIERS)}")
     return PURIFIERS[name]
 
 
-def purify(hu: Array, spacing: Spacing, name: str, *, seed: int = 0) -> Array:
+def purify(hu: Array, spacing: Spacing, name: str | Purifier, *, seed: int = 0) -> Array:
     """Send HU through a purifier.
 
     Args:
         hu: ``[z, y, x]``, not modified. Padding, below -1024 HU or no number, is kept as it is,
             and its neighbours are computed as though it were air of -1024 HU.
         spacing: mm ``[z, y, x]``.
-        name: a key of `PURIFIERS`.
+        name: a key of `PURIFIERS`, or a purifier of one's own.
         seed: of added noise; all others need none.
 
     Returns:
@@ -76,7 +78,7 @@ def purify(hu: Array, spacing: Spacing, name: str, *, seed: int = 0) -> Array:
     return np.where(padding, hu, result).astype(np.float32, copy=False)
 
 
-def purify_scan(scan: Scan, name: str, *, seed: int = 0) -> Scan:
+def purify_scan(scan: Scan, name: str | Purifier, *, seed: int = 0) -> Scan:
     """Send a scan through a purifier and store the result with the scan's own rescale.
 
     Values are rounded to stored integers and held in the stored range. Padding stays as it is,

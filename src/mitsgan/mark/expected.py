@@ -167,7 +167,8 @@ def weigh(found: Sums, marked: NDArray[np.bool_], spacing: tuple[float, float, f
     off = (t_clear - np.float32(usual) * m_clear) / deviation
     spread = 1.4826 * median(np.abs(off))
     dispersion = max(spread**2 - 1, 0.0) ** 0.5 / median(m_clear / deviation)
-    if is_flat_everywhere(noise.detail, body, spacing) or has_holes(*parts, marked, spacing):
+    flat = is_flat_everywhere(noise.detail, parts[0], parts[2], body, spacing)
+    if flat or has_holes(*parts, marked, spacing):
         kind = by_detail(noise.detail, kind)
         evidence = _weighted(found, noise.local, kind, body, learn, DETAILS, parts)
         dispersion = max(_UNEXPLAINED * dispersion, _LEAST_WORN)

@@ -15,8 +15,8 @@ BODY_SHARE = 0.125
 """Of a window that must be body: a sum of few blocks is no normal variable."""
 
 _TAILS = (0.84, 0.95, 0.99)
-"""Of the windows that lie side by side, so many fall short by no more than 1, 1.6 and 2.3 standard
-deviations: unevenness is what makes it so."""
+"""Of the windows that lie side by side, so many lie below the middle one by no more than 1, 1.6 and
+2.3 standard deviations; more than noise explains is unevenness."""
 
 _NORMAL = [NormalDist().inv_cdf(share) for share in _TAILS]
 _ROUNDS = 12
@@ -59,6 +59,6 @@ def unevenness(evidence: Evidence, looked: NDArray[np.bool_], side: Window) -> f
     low, high = 0.0, _HOPELESS
     for _ in range(_ROUNDS):
         tried = (low + high) / 2
-        seen = np.quantile(short / np.sqrt(1 + tried**2 * expected), _TAILS)
-        low, high = (low, tried) if (seen <= _NORMAL).all() else (tried, high)
+        middle, *seen = np.quantile(short / np.sqrt(1 + tried**2 * expected), (0.5, *_TAILS))
+        low, high = (low, tried) if (seen - middle <= _NORMAL).all() else (tried, high)
     return high

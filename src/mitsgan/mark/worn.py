@@ -22,7 +22,9 @@ _FLATTEST, _DETAIL_STEP = -8, 1.5
 _CELL_MM = 40.0
 _FLAT, _FEW, _EVERYWHERE = 0.25, 1e-3, 0.5
 """A block with less than this share of the noise around is flat. A scan is worn if in more than
-half of its cells of 40 mm more than a few blocks are flat."""
+half of its cells of 40 mm more than a few blocks are flat,"""
+_LEFT = 0.75
+"""and if less than this share of the mark is left in them."""
 
 _CLEAR = 16.0
 _HOLE, _HOLE_SCORE, _HOLES = 0.2, 4.0, 2
@@ -37,19 +39,29 @@ Cells = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
-def is_flat_everywhere(detail: Cells, body: Mask, spacing: tuple[float, float, float]) -> bool:
-    """Whether fine detail is missing all over the body.
+def is_flat_everywhere(
+    detail: Cells, products: Cells, expected: Cells, body: Mask, spacing: tuple[float, float, float]
+) -> bool:
+    """Whether fine detail is missing all over the body, and the mark with it.
+
+    Some scanners smooth quiet places before anything is marked: there, the mark is whole.
 
     Args:
         detail: the noise of every block, as a share of that around.
+        products, expected: see `mitsgan.mark.expected.Evidence`.
         body: which blocks count.
         spacing: of the voxels, mm ``[z, y, x]``.
     """
     cell = window(_CELL_MM, spacing)
     flat = body & (detail < np.float32(_FLAT))
-    blocks, bare = (tiles(part, cell) for part in (body, flat))
+    blocks, bare = tiles(body, cell), tiles(flat, cell)
+    left, whole = (tiles(part, cell, flat) for part in (products, expected))
     full = blocks > blocks.max() / 3
-    return bool(np.mean(bare[full] > _FEW * blocks[full]) > _EVERYWHERE)
+    found = full & (bare > _FEW * blocks) & (whole > 0)
+    if np.count_nonzero(found) <= _EVERYWHERE * np.count_nonzero(full):
+        return False
+    # Half of the cells decide, so that smooth paint in some of them does not.
+    return float(np.median(left[found] / whole[found])) < _LEFT
 
 
 def has_holes(

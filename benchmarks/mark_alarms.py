@@ -1,0 +1,160 @@
+"""How often an untouched scan is called tampered: scans, degradations, keys, grains of phantoms.
+
+    python benchmarks/mark_alarms.py SCAN [SCAN ...] --output docs/results/mark-alarms.json
+
+Every scan is marked in memory with keys of its own, every other one together with the protection,
+sent through what a scan may go through in good faith, and verified. See docs/mark.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from alarm_cases import BENIGN, GRAINS_MM, STRENGTHS_HU
+from mitsgan import __version__
+from mitsgan.cli.files import check_file, scan_name, write_json
+from mitsgan.errors import MitsganError
+from mitsgan.evaluate.journal import Journal
+from mitsgan.evaluate.mark_bench import MarkBench, MarkEvaluationConfig
+from mitsgan.evaluate.mark_statistics import Rate
+from mitsgan.evaluate.purifiers import purify_scan
+from mitsgan.mark import Verdict
+from mitsgan.protect import MitsGan
+from mitsgan.scan import read_scan
+from mitsgan.scan.phantom import chest
+from mitsgan.scan.scan import Scan
+
+AS_WRITTEN = "as written"
+_CHEST_MM = (120.0, 260.0, 260.0)
+_MOST_VOXELS = 200
+"""Extent of the phantoms, and how many voxels they have at most along a side: the body reaches over
+the circle of reconstruction, as that of large patients does."""
+
+Say = Callable[[str], None]
+
+
+class ScanAlarms:
+    """One scan under many keys: even ones with the protection, odd ones with the mark alone."""
+
+    def __init__(self, scan: Scan, config: MarkEvaluationConfig) -> None:
+        alone = MarkBench(scan, "alarms", [], config)
+        both = MarkBench(scan, "alarms", [MitsGan.load()], config)
+        self._benches = both, alone
+        self._marked: tuple[int, Scan] | None = None
+
+    def verdict(self, number: int, degradation: str) -> str:
+        """Of the scan under one key, behind one degradation."""
+        bench = self._benches[number % 2]
+        if self._marked is None or self._marked[0] != number:
+            self._marked = number, bench.marked(number)
+        scan = self._marked[1]
+        if degradation != AS_WRITTEN:
+            scan = purify_scan(scan, BENIGN[degradation], seed=number)
+        return str(bench.verify(scan, number).verdict)
+
+
+def phantom_verdict(grain: tuple[float, float], number: int) -> str:
+    """Of an untouched synthetic chest; its seed, key and strength follow from the number."""
+    depth, pixel = grain
+    mark_hu, max_hu = STRENGTHS_HU[number % len(STRENGTHS_HU)]
+    extent = [
+        min(mm, _MOST_VOXELS * step)
+        for mm, step in zip(_CHEST_MM, (depth, pixel, pixel), strict=True)
+    ]
+    z, y, x = (round(mm / step) for mm, step in zip(extent, (depth, pixel, pixel), strict=True))
+    scan = chest((z, y, x), (depth, pixel, pixel), seed=number)
+    bench = MarkBench(scan, "alarms", [], MarkEvaluationConfig(max_hu=max_hu, mark_hu=mark_hu))
+    return str(bench.verify(bench.marked(number), number).verdict)
+
+
+def counted(verdicts: list[str]) -> dict[str, object]:
+    """How often each verdict was given, with its interval."""
+    return {
+        str(one): Rate(sum(v == one for v in verdicts), len(verdicts)).summary() for one in Verdict
+    }
+
+
+def measure(options: argparse.Namespace, journal: Journal, say: Say) -> dict[str, Any]:
+    """All counts asked for."""
+
+    def step(name: str, compute: Callable[[], str]) -> str:
+        say(name)
+        return str(journal.step(name, compute))
+
+    scans: dict[str, Any] = {}
+    for path in options.scans:
+        name = scan_name(path)
+        scan = read_scan(path)
+        alarms = ScanAlarms(scan, MarkEvaluationConfig())
+        found: dict[str, list[str]] = {}
+        for number in range(options.keys):
+            chosen = options.degradations if number < options.degraded_keys else ()
+            for what in (AS_WRITTEN, *chosen):
+                compute = partial(alarms.verdict, number, what)
+                found.setdefault(what, []).append(step(f"{name}, {what}, key {number}", compute))
+        scans[name] = {
+            "shape": list(scan.shape),
+            "spacing_mm": list(scan.spacing),
+            "verdicts": {what: counted(verdicts) for what, verdicts in found.items()},
+        }
+    phantoms = []
+    for grain in GRAINS_MM if options.phantoms else ():
+        depth, pixel = grain
+        verdicts = [
+            step(f"phantom of {depth:g} x {pixel:g} mm, {n}", partial(phantom_verdict, grain, n))
+            for n in range(options.phantoms)
+        ]
+        row = {"slices_mm": depth, "pixels_mm": pixel, "verdicts": counted(verdicts)}
+        phantoms.append(row)
+    return {"scans": scans, "phantoms": phantoms}
+
+
+def main() -> int:
+    """Count, and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("scans", type=Path, nargs="*", metavar="SCAN")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    parser.add_argument("--keys", type=int, default=20, help="untouched scans as written")
+    parser.add_argument("--degraded-keys", type=int, default=5, help="of these, also degraded")
+    parser.add_argument("--degradations", nargs="*", choices=BENIGN, default=list(BENIGN))
+    parser.add_argument("--phantoms", type=int, default=24, help="of every grain")
+    options = parser.parse_args()
+    try:
+        check_file(options.output, options.overwrite, "--output")
+        head = {
+            "schema": 1,
+            "kind": "alarms of the mark",
+            "version": __version__,
+            "config": {
+                "keys": options.keys,
+                "degraded_keys": options.degraded_keys,
+                "phantoms": options.phantoms,
+                "phantom_strengths_hu": [list(pair) for pair in STRENGTHS_HU],
+                "degradations": {
+                    name: dict(BENIGN[name].parameters) for name in options.degradations
+                },
+            },
+        }
+        kept = options.output.with_name(f"{options.output.name}.partial")
+        journal = Journal(kept, {**head, "scans": [scan_name(path) for path in options.scans]})
+        result = measure(options, journal, _say)
+        write_json(options.output, {**head, **result}, overwrite=options.overwrite)
+        kept.unlink()
+    except MitsganError as error:
+        sys.stderr.write(f"mark_alarms: {error}\n")
+        return 2
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
