@@ -44,7 +44,7 @@ def is_flat_everywhere(
 ) -> bool:
     """Whether fine detail is missing all over the body, and the mark with it.
 
-    Some scanners smooth quiet places before anything is marked: there, the mark is whole.
+    Some scans are smooth in quiet places before anything is marked: there, the mark is whole.
 
     Args:
         detail: the noise of every block, as a share of that around.
