@@ -10,6 +10,7 @@ from mitsgan.mark import Key, Mark, SliceState, Verdict, detect
 from mitsgan.mark.detect import judge
 from mitsgan.mark.measure import measure
 from mitsgan.mark.pattern import series_key, slice_factors, slice_positions
+from mitsgan.mark.windows import BLOCK
 from mitsgan.protect import Budget, apply_layers
 from mitsgan.scan.phantom import chest
 from mitsgan.scan.scan import Scan
@@ -235,3 +236,15 @@ def test_another_pattern_is_measured_alike(marked: Scan) -> None:
     against = measure(small, bytes(32), positions, signs=lambda z: -signs[z])
     np.testing.assert_array_equal(against.products, -found.products)
     assert judge(small, positions, against).verdict == Verdict.UNKNOWN
+
+
+def test_no_more_is_expected_at_the_borders_than_is_there() -> None:
+    """Blocks that reach beyond the slice, and slices that lack a neighbour, carry less."""
+    scan = chest((16, 162, 162), (2.5, 1.6, 1.6), seed=3)
+    marked = apply_layers(scan, [Mark(KEY, NAME, STRENGTH)], Budget(40)).scan
+    found = measure(marked, series_key(KEY, NAME), slice_positions(scan.geometry, range(16)))
+    weight = found.strengths / found.noise.local * (found.means > -900)
+    told, expected = weight * found.products, weight * found.strengths * BLOCK**2
+    left = told.sum() / expected.sum()
+    for where in (np.s_[0], np.s_[-1], np.s_[:, :, -1]):
+        assert told[where].sum() / expected[where].sum() == pytest.approx(left, rel=0.3)

@@ -124,6 +124,8 @@ def measure(
     for done in in_slabs(slab, depth, _SLAB):
         if progress is not None:
             progress(done, depth)
+    # The first and the last slice stand in for the neighbour they lack, against themselves.
+    strengths[[0, -1]] *= np.float32(1 - whitening.z)
     noise = residual_noise(squares, means, scan.spacing)
     scores = slice_scores(products, squares, means, noise)
     usual = float(np.quantile(scores, 0.9))
@@ -150,13 +152,14 @@ def _whole(units: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _leave_out_padding(strengths: Slice, scan: Scan, z: int, box: Box) -> None:
-    """Where a block holds padding, which is never marked, less of the mark is in it."""
+    """Where a block holds padding, or reaches beyond the slice, less of the mark is in it."""
     padding = scan.is_padding(z, z + 1, box)[0]
-    if not padding.any():
-        return
     over = tuple((0, -n % BLOCK) for n in padding.shape)
-    if any(after for _, after in over):
-        padding = np.pad(padding, over)
+    beyond = any(after for _, after in over)
+    if not beyond and not padding.any():
+        return
+    if beyond:
+        padding = np.pad(padding, over, constant_values=True)
     held = block_sums(padding.view(np.uint8)) * np.float32(1 / BLOCK**2)
     strengths *= np.where(held > _MOSTLY, np.float32(0), 1 - held)
 
