@@ -27,7 +27,7 @@ from machine import load_average, machine
 
 ROOT = Path(__file__).parents[1]
 TASKS = Path(__file__).with_name("tasks.py")
-COMMAND = "import sys; from mitsgan.cli.main import main; sys.exit(main(sys.argv[1:]))"
+COMMAND = "import sys; from mitsgan.cli.main import main; sys.exit(main())"
 MOST_TIMES_READ_WRITE = 2.0
 MOST_TIMES_READ = 2.0
 MOST_MEMORY_GB = 2.5

@@ -30,6 +30,7 @@ from mitsgan.cli.demo import Demo
 from mitsgan.cli.evaluate import Evaluate
 from mitsgan.cli.evaluate_mark import EvaluateMark
 from mitsgan.cli.keygen import Keygen
+from mitsgan.cli.memory import keep_freed_memory
 from mitsgan.cli.protect import Protect
 from mitsgan.cli.report import Report
 from mitsgan.cli.seal import SealCommand
@@ -90,6 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; usage errors and ``--help`` leave by `SystemExit`, as argparse does.
     """
+    if argv is None:  # the process is ours
+        keep_freed_memory()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--version"], ["-V"]):
         sys.stdout.write(f"mitsgan {__version__}\n")

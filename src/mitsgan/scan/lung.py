@@ -68,6 +68,33 @@ def find_lung(scan: Scan, coarse_mm: float = _COARSE_MM) -> Lung:
     Raises:
         ScanError: there is no lung in the scan.
     """
+    mask, stride = _air_in_body(scan, coarse_mm)
+    closed = sitk.BinaryMorphologicalClosing(_image(mask, stride, scan.spacing), (2, 2, 1))
+    return Lung(sitk.GetArrayFromImage(closed) > 0, stride)
+
+
+def lung_box(scan: Scan, margin_mm: float) -> tuple[slice, slice, slice] | None:
+    """Slices, rows and columns that hold the lungs and ``margin_mm`` around; None without a lung.
+
+    Found coarsely: cheap, and right to about a centimetre.
+    """
+    try:  # what closing adds lies between the lungs, and takes half of the time
+        mask, stride = _air_in_body(scan, _BOX_MM)
+    except ScanError:
+        return None
+    reach = []
+    for axis in range(3):
+        others = tuple(a for a in range(3) if a != axis)
+        where = np.flatnonzero(mask.any(others)) * stride[axis]
+        margin = math.ceil(margin_mm / scan.spacing[axis]) + stride[axis]
+        low, high = int(where[0]) - margin, int(where[-1]) + margin + 1
+        reach.append(slice(max(low, 0), min(high, scan.shape[axis])))
+    z, y, x = reach
+    return z, y, x
+
+
+def _air_in_body(scan: Scan, coarse_mm: float) -> tuple[NDArray[np.bool_], tuple[int, int, int]]:
+    """The lungs without vessels and nodules, and how many voxels lie between those looked at."""
     stride = _stride(scan.spacing, coarse_mm)
     picked = _picked(scan, stride)
     hu = sitk.GetArrayFromImage(sitk.Median(_image(picked, stride, scan.spacing), (1, 1, 0)))
@@ -88,28 +115,7 @@ def find_lung(scan: Scan, coarse_mm: float = _COARSE_MM) -> Lung:
             f"{_SMALLEST_ML:.0f} ml inside the body with a mean of {low:.0f} to {high:.0f} HU); "
             "give a chest CT, or name positions yourself"
         )
-    closed = sitk.BinaryMorphologicalClosing(_image(mask, stride, scan.spacing), (2, 2, 1))
-    return Lung(sitk.GetArrayFromImage(closed) > 0, stride)
-
-
-def lung_box(scan: Scan, margin_mm: float) -> tuple[slice, slice, slice] | None:
-    """Slices, rows and columns that hold the lungs and ``margin_mm`` around; None without a lung.
-
-    Found coarsely: cheap, and right to about a centimetre.
-    """
-    try:
-        lung = find_lung(scan, _BOX_MM)
-    except ScanError:
-        return None
-    reach = []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        where = np.flatnonzero(lung.mask.any(others)) * lung.stride[axis]
-        margin = math.ceil(margin_mm / scan.spacing[axis]) + lung.stride[axis]
-        low, high = int(where[0]) - margin, int(where[-1]) + margin + 1
-        reach.append(slice(max(low, 0), min(high, scan.shape[axis])))
-    z, y, x = reach
-    return z, y, x
+    return mask, stride
 
 
 def _stride(spacing: tuple[float, float, float], coarse_mm: float) -> tuple[int, int, int]:
