@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import content_attacks
+import content_signs
 from mitsgan.attack import plan_attack
 from mitsgan.evaluate.strikes import Strike
 from mitsgan.mark import Key
@@ -24,13 +25,8 @@ _SCRIPT = _FOLDER / "content_pattern.py"
 
 
 @pytest.fixture(scope="module")
-def pieces() -> Iterator[tuple[ModuleType, ModuleType]]:
-    sys.path.insert(0, str(_FOLDER))
-    import content_attacks
-    import content_signs
-
-    yield content_signs, content_attacks
-    sys.path.remove(str(_FOLDER))
+def pieces() -> tuple[ModuleType, ModuleType]:
+    return content_signs, content_attacks
 
 
 @pytest.fixture(scope="module")

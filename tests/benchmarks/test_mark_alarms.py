@@ -9,11 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
-_SCRIPT = _FOLDER / "mark_alarms.py"
-sys.path.insert(0, str(_FOLDER))
+from alarm_cases import bilateral, near_lossless
 
-from alarm_cases import bilateral, near_lossless  # noqa: E402
+_SCRIPT = Path(__file__).parents[2] / "benchmarks" / "mark_alarms.py"
 
 
 def test_near_lossless_keeps_its_promise() -> None:

@@ -69,7 +69,8 @@ class Oracle:
             map=share,
             flagged=share > 0.5,
             shape=scan.shape,
-            sums=np.stack((1 - share, np.full_like(share, 0.01), np.ones_like(share))),
+            corner=(0, 0),
+            sums=(1 - share, np.full_like(share, 0.01), np.ones_like(share)),
             dense=np.zeros(share.shape, bool),
         )
 

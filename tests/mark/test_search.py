@@ -69,14 +69,14 @@ def test_what_is_found_is_what_all_windows_say(
     assert found.flagged.any() == alarm
     assert found.score.max() == pytest.approx(worst, rel=1e-4)
     side = window(8.0, SPACING)
-    total, variance, mean = (
+    t, v, m = (
         sliding_sums(part, side).astype(np.float64)
         for part in (whole.products, whole.variances, whole.expected)
     )
-    variance = np.maximum(variance, 1e-6)
-    wide = variance + (dispersion * mean) ** 2
-    ratio = ((total - mean) ** 2 / wide - total**2 / variance + np.log(wide / variance)) / 2
-    ratio = np.where(total > mean, -20, ratio + np.log(1e-3 / (1 - 1e-3))).clip(-20, 20)
+    v = np.maximum(v, 1e-6)
+    wide = v + (dispersion * m) ** 2
+    ratio = ((t - m) ** 2 / wide - t**2 / v + np.log(wide / v)) / 2
+    ratio = np.where(t > m, -20, ratio + np.log(1e-3 / (1 - 1e-3))).clip(-20, 20)
     np.testing.assert_allclose(found.probability, 1 / (1 + np.exp(-ratio)), atol=2e-3)
 
 
