@@ -100,15 +100,14 @@ def _air_in_body(scan: Scan, coarse_mm: float) -> tuple[NDArray[np.bool_], tuple
     hu = sitk.GetArrayFromImage(sitk.Median(_image(picked, stride, scan.spacing), (1, 1, 0)))
     pieces = sitk.ConnectedComponent(_image(hu < _AIR_BELOW_HU, stride, scan.spacing))
     labels = sitk.GetArrayFromImage(pieces)
-    outside = np.unique(np.concatenate([labels[:, [0, -1]].ravel(), labels[:, :, [0, -1]].ravel()]))
-    labels[np.isin(labels, outside)] = 0
-    voxel_ml = float(np.prod(np.multiply(scan.spacing, stride))) / 1000
-    mask = np.zeros(labels.shape, bool)
+    voxels = np.bincount(labels.ravel())
+    mean = np.bincount(labels.ravel(), hu.ravel()) / np.maximum(voxels, 1)
     low, high = _LUNG_MEAN_HU
-    for label, count in zip(*np.unique(labels[labels > 0], return_counts=True), strict=True):
-        piece = labels == label
-        if count * voxel_ml >= _SMALLEST_ML and low < float(hu[piece].mean()) < high:
-            mask |= piece
+    smallest = _SMALLEST_ML * 1000 / float(np.prod(np.multiply(scan.spacing, stride)))
+    chosen = (voxels >= smallest) & (low < mean) & (mean < high)
+    for outside in (0, labels[:, [0, -1]], labels[:, :, [0, -1]]):
+        chosen[outside] = False
+    mask = chosen[labels]
     if not mask.any():
         raise ScanError(
             "found no lung in the scan (no piece of at least "
