@@ -328,6 +328,38 @@ def mark_verdicts(result: Json) -> str:
     return table(("scan", *verdicts), rows)
 
 
+VERDICTS = ("intact", "tampered", "unknown")
+
+
+def mark_alarms(result: Json) -> str:
+    """What is said of untouched scans behind what they may go through in good faith."""
+    scans = result["scans"]
+    first = next(iter(scans.values()))["verdicts"]
+    rows = [
+        (what, *(_verdict_counts(scan["verdicts"][what]) for scan in scans.values()))
+        for what in first
+    ]
+    return table(("untouched, and then", *(f"`{name}`" for name in scans)), rows)
+
+
+def mark_grains(result: Json) -> str:
+    """What is said of untouched synthetic chests."""
+    rows = [
+        (
+            f"{row['slices_mm']:g} mm",
+            f"{row['pixels_mm']:g} mm",
+            *(f"{row['verdicts'][verdict]['count']}" for verdict in VERDICTS),
+        )
+        for row in result["phantoms"]
+    ]
+    return table(("slices", "pixels", *VERDICTS), rows)
+
+
+def _verdict_counts(verdicts: Json) -> str:
+    said = [(verdicts[verdict]["count"], verdict) for verdict in VERDICTS]
+    return ", ".join(f"{count} {verdict}" for count, verdict in said if count)
+
+
 def mark_bars(result: Json) -> str:
     """What was wanted of the mark, and what was measured."""
     rows = []
@@ -391,6 +423,8 @@ TABLES: dict[str, tuple[str, Callable[[Json], str]]] = {
     "tamper-speed": ("tamper-speed.json", tamper_speed),
     "mark-verdicts": ("mark-lungdx-a0001.json", mark_verdicts),
     "mark-bars": ("mark-lungdx-a0001.json", mark_bars),
+    "mark-alarms": ("mark-alarms.json", mark_alarms),
+    "mark-grains": ("mark-alarms.json", mark_grains),
 }
 
 
