@@ -17,6 +17,7 @@ Json = dict[str, Any]
 
 _BLOCK = re.compile(r"(<!-- benchmark ([^>]+) -->\n).*?(<!-- /benchmark \2 -->)", re.DOTALL)
 _LEFT_OUT = {"low", "high", "over_noise_low", "over_noise_high"}
+_HU_TICKS = (5, 10, 20, 50, 100, 200, 500)
 _PLOTS = {"budget": "Disruption over budget", "uncertainty": "Disruption over uncertainty"}
 
 
@@ -147,6 +148,9 @@ def _draw(path: Path, title: str, curves: Sequence[Json]) -> None:
             ticks = sorted({p["x"] for s in curve["series"] for p in s["points"]})
             panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             panel.minorticks_off()
+        if curve["y"]["log"]:
+            panel.set_yticks(_HU_TICKS, [str(tick) for tick in _HU_TICKS])
+            panel.yaxis.minorticks_off()
         panel.tick_params(labelsize=8)
         panel.legend(fontsize=7)
         panel.grid(alpha=0.3)
