@@ -39,7 +39,7 @@ from mitsgan.mark.measure import Measured, measure
 from mitsgan.mark.pattern import series_key, slice_positions
 from mitsgan.mark.strength import BODY_HU
 from mitsgan.mark.windows import BLOCK
-from mitsgan.protect import Budget, MitsGan, apply_layers
+from mitsgan.protect import Budget, Fixed, MitsGan, apply_layers
 from mitsgan.scan import read_scan
 from mitsgan.scan.phantom import chest
 from mitsgan.scan.scan import Scan
@@ -69,19 +69,6 @@ _TOLD = Content(8, 50)
 
 
 @dataclass(frozen=True)
-class Held:
-    """A layer that was computed before; a `mitsgan.protect.Layer`."""
-
-    hu: NDArray[np.float32]
-
-    def perturbation(
-        self, scan: Scan, start: int, stop: int, budget: Budget
-    ) -> NDArray[np.float32]:
-        """See `mitsgan.protect.Layer.perturbation`."""
-        return self.hu[start:stop]
-
-
-@dataclass(frozen=True)
 class Layers:
     """Of one scan, for all patterns: no pattern changes how strong a mark is.
 
@@ -90,7 +77,7 @@ class Layers:
         amplitude: of the mark.
     """
 
-    protection: Held
+    protection: Fixed
     amplitude: NDArray[np.float32]
 
     @classmethod
@@ -104,7 +91,7 @@ class Layers:
             for z in range(0, depth, 16):
                 end = min(z + 16, depth)
                 protection[z:end] = WithRoom(network, mark).perturbation(scan, z, end, budget)
-        return cls(Held(protection), mark.amplitude(scan, 0, depth, budget))
+        return cls(Fixed(protection), mark.amplitude(scan, 0, depth, budget))
 
 
 class ContentBench(MarkBench):
@@ -132,7 +119,7 @@ class ContentBench(MarkBench):
         marked = apply_layers(self.scan, [self._parts.protection], self.budget).scan
         for _ in range(2):  # the second time of the few cells that the mark's rounding moved
             self.as_drawn = signs.steps(marked)
-            mark = Held(self._parts.amplitude * signs.signs(self.as_drawn))
+            mark = Fixed(self._parts.amplitude * signs.signs(self.as_drawn))
             layers = [self._parts.protection, mark]
             marked = apply_layers(self.scan, layers, self.budget).scan
         return marked

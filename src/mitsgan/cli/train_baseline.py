@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mitsgan.cli.attackers import trained_against
 from mitsgan.cli.console import Console
 from mitsgan.cli.training import Entries, Run, read_scans, write_weights
@@ -122,10 +119,10 @@ def measured(
     from mitsgan.attack import plan_attack
     from mitsgan.evaluate.disruption import disruption
     from mitsgan.evaluate.positions import lung_positions
-    from mitsgan.protect import apply_layers
+    from mitsgan.protect import Fixed, apply_layers
     from mitsgan.protect.registry import NATIVE_HU
 
-    once = _Once(layer.perturbation(scan, 0, scan.shape[0], Budget(NATIVE_HU)))
+    once = Fixed(layer.perturbation(scan, 0, scan.shape[0], Budget(NATIVE_HU)))
     places = lung_positions(scan, _POSITIONS, seed)
     hu = scan.hu()
     found: dict[str, object] = {"positions": _POSITIONS, "max_hu": max_hu}
@@ -139,15 +136,3 @@ def measured(
             row[attacker.action] = {key: told[key] for key in ("rmse_hu", "gain")}
         found[form] = row
     return found
-
-
-@dataclass(frozen=True)
-class _Once:
-    """A perturbation that was made before, so that no network runs twice; a `Layer`."""
-
-    hu: NDArray[np.float32]
-
-    def perturbation(
-        self, scan: Scan, start: int, stop: int, budget: Budget
-    ) -> NDArray[np.float32]:
-        return self.hu[start:stop]

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mitsgan.attack import Attacker
 from mitsgan.evaluate.benchmark_config import PGD_KNOWN, BenchmarkError, BudgetEntry, ProtectorEntry
@@ -24,23 +20,6 @@ PGD = "pgd"
 """A perturbation of the whole scan, optimised against one attacker at random positions."""
 
 _PREFIXES = ("injector-", "remover-")
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """A perturbation that is computed already; a `Layer`.
-
-    Attributes:
-        hu: ``[z, y, x]``.
-    """
-
-    hu: NDArray[np.float32]
-
-    def perturbation(
-        self, scan: Scan, start: int, stop: int, budget: Budget
-    ) -> NDArray[np.float32]:
-        """See `Layer.perturbation`; `apply_layers` bounds it."""
-        return self.hu[start:stop]
 
 
 def check_entry(entry: ProtectorEntry) -> None:

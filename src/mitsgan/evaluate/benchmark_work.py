@@ -26,7 +26,6 @@ from mitsgan.evaluate.benchmark_config import (
 from mitsgan.evaluate.benchmark_protectors import (
     PGD,
     UNBOUNDED,
-    Fixed,
     load_layer,
     make_budget,
     optimised_layer,
@@ -35,7 +34,7 @@ from mitsgan.evaluate.fidelity import fidelity
 from mitsgan.evaluate.lpips import Lpips
 from mitsgan.evaluate.paper_tables import compare_blocks
 from mitsgan.optimize.layer import whole
-from mitsgan.protect import Budget, Layer, Offset, RandomSign, apply_layers
+from mitsgan.protect import Budget, Fixed, Layer, Offset, RandomSign, apply_layers
 from mitsgan.protect.registry import NATIVE_HU
 from mitsgan.scan.scan import Scan
 from mitsgan.weights import shipped

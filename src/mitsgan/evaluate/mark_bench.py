@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -172,18 +173,20 @@ class _Kept:
     def __init__(self, scan: Scan, layer: Layer) -> None:
         self._scan, self._layer = scan, layer
         self._held: NDArray[np.float32] | None = None
+        self._one_computes = Lock()
 
     def perturbation(
         self, scan: Scan, start: int, stop: int, budget: Budget
     ) -> NDArray[np.float32]:
         """See `mitsgan.protect.Layer.perturbation`."""
-        if self._held is None:
-            depth = self._scan.shape[0]
-            parts = [
-                self._layer.perturbation(self._scan, z, min(z + 16, depth), budget)
-                for z in range(0, depth, 16)
-            ]
-            self._held = np.concatenate(parts)
+        with self._one_computes:  # slabs are asked for at once
+            if self._held is None:
+                depth = self._scan.shape[0]
+                parts = [
+                    self._layer.perturbation(self._scan, z, min(z + 16, depth), budget)
+                    for z in range(0, depth, 16)
+                ]
+                self._held = np.concatenate(parts)
         return self._held[start:stop]
 
 

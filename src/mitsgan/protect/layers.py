@@ -33,6 +33,23 @@ class Layer(Protocol):
 
 
 @dataclass(frozen=True)
+class Fixed:
+    """A perturbation that is computed already; a `Layer`.
+
+    Attributes:
+        hu: ``[z, y, x]``.
+    """
+
+    hu: NDArray[np.float32]
+
+    def perturbation(
+        self, scan: Scan, start: int, stop: int, budget: Budget
+    ) -> NDArray[np.float32]:
+        """See `Layer.perturbation`; `apply_layers` bounds it."""
+        return self.hu[start:stop]
+
+
+@dataclass(frozen=True)
 class Protected:
     """A scan with layers applied, and how far it moved (HU, over voxels that are not padding)."""
 
