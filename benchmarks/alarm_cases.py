@@ -8,9 +8,9 @@ from functools import partial
 import jpeg_ls
 import numpy as np
 
-from mitsgan.evaluate import purifier_filters as filters
-from mitsgan.evaluate.purifier_filters import Array, Spacing
-from mitsgan.evaluate.purifiers import PURIFIERS, Purifier
+from mitsgan.evaluate.purify import filters
+from mitsgan.evaluate.purify.filters import Array, Spacing
+from mitsgan.evaluate.purify.purifiers import PURIFIERS, Purifier
 
 GRAINS_MM = ((1.0, 0.6), (2.0, 0.8), (5.0, 1.0), (2.5, 1.6), (2.5, 2.0), (5.0, 2.5), (3.0, 3.0))
 """Slice distance and pixel spacing of the synthetic chests, mm."""

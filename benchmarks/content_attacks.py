@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from content_signs import Content, Side, cell_means
-from mitsgan.attack.ctgan import SIDE
 from mitsgan.attack.cube import overlap
+from mitsgan.attack.networks.ctgan import SIDE
 from mitsgan.attack.resample import zoom
-from mitsgan.classify import NoduleClassifier
-from mitsgan.evaluate.manipulations import keep_residual
-from mitsgan.evaluate.strikes import Strike
+from mitsgan.evaluate.mark.manipulations import keep_residual
+from mitsgan.evaluate.mark.strikes import Strike
 from mitsgan.mark.windows import BLOCK
+from mitsgan.networks import shipped
+from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.scan.scan import AIR_HU, Scan
-from mitsgan.weights import shipped
 
 Array = NDArray[np.float32]
 

@@ -30,20 +30,21 @@ from mitsgan import __version__
 from mitsgan.attack import Attacker, plan_attack, surrogate_path
 from mitsgan.cli.files import check_file, json_text, scan_name, write_json
 from mitsgan.errors import MitsganError
-from mitsgan.evaluate.mark_bench import MarkBench, MarkEvaluationConfig, Result, measuring_key
-from mitsgan.evaluate.positions import lung_positions
-from mitsgan.evaluate.strikes import Strike, strike
+from mitsgan.evaluate.attacks.positions import lung_positions
+from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig, Result, measuring_key
+from mitsgan.evaluate.mark.strikes import Strike, strike
+from mitsgan.files import read_scan
 from mitsgan.mark import Detection, Mark, WithRoom
-from mitsgan.mark.detect import judge
-from mitsgan.mark.measure import Measured, measure
+from mitsgan.mark.find.detect import judge
+from mitsgan.mark.find.measure import Measured, measure
 from mitsgan.mark.pattern import series_key, slice_positions
 from mitsgan.mark.strength import BODY_HU
 from mitsgan.mark.windows import BLOCK
-from mitsgan.protect import Budget, Fixed, MitsGan, apply_layers
-from mitsgan.scan import read_scan
-from mitsgan.scan.phantom import chest
+from mitsgan.networks import load_weights
+from mitsgan.perturb import Budget, Fixed, apply_layers
+from mitsgan.phantom.chest import chest
+from mitsgan.protect import MitsGan
 from mitsgan.scan.scan import Scan
-from mitsgan.weights import load_weights
 
 PATTERNS: dict[str, Content | None] = {
     "present": None,

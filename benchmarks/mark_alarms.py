@@ -20,13 +20,13 @@ from mitsgan import __version__
 from mitsgan.cli.files import check_file, scan_name, write_json
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
-from mitsgan.evaluate.mark_bench import MarkBench, MarkEvaluationConfig
-from mitsgan.evaluate.mark_statistics import Rate
-from mitsgan.evaluate.purifiers import purify_scan
+from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig
+from mitsgan.evaluate.mark.statistics import Rate
+from mitsgan.evaluate.purify.purifiers import purify_scan
+from mitsgan.files import read_scan
 from mitsgan.mark import Verdict
+from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
-from mitsgan.scan import read_scan
-from mitsgan.scan.phantom import chest
 from mitsgan.scan.scan import Scan
 
 AS_WRITTEN = "as written"

@@ -24,8 +24,11 @@ from torch import Tensor
 
 from machine import machine
 from mitsgan import __version__
+from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.attack import SURROGATES, Attacker, surrogate_path
-from mitsgan.evaluate.positions import lung_positions
+from mitsgan.evaluate.attacks.positions import lung_positions
+from mitsgan.files import read_scan
+from mitsgan.networks import load_weights, shipped
 from mitsgan.optimize import (
     Around,
     Ascent,
@@ -36,12 +39,10 @@ from mitsgan.optimize import (
     optimize_scan,
     position_uncertainty,
 )
-from mitsgan.protect import Budget, Layer, MitsGan, RandomSign, apply_layers
-from mitsgan.scan import read_scan
-from mitsgan.scan.candidates import find_candidates
+from mitsgan.perturb import Budget, Layer, apply_layers
+from mitsgan.protect import MitsGan, RandomSign
 from mitsgan.scan.scan import Scan
-from mitsgan.training.nodules import plant_nodule
-from mitsgan.weights import load_weights, shipped
+from mitsgan.training.data.nodules import plant_nodule
 
 Json = dict[str, object]
 PARTS = ("nodules", "uncertainty", "lung")

@@ -31,7 +31,7 @@ from mitsgan.attack import (
     tamper_blocks,
     tamper_cut,
 )
-from mitsgan.layout import channels_last
+from mitsgan.networks.memory_format import channels_last
 from speed import ROOT, Json, quantity
 
 SPACING = (1.0, 0.7, 0.7)

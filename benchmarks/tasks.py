@@ -38,7 +38,7 @@ def read_write(folder: Path, out: Path) -> Result:
 
 def read(folder: Path) -> Result:
     """Read a scan, as everything here does first."""
-    from mitsgan.scan import read_scan
+    from mitsgan.files import read_scan
 
     start = perf_counter()
     scan = read_scan(folder)
@@ -50,9 +50,9 @@ def weights(given: Path | None, spare: Path) -> Result:
 
     The time does not depend on what the weights are, only on how many.
     """
+    from mitsgan.networks import load_weights, shipped
     from mitsgan.protect import MitsGan
-    from mitsgan.protect.networks import PerturbationGenerator
-    from mitsgan.weights import load_weights, shipped
+    from mitsgan.protect.network import PerturbationGenerator
 
     path = given or shipped("mitsgan")
     random = given is None and not path.is_file()
@@ -69,8 +69,9 @@ def layers(folder: Path, weights: Path) -> Result:
     """`apply_layers` alone, after the scan is read and the weights are loaded."""
     import torch
 
-    from mitsgan.protect import Budget, MitsGan, apply_layers
-    from mitsgan.scan import read_scan
+    from mitsgan.files import read_scan
+    from mitsgan.perturb import Budget, apply_layers
+    from mitsgan.protect import MitsGan
 
     scan = read_scan(folder)
     layer = MitsGan.load(weights)
@@ -90,8 +91,8 @@ def paper(folder: Path, slices: int) -> Result:
     import numpy as np
     import torch
 
-    from mitsgan.protect.mitsgan_paper import PAPER_DTYPE, PaperGenerator
-    from mitsgan.scan import read_scan
+    from mitsgan.files import read_scan
+    from mitsgan.protect.baselines.paper import PAPER_DTYPE, PaperGenerator
 
     scan = read_scan(folder)
     count = min(slices, scan.shape[0])
@@ -110,8 +111,8 @@ def paper(folder: Path, slices: int) -> Result:
 
 def phantom(folder: Path, shape: tuple[int, int, int], spacing: tuple[float, ...]) -> Result:
     """A synthetic chest, written as a DICOM series."""
-    from mitsgan.scan.phantom import chest
-    from mitsgan.scan.phantom_dicom import phantom_series
+    from mitsgan.files.dicom.phantom import phantom_series
+    from mitsgan.phantom.chest import chest
 
     z, y, x = spacing
     return {"slices": len(phantom_series(chest(shape, (z, y, x)), folder))}

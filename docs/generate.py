@@ -22,7 +22,7 @@ from safetensors import safe_open
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
-WEIGHTS = ROOT / "src" / "mitsgan" / "weights"
+WEIGHTS = ROOT / "src" / "mitsgan" / "networks" / "pretrained"
 PAGES = (
     ROOT / "README.md",
     RESULTS / "README.md",

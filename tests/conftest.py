@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mitsgan.scan.phantom import chest
+from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
 
 _BESIDE_THE_REPOSITORY = Path(__file__).parents[2] / "shared" / "data"

@@ -37,10 +37,10 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from mitsgan.scan.phantom import chest
-from mitsgan.scan.phantom_dicom import phantom_series
+from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.networks import shipped
+from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
-from mitsgan.weights import shipped
 
 MITSGAN = Path(sys.executable).with_name("mitsgan")
 TINY = Path(__file__).parents[1] / "benchmarks" / "tiny.toml"

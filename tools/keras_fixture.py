@@ -3,9 +3,9 @@
 Run by hand, once with each layout's Keras; the project itself never needs Keras:
 
     pip install 'tensorflow-cpu==2.15.*'
-    python tools/keras_fixture.py tests/attack/data/keras2 --pairs 2
+    python tools/keras_fixture.py tests/attack/import_ctgan/data/keras2 --pairs 2
     pip install 'keras>=3' 'jax[cpu]' h5py
-    KERAS_BACKEND=jax python tools/keras_fixture.py tests/attack/data/keras3 --pairs 1
+    KERAS_BACKEND=jax python tools/keras_fixture.py tests/attack/import_ctgan/data/keras3 --pairs 1
 
 Writes ``NAME.h5.gz``, what `model.save` wrote, and ``NAME.npz`` with ``inputs`` and ``outputs``
 ``[n, 32, 32, 32]`` of `model.predict`. Weights and running statistics are random, and lie on a

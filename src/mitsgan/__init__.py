@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         ScanError,
         WeightsError,
     )
-    from mitsgan.scan.derivation import Derivation
+    from mitsgan.files.derivation import Derivation
     from mitsgan.scan.scan import Geometry, Scan
 
 try:
@@ -31,7 +31,7 @@ except PackageNotFoundError:  # a source tree that nobody installed still import
 _ROOM = {
     "Scan": "mitsgan.scan.scan",
     "Geometry": "mitsgan.scan.scan",
-    "Derivation": "mitsgan.scan.derivation",
+    "Derivation": "mitsgan.files.derivation",
     "MitsganError": "mitsgan.errors",
     "ScanError": "mitsgan.errors",
     "OutputError": "mitsgan.errors",

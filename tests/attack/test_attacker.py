@@ -8,7 +8,7 @@ import torch
 
 from mitsgan.attack import Attacker, Equalization, Generator
 from mitsgan.errors import WeightsError
-from mitsgan.weights import Precision, load_weights, save_weights
+from mitsgan.networks import Precision, load_weights, save_weights
 
 
 def _attacker(width: int = 2) -> Attacker:

@@ -31,11 +31,11 @@ from mitsgan.attack import (
     tamper,
     tamper_blocks,
 )
+from mitsgan.attack.import_ctgan.published import read_equalization
 from mitsgan.attack.plan import Plan
-from mitsgan.attack.published import read_equalization
 from mitsgan.errors import PositionError
-from mitsgan.scan.io import read_scan
-from mitsgan.scan.phantom import chest
+from mitsgan.files.io import read_scan
+from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
 
 Position = tuple[int, int, int]

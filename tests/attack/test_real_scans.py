@@ -11,7 +11,7 @@ import torch
 from mitsgan.attack import Attacker, Equalization, Generator, plan_attack, tamper
 from mitsgan.attack.plan import LUNG, sizes
 from mitsgan.attack.resample import Triple
-from mitsgan.scan.io import read_scan
+from mitsgan.files.io import read_scan
 
 pytestmark = pytest.mark.real_data
 

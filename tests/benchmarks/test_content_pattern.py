@@ -15,9 +15,9 @@ import pytest
 import content_attacks
 import content_signs
 from mitsgan.attack import plan_attack
-from mitsgan.evaluate.strikes import Strike
+from mitsgan.evaluate.mark.strikes import Strike
 from mitsgan.mark import Key
-from mitsgan.scan.phantom import chest
+from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
 
 _FOLDER = Path(__file__).parents[2] / "benchmarks"

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mitsgan.scan.phantom import chest
-from mitsgan.scan.phantom_dicom import phantom_series
+from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.phantom.chest import chest
 
 _SCRIPT = Path(__file__).parents[2] / "benchmarks" / "speed.py"
 

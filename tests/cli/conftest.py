@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from mitsgan.attack import Action, Attacker, Equalization, Generator
+from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
-from mitsgan.protect.networks import PerturbationGenerator
-from mitsgan.scan.phantom import chest
-from mitsgan.scan.phantom_dicom import phantom_series
+from mitsgan.protect.network import PerturbationGenerator
 from mitsgan.scan.scan import Scan
 
 

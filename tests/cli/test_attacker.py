@@ -15,11 +15,11 @@ import torch
 
 from mitsgan import __version__
 from mitsgan.attack import Attacker
-from mitsgan.attack.keras_weights import read_keras_generator
+from mitsgan.attack.import_ctgan.weights import read_keras_generator
 from mitsgan.cli.main import main
-from mitsgan.weights import load_weights
+from mitsgan.networks import load_weights
 
-FIXTURES = Path(__file__).parents[1] / "attack" / "data"
+FIXTURES = Path(__file__).parents[1] / "attack" / "import_ctgan" / "data"
 Run = Callable[..., int]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mitsgan.cli.main import main
-from mitsgan.scan import read_scan
+from mitsgan.files import read_scan
 
 
 def test_lists_places_and_writes_them_with_what_they_cover(

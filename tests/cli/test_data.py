@@ -14,15 +14,15 @@ from pydicom import dcmread
 
 from mitsgan.cli.data_cubes import DataCubes
 from mitsgan.cli.main import main
-from mitsgan.scan import read_scan
-from mitsgan.scan.phantom import chest
-from mitsgan.scan.phantom_dicom import phantom_series
-from mitsgan.training import fetch
-from mitsgan.training.cube_file import read_cubes
-from mitsgan.training.cubes import volumes
-from mitsgan.training.make_cubes import CubeRecipe
-from mitsgan.training.nodule_kinds import KINDS
-from mitsgan.weights import load_weights
+from mitsgan.files import read_scan
+from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.networks import load_weights
+from mitsgan.phantom.chest import chest
+from mitsgan.training.data import fetch
+from mitsgan.training.data.cube_file import read_cubes
+from mitsgan.training.data.cubes import volumes
+from mitsgan.training.data.make_cubes import CubeRecipe
+from mitsgan.training.data.nodule_kinds import KINDS
 
 Run = Callable[..., int]
 LIST = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"

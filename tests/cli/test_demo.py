@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mitsgan.cli import demonstration
-from mitsgan.cli.demo_folder import PARTS
 from mitsgan.cli.main import main
-from mitsgan.scan import read_scan
+from mitsgan.files import read_scan
+from mitsgan.jobs import demo as demonstration
+from mitsgan.jobs.demo_folder import PARTS
 
 Run = Callable[..., int]
 

@@ -12,9 +12,9 @@ import SimpleITK as sitk  # noqa: N813 - its own habit
 import torch
 
 from mitsgan.cli.main import main
-from mitsgan.scan import read_scan
-from mitsgan.scan.phantom import NODULE_LPS
-from mitsgan.weights import load_weights
+from mitsgan.files import read_scan
+from mitsgan.networks import load_weights
+from mitsgan.phantom.chest import NODULE_LPS
 
 Run = Callable[..., int]
 FEW = ("--positions", "3", "--pgd-steps", "2")
@@ -154,7 +154,7 @@ def test_the_variants_offered_are_those_that_there_are() -> None:
     from typing import get_args, get_type_hints
 
     from mitsgan.cli.evaluate import Evaluate
-    from mitsgan.evaluate.adaptive import VARIANTS
+    from mitsgan.evaluate.attacks.variants import VARIANTS
 
     assert get_args(get_type_hints(Evaluate)["variant"]) == tuple(VARIANTS)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mitsgan.cli.main import main
-from mitsgan.weights import load_weights
+from mitsgan.networks import load_weights
 
 Run = Callable[..., int]
 FEW = ("--positions", "2", "--keys", "2", "--purified-keys", "1")

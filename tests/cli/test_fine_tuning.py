@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from mitsgan.attack import Attacker
-from mitsgan.cli.fine_tuning import SEEDS, protected_versions, protectors
 from mitsgan.cli.main import main
-from mitsgan.protect import Budget
-from mitsgan.scan import read_scan
-from mitsgan.weights import load_weights
+from mitsgan.files import read_scan
+from mitsgan.jobs.fine_tune import SEEDS, protected_versions, protectors
+from mitsgan.networks import load_weights
+from mitsgan.perturb import Budget
 
 
 def tune(series: Path, out: Path, *options: str, action: str = "inject") -> int:

@@ -17,9 +17,10 @@ from pydicom.uid import UID
 from mitsgan import __version__
 from mitsgan.cli.main import main
 from mitsgan.cli.protect import Protect
+from mitsgan.files import read_scan
 from mitsgan.mark.embed import STRENGTH_HU
-from mitsgan.protect import Budget, MitsGan
-from mitsgan.scan import read_scan
+from mitsgan.perturb import Budget
+from mitsgan.protect import MitsGan
 from mitsgan.scan.scan import Scan
 
 Run = Callable[..., int]
@@ -349,7 +350,7 @@ def test_checks_come_before_the_scan_is_read(
     def read(*_: object, **__: object) -> Scan:
         pytest.fail("the scan was read first")
 
-    monkeypatch.setattr("mitsgan.scan.read_scan", read)
+    monkeypatch.setattr("mitsgan.files.read_scan", read)
     refused("--max-hu", "0")
     refused("--weights", "none.safetensors")
     refused("--device", "gpu")
@@ -359,7 +360,7 @@ def test_checks_come_before_the_scan_is_read(
 def test_a_full_disk_leaves_nothing(
     refused: Refused, monkeypatch: pytest.MonkeyPatch, work: Path
 ) -> None:
-    from mitsgan.scan import dicom_write
+    from mitsgan.files.dicom import write as dicom_write
 
     def full(*_: object, **__: object) -> bytes:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -385,7 +386,7 @@ def test_an_interrupt_leaves_nothing(
     if where == "protecting":
         monkeypatch.setattr(MitsGan, "perturbation", interrupted)
     else:
-        monkeypatch.setattr("mitsgan.scan.dicom_write.derived_meta", interrupted)
+        monkeypatch.setattr("mitsgan.files.dicom.write.derived_meta", interrupted)
     assert protect("--report", str(work / "run.json"), out=work / "out") == 130
     assert list(work.iterdir()) == []
     said = capsys.readouterr().err.splitlines()

@@ -11,10 +11,10 @@ import torch
 from pydicom import dcmread
 
 from mitsgan.cli.main import main
-from mitsgan.protect.mitsgan_paper import MitsGanPaper, PaperGenerator
+from mitsgan.files import read_scan
+from mitsgan.protect.baselines.paper import MitsGanPaper, PaperGenerator
+from mitsgan.protect.baselines.tafim import Tafim, TafimNet
 from mitsgan.protect.registry import PROTECTORS
-from mitsgan.protect.tafim import Tafim, TafimNet
-from mitsgan.scan import read_scan
 
 
 @pytest.fixture(scope="module")

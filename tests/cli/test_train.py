@@ -10,16 +10,16 @@ import pytest
 
 from mitsgan import __version__
 from mitsgan.attack import Attacker
-from mitsgan.classify import NoduleClassifier
 from mitsgan.cli.main import main
 from mitsgan.cli.train_attacker import TrainAttacker
 from mitsgan.cli.train_classifier import TrainClassifier
 from mitsgan.cli.train_protector import TrainProtector
+from mitsgan.networks import load_weights
+from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.protect import MitsGan
 from mitsgan.training.attacker import AttackerConfig
 from mitsgan.training.classifier import ClassifierConfig
 from mitsgan.training.protector import ProtectorConfig
-from mitsgan.weights import load_weights
 
 PNG = b"\x89PNG\r\n\x1a\n"
 Run = Callable[..., int]

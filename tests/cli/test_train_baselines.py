@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 from mitsgan.cli.main import main
-from mitsgan.cli.train_baseline import measured
 from mitsgan.cli.train_paper import TrainPaper
 from mitsgan.cli.train_tafim import TrainTafim
+from mitsgan.files import write_scan
+from mitsgan.files.derivation import Derivation
+from mitsgan.jobs.train_baseline import measured
+from mitsgan.networks import load_weights
 from mitsgan.protect import Offset
 from mitsgan.protect.registry import load_protector
-from mitsgan.scan import write_scan
-from mitsgan.scan.derivation import Derivation
 from mitsgan.scan.scan import Geometry, Scan
 from mitsgan.training.golden import check_golden
 from mitsgan.training.paper import PaperConfig
 from mitsgan.training.tafim import TafimConfig
-from mitsgan.weights import load_weights
 
 Train = Callable[..., int]
 

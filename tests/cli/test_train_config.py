@@ -16,9 +16,9 @@ from mitsgan.attack import SURROGATES, surrogate_path
 from mitsgan.cli.main import main
 from mitsgan.cli.train import COMMANDS, Train, TrainingCommand
 from mitsgan.cli.train_config import _keys, from_file
+from mitsgan.networks import load_weights, shipped
 from mitsgan.training.config_file import read_config
 from mitsgan.training.golden import Kind, check_golden, golden_path
-from mitsgan.weights import load_weights, shipped
 
 SHIPPED = Path(__file__).parents[2] / "benchmarks" / "train"
 

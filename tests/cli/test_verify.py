@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from mitsgan.cli.main import main
+from mitsgan.files import Derivation, read_scan, write_scan
 from mitsgan.mark import Key, Mark
-from mitsgan.protect import Budget, apply_layers
-from mitsgan.scan import Derivation, read_scan, write_scan
-from mitsgan.scan.phantom import chest
+from mitsgan.perturb import Budget, apply_layers
+from mitsgan.phantom.chest import chest
 
 NOTE = Derivation("test", "test")
 

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mitsgan.anatomy.candidates import Candidate, find_candidates
+from mitsgan.anatomy.lung import Lung, find_lung
 from mitsgan.errors import PositionError
 from mitsgan.evaluate.candidate_recall import (
     Hit,
@@ -13,9 +15,7 @@ from mitsgan.evaluate.candidate_recall import (
     planted_hits,
     recall,
 )
-from mitsgan.scan.candidates import Candidate, find_candidates
-from mitsgan.scan.lung import Lung, find_lung
-from mitsgan.scan.phantom import chest
+from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
 
 SPACING = (2.0, 1.0, 1.0)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from mitsgan.anatomy.lung import find_lung
 from mitsgan.attack import Action, Attacker, Equalization, Generator
 from mitsgan.evaluate.demo import PLACES, demonstrate
-from mitsgan.evaluate.pictures import COLUMNS, Comparison, Pixels, compare
-from mitsgan.protect import Budget, RandomSign, apply_layers
-from mitsgan.scan.lung import find_lung
-from mitsgan.scan.phantom import NODULE_LPS, chest
+from mitsgan.evaluate.report.pictures import COLUMNS, Comparison, Pixels, compare
+from mitsgan.perturb import Budget, apply_layers
+from mitsgan.phantom.chest import NODULE_LPS, chest
+from mitsgan.protect import RandomSign
 from mitsgan.scan.scan import Scan
 
 

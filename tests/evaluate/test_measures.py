@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 
+from mitsgan.anatomy.lung import find_lung
 from mitsgan.attack import Attacker, Equalization, Generator, plan_attack
-from mitsgan.classify import NoduleClassifier
-from mitsgan.classify.nodule import ClassifierNetwork
 from mitsgan.errors import PositionError, ScanError
-from mitsgan.evaluate import EvaluationConfig, disruption, evaluate, fidelity, lung_positions
-from mitsgan.evaluate.disruption import pgd_disruption
-from mitsgan.evaluate.positions import plan_places
-from mitsgan.protect import Budget, RandomSign, apply_layers
-from mitsgan.scan.lung import find_lung
-from mitsgan.scan.phantom import chest
+from mitsgan.evaluate import EvaluationConfig, evaluate, lung_positions
+from mitsgan.evaluate.attacks.disruption import disruption, pgd_disruption
+from mitsgan.evaluate.attacks.positions import plan_places
+from mitsgan.evaluate.metrics.fidelity import fidelity
+from mitsgan.networks.classifier import ClassifierNetwork, NoduleClassifier
+from mitsgan.perturb import Budget, apply_layers
+from mitsgan.phantom.chest import chest
+from mitsgan.protect import RandomSign
 from mitsgan.scan.scan import Scan
 
 

@@ -13,10 +13,10 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from mitsgan.evaluate.marking import burn_in, diverging, frame, gray
-from mitsgan.evaluate.overview import overview
 from mitsgan.evaluate.page import Page
-from mitsgan.evaluate.pictures import COLUMNS, Comparison, Pixels, View
+from mitsgan.evaluate.report.burn_in import burn_in, diverging, frame, gray
+from mitsgan.evaluate.report.overview import overview
+from mitsgan.evaluate.report.pictures import COLUMNS, Comparison, Pixels, View
 
 
 def _rows(ours: float, noise: float, offset: float) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from scipy import ndimage
 
 from mitsgan.errors import BudgetError
 from mitsgan.mark import Key, Mark, WithRoom
-from mitsgan.protect import Budget, Offset, RandomSign, apply_layers
-from mitsgan.scan.phantom import chest
+from mitsgan.perturb import Budget, apply_layers
+from mitsgan.phantom.chest import chest
+from mitsgan.protect import Offset, RandomSign
 from mitsgan.scan.scan import Scan
 
 KEY = Key(bytes(range(32)))

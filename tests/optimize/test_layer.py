@@ -9,7 +9,8 @@ import torch
 from mitsgan.attack import Attacker
 from mitsgan.errors import ScanError
 from mitsgan.optimize import Around, Ascent, Optimized, Target, optimize_scan
-from mitsgan.protect import Budget, Offset, apply_layers
+from mitsgan.perturb import Budget, apply_layers
+from mitsgan.protect import Offset
 from mitsgan.scan.scan import Scan
 
 CENTRE = (14, 32, 32)

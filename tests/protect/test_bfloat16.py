@@ -7,8 +7,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from mitsgan.protect import Budget, MitsGan, apply_layers
-from mitsgan.scan.phantom import chest
+from mitsgan.perturb import Budget, apply_layers
+from mitsgan.phantom.chest import chest
+from mitsgan.protect import MitsGan
 from mitsgan.scan.scan import Scan
 
 

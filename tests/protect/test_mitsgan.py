@@ -8,17 +8,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mitsgan.anatomy.lung import find_lung
 from mitsgan.errors import WeightsError
-from mitsgan.protect import Budget, MitsGan, apply_layers
+from mitsgan.perturb import Budget, apply_layers
+from mitsgan.phantom.chest import chest
+from mitsgan.protect import MitsGan
 from mitsgan.protect.mitsgan import body_box, slice_noise, where_it_acts
-from mitsgan.protect.networks import (
+from mitsgan.protect.network import (
     PerturbationGenerator,
     SliceDiscriminator,
     from_patches,
     to_patches,
 )
-from mitsgan.scan.lung import find_lung
-from mitsgan.scan.phantom import chest
 from mitsgan.scan.scan import Geometry, Scan
 
 WIDTH = (4, 4)

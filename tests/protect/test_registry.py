@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from mitsgan.errors import WeightsError
-from mitsgan.protect import Budget, Layer, MitsGan, Offset, RandomSign, apply_layers
-from mitsgan.protect.mitsgan_paper import MitsGanPaper, PaperGenerator
-from mitsgan.protect.networks import PerturbationGenerator
+from mitsgan.perturb import Budget, Layer, apply_layers
+from mitsgan.protect import MitsGan, Offset, RandomSign
+from mitsgan.protect.baselines.paper import MitsGanPaper, PaperGenerator
+from mitsgan.protect.baselines.tafim import Tafim, TafimNet
+from mitsgan.protect.network import PerturbationGenerator
 from mitsgan.protect.registry import NATIVE_HU, PROTECTORS, identify, load_protector
-from mitsgan.protect.tafim import Tafim, TafimNet
 from mitsgan.scan.scan import Scan
 
 TRAINED = ("mits-gan", "mits-gan-paper", "tafim")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from mitsgan.scan.phantom import chest
+from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
-from mitsgan.training.cubes import Volume, volumes
+from mitsgan.training.data.cubes import Volume, volumes
 
 
 @pytest.fixture(scope="session")

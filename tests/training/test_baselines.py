@@ -12,7 +12,7 @@ import torch
 
 from mitsgan.attack import Action, Attacker, Equalization, Generator, plan_attack
 from mitsgan.errors import DataError
-from mitsgan.protect.mitsgan_paper import GROUP, PaperGenerator, clean_hu, to_unit
+from mitsgan.protect.baselines.paper import GROUP, PaperGenerator, clean_hu, to_unit
 from mitsgan.scan.scan import Geometry, Scan
 from mitsgan.training.loop import read_losses
 from mitsgan.training.paper import (

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mitsgan.attack import Attacker, Equalization, Generator
-from mitsgan.classify import NoduleClassifier
+from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.scan.scan import Scan
 from mitsgan.training.classifier import ClassifierConfig, classifier_metrics, train_classifier
 from mitsgan.training.judge import judge_attacker

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from mitsgan.attack import Attacker
-from mitsgan.protect.networks import HALO
+from mitsgan.protect.network import HALO
 from mitsgan.scan.scan import Scan
 from mitsgan.training.attacker import AttackerConfig, train_attacker
-from mitsgan.training.crops import CropSampler
-from mitsgan.training.cubes import Volume
+from mitsgan.training.data.crops import CropSampler
+from mitsgan.training.data.cubes import Volume
 from mitsgan.training.loop import read_losses
 from mitsgan.training.pictures import loss_curve, sample_sheet
 from mitsgan.training.protector import ProtectorConfig, manipulation_loss, train_protector

@@ -4,9 +4,9 @@ Nothing here writes files of medical images. See docs/threat-model.md, responsib
 """
 
 from mitsgan.attack.attacker import Action, Attacker
-from mitsgan.attack.ctgan import Discriminator, Generator
 from mitsgan.attack.cube import cut_blocks, paste_block
 from mitsgan.attack.equalize import Equalization
+from mitsgan.attack.networks.ctgan import Discriminator, Generator
 from mitsgan.attack.plan import Plan, Style, plan_attack
 from mitsgan.attack.surrogates import HELD_OUT, SURROGATES, Surrogate, surrogate_path
 from mitsgan.attack.tamper import Cut, cut_plans, paint_cut, tamper, tamper_blocks, tamper_cut

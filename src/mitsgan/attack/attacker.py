@@ -9,14 +9,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mitsgan.attack.architectures import ARCHITECTURES
-from mitsgan.attack.ctgan import CORE, SIDE
 from mitsgan.attack.equalize import Equalization
+from mitsgan.attack.networks.architectures import ARCHITECTURES
+from mitsgan.attack.networks.ctgan import CORE, SIDE
 from mitsgan.attack.overflow import repair
 from mitsgan.attack.plan import Action
 from mitsgan.errors import WeightsError
-from mitsgan.layout import channels_last
-from mitsgan.weights import Card, Precision, load_weights, save_weights
+from mitsgan.networks import Card, Precision, load_weights, save_weights
+from mitsgan.networks.memory_format import channels_last
 
 __all__ = ["Action", "Attacker"]
 
@@ -44,7 +44,7 @@ class Attacker:
         """Read an attacker that `save` wrote.
 
         Raises:
-            WeightsError: see `mitsgan.weights.load_weights`.
+            WeightsError: see `mitsgan.networks.load_weights`.
         """
         tensors, card = load_weights(path, "attacker")
         try:
@@ -71,7 +71,7 @@ class Attacker:
     def save(self, path: Path, card: Card, *, precision: Precision = "float16") -> None:
         """Write generator and table as safetensors; ``card`` holds at least ``config``.
 
-        ``precision`` is that of the generator's kernels, see `mitsgan.weights.save_weights`. But
+        ``precision`` is that of the generator's kernels, see `mitsgan.networks.save_weights`. But
         in float32, bins that are evenly spaced to 0.001 HU are stored as the first and the last.
         """
         e = self.equalization

@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.attack.body import is_outside_body
-from mitsgan.attack.ctgan import CORE, SIDE
+from mitsgan.anatomy.body import is_outside_body
 from mitsgan.attack.cube import block_start
 from mitsgan.attack.lender import LUNG, nearby_lender, published_lender
+from mitsgan.attack.networks.ctgan import CORE, SIDE
 from mitsgan.attack.resample import Triple
 from mitsgan.errors import PositionError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from mitsgan.attack.plan import Action
-from mitsgan.weights import shipped
+from mitsgan.networks import shipped
 
 Surrogate = Literal["textured", "smooth", "narrow", "residual"]
 """What a pair is called.

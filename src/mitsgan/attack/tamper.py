@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from mitsgan.attack.attacker import Attacker
-from mitsgan.attack.ctgan import SIDE
 from mitsgan.attack.cube import OUTSIDE_HU, block_start, cut_blocks, overlap, paste_block
+from mitsgan.attack.networks.ctgan import SIDE
 from mitsgan.attack.overflow import repair, repair_in_order
 from mitsgan.attack.plan import Plan
 from mitsgan.attack.resample import Shift, Triple, zoom

@@ -45,8 +45,8 @@ class ImportAttacker:
         for source in sources:
             check_file(self.output, self.overwrite, "--output", source=source)
 
-        from mitsgan.attack.published import published_card, read_published
-        from mitsgan.scan import atomic_output
+        from mitsgan.atomic import atomic_output
+        from mitsgan.attack.import_ctgan.published import published_card, read_published
 
         with console.phase("read", f"reading {self.model}"):
             attacker = read_published(*sources, self.action, self.name)

@@ -23,8 +23,8 @@ class AttackerInfo:
         """Show; the exit code."""
         import json
 
-        from mitsgan.cli.attackers import attacker_card
         from mitsgan.cli.console import Console
+        from mitsgan.jobs.attackers import attacker_card
 
         card = attacker_card(self.file)
         if self.json:

@@ -37,22 +37,22 @@ class Benchmark:
 
         from mitsgan.cli.console import Console
         from mitsgan.cli.options import at_least
-        from mitsgan.evaluate.benchmark_config import read_config
+        from mitsgan.evaluate.benchmark.config import read_config
 
         console = Console(quiet=self.quiet)
         at_least("--jobs", self.jobs, 1)
         config = read_config(self.config, os.environ)
 
-        from mitsgan.cli.benchmark_scans import load_subject
         from mitsgan.cli.benchmark_table import cells_left, print_headline
-        from mitsgan.cli.perception import load_lpips
-        from mitsgan.evaluate.benchmark_folder import RunFolder
-        from mitsgan.evaluate.benchmark_gallery import galleries
-        from mitsgan.evaluate.benchmark_provenance import checksums, provenance
-        from mitsgan.evaluate.benchmark_run import run_benchmark
-        from mitsgan.evaluate.benchmark_summary import summarise
-        from mitsgan.evaluate.benchmark_work import Order, Worker
-        from mitsgan.evaluate.lpips import cached_backbone
+        from mitsgan.evaluate.benchmark.folder import RunFolder
+        from mitsgan.evaluate.benchmark.pictures import galleries
+        from mitsgan.evaluate.benchmark.provenance import checksums, provenance
+        from mitsgan.evaluate.benchmark.run import run_benchmark
+        from mitsgan.evaluate.benchmark.summary import summarise
+        from mitsgan.evaluate.benchmark.worker import Order, Worker
+        from mitsgan.evaluate.metrics.lpips import cached_backbone
+        from mitsgan.jobs.benchmark_scans import load_subject
+        from mitsgan.jobs.lpips import load_lpips
 
         lpips, no_lpips = load_lpips(self.lpips_weights)
         perceptual = None if lpips is None else self.lpips_weights or cached_backbone()

@@ -54,11 +54,11 @@ class Candidates:
             at_least(option, value, 0)
         if self.output is not None:
             check_file(self.output, self.overwrite, "--output", source=self.scan)
-        from mitsgan.cli.planting import nodules_of, planter
+        from mitsgan.anatomy.candidates import find_candidates
+        from mitsgan.anatomy.lung import find_lung
         from mitsgan.evaluate.candidate_recall import candidate_result, planted_hits
-        from mitsgan.scan import read_scan
-        from mitsgan.scan.candidates import find_candidates
-        from mitsgan.scan.lung import find_lung
+        from mitsgan.files import read_scan
+        from mitsgan.jobs.plant import nodules_of, planter
 
         with console.phase("read", f"reading {self.scan}") as progress:
             scan = read_scan(self.scan, series=self.series, progress=progress)

@@ -62,10 +62,10 @@ class DataCubes:
     def run(self) -> int:
         """Make the cubes; the exit code."""
         from mitsgan.cli.console import Console
-        from mitsgan.cli.cubes import CubeJob
         from mitsgan.cli.files import check_file
         from mitsgan.cli.options import UsageError, at_least
         from mitsgan.errors import OutputError, ScanError
+        from mitsgan.jobs.cubes import CubeJob
 
         if not self.scans:
             raise UsageError("name at least one scan")
@@ -95,7 +95,7 @@ class DataCubes:
         if self.real_only and not self.nodules:
             raise UsageError("--real-only: name the list of real nodules with --nodules")
 
-        from mitsgan.training.make_cubes import CubeRecipe
+        from mitsgan.training.data.make_cubes import CubeRecipe
 
         recipe = CubeRecipe(
             action=self.action,

@@ -40,7 +40,7 @@ class DataFetch:
         if self.output.exists() and not self.output.is_dir():
             raise OutputError(f"--output {self.output} is a file; name a folder")
 
-        from mitsgan.training.fetch import SOURCES, choose_series, fetch, idc_client
+        from mitsgan.training.data.fetch import SOURCES, choose_series, fetch, idc_client
 
         console = Console(quiet=self.quiet)
         with console.phase("catalogue", "opening the catalogue of the Imaging Data Commons"):

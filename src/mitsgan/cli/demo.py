@@ -37,14 +37,14 @@ class Demo:
     def run(self) -> int:
         """Make the demonstration; the exit code."""
         from mitsgan.cli.console import Console
-        from mitsgan.cli.demo_folder import check_demo, demo_folder
         from mitsgan.cli.options import at_least
+        from mitsgan.jobs.demo_folder import check_demo, demo_folder
 
         console = Console(quiet=self.quiet)
         check_demo(self.out, self.overwrite)
         at_least("--seed", self.seed, 0)
-        from mitsgan.cli.attackers import load_attackers
-        from mitsgan.cli.demonstration import make_demonstration
+        from mitsgan.jobs.attackers import load_attackers
+        from mitsgan.jobs.demo import make_demonstration
         from mitsgan.protect import MitsGan
 
         attackers, cards = load_attackers(self.injector, self.remover)

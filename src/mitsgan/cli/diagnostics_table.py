@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mitsgan.evaluate.evaluation import Result
-from mitsgan.protect import Budget
+from mitsgan.perturb import Budget
 
 _METRICS = (
     ("RMSE\nHU", "rmse_hu", ".2f"),

@@ -68,7 +68,7 @@ class Evaluate:
         from mitsgan.cli.options import UsageError, at_least
         from mitsgan.cli.places import parse_places
         from mitsgan.errors import ScanError
-        from mitsgan.scan import read_scan
+        from mitsgan.files import read_scan
 
         console = Console(quiet=self.quiet)
         for path in (self.original, self.protected):
@@ -91,13 +91,14 @@ class Evaluate:
 
         import numpy as np
 
-        from mitsgan.classify import NoduleClassifier
-        from mitsgan.cli.attackers import load_attackers
-        from mitsgan.cli.perception import load_lpips
-        from mitsgan.cli.protection import weights_entry
         from mitsgan.evaluate import EvaluationConfig, evaluate
-        from mitsgan.protect import Budget, MitsGan, apply_layers
-        from mitsgan.weights import load_weights, shipped
+        from mitsgan.jobs.attackers import load_attackers
+        from mitsgan.jobs.lpips import load_lpips
+        from mitsgan.jobs.protect import weights_entry
+        from mitsgan.networks import load_weights, shipped
+        from mitsgan.networks.classifier import NoduleClassifier
+        from mitsgan.perturb import Budget, apply_layers
+        from mitsgan.protect import MitsGan
 
         budget = Budget(self.max_hu, self.noise_fraction)
         attackers, cards = load_attackers(self.injector, self.remover, self.attackers)
@@ -154,7 +155,7 @@ class Evaluate:
             write_json(self.output, result, overwrite=self.overwrite)
         picture = self.picture if result["disruption"] else None
         if picture is not None:
-            from mitsgan.cli.picture import write_overview
+            from mitsgan.jobs.picture import write_overview
 
             with console.phase("picture", f"drawing {picture}"):
                 write_overview(

@@ -57,7 +57,7 @@ class EvaluateMark:
         from mitsgan.cli.files import check_file, scan_name, write_json
         from mitsgan.cli.options import UsageError, at_least
         from mitsgan.errors import ScanError
-        from mitsgan.scan import read_scan
+        from mitsgan.files import read_scan
 
         console = Console(quiet=self.quiet)
         if not self.scan.exists():
@@ -74,10 +74,10 @@ class EvaluateMark:
         if not 0 < self.false_alarms < 0.5:
             raise UsageError(f"--false-alarms lies between 0 and 0.5, found {self.false_alarms:g}")
 
-        from mitsgan.cli.attackers import load_attackers
         from mitsgan.cli.mark_table import print_mark_result
-        from mitsgan.cli.protection import weights_entry
-        from mitsgan.evaluate.mark_evaluation import MarkEvaluationConfig, evaluate_mark
+        from mitsgan.evaluate.mark.evaluation import MarkEvaluationConfig, evaluate_mark
+        from mitsgan.jobs.attackers import load_attackers
+        from mitsgan.jobs.protect import weights_entry
         from mitsgan.mark import series_identity
         from mitsgan.protect import MitsGan
 

@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from mitsgan.atomic import atomic_output, check_target
 from mitsgan.errors import OutputError
-from mitsgan.scan.atomic import atomic_output, check_target
 
 
 def check_file(

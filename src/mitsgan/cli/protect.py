@@ -69,7 +69,7 @@ class Protect:
         from mitsgan.cli.files import check_file, write_json
         from mitsgan.cli.options import UsageError, at_least
         from mitsgan.errors import OutputError, ScanError
-        from mitsgan.scan import check_output, read_scan, write_scan
+        from mitsgan.files import check_output, read_scan, write_scan
 
         # What can fail without the scan fails first: names, then settings, then what takes a while.
         if not self.scan.exists():
@@ -82,14 +82,14 @@ class Protect:
         if self.report is not None:
             check_file(self.report, self.overwrite, "--report", source=self.scan, beside=self.out)
         at_least("--seed", self.seed, 0)
-        from mitsgan.cli.signing import prepare_beside
+        from mitsgan.jobs.seal import prepare_beside
 
         sealing = prepare_beside(
             self.out, self.sign, self.certificate, self.passphrase_file, self.overwrite
         )
-        from mitsgan.cli.protection import derivation, read_key, report, stack
-        from mitsgan.cli.refinement import for_scan, load_start, read_refinement
-        from mitsgan.protect import Budget, apply_layers
+        from mitsgan.jobs.protect import derivation, read_key, report, stack
+        from mitsgan.jobs.refine import for_scan, load_start, read_refinement
+        from mitsgan.perturb import Budget, apply_layers
 
         if self.key is not None and self.noise_fraction is not None:
             raise UsageError(

@@ -35,8 +35,8 @@ class Report:
         source = summary_path(self.run_folder)
         check_file(self.output, self.overwrite, "--output", source=source)
 
+        from mitsgan.atomic import atomic_output
         from mitsgan.evaluate import report
-        from mitsgan.scan.atomic import atomic_output
 
         summary = report.read_summary(self.run_folder)
         suffix = self.output.suffix.lower().removeprefix(".")

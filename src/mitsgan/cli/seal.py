@@ -44,7 +44,7 @@ class SealCommand:
         console = Console(quiet=self.quiet)
         if not self.scan.exists():
             raise ScanError(f"{self.scan} does not exist; name a DICOM folder or an image file")
-        from mitsgan.cli.signing import check_copies, prepare, seal_path, write_copies
+        from mitsgan.jobs.seal import check_copies, prepare, seal_path, write_copies
 
         out = self.out or seal_path(self.scan.absolute() if not self.scan.name else self.scan)
         sealing = prepare(

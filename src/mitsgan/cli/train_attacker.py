@@ -12,7 +12,7 @@ from tyro.conf import Positional, arg
 from mitsgan.cli.train_options import DeviceTraining
 
 if TYPE_CHECKING:
-    from mitsgan.cli.training import Run
+    from mitsgan.jobs.train import Run
     from mitsgan.training.fabric import Worker
 
 
@@ -62,7 +62,7 @@ class TrainAttacker(DeviceTraining):
     def run(self) -> int:
         """Train; the exit code."""
         from mitsgan.cli.options import UsageError, at_least
-        from mitsgan.cli.training import Run, is_cubes, train_on
+        from mitsgan.jobs.train import Run, is_cubes, train_on
 
         run = Run.checked(self)
         at_least("--seed", self.seed, 0)
@@ -85,19 +85,19 @@ class TrainAttacker(DeviceTraining):
         """Train as one of the processes; the first of them goes on to the end."""
         from dataclasses import asdict, replace
 
-        from mitsgan.classify import NoduleClassifier
         from mitsgan.cli.console import Console
-        from mitsgan.cli.fine_tuning import begin_with, protected_versions, protectors
-        from mitsgan.cli.protection import weights_entry
         from mitsgan.cli.train_config import keep
-        from mitsgan.cli.training import read_sources, whole_scans, write_weights
-        from mitsgan.protect import Budget
+        from mitsgan.jobs.fine_tune import begin_with, protected_versions, protectors
+        from mitsgan.jobs.protect import weights_entry
+        from mitsgan.jobs.train import read_sources, whole_scans, write_weights
+        from mitsgan.networks import as_stored, load_weights, shipped
+        from mitsgan.networks.classifier import NoduleClassifier
+        from mitsgan.perturb import Budget
         from mitsgan.training.attacker import PURPOSE, AttackerConfig, train_attacker
         from mitsgan.training.judge import judge_attacker
         from mitsgan.training.loop import last_losses
         from mitsgan.training.pictures import loss_curve, sample_sheet
         from mitsgan.training.validate import attacker_metrics
-        from mitsgan.weights import as_stored, load_weights, shipped
 
         config = AttackerConfig(
             action=self.action,

@@ -11,7 +11,7 @@ from tyro.conf import arg
 from mitsgan.cli.train_options import DeviceTraining
 
 if TYPE_CHECKING:
-    from mitsgan.cli.training import Run
+    from mitsgan.jobs.train import Run
     from mitsgan.training.fabric import Worker
 
 
@@ -35,7 +35,7 @@ class TrainClassifier(DeviceTraining):
     def run(self) -> int:
         """Train; the exit code."""
         from mitsgan.cli.options import at_least
-        from mitsgan.cli.training import Run, train_on
+        from mitsgan.jobs.train import Run, train_on
 
         run = Run.checked(self)
         at_least("--seed", self.seed, 0)
@@ -52,7 +52,7 @@ class TrainClassifier(DeviceTraining):
 
         from mitsgan.cli.console import Console
         from mitsgan.cli.train_config import keep
-        from mitsgan.cli.training import read_scans, write_weights
+        from mitsgan.jobs.train import read_scans, write_weights
         from mitsgan.training.classifier import (
             ClassifierConfig,
             classifier_metrics,

@@ -35,7 +35,7 @@ class TrainPaper(BaselineTraining):
     def run(self) -> int:
         """Train; the exit code."""
         from mitsgan.cli.options import at_least
-        from mitsgan.cli.train_baseline import BaselineRun
+        from mitsgan.jobs.train_baseline import BaselineRun
 
         for option, value, least in (
             ("--width", self.width, 1),
@@ -45,7 +45,7 @@ class TrainPaper(BaselineTraining):
             at_least(option, value, least)
         run = BaselineRun.checked(self)
 
-        from mitsgan.protect.mitsgan_paper import MitsGanPaper
+        from mitsgan.protect.baselines.paper import MitsGanPaper
         from mitsgan.training.paper import PaperConfig, steps_in, train_paper
 
         config = PaperConfig(

@@ -12,7 +12,7 @@ from tyro.conf import arg
 from mitsgan.cli.train_options import DeviceTraining
 
 if TYPE_CHECKING:
-    from mitsgan.cli.training import Run
+    from mitsgan.jobs.train import Run
     from mitsgan.training.fabric import Worker
 
 
@@ -51,9 +51,9 @@ class TrainProtector(DeviceTraining):
 
     def run(self) -> int:
         """Train; the exit code."""
-        from mitsgan.cli.attackers import trained_against
         from mitsgan.cli.options import UsageError, at_least
-        from mitsgan.cli.training import Run, train_on
+        from mitsgan.jobs.attackers import trained_against
+        from mitsgan.jobs.train import Run, train_on
 
         run = Run.checked(self)
         against = trained_against(self.attackers)
@@ -69,7 +69,7 @@ class TrainProtector(DeviceTraining):
         if not self.pixel_scales or min(self.pixel_scales) < 1:
             raise UsageError("--pixel-scales: give at least one, none below 1; 1 changes nothing")
 
-        from mitsgan.protect import Budget
+        from mitsgan.perturb import Budget
 
         Budget(self.max_hu)  # says what is wrong with it
         return train_on(self, run, partial(self._train, run, against))
@@ -81,7 +81,7 @@ class TrainProtector(DeviceTraining):
         from mitsgan.attack import Attacker
         from mitsgan.cli.console import Console
         from mitsgan.cli.train_config import keep
-        from mitsgan.cli.training import read_scans, validated_disruption, write_weights
+        from mitsgan.jobs.train import read_scans, validated_disruption, write_weights
         from mitsgan.protect import MitsGan
         from mitsgan.training.pictures import loss_curve
         from mitsgan.training.protector import ProtectorConfig, train_protector

@@ -28,7 +28,7 @@ class TrainTafim(BaselineTraining):
     def run(self) -> int:
         """Train; the exit code."""
         from mitsgan.cli.options import at_least
-        from mitsgan.cli.train_baseline import BaselineRun
+        from mitsgan.jobs.train_baseline import BaselineRun
 
         for option, value, least in (
             ("--width", self.width, 1),
@@ -38,7 +38,7 @@ class TrainTafim(BaselineTraining):
             at_least(option, value, least)
         run = BaselineRun.checked(self)
 
-        from mitsgan.protect.tafim import Tafim
+        from mitsgan.protect.baselines.tafim import Tafim
         from mitsgan.training.tafim import TafimConfig, train_tafim
 
         config = TafimConfig(

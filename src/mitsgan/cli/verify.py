@@ -68,8 +68,8 @@ class Verify:
             )
         if self.trust is not None and self.seal is None:
             raise UsageError("--trust says whom to believe a seal; give --seal FILE too")
-        from mitsgan.cli.verification import check_false_alarms, check_map
-        from mitsgan.cli.verification_seal import EXIT_CODES, check_seal, combined
+        from mitsgan.jobs.verify import check_false_alarms, check_map
+        from mitsgan.jobs.verify_seal import EXIT_CODES, check_seal, combined
         from mitsgan.mark import Key
 
         check_false_alarms(self.false_alarms)
@@ -96,9 +96,10 @@ class Verify:
 
     def _mark(self, key: Key, console: Console) -> tuple[dict[str, object], str]:
         """What the mark tells, in numbers and in words; writes the map."""
-        from mitsgan.cli.verification import summary, verification, write_map
-        from mitsgan.mark import detect, series_identity
-        from mitsgan.scan import read_scan
+        from mitsgan.files import read_scan
+        from mitsgan.jobs.verify import summary, verification, write_map
+        from mitsgan.mark import series_identity
+        from mitsgan.mark.find.detect import detect
 
         with console.phase("read", f"reading {self.scan}") as progress:
             scan = read_scan(self.scan, series=self.series, progress=progress)

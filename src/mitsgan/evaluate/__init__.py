@@ -1,9 +1,9 @@
 """What a protection is worth: measured, with controls at the same energy."""
 
-from mitsgan.evaluate.disruption import Disruption, disruption
+from mitsgan.evaluate.attacks.disruption import Disruption, disruption
+from mitsgan.evaluate.attacks.positions import lung_positions
 from mitsgan.evaluate.evaluation import EvaluationConfig, evaluate
-from mitsgan.evaluate.fidelity import Fidelity, fidelity
-from mitsgan.evaluate.positions import lung_positions
+from mitsgan.evaluate.metrics.fidelity import Fidelity, fidelity
 
 __all__ = [
     "Disruption",

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan import __version__
+from mitsgan.anatomy.candidates import Candidate, find_candidates
+from mitsgan.anatomy.lung import Lung
 from mitsgan.errors import PositionError
-from mitsgan.scan.candidates import Candidate, find_candidates
-from mitsgan.scan.lung import Lung
 from mitsgan.scan.scan import Scan
 
 LIMITS = (5, 10, 20, 40, 60, 100, 200)

@@ -10,8 +10,8 @@ import torch
 from mitsgan.attack import Action, Attacker
 from mitsgan.evaluate.evaluation import EvaluationConfig, Result, evaluate
 from mitsgan.evaluate.page import Page
-from mitsgan.evaluate.pictures import compare
-from mitsgan.scan.phantom import NODULE_LPS
+from mitsgan.evaluate.report.pictures import compare
+from mitsgan.phantom.chest import NODULE_LPS
 from mitsgan.scan.scan import Scan
 
 PLACES: Mapping[Action, tuple[float, float, float]] = {
@@ -39,7 +39,7 @@ def demonstrate(
     """Tamper with a phantom and its protected version; tell what came of it.
 
     Args:
-        original: the phantom of `mitsgan.scan.phantom.chest`, as read back.
+        original: the phantom of `mitsgan.phantom.chest.chest`, as read back.
         protected: the same after protection.
         attackers: one per action that is to be shown.
         max_hu: the budget.

@@ -13,20 +13,21 @@ from torch import Tensor
 
 from mitsgan import __version__
 from mitsgan.attack import Attacker, Plan, plan_attack
-from mitsgan.classify import NoduleClassifier
 from mitsgan.errors import MitsganError, PositionError, ScanError
-from mitsgan.evaluate.adaptive import Variant, variant
-from mitsgan.evaluate.appearance import appearance
-from mitsgan.evaluate.attacked import tampered_slices, untouched_slices
-from mitsgan.evaluate.budget_check import check_geometry
-from mitsgan.evaluate.diagnostics import Diagnosed, diagnose
-from mitsgan.evaluate.disruption import Disruption, disruption, pgd_disruption
-from mitsgan.evaluate.fidelity import DATA_RANGE_HU, fidelity
-from mitsgan.evaluate.healthy_lung import HealthyLung, healthy_lung
-from mitsgan.evaluate.lpips import Lpips
-from mitsgan.evaluate.metrics import compare_slices
-from mitsgan.evaluate.positions import DEPTH_MM, Place, lung_positions, plan_places
-from mitsgan.protect import Budget, Layer, Offset, RandomSign, apply_layers
+from mitsgan.evaluate.attacks.appearance import appearance
+from mitsgan.evaluate.attacks.disruption import Disruption, disruption, pgd_disruption
+from mitsgan.evaluate.attacks.healthy_lung import HealthyLung, healthy_lung
+from mitsgan.evaluate.attacks.positions import DEPTH_MM, Place, lung_positions, plan_places
+from mitsgan.evaluate.attacks.slices import tampered_slices, untouched_slices
+from mitsgan.evaluate.attacks.variants import Variant, variant
+from mitsgan.evaluate.diagnosis.diagnostics import Diagnosed, diagnose
+from mitsgan.evaluate.metrics.budget_check import check_geometry
+from mitsgan.evaluate.metrics.fidelity import DATA_RANGE_HU, fidelity
+from mitsgan.evaluate.metrics.lpips import Lpips
+from mitsgan.evaluate.metrics.metrics import compare_slices
+from mitsgan.networks.classifier import NoduleClassifier
+from mitsgan.perturb import Budget, Layer, apply_layers
+from mitsgan.protect import Offset, RandomSign
 from mitsgan.scan.scan import Scan
 
 Result = dict[str, Any]
@@ -43,11 +44,11 @@ class EvaluationConfig:
         seed: of positions, controls and re-scan noise.
         pgd_steps: gradient steps of the upper control at known positions; 0 leaves it out.
         diagnostics: whether budget, metrics over regions and windows, and diagnostic invariants
-            are measured too; see `mitsgan.evaluate.diagnostics`.
+            are measured too; see `mitsgan.evaluate.diagnosis.diagnostics`.
         nodules: where nodules are known to be, LPS mm, for the invariants.
         noise_fraction: of the budget, see `mitsgan.protect.Budget`.
         places: where to attack instead of at random positions, LPS mm.
-        variant: how attackers go about it, see `mitsgan.evaluate.adaptive`.
+        variant: how attackers go about it, see `mitsgan.evaluate.attacks.variants`.
     """
 
     max_hu: float = 10.0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from mitsgan.evaluate.marking import diverging_stops, png
-from mitsgan.evaluate.pictures import (
+from mitsgan.evaluate.report.burn_in import diverging_stops, png
+from mitsgan.evaluate.report.formatting import colour_bar
+from mitsgan.evaluate.report.pictures import (
     COLUMNS,
     DIFFERENCE_HU,
     LUNG_WINDOW,
@@ -65,12 +66,4 @@ def _picture(column: Column, pixels: Pixels, view: str, action: str) -> str:
         f'<div><img src="data:image/png;base64,{data}" width="{width}" height="{height}" '
         f'alt="{view.capitalize()}, {action}: {_ALT[column.key]}">'
         f"<span>{column.title}</span></div>\n"
-    )
-
-
-def colour_bar(what: str, low: float, high: float, stops: str) -> str:
-    """What colours mean: HU from ``low`` to ``high``, with the colours between as CSS."""
-    return (
-        f'<span>{what}: {low:g}<i style="background:linear-gradient(90deg, {stops})"></i>'
-        f"{high:g} HU</span>"
     )

@@ -1,8 +1,8 @@
 """The keyed mark: an invisible pattern that is missing wherever voxels were repainted."""
 
-from mitsgan.mark.detect import detect
-from mitsgan.mark.detection import Detection, Region, SliceFinding, SliceState, Verdict
 from mitsgan.mark.embed import Mark, WithRoom
+from mitsgan.mark.find.detect import detect
+from mitsgan.mark.find.detection import Detection, Region, SliceFinding, SliceState, Verdict
 from mitsgan.mark.keys import Key, MarkKeyError
 from mitsgan.mark.pattern import series_identity
 

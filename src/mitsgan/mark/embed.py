@@ -13,13 +13,7 @@ from mitsgan.errors import BudgetError
 from mitsgan.mark.keys import Key
 from mitsgan.mark.pattern import signs
 from mitsgan.mark.sliding import Slider
-from mitsgan.mark.strength import (
-    block_sums,
-    local_noise,
-    measure_strength,
-    padded_slice,
-    spread,
-)
+from mitsgan.mark.strength import block_sums, local_noise, measure_strength, padded_slice, spread
 from mitsgan.mark.windows import BLOCK
 from mitsgan.scan.scan import Scan
 

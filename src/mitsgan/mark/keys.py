@@ -10,8 +10,8 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mitsgan.atomic import atomic_output
 from mitsgan.errors import MitsganError, OutputError
-from mitsgan.scan.atomic import atomic_output
 
 KEY_BYTES = 32
 _HEADER = "mitsgan mark key 1"

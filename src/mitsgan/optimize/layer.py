@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from mitsgan.errors import ScanError
 from mitsgan.optimize.ascent import Ascent, Progress, optimize
 from mitsgan.optimize.ground import Ground, Target
-from mitsgan.protect.budget import Budget
-from mitsgan.protect.layers import SLAB, Layer
+from mitsgan.perturb.apply import SLAB, Layer
+from mitsgan.perturb.budget import Budget
 from mitsgan.scan.scan import AIR_HU, Scan
 
 

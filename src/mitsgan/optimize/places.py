@@ -10,11 +10,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mitsgan.anatomy.lung import Lung, find_lung
 from mitsgan.attack.cube import block_start
 from mitsgan.attack.plan import sizes
 from mitsgan.attack.resample import Triple
 from mitsgan.errors import PositionError
-from mitsgan.scan.lung import Lung, find_lung
 from mitsgan.scan.scan import Scan
 
 DEPTH_MM = 5.0

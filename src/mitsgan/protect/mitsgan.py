@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from mitsgan.anatomy.lung import lung_box
 from mitsgan.errors import WeightsError
-from mitsgan.layout import channels_last
-from mitsgan.protect.budget import Budget
-from mitsgan.protect.networks import HALO, PATCH, TILE, PerturbationGenerator
-from mitsgan.scan.lung import lung_box
+from mitsgan.networks import Card, load_weights, save_weights, shipped
+from mitsgan.networks.memory_format import channels_last
+from mitsgan.perturb.budget import Budget
+from mitsgan.protect.network import HALO, PATCH, TILE, PerturbationGenerator
 from mitsgan.scan.scan import AIR_HU, Scan
-from mitsgan.weights import Card, load_weights, save_weights, shipped
 
 Box = tuple[slice, slice, slice]
 
@@ -53,7 +53,7 @@ class MitsGan:
         In half the precision (bfloat16) where the device computes in it natively.
 
         Raises:
-            WeightsError: see `mitsgan.weights.load_weights`.
+            WeightsError: see `mitsgan.networks.load_weights`.
         """
         path = path or shipped("mitsgan")
         tensors, card = load_weights(path, "protector")

@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 
 from mitsgan.errors import WeightsError
-from mitsgan.protect.layers import Layer
+from mitsgan.networks import Card
+from mitsgan.perturb.apply import Layer
+from mitsgan.protect.baselines.paper import MitsGanPaper
+from mitsgan.protect.baselines.tafim import Tafim
+from mitsgan.protect.controls import Offset, RandomSign
 from mitsgan.protect.mitsgan import MitsGan
-from mitsgan.protect.mitsgan_paper import MitsGanPaper
-from mitsgan.protect.noise import Offset, RandomSign
-from mitsgan.protect.tafim import Tafim
-from mitsgan.weights import Card
 
 DEFAULT = "mits-gan"
 """The protector that is meant for use."""

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mitsgan.attack import Action, Attacker, Discriminator, Equalization
-from mitsgan.attack.architectures import ARCHITECTURES, Architecture
+from mitsgan.attack.networks.architectures import ARCHITECTURES, Architecture
 from mitsgan.attack.surrogates import NAMES
-from mitsgan.layout import channels_last
+from mitsgan.networks.memory_format import channels_last
 from mitsgan.scan.scan import Scan
-from mitsgan.training.cube_file import CubeFile, sampler_for
+from mitsgan.training.data.cube_file import CubeFile, sampler_for
 from mitsgan.training.fabric import ALONE, Worker
 from mitsgan.training.loop import Progress, Stateful, run_loop
 

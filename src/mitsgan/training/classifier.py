@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mitsgan.classify import ClassifierNetwork, NoduleClassifier
-from mitsgan.layout import channels_last
+from mitsgan.networks.classifier import ClassifierNetwork, NoduleClassifier
+from mitsgan.networks.memory_format import channels_last
 from mitsgan.scan.scan import Scan
-from mitsgan.training.cubes import CubeSampler, Volume, sharpened, turned, volumes
+from mitsgan.training.data.cubes import CubeSampler, Volume, sharpened, turned, volumes
+from mitsgan.training.data.nodules import add_nodule
 from mitsgan.training.fabric import ALONE, Worker
 from mitsgan.training.loop import Progress, Stateful, run_loop
-from mitsgan.training.nodules import add_nodule
 
 _SHARPNESS = (0.0, 2.0, 4.0)
 _MOST_SHIFT = 3

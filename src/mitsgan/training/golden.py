@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from mitsgan.attack import Attacker
-from mitsgan.classify import NoduleClassifier
 from mitsgan.errors import WeightsError
-from mitsgan.protect.mitsgan_paper import MitsGanPaper, to_unit
-from mitsgan.protect.networks import HALO, PATCH, PerturbationGenerator
-from mitsgan.protect.tafim import UNIT, Tafim
-from mitsgan.weights import load_weights, save_weights
+from mitsgan.networks import load_weights, save_weights
+from mitsgan.networks.classifier import NoduleClassifier
+from mitsgan.protect.baselines.paper import MitsGanPaper, to_unit
+from mitsgan.protect.baselines.tafim import UNIT, Tafim
+from mitsgan.protect.network import HALO, PATCH, PerturbationGenerator
 
 Kind = Literal["attacker", "protector", "classifier"]
 
@@ -43,7 +43,7 @@ def output_of(weights: Path, kind: Kind) -> Tensor:
         in [-1, 1], ``[3, y, x]``; of a classifier two probabilities.
 
     Raises:
-        WeightsError: see `mitsgan.weights.load_weights`.
+        WeightsError: see `mitsgan.networks.load_weights`.
     """
     with torch.inference_mode():
         if kind == "attacker":

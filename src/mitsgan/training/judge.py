@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from mitsgan.attack import Action, Attacker, Cut, cut_plans, plan_attack, tamper_cut
-from mitsgan.classify import NoduleClassifier
+from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.scan.scan import Scan
-from mitsgan.training.cubes import Volume, volumes
-from mitsgan.training.nodule_kinds import KINDS, nodule
+from mitsgan.training.data.cubes import Volume, volumes
+from mitsgan.training.data.nodule_kinds import KINDS, nodule
 
 SMALLEST_MM, LARGEST_MM = 8.0, 16.0
 """Diameters of the nodules that a remover is to take away; the published ones go to 16 mm."""

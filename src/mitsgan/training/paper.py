@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from mitsgan.attack import Action, Attacker, Plan, plan_attack, tamper
 from mitsgan.errors import DataError, PositionError
-from mitsgan.protect.mitsgan_paper import (
+from mitsgan.protect.baselines.paper import (
     GROUP,
     PAPER_SIDE,
     PaperGenerator,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mitsgan.attack import Attacker, cut_plans, plan_attack, tamper_cut
 from mitsgan.scan.scan import Scan
-from mitsgan.training.cubes import Volume, volumes
+from mitsgan.training.data.cubes import Volume, volumes
 from mitsgan.training.loop import read_losses
 
 LUNG_WINDOW = (-1350.0, 150.0)

@@ -17,14 +17,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mitsgan.attack import Attacker, tamper_cut
-from mitsgan.layout import channels_last
-from mitsgan.protect.networks import PATCH, PerturbationGenerator, SliceDiscriminator
+from mitsgan.networks.memory_format import channels_last
+from mitsgan.protect.network import PATCH, PerturbationGenerator, SliceDiscriminator
 from mitsgan.scan.scan import Scan
-from mitsgan.training.crops import Crop, CropSampler
-from mitsgan.training.cubes import sharpened, volumes
+from mitsgan.training.data.crops import Crop, CropSampler
+from mitsgan.training.data.cubes import sharpened, volumes
+from mitsgan.training.data.processing import light_processing
 from mitsgan.training.fabric import ALONE, Worker
 from mitsgan.training.loop import Progress, Stateful, run_loop
-from mitsgan.training.processing import light_processing
 
 
 @dataclass(frozen=True)

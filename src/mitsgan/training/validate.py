@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mitsgan.attack import Attacker
-from mitsgan.attack.ctgan import CORE
+from mitsgan.attack.networks.ctgan import CORE
 from mitsgan.scan.scan import Scan
-from mitsgan.training.cube_file import CubeFile, sampler_for
+from mitsgan.training.data.cube_file import CubeFile, sampler_for
 
 _BATCH = 16
 

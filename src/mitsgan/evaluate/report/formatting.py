@@ -62,3 +62,11 @@ def printed(cell: Cell, places: int | None = None) -> str:
     if cell and abs(cell) <= 0.5 * 10**-places:
         return f"{cell:.1e}"
     return f"{cell + 0.0:.{places}f}"  # no minus before zero
+
+
+def colour_bar(what: str, low: float, high: float, stops: str) -> str:
+    """What colours mean: HU from ``low`` to ``high``, with the colours between as CSS."""
+    return (
+        f'<span>{what}: {low:g}<i style="background:linear-gradient(90deg, {stops})"></i>'
+        f"{high:g} HU</span>"
+    )

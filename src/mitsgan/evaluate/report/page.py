@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
-from mitsgan.evaluate.gallery import Gallery
 from mitsgan.evaluate.report.chart import chart
 from mitsgan.evaluate.report.figures import figures
 from mitsgan.evaluate.report.formatting import printed
+from mitsgan.evaluate.report.gallery import Gallery
 from mitsgan.evaluate.report.html_table import html_section, html_table
 from mitsgan.evaluate.report.provenance import facts
 from mitsgan.evaluate.report.summary import Headline, Summary

@@ -1,0 +1,1 @@
+"""What a chest CT shows: the body, the lungs, the noise, and where a nodule might be."""

@@ -1,0 +1,1 @@
+"""Inpainting networks that attackers paint with."""

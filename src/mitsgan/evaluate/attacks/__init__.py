@@ -1,0 +1,1 @@
+"""What simulated attacks make of an original and of its protected version."""

@@ -1,0 +1,139 @@
+"""What tampering leaves to see: taken for a nodule, for healthy lung, or for neither.
+
+"Different" is not enough: a disrupted cube can still pass for a lesion, or for healthy lung. The
+nodule classifier stands in for a reader; what it was not trained for, garbage, is found by whether
+healthy lung of the same scan ever looks like that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from mitsgan.attack import Action, Attacker, Plan, cut_plans, tamper_cut
+from mitsgan.evaluate.attacks.disruption import BATCH
+from mitsgan.evaluate.attacks.healthy_lung import FEATURES, Feature, HealthyLung
+from mitsgan.evaluate.attacks.variants import Variant
+from mitsgan.networks.classifier import NoduleClassifier
+
+State = Literal["original", "protected", "tampered original", "tampered protected"]
+STATES: tuple[State, ...] = get_args(State)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """One cube per position.
+
+    Attributes:
+        probability: the classifier's, of a nodule in the middle.
+        nodule: whether that calls it one.
+        abnormal: the features by which it is no healthy lung of this scan; None where healthy
+            lung was not measured.
+    """
+
+    probability: tuple[float, ...]
+    nodule: tuple[bool, ...]
+    abnormal: tuple[tuple[Feature, ...], ...] | None
+
+    def summary(self) -> dict[str, Any]:
+        """Shares of positions, and the values of each, for results."""
+        found: dict[str, Any] = {
+            "nodule_share": _share(self.nodule),
+            "abnormal_share": None,
+            "seen_share": None,
+            "abnormal_by": {},
+            "positions_probability": list(self.probability),
+            "positions_abnormal": None,
+        }
+        if self.abnormal is not None:
+            pairs = zip(self.nodule, self.abnormal, strict=True)
+            found |= {
+                "abnormal_share": _share([bool(by) for by in self.abnormal]),
+                "seen_share": _share([nodule or bool(by) for nodule, by in pairs]),
+                "abnormal_by": {f: _share([f in by for by in self.abnormal]) for f in FEATURES},
+                "positions_abnormal": [list(by) for by in self.abnormal],
+            }
+        return found
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What the attacked cubes look like in either scan, before and after tampering.
+
+    Attributes:
+        action: what the attacker did.
+        looks: by `State`.
+    """
+
+    action: Action
+    looks: Mapping[State, Looks]
+
+    @property
+    def n(self) -> int:
+        """How many positions."""
+        return len(self.looks["original"].nodule)
+
+    def summary(self) -> dict[str, Any]:
+        """For results.
+
+        Of each state ``nodule_share`` is called a nodule, ``abnormal_share`` is no healthy lung of
+        this scan, ``seen_share`` is either: there a reader would look twice. An injection worked
+        where a nodule is called; a removal where nothing is seen.
+        """
+        return {"n": self.n, "states": {state: self.looks[state].summary() for state in STATES}}
+
+
+def appearance(
+    original: Tensor,
+    protected: Tensor,
+    plans: Sequence[Plan],
+    attacker: Attacker,
+    classifier: NoduleClassifier,
+    *,
+    healthy: HealthyLung | None = None,
+    variant: Variant = tamper_cut,
+) -> Appearance:
+    """Attack both scans ``[z, y, x]`` (HU) by the same plans, and look at the cubes.
+
+    To judge removal, the plans' positions are to be those of nodules, real or planted, and both
+    scans are to have them.
+
+    Args:
+        original, protected: the scans.
+        plans: one or more, for the attacker's action.
+        attacker: who tampers with both.
+        classifier: calls cubes nodules.
+        healthy: what healthy lung of the original looks like.
+        variant: how the attacker goes about it.
+    """
+    cubes: dict[State, list[Tensor]] = {state: [] for state in STATES}
+    for first in range(0, len(plans), BATCH):
+        chunk = plans[first : first + BATCH]
+        pairs: tuple[tuple[Tensor, State, State], ...] = (
+            (original, "original", "tampered original"),
+            (protected, "protected", "tampered protected"),
+        )
+        for volume, before, after in pairs:
+            cut = cut_plans(volume, chunk)
+            with torch.no_grad():
+                cubes[after].append(cut.cubes(variant(cut, attacker)))
+            cubes[before].append(cut.cubes(cut.before))
+    looks = {state: _look(torch.cat(parts), classifier, healthy) for state, parts in cubes.items()}
+    return Appearance(attacker.action, looks)
+
+
+def _look(cubes: Tensor, classifier: NoduleClassifier, healthy: HealthyLung | None) -> Looks:
+    probability = tuple(classifier.probability(cubes).tolist())
+    return Looks(
+        probability,
+        tuple(p >= classifier.threshold for p in probability),
+        None if healthy is None else tuple(healthy.outside(cubes)),
+    )
+
+
+def _share(found: Sequence[bool]) -> float:
+    return sum(found) / len(found)

@@ -1,0 +1,174 @@
+"""Attackers who know how a scan is protected, and do something about it.
+
+Each is a variant of the attack with fixed parameters and the signature of `tamper_cut`, used for
+the original and for the protected scan alike. None is tuned to a protector. What each does and
+why: docs/purifiers.md. An attacker fine-tuned on protected scans is no variant but another file
+of weights, see `mitsgan train attacker --protect`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mitsgan.attack import Attacker, Cut, paint_cut, tamper_cut
+from mitsgan.attack.networks.ctgan import SIDE
+from mitsgan.attack.resample import Shift
+from mitsgan.attack.touchup import blend
+from mitsgan.errors import MitsganError, PositionError
+from mitsgan.evaluate.purify import filters
+
+DENOISE_MM = 1.0
+"""Sigma of the Gaussian, along every axis."""
+
+DENOISE_HU = 20.0
+"""Sigma that non-local means takes for noise."""
+
+LOW_MM = 2.0
+"""Sigma of the Gaussian that parts low from high frequencies, along every axis."""
+
+SHIFTS: tuple[Shift, ...] = (
+    (0.0, 0.0, 0.0),
+    (0.0, 1.0, 0.0),
+    (0.0, -1.0, 0.0),
+    (0.0, 0.0, 1.0),
+    (0.0, 0.0, -1.0),
+    (0.5, 0.0, 0.0),
+    (-0.5, 0.0, 0.0),
+    (0.0, 0.5, 0.5),
+    (0.0, -0.5, -0.5),
+)
+"""Voxels ``[z, y, x]`` by which the attacked cube is moved: whole ones within the slice, halves
+along z, where slices are thick, and across."""
+
+_UNMOVED: Shift = (0.0, 0.0, 0.0)
+_REACH = 3.0
+
+
+class VariantError(MitsganError):
+    """No variant of the attack has that name."""
+
+
+class Variant(Protocol):
+    """An attack on blocks that are already cut, as `mitsgan.attack.tamper_cut`."""
+
+    def __call__(self, cut: Cut, attacker: Attacker, shift: Shift = _UNMOVED) -> Tensor:
+        """``[b, *block]`` in HU, tampered with; differentiable in ``cut.before``."""
+        ...
+
+
+def variant(name: str) -> Variant:
+    """The variant of that name.
+
+    Raises:
+        VariantError: there is none; names those that are.
+    """
+    if name not in VARIANTS:
+        raise VariantError(
+            f"no variant of the attack is called {name!r}; there are: {', '.join(VARIANTS)}"
+        )
+    return VARIANTS[name]
+
+
+def _denoising(denoise: Callable[[Cut], Tensor]) -> Variant:
+    """Shows the generator a denoised cube; the touch-up blends into the scan as it is."""
+
+    def tamper(cut: Cut, attacker: Attacker, shift: Shift = _UNMOVED) -> Tensor:
+        where = (slice(None), *cut.plans[0].cube_in_block)
+        painted = cut.before.clone()
+        painted[where] = paint_cut(replace(cut, before=denoise(cut)), attacker, shift)[where]
+        return _touched_up(cut, painted)
+
+    return tamper
+
+
+def _over_shifts(cut: Cut, attacker: Attacker, shift: Shift = _UNMOVED) -> Tensor:
+    """Paints from nine cubes a little apart, and takes the mean of what they paint."""
+    total = torch.zeros_like(cut.before)
+    for z, y, x in SHIFTS:
+        rows, columns = int(y), int(x)
+        moved = replace(cut, before=_moved(cut.before, rows, columns))
+        rest = (shift[0] + z, shift[1] + y - rows, shift[2] + x - columns)
+        total = total + _moved(paint_cut(moved, attacker, rest), -rows, -columns)
+    where = (slice(None), *cut.plans[0].cube_in_block)
+    painted = cut.before.clone()
+    painted[where] = total[where] / len(SHIFTS)
+    return _touched_up(cut, painted)
+
+
+def _low_frequency(cut: Cut, attacker: Attacker, shift: Shift = _UNMOVED) -> Tensor:
+    """Pastes only the low frequencies of the change; every fine detail of the scan stays."""
+    change = tamper_cut(cut, attacker, shift) - cut.before
+    return cut.before + _blurred(change, cut, LOW_MM)
+
+
+def _touched_up(cut: Cut, painted: Tensor) -> Tensor:
+    plan = cut.plans[0]
+    if plan.style != "repaired":
+        raise PositionError(
+            "an attacker who knows the method has none of the release's faults; plan the attack "
+            "in the repaired style"
+        )
+    return blend(cut.before, painted, cut.noise, plan.action)
+
+
+def _moved(block: Tensor, rows: int, columns: int) -> Tensor:
+    """``[b, z, y, x]`` seen from so many voxels further on, edges held."""
+    height, width = block.shape[-2:]
+    held = F.pad(block, (1, 1, 1, 1), mode="replicate")
+    return held[..., 1 + rows : 1 + rows + height, 1 + columns : 1 + columns + width]
+
+
+def _gaussian(cut: Cut) -> Tensor:
+    return _blurred(cut.before, cut, DENOISE_MM)
+
+
+def _blurred(blocks: Tensor, cut: Cut, sigma_mm: float) -> Tensor:
+    """Gaussian blur of ``[b, z, y, x]``, cut at 3 sigma, edges held."""
+    for axis, samples in enumerate(cut.plans[0].cube, start=1):
+        sigma = sigma_mm * samples / SIDE
+        reach = min(int(_REACH * sigma + 0.5), blocks.shape[axis] - 1)
+        taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
+        taps = (taps / taps.sum()).to(blocks)
+        last = blocks.movedim(axis, -1)
+        flat = last.reshape(-1, 1, last.shape[-1])
+        flat = F.conv1d(F.pad(flat, (reach, reach), mode="replicate"), taps[None, None])
+        blocks = flat.reshape(last.shape).movedim(-1, axis)
+    return blocks
+
+
+def _passed_through(change: Callable[[filters.Array], filters.Array]) -> Callable[[Cut], Tensor]:
+    """A filter of one block; its gradient is taken for that of leaving the block as it is.
+
+    Source: backward pass differentiable approximation, Athalye et al., ICML 2018, section 4.1.
+    """
+
+    def denoise(cut: Cut) -> Tensor:
+        seen = cut.before.detach()
+        clean = [torch.from_numpy(change(block.float().cpu().numpy())) for block in seen]
+        return cut.before + (torch.stack(clean).to(seen) - seen)
+
+    return denoise
+
+
+def _non_local_means(block: filters.Array) -> filters.Array:
+    return filters.non_local_means(block, DENOISE_HU)
+
+
+VARIANTS: Mapping[str, Variant] = MappingProxyType(
+    {
+        "plain": tamper_cut,
+        "denoise-gaussian": _denoising(_gaussian),
+        "denoise-median": _denoising(_passed_through(filters.median)),
+        "denoise-nlm": _denoising(_passed_through(_non_local_means)),
+        "shifts": _over_shifts,
+        "low-frequency": _low_frequency,
+    }
+)
+"""Every variant by its name, the attack that knows nothing first."""

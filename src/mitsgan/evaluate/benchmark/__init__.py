@@ -1,0 +1,1 @@
+"""Protectors against attackers on scans, as a TOML file says."""

@@ -1,0 +1,243 @@
+"""One scan of a benchmark: protected, purified and attacked, each thing computed once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from mitsgan.attack import Action, Attacker, Cut, Plan, cut_plans, plan_attack
+from mitsgan.errors import ScanError
+from mitsgan.evaluate.attacks.healthy_lung import healthy_lung
+from mitsgan.evaluate.attacks.positions import lung_positions
+from mitsgan.evaluate.attacks.variants import variant
+from mitsgan.evaluate.benchmark.cells import Cell
+from mitsgan.evaluate.benchmark.config import NONE, ScanEntry
+from mitsgan.evaluate.purify.purifiers import purify_scan
+from mitsgan.networks.classifier import NoduleClassifier
+from mitsgan.protect.pgd import pgd
+from mitsgan.scan.scan import Scan
+
+Row = dict[str, Any]
+"""JSON values; see docs/benchmark.md."""
+
+Pairs = Callable[[str, Action], Attacker]
+"""An attacker by the name of its pair, and its action."""
+
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A scan to measure on.
+
+    Attributes:
+        scan: as it is before protection.
+        places: voxels ``[z, y, x]`` that attacks go to; none means random ones in the lung.
+    """
+
+    scan: Scan
+    places: tuple[tuple[int, int, int], ...] = ()
+
+
+class Loader(Protocol):
+    """Reads scans, outside this room: what attacks must not reach the formats of scans."""
+
+    def __call__(self, entry: ScanEntry, seed: int) -> Subject:
+        """The scan that an entry describes."""
+        ...
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What one attacker made of one version of a scan, one item per position.
+
+    Attributes:
+        before: the cut, before the attack.
+        cores: the repainted cores, ``[b, z, y, x]`` in HU.
+        nodule: the classifier's probability of a nodule.
+        abnormal: 1 where the cube is no healthy lung of this scan; see
+            `mitsgan.evaluate.attacks.healthy_lung`.
+    """
+
+    before: Cut
+    cores: Tensor
+    nodule: list[float]
+    abnormal: list[int]
+
+
+class Bench:
+    """One scan, its positions, and what attackers make of the original.
+
+    Args:
+        entry: names the scan.
+        subject: the scan.
+        attackers: by name.
+        classifier: judges tampered cubes.
+        seed: of positions, purifiers and PGD.
+        most: positions that any measurement asks for: drawn at once, so that fewer are the first
+            of them.
+    """
+
+    def __init__(
+        self,
+        entry: ScanEntry,
+        subject: Subject,
+        attackers: Pairs,
+        classifier: NoduleClassifier,
+        seed: int,
+        most: int,
+    ) -> None:
+        self.entry, self.scan, self.seed = entry, subject.scan, seed
+        self._attackers, self._classifier = attackers, classifier
+        places = list(subject.places)
+        if not (entry.nodules or entry.planted):
+            places = lung_positions(subject.scan, most, seed)
+        if not places:
+            raise ScanError(f"scan {entry.name}: none of its places lies in the scan")
+        self._places = places[:most]
+        self._healthy = healthy_lung(subject.scan, seed=seed)
+        self._plans: dict[Action, list[Plan]] = {}
+        self._hu: Tensor | None = None
+        self._cuts: dict[tuple[str, int], Cut] = {}
+        self._originals: dict[tuple[object, ...], Attacked] = {}
+
+    @property
+    def original(self) -> Tensor:
+        """``[z, y, x]`` in HU."""
+        if self._hu is None:
+            self._hu = volume(self.scan)
+        return self._hu
+
+    def plans(self, count: int, action: Action) -> list[Plan]:
+        """The attacks of one action on the first positions; named places may be fewer."""
+        if action not in self._plans:
+            hu, spacing = self.original.numpy(), self.scan.spacing
+            self._plans[action] = [plan_attack(hu, spacing, p, action) for p in self._places]
+        return self._plans[action][:count]
+
+    def energy(self, protected: Scan, count: int) -> float:
+        """RMSE of a perturbation over the attacked cubes together, HU."""
+        moved = _rms(self._cut(NONE, count), self._fresh(volume(protected), count), cubes=True)
+        return math.sqrt(sum(v * v for v in moved) / len(moved))
+
+    def purified(self, scan: Scan, name: str) -> Tensor:
+        """A version of the scan after a purifier, ``[z, y, x]`` in HU."""
+        return volume(scan if name == NONE else purify_scan(scan, name, seed=self.seed))
+
+    def measure(self, cell: Cell, changed: Tensor) -> Row:
+        """Attack a version of the scan ``[z, y, x]``, already purified as the cell says."""
+        attacker = self._attackers(cell.attacker, cell.action)
+        reference = self._original(cell, attacker)
+        return self._row(cell, reference, self._fresh(changed, cell.positions), attacker)
+
+    def measure_known(self, cell: Cell, max_hu: float, steps: int) -> Row:
+        """As `measure`, for perturbations of each position by itself, against this attacker."""
+        attacker = self._attackers(cell.attacker, cell.action)
+        reference = self._original(cell, attacker)
+        where = (slice(None), *reference.before.plans[0].core_in_block)
+        attack = variant(cell.variant)
+        blocks = []
+        for number, part in enumerate(_parts(len(reference.cores))):
+            cut, cores = _part(reference.before, part), reference.cores[part]
+
+            def objective(hu: Tensor, cut: Cut = cut, cores: Tensor = cores) -> Tensor:
+                result = attack(replace(cut, before=hu), attacker)[where]
+                return ((result - cores).square().mean((1, 2, 3)) + 1e-12).sqrt()
+
+            best = pgd(cut.before, objective, max_hu, steps=steps, seed=self.seed + number)
+            blocks.append(cut.before + best)
+        changed = replace(reference.before, before=torch.cat(blocks))
+        return self._row(cell, reference, changed, attacker)
+
+    def _row(self, cell: Cell, reference: Attacked, changed: Cut, attacker: Attacker) -> Row:
+        changed = replace(changed, plans=reference.before.plans)
+        after = self._attack(cell, changed, attacker)
+        off = (after.cores - reference.cores).square().mean((1, 2, 3)).sqrt()
+        return {
+            "kind": "attack",
+            **_named(cell),
+            "role": self.entry.role,
+            "n": len(after.cores),
+            "disruption_rmse_hu": _rounded(off.tolist()),
+            "perturbation_cube_rmse_hu": _rounded(_rms(reference.before, changed, cubes=True)),
+            "perturbation_core_rmse_hu": _rounded(_rms(reference.before, changed, cubes=False)),
+            "nodule_probability": _rounded(after.nodule),
+            "nodule_probability_original": _rounded(reference.nodule),
+            "abnormal": after.abnormal,
+            "abnormal_original": reference.abnormal,
+        }
+
+    def _original(self, cell: Cell, attacker: Attacker) -> Attacked:
+        key = (cell.attacker, cell.action, cell.variant, cell.purifier, cell.positions)
+        if key not in self._originals:
+            cut = self._cut(cell.purifier, cell.positions)
+            plans = tuple(replace(plan, action=cell.action) for plan in cut.plans)
+            self._originals[key] = self._attack(cell, replace(cut, plans=plans), attacker)
+        return self._originals[key]
+
+    def _attack(self, cell: Cell, cut: Cut, attacker: Attacker) -> Attacked:
+        plan = cut.plans[0]
+        core = (slice(None), *plan.core_in_block)
+        cores, nodule, abnormal = [], [], []
+        with torch.no_grad():
+            for part in _parts(len(cut.plans)):
+                tampered = variant(cell.variant)(_part(cut, part), attacker)
+                cores.append(tampered[core].clone())
+                cubes = cut.cubes(tampered)
+                nodule += self._classifier.probability(cubes).tolist()
+                abnormal += [int(bool(by)) for by in self._healthy.outside(cubes)]
+        return Attacked(cut, torch.cat(cores), nodule, abnormal)
+
+    def _cut(self, purifier: str, count: int) -> Cut:
+        """What attacks take from the purified original; the same for both actions."""
+        if (purifier, count) not in self._cuts:
+            changed = self.original if purifier == NONE else self.purified(self.scan, purifier)
+            self._cuts[purifier, count] = self._fresh(changed, count)
+        return self._cuts[purifier, count]
+
+    def _fresh(self, changed: Tensor, count: int) -> Cut:
+        return cut_plans(changed, self.plans(count, "inject"))
+
+
+def volume(scan: Scan) -> Tensor:
+    """A scan in HU, ``[z, y, x]``, padding as air."""
+    return torch.from_numpy(scan.hu().clip(-1024))
+
+
+def _named(cell: Cell) -> Row:
+    return {
+        "scan": cell.scan,
+        "protector": cell.protector,
+        "form": cell.form,
+        "budget": cell.budget,
+        "control": cell.control or None,
+        "attacker": cell.attacker,
+        "action": cell.action,
+        "variant": cell.variant,
+        "purifier": cell.purifier,
+    }
+
+
+def _rms(before: Cut, after: Cut, *, cubes: bool) -> list[float]:
+    plan = before.plans[0]
+    box = plan.cube_in_block if cubes else plan.core_in_block
+    moved = (after.before - before.before)[(slice(None), *box)]
+    return [float(v) for v in moved.square().mean((1, 2, 3)).sqrt()]
+
+
+def _part(cut: Cut, part: slice) -> Cut:
+    return replace(cut, before=cut.before[part], noise=cut.noise[part], plans=cut.plans[part])
+
+
+def _parts(count: int) -> list[slice]:
+    return [slice(first, first + _BATCH) for first in range(0, count, _BATCH)]
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    """To a thousandth: what is finer is no measurement, and fills the file."""
+    return [round(float(value), 3) for value in values]

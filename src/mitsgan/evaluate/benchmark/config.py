@@ -1,0 +1,281 @@
+"""What a benchmark measures, read from a TOML file into frozen dataclasses.
+
+Every key is described in docs/benchmark.md. A key that is not known is refused: a misspelt one
+would otherwise measure something else than was meant.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+from mitsgan.attack import SURROGATES, Action
+from mitsgan.errors import MitsganError
+from mitsgan.evaluate.benchmark.toml import read_table
+from mitsgan.evaluate.purify.purifiers import PURIFIERS
+
+NONE = "none"
+"""Written where no purifier is applied."""
+
+PLAIN = "plain"
+"""The attacker as it is, see `mitsgan.evaluate.attacks.variants`."""
+
+
+PGD_KNOWN = "pgd-known"
+"""A perturbation for each position and attacker by itself: what no defender can know."""
+
+
+class BenchmarkError(MitsganError):
+    """A benchmark's configuration makes no sense, or its run folder belongs to another one."""
+
+
+@dataclass(frozen=True)
+class PhantomEntry:
+    """A synthetic chest, see `mitsgan.phantom.chest.chest`."""
+
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ScanEntry:
+    """A scan, and where it is attacked.
+
+    Attributes:
+        name: in results.
+        path: a DICOM folder or an image; or
+        phantom: a synthetic chest in place of one.
+        role: whether a training saw this scan.
+        nodules: LPS mm; attacks go to these places instead of random ones in the lung.
+        planted: so many synthetic nodules are planted at random lung positions before anything
+            else, and attacks go there.
+    """
+
+    name: str
+    role: Literal["unseen", "training"]
+    path: Path | None = None
+    phantom: PhantomEntry | None = None
+    nodules: tuple[tuple[float, float, float], ...] = ()
+    planted: int = 0
+
+
+@dataclass(frozen=True)
+class ProtectorEntry:
+    """A protector in one form.
+
+    Attributes:
+        name: in results.
+        kind: see `mitsgan.evaluate.benchmark.protectors`.
+        form: clipped to the budget, or native, as its network gives it.
+        weights: a file of its own.
+        trained_on: names of attackers; by default those of its weights' card.
+        steps: gradient steps of the kinds that optimise.
+        attacker: the one that a whole scan is optimised against.
+        strength_hu: of the controls ``noise`` and ``offset``; by default the budget.
+    """
+
+    name: str
+    kind: str
+    form: Literal["clipped", "native"] = "clipped"
+    weights: Path | None = None
+    trained_on: tuple[str, ...] = ()
+    steps: int = 40
+    attacker: str = "textured"
+    strength_hu: float | None = None
+
+    @property
+    def is_known_position(self) -> bool:
+        """Whether it knows where the attack comes, so that there is no protected scan."""
+        return self.kind == PGD_KNOWN
+
+
+@dataclass(frozen=True)
+class AttackerEntry:
+    """A pair of attackers of one's own; those that ship need no entry."""
+
+    name: str
+    injector: Path | None = None
+    remover: Path | None = None
+    held_out: bool = False
+
+
+@dataclass(frozen=True)
+class BudgetEntry:
+    """A budget: a cap in HU, and on request a fraction of the scan's local noise."""
+
+    max_hu: float
+    noise_fraction: float | None = None
+
+    @property
+    def name(self) -> str:
+        """In results, such as ``10 HU``."""
+        if self.noise_fraction is None:
+            return f"{self.max_hu:g} HU"
+        return f"{self.noise_fraction:g} sigma, at most {self.max_hu:g} HU"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Everything times everything.
+
+    Attributes:
+        name: for error messages and progress.
+        positions: per scan, the first so many of its positions.
+        controls: whether noise and a constant offset of the protector's RMSE in the attacked
+            cubes are measured beside it.
+        slices: whether whole slices and squares are compared too, for the paper's tables.
+    """
+
+    name: str
+    scans: tuple[str, ...]
+    protectors: tuple[str, ...]
+    attackers: tuple[str, ...]
+    budgets: tuple[BudgetEntry, ...]
+    positions: int
+    actions: tuple[Action, ...] = ("inject", "remove")
+    variants: tuple[str, ...] = (PLAIN,)
+    purifiers: tuple[str, ...] = (NONE,)
+    controls: bool = True
+    slices: bool = False
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """The curve over how well the position of an attack is known."""
+
+    scan: str
+    attackers: tuple[str, ...]
+    protectors: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ("inject", "remove")
+    uncertainties_mm: tuple[float, ...] = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
+    centres: int = 4
+    steps: int = 60
+    draws: int = 8
+    max_hu: float = 10.0
+
+
+@dataclass(frozen=True)
+class GalleryEntry:
+    """Which attack is shown as pictures."""
+
+    scan: str
+    protectors: tuple[str, ...]
+    attacker: str = "textured"
+    actions: tuple[Action, ...] = ("inject", "remove")
+    budget: BudgetEntry = BudgetEntry(10.0)
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class BenchmarkConfig:
+    """A whole benchmark.
+
+    Attributes:
+        title: of the report.
+        scans, protectors, attackers, sweeps: what is measured.
+        data: the folder that scans' relative paths start from; by default the configuration's.
+        seed: of positions, controls, protectors and the bootstrap.
+        resamples: of the bootstrap.
+    """
+
+    title: str
+    scans: tuple[ScanEntry, ...]
+    protectors: tuple[ProtectorEntry, ...]
+    sweeps: tuple[Sweep, ...]
+    attackers: tuple[AttackerEntry, ...] = ()
+    uncertainty: tuple[Uncertainty, ...] = ()
+    gallery: GalleryEntry | None = None
+    data: Path | None = None
+    seed: int = 0
+    resamples: int = 2000
+
+
+def read_config(path: Path, environment: Mapping[str, str]) -> BenchmarkConfig:
+    """Read a benchmark's configuration.
+
+    Args:
+        path: a TOML file. Paths in it may start with ``${NAME}``; relative ones start from the
+            file's folder, those of scans from ``data``.
+        environment: what ``${NAME}`` stands for.
+
+    Raises:
+        BenchmarkError: the file cannot be read, a key is unknown or of the wrong type, or a name
+            stands for nothing; says which key.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BenchmarkError(f"{path}: {error.strerror or error}; name a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BenchmarkError(f"{path} is not TOML: {error}") from error
+    try:
+        config = read_table(BenchmarkConfig, table, path.resolve().parent, environment)
+        _check(config)
+    except ValueError as error:
+        raise BenchmarkError(f"{path}: {error}; see docs/benchmark.md") from error
+    return config
+
+
+def _check(config: BenchmarkConfig) -> None:
+    scans = _names("scans", [s.name for s in config.scans])
+    protectors = _names("protectors", [p.name for p in config.protectors])
+    own = _names("attackers", [a.name for a in config.attackers])
+    attackers = [*SURROGATES, *own]
+    _names("sweeps", [s.name for s in config.sweeps])
+    for scan in config.scans:
+        if (scan.path is None) == (scan.phantom is None):
+            raise ValueError(f"scans.{scan.name}: give either path or phantom")
+        if scan.nodules and scan.planted:
+            raise ValueError(f"scans.{scan.name}: give either nodules or planted")
+    for sweep in config.sweeps:
+        where = f"sweeps.{sweep.name}"
+        for key in ("scans", "protectors", "attackers", "actions", "budgets", "variants"):
+            if not getattr(sweep, key):
+                raise ValueError(f"{where}.{key} is empty, so nothing would be measured")
+        _known(f"{where}.scans", sweep.scans, scans)
+        _known(f"{where}.protectors", sweep.protectors, protectors)
+        _known(f"{where}.attackers", sweep.attackers, attackers)
+        _known(f"{where}.purifiers", sweep.purifiers, [NONE, *PURIFIERS])
+        if sweep.positions < 1:
+            raise ValueError(f"{where}.positions must be 1 or more, found {sweep.positions}")
+        known = [e.name for e in config.protectors if e.is_known_position]
+        both = [name for name in sweep.protectors if name in known]
+        if both and any(budget.noise_fraction is not None for budget in sweep.budgets):
+            raise ValueError(
+                f"{where}.budgets: {both[0]} works without a scan's noise; give it a sweep of "
+                "its own, with budgets in HU alone"
+            )
+    curves: set[object] = set()
+    for number, curve in enumerate(config.uncertainty):
+        where = f"uncertainty[{number}]"
+        for strike in product([curve.scan], curve.attackers, curve.actions, [curve.max_hu]):
+            if strike in curves:
+                raise ValueError(f"{where}: {strike} is measured by an earlier curve already")
+            curves.add(strike)
+        _known(f"{where}.scan", [curve.scan], scans)
+        _known(f"{where}.attackers", curve.attackers, attackers)
+        _known(f"{where}.protectors", curve.protectors, protectors)
+    if config.gallery is not None:
+        _known("gallery.scan", [config.gallery.scan], scans)
+        _known("gallery.attacker", [config.gallery.attacker], attackers)
+        _known("gallery.protectors", config.gallery.protectors, protectors)
+    for entry in config.protectors:
+        _known(f"protectors.{entry.name}.attacker", [entry.attacker], attackers)
+
+
+def _names(where: str, names: Sequence[str]) -> Sequence[str]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{where}: the name {twice[0]!r} is given twice")
+    return names
+
+
+def _known(where: str, wanted: Sequence[str], known: Sequence[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            raise ValueError(f"{where}: there is no {name!r}; there are: {', '.join(known)}")

@@ -1,0 +1,89 @@
+"""Whose weights a benchmark measures with: names, checksums, what they were trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mitsgan.attack import HELD_OUT, Action
+from mitsgan.evaluate.benchmark.bench import Row
+from mitsgan.evaluate.benchmark.cells import all_tasks
+from mitsgan.evaluate.benchmark.config import BenchmarkConfig, ProtectorEntry
+from mitsgan.evaluate.benchmark.protectors import PGD, card_of, check_entry, load_layer, trained_on
+from mitsgan.evaluate.benchmark.worker import attacker_path
+from mitsgan.networks import Card, load_weights, shipped
+from mitsgan.networks.classifier import NoduleClassifier
+
+_ACTIONS: tuple[Action, ...] = ("inject", "remove")
+
+
+def provenance(config: BenchmarkConfig) -> dict[str, Row]:
+    """Rows about weights, attackers, protectors and the classifier, by keys for the journal.
+
+    Raises:
+        WeightsError: weights are missing or damaged: better told before the run than in it.
+        BenchmarkError: a protector's kind is unknown.
+    """
+    rows: dict[str, Row] = {}
+    held_out = {entry.name: entry.held_out for entry in config.attackers}
+    for name in dict.fromkeys(task.attacker for task in all_tasks(config)):
+        for action in _ACTIONS:
+            path = attacker_path(config, name, action)
+            _, card = load_weights(path, "attacker")
+            key = f"weights | {name} | {action}"
+            rows[key] = _weights(f"attacker, {action}", name, card)
+        rows[f"attacker | {name}"] = {
+            "kind": "attacker",
+            "attacker": name,
+            "held_out": held_out.get(name, name in HELD_OUT),
+        }
+    for entry in config.protectors:
+        check_entry(entry)
+        own = _card(entry, config.seed)
+        if own is not None:
+            rows[f"weights | {entry.name}"] = _weights("protector", entry.name, own)
+        rows[f"protector | {entry.name}"] = {
+            "kind": "protector",
+            "protector": entry.name,
+            "trained_on": _seen(entry, own, rows),
+            "known_position": entry.is_known_position,
+        }
+    path = shipped("classifier")
+    _, card = load_weights(path, "classifier")
+    rows["weights | classifier"] = _weights("classifier", "classifier", card)
+    threshold = NoduleClassifier.load(path).threshold
+    rows["classifier"] = {"kind": "classifier", "threshold": threshold}
+    return rows
+
+
+def checksums(rows: dict[str, Row]) -> Iterator[str]:
+    """Of all weights, in the order of their keys: other ones make another measurement."""
+    for key in sorted(rows):
+        if rows[key]["kind"] == "weights":
+            yield f"{key} {rows[key]['sha256']}"
+
+
+OTHER_WEIGHTS = " (other weights)"
+"""Behind the name of a pair of which a protector has seen another training."""
+
+
+def _seen(entry: ProtectorEntry, card: Card | None, rows: dict[str, Row]) -> list[str]:
+    """What a protector was trained on; where its card has checksums, held to the weights' own."""
+    names = trained_on(entry, card)
+    known = {
+        name: {row["sha256"] for key, row in rows.items() if key.startswith(f"weights | {name} |")}
+        for name in names
+    }
+    listed = {seen.get("sha256") for seen in (card or {}).get("attackers", ()) if seen is not None}
+    if entry.trained_on or not listed - {None}:
+        return list(names)
+    return [name if not known[name] - listed else f"{name}{OTHER_WEIGHTS}" for name in names]
+
+
+def _card(entry: ProtectorEntry, seed: int) -> Card | None:
+    if entry.is_known_position or entry.kind == PGD:
+        return None
+    return card_of(load_layer(entry, seed))
+
+
+def _weights(role: str, name: str, card: Card) -> Row:
+    return {"kind": "weights", "role": role, "name": name, "sha256": card["sha256"]}

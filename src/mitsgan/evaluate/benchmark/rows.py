@@ -1,0 +1,158 @@
+"""The rows of a benchmark, found by what they are of; and the statistics of one row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from mitsgan.evaluate.benchmark.bootstrap import Interval, median_interval, ratio_interval
+from mitsgan.evaluate.benchmark.config import NONE, PLAIN
+
+Row = dict[str, Any]
+
+_IDENTITY = (
+    *("scan", "protector", "form", "budget", "control", "attacker", "action"),
+    *("variant", "purifier", "n"),
+)
+_ORDINARY = {"control": None, "variant": PLAIN, "purifier": NONE}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows of a journal.
+
+    Attributes:
+        rows: as they were kept.
+        resamples, seed: of the bootstrap.
+    """
+
+    rows: Sequence[Row]
+    resamples: int = 2000
+    seed: int = 0
+
+    def of(self, kind: str, **wanted: object) -> Iterator[Row]:
+        """Rows of a kind whose values are these."""
+        for row in self.rows:
+            if row["kind"] == kind and all(row[key] == value for key, value in wanted.items()):
+                yield row
+
+    def attacks(self, **wanted: object) -> Iterator[Row]:
+        """Rows of attacks; where nothing else is said, plain ones on what nobody purified."""
+        return self.of("attack", **{**_ORDINARY, **wanted})
+
+    def beside(self, row: Row, **other: object) -> Row | None:
+        """The row that differs from ``row`` in nothing but ``other``; None if there is none."""
+        wanted = {**{key: row[key] for key in _IDENTITY}, **other}
+        return next(self.of("attack", **wanted), None)
+
+    def main(self, **wanted: object) -> Iterator[Row]:
+        """As `attacks`, of those that are measured at the most positions, and beside controls.
+
+        Only who knows the position needs none. What is left out are points of curves, and plain
+        rows that purified ones are compared with.
+        """
+        known = {row["protector"] for row in self.of("protector", known_position=True)}
+        same = [key for key in _IDENTITY if key != "n"]
+        for row in self.attacks(**wanted):
+            if row["protector"] not in known and self.beside(row, control="noise") is None:
+                continue
+            most = max(r["n"] for r in self.of("attack", **{key: row[key] for key in same}))
+            if row["n"] == most:
+                yield row
+
+    def median(self, values: Sequence[float]) -> Interval:
+        """A median with its interval."""
+        return median_interval(values, resamples=self.resamples, seed=self.seed)
+
+    def ratio(self, above: Row, below: Row) -> Interval:
+        """Median disruption of one row over that of another, at the same positions."""
+        key = "disruption_rmse_hu"
+        return ratio_interval(above[key], below[key], resamples=self.resamples, seed=self.seed)
+
+    def gain(self, row: Row) -> Interval:
+        """Disruption over perturbation, both RMSE in the core: median over positions."""
+        pairs = zip(row["disruption_rmse_hu"], row["perturbation_core_rmse_hu"], strict=True)
+        return self.median([a / max(b, 1e-3) for a, b in pairs])
+
+    def measured(self, row: Row) -> Row:
+        """What every table says of a row of attacks."""
+        over = self.median(row["disruption_rmse_hu"])
+        gain = self.gain(row)
+        found: Row = {
+            "n": row["n"],
+            "disruption": over.value,
+            "low": over.low,
+            "high": over.high,
+            "worst": min(row["disruption_rmse_hu"]),
+            "perturbation": median(row["perturbation_cube_rmse_hu"]),
+            "gain": gain.value,
+            "noise": None,
+            "over_noise": None,
+            "over_noise_low": None,
+            "over_noise_high": None,
+        }
+        noise = self.beside(row, control="noise") if row["control"] is None else None
+        if noise is not None:
+            ratio = self.ratio(row, noise)
+            found |= {
+                "noise": median(noise["disruption_rmse_hu"]),
+                "over_noise": ratio.value,
+                "over_noise_low": ratio.low,
+                "over_noise_high": ratio.high,
+            }
+        return found
+
+
+MEASURED = (
+    ("n", "positions", ""),
+    ("disruption", "disruption, median", "HU"),
+    ("low", "from", "HU"),
+    ("high", "to", "HU"),
+    ("worst", "worst", "HU"),
+    ("perturbation", "perturbation in cube", "HU"),
+    ("gain", "gain in core", ""),
+    ("noise", "noise of equal RMSE", "HU"),
+    ("over_noise", "over noise", ""),
+    ("over_noise_low", "from", ""),
+    ("over_noise_high", "to", ""),
+)
+"""Columns of `Rows.measured`: key, label, unit."""
+
+NAMED = (
+    ("scan", "scan", ""),
+    ("protector", "protector", ""),
+    ("form", "form", ""),
+    ("budget", "budget", ""),
+    ("attacker", "attackers", ""),
+    ("action", "action", ""),
+)
+"""Columns that say what a row of attacks is of."""
+
+
+def named(row: Mapping[str, Any], columns: Iterable[tuple[str, str, str]] = NAMED) -> Row:
+    """What a row is of."""
+    return {key: row[key] for key, _, _ in columns}
+
+
+def table(
+    id: str,
+    title: str,
+    note: str,
+    columns: Sequence[tuple[str, str, str]],
+    rows: Sequence[Row],
+) -> Row:
+    """A table for the summary; values to four significant digits."""
+    return {
+        "id": id,
+        "title": title,
+        "note": note,
+        "columns": [{"key": key, "label": label, "unit": unit} for key, label, unit in columns],
+        "rows": [{key: shortened(row.get(key)) for key, _, _ in columns} for row in rows],
+    }
+
+
+def shortened(value: Any) -> Any:
+    """A number to five significant digits: more would claim more than was measured."""
+    return float(f"{value:.5g}") if isinstance(value, float) else value

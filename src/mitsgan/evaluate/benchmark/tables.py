@@ -1,0 +1,206 @@
+"""The tables of a benchmark, each a pure function of its rows; see docs/benchmark.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean, median, quantiles
+
+from mitsgan.evaluate.benchmark.paper_tables import BLOCKS
+from mitsgan.evaluate.benchmark.rows import MEASURED, NAMED, Row, Rows, named, table
+from mitsgan.evaluate.benchmark.tables_hardness import appearance, purifiers, variants
+
+_METRICS = (
+    ("rmse_hu", "RMSE", "HU"),
+    ("psnr_db", "PSNR", "dB"),
+    ("lpips", "LPIPS", ""),
+    ("ssim", "SSIM", ""),
+)
+
+
+def all_tables(rows: Rows) -> list[Row]:
+    """Every table that has rows."""
+    made = [
+        *(main(rows, scan) for scan in _scans(rows)),
+        transfer(rows),
+        worst(rows),
+        purifiers(rows),
+        variants(rows),
+        appearance(rows),
+        protection(rows),
+        *paper(rows),
+        *uncertainty(rows),
+    ]
+    return [one for one in made if one["rows"]]
+
+
+def main(rows: Rows, scan: str) -> Row:
+    """Every protector against every attacker on one scan, beside controls of equal RMSE."""
+    found = []
+    for row in rows.main(scan=scan):
+        offset = rows.beside(row, control="offset")
+        value = median(offset["disruption_rmse_hu"]) if offset else None
+        found.append({**named(row), **rows.measured(row), "offset": value})
+    return table(
+        f"main-{scan}",
+        f"Disruption on {scan}",
+        "RMSE between the attacker's results on the protected scan and on the original, in the "
+        "repainted 20 mm core; median over positions, 95 % bootstrap interval. Noise and offset "
+        "have the RMSE of the perturbation in the attacked 32 mm cubes. Gain: disruption over "
+        "perturbation, both in the core. Worst: the least disrupted position.",
+        (*NAMED[1:], *MEASURED, ("offset", "offset of equal RMSE", "HU")),
+        found,
+    )
+
+
+def transfer(rows: Rows) -> Row:
+    """What protectors reach against attackers they were trained on, and against others."""
+    attackers = list(dict.fromkeys(row["attacker"] for row in rows.attacks()))
+    known = {row["protector"]: row["trained_on"] for row in rows.of("protector")}
+    of = (*NAMED[:4], NAMED[5])
+    found: dict[tuple[str, ...], Row] = {}
+    for row in rows.main():
+        names = named(row, of)
+        seen = ", ".join(known.get(row["protector"], ())) or "-"
+        line = found.setdefault(tuple(names.values()), {**names, "trained_on": seen})
+        got = rows.measured(row)
+        line |= {"n": row["n"], f"{row['attacker']}_hu": got["disruption"]}
+        line[f"{row['attacker']}_over"] = got["over_noise"]
+    return table(
+        "transfer",
+        "Trained on, attacked by",
+        "Median disruption, and the same over noise of equal RMSE, by pair of attackers.",
+        (
+            *of,
+            ("trained_on", "trained on", ""),
+            MEASURED[0],
+            *((f"{name}_hu", name, "HU") for name in attackers),
+            *((f"{name}_over", f"{name} over noise", "") for name in attackers),
+        ),
+        list(found.values()),
+    )
+
+
+def worst(rows: Rows) -> Row:
+    """The position that is disrupted least, and how often noise does as well."""
+    found = []
+    for row in rows.main():
+        noise = rows.beside(row, control="noise")
+        if noise is None or row["n"] < 2:
+            continue
+        ours, theirs = row["disruption_rmse_hu"], noise["disruption_rmse_hu"]
+        at = ours.index(min(ours))
+        better = fmean(a > b for a, b in zip(ours, theirs, strict=True))
+        found.append(
+            {
+                **named(row),
+                "n": row["n"],
+                "worst": ours[at],
+                "noise": theirs[at],
+                "tenth": quantiles(ours, n=10, method="inclusive")[0],
+                "median": median(ours),
+                "position": at,
+                "better": 100 * better,
+            }
+        )
+    return table(
+        "worst",
+        "The least disrupted position",
+        "Noise of equal RMSE at that same position; and at how many positions the protector "
+        "disrupts more than it. Positions count from 0.",
+        (
+            *NAMED,
+            ("n", "positions", ""),
+            ("worst", "least", "HU"),
+            ("noise", "noise there", "HU"),
+            ("tenth", "10th percentile", "HU"),
+            ("median", "median", "HU"),
+            ("position", "which", ""),
+            ("better", "better than noise", "%"),
+        ),
+        found,
+    )
+
+
+def protection(rows: Rows) -> Row:
+    """How far protected scans moved."""
+    return table(
+        "protection",
+        "Protected against original, whole scans",
+        "Over all voxels that are no padding; PSNR and SSIM for a range of 2000 HU. Seconds "
+        "include what is computed for the scan, optimisation too, on the machine of the run.",
+        (
+            *NAMED[:4],
+            ("voxels", "voxels", ""),
+            ("largest_hu", "largest", "HU"),
+            ("rmse_hu", "RMSE", "HU"),
+            ("psnr_db", "PSNR", "dB"),
+            ("ssim", "SSIM", ""),
+            ("seconds", "time", "s"),
+        ),
+        list(rows.of("protection")),
+    )
+
+
+def paper(rows: Rows) -> list[Row]:
+    """The blocks of the MITS-GAN paper's table, measured, next to what it printed."""
+    made = []
+    for block in BLOCKS:
+        found: list[Row] = [
+            {
+                "protector": name,
+                **dict(zip(("rmse_hu", "psnr_db", "lpips", "ssim"), v, strict=True)),
+            }
+            for name, v in block.published
+        ]
+        for row in rows.of("slices"):
+            values = row["blocks"][f"{block.compared} | {block.region}"]
+            found.append({**named(row), "n": row["n"], **values})
+        note = (
+            f"{block.compared[:1].upper()}{block.compared[1:]}; HU, PSNR and SSIM for a range of "
+            "2000 HU, all voxels of all positions together. The published numbers come from other "
+            "scans, positions and attackers, and state neither unit nor range."
+        )
+        published = len(block.published)
+        columns = (NAMED[1], *NAMED[2:4], NAMED[0], *NAMED[4:], ("n", "slices", ""), *_METRICS)
+        # The published rows alone would be no result.
+        made.append(
+            table(block.id, block.title, note, columns, found if len(found) > published else [])
+        )
+    return made
+
+
+def uncertainty(rows: Rows) -> list[Row]:
+    """What is left when the position is known to so many millimetres only."""
+    found: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows.of("uncertainty"):
+        for point in row["points"]:
+            name = (row["scan"], point["method"], row["attacker"], row["action"])
+            found.setdefault((*name, point["uncertainty_mm"]), []).append(point)
+    lines = []
+    for (scan, method, attacker, action, mm), points in found.items():
+        spread = rows.median([point["rmse_hu"] for point in points])
+        lines.append(
+            {
+                "scan": scan,
+                "protector": method,
+                "attacker": attacker,
+                "action": action,
+                "uncertainty": mm if mm is not None else "lung",
+                "n": spread.n,
+                "disruption": spread.value,
+                "low": spread.low,
+                "high": spread.high,
+                "perturbation": median(point["perturbation_hu"] for point in points),
+            }
+        )
+    columns = (*NAMED[:2], *NAMED[4:], ("uncertainty", "position known to", "mm"), *MEASURED[:4])
+    note = (
+        "Optimised for positions drawn around a centre, attacked at other draws of the same; "
+        "median over centres, 95 % bootstrap interval."
+    )
+    title = "Disruption over how well the position is known"
+    return [table("uncertainty", title, note, (*columns, MEASURED[5]), lines)]
+
+
+def _scans(rows: Rows) -> Sequence[str]:
+    return list(dict.fromkeys(row["scan"] for row in rows.attacks()))

@@ -1,0 +1,143 @@
+"""Whether a finding appears or disappears for the nodule classifier, beside re-scan noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+
+from mitsgan.anatomy.candidates import find_candidates
+from mitsgan.attack import cut_blocks
+from mitsgan.attack.networks.ctgan import SIDE
+from mitsgan.attack.plan import block_start, sizes
+from mitsgan.attack.resample import zoom
+from mitsgan.errors import MitsganError
+from mitsgan.evaluate.attacks.positions import lung_positions
+from mitsgan.networks.classifier import NoduleClassifier
+from mitsgan.scan.scan import Scan
+
+LUNG_PLACES = 200
+"""Random places in the lung; a nodule is called at few of them, and should go on being so."""
+
+NULLS = 3
+"""Re-scans with which calls are compared: a call near the threshold flips in one and not in
+another, and the most that flip in any of them is the tolerance."""
+
+SOURCE = f"no more calls flip than in any of {NULLS} re-scans"
+
+_Voxel = tuple[int, int, int]
+_Calls = Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class CallPlaces:
+    """Where a classifier is asked: found once, in the original.
+
+    Attributes:
+        groups: name to voxels ``[z, y, x]`` with a whole cube around them.
+        nodules: which of ``groups`` hold one known nodule each.
+    """
+
+    groups: Mapping[str, Sequence[_Voxel]]
+    nodules: frozenset[str]
+
+
+def find_call_places(
+    original: Scan, nodules: Sequence[tuple[float, float, float]], seed: int
+) -> tuple[CallPlaces, list[str]]:
+    """Known nodules (LPS mm), candidates, and random lung; and what there is none of, in words."""
+    groups: dict[str, Sequence[_Voxel]] = {}
+    gaps = []
+    for place in nodules:
+        text = ", ".join(f"{v:g}" for v in place)
+        voxel = original.geometry.to_voxel(place)
+        if _holds(original, voxel):
+            groups[f"({text})"] = [voxel]
+        else:
+            gaps.append(f"nodule classifier at {text} mm (LPS): no whole 32 mm cube around it")
+    known = frozenset(groups)
+    try:
+        found = [c.position for c in find_candidates(original) if _holds(original, c.position)]
+        if found:
+            groups["candidates"] = found
+        groups["lung places"] = lung_positions(original, LUNG_PLACES, seed)
+    except MitsganError as error:
+        gaps.append(f"nodule classifier in the lung: {error}")
+    return CallPlaces(groups, known), gaps
+
+
+def ask(scan: Scan, places: CallPlaces, classifier: NoduleClassifier) -> _Calls:
+    """The probability of a nodule at every place."""
+    volume = torch.from_numpy(np.nan_to_num(scan.hu(), nan=-1024.0).clip(-1024))
+    size, _ = sizes(scan.spacing)
+    found = {}
+    for name, voxels in places.groups.items():
+        cubes = zoom(cut_blocks(volume, voxels, size), (SIDE, SIDE, SIDE))
+        found[name] = classifier.probability(cubes).tolist()
+    return found
+
+
+def call_rows(
+    before: _Calls,
+    after: _Calls,
+    nulls: Sequence[_Calls],
+    places: CallPlaces,
+    threshold: float,
+) -> list[dict[str, Any]]:
+    """Rows for the invariants.
+
+    Args:
+        before, after, nulls: from `ask`, of the original, the protected scan and re-scans.
+        places: which of them are known nodules.
+        threshold: from which on a probability calls a nodule.
+    """
+    rows = []
+    for name, values in before.items():
+        if name in places.nodules:
+            numbers = (values[0], after[name][0], nulls[0][name][0])
+            rows.append(_row(f"nodule probability {name}", "", numbers))
+            continue
+        called = (sum(v >= threshold for v in calls[name]) for calls in (before, after, nulls[0]))
+        rows.append(_row(f"nodules called, {len(values)} {name}", "places", tuple(called)))
+        moved = [
+            fmean(abs(b - a) for a, b in zip(values, calls[name], strict=True))
+            for calls in (after, nulls[0])
+        ]
+        label = f"nodule probability, mean move, {len(values)} {name}"
+        rows.append(_row(label, "", (0.0, moved[0], moved[1])))
+    for name, values in before.items():
+        flips = [
+            sum((a >= threshold) != (b >= threshold) for a, b in zip(values, other, strict=True))
+            for other in (calls[name] for calls in (after, *nulls))
+        ]
+        most = max(flips[1:])
+        label = "1 nodule " + name if name in places.nodules else f"{len(values)} {name}"
+        row = _row(f"calls that flip, {label}", "places", (0, flips[0], most))
+        within = flips[0] <= most
+        rows.append({**row, "tolerance": most, "tolerance_source": SOURCE, "within": within})
+    return rows
+
+
+def _row(name: str, unit: str, values: tuple[float, ...]) -> dict[str, Any]:
+    original, protected, null = (float(v) for v in values)
+    return {
+        "name": name,
+        "unit": unit,
+        "original": original,
+        "protected": protected,
+        "change": protected - original,
+        "rescan_change": null - original,
+        "tolerance": None,
+        "tolerance_source": None,
+        "within": None,
+    }
+
+
+def _holds(scan: Scan, voxel: Sequence[int]) -> bool:
+    size, _ = sizes(scan.spacing)
+    start = np.asarray(block_start(voxel, size))
+    return bool((start >= 0).all() and (start + size <= scan.shape).all())

@@ -1,0 +1,1 @@
+"""How well the mark finds tampering: mark, tamper and verify in memory."""

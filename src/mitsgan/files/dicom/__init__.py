@@ -1,0 +1,1 @@
+"""DICOM CT series: read, derive, write."""

@@ -1,0 +1,72 @@
+"""Whether a file says everything once: else two programs may read two different things in it.
+
+A reader that takes the first of two equal elements and one that takes the last do not see the same
+scan, and nor do two of which one looks behind the pixels. What is to be vouched for must not allow
+that.
+
+Source: DICOM PS3.5 section 7.1 (elements in ascending order, each at most once).
+"""
+
+from __future__ import annotations
+
+import zlib
+from io import BytesIO
+from itertools import pairwise
+from typing import BinaryIO
+
+from pydicom.filereader import data_element_generator
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from mitsgan.errors import ScanError
+from mitsgan.files.dicom import elements as dcm
+from mitsgan.files.dicom.files import UNREADABLE, SliceFile
+
+_META_START = 132
+_OTHER_PIXELS = (0x7FE00008, 0x7FE00009)
+_LARGE = 4096
+"""Longer values are passed over, not read."""
+
+
+def check_order(file: SliceFile) -> None:
+    """Raise unless the elements ascend, each once, with one kind of pixel data at most.
+
+    Raises:
+        ScanError: they do not, or the file cannot be read to its end.
+    """
+    try:
+        with file.path.open("rb") as raw:
+            tags = _tags(file, raw)
+    except UNREADABLE as error:
+        raise ScanError(
+            f"{file.path} cannot be read to its end ({' '.join(str(error).split())}); it is "
+            f"damaged or truncated: fetch it again"
+        ) from error
+    for before, tag in pairwise(tags):
+        if tag <= before:
+            what = "occurs twice" if tag == before else f"follows {dcm.label(before)}"
+            raise ScanError(
+                f"{file.path}: {dcm.label(tag)} {what}, but elements must ascend (PS3.5 7.1): "
+                f"other programs may read something else in this file than mitsgan; rewrite it "
+                f"with a DICOM tool, if you know where it comes from"
+            )
+    other = next((tag for tag in tags if tag in _OTHER_PIXELS), None)
+    if other is not None:
+        raise ScanError(
+            f"{file.path} holds {dcm.label(other)}, pixels of another kind than "
+            f"{dcm.label(dcm.PIXEL_DATA)} *Pixel Data*: which of them is shown is unknown"
+        )
+
+
+def _tags(file: SliceFile, raw: BinaryIO) -> list[int]:
+    raw.seek(_META_START)
+    for _ in data_element_generator(
+        raw, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2
+    ):
+        pass
+    stream: BinaryIO = raw
+    if file.transfer_syntax == DeflatedExplicitVRLittleEndian:
+        stream = BytesIO(zlib.decompress(raw.read(), -zlib.MAX_WBITS))
+    implicit, little = file.encoding
+    found = data_element_generator(stream, implicit, little, defer_size=_LARGE)
+    # Zeros that fill a file up read as empty elements of the tag 0.
+    return [int(element.tag) for element in found if element.tag != 0]

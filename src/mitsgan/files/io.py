@@ -1,0 +1,110 @@
+"""Reading and writing scans, the format told by what the path is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mitsgan.atomic import atomic_output, check_target
+from mitsgan.errors import OutputError, ScanError
+from mitsgan.files.derivation import Derivation
+from mitsgan.files.dicom.files import Progress
+from mitsgan.files.dicom.read import read_dicom
+from mitsgan.files.dicom.write import write_dicom
+from mitsgan.files.itk import ITK_SUFFIXES, companions, read_itk, write_itk
+from mitsgan.files.nifti import NIFTI_SUFFIXES, read_nifti, write_nifti
+from mitsgan.scan.scan import Scan
+
+IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, *ITK_SUFFIXES)
+
+
+def read_scan(path: Path, *, series: str | None = None, progress: Progress | None = None) -> Scan:
+    """Read a CT scan.
+
+    Args:
+        path: a folder with a DICOM series, a DICOM file, or an image: ``.nii``, ``.nii.gz``,
+            ``.mha``, ``.mhd``, ``.nrrd``, ``.nhdr``.
+        series: the *Series Instance UID* to read, where a folder holds several.
+        progress: called with (done, total) steps.
+
+    Raises:
+        ScanError: nothing there, or it is not one whole CT scan in HU; says what to do.
+    """
+    if not path.exists():
+        raise ScanError(f"{path} does not exist; name a DICOM folder or an image file")
+    if path.is_dir() or not is_image(path):
+        return read_dicom(path, series, progress)
+    if series is not None:
+        raise ScanError(f"{path} is an image and has no series; leave --series out")
+    scan = read_nifti(path) if _is_nifti(path) else read_itk(path)
+    if progress is not None:
+        progress(1, 1)
+    return scan
+
+
+def write_scan(
+    scan: Scan,
+    path: Path,
+    *,
+    derivation: Derivation,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """Write a scan, whole or not at all, in the format that the path's ending says.
+
+    No ending that is known means a folder of DICOM, which only a scan from DICOM can become.
+
+    Args:
+        scan: the scan, its ``source`` as it was read.
+        path: the output; missing folders above it are made.
+        derivation: what was done to the voxels, for the header.
+        overwrite: whether an existing output may be replaced.
+        progress: called with (done, total) steps.
+
+    Raises:
+        OutputError: it exists, is or holds the source, cannot be written, or the disk is full.
+        ScanError: the values do not fit what the file can hold.
+    """
+    check_output(path, overwrite, source=source_path(scan))
+    if not is_image(path):
+        write_dicom(scan, path, derivation=derivation, overwrite=overwrite, progress=progress)
+        return
+    with atomic_output(path, overwrite=overwrite, companions=companions(path)) as temporary:
+        if _is_nifti(path):
+            write_nifti(scan, temporary, derivation)
+        else:
+            write_itk(scan, temporary, derivation)
+        if progress is not None:
+            progress(1, 1)
+
+
+def check_output(path: Path, overwrite: bool = False, *, source: Path | None = None) -> None:
+    """Raise `OutputError` where `write_scan` would refuse ``path``: before a long run, not after.
+
+    Args:
+        path: the output to be.
+        overwrite: whether an existing one may be replaced.
+        source: the input that the scan is, or will be, read from.
+    """
+    check_target(path, overwrite, source=source)
+    for name in companions(path):
+        check_target(path.with_name(name), overwrite, source=source)
+    if source is not None and not source.is_dir() and is_image(source) and not is_image(path):
+        raise OutputError(
+            f"{path} would be DICOM, but {source} is not: patient, study and scanner are unknown; "
+            f"give the output an ending: {', '.join(IMAGE_SUFFIXES)}"
+        )
+
+
+def is_image(path: Path) -> bool:
+    """Whether the path names an image file, by its ending; all else is DICOM."""
+    return path.name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def source_path(scan: Scan) -> Path | None:
+    """The file or folder that a scan was read from, or None."""
+    path = getattr(scan.source, "root", None) or getattr(scan.source, "path", None)
+    return path if isinstance(path, Path) else None
+
+
+def _is_nifti(path: Path) -> bool:
+    return path.name.lower().endswith(NIFTI_SUFFIXES)

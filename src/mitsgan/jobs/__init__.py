@@ -1,0 +1,1 @@
+"""What commands do: paths in, files out."""

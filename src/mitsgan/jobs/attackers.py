@@ -1,0 +1,68 @@
+"""The attackers that a command measures with, and their cards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mitsgan.attack import Action, Attacker, Surrogate, surrogate_path
+from mitsgan.cli.options import UsageError
+from mitsgan.networks import Card, load_weights
+
+
+def load_attackers(
+    injector: Path | None, remover: Path | None, surrogate: Surrogate = "textured"
+) -> tuple[list[Attacker], dict[Action, Card]]:
+    """An injector and a remover, by default those of a pair that ships, and their cards.
+
+    Raises:
+        WeightsError: see `mitsgan.networks.load_weights`.
+        UsageError: weights of the other action.
+    """
+    attackers: list[Attacker] = []
+    cards: dict[Action, Card] = {}
+    wanted: tuple[tuple[Action, str, Path], ...] = (
+        ("inject", "--injector", injector or surrogate_path(surrogate, "inject")),
+        ("remove", "--remover", remover or surrogate_path(surrogate, "remove")),
+    )
+    for action, option, path in wanted:
+        attacker = Attacker.load(path)
+        if attacker.action != action:
+            raise UsageError(
+                f"{option} {path}: these weights {attacker.action}, {option} must {action}"
+            )
+        attackers.append(attacker)
+        cards[action] = attacker_card(path)
+    return attackers, cards
+
+
+def attacker_card(path: Path) -> Card:
+    """The card of an attacker's weights."""
+    return load_weights(path, "attacker")[1]
+
+
+def trained_against(paths: Sequence[Path]) -> list[dict[str, object]]:
+    """What a card says of the attackers that a protector is trained against.
+
+    Raises:
+        WeightsError: see `mitsgan.networks.load_weights`.
+        UsageError: there are none, or one is held out of all training.
+    """
+    if not paths:
+        raise UsageError("--attackers: name the weights of at least one attacker")
+    told: list[dict[str, object]] = []
+    for path in paths:
+        card = attacker_card(path)
+        if card.get("held_out"):
+            raise UsageError(
+                f"--attackers {path}: this one is held out of all training, to measure with "
+                "what a protection does to an attacker that it never met; name another"
+            )
+        told.append(
+            {
+                "name": card["name"],
+                "action": card["config"]["action"],
+                "sha256": card["sha256"],
+            }
+        )
+    return told

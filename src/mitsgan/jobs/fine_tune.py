@@ -1,0 +1,64 @@
+"""What an attacker is fine-tuned from, and on: weights that are there, and protected scans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mitsgan.attack import Attacker
+from mitsgan.cli.options import UsageError
+from mitsgan.jobs.attackers import attacker_card
+from mitsgan.jobs.protect import weights_entry
+from mitsgan.jobs.train import Source, whole_scans
+from mitsgan.perturb import Budget, apply_layers
+from mitsgan.protect import MitsGan
+from mitsgan.scan import Scan
+from mitsgan.training.attacker import AttackerConfig
+
+SEEDS = 2
+"""Protected versions of each scan: another seed gives another perturbation."""
+
+_APART = 1000
+"""From the training's seed: the seeds that a user protects with, 0 by default, stay unseen."""
+
+
+def begin_with(
+    path: Path, config: AttackerConfig
+) -> tuple[Attacker, AttackerConfig, dict[str, object]]:
+    """An attacker, the configuration with its architecture and width, and its name for a card.
+
+    Raises:
+        WeightsError: see `mitsgan.networks.load_weights`.
+        UsageError: it does something else than what is to be trained.
+    """
+    attacker, card = Attacker.load(path), attacker_card(path)
+    if attacker.action != config.action:
+        raise UsageError(
+            f"--init {path}: these weights {attacker.action}, and --action says {config.action}"
+        )
+    held = card["config"]
+    config = replace(
+        config, architecture=held.get("architecture", "ct-gan"), width=int(held["width"])
+    )
+    return attacker, config, weights_entry(card, path, path.stem)
+
+
+def protectors(path: Path | None, seed: int) -> list[MitsGan]:
+    """The protector, by default the one that ships, with several seeds.
+
+    Raises:
+        WeightsError: see `mitsgan.networks.load_weights`.
+    """
+    return [MitsGan.load(path, seed=seed + _APART + number) for number in range(SEEDS)]
+
+
+def protected_versions(
+    sources: Sequence[Source], layers: Sequence[MitsGan], budget: Budget
+) -> list[Scan]:
+    """Every scan protected by each of ``layers``, in memory."""
+    return [
+        apply_layers(scan, [layer], budget).scan
+        for scan in whole_scans(sources)
+        for layer in layers
+    ]

@@ -1,0 +1,56 @@
+"""Nodules for the finder of candidates to find: those that a list tells, and planted ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.errors import DataError
+from mitsgan.evaluate.candidate_recall import Nodule, Plant, Voxel
+from mitsgan.files.identity import series_names
+from mitsgan.scan.scan import Scan
+
+
+def nodules_of(scan: Scan, lists: Sequence[Path], readers: int) -> list[Nodule]:
+    """The nodules of a scan in lists of them.
+
+    Raises:
+        DataError: see `read_annotations`; or a list holds none of this scan.
+    """
+    from mitsgan.training.data.annotations import read_annotations
+
+    found: list[Nodule] = []
+    for path in lists:
+        some = read_annotations(path).of(scan, series_names(scan), readers)
+        if not some:
+            raise DataError(
+                f"{path} lists no nodule of this scan; name a list that does, or lower --readers"
+            )
+        found += [Nodule(f.index(scan.geometry), f.diameter_mm) for f in some]
+    return found
+
+
+def planter(scan: Scan, seed: int) -> Plant:
+    """Plants the kinds of nodules in turn, each one of its own shape."""
+    import torch
+
+    from mitsgan.training.data.nodule_kinds import KINDS
+    from mitsgan.training.data.nodules import plant_nodule
+
+    generator = torch.Generator().manual_seed(seed)
+    kinds = (*KINDS, *KINDS[1:], KINDS[0])  # places take turns too, by twos
+    done = 0
+
+    def plant(
+        hu: NDArray[np.float32], place: Voxel, diameter_mm: float
+    ) -> tuple[NDArray[np.float32], str]:
+        nonlocal done
+        kind = kinds[done % len(kinds)]
+        planted, _ = plant_nodule(hu, scan.spacing, place, kind, diameter_mm, generator)
+        done += 1
+        return planted, kind
+
+    return plant

@@ -1,0 +1,1 @@
+"""Finding the mark again: where it is missing, voxels were repainted."""

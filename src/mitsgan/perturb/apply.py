@@ -1,0 +1,206 @@
+"""The one place where voxels change: layers are summed, bounded, rounded, and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.errors import BudgetError
+from mitsgan.perturb.budget import Budget, Limits
+from mitsgan.scan.scan import Scan
+from mitsgan.slabs import in_slabs
+
+SLAB = 16
+"""Slices worked on at a time; it bounds memory and does not change the result."""
+
+
+class Layer(Protocol):
+    """Anything that adds to a scan: a protector's perturbation, later the mark."""
+
+    def perturbation(
+        self, scan: Scan, start: int, stop: int, budget: Budget
+    ) -> NDArray[np.float32]:
+        """What to add to slices ``start:stop`` of ``scan``: ``[z, y, x]`` in HU.
+
+        It depends on the scan and on the slices' numbers, never on how a scan is cut into slabs.
+        Called for several slabs at once, from threads of its own.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A perturbation that is computed already; a `Layer`.
+
+    Attributes:
+        hu: ``[z, y, x]``.
+    """
+
+    hu: NDArray[np.float32]
+
+    def perturbation(
+        self, scan: Scan, start: int, stop: int, budget: Budget
+    ) -> NDArray[np.float32]:
+        """See `Layer.perturbation`; `apply_layers` bounds it."""
+        return self.hu[start:stop]
+
+
+@dataclass(frozen=True)
+class Protected:
+    """A scan with layers applied, and how far it moved (HU, over voxels that are not padding)."""
+
+    scan: Scan
+    largest_hu: float
+    rms_hu: float
+    voxels: int
+
+
+def apply_layers(
+    scan: Scan,
+    layers: Sequence[Layer],
+    budget: Budget,
+    *,
+    slab: int = SLAB,
+    progress: Callable[[int, int], None] | None = None,
+) -> Protected:
+    """Apply layers to a scan within a budget.
+
+    Padding stays as it is, and no other voxel becomes padding or leaves the stored range.
+
+    Args:
+        scan: not modified.
+        layers: their perturbations are summed before they are bounded.
+        budget: holds for the stored values of the result, after rounding.
+        slab: slices at a time; a few slabs are worked on at once.
+        progress: called with slices done and slices in all.
+
+    Raises:
+        BudgetError: the budget is smaller than one stored step, or a check of the result failed.
+    """
+    budget = budget.on(scan)
+    stored = np.empty_like(scan.stored)
+    largest, squares, voxels = 0.0, 0.0, 0
+
+    def work(start: int, stop: int) -> tuple[int, list[_Moved]]:
+        total = layers[0].perturbation(scan, start, stop, budget)
+        for layer in layers[1:]:
+            total = total + layer.perturbation(scan, start, stop, budget)
+        limits = budget.limits(scan, start, stop)
+        moved = []
+        for z in range(start, stop):  # one by one: a slice stays in the processor's cache
+            limit = limits if isinstance(limits, float) else limits[z - start]
+            moved.append(_move(scan, z, total[z - start], limit, budget, stored[z]))
+        return stop, moved
+
+    for done, slices in in_slabs(work, scan.shape[0], slab):
+        for one in slices:
+            largest = max(largest, one.largest_hu)
+            squares += one.squares
+            voxels += one.voxels
+        if progress is not None:
+            progress(done, scan.shape[0])
+    rms = float(np.sqrt(squares / voxels)) if voxels else 0.0
+    return Protected(scan.with_stored(stored), largest, rms, voxels)
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """How far one slice moved: the most, HU; the sum of squares, HU^2; voxels, padding apart."""
+
+    largest_hu: float
+    squares: float
+    voxels: int
+
+
+def _move(
+    scan: Scan,
+    z: int,
+    wanted: NDArray[np.float32],
+    limits: Limits,
+    budget: Budget,
+    into: NDArray[Any],
+) -> _Moved:
+    """Write slice ``z``, moved as wanted within its limits, and check it."""
+    whole = scan.stored[z]
+    into[...] = whole
+    padding = _padding(scan, z, whole)
+    voxels = whole.size - int(np.count_nonzero(padding))
+    box = _not_zero(wanted)
+    if box is None:
+        return _Moved(0.0, 0.0, voxels)
+    wanted, old, slope = wanted[box], whole[box], float(scan.slope[z])
+    if not np.isfinite(wanted).all():
+        raise BudgetError(f"a layer gave values that are no numbers in slice {z}")
+    limit = limits if isinstance(limits, float) else limits[box]
+    new = (_moved_integer if scan.is_integer else _moved_float)(scan, z, old, wanted, limit)
+    padding = padding[box]
+    stays = padding | _padding(scan, z, new)
+    if stays.any():
+        new[stays] = old[stays]
+    change = np.subtract(new, old, dtype=_exact(old))
+    if not scan.is_integer:
+        change[padding] = 0  # what has no value has no difference either
+    most = max(float(change.max()), -float(change.min())) * slope
+    if not _kept(change, slope, limit, most):
+        raise BudgetError(f"a voxel moved by up to {most} HU, beyond the budget ({budget})")
+    into[box] = new
+    # not vdot: the threads of BLAS would get in torch's way
+    squares = float(np.square(change, dtype=np.float64).sum()) * slope**2
+    return _Moved(most, squares, voxels)
+
+
+def _not_zero(wanted: NDArray[np.float32]) -> tuple[slice, slice] | None:
+    """Rows and columns outside of which all is zero; None if it is so everywhere."""
+    rows = np.flatnonzero(wanted.any(1))
+    if not len(rows):
+        return None
+    across = slice(int(rows[0]), int(rows[-1]) + 1)
+    columns = np.flatnonzero(wanted[across].any(0))
+    return across, slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _kept(change: NDArray[Any], slope: float, limit: Limits, most: float) -> bool:
+    """Whether a slice's change of stored values, of ``most`` HU, is within its limits."""
+    if isinstance(limit, float):
+        return most <= limit * (1 + 1e-6)
+    return not (np.abs(change) * slope > limit * (1 + 1e-6)).any()
+
+
+def _moved_integer(
+    scan: Scan, z: int, old: NDArray[Any], wanted: NDArray[np.float32], limit: Limits
+) -> NDArray[np.integer[Any]]:
+    """Stored integers ``old`` of slice ``z`` after the move, by whole steps within the limit."""
+    steps = np.floor(limit / scan.slope[z] + 1e-9)
+    move = wanted if scan.slope[z] == 1 else wanted / np.float32(scan.slope[z])
+    move = np.clip(move, -steps, steps)
+    np.rint(move, out=move)
+    new: NDArray[np.integer[Any]] = move.astype(np.int32)
+    new += old
+    np.clip(new, int(scan.lowest), int(scan.highest), out=new)
+    rounded: NDArray[np.integer[Any]] = new.astype(old.dtype)
+    return rounded
+
+
+def _moved_float(
+    scan: Scan, z: int, old: NDArray[Any], wanted: NDArray[np.float32], limit: Limits
+) -> NDArray[np.floating[Any]]:
+    """Stored floats ``old`` of slice ``z`` after the move."""
+    bound = limit / scan.slope[z]
+    new: NDArray[np.floating[Any]] = old + np.clip(wanted / scan.slope[z], -bound, bound)
+    new = new.astype(old.dtype)
+    over = np.abs(new.astype(np.float64) - old) > bound
+    new[over] = np.nextafter(new[over], old[over])
+    return new
+
+
+def _padding(scan: Scan, z: int, stored: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(scan.with_slices(stored[None], z, z + 1).is_padding()[0])
+
+
+def _exact(stored: NDArray[Any]) -> type[np.int32] | type[np.float64]:
+    """A type in which differences of stored values are exact."""
+    return np.int32 if stored.dtype.kind in "iu" else np.float64

@@ -1,0 +1,100 @@
+"""How far each voxel may move."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.anatomy.noise import WHOLE, Box, NoiseMap, measure_noise
+from mitsgan.errors import BudgetError
+from mitsgan.scan.scan import Scan
+
+Limits = float | NDArray[np.float32]
+"""HU: one number for all voxels, or ``[z, y, x]``."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The largest absolute change a voxel may get, in HU; a guarantee on stored values.
+
+    With ``noise_fraction``, what hides in noise decides: a voxel may move by that part of the
+    scan's own noise around it, and by ``max_hu`` at most. Where that is less than one stored step,
+    it does not move at all.
+
+    Attributes:
+        max_hu: for every voxel.
+        noise_fraction: of the local standard deviation; None leaves ``max_hu`` alone.
+        noise: of the scan that this budget is for, see `on`.
+
+    Raises:
+        BudgetError: not a finite number above zero.
+    """
+
+    max_hu: float = 10.0
+    noise_fraction: float | None = None
+    noise: NoiseMap | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.max_hu) and self.max_hu > 0):
+            raise BudgetError(
+                f"the budget must be a number of HU above 0, found {self.max_hu}; "
+                "give for example --max-hu 10"
+            )
+        part = self.noise_fraction
+        if part is not None and not (math.isfinite(part) and part > 0):
+            raise BudgetError(
+                f"the budget's part of the noise must be a number above 0, found {part}; "
+                "give for example --noise-fraction 0.5"
+            )
+
+    def __str__(self) -> str:
+        noise = self.noise_fraction
+        return f"{self.max_hu:g} HU" + (f" and {noise:g} of the local noise" if noise else "")
+
+    def on(self, scan: Scan) -> Budget:
+        """The same budget with the noise of a scan, so that it is measured once.
+
+        Raises:
+            BudgetError: it is smaller than one stored step, so that nothing could change.
+        """
+        noise, most, advice = None, self.max_hu, "a larger --max-hu"
+        if self.noise_fraction is not None:
+            noise = measure_noise(scan)
+            hidden = self.noise_fraction * float(noise.sigma.max())
+            if hidden < most:
+                most, advice = hidden, "a larger --noise-fraction, or none"
+        step = float(scan.slope.max())
+        if scan.is_integer and most < step * (1 - 1e-9):
+            raise BudgetError(
+                f"the budget ({self}) is {most:.3g} HU in this scan, smaller than one stored step "
+                f"({step:g} HU); give {advice}"
+            )
+        return replace(self, noise=noise)
+
+    def limits(
+        self, scan: Scan, start: int = 0, stop: int | None = None, box: Box = WHOLE
+    ) -> Limits:
+        """How far voxels of slices ``start:stop`` may move: a number, or ``[z, y, x]``; HU.
+
+        Of them the rows and columns ``box``, as `Scan.hu`.
+
+        The same whichever way the scan is cut into slabs. The noise is that of the scan given to
+        `on`, which has to be the one before any change; without it, it is measured anew.
+
+        Raises:
+            BudgetError: the noise is that of a scan of another shape.
+        """
+        if self.noise_fraction is None:
+            return float(self.max_hu)
+        noise = self.noise or measure_noise(scan)
+        if noise.shape != scan.shape:
+            raise BudgetError(
+                f"the budget holds the noise of a scan of shape {noise.shape}, this one is "
+                f"{scan.shape} [z, y, x]; call on() with this scan"
+            )
+        limits = noise.hu(start, stop, box)
+        limits *= np.float32(self.noise_fraction)
+        return np.minimum(limits, np.float32(self.max_hu), out=limits)

@@ -1,0 +1,1 @@
+"""A synthetic chest CT, with the truth of its anatomy known."""

@@ -1,0 +1,1 @@
+"""Other methods, to compare with: MITS-GAN as released, and TAFIM."""

@@ -1,0 +1,148 @@
+"""TAFIM (Aneja et al. 2022) for CT, as a protector: a baseline.
+
+A U-Net sees a slice and a learned global perturbation, and gives the slice's own perturbation,
+bounded by nothing but the range of a CT. What differs from the release, and why, is in
+docs/baselines.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mitsgan.errors import WeightsError
+from mitsgan.networks import Card, load_weights, save_weights, shipped
+from mitsgan.perturb.budget import Budget
+from mitsgan.protect.baselines.paper import clean_hu, to_unit
+from mitsgan.scan.scan import AIR_HU, Scan
+
+UNIT = (AIR_HU, 3071.0)
+"""HU that are -1 and 1 to the network: the range of 12 bits."""
+
+UNIT_HU = (UNIT[1] - UNIT[0]) / 2
+"""HU to one unit."""
+
+SIDE = 512
+"""Pixels along each side of the global perturbation; other slices get it resampled."""
+
+_LEVELS = (1, 2, 4, 8, 8, 8)
+"""Channels of the six levels, in multiples of the width: the published ``unet_64``."""
+
+_TILE = 2 ** len(_LEVELS)
+
+
+class TafimNet(nn.Module):
+    """The pix2pix U-Net and the global perturbation, which are trained together.
+
+    Args:
+        width: channels of the first level; 64 as published.
+    """
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        widths = [n * width for n in _LEVELS]
+        self.perturbation = nn.Parameter(torch.rand(SIDE, SIDE))
+        self.down = nn.ModuleList(
+            nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise((2, *widths))
+        )
+        inputs = (widths[-1], *(2 * w for w in widths[-2::-1]))  # all but the first get a skip
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(a, b, 4, stride=2, padding=1)
+            for a, b in zip(inputs, (*widths[-2::-1], 1), strict=True)
+        )
+
+    def forward(self, slices: Tensor) -> Tensor:
+        """Perturbations of slices, each on its own.
+
+        Args:
+            slices: ``[n, 1, y, x]``, scaled to [-1, 1].
+
+        Returns:
+            The same shape, in [-1, 1], to be added.
+        """
+        height, width = slices.shape[2:]
+        both = torch.cat((slices, self.universal(height, width).expand_as(slices)), 1)
+        x = F.pad(both, (0, -width % _TILE, 0, -height % _TILE), mode="replicate")
+        skips: list[Tensor] = []
+        for level, layer in enumerate(self.down):
+            x = layer(F.leaky_relu(x, 0.2) if level else x)
+            if 0 < level < len(self.down) - 1:
+                x = F.instance_norm(x)
+            skips.append(x)
+        x = skips.pop()
+        for level, layer in enumerate(self.up):
+            x = layer(F.relu(x))
+            if skips:
+                x = F.instance_norm(x)
+                if level == 1:
+                    x = F.dropout(x, 0.5, self.training)
+                x = torch.cat((skips.pop(), x), 1)
+        return x[..., :height, :width].tanh()
+
+    def universal(self, height: int, width: int) -> Tensor:
+        """The global perturbation for slices of a size: ``[1, 1, y, x]``, to be added."""
+        noise = self.perturbation[None, None]
+        if noise.shape[2:] == (height, width):
+            return noise
+        return F.interpolate(noise, (height, width), mode="bilinear", antialias=True)
+
+
+def added_hu(slices: Tensor, perturbation: Tensor) -> Tensor:
+    """What a perturbation in units adds to slices in units, kept within [-1, 1]; in HU."""
+    inside = slices.clamp(-1, 1)  # metal is beyond, and stays where it is
+    return ((inside + perturbation).clamp(-1, 1) - inside) * UNIT_HU
+
+
+@dataclass(frozen=True)
+class Tafim:
+    """The image-conditioned perturbation of trained weights; a `Layer`.
+
+    There is no seed: what was random about it was trained.
+
+    Attributes:
+        net: in evaluation mode.
+        card: of the weights.
+    """
+
+    net: TafimNet
+    card: Card
+
+    @classmethod
+    def load(cls, path: Path | None = None, *, device: torch.device | str = "cpu") -> Tafim:
+        """Read weights, by default those that ship with the package; in float32.
+
+        Raises:
+            WeightsError: see `mitsgan.networks.load_weights`.
+        """
+        path = path or shipped("tafim")
+        tensors, card = load_weights(path, "protector")
+        try:
+            net = TafimNet(int(card["config"]["width"]))
+            net.load_state_dict(tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise WeightsError(f"{path}: these are not weights of tafim: {error}") from error
+        return cls(net.eval().requires_grad_(False).to(device), card)
+
+    def save(self, path: Path, card: Card) -> None:
+        """Write the net as safetensors; ``card`` holds at least ``config`` with the width."""
+        save_weights(path, self.net.state_dict(), {**card, "kind": "protector"}, precision="int8")
+
+    def perturbation(
+        self, scan: Scan, start: int, stop: int, budget: Budget
+    ) -> NDArray[np.float32]:
+        """See `Layer.perturbation`; unbounded: `apply_layers` clips it to the budget."""
+        device = self.net.perturbation.device
+        slices = []
+        with torch.inference_mode():
+            for unit in to_unit(clean_hu(scan, start, stop), *UNIT).to(device):
+                found = cast(Tensor, self.net(unit[None, None]))[0, 0]
+                slices.append(added_hu(unit, found).cpu().numpy())
+        return np.stack(slices)

@@ -1,0 +1,57 @@
+"""Controls: what energy alone is worth, without any design."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.perturb.budget import Budget
+from mitsgan.scan.scan import Scan
+
+
+@dataclass(frozen=True)
+class RandomSign:
+    """A random sign for every voxel, of amplitude ``rms_hu``; a `Layer`.
+
+    Amplitudes between two whole HU are mixed from both, so that rounding keeps the RMS. By default
+    it is as strong as the budget allows.
+    """
+
+    rms_hu: float = math.inf
+    seed: int = 0
+
+    def perturbation(
+        self, scan: Scan, start: int, stop: int, budget: Budget
+    ) -> NDArray[np.float32]:
+        """See `Layer.perturbation`."""
+        rms = min(self.rms_hu, budget.max_hu)
+        low = np.floor(rms)
+        share = (rms**2 - low**2) / (2 * low + 1)  # of voxels that get one HU more
+        slices = []
+        for z in range(start, stop):
+            rng = np.random.default_rng((self.seed, z))
+            amplitude = low + (rng.random(scan.shape[1:], np.float32) < share)
+            sign = rng.integers(0, 2, scan.shape[1:], np.int8) * 2 - 1
+            slices.append(np.minimum(amplitude, budget.max_hu) * sign)
+        return np.stack(slices).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Offset:
+    """The same ``hu`` added everywhere; a `Layer`.
+
+    A change of the surroundings' density shifts what any inpainter paints. A protector that does
+    no better than this has only learned to brighten the scan. By default it is the budget.
+    """
+
+    hu: float = math.inf
+
+    def perturbation(
+        self, scan: Scan, start: int, stop: int, budget: Budget
+    ) -> NDArray[np.float32]:
+        """See `Layer.perturbation`."""
+        value = np.float32(np.clip(self.hu, -budget.max_hu, budget.max_hu))
+        return np.full((stop - start, *scan.shape[1:]), value)

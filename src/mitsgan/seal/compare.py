@@ -1,0 +1,168 @@
+"""Comparing slices with what was sealed: which is which, and what differs."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Sequence
+
+from mitsgan.errors import ScanError
+from mitsgan.files.dicom.content import describe
+from mitsgan.files.dicom.files import Progress
+from mitsgan.seal.content import SALTED, Part
+from mitsgan.seal.digest import block_digests, differing_blocks
+from mitsgan.seal.format import Seal
+from mitsgan.seal.report import Finding
+
+
+def pair_slices(
+    seal: Seal, parts: Sequence[Part], notes: list[str]
+) -> tuple[list[Part | None], list[Finding]]:
+    """Which slice there is for each that was sealed, and which there are too many.
+
+    Args:
+        seal: what was sealed.
+        parts: what there is, files of other series too.
+        notes: gets a line where some of them were left out.
+    """
+    if seal.kind == "image":
+        return _pair_in_order(seal, parts)
+    pairs: list[Part | None] = [None] * len(seal.slices)
+    left: dict[str, list[Part]] = defaultdict(list)
+    for part in parts:
+        left[part.attributes.get("SOPInstanceUID", "")].append(part)
+    for z in range(len(seal.slices)):
+        found = left.get(seal.expected(z).get("SOPInstanceUID", ""))
+        if found:
+            pairs[z] = found.pop(0)
+    rest = [part for group in left.values() for part in group]
+    if None in pairs:
+        _pair_by_pixels(seal, pairs, rest)
+    series = {seal.expected(z).get("SeriesInstanceUID", "") for z in range(len(seal.slices))}
+    uids = {seal.expected(z).get("SOPInstanceUID", "") for z in range(len(seal.slices))}
+    extra = [
+        part
+        for part in rest
+        if part.series in series or part.attributes.get("SOPInstanceUID", "") in uids
+    ]
+    if len(extra) < len(rest):
+        notes.append(f"{len(rest) - len(extra)} file(s) of other series were left out")
+    return pairs, [
+        Finding("extra", f"{part.name} is no slice that was sealed, or is there twice")
+        for part in extra
+    ]
+
+
+def _pair_by_pixels(seal: Seal, pairs: list[Part | None], rest: list[Part]) -> None:
+    """Slices whose UID was changed are known by their pixels; those found leave ``rest``."""
+    lost = {seal.slices[z].blocks: z for z, part in enumerate(pairs) if part is None}
+    for part in list(rest):
+        try:
+            z = lost.pop(block_digests(part.pixels(), seal.block), None)
+        except ScanError:
+            continue
+        if z is not None:
+            pairs[z] = part
+            rest.remove(part)
+
+
+def _pair_in_order(seal: Seal, parts: Sequence[Part]) -> tuple[list[Part | None], list[Finding]]:
+    """Slices of an image have no names: as many are compared one by one, else aligned."""
+    if len(parts) == len(seal.slices):
+        return list(parts), []
+    found = [block_digests(part.pixels(), seal.block) for part in parts]
+    sealed = [item.blocks for item in seal.slices]
+    pairs: list[Part | None] = [None] * len(sealed)
+    extra: list[Part] = []
+    steps = difflib.SequenceMatcher(None, sealed, found, autojunk=False).get_opcodes()
+    for _, a, a_end, b, b_end in steps:
+        both = min(a_end - a, b_end - b)
+        pairs[a : a + both] = parts[b : b + both]
+        extra += parts[b + both : b_end]
+    return pairs, [
+        Finding("extra", f"{part.name} of the image is none that was sealed") for part in extra
+    ]
+
+
+def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None) -> list[Finding]:
+    """All differences between what was sealed and the slice found for it, None if there is none.
+
+    Raises:
+        ScanError: pixels are encoded in a way that no decoder here knows.
+    """
+    if not any(pairs):
+        text = f"none of the {len(pairs)} sealed slices is there: is it the seal of another scan?"
+        return [Finding("missing", text, tuple(range(len(pairs))))]
+    changed: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    findings: list[Finding] = []
+    for z, part in enumerate(pairs):
+        if part is None:
+            findings.append(
+                Finding("missing", f"{_slice(seal, z)} of {len(pairs)} is missing", (z,))
+            )
+        else:
+            expected = seal.expected(z)
+            for name in sorted(expected.keys() | part.attributes.keys()):
+                before, now = expected.get(name, ""), part.attributes.get(name, "")
+                if before != now:
+                    changed[name, before, now].append(z)
+            findings += _compare_pixels(seal, z, part)
+        if progress is not None:
+            progress(len(pairs) + z + 1, 2 * len(pairs))
+    headers = [
+        Finding("attribute", _attribute(seal, name, before, now, slices), tuple(slices), name)
+        for (name, before, now), slices in changed.items()
+    ]
+    return headers + findings
+
+
+def _compare_pixels(seal: Seal, z: int, part: Part) -> list[Finding]:
+    item, where = seal.slices[z], f"{_slice(seal, z)} ({part.name})"
+    try:
+        stored = part.pixels()
+    except ScanError as error:
+        if not part.decodable:
+            raise
+        return [Finding("unreadable", f"{where}: {error}", (z,))]
+    if stored.shape != (item.rows, item.columns):
+        was = f"{item.rows} x {item.columns}"
+        return [
+            Finding("pixels", f"{where} is {stored.shape[0]} x {stored.shape[1]}, was {was}", (z,))
+        ]
+    found = block_digests(stored, seal.block)
+    if found == item.blocks:
+        return []
+    boxes = differing_blocks(item.blocks, found, item.rows, item.columns, seal.block)
+    if not boxes:  # digests of other sizes than they should have: never called the same
+        return [Finding("pixels", f"{where} differs", (z,))]
+    source = next((k for k, other in enumerate(seal.slices) if other.blocks == found), None)
+    if source is not None:
+        text = f"{where} holds the pixels of {_slice(seal, source)}"
+        return [Finding("moved", text, (z,), boxes=tuple(boxes))]
+    listed = "; ".join(str(box) for box in boxes[:3])
+    more = f" and {len(boxes) - 3} more" if len(boxes) > 3 else ""
+    blocks = "1 block differs" if len(boxes) == 1 else f"{len(boxes)} blocks differ"
+    return [Finding("pixels", f"{where}: {blocks}: {listed}{more}", (z,), boxes=tuple(boxes))]
+
+
+def _slice(seal: Seal, z: int) -> str:
+    number = seal.expected(z).get("InstanceNumber", "")
+    return f"slice {z}" + (f", instance number {number}" if number else "")
+
+
+def _attribute(seal: Seal, name: str, before: str, now: str, slices: Sequence[int]) -> str:
+    count = len(slices)
+    where = "all slices" if count == len(seal.slices) > 1 else f"{count} slices"
+    where = _slice(seal, slices[0]) if count == 1 else where
+    if name in SALTED and before and now:
+        return f"{describe(name)} was changed in {where}"
+    was, is_now = _value(name, before), _value(name, now)
+    return f"{describe(name)} was {was}, now is {is_now}, in {where}"
+
+
+def _value(name: str, text: str) -> str:
+    if not text:
+        return "absent"
+    if name in SALTED:
+        return "given"
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")

@@ -1,0 +1,136 @@
+"""What of a scan is sealed: for each slice its attributes as text, and its stored values."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.files.dicom.content import PATIENT, SliceContent, read_content
+from mitsgan.files.dicom.files import Progress, SliceFile
+from mitsgan.files.dicom.series import select_series
+from mitsgan.files.io import is_image, read_scan
+from mitsgan.seal.format import SealError
+
+SALTED = frozenset({*PATIENT, "AccessionNumber"})
+"""Attributes of which the seal holds a salted digest, not the text: they name the patient."""
+
+_DIGITS = 9
+"""Significant digits of an image's geometry: all that single precision has, and none of the last
+bits in which processors differ."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One slice: what it is called, its attributes, and how to get its stored values ``[y, x]``.
+
+    ``decodable`` is false where no decoder here knows the encoding, which says nothing of the scan.
+    """
+
+    name: str
+    series: str
+    attributes: Mapping[str, str]
+    pixels: Callable[[], NDArray[Any]]
+    file: SliceFile | None = None
+    decodable: bool = True
+
+
+def kind_of(path: Path) -> str:
+    """``image`` by the ending of the path, else ``dicom``."""
+    return "image" if path.is_file() and is_image(path) else "dicom"
+
+
+def read_parts(path: Path, salt: str, progress: Progress | None = None) -> list[Part]:
+    """All slices at a path: those of all series of a folder, unordered; those of an image in order.
+
+    Raises:
+        ScanError: nothing there, or it cannot be read.
+    """
+    if kind_of(path) == "dicom":
+        return [_dicom_part(item, salt) for item in read_content(path, progress)]
+    scan = read_scan(path, progress=progress)
+    geometry = scan.geometry
+    attributes = {
+        "DataType": scan.stored.dtype.name,
+        "Spacing": _decimals(geometry.spacing),
+        "Origin": _decimals(geometry.origin),
+        "Axes": _decimals(number for axis in geometry.axes for number in axis),
+        "RescaleSlope": _decimals(scan.slope[:1]),
+        "RescaleIntercept": _decimals(scan.intercept[:1]),
+    }
+    return [
+        Part(f"slice {z}", "", attributes, partial(scan.stored.__getitem__, z))
+        for z in range(len(scan.stored))
+    ]
+
+
+def choose_series(parts: Sequence[Part], path: Path, series: str | None) -> list[Part]:
+    """The slices of one DICOM series, z ascending; those of an image as they are.
+
+    Raises:
+        ScanError: several series and none asked for, or the one asked for is not there.
+        SealError: two slices with one SOP Instance UID, or one without.
+    """
+    if kind_of(path) == "image":
+        if series is not None:
+            raise SealError(f"{path} is an image and has no series; leave --series out")
+        return list(parts)
+    files = [part.file for part in parts if part.file is not None]
+    names = {file.path for file in select_series(files, series, path)}
+    slices = [part for part in parts if part.file is not None and part.file.path in names]
+    seen: dict[str, str] = {}
+    for part in slices:
+        uid = part.attributes.get("SOPInstanceUID", "")
+        if not uid or uid in seen:
+            what = f"the same *SOP Instance UID* as {seen[uid]}" if uid else "no *SOP Instance UID*"
+            raise SealError(
+                f"{part.name} has {what}, so it cannot be told apart; repair the header"
+            )
+        seen[uid] = part.name
+    return sorted(slices, key=_place)
+
+
+def _dicom_part(content: SliceContent, salt: str) -> Part:
+    attributes = {
+        name: salted(name, text, salt) if name in SALTED else text
+        for name, text in content.attributes.items()
+    }
+    return Part(
+        content.name, content.series, attributes, content.pixels, content.file, content.decodable
+    )
+
+
+def salted(name: str, text: str, salt: str) -> str:
+    """SHA-256 of salt, name and text, a line each."""
+    digest = hashlib.sha256(f"{salt}\n{name}\n{text}".encode("utf-8", "surrogatepass"))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _place(part: Part) -> tuple[float, float, str]:
+    """Where a slice lies along the normal of its rows and columns; else its number, its name."""
+    position = _floats(part.attributes.get("ImagePositionPatient", ""), 3)
+    axes = _floats(part.attributes.get("ImageOrientationPatient", ""), 6)
+    number = _floats(part.attributes.get("InstanceNumber", ""), 1)
+    along = 0.0
+    if position and axes:
+        along = float(np.dot(np.cross(axes[:3], axes[3:]), position))
+    return along, number[0] if number else 0.0, part.name
+
+
+def _floats(text: str, count: int) -> list[float]:
+    try:
+        numbers = [float(value) for value in text.split("\\")]
+    except ValueError:
+        return []
+    return numbers if len(numbers) == count and np.isfinite(numbers).all() else []
+
+
+def _decimals(numbers: Iterable[float]) -> str:
+    # Adding zero turns -0.0, which means the same, into 0.0.
+    return "\\".join(f"{float(number) + 0.0:.{_DIGITS}g}" for number in numbers)

@@ -1,0 +1,1 @@
+"""Scans, cubes and nodules to train on."""

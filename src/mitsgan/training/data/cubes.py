@@ -1,0 +1,170 @@
+"""Training cubes: 32 mm of real lung at 1 mm, from random positions of real scans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from mitsgan.anatomy.lung import Lung, find_lung
+from mitsgan.attack import Action, cut_blocks
+from mitsgan.attack.networks.ctgan import SIDE
+from mitsgan.attack.plan import sizes
+from mitsgan.attack.resample import zoom
+from mitsgan.errors import ScanError
+from mitsgan.scan.scan import Geometry, Scan
+from mitsgan.training.data.nodules import add_nodules
+
+DEPTH_MM = 5.0
+"""Positions lie at least this deep in the lung."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A scan in memory for training: HU, spacing in mm ``[z, y, x]``, and its lung."""
+
+    hu: Tensor
+    spacing: tuple[float, float, float]
+    lung: Lung
+
+    def position(self, rng: np.random.Generator) -> tuple[int, int, int]:
+        """A random voxel of the lung around which the whole cube lies inside the scan."""
+        candidates = self.lung.positions(1000, rng) if self.lung.mask.any() else ()
+        for candidate in candidates:
+            z, y, x = candidate.tolist()
+            if self.holds((z, y, x)):
+                return z, y, x
+        raise ScanError(
+            f"no lung position has a whole cube of 32 mm around it; the scan of "
+            f"{tuple(self.hu.shape)} voxels at {self.spacing} mm is too small to train on"
+        )
+
+    def holds(self, index: Sequence[float]) -> bool:
+        """Whether the whole cube around a voxel ``[z, y, x]`` lies inside the scan."""
+        cube, _ = sizes(self.spacing)
+        return all(
+            n // 2 + 1 <= i <= size - n // 2 - 1
+            for i, n, size in zip(index, cube, self.hu.shape, strict=True)
+        )
+
+    def cube(self, index: Sequence[float]) -> Tensor:
+        """``[32, 32, 32]`` at 1 mm around a voxel ``[z, y, x]``, which may be fractional."""
+        cut, _ = sizes(self.spacing)
+        # A block of even size has its middle half a voxel before its position.
+        middle = [round(n / 2) - (n - 1) / 2 for n in cut]
+        z, y, x = (round(i + m) for i, m in zip(index, middle, strict=True))
+        shift = tuple(i + m - whole for i, m, whole in zip(index, middle, (z, y, x), strict=True))
+        blocks = cut_blocks(self.hu, [(z, y, x)], cut)
+        return zoom(blocks, (SIDE, SIDE, SIDE), (shift[0], shift[1], shift[2]))[0]
+
+    def without(self, indices: Sequence[Sequence[float]], radii_mm: Sequence[float]) -> Volume:
+        """The same, but no random cube touches these spheres: voxels ``[z, y, x]`` and mm."""
+        mask = self.lung.mask.copy()
+        for index, radius in zip(indices, radii_mm, strict=True):
+            box = []
+            for i, s, stride in zip(index, self.spacing, self.lung.stride, strict=True):
+                reach = (radius + SIDE / 2) / s
+                box.append(
+                    slice(max(0, int((i - reach) // stride)), int((i + reach) // stride) + 2)
+                )
+            mask[tuple(box)] = False
+        return replace(self, lung=replace(self.lung, mask=mask))
+
+
+def volumes(
+    scans: Sequence[Scan],
+    thicknesses: Sequence[float] = (2.0, 5.0),
+    pixel_scales: Sequence[float] = (1.0,),
+) -> list[Volume]:
+    """Each scan as it is and with the thicker slices it can give, at each pixel scale."""
+    made = []
+    for scan in scans:
+        for version in [scan, *(t for mm in thicknesses if (t := thicken(scan, mm)))]:
+            for scale in pixel_scales:
+                scaled = version if scale == 1 else coarsen(version, scale)
+                lung = find_lung(scaled).within(DEPTH_MM, scaled.spacing)
+                hu = torch.from_numpy(scaled.hu()).clamp_min_(-1024)
+                made.append(Volume(hu, scaled.spacing, lung))
+    return made
+
+
+def thicken(scan: Scan, thickness: float) -> Scan | None:
+    """The scan with slices averaged to about ``thickness`` mm; None if it is not a thinner one."""
+    count = round(thickness / scan.spacing[0])
+    if count < 2:
+        return None
+    kept = scan.shape[0] // count * count
+    hu = scan.hu(0, kept).reshape(-1, count, *scan.shape[1:]).mean(1)
+    z, y, x = scan.spacing
+    return _derived(scan, hu, (z * count, y, x))
+
+
+def coarsen(scan: Scan, scale: float) -> Scan:
+    """The scan with pixels ``scale`` times as large, as a larger field of view would give."""
+    z, y, x = scan.spacing
+    height, width = (round(n / scale) for n in scan.shape[1:])
+    hu = F.interpolate(torch.from_numpy(scan.hu())[:, None], (height, width), mode="bicubic")
+    spacing = (z, y * scan.shape[1] / height, x * scan.shape[2] / width)
+    return _derived(scan, np.asarray(hu[:, 0].numpy()), spacing)
+
+
+def _derived(scan: Scan, hu: NDArray[np.float32], spacing: tuple[float, float, float]) -> Scan:
+    """A scan of floats for training; where it lies in the patient plays no part there."""
+    ones = np.ones(len(hu))
+    geometry = Geometry(spacing, scan.geometry.origin, scan.geometry.axes)
+    return Scan(hu, ones, 0 * ones, -32768, 32767, geometry)
+
+
+def sharpened(data: Sequence[Volume], amounts: Sequence[float]) -> list[Volume]:
+    """Each volume once per amount of unsharp masking in plane: what sharper kernels would give.
+
+    Scanners differ in the noise of lung by a factor of four; what is trained on smooth
+    reconstructions alone is no better than noise on sharp ones.
+    """
+    return [
+        replace(volume, hu=_sharpen(volume.hu, amount)) if amount else volume
+        for volume in data
+        for amount in amounts
+    ]
+
+
+def _sharpen(hu: Tensor, amount: float) -> Tensor:
+    blurred = F.avg_pool2d(hu[:, None], 3, stride=1, padding=1, count_include_pad=False)[:, 0]
+    return (hu + amount * (hu - blurred)).clamp_(-1024, 3071)
+
+
+def turned(cube: Tensor, choice: int) -> Tensor:
+    """One of the eight flips and quarter turns of ``[z, y, x]`` in the axial plane."""
+    quarter, flip = choice % 4, choice // 4 % 2
+    cube = torch.rot90(cube, quarter, (1, 2))
+    return cube.flip(2) if flip else cube
+
+
+class CubeSampler:
+    """Endless cubes of lung for one action.
+
+    Injector: a synthetic nodule in the middle. Remover: lung as it is. Flips and quarter turns
+    in the axial plane; no interpolation beyond the attacker's own.
+    """
+
+    def __init__(self, data: Sequence[Volume], action: Action) -> None:
+        self.data = data
+        self.action = action
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """``[count, 32, 32, 32]`` in HU, all decided by ``generator``."""
+        cubes = []
+        for _ in range(count):
+            pick, seed = torch.randint(2**31, (2,), generator=generator).tolist()
+            volume = self.data[pick % len(self.data)]
+            cut, _ = sizes(volume.spacing)
+            z, y, x = volume.position(np.random.default_rng(seed))
+            cube = zoom(cut_blocks(volume.hu, [(z, y, x)], cut), (SIDE, SIDE, SIDE))[0]
+            cubes.append(turned(cube, seed))
+        batch = torch.stack(cubes)
+        return add_nodules(batch, generator) if self.action == "inject" else batch

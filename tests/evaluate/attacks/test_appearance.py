@@ -1,0 +1,139 @@
+"""What attacked cubes look like: to the classifier, and against healthy lung of the same scan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from tests.evaluate.untrained import attacker
+from torch import Tensor
+
+from mitsgan.attack import Plan, cut_plans, plan_attack, tamper_cut
+from mitsgan.errors import ScanError
+from mitsgan.evaluate.attacks.appearance import STATES, appearance
+from mitsgan.evaluate.attacks.healthy_lung import FEATURES, HealthyLung, healthy_lung
+from mitsgan.evaluate.attacks.positions import lung_positions
+from mitsgan.evaluate.attacks.variants import variant
+from mitsgan.networks.classifier import ClassifierNetwork, NoduleClassifier
+from mitsgan.perturb import Budget, apply_layers
+from mitsgan.phantom.chest import chest
+from mitsgan.protect import RandomSign
+from mitsgan.scan.scan import Scan
+
+
+class Bright(ClassifierNetwork):
+    """Calls a cube a nodule whose middle is soft tissue."""
+
+    def forward(self, cubes: Tensor) -> Tensor:
+        return (cubes[:, 14:18, 14:18, 14:18].mean((1, 2, 3)) + 200) / 50
+
+
+@pytest.fixture(scope="module")
+def scan() -> Scan:
+    return chest((40, 88, 88), (4.0, 4.0, 4.0), seed=2)
+
+
+@pytest.fixture(scope="module")
+def healthy(scan: Scan) -> HealthyLung:
+    return healthy_lung(scan, count=200)
+
+
+@pytest.fixture
+def classifier() -> NoduleClassifier:
+    return NoduleClassifier(Bright(1).eval())
+
+
+def volume(scan: Scan) -> Tensor:
+    return torch.from_numpy(scan.hu().clip(-1024))
+
+
+def plans(scan: Scan, count: int, seed: int = 1) -> Sequence[Plan]:
+    places = lung_positions(scan, count, seed)
+    return [plan_attack(volume(scan).numpy(), scan.spacing, p, "remove") for p in places]
+
+
+def cubes(scan: Scan, count: int, seed: int) -> Tensor:
+    cut = cut_plans(volume(scan), plans(scan, count, seed))
+    return cut.cubes(cut.before)
+
+
+def test_healthy_lung_of_the_scan_is_healthy(scan: Scan, healthy: HealthyLung) -> None:
+    assert tuple(healthy.ranges) == FEATURES
+    assert all(low < 0 < high for low, high in healthy.ranges.values())
+    assert not any(healthy.outside(cubes(scan, 40, 0))), "the first of those measured"
+    others = healthy.outside(cubes(scan, 100, 7))
+    assert sum(map(bool, others)) <= 12, "about 5 % where 200 cubes were measured"
+
+
+@pytest.mark.parametrize(
+    "feature, change",
+    [
+        ("mean", lambda core: core + 900),
+        ("deviation", lambda core: core + 1500 * torch.linspace(-1, 1, 20)),
+        ("darkest", lambda core: core.clamp_min(-300)),
+        ("brightest", lambda core: core.clamp_max(-900)),
+        ("roughness", lambda core: core + 900 * (torch.arange(20) % 2)),
+    ],
+)
+def test_what_no_lung_looks_like_is_told_by_its_feature(
+    scan: Scan, healthy: HealthyLung, feature: str, change: object
+) -> None:
+    assert callable(change)
+    found = cubes(scan, 12, 3)
+    core = (slice(None), *(slice(6, 26),) * 3)
+    found[core] = change(found[core])
+    assert sum(feature in by for by in healthy.outside(found)) >= 6
+
+
+def test_what_is_no_number_is_not_healthy(healthy: HealthyLung) -> None:
+    assert healthy.outside(torch.full((1, 32, 32, 32), torch.nan)) == [FEATURES]
+
+
+def test_healthy_lung_needs_lung(scan: Scan) -> None:
+    with pytest.raises(ScanError, match="no lung"):
+        healthy_lung(scan.with_stored(np.full_like(scan.stored, 1064)))
+
+
+def test_appearance_of_each_state(
+    scan: Scan, healthy: HealthyLung, classifier: NoduleClassifier
+) -> None:
+    protected = apply_layers(scan, [RandomSign(8.0)], Budget(10)).scan
+    where, remover = plans(scan, 10), attacker("remove")  # one batch, and another of two
+    found = appearance(volume(scan), volume(protected), where, remover, classifier, healthy=healthy)
+    assert found.n == 10
+    result = found.summary()
+    assert json.loads(json.dumps(result)) == result
+    assert tuple(result["states"]) == STATES
+    for state, of in (("tampered original", scan), ("tampered protected", protected)):
+        cut = cut_plans(volume(of), where)
+        with torch.no_grad():
+            seen = cut.cubes(tamper_cut(cut, remover))
+        stated = classifier.probability(seen)
+        row = result["states"][state]
+        assert row["positions_probability"] == pytest.approx(stated.tolist(), abs=1e-4)
+        assert row["nodule_share"] == pytest.approx(float((stated >= 0.5).float().mean()))
+        outside = [list(by) for by in healthy.outside(seen)]
+        assert row["positions_abnormal"] == outside
+        assert row["abnormal_share"] == sum(map(bool, outside)) / 10
+        either = [bool(by) or p >= 0.5 for by, p in zip(outside, stated, strict=True)]
+        assert row["seen_share"] == sum(either) / 10
+    before = result["states"]["original"]
+    assert before["abnormal_share"] <= 0.1
+    assert result["states"]["tampered original"]["abnormal_share"] > 0.5, "never trained"
+    assert before["positions_probability"] != result["states"]["protected"]["positions_probability"]
+
+
+def test_the_variant_is_the_one_asked_for(scan: Scan, classifier: NoduleClassifier) -> None:
+    where, remover = plans(scan, 3), attacker("remove")
+    found = [
+        appearance(volume(scan), volume(scan), where, remover, classifier, variant=variant(name))
+        for name in ("plain", "low-frequency")
+    ]
+    assert found[0].looks["tampered original"] != found[1].looks["tampered original"]
+    assert found[0].looks["original"] == found[1].looks["original"]
+    summary = found[0].summary()["states"]["tampered original"]
+    assert summary["abnormal_share"] is None
+    assert summary["seen_share"] is None, "not known without healthy lung"

@@ -1,0 +1,50 @@
+"""Intervals: their ends, their coverage, and what they refuse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mitsgan.evaluate.benchmark.bootstrap import bootstrap, median_interval, ratio_interval
+
+
+def test_a_median_lies_in_its_interval_and_is_the_median() -> None:
+    found = median_interval([3.0, 1.0, 2.0, 5.0, 4.0])
+    assert found.value == 3.0
+    assert 1.0 <= found.low <= found.value <= found.high <= 5.0
+    assert found.n == 5
+
+
+def test_one_value_is_its_own_interval() -> None:
+    found = median_interval([7.0])
+    assert (found.value, found.low, found.high, found.n) == (7.0, 7.0, 7.0, 1)
+
+
+def test_the_seed_decides() -> None:
+    values = np.random.default_rng(0).normal(size=30).tolist()
+    assert median_interval(values, seed=1) == median_interval(values, seed=1)
+    assert median_interval(values, seed=1) != median_interval(values, seed=2)
+
+
+def test_intervals_of_medians_hold_the_true_one_about_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(5)
+    held = 0
+    for number in range(200):
+        values = rng.exponential(size=48).tolist()
+        found = median_interval(values, resamples=300, seed=number)
+        held += found.low <= np.log(2) <= found.high
+    assert 0.90 <= held / 200 <= 0.99
+
+
+def test_places_are_drawn_in_pairs() -> None:
+    below = np.random.default_rng(3).uniform(1, 50, 20)
+    found = ratio_interval((2 * below).tolist(), below.tolist())
+    # Drawn apart, the ratio of two such medians would scatter widely around 2.
+    assert found.low == pytest.approx(2.0)
+    assert found.high == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("samples", [[[]], [[1.0, 2.0], [1.0]]])
+def test_samples_that_do_not_belong_together_are_refused(samples: list[list[float]]) -> None:
+    with pytest.raises(ValueError, match="one length"):
+        bootstrap(samples, lambda drawn: drawn[0].mean(-1), 10, 0)

@@ -1,0 +1,142 @@
+"""A benchmark's file: what it may say, and how it is told what is wrong."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from mitsgan.evaluate.benchmark.cells import all_cells, all_tasks, groups
+from mitsgan.evaluate.benchmark.config import BenchmarkConfig, BenchmarkError, read_config
+from mitsgan.evaluate.purify.purifiers import PURIFIERS
+
+ROOT = Path(__file__).parents[3]
+
+TEXT = """
+title = "t"
+data = "${SCANS}"
+
+[[scans]]
+name = "a"
+role = "unseen"
+path = "ct/a"
+
+[[protectors]]
+name = "ours"
+kind = "mits-gan"
+weights = "own.safetensors"
+
+[[protectors]]
+name = "theirs"
+kind = "tafim"
+form = "native"
+
+[[protectors]]
+name = "known"
+kind = "pgd-known"
+
+[[sweeps]]
+name = "s"
+scans = ["a"]
+protectors = ["ours", "theirs"]
+attackers = ["textured"]
+budgets = [5, 10.0, { max_hu = 30.0, noise_fraction = 0.5 }]
+purifiers = ["none", "median"]
+positions = 4
+
+[[sweeps]]
+name = "k"
+scans = ["a"]
+protectors = ["known"]
+attackers = ["textured"]
+budgets = [5, 10]
+purifiers = ["none", "median"]
+positions = 4
+
+[[uncertainty]]
+scan = "a"
+attackers = ["textured"]
+uncertainties_mm = [0.0, inf]
+"""
+
+
+def read(folder: Path, text: str) -> BenchmarkConfig:
+    path = folder / "b.toml"
+    path.write_text(text)
+    return read_config(path, {"SCANS": "/somewhere"})
+
+
+def test_paths_start_where_they_should(tmp_path: Path) -> None:
+    config = read(tmp_path, TEXT)
+    assert config.scans[0].path == Path("/somewhere/ct/a")
+    assert config.protectors[0].weights == tmp_path / "own.safetensors"
+
+
+def test_a_budget_is_a_number_or_a_table(tmp_path: Path) -> None:
+    budgets = read(tmp_path, TEXT).sweeps[0].budgets
+    assert [b.max_hu for b in budgets] == [5.0, 10.0, 30.0]
+    assert [b.noise_fraction for b in budgets] == [None, None, 0.5]
+    assert len({b.name for b in budgets}) == 3
+
+
+def test_a_position_may_be_anywhere(tmp_path: Path) -> None:
+    assert read(tmp_path, TEXT).uncertainty[0].uncertainties_mm == (0.0, math.inf)
+
+
+def test_every_cell_comes_once_and_neighbours_share_a_scan(tmp_path: Path) -> None:
+    again = TEXT[TEXT.index("[[sweeps]]") : TEXT.index("[[uncertainty]]")]
+    again = again.replace('"s"', '"s again"').replace('"k"', '"k again"')
+    config = read(tmp_path, TEXT + again)
+    cells = all_cells(config)
+    assert len({cell.key for cell in cells}) == len(cells)
+    # ours: 3 budgets, 3 of itself and controls, 2 purifiers; a native form has no budget; where
+    # the position is known there is neither a control nor a scan to purify. Two actions each.
+    assert len(cells) == 2 * (3 * 3 * 2 + 1 * 3 * 2 + 2)
+    versions = [part[0].version for part in groups(cells)]
+    assert len(set(versions)) == len(versions)
+    assert len({task.key for task in all_tasks(config)}) == len(cells) + 2
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        ('title = "t"', 'titel = "t"', "titel is no key"),
+        ('title = "t"', "", "title is missing"),
+        ("positions = 4", 'positions = "4"', r"sweeps\[s\].positions: expected a whole number"),
+        ("positions = 4", "positions = 0", "sweeps.s.positions must be 1 or more"),
+        ("positions = 4", "positions = 4\ncontrol = true", r"sweeps\[s\].control is no key"),
+        ('attackers = ["textured"]\nb', 'attackers = ["rough"]\nb', "no 'rough'.*textured"),
+        ('"median"', '"mdian"', "sweeps.s.purifiers: there is no 'mdian'"),
+        ('role = "unseen"', 'role = "new"', r"scans\[a\].role: expected one of unseen, training"),
+        ('path = "ct/a"', "", "either path or phantom"),
+        ('path = "ct/a"', 'path = "ct/a"\nplanted = 2\nnodules = [[1.0, 2.0, 3.0]]', "nodules or"),
+        ('path = "ct/a"', 'path = "ct/a"\nnodules = [[1.0, 2.0]]', "expected 3 values, found 2"),
+        ('name = "theirs"', 'name = "ours"', "'ours' is given twice"),
+        ("[5, 10.0,", "[nan, 10.0,", "expected a number, found nan"),
+        ("budgets = [5, 10]", "budgets = [{ max_hu = 9.0, noise_fraction = 0.5 }]", "of its own"),
+        ('attackers = ["textured"]\nu', 'attackers = ["textured", "textured"]\nu', "earlier"),
+        ("${SCANS}", "${SCANNED}", "SCANNED is not set"),
+        ("[[scans]]", "[[scans]", "is not TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in TEXT
+    with pytest.raises(BenchmarkError, match=said):
+        read(tmp_path, TEXT.replace(old, new, 1))
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match="name a TOML file"):
+        read_config(tmp_path / "none.toml", {})
+
+
+@pytest.mark.parametrize("name", ["tiny", "full"])
+def test_the_files_that_ship_can_be_read(name: str) -> None:
+    config = read_config(ROOT / "benchmarks" / f"{name}.toml", {"MITSGAN_DATA": "/somewhere"})
+    assert all_tasks(config)
+
+
+def test_the_full_benchmark_leaves_no_purifier_out() -> None:
+    config = read_config(ROOT / "benchmarks" / "full.toml", {"MITSGAN_DATA": "/somewhere"})
+    assert {cell.purifier for cell in all_cells(config)} == {"none", *PURIFIERS}

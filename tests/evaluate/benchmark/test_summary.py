@@ -1,0 +1,271 @@
+"""Tables and curves are what the rows say, whatever order they came in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mitsgan.evaluate.benchmark.cells import Cell, CurveCell, all_tasks
+from mitsgan.evaluate.benchmark.config import BenchmarkConfig, read_config
+from mitsgan.evaluate.benchmark.provenance import OTHER_WEIGHTS
+from mitsgan.evaluate.benchmark.summary import summarise
+
+TEXT = """
+title = "t"
+resamples = 100
+
+[[scans]]
+name = "a"
+role = "unseen"
+path = "a"
+
+[[protectors]]
+name = "ours"
+kind = "mits-gan"
+
+[[sweeps]]
+name = "s"
+scans = ["a"]
+protectors = ["ours"]
+attackers = ["textured", "residual"]
+actions = ["inject"]
+budgets = [5.0, 10.0]
+purifiers = ["none", "median"]
+variants = ["plain", "shifts"]
+positions = 3
+slices = true
+
+[[uncertainty]]
+scan = "a"
+attackers = ["textured"]
+actions = ["inject"]
+uncertainties_mm = [0.0, inf]
+"""
+
+BASE = {"": [30.0, 20.0, 40.0], "noise": [10.0, 10.0, 25.0], "offset": [5.0, 5.0, 5.0]}
+
+
+def values(cell: Cell) -> dict[str, Any]:
+    scale = (0.5 if cell.budget == "5 HU" else 1.0) * (0.1 if cell.purifier == "median" else 1.0)
+    return {
+        "kind": "attack",
+        "scan": "a",
+        "role": "unseen",
+        "protector": "ours",
+        "form": "clipped",
+        "budget": cell.budget,
+        "control": cell.control or None,
+        "attacker": cell.attacker,
+        "action": cell.action,
+        "variant": cell.variant,
+        "purifier": cell.purifier,
+        "n": 3,
+        "disruption_rmse_hu": [scale * v for v in BASE[cell.control]],
+        "perturbation_cube_rmse_hu": [5.0, 5.0, 5.0],
+        "perturbation_core_rmse_hu": [10.0, 10.0, 10.0],
+        "nodule_probability": [0.9, 0.2, 0.9],
+        "nodule_probability_original": [0.9, 0.9, 0.9],
+        "abnormal": [1, 0, 0],
+        "abnormal_original": [0, 0, 0],
+    }
+
+
+def slices(cell: Cell) -> dict[str, Any]:
+    metrics = {"rmse_hu": 7.0, "psnr_db": None, "lpips": None, "ssim": 1.0}
+    compared = ("protected vs real", "tampered protected vs tampered real")
+    names = [*compared, "tampered protected vs real"]
+    blocks = {f"{n} | attack {r}": metrics for n in names for r in ("slices", "squares")}
+    return {"kind": "slices", **{k: v for k, v in values(cell).items() if k in KEPT}} | {
+        "blocks": blocks
+    }
+
+
+KEPT = ("scan", "role", "protector", "form", "budget", "attacker", "action", "n")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> BenchmarkConfig:
+    path = tmp_path / "b.toml"
+    path.write_text(TEXT)
+    return read_config(path, {})
+
+
+def rows(config: BenchmarkConfig) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {
+        "p": {
+            "kind": "protector",
+            "protector": "ours",
+            "known_position": False,
+            "trained_on": ["textured"],
+        },
+        "c": {"kind": "classifier", "threshold": 0.5},
+        "r": {"kind": "attacker", "attacker": "residual", "held_out": True},
+        "w": {"kind": "weights", "role": "protector", "name": "ours", "sha256": "0"},
+        "s": {
+            "kind": "scan",
+            "scan": "a",
+            "role": "unseen",
+            "shape": [4, 4, 4],
+            "spacing_mm": [1.0, 1.0, 1.0],
+        },
+        "m": {
+            "kind": "protection",
+            "scan": "a",
+            "role": "unseen",
+            "protector": "ours",
+            "form": "clipped",
+            "budget": "10 HU",
+            "voxels": 64,
+            "largest_hu": 10.0,
+            "rmse_hu": 5.5,
+            "psnr_db": 51.0,
+            "ssim": 0.99,
+            "seconds": 1.0,
+        },
+    }
+    for task in all_tasks(config):
+        if isinstance(task, CurveCell):
+            points = [
+                {
+                    "method": "pgd",
+                    "uncertainty_mm": mm,
+                    "centre": [1, 1, number],
+                    "rmse_hu": 100.0 + number,
+                    "perturbation_hu": 9.0,
+                }
+                for mm in (0.0, None)
+                for number in range(3)
+            ]
+            found[task.key] = {
+                "kind": "uncertainty",
+                "scan": "a",
+                "role": "unseen",
+                "attacker": "textured",
+                "action": "inject",
+                "max_hu": 10.0,
+                "points": points,
+            }
+        else:
+            found[task.key] = slices(task) if task.slices else values(task)
+    return found
+
+
+def made(config: BenchmarkConfig, results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return summarise(results, config, toml=TEXT, raw={}, command="c", gaps=["g"])
+
+
+def table(summary: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    (found,) = (t for t in summary["tables"] if t["id"] == name)
+    assert all(set(row) == {c["key"] for c in found["columns"]} for row in found["rows"])
+    rows: list[dict[str, Any]] = found["rows"]
+    return rows
+
+
+def test_the_order_in_which_rows_came_does_not_matter(config: BenchmarkConfig) -> None:
+    results = rows(config)
+    backwards = dict(reversed(list(results.items())))
+    assert made(config, results) == made(config, backwards)
+
+
+def test_a_row_of_the_main_table(config: BenchmarkConfig) -> None:
+    found = table(made(config, rows(config)), "main-a")
+    assert len(found) == 4  # two attackers, two budgets
+    (row,) = (r for r in found if r["budget"] == "10 HU" and r["attacker"] == "residual")
+    assert (row["n"], row["disruption"], row["worst"], row["noise"]) == (3, 30.0, 20.0, 10.0)
+    assert (row["over_noise"], row["offset"], row["perturbation"]) == (3.0, 5.0, 5.0)
+    assert row["gain"] == 3.0
+    assert row["low"] <= row["disruption"] <= row["high"]
+
+
+def test_fewer_positions_of_the_same_are_left_to_what_they_are_compared_with(
+    config: BenchmarkConfig,
+) -> None:
+    results = rows(config)
+    fewer = {
+        f"{key} | fewer": {k: v[:2] if isinstance(v, list) else v for k, v in row.items()}
+        | {"n": 2}
+        for key, row in results.items()
+        if row["kind"] == "attack"
+    }
+    before, after = (made(config, found) for found in (results, {**results, **fewer}))
+    for name in ("main-a", "transfer", "worst", "appearance"):
+        assert table(before, name) == table(after, name)
+    assert before["headline"] == after["headline"]
+    assert len(table(after, "purifiers")) == 2 * len(table(before, "purifiers"))
+
+
+def test_the_headline_is_of_attackers_seen_and_held_out(config: BenchmarkConfig) -> None:
+    found = {f["label"]: f for f in made(config, rows(config))["headline"]}
+    assert found["over noise: a, 10 HU, white-box textured, inject"]["value"] == 3.0
+    assert found["gain: a, 10 HU, held-out residual, inject"]["value"] == 3.0
+    assert found["whole-scan RMSE: a, 10 HU"]["value"] == 5.5
+    assert all(f["n"] and f["note"] and isinstance(f["unit"], str) for f in found.values())
+
+
+def test_another_training_of_a_pair_is_no_white_box(config: BenchmarkConfig) -> None:
+    results = rows(config)
+    results["p"]["trained_on"] = [f"textured{OTHER_WEIGHTS}"]
+    labels = [f["label"] for f in made(config, results)["headline"]]
+    assert "gain: a, 10 HU, other weights of textured, inject" in labels
+    assert not any("white-box" in label for label in labels)
+
+
+def test_what_a_purifier_leaves(config: BenchmarkConfig) -> None:
+    found = table(made(config, rows(config)), "purifiers")
+    left = {r["purifier"]: r["left"] for r in found}
+    assert left == {"none": 100.0, "median": 10.0}
+
+
+def test_variants_are_listed_beside_the_plain_attack(config: BenchmarkConfig) -> None:
+    assert {r["variant"] for r in table(made(config, rows(config)), "adaptive")} == {
+        "plain",
+        "shifts",
+    }
+
+
+def test_the_least_disrupted_position(config: BenchmarkConfig) -> None:
+    row = table(made(config, rows(config)), "worst")[0]
+    assert (row["position"], row["better"]) == (1, 100.0)
+    assert row["worst"] == 2 * row["noise"]
+
+
+def test_an_injection_that_is_no_nodule_failed(config: BenchmarkConfig) -> None:
+    row = table(made(config, rows(config)), "appearance")[0]
+    assert row["nodule_original"] == 100.0
+    assert row["failed_original"] == 0.0
+    assert row["failed_protected"] == pytest.approx(100 / 3, rel=1e-4)
+
+
+def test_the_papers_numbers_stand_beside_ours(config: BenchmarkConfig) -> None:
+    found = table(made(config, rows(config)), "paper-square-tampered")
+    assert [r["rmse_hu"] for r in found[:3]] == [84.349, 79.451, 7.0]
+    assert found[2]["lpips"] is None
+
+
+def test_curves_have_points_with_intervals(config: BenchmarkConfig) -> None:
+    curves = {c["id"]: c for c in made(config, rows(config))["curves"]}
+    ours, noise = curves["budget-a-textured-inject"]["series"]
+    assert [(p["x"], p["y"]) for p in ours["points"]] == [(5.0, 15.0), (10.0, 30.0)]
+    assert noise["name"] == "noise, RMSE of ours"
+    assert [p["y"] for p in noise["points"]] == [5.0, 10.0]
+    (known,) = curves["uncertainty-a-textured-inject"]["series"]
+    assert [(p["x"], p["y"], p["n"]) for p in known["points"]] == [(0.0, 101.0, 3)]
+
+
+def test_a_place_anywhere_in_the_lung_is_in_the_table_only(config: BenchmarkConfig) -> None:
+    found = table(made(config, rows(config)), "uncertainty")
+    assert [r["uncertainty"] for r in found] == [0.0, "lung"]
+
+
+def test_a_run_that_is_not_whole_has_a_summary_too(config: BenchmarkConfig) -> None:
+    results = {k: v for k, v in rows(config).items() if v["kind"] != "attack"}
+    summary = made(config, results)
+    assert [f["label"] for f in summary["headline"]] == ["whole-scan RMSE: a, 10 HU"]
+    assert summary["gaps"] == ["g"]
+
+
+def test_a_summary_is_json(config: BenchmarkConfig) -> None:
+    assert json.loads(json.dumps(made(config, rows(config)), allow_nan=False))["schema"] == 1

@@ -1,0 +1,138 @@
+"""Metrics over regions and windows: against direct statements and torchmetrics."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torchmetrics.functional.image import (
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
+
+from mitsgan.anatomy.lung import find_lung
+from mitsgan.errors import ScanError
+from mitsgan.evaluate.attacks.slices import untouched_slices
+from mitsgan.evaluate.metrics.fidelity import fidelity
+from mitsgan.evaluate.metrics.metrics import compare_scans, compare_slices
+from mitsgan.evaluate.metrics.regions import (
+    WHOLE,
+    Region,
+    attacked_square,
+    body_region,
+    lung_region,
+)
+from mitsgan.evaluate.metrics.ssim import ssim_map
+from mitsgan.evaluate.metrics.windows import HU, WINDOWS, Window
+from mitsgan.perturb import Budget, apply_layers
+from mitsgan.protect import RandomSign
+from mitsgan.scan.scan import Scan
+
+
+@pytest.fixture(scope="module")
+def protected(small_chest: Scan) -> Scan:
+    return apply_layers(small_chest, [RandomSign(6.0)], Budget(10)).scan
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=lambda w: w.name)
+def test_ssim_is_that_of_torchmetrics(small_chest: Scan, protected: Scan, window: Window) -> None:
+    a, b = small_chest.hu(10, 13), protected.hu(10, 13)
+    black = window.low if window.clips else 0.0
+    x, y = (torch.from_numpy(window.clip(v) - black)[:, None].double() for v in (a, b))
+    theirs = structural_similarity_index_measure(
+        x, y, data_range=window.data_range, reduction="none", return_full_image=True
+    )
+    ours = ssim_map(a, b, window)
+    np.testing.assert_allclose(ours, theirs[1][:, 0].numpy(), atol=1e-6)
+    mean = ours.astype(float).mean((1, 2))
+    np.testing.assert_allclose(mean, theirs[0].numpy(), atol=1e-6)
+    assert mean.min() < 0.9999
+
+
+def test_every_region_and_window_against_a_direct_statement(
+    small_chest: Scan, protected: Scan
+) -> None:
+    regions = [WHOLE, body_region(small_chest), lung_region(find_lung(small_chest))]
+    rows = compare_scans(small_chest, protected, regions)
+    assert [row["region"] for row in rows] == ["whole scan", "body", "lung"]
+    a, b = small_chest.hu(), protected.hu()
+    for region, row in zip(regions, rows, strict=True):
+        mask = region.mask(small_chest, 0, small_chest.shape[0])
+        assert row["voxels"] == mask.sum() > 1000
+        for window in WINDOWS:
+            x, y = (
+                (v.clip(window.low, window.high) if window.clips else v)[mask].astype(float)
+                for v in (a, b)
+            )
+            found = row["windows"][window.name]
+            assert found["rmse_hu"] == pytest.approx(np.sqrt(((x - y) ** 2).mean()))
+            assert found["mae_hu"] == pytest.approx(np.abs(x - y).mean())
+            assert found["largest_hu"] == np.abs(x - y).max()
+            p, t = torch.from_numpy(x), torch.from_numpy(y)
+            theirs = peak_signal_noise_ratio(p, t, data_range=window.data_range)
+            assert found["psnr_db"] == pytest.approx(float(theirs), abs=1e-4)
+            if region is not WHOLE:
+                assert found["ssim"] == pytest.approx(ssim_map(a, b, window)[mask].mean(), abs=1e-5)
+            assert found["lpips"] is None
+    lung, body = rows[2]["windows"], rows[1]["windows"]
+    assert lung["mediastinal"]["rmse_hu"] < body["mediastinal"]["rmse_hu"], "lung is black there"
+
+
+def test_the_whole_scan_in_hu_is_the_fidelity(small_chest: Scan, protected: Scan) -> None:
+    (row,) = compare_scans(small_chest, protected, [WHOLE])
+    close, found = fidelity(small_chest, protected), row["windows"]["HU"]
+    assert found["rmse_hu"] == pytest.approx(close.rmse_hu)
+    assert found["largest_hu"] == close.largest_hu
+    assert found["psnr_db"] == pytest.approx(close.psnr_db)
+    assert found["ssim"] == pytest.approx(close.ssim, abs=2e-4)  # that is in single precision
+
+
+def test_the_same_scan_is_the_same(small_chest: Scan) -> None:
+    (row,) = compare_scans(small_chest, small_chest, [WHOLE], windows=[HU])
+    found = row["windows"]["HU"]
+    assert (found["rmse_hu"], found["psnr_db"]) == (0.0, math.inf)
+    assert found["ssim"] == pytest.approx(1)
+
+
+def test_an_empty_region_has_no_values(small_chest: Scan, protected: Scan) -> None:
+    nowhere = Region("nowhere", np.zeros((1, 1, 1), bool), small_chest.shape)
+    (row,) = compare_scans(small_chest, protected, [nowhere])
+    assert row["voxels"] == 0
+    assert set(row["windows"]["HU"].values()) == {None}
+
+
+def test_slices_and_squares_of_attacks(small_chest: Scan, protected: Scan) -> None:
+    position = (16, 32, 20)
+    pairs = untouched_slices(small_chest, protected, [position])
+    slices, squares = compare_slices("protected", pairs)
+    rows, columns = attacked_square(small_chest, position)
+    assert (rows.stop - rows.start, columns.stop - columns.start) == (6, 6)  # 32 mm of 5.6 mm
+    assert rows.start <= 32 < rows.stop
+    assert columns.start <= 20 < columns.stop
+    moved = (protected.hu() - small_chest.hu())[16][rows, columns]
+    assert squares["voxels"] == 36
+    found = squares["windows"]["HU"]["rmse_hu"]
+    assert found == pytest.approx(np.sqrt(np.square(moved, dtype=float).mean()))
+    assert slices["voxels"] == (~small_chest.is_padding(16, 17)).sum()
+
+
+def test_the_body_is_without_table_and_air(small_chest: Scan) -> None:
+    body = body_region(small_chest).mask(small_chest, 0, 32)
+    lung = lung_region(find_lung(small_chest)).mask(small_chest, 0, 32)
+    assert (lung & ~body).sum() < 0.02 * lung.sum()
+    assert 0.1 < body.mean() < 0.6
+    assert not body[:, [0, -1]].any()
+    air = replace(small_chest, stored=np.zeros_like(small_chest.stored))
+    with pytest.raises(ScanError, match="no body"):
+        body_region(air)
+
+
+def test_a_coarse_mask_is_read_at_the_nearest_voxel(small_chest: Scan) -> None:
+    coarse = np.zeros((11, 22, 22), bool)
+    coarse[5, 10, 10] = True
+    mask = Region("one", coarse, (3, 3, 3)).mask(small_chest, 0, 32)
+    assert sorted({z for z, _, _ in np.argwhere(mask)}) == [14, 15, 16]
+    np.testing.assert_array_equal(
+        Region("one", coarse, (3, 3, 3)).mask(small_chest, 15, 17), mask[15:17]
+    )

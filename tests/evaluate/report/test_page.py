@@ -1,0 +1,231 @@
+"""The report's page: self-contained under its own policy, and marked where an attacker painted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zlib
+from base64 import b64decode, b64encode
+from html.parser import HTMLParser
+from io import BytesIO
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from tests.evaluate.report_sample import NAMES, gallery, summary
+
+from mitsgan.evaluate.report import html_report
+from mitsgan.evaluate.report import viewer as viewer_module
+from mitsgan.evaluate.report.chart import chart
+from mitsgan.evaluate.report.figures import heat
+from mitsgan.evaluate.report.gallery import Gallery
+from mitsgan.evaluate.report.parse import parse_summary
+from mitsgan.evaluate.report.scale import make_scale
+from mitsgan.evaluate.report.viewer import viewer
+
+VOID = frozenset({"meta", "img", "link", "br", "input"})
+
+
+class Reader(HTMLParser):
+    """Checks that tags close in order, and collects them and the text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def galleries() -> list[Gallery]:
+    return [gallery("inject"), gallery("remove")]
+
+
+@pytest.fixture(scope="module")
+def html(galleries: list[Gallery]) -> str:
+    return html_report(parse_summary(summary(), "here"), galleries)
+
+
+def test_needs_nothing_from_outside(html: str) -> None:
+    scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    assert len(scripts) == 1
+    digest = b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', html)
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert not re.search(r"https?:|[\"'(]//[a-z]|url\(|@import|<iframe", html)
+    for tag, attributes in Reader(html).tags:
+        source = attributes.get("src") or attributes.get("href") or "#"
+        assert source.startswith(("data:", "#")), (tag, source)
+        assert not any(name.startswith("on") for name in attributes)
+
+
+def test_numbers_come_first_with_unit_and_n(html: str) -> None:
+    text = Reader(html).text
+    first = re.sub(r"\s+", " ", text[: text.index("Injecting a nodule into chest")])
+    assert "Disruption33.12 HUmediann = 48" in first
+    assert "Not theren/a HU" in first
+
+
+def test_what_others_wrote_is_text(html: str) -> None:
+    assert "A &lt;small&gt; benchmark" in html
+    for raw in ("<small> benchmark", "<10 HU>", "<tiny>"):
+        assert raw not in html
+
+
+def test_tells_how_to_make_it_again(html: str) -> None:
+    text = Reader(html).text
+    for fact in ("mitsgan benchmark tiny.toml --output run", 'name = "<tiny>"', "0123abcd" * 8):
+        assert fact in text
+    assert "9 x 8 x 7" in text
+    assert "LPIPS: no weights" in text
+
+
+def test_without_galleries_there_are_numbers_alone() -> None:
+    html = html_report(parse_summary(summary(), "here"))
+    tags = [tag for tag, _ in Reader(html).tags]
+    assert "img" not in tags
+    assert "canvas" not in tags
+    assert "simulated" not in Reader(html).text.split("{")[0]
+    assert tags.count("table") == 2 + 3
+
+
+def test_many_headlines_are_cards_first_and_a_table_of_all() -> None:
+    value = summary()
+    first = value["headline"][0]
+    value["headline"] = [{**first, "label": f"figure {i}"} for i in range(12)]
+    html = html_report(parse_summary(value, "here"))
+    assert html.count('<div class="card">') == 8
+    (table,) = re.findall(r'id="table-headline">.*?</table>', html, re.DOTALL)
+    assert [f"figure {i}</td>" in table for i in range(12)] == [True] * 12
+    assert table.count(">33.12</td>") == 12
+    assert "All 12 headline numbers" in html
+
+
+def test_every_tampered_picture_is_marked_and_no_other(html: str) -> None:
+    pictures = [attributes for tag, attributes in Reader(html).tags if tag == "img"]
+    assert len(pictures) == 2 * (4 * 3 + 4 * 2)
+    alts = [str(p["alt"]) for p in pictures]
+    assert len(set(alts)) == len(alts) / 2  # the same in both galleries
+    for picture, alt in zip(pictures, alts, strict=True):
+        pixels = np.asarray(
+            Image.open(BytesIO(b64decode(str(picture["src"]).split(",")[1]))).convert("RGB"), float
+        )
+        band = pixels[-round(0.1 * len(pixels)) :]
+        yellow = (band[..., 0] > 200) & (band[..., 1] > 150) & (band[..., 2] < 120)
+        letters = yellow.mean() > 0.03 and band[:, :5].max() < 160
+        assert letters == ("tampered" in alt), alt
+
+
+def test_tables_sort_by_all_their_digits(html: str) -> None:
+    (table,) = re.findall(r'<table class="sortable" id="table-main">.*?</table>', html, re.DOTALL)
+    assert 'data-value="33.125">33.12</td>' in table
+    assert '<span class="missing">n/a</span>' in table
+    assert table.count('aria-sort="none"') == table.count('<button type="button">') == 4
+    assert "<small>HU</small>" in table
+
+
+def _unpacked(text: str) -> NDArray[np.int16]:
+    halves = np.frombuffer(zlib.decompress(b64decode(text)), np.uint8).reshape(2, -1)
+    return np.ascontiguousarray(halves.T).view("<i2")[:, 0]
+
+
+def _volumes(html: str, number: int) -> dict[int, NDArray[np.int16]]:
+    found = re.findall(rf'id="volume-{number}-(\d+)">([^<]+)<', html)
+    return {int(v): _unpacked(text) for v, text in found}
+
+
+def test_the_viewer_holds_the_voxels(html: str, galleries: list[Gallery]) -> None:
+    for number, one in enumerate(galleries):
+        added = _volumes(html, number)
+        n = len(NAMES)
+        for i in range(n):
+            untouched = added[i] + (added[0] if i else 0)
+            np.testing.assert_array_equal(untouched, one.region[0, i].ravel())
+            np.testing.assert_array_equal(untouched + added[n + i], one.region[1, i].ravel())
+
+
+def test_the_viewer_shows_less_where_voxels_are_many(
+    galleries: list[Gallery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewer_module, "LIMIT_BYTES", 1)
+    html = viewer(galleries)
+    assert "Voxels of 48 mm around" in html
+    (card,) = re.findall(r'id="viewer-data">([^<]+)<', html)
+    told = json.loads(card)["galleries"][0]
+    # 12 and 30 voxels to either side of the position, as far as the region reaches.
+    assert told["shape"] == [12, 61, 61]
+    assert told["start"] == [14, 34, 50]
+    assert told["at"] == [6, 30, 30]
+    assert told["cube"] == [[2, 10], [10, 50], [10, 50]]
+    assert told["marked"] == 0, "what is cut off carried the mark"
+    kept = galleries[0].region[0, 0, :, 20:81, 22:83]
+    np.testing.assert_array_equal(_volumes(html, 0)[0], kept.ravel())
+
+
+def test_the_viewer_knows_left_from_right(galleries: list[Gallery]) -> None:
+    (card,) = re.findall(r'id="viewer-data">([^<]+)<', viewer(galleries))
+    told = json.loads(card)["galleries"][0]
+    assert told["ends"] == [["F", "H"], ["A", "P"], ["R", "L"]]
+    assert told["marked"] == 17
+
+
+def test_heat_follows_the_root() -> None:
+    shades = heat(np.array([[0, 2.5, 10, 99]], np.float32), 10)[0]
+    assert shades[0].max() < 10
+    np.testing.assert_array_equal(shades[1], heat(np.array([[50.0]], np.float32), 200)[0, 0])
+    np.testing.assert_array_equal(shades[2], shades[3])
+
+
+def test_a_chart_draws_points_where_they_belong() -> None:
+    (curve,) = parse_summary(summary(), "here").curves
+    drawn = chart(curve)
+    marks = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="4" class="point c0"', drawn)
+    (x0, y0), (x1, y1), (x2, y2) = [(float(x), float(y)) for x, y in marks[:3]]
+    # Budgets of 2, 5 and 10 on a logarithm; disruptions of 6, 15 and 30 from zero.
+    assert (x1 - x0) / (x2 - x0) == pytest.approx(np.log(2.5) / np.log(5), abs=1e-3)
+    assert (y0 - y1) / (y0 - y2) == pytest.approx(9 / 24, abs=1e-3)
+    assert "ours &lt;10 HU&gt;: 15 HU (10 to 20) at 5 HU, n = 48" in drawn
+    assert drawn.count('class="band') == 1, "the second series has no interval"
+    assert "disruption, HU</text>" in drawn
+    assert "budget, HU</text>" in drawn
+
+
+@pytest.mark.parametrize(
+    "values, log, own, ticks",
+    [
+        ([2, 5, 10, 20, 40], True, True, (2, 5, 10, 20, 40)),
+        ([12, 326], True, False, (10, 20, 50, 100, 200, 500)),
+        ([3, 4000], True, False, (1, 10, 100, 1000, 10000)),
+        ([0, 5], True, False, (0, 1, 2, 3, 4, 5)),
+        ([-3, 7], False, False, (-4, -2, 0, 2, 4, 6, 8)),
+        ([3], False, True, (3,)),
+        ([0], False, False, (0, 0.1)),
+    ],
+)
+def test_scales_hold_their_values(
+    values: list[float], log: bool, own: bool, ticks: tuple[float, ...]
+) -> None:
+    scale = make_scale(values, 100, 300, log=log, own_ticks=own)
+    if values != [0]:
+        assert scale.ticks == pytest.approx(ticks)
+    assert all(100 <= scale.at(v) <= 300 for v in (*values, *scale.ticks))

@@ -1,0 +1,178 @@
+"""Summaries: read with words for what is wrong, printed with units, kept whole in every format."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.evaluate.report_sample import summary, write_run
+
+from mitsgan.errors import ResultError
+from mitsgan.evaluate.report import (
+    csv_report,
+    json_report,
+    markdown_report,
+    read_galleries,
+    read_summary,
+)
+from mitsgan.evaluate.report.formatting import decimals, printed
+from mitsgan.evaluate.report.parse import parse_summary
+
+EVALUATION = Path(__file__).parents[3] / "docs" / "results" / "lungdx-a0001.json"
+
+
+def test_reads_a_run(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    read = read_summary(run)
+    assert read == read_summary(run / "summary.json") == parse_summary(summary(), "here")
+    assert read.headline[0].n == 48
+    assert read.tables[0].columns[2].unit == "HU"
+    assert read.curves[0].x.log
+    assert not read.curves[0].y.log
+    assert read.curves[0].series[0].points[2].high == 40
+    assert [g.place.action for g in read_galleries(run)] == ["inject", "remove"]
+    assert read_galleries(run / "summary.json") == []
+
+
+def test_says_where_there_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(ResultError, match=r"summary\.json does not exist"):
+        read_summary(tmp_path)
+    path = tmp_path / "no.json"
+    path.write_text("{")
+    with pytest.raises(ResultError, match="not readable as JSON"):
+        read_summary(path)
+    path.write_text('{"kind": "seal"}')
+    with pytest.raises(ResultError, match=r"expected the summary of a benchmark.*'seal'"):
+        read_summary(path)
+    path.write_text("[]")
+    with pytest.raises(ResultError, match="expected an object at the file"):
+        read_summary(path)
+
+
+def _without_title(value: dict[str, Any]) -> None:
+    del value["title"]
+
+
+def _text_for_n(value: dict[str, Any]) -> None:
+    value["headline"][0]["n"] = "many"
+
+
+def _list_in_cell(value: dict[str, Any]) -> None:
+    value["tables"][0]["rows"][1]["median"] = [1]
+
+
+def _point_without_x(value: dict[str, Any]) -> None:
+    del value["curves"][0]["series"][0]["points"][1]["x"]
+
+
+def _later_schema(value: dict[str, Any]) -> None:
+    value["schema"] = 2
+
+
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (_without_title, "text at title, found nothing"),
+        (_text_for_n, r"a whole number at headline\[0\].n, found 'many'"),
+        (_list_in_cell, r"text, a number or null at tables\[0\].rows\[1\].median, found \[1\]"),
+        (_point_without_x, r"a number at curves\[0\].series\[0\].points\[1\].x, found nothing"),
+        (_later_schema, "found kind 'benchmark', schema 2"),
+    ],
+)
+def test_names_what_is_wrong(spoil: Callable[[dict[str, Any]], None], words: str) -> None:
+    value = summary()
+    spoil(value)
+    with pytest.raises(ResultError, match=words):
+        parse_summary(value, "summary.json")
+
+
+def test_markdown_has_every_number_with_unit_and_n() -> None:
+    text = markdown_report(parse_summary(summary(), "here"))
+    assert text.startswith("# A <small> benchmark\n")
+    assert "| Disruption | 33.12 | HU | 48 | median |" in text
+    assert "| protector | n, positions | median, HU | worst, HU |" in text
+    assert "| noise | 48 | 120.06 | n/a |" in text
+    assert "| a\\|b | 16 | 4.00 | 2.250 |" in text
+    assert "| ours <10 HU> | 10 | 30 | 20 | 40 | 48 |" in text
+    assert "- LPIPS: no weights" in text
+    assert "```\nmitsgan benchmark tiny.toml --output run\n```" in text
+    assert 'name = "<tiny>"' in text
+    assert "0123abcd" * 8 in text
+
+
+def test_csv_has_a_line_per_cell_at_full_precision() -> None:
+    rows = list(csv.DictReader(StringIO(csv_report(parse_summary(summary(), "here")))))
+    value = summary()
+    main = [r for r in rows if r["table"] == "main"]
+    assert len(main) == 3 * 4
+    cell = next(r for r in main if r["row"] == "2" and r["column"] == "median")
+    assert (cell["value"], cell["unit"], cell["label"]) == ("120.0625", "HU", "median")
+    assert next(r for r in main if r["row"] == "2" and r["column"] == "worst")["value"] == ""
+    curve = [r for r in rows if r["table"] == "budget"]
+    points = sum(len(s["points"]) for s in value["curves"][0]["series"])
+    assert len(curve) == points * 6
+
+
+def test_json_holds_the_same_tables() -> None:
+    held = json.loads(json_report(parse_summary(summary(), "here")))
+    assert held["tables"][0]["rows"] == summary()["tables"][0]["rows"]
+    assert held["curves"][0]["series"][0]["points"] == summary()["curves"][0]["series"][0]["points"]
+    assert held["provenance"] == summary()["provenance"]
+
+
+def test_an_evaluation_is_read_as_a_summary() -> None:
+    result = json.loads(EVALUATION.read_text())
+    read = read_summary(EVALUATION)
+    ours = result["disruption"]["inject"]["protected"]
+    head = next(h for h in read.headline if h.label == "Disruption, injecting")
+    assert (head.value, head.unit, head.n) == (ours["rmse_hu"]["median"], "HU", ours["n"])
+    tables = {table.id: table for table in read.tables}
+    assert len(tables["disruption"].rows) == sum(len(r) for r in result["disruption"].values())
+    assert len(tables["metrics"].rows) == len(result["metrics"]) * len(result["windows"])
+    assert len(tables["invariants"].rows) == len(result["invariants"])
+    assert read.provenance["weights"][0]["sha256"] == result["protector"]["sha256"]
+    assert f"--seed {result['config']['seed']}" in read.command
+    for table in read.tables:
+        assert any(column.label == "n" for column in table.columns)
+
+
+def test_an_evaluation_that_lacks_something_is_refused(tmp_path: Path) -> None:
+    result = json.loads(EVALUATION.read_text())
+    del result["disruption"]["inject"]["protected"]
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(result))
+    with pytest.raises(ResultError, match="KeyError 'protected'"):
+        read_summary(path)
+
+
+@pytest.mark.parametrize(
+    "cells, texts",
+    [
+        ([160.1, 5.43, None], ["160.10", "5.43", "n/a"]),
+        ([0.98312, 0.99741], ["0.9831", "0.9974"]),
+        ([48, 16.0], ["48", "16"]),
+        ([1234.5, 0.00001], ["1234.50", "1.0e-05"]),
+        ([True, False, "text"], ["yes", "no", "text"]),
+        ([float("inf"), float("-inf"), float("nan"), 1.5], ["∞", "-∞", "n/a", "1.500"]),
+        ([-12.345, 0.0], ["-12.35", "0.00"]),
+    ],
+)
+def test_prints_numbers(cells: list[Any], texts: list[str]) -> None:
+    numbers = [c for c in cells if not isinstance(c, str | bool)]
+    assert [printed(c, decimals(numbers)) for c in cells] == texts
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1))
+def test_never_prints_a_number_as_zero_or_far_off(cells: list[float]) -> None:
+    places = decimals(cells)
+    for cell in cells:
+        read = float(printed(cell, places))
+        assert (read == 0) == (cell == 0)
+        assert read == pytest.approx(cell, rel=0.06, abs=0.5 * 10**-places)

@@ -1,0 +1,97 @@
+"""The weights that ship, their cards, and what they must give on a fixed input.
+
+The expected outputs lie beside the weights in ``golden.safetensors``. After new weights:
+``python tests/networks/test_golden.py`` writes them anew.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mitsgan.attack import HELD_OUT, SURROGATES, Action, Surrogate, surrogate_path
+from mitsgan.networks import load_weights, shipped
+from mitsgan.training.golden import TOLERANCE, Kind, output_of
+
+ACTIONS: tuple[Action, ...] = ("inject", "remove")
+ATTACKERS = {surrogate_path(s, a).stem: (s, a) for s in SURROGATES for a in ACTIONS}
+KINDS: dict[str, Kind] = {
+    "mitsgan": "protector",
+    "mits-gan-paper": "protector",
+    "tafim": "protector",
+    "classifier": "classifier",
+    **dict.fromkeys(ATTACKERS, "attacker"),
+}
+GOLDEN = shipped("golden")
+MOST_BYTES = 10_000_000
+
+
+def outputs() -> dict[str, Tensor]:
+    """What the shipped weights give on a fixed input, in float32 on the CPU."""
+    return {name: output_of(shipped(name), kind) for name, kind in KINDS.items()}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_shipped_weights_give_what_they_gave(name: str) -> None:
+    expected, kind = load_file(GOLDEN)[name], KINDS[name]
+    found = output_of(shipped(name), kind)
+    torch.testing.assert_close(found, expected, atol=TOLERANCE[kind], rtol=0.01)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_shipped_weights_say_what_they_are(name: str) -> None:
+    _, card = load_weights(shipped(name), KINDS[name])
+    assert card["licence"].startswith("MIT")
+    assert [scan["name"] for scan in card["data"]] == ["lidc-0001", "lungfcp-0001"]
+    assert "lungdx-a0001" in json.dumps(card["metrics"])
+    assert card["config"]["seed"] == card["seed"]
+    assert card["version"]
+
+
+@pytest.mark.parametrize("name", ATTACKERS)
+def test_attackers_say_how_good_they_are_and_what_for(name: str) -> None:
+    surrogate, action = ATTACKERS[name]
+    _, card = load_weights(shipped(name), "attacker")
+    assert card["name"] == name
+    assert card["config"]["action"] == action
+    assert card["held_out"] == (surrogate in HELD_OUT)
+    assert "surrogate" in card["purpose"]
+    assert set(card["losses"]) == {"discriminator", "fooled", "l1"}
+    judged = card["metrics"]["classifier"]
+    assert judged["sha256"] == load_weights(shipped("classifier"), "classifier")[1]["sha256"]
+    assert 0 <= judged["nodule_after"] <= 1
+    assert card["metrics"]["core_mae_hu"] > 0
+
+
+def test_the_pairs_differ_in_what_makes_transfer_worth_measuring() -> None:
+    def config(surrogate: Surrogate) -> dict[str, object]:
+        found: dict[str, object] = load_weights(surrogate_path(surrogate, "remove"), "attacker")[1][
+            "config"
+        ]
+        return found
+
+    textured, smooth, narrow, residual = (config(s) for s in SURROGATES)
+    assert len({c["width"] for c in (textured, smooth, narrow)}) == 3
+    assert smooth["adversarial_weight"] == 1
+    assert residual["architecture"] == "residual"
+    assert len({c["seed"] for c in (textured, smooth, narrow, residual)}) == len(SURROGATES)
+
+
+def test_the_protector_was_trained_against_shipped_attackers_and_none_held_out() -> None:
+    _, card = load_weights(shipped("mitsgan"), "protector")
+    for entry in card["attackers"]:
+        surrogate, _ = ATTACKERS[entry["name"]]
+        assert surrogate not in HELD_OUT
+        assert entry["sha256"] == load_weights(shipped(entry["name"]), "attacker")[1]["sha256"]
+
+
+def test_all_that_ships_is_small() -> None:
+    folder = Path(shipped("mitsgan")).parent
+    assert sum(f.stat().st_size for f in folder.glob("*.safetensors")) < MOST_BYTES
+
+
+if __name__ == "__main__":
+    save_file(outputs(), GOLDEN)

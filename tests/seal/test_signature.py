@@ -1,0 +1,246 @@
+"""Keys, certificates and trust; what is refused, and why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from cryptography.x509.oid import NameOID
+
+from mitsgan.seal.keys import PrivateKey, SignatureError, fingerprint, load_public
+from mitsgan.seal.signature import Signer, verify
+from mitsgan.seal.trust import Trust
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def certificate(
+    key: PrivateKey,
+    name: str = "archive",
+    issuer: tuple[str, PrivateKey] | None = None,
+    days: tuple[int, int] = (-10, 10),
+    ca: bool | None = None,
+    usage: str | None = None,
+) -> x509.Certificate:
+    """A certificate of ``key``, signed by the issuer or by itself."""
+    above, signing = issuer or (name, key)
+
+    def named(text: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(named(name))
+        .issuer_name(named(above))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW + timedelta(days=days[0]))
+        .not_valid_after(NOW + timedelta(days=days[1]))
+    )
+    if ca is not None:
+        builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), True)
+    if usage is not None:
+        flags = {
+            "digital_signature": False,
+            "content_commitment": False,
+            "key_encipherment": False,
+            "data_encipherment": False,
+            "key_agreement": False,
+            "key_cert_sign": False,
+            "crl_sign": False,
+            "encipher_only": False,
+            "decipher_only": False,
+            usage: True,
+        }
+        builder = builder.add_extension(x509.KeyUsage(**flags), True)
+    algorithm = None if isinstance(signing, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return builder.sign(signing, algorithm)
+
+
+def key_pem(
+    key: PrivateKey | dsa.DSAPrivateKey,
+    encryption: KeySerializationEncryption | None = None,
+) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption())
+
+
+@pytest.fixture(scope="module")
+def ed() -> ed25519.Ed25519PrivateKey:
+    return ed25519.Ed25519PrivateKey.generate()
+
+
+@pytest.fixture(scope="module")
+def rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+@pytest.fixture(scope="module")
+def keys(ed: ed25519.Ed25519PrivateKey, rsa_key: rsa.RSAPrivateKey) -> dict[str, PrivateKey]:
+    return {
+        "Ed25519": ed,
+        "RSASSA-PSS-SHA256": rsa_key,
+        "ECDSA-P256-SHA256": ec.generate_private_key(ec.SECP256R1()),
+        "ECDSA-P384-SHA384": ec.generate_private_key(ec.SECP384R1()),
+    }
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["Ed25519", "RSASSA-PSS-SHA256", "ECDSA-P256-SHA256", "ECDSA-P384-SHA384"]
+)
+def test_signs_and_verifies(keys: dict[str, PrivateKey], algorithm: str, tmp_path: Path) -> None:
+    key = keys[algorithm]
+    (tmp_path / "both.pem").write_bytes(key_pem(key) + certificate(key).public_bytes(Encoding.PEM))
+    signer = Signer.load(tmp_path / "both.pem")
+    assert signer.algorithm == algorithm
+    assert len(signer.certificates) == 1
+    signature = signer.sign(b"content")
+    assert verify(signer.public_key, algorithm, signature, b"content")
+    assert not verify(signer.public_key, algorithm, signature, b"contenT")
+    changed = bytes([signature[0] ^ 1]) + signature[1:]
+    assert not verify(signer.public_key, algorithm, changed, b"content")
+    assert not verify(signer.public_key, algorithm, b"", b"content")
+    other = next(name for name in keys if name != algorithm)
+    with pytest.raises(SignatureError, match="its key is of"):
+        verify(signer.public_key, other, signature, b"content")
+
+
+def test_a_private_key_is_never_shown(ed: ed25519.Ed25519PrivateKey) -> None:
+    assert "key" not in repr(Signer(ed))
+
+
+def test_an_encrypted_key_needs_its_passphrase(
+    ed: ed25519.Ed25519PrivateKey, tmp_path: Path
+) -> None:
+    path = tmp_path / "key.pem"
+    path.write_bytes(key_pem(ed, BestAvailableEncryption(b"secret")))
+    assert Signer.load(path, None, lambda: b"secret").algorithm == "Ed25519"
+    with pytest.raises(SignatureError, match="wrong passphrase"):
+        Signer.load(path, None, lambda: b"wrong")
+    with pytest.raises(SignatureError, match="is encrypted"):
+        Signer.load(path)
+
+
+def test_an_open_key_is_not_asked_for_a_passphrase(
+    ed: ed25519.Ed25519PrivateKey, tmp_path: Path
+) -> None:
+    (tmp_path / "key.pem").write_bytes(key_pem(ed))
+    Signer.load(tmp_path / "key.pem", None, lambda: pytest.fail("asked"))
+
+
+@pytest.mark.parametrize("kind", ["none", "garbage", "short", "dsa", "curve", "folder"])
+def test_keys_of_no_use_are_refused(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    contents = {
+        "none": b"hello",
+        "garbage": b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    }
+    if kind == "short":
+        contents[kind] = key_pem(rsa.generate_private_key(65537, 1024))
+    elif kind == "dsa":
+        contents[kind] = key_pem(dsa.generate_private_key(1024))
+    elif kind == "curve":
+        contents[kind] = key_pem(ec.generate_private_key(ec.SECP521R1()))
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(contents[kind])
+    with pytest.raises(SignatureError, match="key"):
+        Signer.load(path)
+
+
+def test_a_certificate_of_another_key_is_refused(
+    keys: dict[str, PrivateKey], tmp_path: Path
+) -> None:
+    (tmp_path / "key.pem").write_bytes(key_pem(keys["Ed25519"]))
+    other = certificate(keys["RSASSA-PSS-SHA256"])
+    (tmp_path / "cert.pem").write_bytes(other.public_bytes(Encoding.PEM))
+    with pytest.raises(SignatureError, match="is not of the key that is to sign"):
+        Signer.load(tmp_path / "key.pem", tmp_path / "cert.pem")
+
+
+def test_an_expired_certificate_does_not_sign(
+    ed: ed25519.Ed25519PrivateKey, tmp_path: Path
+) -> None:
+    old = certificate(ed, days=(-10, -1)).public_bytes(Encoding.PEM)
+    (tmp_path / "both.pem").write_bytes(key_pem(ed) + old)
+    with pytest.raises(SignatureError, match="not today"):
+        Signer.load(tmp_path / "both.pem")
+
+
+def test_trust_in_a_key(ed: ed25519.Ed25519PrivateKey, tmp_path: Path) -> None:
+    public = ed.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "public.pem").write_bytes(public)
+    trust = Trust.load(tmp_path / "public.pem")
+    assert trust.covers(Signer(ed).public_key, (), NOW) == "its key is one that you trust"
+    other = Signer(ed25519.Ed25519PrivateKey.generate())
+    assert trust.covers(other.public_key, (), NOW) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", "private"])
+def test_trust_in_nothing_is_refused(
+    content: bytes | str, ed: ed25519.Ed25519PrivateKey, tmp_path: Path
+) -> None:
+    data = key_pem(ed) if isinstance(content, str) else content
+    (tmp_path / "trust.pem").write_bytes(data)
+    with pytest.raises(SignatureError, match="public"):
+        Trust.load(tmp_path / "trust.pem")
+
+
+def test_trust_in_an_authority(keys: dict[str, PrivateKey]) -> None:
+    ca_key, key = keys["ECDSA-P256-SHA256"], keys["RSASSA-PSS-SHA256"]
+    public = Signer(key).public_key
+    authority = certificate(ca_key, "authority", ca=True, usage="key_cert_sign")
+    leaf = certificate(key, issuer=("authority", ca_key), usage="digital_signature")
+    reason = Trust((), (authority,)).covers(public, (leaf,), NOW)
+    assert reason is not None
+    assert "issued by CN=authority" in reason
+
+    def covered(
+        chain: tuple[x509.Certificate, ...],
+        trusted: x509.Certificate,
+        at: datetime = NOW,
+        of: bytes = public,
+    ) -> bool:
+        return Trust((), (trusted,)).covers(of, chain, at) is not None
+
+    assert covered((leaf,), leaf)
+    assert covered((), leaf), "the trusted certificate itself names the key"
+    assert not covered((), authority)
+    assert not covered((leaf,), authority, NOW + timedelta(days=30))
+    assert not covered((leaf,), authority, of=Signer(keys["Ed25519"]).public_key)
+    person = certificate(ca_key, "authority", ca=False)
+    assert not covered((leaf,), person), "a person's certificate is no authority"
+    silent = certificate(ca_key, "authority")
+    assert not covered((leaf,), silent)
+    other_use = certificate(ca_key, "authority", ca=True, usage="crl_sign")
+    assert not covered((leaf,), other_use)
+    namesake = certificate(keys["ECDSA-P384-SHA384"], "authority", ca=True)
+    assert not covered((leaf,), namesake), "the same name, another key"
+    encipher = certificate(key, issuer=("authority", ca_key), usage="key_encipherment")
+    assert not covered((encipher,), authority), "not a certificate for signing"
+    assert not covered((certificate(key),), authority), "signed by itself"
+
+
+def test_a_fingerprint_is_that_of_openssl(ed: ed25519.Ed25519PrivateKey) -> None:
+    import hashlib
+
+    der = ed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert fingerprint(Signer(ed).public_key) == f"SHA256:{hashlib.sha256(der).hexdigest()}"
+
+
+@pytest.mark.parametrize("der", [b"", b"\x30\x00", b"A" * 100_000])
+def test_damaged_public_keys_are_refused(der: bytes) -> None:
+    with pytest.raises(SignatureError, match="cannot be read"):
+        load_public(der)
