@@ -12,6 +12,10 @@ class ScanError(MitsganError):
     """A scan cannot be read, is not a CT in HU, or is not complete."""
 
 
+class IdentityError(MitsganError):
+    """Which series a scan is cannot be told from its header."""
+
+
 class OutputError(MitsganError):
     """A result cannot be written where it was asked for."""
 

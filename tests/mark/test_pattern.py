@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
+from mitsgan.errors import IdentityError
+from mitsgan.files import read_scan
+from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.mark.keys import Key
 from mitsgan.mark.pattern import (
-    IdentityError,
     series_identity,
     series_key,
     signs,
@@ -88,6 +92,23 @@ def test_the_ends_have_signs_of_their_own(small_chest: Scan) -> None:
     )
     assert abs(_agreement(found[0, ::2, ::2], slice_signs(series, positions[0], rows_columns))) < 5
     np.testing.assert_array_equal(found[3:7], signs(KEY, "x", small_chest, 3, 7))
+
+
+def test_the_identity_of_a_series_is_what_its_derivations_keep(
+    small_chest: Scan, tmp_path: Path
+) -> None:
+    phantom_series(small_chest, tmp_path / "a")
+    scan = read_scan(tmp_path / "a")
+    header = dcmread(next((tmp_path / "a").rglob("*.dcm")), stop_before_pixels=True)
+    assert series_identity(scan) == (
+        f"dicom|{header.StudyInstanceUID}|{header.FrameOfReferenceUID}|{header.SeriesNumber}"
+    )
+    for file in (tmp_path / "a").rglob("*.dcm"):
+        changed = dcmread(file)
+        changed.StudyInstanceUID = ""
+        changed.save_as(file)
+    with pytest.raises(IdentityError, match="Study Instance UID"):
+        series_identity(read_scan(tmp_path / "a"))
 
 
 def test_the_grid_is_the_identity_of_an_image(small_chest: Scan) -> None:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mitsgan.files.dicom.read import DicomSource
 
 _PATIENT_ID = 0x00100020
-_STUDY_INSTANCE_UID = 0x0020000D
 _SALT = b"mitsgan: patients kept apart"
 _DENSEST_HU = 3071
 
@@ -34,7 +33,7 @@ def patient_key(scan: Scan) -> str:
         header = source.slices[0].header
         if patient := dcm.text(header, _PATIENT_ID).strip():
             return _hashed(f"patient {patient}")
-        return _hashed(f"study {dcm.text(header, _STUDY_INSTANCE_UID)}")
+        return _hashed(f"study {dcm.text(header, dcm.STUDY_INSTANCE_UID)}")
     return _hashed(f"image {image_stem(scan) or series_key(scan)}")
 
 
@@ -55,7 +54,7 @@ def series_names(scan: Scan) -> frozenset[str]:
         from mitsgan.files.dicom import elements as dcm
 
         uid = dcm.text(source.slices[0].header, dcm.SERIES_INSTANCE_UID)
-        return frozenset(name for name in (uid, source.root.name) if name)
+        return frozenset(name for name in (uid, source.path.name) if name)
     stem = image_stem(scan)
     path = source_path(scan)
     return frozenset(name for name in (stem, path.name if path else "") if name)

@@ -102,8 +102,7 @@ def is_image(path: Path) -> bool:
 
 def source_path(scan: Scan) -> Path | None:
     """The file or folder that a scan was read from, or None."""
-    path = getattr(scan.source, "root", None) or getattr(scan.source, "path", None)
-    return path if isinstance(path, Path) else None
+    return None if scan.source is None else scan.source.path
 
 
 def _is_nifti(path: Path) -> bool:

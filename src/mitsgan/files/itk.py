@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
 from mitsgan.scan.scan import Geometry, Scan
+from mitsgan.scan.source import Source
 
 ITK_SUFFIXES = (".mha", ".mhd", ".nrrd", ".nhdr")
 DERIVATION_KEY = "mitsgan_derivation"
@@ -32,6 +33,11 @@ class ItkSource:
     path: Path
     metadata: tuple[tuple[str, str], ...]
     compressed: bool
+
+    @property
+    def identity(self) -> None:
+        """None: an image says nothing of the series that it came from."""
+        return None
 
 
 def companions(path: Path) -> tuple[str, ...]:
@@ -108,7 +114,7 @@ def write_itk(scan: Scan, path: Path, derivation: Derivation) -> None:
 def image_scan(
     stored: NDArray[Any],
     geometry: Geometry,
-    source: object,
+    source: Source | None,
     slope: float = 1.0,
     intercept: float = 0.0,
 ) -> Scan:

@@ -38,6 +38,11 @@ class NiftiSource:
     path: Path
     image: Any
 
+    @property
+    def identity(self) -> None:
+        """None: an image says nothing of the series that it came from."""
+        return None
+
 
 def read_nifti(path: Path) -> Scan:
     """Read a NIfTI image whose values, after its own slope and intercept, are HU.

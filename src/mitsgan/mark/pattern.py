@@ -9,7 +9,7 @@ that its grid can hold, whatever the kernel, and that is where such units are.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 
-from mitsgan.errors import MitsganError
+from mitsgan.errors import IdentityError
 from mitsgan.mark.keys import Key
 from mitsgan.scan.scan import Geometry, Scan
 
@@ -37,14 +37,7 @@ _SIGNS: NDArray[np.int8] = (
 """The signs of the eight bits of every byte, highest first."""
 
 _FACTORS = _SIGNS.astype(np.float32)
-_STUDY, _FRAME, _NUMBER = 0x0020000D, 0x00200052, 0x00200011
-
-
 Number = TypeVar("Number", np.int8, np.float32)
-
-
-class IdentityError(MitsganError):
-    """Which series a scan is cannot be told from its header."""
 
 
 def series_key(key: Key, identity: str) -> bytes:
@@ -138,37 +131,18 @@ def slice_positions(geometry: Geometry, numbers: Iterable[int]) -> list[int]:
 def series_identity(scan: Scan) -> str:
     """What tells a series from others, from what both source and protected scan have.
 
-    DICOM: *Study Instance UID*, *Frame of Reference UID* and *Series Number*, which a protected
-    series keeps (its own series UID is new). Other formats have no identity but their grid: rows,
-    columns, pixel spacing and the origin across the slices, so that two scans of one grid share a
-    pattern; give them an identity of their own (``--identity``).
+    That of its source, see `mitsgan.scan.source.Source`. Formats other than DICOM have no identity
+    but their grid: rows, columns, pixel spacing and the origin across the slices, so that two scans
+    of one grid share a pattern; give them an identity of their own.
 
     Raises:
         IdentityError: a DICOM header without *Study Instance UID*.
     """
-    slices = getattr(scan.source, "slices", None)
-    if slices:
-        header = slices[0].header
-        study = _text(header, _STUDY)
-        if not study:
-            raise IdentityError(
-                f"{slices[0].path} has no (0020,000D) *Study Instance UID*, so the mark cannot be "
-                "bound to its series; give a name of your own with --identity"
-            )
-        frame, number = _text(header, _FRAME), _text(header, _NUMBER)
-        return f"dicom|{study}|{frame}|{number}"
+    identity = None if scan.source is None else scan.source.identity
+    if identity is not None:
+        return identity
     geometry = scan.geometry
     _, rows, columns = scan.shape
     across = [float(np.asarray(geometry.origin) @ np.asarray(axis)) for axis in geometry.axes[1:]]
     grid = ",".join(f"{value:.2f}" for value in (*geometry.spacing[1:], *across))
     return f"image|{rows}x{columns}|{grid}"
-
-
-def _text(header: Any, tag: int) -> str:
-    """One element as text; read raw, for to convert it in place could change how it is written."""
-    if tag not in header:
-        return ""
-    value = header.get_item(tag).value
-    if isinstance(value, bytes):
-        value = value.decode("latin-1")
-    return "" if value is None else str(value).strip(" \0")

@@ -35,6 +35,16 @@ class Phantom:
     seed: int
     digest: str
 
+    @property
+    def path(self) -> None:
+        """None: it was never a file."""
+        return None
+
+    @property
+    def identity(self) -> None:
+        """None: it belongs to no series."""
+        return None
+
     def made(self, scan: Scan) -> bool:
         """Whether the voxels of ``scan`` are still those of the phantom."""
         return _digest(scan.stored) == self.digest

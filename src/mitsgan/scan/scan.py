@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.errors import ScanError
+from mitsgan.scan.source import Source
 
 AIR_HU = -1024.0
 """Below this a voxel is padding whatever the header says: nothing is less dense than air."""
@@ -73,7 +74,7 @@ class Scan:
         lowest, highest: the stored range that the file can hold (bits stored, signedness).
         geometry: spacing, origin, axes.
         padding: inclusive range of stored values that mean "no data", or None.
-        source: what the writer of this format needs to write it back; opaque to all others.
+        source: where it came from; holds what the writer of its format needs besides.
     """
 
     stored: NDArray[Any]
@@ -83,7 +84,7 @@ class Scan:
     highest: float
     geometry: Geometry
     padding: tuple[float, float] | None = None
-    source: object = None
+    source: Source | None = None
 
     def __post_init__(self) -> None:
         if self.stored.ndim != 3 or 0 in self.stored.shape:

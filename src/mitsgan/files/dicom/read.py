@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from mitsgan.errors import ScanError
+from mitsgan.errors import IdentityError, ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import Progress, SliceFile, read_headers
 from mitsgan.files.dicom.pixels import PixelFormat, read_pixels
@@ -27,16 +27,37 @@ class DicomSource:
     """What writing a derived series needs besides the voxels.
 
     Attributes:
-        root: the folder or the file that was read.
+        path: the folder or the file that was read.
         slices: the source files, z ascending.
         tails: the elements after *Pixel Data* of each, or None.
         form: how the values are stored.
     """
 
-    root: Path
+    path: Path
     slices: tuple[SliceFile, ...]
     tails: tuple[Dataset | None, ...]
     form: PixelFormat
+
+    @property
+    def identity(self) -> str:
+        """*Study Instance UID*, *Frame of Reference UID* and *Series Number*.
+
+        A derived series keeps all three; its series UID is new.
+
+        Raises:
+            IdentityError: no *Study Instance UID*.
+        """
+        first = self.slices[0]
+        study, frame, number = (
+            dcm.text(first.header, tag).strip(" \0")
+            for tag in (dcm.STUDY_INSTANCE_UID, dcm.FRAME_OF_REFERENCE_UID, dcm.SERIES_NUMBER)
+        )
+        if not study:
+            raise IdentityError(
+                f"{first.path} has no (0020,000D) *Study Instance UID*, so the mark cannot be "
+                "bound to its series; give the mark an identity of your own choice"
+            )
+        return f"dicom|{study}|{frame}|{number}"
 
 
 def read_dicom(path: Path, series: str | None = None, progress: Progress | None = None) -> Scan:
