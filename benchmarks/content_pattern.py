@@ -41,7 +41,7 @@ from mitsgan.mark.pattern import series_key, slice_positions
 from mitsgan.mark.strength import BODY_HU
 from mitsgan.mark.windows import BLOCK
 from mitsgan.networks import load_weights
-from mitsgan.perturb import Budget, Fixed, apply_layers
+from mitsgan.perturb import Budget, Fixed, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
 from mitsgan.scan.scan import Scan
@@ -117,12 +117,12 @@ class ContentBench(MarkBench):
         if self.content is None:
             return super().marked(number, identity=identity)
         signs = self.signs(number)
-        marked = apply_layers(self.scan, [self._parts.protection], self.budget).scan
+        marked = apply_perturbations(self.scan, [self._parts.protection], self.budget).scan
         for _ in range(2):  # the second time of the few cells that the mark's rounding moved
             self.as_drawn = signs.steps(marked)
             mark = Fixed(self._parts.amplitude * signs.signs(self.as_drawn))
             layers = [self._parts.protection, mark]
-            marked = apply_layers(self.scan, layers, self.budget).scan
+            marked = apply_perturbations(self.scan, layers, self.budget).scan
         return marked
 
     def verify(self, scan: Scan, number: int = 0) -> Detection:

@@ -39,7 +39,7 @@ from mitsgan.optimize import (
     optimize_scan,
     position_uncertainty,
 )
-from mitsgan.perturb import Budget, Layer, apply_layers
+from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 from mitsgan.protect import MitsGan, RandomSign
 from mitsgan.scan.scan import Scan
 from mitsgan.training.data.nodules import plant_nodule
@@ -61,12 +61,16 @@ class Bench:
     remover: Attacker
     budget: Budget
 
-    def volume(self, layer: Layer | None = None) -> Tensor:
+    def volume(self, layer: Perturbation | None = None) -> Tensor:
         """HU of the scan, with a layer applied or without."""
-        scan = self.scan if layer is None else apply_layers(self.scan, [layer], self.budget).scan
+        scan = (
+            self.scan
+            if layer is None
+            else apply_perturbations(self.scan, [layer], self.budget).scan
+        )
         return torch.from_numpy(scan.hu().clip(-1024))
 
-    def reached(self, layer: Layer, places: Places, attackers: Sequence[Attacker]) -> Json:
+    def reached(self, layer: Perturbation, places: Places, attackers: Sequence[Attacker]) -> Json:
         """Median disruption in HU at held-out positions, for each attacker."""
         ground = Ground(self.volume(), self.scan.spacing)
         perturbation = self.volume(layer) - ground.hu
@@ -135,17 +139,17 @@ def _compared(
     sign = RandomSign(bench.budget.max_hu)
     rows: list[Json] = []
 
-    def row(method: str, layer: Layer, count: int, seconds: float) -> None:
+    def row(method: str, layer: Perturbation, count: int, seconds: float) -> None:
         reached = bench.reached(layer, places, attackers)
         rows.append({"method": method, "steps": count, "cpu_seconds": seconds, "reached": reached})
         sys.stderr.write(f"{json.dumps(rows[-1])}\n")
 
     row("random sign", sign, 0, 0.0)
     begin = process_time()
-    apply_layers(bench.scan, [network], bench.budget)
+    apply_perturbations(bench.scan, [network], bench.budget)
     row("network", network, 0, round(process_time() - begin, 1))
     for count in steps:
-        starts: tuple[tuple[str, Layer | None], ...] = (("pgd", None), ("refined", network))
+        starts: tuple[tuple[str, Perturbation | None], ...] = (("pgd", None), ("refined", network))
         for method, start in starts:
             begin = process_time()
             made = optimize_scan(

@@ -169,7 +169,7 @@ def summary(series: dict[str, Series]) -> Json:
             "peak_memory": protect.memory(),
         },
         "apply_layers": {
-            "what": "apply_layers alone, scan and weights in memory",
+            "what": "apply_perturbations alone, scan and weights in memory",
             "in_process": quantity([r["seconds"] for r in layers.results], "s"),
             "per_slice": ours,
             "precision": about["precision"],

@@ -66,17 +66,17 @@ def weights(given: Path | None, spare: Path) -> Result:
 
 
 def layers(folder: Path, weights: Path) -> Result:
-    """`apply_layers` alone, after the scan is read and the weights are loaded."""
+    """`apply_perturbations` alone, after the scan is read and the weights are loaded."""
     import torch
 
     from mitsgan.files import read_scan
-    from mitsgan.perturb import Budget, apply_layers
+    from mitsgan.perturb import Budget, apply_perturbations
     from mitsgan.protect import MitsGan
 
     scan = read_scan(folder)
     layer = MitsGan.load(weights)
     start = perf_counter()
-    apply_layers(scan, [layer], Budget())
+    apply_perturbations(scan, [layer], Budget())
     return {
         "seconds": perf_counter() - start,
         "shape": list(scan.shape),

@@ -12,7 +12,7 @@ import pytest
 from mitsgan.cli.main import main
 from mitsgan.files import Derivation, read_scan, write_scan
 from mitsgan.mark import Key, Mark
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 
 NOTE = Derivation("test", "test")
@@ -31,7 +31,7 @@ def marked(key: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("marked") / "marked.nii.gz"
     scan = chest((32, 160, 160), (2.5, 1.4, 1.4), seed=4)
     mark = Mark(Key.load(key), "demo", 15.0)
-    write_scan(apply_layers(scan, [mark], Budget(60)).scan, path, derivation=NOTE)
+    write_scan(apply_perturbations(scan, [mark], Budget(60)).scan, path, derivation=NOTE)
     return path
 
 

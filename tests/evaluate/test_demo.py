@@ -12,7 +12,7 @@ from mitsgan.anatomy.lung import find_lung
 from mitsgan.attack import Action, Attacker, Equalization, Generator
 from mitsgan.evaluate.demo import PLACES, demonstrate
 from mitsgan.evaluate.report.pictures import COLUMNS, Comparison, Pixels, compare
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import NODULE_LPS, chest
 from mitsgan.protect import RandomSign
 from mitsgan.scan.scan import Scan
@@ -25,7 +25,7 @@ def original() -> Scan:
 
 @pytest.fixture(scope="module")
 def protected(original: Scan) -> Scan:
-    return apply_layers(original, [RandomSign(8.0)], Budget(10)).scan
+    return apply_perturbations(original, [RandomSign(8.0)], Budget(10)).scan
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from mitsgan.evaluate.attacks.disruption import disruption, pgd_disruption
 from mitsgan.evaluate.attacks.positions import plan_places
 from mitsgan.evaluate.metrics.fidelity import fidelity
 from mitsgan.networks.classifier import ClassifierNetwork, NoduleClassifier
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import RandomSign
 from mitsgan.scan.scan import Scan
@@ -29,7 +29,7 @@ def scan() -> Scan:
 
 @pytest.fixture(scope="module")
 def protected(scan: Scan) -> Scan:
-    return apply_layers(scan, [RandomSign(6.0)], Budget(10)).scan
+    return apply_perturbations(scan, [RandomSign(6.0)], Budget(10)).scan
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from mitsgan.errors import BudgetError
 from mitsgan.mark import Key, Mark, WithRoom
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import Offset, RandomSign
 from mitsgan.scan.scan import Scan
@@ -50,15 +50,15 @@ def test_the_mark_takes_half_of_the_budget_at_most(scan: Scan) -> None:
 
 def test_slabs_do_not_change_the_mark(scan: Scan) -> None:
     mark = Mark(KEY, "x")
-    whole = apply_layers(scan, [mark], Budget(10), slab=12)
+    whole = apply_perturbations(scan, [mark], Budget(10), slab=12)
     for slab in (1, 5):
-        parts = apply_layers(scan, [mark], Budget(10), slab=slab)
+        parts = apply_perturbations(scan, [mark], Budget(10), slab=slab)
         np.testing.assert_array_equal(parts.scan.stored, whole.scan.stored)
 
 
 def test_padding_is_left_alone_and_the_budget_holds(scan: Scan) -> None:
     mark = Mark(KEY, "x")
-    done = apply_layers(scan, [WithRoom(RandomSign(10), mark), mark], Budget(10))
+    done = apply_perturbations(scan, [WithRoom(RandomSign(10), mark), mark], Budget(10))
     moved = done.scan.stored.astype(int) - scan.stored
     assert np.abs(moved).max() <= 10
     assert not moved[scan.is_padding()].any()
@@ -70,7 +70,7 @@ def test_a_full_budget_leaves_the_mark_its_room(scan: Scan) -> None:
     inside = ~scan.is_padding() & (scan.hu() > -950)
 
     def kept(layers: list[Offset | WithRoom | Mark]) -> float:
-        done = apply_layers(scan, layers, Budget(10)).scan.hu() - scan.hu()
+        done = apply_perturbations(scan, layers, Budget(10)).scan.hu() - scan.hu()
         rest = done - done[inside].mean()
         return float((rest * wanted)[inside].sum() / np.square(wanted[inside]).sum())
 

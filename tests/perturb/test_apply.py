@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mitsgan.errors import BudgetError
 from mitsgan.mark import Key, Mark, WithRoom
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import Offset
 from mitsgan.scan.scan import Geometry, Scan
 
@@ -74,7 +74,7 @@ def test_integers_keep_budget_range_and_padding(
     seed: int,
 ) -> None:
     scan = make_scan(kind[0], slope, intercept, kind[1], kind[2], padding, seed)
-    result = apply_layers(scan, [Wild(scale), Wild(scale, 1)], Budget(max_hu), slab=2)
+    result = apply_perturbations(scan, [Wild(scale), Wild(scale, 1)], Budget(max_hu), slab=2)
     moved = (result.scan.stored.astype(np.int64) - scan.stored) * slope
     assert np.abs(moved).max() <= max_hu * (1 + 1e-9)
     assert result.scan.stored.min() >= scan.lowest
@@ -101,7 +101,7 @@ def test_floats_keep_the_budget_exactly(max_hu: float, slope: float, dtype: str,
     stored[0, 0, 0] = np.nan
     z = np.ones(4)
     scan = Scan(stored, slope * z, -20 * z, -1e6, 1e6, GEOMETRY)
-    result = apply_layers(scan, [Wild(1e4)], Budget(max_hu), slab=3)
+    result = apply_perturbations(scan, [Wild(1e4)], Budget(max_hu), slab=3)
     moved = (result.scan.stored.astype(np.float64) - stored.astype(np.float64)) * slope
     inside = ~scan.is_padding()
     assert np.abs(moved[inside]).max() <= max_hu * (1 + 1e-12)
@@ -111,7 +111,9 @@ def test_floats_keep_the_budget_exactly(max_hu: float, slope: float, dtype: str,
 
 def test_slabs_do_not_change_the_result() -> None:
     scan = make_scan("int16", 1.0, 0.0, 12, True, True, 0)
-    results = [apply_layers(scan, [Wild(9.0)], Budget(10), slab=n).scan.stored for n in (1, 3, 9)]
+    results = [
+        apply_perturbations(scan, [Wild(9.0)], Budget(10), slab=n).scan.stored for n in (1, 3, 9)
+    ]
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
 
@@ -119,7 +121,7 @@ def test_slabs_do_not_change_the_result() -> None:
 def test_the_source_is_not_touched_and_progress_is_told() -> None:
     scan = make_scan("int16", 1.0, 0.0, 12, True, True, 0)
     held, told = scan.stored.copy(), []
-    apply_layers(
+    apply_perturbations(
         scan, [Wild(9.0)], Budget(10), slab=2, progress=lambda done, all_: told.append((done, all_))
     )
     np.testing.assert_array_equal(scan.stored, held)
@@ -129,7 +131,7 @@ def test_the_source_is_not_touched_and_progress_is_told() -> None:
 def test_a_layer_that_gives_no_numbers_is_refused() -> None:
     scan = make_scan("int16", 1.0, 0.0, 12, True, True, 0)
     with pytest.raises(BudgetError, match="no numbers"):
-        apply_layers(scan, [Wild(np.nan)], Budget(10))
+        apply_perturbations(scan, [Wild(np.nan)], Budget(10))
 
 
 def make_noisy(dtype: str, slope: float, padding: bool, seed: int) -> Scan:
@@ -159,7 +161,7 @@ def test_no_voxel_moves_further_than_its_part_of_the_noise(
 ) -> None:
     scan = make_noisy(dtype, slope, padding, seed)
     budget = Budget(max_hu, fraction)
-    result = apply_layers(scan, [Wild(scale), Wild(scale, 1)], budget, slab=4)
+    result = apply_perturbations(scan, [Wild(scale), Wild(scale, 1)], budget, slab=4)
     moved = np.abs(result.scan.stored.astype(np.float64) - scan.stored) * slope
     limits = np.asarray(budget.limits(scan), np.float64)
     inside = ~scan.is_padding()
@@ -174,7 +176,9 @@ def test_no_voxel_moves_further_than_its_part_of_the_noise(
 def test_slabs_do_not_change_what_a_part_of_the_noise_allows() -> None:
     scan = make_noisy("int16", 1.0, True, 0)
     budget = Budget(30, 0.5)
-    results = [apply_layers(scan, [Wild(99.0)], budget, slab=n).scan.stored for n in (1, 4, 9)]
+    results = [
+        apply_perturbations(scan, [Wild(99.0)], budget, slab=n).scan.stored for n in (1, 4, 9)
+    ]
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
 
@@ -185,5 +189,5 @@ def test_the_mark_gets_half_of_its_part_of_the_noise_at_most() -> None:
     held = budget.on(scan)
     limits = np.asarray(held.limits(scan))
     assert (np.abs(mark.perturbation(scan, 0, 6, held)) <= limits / 2 + 1e-5).all()
-    both = apply_layers(scan, [WithRoom(Offset(30), mark), mark], budget)
+    both = apply_perturbations(scan, [WithRoom(Offset(30), mark), mark], budget)
     assert (np.abs(both.scan.stored.astype(int) - scan.stored) <= limits).all()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
 from mitsgan.scan.scan import Scan
@@ -22,7 +22,7 @@ def stored(scan: Scan, dtype: torch.dtype) -> NDArray[np.int32]:
     layer = MitsGan.load()
     layer.generator.to(dtype)
     assert layer.generator.stem.weight.is_contiguous(memory_format=torch.channels_last_3d)
-    return apply_layers(scan, [layer], Budget(10.0)).scan.stored.astype(np.int32)
+    return apply_perturbations(scan, [layer], Budget(10.0)).scan.stored.astype(np.int32)
 
 
 def test_stored_values_are_those_of_float32_within_rounding(phantom: Scan) -> None:

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import Offset, RandomSign
 from mitsgan.scan.scan import Scan
 
 
 @pytest.mark.parametrize("rms", [0.5, 1.0, 6.3, 8.37, 10.0])
 def test_random_signs_keep_their_rms_on_stored_values(small_chest: Scan, rms: float) -> None:
-    result = apply_layers(small_chest, [RandomSign(rms)], Budget(10))
+    result = apply_perturbations(small_chest, [RandomSign(rms)], Budget(10))
     assert result.rms_hu == pytest.approx(rms, rel=0.02)
     moved = result.scan.hu() - small_chest.hu()
     assert abs(float(moved.mean())) < 0.1

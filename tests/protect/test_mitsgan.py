@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mitsgan.anatomy.lung import find_lung
 from mitsgan.errors import WeightsError
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
 from mitsgan.protect.mitsgan import body_box, slice_noise, where_it_acts
@@ -36,10 +36,10 @@ def protector() -> MitsGan:
 
 def test_slabs_leave_no_seam(protector: MitsGan) -> None:
     scan = chest((23, 40, 40), (6.0, 8.0, 8.0))
-    whole = apply_layers(scan, [protector], Budget(10), slab=23)
+    whole = apply_perturbations(scan, [protector], Budget(10), slab=23)
     assert whole.rms_hu > 1
     for slab in (1, 2, 5, 16):
-        parts = apply_layers(scan, [protector], Budget(10), slab=slab)
+        parts = apply_perturbations(scan, [protector], Budget(10), slab=slab)
         difference = np.abs(parts.scan.stored.astype(int) - whole.scan.stored)
         assert difference.max() <= 1
         assert (difference > 0).mean() < 1e-4
@@ -63,7 +63,7 @@ def test_any_size_and_spacing_within_the_budget(
     perturbation = protector.perturbation(scan, 0, shape[0], Budget(max_hu))
     assert perturbation.shape == shape
     assert np.abs(perturbation).max() <= max_hu
-    result = apply_layers(scan, [protector], Budget(max_hu))
+    result = apply_perturbations(scan, [protector], Budget(max_hu))
     assert np.abs(result.scan.stored.astype(int) - stored).max() <= max_hu
 
 
@@ -72,7 +72,7 @@ def test_voxels_without_a_value_do_not_spread(protector: MitsGan) -> None:
     stored[2, 10, 10] = np.nan
     z = np.ones(5)
     scan = Scan(stored, z, 0 * z, -1e4, 1e4, Geometry((2.0, 1.0, 1.0)))
-    result = apply_layers(scan, [protector], Budget(10)).scan.stored
+    result = apply_perturbations(scan, [protector], Budget(10)).scan.stored
     assert np.isnan(result).sum() == 1
     assert np.nanmax(np.abs(result - stored)) > 1
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mitsgan.errors import WeightsError
-from mitsgan.perturb import Budget, Layer, apply_layers
+from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 from mitsgan.protect import MitsGan, Offset, RandomSign
 from mitsgan.protect.baselines.paper import MitsGanPaper, PaperGenerator
 from mitsgan.protect.baselines.tafim import Tafim, TafimNet
@@ -31,7 +31,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return paths
 
 
-def layer(name: str, weights: dict[str, Path], seed: int = 0) -> Layer:
+def layer(name: str, weights: dict[str, Path], seed: int = 0) -> Perturbation:
     return load_protector(name, weights=weights.get(name), seed=seed)
 
 
@@ -39,7 +39,7 @@ def layer(name: str, weights: dict[str, Path], seed: int = 0) -> Layer:
 def test_every_protector_keeps_the_budget_on_stored_values(
     name: str, weights: dict[str, Path], small_chest: Scan
 ) -> None:
-    result = apply_layers(small_chest, [layer(name, weights)], Budget(7))
+    result = apply_perturbations(small_chest, [layer(name, weights)], Budget(7))
     moved = np.abs(result.scan.stored.astype(int) - small_chest.stored)
     assert 0 < moved.max() * small_chest.slope[0] <= 7
     assert not moved[small_chest.is_padding()].any()
@@ -60,7 +60,7 @@ def test_every_protector_gives_the_same_however_the_scan_is_cut(
 def test_the_native_form_of_a_baseline_is_unbounded(
     name: str, weights: dict[str, Path], small_chest: Scan
 ) -> None:
-    result = apply_layers(small_chest, [layer(name, weights)], Budget(NATIVE_HU))
+    result = apply_perturbations(small_chest, [layer(name, weights)], Budget(NATIVE_HU))
     assert result.rms_hu > 50
 
 

@@ -97,7 +97,7 @@ class Evaluate:
         from mitsgan.jobs.protect import weights_entry
         from mitsgan.networks import load_weights, shipped
         from mitsgan.networks.classifier import NoduleClassifier
-        from mitsgan.perturb import Budget, apply_layers
+        from mitsgan.perturb import Budget, apply_perturbations
         from mitsgan.protect import MitsGan
 
         budget = Budget(self.max_hu, self.noise_fraction)
@@ -120,7 +120,7 @@ class Evaluate:
         else:
             used = weights_entry(second.card, self.weights, "mitsgan")
             with console.phase("protect", f"protecting {self.original}") as progress:
-                protected = apply_layers(original, [second], budget, progress=progress).scan
+                protected = apply_perturbations(original, [second], budget, progress=progress).scan
         config = EvaluationConfig(
             self.max_hu,
             len(places) or self.positions,

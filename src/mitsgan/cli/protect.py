@@ -89,7 +89,7 @@ class Protect:
         )
         from mitsgan.jobs.protect import derivation, read_key, report, stack
         from mitsgan.jobs.refine import for_scan, load_start, read_refinement
-        from mitsgan.perturb import Budget, apply_layers
+        from mitsgan.perturb import Budget, apply_perturbations
 
         if self.key is not None and self.noise_fraction is not None:
             raise UsageError(
@@ -119,7 +119,7 @@ class Protect:
             layer = for_scan(refinement, layer, scan, budget, device, console)
             layers, mark = stack(layer, scan, key, self.mark_hu, self.identity)
             with console.phase("protect", f"protecting {self.scan}") as progress:
-                protected = apply_layers(scan, layers, budget, progress=progress)
+                protected = apply_perturbations(scan, layers, budget, progress=progress)
         except torch.OutOfMemoryError as error:
             raise DeviceError(
                 f"the memory of {device} is full; give --device cpu, or free the GPU"

@@ -26,7 +26,7 @@ from mitsgan.evaluate.metrics.fidelity import DATA_RANGE_HU, fidelity
 from mitsgan.evaluate.metrics.lpips import Lpips
 from mitsgan.evaluate.metrics.metrics import compare_slices
 from mitsgan.networks.classifier import NoduleClassifier
-from mitsgan.perturb import Budget, Layer, apply_layers
+from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 from mitsgan.protect import Offset, RandomSign
 from mitsgan.scan.scan import Scan
 
@@ -213,13 +213,13 @@ def _rows(
     ours = disruption(before, after, plans, attacker, variant=attack)
     energy = ours.energy
     rows: dict[str, Disruption] = {"protected": ours}
-    controls: dict[str, Layer] = {
+    controls: dict[str, Perturbation] = {
         "random sign": RandomSign(energy, config.seed),
         "constant offset": Offset(round(energy)),
     }
     for name, layer in controls.items():
         say(f"{attacker.name}: {name}")
-        control = apply_layers(original, [layer], Budget(config.max_hu)).scan
+        control = apply_perturbations(original, [layer], Budget(config.max_hu)).scan
         moved = torch.from_numpy(control.hu().clip(-1024))
         rows[name] = disruption(before, moved, plans, attacker, variant=attack)
     if config.pgd_steps:

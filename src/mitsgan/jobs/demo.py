@@ -13,7 +13,7 @@ from mitsgan.files import read_scan, write_scan
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.jobs.protect import derivation, weights_entry
 from mitsgan.networks import Card
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
 from mitsgan.protect.registry import identify
@@ -48,7 +48,7 @@ def make_demonstration(
     with console.phase("read", "reading it") as progress:
         original = read_scan(folder / "original", progress=progress)
     with console.phase("protect", "protecting it") as progress:
-        protected = apply_layers(original, [layer], budget, progress=progress)
+        protected = apply_perturbations(original, [layer], budget, progress=progress)
     with console.phase("write", "writing the protected series") as progress:
         write_scan(
             protected.scan,

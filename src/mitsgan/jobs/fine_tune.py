@@ -11,7 +11,7 @@ from mitsgan.cli.options import UsageError
 from mitsgan.jobs.attackers import attacker_card
 from mitsgan.jobs.protect import weights_entry
 from mitsgan.jobs.train import Source, whole_scans
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import MitsGan
 from mitsgan.scan import Scan
 from mitsgan.training.attacker import AttackerConfig
@@ -58,7 +58,7 @@ def protected_versions(
 ) -> list[Scan]:
     """Every scan protected by each of ``layers``, in memory."""
     return [
-        apply_layers(scan, [layer], budget).scan
+        apply_perturbations(scan, [layer], budget).scan
         for scan in whole_scans(sources)
         for layer in layers
     ]

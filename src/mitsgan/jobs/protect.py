@@ -12,7 +12,7 @@ import numpy as np
 from mitsgan import __version__
 from mitsgan.cli.options import UsageError
 from mitsgan.files.derivation import Derivation
-from mitsgan.perturb import Budget, Layer, Protected
+from mitsgan.perturb import Budget, Perturbation, Protected
 from mitsgan.protect.registry import PROTECTORS, Identity
 from mitsgan.scan.scan import Scan
 
@@ -41,8 +41,8 @@ def read_key(path: Path | None, options: bool) -> Key | None:
 
 
 def stack(
-    layer: Layer, scan: Scan, key: Key | None, mark_hu: float, identity: str | None
-) -> tuple[list[Layer], Mark | None]:
+    layer: Perturbation, scan: Scan, key: Key | None, mark_hu: float, identity: str | None
+) -> tuple[list[Perturbation], Mark | None]:
     """What is added to a scan: the protector, and with a key the mark, which gets its room."""
     if key is None:
         return [layer], None

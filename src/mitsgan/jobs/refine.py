@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from mitsgan.attack import Action, Surrogate
     from mitsgan.cli.console import Console
-    from mitsgan.optimize import Optimized, Places
-    from mitsgan.perturb import Budget, Layer
+    from mitsgan.optimize import Places
+    from mitsgan.perturb import Budget, Fixed, Perturbation
     from mitsgan.protect.registry import Identity
     from mitsgan.scan.scan import Scan
 
@@ -66,10 +66,10 @@ class Refinement:
         self,
         scan: Scan,
         budget: Budget,
-        layer: Layer | None,
+        layer: Perturbation | None,
         device: torch.device,
         progress: Callable[[int, int], None] | None = None,
-    ) -> Optimized:
+    ) -> Fixed:
         """Optimise, starting from ``layer`` or from random numbers.
 
         Raises:
@@ -120,7 +120,7 @@ def read_refinement(
 
 def load_start(
     protector: str, weights: Path | None, seed: int, device: torch.device
-) -> tuple[Layer | None, Identity]:
+) -> tuple[Perturbation | None, Identity]:
     """The protector, and what it is called; none for PGD, which starts from random numbers.
 
     Raises:
@@ -139,12 +139,12 @@ def load_start(
 
 def for_scan(
     refinement: Refinement | None,
-    layer: Layer | None,
+    layer: Perturbation | None,
     scan: Scan,
     budget: Budget,
     device: torch.device,
     console: Console,
-) -> Layer:
+) -> Perturbation:
     """The layer to apply: the protector as it is, or optimised for the scan.
 
     Raises:

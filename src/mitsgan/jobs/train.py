@@ -232,12 +232,12 @@ def validated_disruption(
     """
     from mitsgan.evaluate import EvaluationConfig, evaluate
     from mitsgan.jobs.picture import write_overview
-    from mitsgan.perturb import Budget, apply_layers
+    from mitsgan.perturb import Budget, apply_perturbations
 
     config = EvaluationConfig(max_hu, _POSITIONS, protector.seed, pgd_steps=0)
     found: dict[str, object] = {}
     for number, (scan, entry) in enumerate(zip(scans, entries, strict=True)):
-        protected = apply_layers(scan, [protector], Budget(max_hu)).scan
+        protected = apply_perturbations(scan, [protector], Budget(max_hu)).scan
         result = evaluate(scan, protected, attackers, config)
         result["scan"]["name"] = entry["name"]
         found[str(entry["name"])] = {

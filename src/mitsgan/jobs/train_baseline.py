@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mitsgan.attack import Attacker
     from mitsgan.cli.train_paper import TrainPaper
     from mitsgan.cli.train_tafim import TrainTafim
-    from mitsgan.perturb import Layer
+    from mitsgan.perturb import Perturbation
     from mitsgan.protect.baselines.paper import MitsGanPaper
     from mitsgan.protect.baselines.tafim import Tafim
     from mitsgan.scan.scan import Scan
@@ -106,7 +106,7 @@ class BaselineRun:
 
 
 def measured(
-    layer: Layer, attackers: Sequence[Attacker], scan: Scan, max_hu: float, seed: int
+    layer: Perturbation, attackers: Sequence[Attacker], scan: Scan, max_hu: float, seed: int
 ) -> dict[str, object]:
     """What a baseline is worth on a scan as it is (native), and clipped to a budget.
 
@@ -119,15 +119,15 @@ def measured(
     from mitsgan.attack import plan_attack
     from mitsgan.evaluate.attacks.disruption import disruption
     from mitsgan.evaluate.attacks.positions import lung_positions
-    from mitsgan.perturb import Fixed, apply_layers
+    from mitsgan.perturb import Fixed, apply_perturbations
     from mitsgan.protect.registry import NATIVE_HU
 
-    once = Fixed(layer.perturbation(scan, 0, scan.shape[0], Budget(NATIVE_HU)))
+    once = Fixed.of(layer, scan, Budget(NATIVE_HU))
     places = lung_positions(scan, _POSITIONS, seed)
     hu = scan.hu()
     found: dict[str, object] = {"positions": _POSITIONS, "max_hu": max_hu}
     for form, budget in (("native", NATIVE_HU), ("clipped", max_hu)):
-        protected = apply_layers(scan, [once], Budget(budget))
+        protected = apply_perturbations(scan, [once], Budget(budget))
         row: dict[str, object] = {"perturbation_rms_hu": round(protected.rms_hu, 2)}
         for attacker in attackers:
             plans = [plan_attack(hu, scan.spacing, place, attacker.action) for place in places]

@@ -1,10 +1,9 @@
-"""Putting the mark on a scan: a layer of a few HU, and room for it beneath the budget."""
+"""Putting the mark on a scan: a perturbation of a few HU, and room for it beneath the budget."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from mitsgan.mark.pattern import signs
 from mitsgan.mark.sliding import Slider
 from mitsgan.mark.strength import block_sums, local_noise, measure_strength, padded_slice, spread
 from mitsgan.mark.windows import BLOCK
+from mitsgan.perturb import Budget, Perturbation
 from mitsgan.scan.scan import Scan
 
 STRENGTH_HU = 3.0
@@ -23,23 +23,9 @@ STRENGTH_HU = 3.0
 _SHARE = 0.5
 
 
-class _Limit(Protocol):
-    """What is asked of a budget."""
-
-    def limits(self, scan: Scan, start: int, stop: int) -> float | NDArray[np.float32]: ...
-
-
-class _Layer(Protocol):
-    """Any other layer, see `mitsgan.protect.Layer`."""
-
-    def perturbation(
-        self, scan: Scan, start: int, stop: int, budget: Any
-    ) -> NDArray[np.float32]: ...
-
-
 @dataclass(frozen=True)
 class Mark:
-    """The mark of one series; a `mitsgan.protect.Layer`.
+    """The mark of one series; a `Perturbation`.
 
     Attributes:
         key: the secret.
@@ -61,14 +47,14 @@ class Mark:
             )
 
     def perturbation(
-        self, scan: Scan, start: int, stop: int, budget: _Limit
+        self, scan: Scan, start: int, stop: int, budget: Budget
     ) -> NDArray[np.float32]:
-        """See `mitsgan.protect.Layer.perturbation`."""
+        """See `Perturbation`."""
         added = self.amplitude(scan, start, stop, budget)
         added *= signs(self.key, self.identity, scan, start, stop)
         return added
 
-    def amplitude(self, scan: Scan, start: int, stop: int, budget: _Limit) -> NDArray[np.float32]:
+    def amplitude(self, scan: Scan, start: int, stop: int, budget: Budget) -> NDArray[np.float32]:
         """How far the mark moves each voxel of slices ``start:stop``: ``[z, y, x]``, HU."""
         strength = measure_strength(scan)
         most = np.float32(_SHARE) * budget.limits(scan, start, stop)
@@ -85,22 +71,22 @@ class Mark:
 
 @dataclass(frozen=True)
 class WithRoom:
-    """A layer held back where it would take the mark's room; a `mitsgan.protect.Layer`.
+    """A perturbation held back where it would take the mark's room; a `Perturbation`.
 
     Where a perturbation alone fills the budget, the budget would cut off half of the mark.
 
     Attributes:
-        layer: a protector.
+        layer: of a protector.
         mark: applied with it.
     """
 
-    layer: _Layer
+    layer: Perturbation
     mark: Mark
 
     def perturbation(
-        self, scan: Scan, start: int, stop: int, budget: _Limit
+        self, scan: Scan, start: int, stop: int, budget: Budget
     ) -> NDArray[np.float32]:
-        """See `mitsgan.protect.Layer.perturbation`."""
+        """See `Perturbation`."""
         room = budget.limits(scan, start, stop) - self.mark.amplitude(scan, start, stop, budget)
         wanted = self.layer.perturbation(scan, start, stop, budget)
         return np.clip(wanted, -room, room)

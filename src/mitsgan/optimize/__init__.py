@@ -2,16 +2,15 @@
 
 from mitsgan.optimize.ascent import Ascent, optimize
 from mitsgan.optimize.ground import Ground, Target
-from mitsgan.optimize.layer import Optimized, optimize_scan
 from mitsgan.optimize.places import Around, InLung, Places
 from mitsgan.optimize.uncertainty import position_uncertainty
+from mitsgan.optimize.whole_scan import optimize_scan
 
 __all__ = [
     "Around",
     "Ascent",
     "Ground",
     "InLung",
-    "Optimized",
     "Places",
     "Target",
     "optimize",

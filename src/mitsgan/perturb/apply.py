@@ -1,16 +1,17 @@
-"""The one place where voxels change: layers are summed, bounded, rounded, and checked."""
+"""The one place where voxels change: perturbations are summed, bounded, rounded, and checked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.errors import BudgetError
 from mitsgan.perturb.budget import Budget, Limits
+from mitsgan.perturb.perturbation import Perturbation
 from mitsgan.scan.scan import Scan
 from mitsgan.slabs import in_slabs
 
@@ -18,40 +19,15 @@ SLAB = 16
 """Slices worked on at a time; it bounds memory and does not change the result."""
 
 
-class Layer(Protocol):
-    """Anything that adds to a scan: a protector's perturbation, later the mark."""
-
-    def perturbation(
-        self, scan: Scan, start: int, stop: int, budget: Budget
-    ) -> NDArray[np.float32]:
-        """What to add to slices ``start:stop`` of ``scan``: ``[z, y, x]`` in HU.
-
-        It depends on the scan and on the slices' numbers, never on how a scan is cut into slabs.
-        Called for several slabs at once, from threads of its own.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """A perturbation that is computed already; a `Layer`.
-
-    Attributes:
-        hu: ``[z, y, x]``.
-    """
-
-    hu: NDArray[np.float32]
-
-    def perturbation(
-        self, scan: Scan, start: int, stop: int, budget: Budget
-    ) -> NDArray[np.float32]:
-        """See `Layer.perturbation`; `apply_layers` bounds it."""
-        return self.hu[start:stop]
-
-
 @dataclass(frozen=True)
 class Protected:
-    """A scan with layers applied, and how far it moved (HU, over voxels that are not padding)."""
+    """A scan with perturbations applied, and how far it moved.
+
+    Attributes:
+        scan: the result.
+        largest_hu, rms_hu: of its difference from the original, over voxels that are not padding.
+        voxels: how many these are.
+    """
 
     scan: Scan
     largest_hu: float
@@ -59,21 +35,21 @@ class Protected:
     voxels: int
 
 
-def apply_layers(
+def apply_perturbations(
     scan: Scan,
-    layers: Sequence[Layer],
+    perturbations: Sequence[Perturbation],
     budget: Budget,
     *,
     slab: int = SLAB,
     progress: Callable[[int, int], None] | None = None,
 ) -> Protected:
-    """Apply layers to a scan within a budget.
+    """Add perturbations to a scan within a budget.
 
     Padding stays as it is, and no other voxel becomes padding or leaves the stored range.
 
     Args:
         scan: not modified.
-        layers: their perturbations are summed before they are bounded.
+        perturbations: at least one; they are summed before they are bounded.
         budget: holds for the stored values of the result, after rounding.
         slab: slices at a time; a few slabs are worked on at once.
         progress: called with slices done and slices in all.
@@ -86,9 +62,10 @@ def apply_layers(
     largest, squares, voxels = 0.0, 0.0, 0
 
     def work(start: int, stop: int) -> tuple[int, list[_Moved]]:
-        total = layers[0].perturbation(scan, start, stop, budget)
-        for layer in layers[1:]:
-            total = total + layer.perturbation(scan, start, stop, budget)
+        first, *others = perturbations
+        total = first.perturbation(scan, start, stop, budget)
+        for other in others:
+            total = total + other.perturbation(scan, start, stop, budget)
         limits = budget.limits(scan, start, stop)
         moved = []
         for z in range(start, stop):  # one by one: a slice stays in the processor's cache
@@ -134,7 +111,7 @@ def _move(
         return _Moved(0.0, 0.0, voxels)
     wanted, old, slope = wanted[box], whole[box], float(scan.slope[z])
     if not np.isfinite(wanted).all():
-        raise BudgetError(f"a layer gave values that are no numbers in slice {z}")
+        raise BudgetError(f"a perturbation gave values that are no numbers in slice {z}")
     limit = limits if isinstance(limits, float) else limits[box]
     new = (_moved_integer if scan.is_integer else _moved_float)(scan, z, old, wanted, limit)
     padding = padding[box]

@@ -14,7 +14,7 @@ from mitsgan.scan.scan import Scan
 
 @dataclass(frozen=True)
 class RandomSign:
-    """A random sign for every voxel, of amplitude ``rms_hu``; a `Layer`.
+    """A random sign for every voxel, of amplitude ``rms_hu``; a `Perturbation`.
 
     Amplitudes between two whole HU are mixed from both, so that rounding keeps the RMS. By default
     it is as strong as the budget allows.
@@ -26,7 +26,7 @@ class RandomSign:
     def perturbation(
         self, scan: Scan, start: int, stop: int, budget: Budget
     ) -> NDArray[np.float32]:
-        """See `Layer.perturbation`."""
+        """See `Perturbation`."""
         rms = min(self.rms_hu, budget.max_hu)
         low = np.floor(rms)
         share = (rms**2 - low**2) / (2 * low + 1)  # of voxels that get one HU more
@@ -41,7 +41,7 @@ class RandomSign:
 
 @dataclass(frozen=True)
 class Offset:
-    """The same ``hu`` added everywhere; a `Layer`.
+    """The same ``hu`` added everywhere; a `Perturbation`.
 
     A change of the surroundings' density shifts what any inpainter paints. A protector that does
     no better than this has only learned to brighten the scan. By default it is the budget.
@@ -52,6 +52,6 @@ class Offset:
     def perturbation(
         self, scan: Scan, start: int, stop: int, budget: Budget
     ) -> NDArray[np.float32]:
-        """See `Layer.perturbation`."""
+        """See `Perturbation`."""
         value = np.float32(np.clip(self.hu, -budget.max_hu, budget.max_hu))
         return np.full((stop - start, *scan.shape[1:]), value)

@@ -32,7 +32,7 @@ _THIN = 0.05
 
 @dataclass(frozen=True)
 class MitsGan:
-    """The perturbation of one generator for one seed; a `Layer`.
+    """The perturbation of one generator for one seed; a `Perturbation`.
 
     Attributes:
         generator: in evaluation mode, on the device where it is to run.
@@ -74,7 +74,7 @@ class MitsGan:
     def perturbation(
         self, scan: Scan, start: int, stop: int, budget: Budget
     ) -> NDArray[np.float32]:
-        """See `Layer.perturbation`; within the budget by construction: tanh times the limit."""
+        """See `Perturbation`; within the budget by construction: tanh times the limit."""
         everywhere = np.zeros((stop - start, *scan.shape[1:]), np.float32)
         slices, rows, columns = where_it_acts(scan)
         box = (rows, columns)

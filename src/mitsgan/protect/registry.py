@@ -10,7 +10,7 @@ import torch
 
 from mitsgan.errors import WeightsError
 from mitsgan.networks import Card
-from mitsgan.perturb.apply import Layer
+from mitsgan.perturb import Perturbation
 from mitsgan.protect.baselines.paper import MitsGanPaper
 from mitsgan.protect.baselines.tafim import Tafim
 from mitsgan.protect.controls import Offset, RandomSign
@@ -22,7 +22,7 @@ DEFAULT = "mits-gan"
 NATIVE_HU = 65536.0
 """A budget that binds nothing: more than 16 bits hold. A baseline applied with it is *native*."""
 
-_Load = Callable[[Path | None, int, torch.device | str], Layer]
+_Load = Callable[[Path | None, int, torch.device | str], Perturbation]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Protector:
 
     title: str
     summary: str
-    kind: type[Layer]
+    kind: type[Perturbation]
     load: _Load
     weights: str | None = None
 
@@ -88,7 +88,7 @@ def load_protector(
     weights: Path | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
-) -> Layer:
+) -> Perturbation:
     """A protector, ready to be applied.
 
     Args:
@@ -128,7 +128,7 @@ class Identity:
     precision: str | None
 
 
-def identify(layer: Layer) -> Identity:
+def identify(layer: Perturbation) -> Identity:
     """What a protector of `PROTECTORS` is.
 
     Raises:

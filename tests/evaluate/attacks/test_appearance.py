@@ -18,7 +18,7 @@ from mitsgan.evaluate.attacks.healthy_lung import FEATURES, HealthyLung, healthy
 from mitsgan.evaluate.attacks.positions import lung_positions
 from mitsgan.evaluate.attacks.variants import variant
 from mitsgan.networks.classifier import ClassifierNetwork, NoduleClassifier
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import RandomSign
 from mitsgan.scan.scan import Scan
@@ -100,7 +100,7 @@ def test_healthy_lung_needs_lung(scan: Scan) -> None:
 def test_appearance_of_each_state(
     scan: Scan, healthy: HealthyLung, classifier: NoduleClassifier
 ) -> None:
-    protected = apply_layers(scan, [RandomSign(8.0)], Budget(10)).scan
+    protected = apply_perturbations(scan, [RandomSign(8.0)], Budget(10)).scan
     where, remover = plans(scan, 10), attacker("remove")  # one batch, and another of two
     found = appearance(volume(scan), volume(protected), where, remover, classifier, healthy=healthy)
     assert found.n == 10

@@ -7,7 +7,7 @@ import torch
 from mitsgan.attack import Attacker, Equalization, Generator, plan_attack
 from mitsgan.attack.tamper import tamper
 from mitsgan.evaluate.attacks.slices import tampered_slices
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import RandomSign
 
@@ -18,7 +18,7 @@ POSITIONS = [(8, 40, 28), (9, 42, 60), (12, 40, 64)]
 @pytest.mark.parametrize("action", ["inject", "remove"])
 def test_slices_are_those_of_whole_tampered_scans(action: str) -> None:
     scan = chest((16, 88, 88), (4.0, 4.0, 4.0), seed=2)
-    protected = apply_layers(scan, [RandomSign(6.0)], Budget(10)).scan
+    protected = apply_perturbations(scan, [RandomSign(6.0)], Budget(10)).scan
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         generator = Generator(2).eval().requires_grad_(False)

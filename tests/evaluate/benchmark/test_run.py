@@ -22,7 +22,7 @@ from mitsgan.evaluate.benchmark.worker import Order, Worker
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.purify.purifiers import purify_scan
 from mitsgan.jobs.benchmark_scans import load_subject
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import RandomSign
 
@@ -94,7 +94,7 @@ def row(results: Rows, **wanted: object) -> dict[str, Any]:
 def by_hand(order: Order, purifier: str = "none") -> tuple[Tensor, Tensor, list[Plan], Attacker]:
     """Original and protected scan, and the removals, made without the benchmark."""
     scan = chest((24, 96, 96), (8.0, 3.8, 3.8), 3)
-    versions = [scan, apply_layers(scan, [RandomSign(6.0, 4)], Budget(8.0)).scan]
+    versions = [scan, apply_perturbations(scan, [RandomSign(6.0, 4)], Budget(8.0)).scan]
     if purifier != "none":
         versions = [purify_scan(version, purifier, seed=4) for version in versions]
     before, after = (torch.from_numpy(version.hu().clip(-1024)) for version in versions)

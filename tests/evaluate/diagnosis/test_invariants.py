@@ -24,7 +24,7 @@ from mitsgan.evaluate.diagnosis.nodule_volume import segment_nodule
 from mitsgan.evaluate.diagnosis.rescan import Level, rescan
 from mitsgan.evaluate.diagnosis.texture import BIN_HU, cooccurrence, texture_features
 from mitsgan.evaluate.metrics.regions import WHOLE, Region, lung_region
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import NODULE_DIAMETER, NODULE_LPS, chest
 from mitsgan.phantom.noise import scanner_noise
 from mitsgan.protect import Offset, RandomSign
@@ -249,7 +249,7 @@ def test_the_volume_of_a_ball_and_of_a_ball_on_a_wall() -> None:
 
 def test_all_figures_of_a_phantom() -> None:
     scan = chest((40, 256, 256), (4.0, 1.25, 1.25), seed=4)
-    protected = apply_layers(scan, [RandomSign(6.0)], Budget(10)).scan
+    protected = apply_perturbations(scan, [RandomSign(6.0)], Budget(10)).scan
     config = EvaluationConfig(diagnostics=True, nodules=(NODULE_LPS,))
     result = evaluate(scan, protected, [], config)
     assert json.loads(json.dumps(result)) == result
@@ -275,7 +275,7 @@ def test_all_figures_of_a_phantom() -> None:
 
 
 def test_a_shift_beyond_tolerance_is_told(phantom: Scan) -> None:
-    moved = apply_layers(phantom, [Offset(12)], Budget(12)).scan
+    moved = apply_perturbations(phantom, [Offset(12)], Budget(12)).scan
     result = evaluate(phantom, moved, [], EvaluationConfig(max_hu=10, diagnostics=True))
     rows = {row["name"]: row for row in result["invariants"]}
     assert rows["Perc15"]["change"] == pytest.approx(12, abs=0.1)
@@ -287,7 +287,7 @@ def test_a_shift_beyond_tolerance_is_told(phantom: Scan) -> None:
 
 def test_what_cannot_be_measured_is_a_gap(phantom: Scan) -> None:
     water = phantom.with_stored(np.where(phantom.is_padding(), phantom.stored, 1024))
-    noise = apply_layers(water, [RandomSign(3.0)], Budget(3)).scan
+    noise = apply_perturbations(water, [RandomSign(3.0)], Budget(3)).scan
     config = EvaluationConfig(diagnostics=True, nodules=((0.0, 0.0, 0.0),))
     result = evaluate(water, noise, [], config)
     told = " ".join(result["gaps"])
@@ -297,6 +297,6 @@ def test_what_cannot_be_measured_is_a_gap(phantom: Scan) -> None:
     assert result["metrics"][0]["windows"]["HU"]["rmse_hu"] == pytest.approx(3)
     assert not any(row["name"].startswith("lung") for row in result["invariants"])
     air = replace(phantom, stored=np.zeros_like(phantom.stored), padding=None)
-    gaps = evaluate(air, apply_layers(air, [Offset(2)], Budget(3)).scan, [], config)["gaps"]
+    gaps = evaluate(air, apply_perturbations(air, [Offset(2)], Budget(3)).scan, [], config)["gaps"]
     assert any(gap.startswith("body: found no body") for gap in gaps)
     assert any("homogeneous" in gap for gap in gaps)

@@ -16,7 +16,7 @@ from mitsgan.evaluate.diagnosis.nodule_calls import (
     find_call_places,
 )
 from mitsgan.networks.classifier import ClassifierNetwork, NoduleClassifier
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import NODULE_LPS, chest
 from mitsgan.protect import RandomSign
 from mitsgan.scan.scan import Scan
@@ -80,7 +80,7 @@ def test_places_are_asked_where_they_lie(scan: Scan) -> None:
 
 
 def test_the_rows_are_among_the_invariants(scan: Scan) -> None:
-    protected = apply_layers(scan, [RandomSign(4.0)], Budget(10)).scan
+    protected = apply_perturbations(scan, [RandomSign(4.0)], Budget(10)).scan
     config = EvaluationConfig(diagnostics=True, nodules=(NODULE_LPS,))
     judge = NoduleClassifier(Bright(1).eval())
     rows = evaluate(scan, protected, [], config, classifier=judge)["invariants"]

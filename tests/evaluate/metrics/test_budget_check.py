@@ -7,7 +7,7 @@ import pytest
 
 from mitsgan.errors import ScanError
 from mitsgan.evaluate.metrics.budget_check import check_budget, check_geometry
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import PADDING_STORED
 from mitsgan.protect import RandomSign
 from mitsgan.scan.scan import Scan
@@ -15,7 +15,7 @@ from mitsgan.scan.scan import Scan
 
 @pytest.fixture(scope="module")
 def protected(small_chest: Scan) -> Scan:
-    return apply_layers(small_chest, [RandomSign(6.0)], Budget(6)).scan
+    return apply_perturbations(small_chest, [RandomSign(6.0)], Budget(6)).scan
 
 
 def test_a_kept_budget(small_chest: Scan, protected: Scan) -> None:
@@ -31,14 +31,14 @@ def test_a_kept_budget(small_chest: Scan, protected: Scan) -> None:
 
 def test_a_budget_that_follows_the_noise_is_measured_on_the_original(small_chest: Scan) -> None:
     budget = Budget(30, 0.5)
-    protected = apply_layers(small_chest, [RandomSign(25.0)], budget).scan
+    protected = apply_perturbations(small_chest, [RandomSign(25.0)], budget).scan
     found = check_budget(small_chest, protected, budget)
     assert found.kept
     assert found.noise_fraction == 0.5
     assert 10 < found.largest_hu <= 30
     assert check_budget(small_chest, protected, Budget(30, 0.4)).over > 0.5 * found.voxels
     # Noise that the protection added must not raise what it is allowed.
-    doubled = apply_layers(protected, [RandomSign(25.0)], budget).scan
+    doubled = apply_perturbations(protected, [RandomSign(25.0)], budget).scan
     assert not check_budget(small_chest, doubled, budget).kept
 
 

@@ -25,14 +25,14 @@ from mitsgan.evaluate.metrics.regions import (
 )
 from mitsgan.evaluate.metrics.ssim import ssim_map
 from mitsgan.evaluate.metrics.windows import HU, WINDOWS, Window
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import RandomSign
 from mitsgan.scan.scan import Scan
 
 
 @pytest.fixture(scope="module")
 def protected(small_chest: Scan) -> Scan:
-    return apply_layers(small_chest, [RandomSign(6.0)], Budget(10)).scan
+    return apply_perturbations(small_chest, [RandomSign(6.0)], Budget(10)).scan
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda w: w.name)

@@ -11,7 +11,7 @@ from mitsgan.mark.find.detect import detect, judge
 from mitsgan.mark.find.measure import measure
 from mitsgan.mark.pattern import series_key, slice_factors, slice_positions
 from mitsgan.mark.windows import BLOCK
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
 
@@ -30,7 +30,7 @@ def original() -> Scan:
 
 @pytest.fixture(scope="module")
 def marked(original: Scan) -> Scan:
-    return apply_layers(original, [Mark(KEY, NAME, STRENGTH)], Budget(40)).scan
+    return apply_perturbations(original, [Mark(KEY, NAME, STRENGTH)], Budget(40)).scan
 
 
 def _with(scan: Scan, stored: NDArray[np.generic]) -> Scan:
@@ -202,7 +202,7 @@ def test_a_body_cut_by_padding_is_not_called_tampered() -> None:
     scan = chest((40, 128, 128), (2.5, 2.0, 2.0))
     for number in range(3):
         key = Key(bytes([number, *range(31)]))
-        done = apply_layers(scan, [Mark(key, NAME, 6.0)], Budget(20)).scan
+        done = apply_perturbations(scan, [Mark(key, NAME, 6.0)], Budget(20)).scan
         assert detect(done, key, NAME).verdict != Verdict.TAMPERED
 
 
@@ -210,7 +210,7 @@ def test_untouched_scans_are_not_called_tampered_with_many_keys(original: Scan) 
     small = original.with_slices(original.stored[14:26], 14, 26)
     for number in range(15):
         key = Key(bytes([number, *range(31)]))
-        scan = apply_layers(small, [Mark(key, NAME, STRENGTH)], Budget(40)).scan
+        scan = apply_perturbations(small, [Mark(key, NAME, STRENGTH)], Budget(40)).scan
         assert detect(scan, key, NAME, false_alarms=0.01).verdict != Verdict.TAMPERED
 
 
@@ -219,7 +219,7 @@ def test_tiny_scans_are_unknown_or_intact_and_never_crash(shape: tuple[int, int,
     stored = np.random.default_rng(0).integers(-1000, 300, shape).astype(np.int16)
     z = np.ones(shape[0])
     scan = Scan(stored, z, 0 * z, -32768, 32767, chest((1, 4, 4)).geometry)
-    done = apply_layers(scan, [Mark(KEY, NAME, STRENGTH)], Budget(40)).scan
+    done = apply_perturbations(scan, [Mark(KEY, NAME, STRENGTH)], Budget(40)).scan
     assert detect(done, KEY, NAME).verdict == Verdict.UNKNOWN
     flat = scan.with_stored(np.full(shape, -1000, np.int16))
     assert detect(flat, KEY, NAME).verdict == Verdict.UNKNOWN
@@ -241,7 +241,7 @@ def test_another_pattern_is_measured_alike(marked: Scan) -> None:
 def test_no_more_is_expected_at_the_borders_than_is_there() -> None:
     """Blocks that reach beyond the slice, and slices that lack a neighbour, carry less."""
     scan = chest((16, 162, 162), (2.5, 1.6, 1.6), seed=3)
-    marked = apply_layers(scan, [Mark(KEY, NAME, STRENGTH)], Budget(40)).scan
+    marked = apply_perturbations(scan, [Mark(KEY, NAME, STRENGTH)], Budget(40)).scan
     found = measure(marked, series_key(KEY, NAME), slice_positions(scan.geometry, range(16)))
     weight = found.strengths / found.noise.local * (found.means > -900)
     told, expected = weight * found.products, weight * found.strengths * BLOCK**2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mitsgan.evaluate.benchmark.config import BenchmarkConfig
 from mitsgan.evaluate.benchmark.worker import Worker
-from mitsgan.perturb import apply_layers
+from mitsgan.perturb import apply_perturbations
 
 if TYPE_CHECKING:
     from mitsgan.evaluate.report.gallery import Gallery
@@ -31,7 +31,7 @@ def galleries(worker: Worker, config: BenchmarkConfig) -> Iterator[tuple[str, Ga
             continue
         budget = worker.budget_of(entry, wanted.budget)
         layer = worker.layer(bench, entry, budget)
-        protected[entry.name] = apply_layers(bench.scan, [layer], budget).scan
+        protected[entry.name] = apply_perturbations(bench.scan, [layer], budget).scan
     for action in wanted.actions:
         plans = bench.plans(wanted.position + 1, action)
         attacker = worker.attacker(wanted.attacker, action)

@@ -9,7 +9,7 @@ from mitsgan.attack import Attacker
 from mitsgan.evaluate.benchmark.config import PGD_KNOWN, BenchmarkError, BudgetEntry, ProtectorEntry
 from mitsgan.networks import Card
 from mitsgan.optimize import Ascent, InLung, Target, optimize_scan
-from mitsgan.perturb import Budget, Layer
+from mitsgan.perturb import Budget, Perturbation
 from mitsgan.protect import Offset, RandomSign
 from mitsgan.protect.registry import PROTECTORS, load_protector
 from mitsgan.scan.scan import Scan
@@ -38,7 +38,7 @@ def check_entry(entry: ProtectorEntry) -> None:
         )
 
 
-def load_layer(entry: ProtectorEntry, seed: int) -> Layer:
+def load_layer(entry: ProtectorEntry, seed: int) -> Perturbation:
     """A protector that is the same for every scan: all but `PGD`.
 
     Raises:
@@ -53,7 +53,7 @@ def load_layer(entry: ProtectorEntry, seed: int) -> Layer:
 
 def optimised_layer(
     entry: ProtectorEntry, scan: Scan, budget: Budget, attackers: Sequence[Attacker], seed: int
-) -> Layer:
+) -> Perturbation:
     """`PGD` for one scan: a perturbation against a pair of attackers, anywhere in the lung."""
     places = InLung.of(scan)
     targets = [Target(attacker, places) for attacker in attackers]
@@ -61,7 +61,7 @@ def optimised_layer(
     return optimize_scan(scan, targets, budget, Ascent(steps=entry.steps, seed=seed + 1))
 
 
-def card_of(layer: Layer) -> Card | None:
+def card_of(layer: Perturbation) -> Card | None:
     """The card of a protector's weights; None where it has none."""
     card: Any = getattr(layer, "card", None)
     return card if isinstance(card, dict) else None

@@ -9,7 +9,7 @@ import torch
 from mitsgan.attack import Attacker
 from mitsgan.evaluate.benchmark.bench import Bench, Row, volume
 from mitsgan.evaluate.benchmark.cells import CurveCell
-from mitsgan.perturb import Budget, Layer, apply_layers
+from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 
 _DIGITS = 3
 
@@ -18,7 +18,7 @@ def uncertainty_row(
     bench: Bench,
     cell: CurveCell,
     attacker: Attacker,
-    layers: Mapping[str, Layer],
+    layers: Mapping[str, Perturbation],
     budget: Budget,
 ) -> Row:
     """Measure a curve.
@@ -35,7 +35,7 @@ def uncertainty_row(
     curve = cell.curve
     perturbations: dict[str, torch.Tensor] = {}
     for name, layer in layers.items():
-        protected = apply_layers(bench.scan, [layer], budget).scan
+        protected = apply_perturbations(bench.scan, [layer], budget).scan
         perturbations[name] = volume(protected) - bench.original
     points = position_uncertainty(
         bench.scan,

@@ -28,8 +28,7 @@ from mitsgan.evaluate.metrics.fidelity import fidelity
 from mitsgan.evaluate.metrics.lpips import Lpips
 from mitsgan.networks import shipped
 from mitsgan.networks.classifier import NoduleClassifier
-from mitsgan.optimize.layer import whole
-from mitsgan.perturb import Budget, Fixed, Layer, apply_layers
+from mitsgan.perturb import Budget, Fixed, Perturbation, apply_perturbations
 from mitsgan.protect import Offset, RandomSign
 from mitsgan.protect.registry import NATIVE_HU
 from mitsgan.scan.scan import Scan
@@ -145,7 +144,7 @@ class Worker:
         start = perf_counter()
         budget = self.budget_of(entry, self._budgets.get(cell.budget, _UNUSED))
         layer = self.layer(bench, entry, budget)
-        protected = apply_layers(bench.scan, [layer], budget)
+        protected = apply_perturbations(bench.scan, [layer], budget)
         seconds = perf_counter() - start
         self._version = (cell.version, _Version(protected.scan))
         close = fidelity(bench.scan, protected.scan)
@@ -171,7 +170,7 @@ class Worker:
             return Budget(NATIVE_HU)
         return make_budget(budget)
 
-    def layer(self, bench: Bench, entry: ProtectorEntry, budget: Budget) -> Layer:
+    def layer(self, bench: Bench, entry: ProtectorEntry, budget: Budget) -> Perturbation:
         """A protector of the configuration, for the scan of this bench."""
         seed = self._config.seed
         if entry.kind == PGD:
@@ -183,7 +182,7 @@ class Worker:
         name = (bench.entry.name, entry.kind, entry.weights)
         if name not in self._fixed:
             self._fixed = {k: v for k, v in self._fixed.items() if k[0] == bench.entry.name}
-            self._fixed[name] = Fixed(whole(load_layer(entry, seed), bench.scan, budget))
+            self._fixed[name] = Fixed.of(load_layer(entry, seed), bench.scan, budget)
         return self._fixed[name]
 
     def _scan(self, bench: Bench, cell: Cell) -> Scan:
@@ -198,12 +197,12 @@ class Worker:
         if wanted not in held.controls:
             energy = bench.energy(protected, cell.positions)
             # Another seed than a protector's: the control of noise is not that same noise.
-            layer: Layer = RandomSign(energy, self._config.seed + 1)
+            layer: Perturbation = RandomSign(energy, self._config.seed + 1)
             if cell.control == "offset":
                 layer = Offset(round(energy))
             limit = Budget(max(energy, 1.0) + 1)
             held.controls.clear()
-            held.controls[wanted] = apply_layers(bench.scan, [layer], limit).scan
+            held.controls[wanted] = apply_perturbations(bench.scan, [layer], limit).scan
         return held.controls[wanted]
 
     def _slices(self, bench: Bench, cell: Cell) -> Row:

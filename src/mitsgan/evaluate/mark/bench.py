@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,7 +17,7 @@ from mitsgan.evaluate.purify.purifiers import purifier, purify_scan
 from mitsgan.mark import Detection, Key, Mark, WithRoom
 from mitsgan.mark.find.detect import detect
 from mitsgan.mark.windows import BLOCK
-from mitsgan.perturb import Budget, Layer, apply_layers
+from mitsgan.perturb import Budget, Fixed, Perturbation, apply_perturbations
 from mitsgan.scan.scan import Scan
 
 Result = dict[str, Any]
@@ -73,18 +72,23 @@ class MarkBench:
     """
 
     def __init__(
-        self, scan: Scan, identity: str, layers: Sequence[Layer], config: MarkEvaluationConfig
+        self,
+        scan: Scan,
+        identity: str,
+        layers: Sequence[Perturbation],
+        config: MarkEvaluationConfig,
     ) -> None:
         self.scan, self.identity, self.config = scan, identity, config
         self.budget = Budget(config.max_hu)
-        self._layers = [_Kept(scan, layer) for layer in layers]
+        # Once, since no key changes it.
+        self._layers = [Fixed.of(layer, scan, self.budget) for layer in layers]
         self._untouched: dict[str | None, tuple[Scan, Detection]] = {}
 
     def marked(self, number: int = 0, *, identity: str | None = None) -> Scan:
         """The scan, protected and marked with one of the test keys."""
         mark = self._mark(number, identity)
         held = [WithRoom(layer, mark) for layer in self._layers]
-        return apply_layers(self.scan, [*held, mark], self.budget).scan
+        return apply_perturbations(self.scan, [*held, mark], self.budget).scan
 
     def verify(self, scan: Scan, number: int = 0) -> Detection:
         """As ``mitsgan verify`` does, with one of the test keys."""
@@ -97,7 +101,7 @@ class MarkBench:
 
     def change(self, marked: Scan) -> Result:
         """How far the mark alone and all layers together move the scan, HU."""
-        alone = apply_layers(self.scan, [self._mark(0)], self.budget)
+        alone = apply_perturbations(self.scan, [self._mark(0)], self.budget)
         padding, hu = self.scan.is_padding(), self.scan.hu()
         body = ~padding & (hu > _BODY_HU)
         added = (alone.scan.hu() - hu)[body].astype(np.float64)
@@ -166,29 +170,6 @@ class MarkBench:
     def _mark(self, number: int, identity: str | None = None) -> Mark:
         key = measuring_key(self.config.seed, number)
         return Mark(key, identity or self.identity, self.config.mark_hu)
-
-
-class _Kept:
-    """A layer whose perturbation is computed once, since no key changes it."""
-
-    def __init__(self, scan: Scan, layer: Layer) -> None:
-        self._scan, self._layer = scan, layer
-        self._held: NDArray[np.float32] | None = None
-        self._one_computes = Lock()
-
-    def perturbation(
-        self, scan: Scan, start: int, stop: int, budget: Budget
-    ) -> NDArray[np.float32]:
-        """See `mitsgan.protect.Layer.perturbation`."""
-        with self._one_computes:  # slabs are asked for at once
-            if self._held is None:
-                depth = self._scan.shape[0]
-                parts = [
-                    self._layer.perturbation(self._scan, z, min(z + 16, depth), budget)
-                    for z in range(0, depth, 16)
-                ]
-                self._held = np.concatenate(parts)
-        return self._held[start:stop]
 
 
 def _score(found: Detection, one: Strike, spacing: Sequence[float]) -> float:

@@ -27,7 +27,7 @@ from mitsgan.evaluate.mark.manipulations import Manipulation, Position
 from mitsgan.evaluate.mark.statistics import Rate, dice, spread
 from mitsgan.evaluate.mark.strikes import Form, Strike, strike, struck
 from mitsgan.mark import Detection, SliceState, Verdict
-from mitsgan.perturb import Layer
+from mitsgan.perturb import Perturbation
 from mitsgan.scan.scan import Scan
 
 __all__ = ["MarkEvaluationConfig", "evaluate_mark", "measuring_key"]
@@ -46,7 +46,7 @@ Say = Callable[[str], None]
 def evaluate_mark(
     scan: Scan,
     identity: str,
-    layers: Sequence[Layer],
+    layers: Sequence[Perturbation],
     attackers: Sequence[Attacker],
     config: MarkEvaluationConfig,
     *,

@@ -104,7 +104,7 @@ class PaperGenerator(nn.Module):
 
 @dataclass(frozen=True)
 class MitsGanPaper:
-    """The perturbation of a trained released generator for one seed; a `Layer`.
+    """The perturbation of a trained released generator for one seed; a `Perturbation`.
 
     Attributes:
         generator: in evaluation mode: batch norm uses what it saw in training.
@@ -147,7 +147,7 @@ class MitsGanPaper:
     def perturbation(
         self, scan: Scan, start: int, stop: int, budget: Budget
     ) -> NDArray[np.float32]:
-        """See `Layer.perturbation`; unbounded: `apply_layers` clips it to the budget."""
+        """See `Perturbation`; unbounded: `apply_perturbations` clips it to the budget."""
         low, high = hu_range(scan)
         first, parts = start // GROUP * GROUP, []
         for group in range(first, stop, GROUP):

@@ -103,7 +103,7 @@ def added_hu(slices: Tensor, perturbation: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Tafim:
-    """The image-conditioned perturbation of trained weights; a `Layer`.
+    """The image-conditioned perturbation of trained weights; a `Perturbation`.
 
     There is no seed: what was random about it was trained.
 
@@ -138,7 +138,7 @@ class Tafim:
     def perturbation(
         self, scan: Scan, start: int, stop: int, budget: Budget
     ) -> NDArray[np.float32]:
-        """See `Layer.perturbation`; unbounded: `apply_layers` clips it to the budget."""
+        """See `Perturbation`; unbounded: `apply_perturbations` clips it to the budget."""
         device = self.net.perturbation.device
         slices = []
         with torch.inference_mode():

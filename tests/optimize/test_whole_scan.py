@@ -1,15 +1,13 @@
-"""An optimised perturbation as a layer: within the budget, and starting from another layer."""
+"""A perturbation optimised for a scan: within the budget, and starting from another one."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from mitsgan.attack import Attacker
-from mitsgan.errors import ScanError
-from mitsgan.optimize import Around, Ascent, Optimized, Target, optimize_scan
-from mitsgan.perturb import Budget, apply_layers
+from mitsgan.optimize import Around, Ascent, Target, optimize_scan
+from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import Offset
 from mitsgan.scan.scan import Scan
 
@@ -25,7 +23,7 @@ def test_the_budget_holds_and_where_no_attack_looks_nothing_changes(
     scan: Scan, target: Target
 ) -> None:
     layer = optimize_scan(scan, [target], Budget(6.0), Ascent(steps=3))
-    protected = apply_layers(scan, [layer], Budget(6.0))
+    protected = apply_perturbations(scan, [layer], Budget(6.0))
     moved = protected.scan.hu() - scan.hu()
     assert 4 < protected.largest_hu <= 6
     np.testing.assert_array_equal(moved, layer.hu)
@@ -40,7 +38,7 @@ def test_a_budget_that_follows_the_noise_holds(scan: Scan, target: Target) -> No
     assert np.abs(layer.hu).max() >= 2
 
 
-def test_it_starts_from_another_layer(scan: Scan, target: Target) -> None:
+def test_it_starts_from_another_perturbation(scan: Scan, target: Target) -> None:
     layer = optimize_scan(scan, [target], Budget(5.0), Ascent(steps=2), layer=Offset(3.0))
     assert (layer.hu[:4] == 3).all()
     assert (layer.hu[CENTRE[0]] != 3).any()
@@ -52,17 +50,5 @@ def test_voxels_without_a_value_do_no_harm(scan: Scan, target: Target) -> None:
     holed = Scan(hu, scan.slope, scan.intercept, -2048, 4095, scan.geometry)
     layer = optimize_scan(holed, [target], Budget(5.0), Ascent(steps=2))
     assert layer.hu.any()
-    moved = apply_layers(holed, [layer], Budget(5.0)).scan.hu() - hu
+    moved = apply_perturbations(holed, [layer], Budget(5.0)).scan.hu() - hu
     assert np.nanmax(np.abs(moved)) <= 5
-
-
-def test_it_is_for_one_scan_alone(scan: Scan) -> None:
-    layer = Optimized(np.zeros((3, 4, 5), np.int16))
-    with pytest.raises(ScanError, match=r"made for a scan of shape \(3, 4, 5\)"):
-        layer.perturbation(scan, 0, 2, Budget())
-
-
-def test_slabs_do_not_matter(scan: Scan) -> None:
-    layer = Optimized(torch.randint(-5, 6, scan.shape).numpy().astype(np.int16))
-    one, many = (apply_layers(scan, [layer], Budget(), slab=n).scan.stored for n in (28, 5))
-    np.testing.assert_array_equal(one, many)
