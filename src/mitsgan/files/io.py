@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from mitsgan.atomic import atomic_output, check_target
@@ -12,13 +13,14 @@ from mitsgan.files.dicom.read import read_dicom
 from mitsgan.files.dicom.write import write_dicom
 from mitsgan.files.itk import ITK_SUFFIXES, companions, read_itk, write_itk
 from mitsgan.files.nifti import NIFTI_SUFFIXES, read_nifti, write_nifti
+from mitsgan.scan.canonical import canonical, geometry_notes, in_file_order
 from mitsgan.scan.scan import Scan
 
 IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, *ITK_SUFFIXES)
 
 
 def read_scan(path: Path, *, series: str | None = None, progress: Progress | None = None) -> Scan:
-    """Read a CT scan.
+    """Read a CT scan, in canonical order (`mitsgan.scan.canonical`).
 
     Args:
         path: a folder with a DICOM series, a DICOM file, or an image: ``.nii``, ``.nii.gz``,
@@ -32,13 +34,13 @@ def read_scan(path: Path, *, series: str | None = None, progress: Progress | Non
     if not path.exists():
         raise ScanError(f"{path} does not exist; name a DICOM folder or an image file")
     if path.is_dir() or not is_image(path):
-        return read_dicom(path, series, progress)
+        return _in_order(read_dicom(path, series, progress))
     if series is not None:
         raise ScanError(f"{path} is an image and has no series; leave --series out")
     scan = read_nifti(path) if _is_nifti(path) else read_itk(path)
     if progress is not None:
         progress(1, 1)
-    return scan
+    return _in_order(scan)
 
 
 def write_scan(
@@ -51,7 +53,8 @@ def write_scan(
 ) -> None:
     """Write a scan, whole or not at all, in the format that the path's ending says.
 
-    No ending that is known means a folder of DICOM, which only a scan from DICOM can become.
+    The axes get the order of the file that it was read from. No ending that is known means a folder
+    of DICOM, which only a scan from DICOM can become.
 
     Args:
         scan: the scan, its ``source`` as it was read.
@@ -65,6 +68,7 @@ def write_scan(
         ScanError: the values do not fit what the file can hold.
     """
     check_output(path, overwrite, source=source_path(scan))
+    scan = in_file_order(scan)
     if not is_image(path):
         write_dicom(scan, path, derivation=derivation, overwrite=overwrite, progress=progress)
         return
@@ -103,6 +107,11 @@ def is_image(path: Path) -> bool:
 def source_path(scan: Scan) -> Path | None:
     """The file or folder that a scan was read from, or None."""
     return None if scan.source is None else scan.source.path
+
+
+def _in_order(scan: Scan) -> Scan:
+    ordered = canonical(scan)
+    return replace(ordered, notes=(*scan.notes, *geometry_notes(ordered.geometry)))
 
 
 def _is_nifti(path: Path) -> bool:

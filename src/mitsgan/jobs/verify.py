@@ -127,6 +127,7 @@ def write_map(path: Path, found: Detection, scan: Scan, *, overwrite: bool = Fal
         lowest=0.0,
         highest=1.0,
         geometry=scan.geometry,
+        order=scan.order,
     )
     derivation = Derivation(
         f"Probability that voxels were repainted (mitsgan {__version__})", "mark map", "map"

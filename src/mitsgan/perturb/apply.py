@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mitsgan.errors import BudgetError
 from mitsgan.perturb.budget import Budget, Limits
 from mitsgan.perturb.perturbation import Perturbation
+from mitsgan.scan.canonical import canonical, canonical_order
 from mitsgan.scan.scan import Scan
 from mitsgan.slabs import in_slabs
 
@@ -46,6 +47,8 @@ def apply_perturbations(
     """Add perturbations to a scan within a budget.
 
     Padding stays as it is, and no other voxel becomes padding or leaves the stored range.
+    Computed in canonical order (`mitsgan.scan.canonical`), so that perturbations see axial slices;
+    the result is in the order of the scan.
 
     Args:
         scan: not modified.
@@ -57,6 +60,7 @@ def apply_perturbations(
     Raises:
         BudgetError: the budget is smaller than one stored step, or a check of the result failed.
     """
+    given, scan = scan, canonical(scan)
     budget = budget.on(scan)
     stored = np.empty_like(scan.stored)
     largest, squares, voxels = 0.0, 0.0, 0
@@ -81,7 +85,10 @@ def apply_perturbations(
         if progress is not None:
             progress(done, scan.shape[0])
     rms = float(np.sqrt(squares / voxels)) if voxels else 0.0
-    return Protected(scan.with_stored(stored), largest, rms, voxels)
+    if scan is not given:
+        back = canonical_order(given.geometry).inverse()
+        stored = np.ascontiguousarray(back.arrange(stored))
+    return Protected(given.with_stored(stored), largest, rms, voxels)
 
 
 @dataclass(frozen=True)
@@ -157,7 +164,8 @@ def _moved_integer(
     np.rint(move, out=move)
     new: NDArray[np.integer[Any]] = move.astype(np.int32)
     new += old
-    np.clip(new, int(scan.lowest), int(scan.highest), out=new)
+    low, high = (int(limit.item()) for limit in scan.stored_range(z, z + 1))
+    np.clip(new, low, high, out=new)
     rounded: NDArray[np.integer[Any]] = new.astype(old.dtype)
     return rounded
 

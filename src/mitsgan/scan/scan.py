@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.errors import ScanError
+from mitsgan.scan.order import UNCHANGED, AxisOrder
 from mitsgan.scan.source import Source
 
 AIR_HU = -1024.0
@@ -24,8 +26,9 @@ AIR_HU = -1024.0
 class Geometry:
     """Where voxels lie: spacing in mm ``[z, y, x]``, origin and axes in LPS mm.
 
-    ``axes[i]`` is the LPS unit vector along which array axis ``i`` (z, y, x) grows.
-    ``origin`` is the centre of voxel ``[0, 0, 0]``.
+    ``axes[i]`` is the LPS unit vector along which array axis ``i`` (z, y, x) grows; they need not
+    be at right angles. ``spacing[i]`` is measured along it. ``origin`` is the centre of voxel
+    ``[0, 0, 0]``.
     """
 
     spacing: tuple[float, float, float]
@@ -46,6 +49,31 @@ class Geometry:
     def matrix(self) -> NDArray[np.float64]:
         """3 x 3: voxel index ``[z, y, x]`` times this, plus origin, is world LPS in mm."""
         return np.asarray(self.axes, np.float64) * np.asarray(self.spacing, np.float64)[:, None]
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        """The LPS unit vector at right angles to the slices, to the side where z grows."""
+        normal = np.cross(self.axes[2], self.axes[1])
+        normal /= np.linalg.norm(normal)
+        return normal if normal @ np.asarray(self.axes[0]) >= 0 else -normal
+
+    @property
+    def layer_mm(self) -> float:
+        """How far neighbouring slices lie apart along their normal; less than their spacing where
+        the grid is sheared."""
+        return float(self.matrix[0] @ self.normal)
+
+    @property
+    def shear_degrees(self) -> float:
+        """How far any two axes are from being at right angles."""
+        a, b, c = np.asarray(self.axes)
+        cosine = max(abs(float(a @ b)), abs(float(a @ c)), abs(float(b @ c)))
+        return math.degrees(math.asin(min(1.0, cosine)))
+
+    def distance_mm(self, one: Sequence[float], other: Sequence[float]) -> float:
+        """How far two voxels ``[z, y, x]`` lie apart."""
+        offset = np.subtract(one, other).astype(np.float64) @ self.matrix
+        return float(np.linalg.norm(offset))
 
     def to_world(self, index: Sequence[float]) -> tuple[float, float, float]:
         """Voxel index ``[z, y, x]`` (may be fractional) to LPS mm."""
@@ -71,20 +99,25 @@ class Scan:
     Attributes:
         stored: ``[z, y, x]``, the stored values, an integer or a floating dtype. Never modified.
         slope, intercept: ``[z]``, HU = stored * slope + intercept, per slice.
-        lowest, highest: the stored range that the file can hold (bits stored, signedness).
+        lowest, highest: the stored range that the file can hold (bits stored, signedness): one for
+            all slices, or ``[z]``. What lies beyond is never touched.
         geometry: spacing, origin, axes.
         padding: inclusive range of stored values that mean "no data", or None.
         source: where it came from; holds what the writer of its format needs besides.
+        order: how the axes of ``stored`` lie in those of the file, see `mitsgan.scan.canonical`.
+        notes: what whoever reads the result should know about the input, a sentence each.
     """
 
     stored: NDArray[Any]
     slope: NDArray[np.float64]
     intercept: NDArray[np.float64]
-    lowest: float
-    highest: float
+    lowest: float | NDArray[np.float64]
+    highest: float | NDArray[np.float64]
     geometry: Geometry
     padding: tuple[float, float] | None = None
     source: Source | None = None
+    order: AxisOrder = UNCHANGED
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.stored.ndim != 3 or 0 in self.stored.shape:
@@ -93,6 +126,9 @@ class Scan:
             raise ScanError(f"voxels must be integers or floats, found {self.stored.dtype}")
         if self.slope.shape != (len(self.stored),) or self.intercept.shape != self.slope.shape:
             raise ScanError("slope and intercept must have one value per slice")
+        for limit in (self.lowest, self.highest):
+            if np.ndim(limit) and np.shape(limit) != self.slope.shape:
+                raise ScanError("the stored range must be one for all slices, or one per slice")
         if not (np.isfinite(self.slope).all() and np.isfinite(self.intercept).all()):
             raise ScanError("rescale slope and intercept must be finite")
         if not (self.slope > 0).all():
@@ -111,6 +147,17 @@ class Scan:
     @property
     def is_integer(self) -> bool:
         return self.stored.dtype.kind in "iu"
+
+    def stored_range(
+        self, start: int = 0, stop: int | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lowest and highest stored value of slices ``start:stop``: ``[z, 1, 1]`` each."""
+        depth = len(self.stored)
+        low, high = (
+            np.broadcast_to(np.asarray(limit, np.float64), (depth,))[start:stop, None, None]
+            for limit in (self.lowest, self.highest)
+        )
+        return low, high
 
     def hu(
         self,
@@ -137,9 +184,10 @@ class Scan:
         stop: int | None = None,
         box: tuple[slice, slice] = (slice(None), slice(None)),
     ) -> NDArray[np.bool_]:
-        """Which voxels of slices ``start:stop`` lie outside the reconstruction: never touched.
+        """Which voxels of slices ``start:stop`` are never touched.
 
-        Of them the rows and columns ``box``.
+        Those outside the reconstruction, and those whose value lies beyond the stored range that
+        the file declares. Of them the rows and columns ``box``.
         """
         stored = self.stored[start:stop, *box]
         slope = self.slope[start:stop, None, None]
@@ -154,17 +202,39 @@ class Scan:
             mask |= (stored >= low) & (stored <= high)
         if not self.is_integer:
             mask |= ~np.isfinite(stored)
+        elif self._has_values_beyond:
+            least, most = self.stored_range(start, stop)
+            mask |= (stored < least) | (stored > most)
         return mask
+
+    @cached_property
+    def _has_values_beyond(self) -> bool:
+        info = np.iinfo(self.stored.dtype)
+        if np.all(np.less_equal(self.lowest, info.min) & np.greater_equal(self.highest, info.max)):
+            return False
+        low, high = self.stored_range()
+        return bool(
+            (self.stored.min((1, 2)) < low.ravel()).any()
+            or (self.stored.max((1, 2)) > high.ravel()).any()
+        )
 
     def with_slices(self, stored: NDArray[Any], start: int, stop: int) -> Scan:
         """Slices ``start:stop`` as a scan of their own, with other stored values."""
+        low, high = (
+            limit if isinstance(limit, float | int) else limit[start:stop]
+            for limit in (self.lowest, self.highest)
+        )
         return replace(
             self,
             stored=stored,
             slope=self.slope[start:stop],
             intercept=self.intercept[start:stop],
+            lowest=low,
+            highest=high,
             geometry=replace(self.geometry, origin=self.geometry.to_world((start, 0, 0))),
             source=None,
+            order=UNCHANGED,
+            notes=(),
         )
 
     def with_stored(self, stored: NDArray[Any]) -> Scan:

@@ -14,6 +14,8 @@ from pydicom.uid import JPEGLSLossless
 
 from mitsgan.errors import ScanError
 from mitsgan.files import read_scan
+from mitsgan.scan import Geometry
+from mitsgan.scan.canonical import in_file_order
 
 Make = Callable[..., Path]
 
@@ -42,10 +44,12 @@ def test_prone_orientation_flips_the_normal_and_the_order(
         ds.ImageOrientationPatient = [1, 0, 0, 0, -1, 0]
 
     scan = read_scan(make_series(tmp_path, change=feet_up))
-    assert scan.geometry.axes[0] == (0.0, 0.0, -1.0)
-    assert scan.geometry.origin == (-10.0, -20.0, 108.0)
+    assert scan.geometry == Geometry((2.0, 0.5, 0.75), (-10.0, -22.5, 100.0))
+    in_file = in_file_order(scan)
+    assert in_file.geometry.axes[0] == (0.0, 0.0, -1.0)
+    assert in_file.geometry.origin == (-10.0, -20.0, 108.0)
     np.testing.assert_array_equal(
-        scan.stored[0], np.random.default_rng(4).integers(0, 3000, (6, 8))
+        in_file.stored[0], np.random.default_rng(4).integers(0, 3000, (6, 8))
     )
 
 

@@ -94,7 +94,8 @@ def _added(scan: Scan, z: int, noise: NDArray[np.float64]) -> NDArray[np.generic
     if scan.is_integer:
         moved = np.rint(moved)
     air = (AIR_HU - scan.intercept[z]) / slope
-    moved = moved.clip(max(scan.lowest, math.ceil(air) if scan.is_integer else air), scan.highest)
+    low, high = (limit.item() for limit in scan.stored_range(z, z + 1))
+    moved = moved.clip(max(low, math.ceil(air) if scan.is_integer else air), high)
     taken = np.zeros(moved.shape, bool)
     if scan.padding is not None:
         taken = (moved >= scan.padding[0]) & (moved <= scan.padding[1])

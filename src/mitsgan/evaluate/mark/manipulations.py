@@ -138,7 +138,7 @@ def paste(scan: Scan, block: Array, start: Sequence[int]) -> Scan:
     value /= scan.slope[z, None, None]
     if scan.is_integer:
         value = np.rint(value)
-    new = np.clip(value, scan.lowest, scan.highest).astype(old.dtype)
+    new = np.clip(value, *scan.stored_range(z.start, z.stop)).astype(old.dtype)
     padding = scan.is_padding(z.start, z.stop)[:, y, x]
     stored[z, y, x] = np.where(padding, old, new)
     return replace(scan.with_stored(stored), source=None)

@@ -96,9 +96,9 @@ def purify_scan(scan: Scan, name: str | Purifier, *, seed: int = 0) -> Scan:
         value = (hu[z] - scan.intercept[z]) / scan.slope[z]
         if scan.is_integer:
             value = np.rint(value)
-        new = np.clip(value, scan.lowest, scan.highest).astype(stored.dtype)
-        became = scan.with_slices(new[None], z, z + 1).is_padding()[0]
-        stored[z] = np.where(padding[z] | became, scan.stored[z], new)
+        new = np.clip(value[None], *scan.stored_range(z, z + 1)).astype(stored.dtype)
+        became = scan.with_slices(new, z, z + 1).is_padding()[0]
+        stored[z] = np.where(padding[z] | became, scan.stored[z], new[0])
     return scan.with_stored(stored)
 
 

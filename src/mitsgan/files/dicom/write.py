@@ -52,10 +52,11 @@ def write_dicom(
     if scan.shape != (len(source.slices), source.form.rows, source.form.columns):
         raise ScanError(f"the scan has shape {scan.shape}, its source files another")
     extremes = int(scan.stored.min()), int(scan.stored.max())
-    if extremes[0] < scan.lowest or extremes[1] > scan.highest:
+    if extremes[0] < source.form.lowest or extremes[1] > source.form.highest:
         raise ScanError(
             f"stored values {extremes[0]} to {extremes[1]} do not fit the "
-            f"{source.form.bits_stored} bits of the source, {scan.lowest} to {scan.highest}"
+            f"{source.form.bits_stored} bits of the source, {source.form.lowest} to "
+            f"{source.form.highest}"
         )
     with atomic_output(path, overwrite=overwrite, folder=not single) as temporary:
         for z, file in enumerate(source.slices):
