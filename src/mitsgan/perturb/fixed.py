@@ -11,6 +11,7 @@ from mitsgan.errors import ScanError
 from mitsgan.perturb.apply import SLAB
 from mitsgan.perturb.budget import Budget
 from mitsgan.perturb.perturbation import Perturbation
+from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 from mitsgan.slabs import in_slabs
 
@@ -20,7 +21,7 @@ class Fixed:
     """A perturbation in memory; a `Perturbation` of the one scan that it was made for.
 
     Attributes:
-        hu: ``[z, y, x]``.
+        hu: ``[z, y, x]``, in canonical order (`mitsgan.scan.canonical`).
     """
 
     hu: NDArray[np.float32] | NDArray[np.int16]
@@ -37,6 +38,7 @@ class Fixed:
         Raises:
             BudgetError: see `Budget.on`.
         """
+        scan = canonical(scan)
         budget = budget.on(scan)
         hu = np.empty(scan.shape, np.float32)
 
