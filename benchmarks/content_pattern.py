@@ -28,12 +28,12 @@ from content_signs import Content, ContentSigns, Steps
 from machine import machine
 from mitsgan import __version__
 from mitsgan.attack import Attacker, plan_attack, surrogate_path
-from mitsgan.cli.files import check_file, json_text, scan_name, write_json
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.attacks.positions import lung_positions
 from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig, Result, measuring_key
 from mitsgan.evaluate.mark.strikes import Strike, strike
 from mitsgan.files import read_scan
+from mitsgan.jobs.outputs import check_file, json_text, scan_name, write_json
 from mitsgan.mark import Detection, Mark, WithRoom
 from mitsgan.mark.find.detect import judge
 from mitsgan.mark.find.measure import Measured, measure

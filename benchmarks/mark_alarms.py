@@ -17,13 +17,13 @@ from typing import Any
 
 from alarm_cases import BENIGN, GRAINS_MM, STRENGTHS_HU
 from mitsgan import __version__
-from mitsgan.cli.files import check_file, scan_name, write_json
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig
 from mitsgan.evaluate.mark.statistics import Rate
 from mitsgan.evaluate.purify.purifiers import purify_scan
 from mitsgan.files import read_scan
+from mitsgan.jobs.outputs import check_file, scan_name, write_json
 from mitsgan.mark import Verdict
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan

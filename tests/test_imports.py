@@ -14,7 +14,7 @@ import mitsgan
 
 SOURCE = Path(__file__).parents[1] / "src"
 
-_TOOLS = ("errors", "atomic", "slabs")
+_TOOLS = ("errors", "atomic", "slabs", "progress", "settings", "typed", "result")
 _SCANS = (*_TOOLS, "scan", "anatomy", "networks")
 _SIDE_BY_SIDE = (*_SCANS, "perturb", "phantom", "attack", "protect", "mark")
 
@@ -22,6 +22,10 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "errors": frozenset(),
     "atomic": frozenset({"errors"}),
     "slabs": frozenset(),
+    "progress": frozenset(),
+    "settings": frozenset({"errors"}),
+    "typed": frozenset({"errors"}),
+    "result": frozenset({"errors", "typed"}),
     "scan": frozenset({"errors"}),
     "files": frozenset({*_TOOLS, "scan", "phantom"}),
     "anatomy": frozenset({*_TOOLS, "scan"}),

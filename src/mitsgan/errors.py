@@ -1,11 +1,20 @@
 """What can go wrong, in words for the person who reads them.
 
-Every message says what was found, where, what was expected and what to do about it.
+Every message says what was found, where, what was expected and what to do about it. The settings
+that it speaks of stand in backticks as Python names them, `max_hu`.
 """
 
 
 class MitsganError(Exception):
     """Root of all errors that mitsgan raises on purpose; the CLI turns it into exit code 2."""
+
+
+class SettingsError(MitsganError):
+    """Settings that make no sense, alone or together."""
+
+
+class DeviceError(MitsganError):
+    """A device that is not there, or that cannot do the work."""
 
 
 class ScanError(MitsganError):

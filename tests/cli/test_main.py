@@ -17,8 +17,6 @@ import pytest
 from mitsgan import __version__
 from mitsgan.cli.main import main
 from mitsgan.cli.memory import keep_freed_memory
-from mitsgan.cli.options import in_options
-from mitsgan.cli.protect import Protect
 from mitsgan.errors import MitsganError
 
 COMMANDS = (
@@ -184,8 +182,6 @@ def test_freed_memory_is_kept() -> None:
     code = """
 import resource
 from mitsgan.cli.memory import keep_freed_memory
-from mitsgan.cli.options import in_options
-from mitsgan.cli.protect import Protect
 keep_freed_memory()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -211,14 +207,3 @@ def test_memory_is_left_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(ctypes, "CDLL", never)
     monkeypatch.setenv("MALLOC_ARENA_MAX", "4")
     keep_freed_memory()
-
-
-def test_messages_of_the_library_name_options() -> None:
-    message = (
-        "give a larger max_hu (not /tmp/max_hu or no_such, max_hu.txt), or none: noise_fraction"
-    )
-    said = in_options(message, Protect(Path("in"), Path("out")))
-    assert said == (
-        "give a larger --max-hu (not /tmp/max_hu or no_such, max_hu.txt), or none: --noise-fraction"
-    )
-    assert in_options(message, None) == message

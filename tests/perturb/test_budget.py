@@ -11,17 +11,17 @@ from mitsgan.scan.scan import Scan
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
 def test_only_a_finite_number_above_zero_is_a_budget(value: float) -> None:
-    with pytest.raises(BudgetError, match="a max_hu such as 10"):
+    with pytest.raises(BudgetError, match="a `max_hu` such as 10"):
         Budget(value)
-    with pytest.raises(BudgetError, match="a noise_fraction such as"):
+    with pytest.raises(BudgetError, match="a `noise_fraction` such as"):
         Budget(30, value)
 
 
 def test_a_budget_below_one_stored_step_is_refused(small_chest: Scan) -> None:
     scan = replace(small_chest, slope=np.full(len(small_chest.stored), 4.0))
-    with pytest.raises(BudgetError, match="give a larger max_hu"):
+    with pytest.raises(BudgetError, match="give a larger `max_hu`"):
         Budget(3.9).on(scan)
-    with pytest.raises(BudgetError, match="give a larger noise_fraction"):
+    with pytest.raises(BudgetError, match="give a larger `noise_fraction`"):
         Budget(30, 0.001).on(scan)
 
 

@@ -1,45 +1,6 @@
-"""Which device a command computes on."""
+"""The device of a command; see `mitsgan.jobs.device`."""
 
-from __future__ import annotations
+from mitsgan.errors import DeviceError
+from mitsgan.jobs.device import choose_device
 
-import re
-from typing import TYPE_CHECKING
-
-from mitsgan.errors import MitsganError
-
-if TYPE_CHECKING:
-    import torch
-
-
-class DeviceError(MitsganError):
-    """A device that is not there, or that cannot do the work."""
-
-
-def choose_device(name: str) -> torch.device:
-    """The device that ``--device`` names.
-
-    Args:
-        name: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
-
-    Raises:
-        DeviceError: not such a name, or no such device in this machine.
-    """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise DeviceError(f"--device {name}: no such device; give auto, cpu, cuda or cuda:N")
-    import torch
-
-    if name == "cpu":
-        return torch.device("cpu")
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if name == "auto":
-        return torch.device("cuda" if count else "cpu")
-    if not count:
-        raise DeviceError(
-            f"--device {name}: torch {torch.__version__} finds no CUDA GPU here; "
-            "give --device cpu, or install a torch build for your GPU and its driver"
-        )
-    device = torch.device(name)
-    if (device.index or 0) >= count:
-        known = ", ".join(f"cuda:{n}" for n in range(count))
-        raise DeviceError(f"--device {name}: there is no such GPU, found {known}")
-    return device
+__all__ = ["DeviceError", "choose_device"]

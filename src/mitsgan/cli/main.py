@@ -31,7 +31,7 @@ from mitsgan.cli.evaluate import Evaluate
 from mitsgan.cli.evaluate_mark import EvaluateMark
 from mitsgan.cli.keygen import Keygen
 from mitsgan.cli.memory import keep_freed_memory
-from mitsgan.cli.options import in_options
+from mitsgan.cli.options import as_options
 from mitsgan.cli.protect import Protect
 from mitsgan.cli.report import Report
 from mitsgan.cli.seal import SealCommand
@@ -98,7 +98,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments in (["--version"], ["-V"]):
         sys.stdout.write(f"mitsgan {__version__}\n")
         return 0
-    command: object = None
     try:
         with _terminable(), _rarely_collected():
             command = from_file(arguments) or tyro.cli(
@@ -112,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return code
     except MitsganError as error:
-        return _fail(in_options(str(error), command))
+        return _fail(as_options(str(error)))
     except _Terminated as ending:
         return _fail("terminated; no output was written", 128 + int(ending.args[0]))
     except KeyboardInterrupt:

@@ -1,33 +1,36 @@
-"""Checks of options that several commands share."""
+"""What a command calls the settings of the library: options."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import fields, is_dataclass
 
-from mitsgan.errors import MitsganError
+from mitsgan import settings
+from mitsgan.errors import SettingsError as UsageError
 
-_NAME = re.compile(r"(?<![\w./\\-])[a-z]+(?:_[a-z]+)+(?![\w/\\-]|\.\w)")
+__all__ = ["UsageError", "as_options", "at_least", "setting"]
+
+_SETTING = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]+))?`")
 
 
-class UsageError(MitsganError):
-    """Options that make no sense, alone or together."""
+def as_options(message: str) -> str:
+    """A message of the library with its settings as options.
+
+    `max_hu` becomes --max-hu, `max_hu=10` becomes --max-hu 10, and what is in backticks
+    otherwise, such as a command, stays.
+    """
+
+    def option(match: re.Match[str]) -> str:
+        name = "--" + match[1].replace("_", "-")
+        return f"{name} {match[2]}" if match[2] else name
+
+    return _SETTING.sub(option, message)
+
+
+def setting(option: str) -> str:
+    """What the library calls an option."""
+    return option.removeprefix("--").replace("-", "_")
 
 
 def at_least(option: str, value: float, lowest: float) -> None:
-    """Raise `UsageError` where a number is too small."""
-    if value < lowest:
-        raise UsageError(f"{option} must be {lowest:g} or more, found {value:g}")
-
-
-def in_options(message: str, command: object) -> str:
-    """A message of the library with the options of a command in place of what Python calls them.
-
-    ``max_hu`` becomes ``--max-hu`` where the command has a field of that name.
-    """
-    names = {field.name for field in fields(command)} if is_dataclass(command) else set()
-
-    def option(found: re.Match[str]) -> str:
-        return f"--{found[0].replace('_', '-')}" if found[0] in names else found[0]
-
-    return _NAME.sub(option, message)
+    """Raise `SettingsError` where a number is too small."""
+    settings.at_least(setting(option), value, lowest)

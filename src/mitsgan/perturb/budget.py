@@ -41,13 +41,13 @@ class Budget:
         if not (math.isfinite(self.max_hu) and self.max_hu > 0):
             raise BudgetError(
                 f"the budget must be a number of HU above 0, found {self.max_hu}; "
-                "give a max_hu such as 10"
+                "give a `max_hu` such as 10"
             )
         part = self.noise_fraction
         if part is not None and not (math.isfinite(part) and part > 0):
             raise BudgetError(
                 f"the budget's part of the noise must be a number above 0, found {part}; "
-                "give a noise_fraction such as 0.5"
+                "give a `noise_fraction` such as 0.5"
             )
 
     def __str__(self) -> str:
@@ -60,12 +60,12 @@ class Budget:
         Raises:
             BudgetError: it is smaller than one stored step, so that nothing could change.
         """
-        noise, most, advice = None, self.max_hu, "a larger max_hu"
+        noise, most, advice = None, self.max_hu, "a larger `max_hu`"
         if self.noise_fraction is not None:
             noise = measure_noise(scan)
             hidden = self.noise_fraction * float(noise.sigma.max())
             if hidden < most:
-                most, advice = hidden, "a larger noise_fraction, or none"
+                most, advice = hidden, "a larger `noise_fraction`, or none"
         step = float(scan.slope.max())
         if scan.is_integer and most < step * (1 - 1e-9):
             raise BudgetError(

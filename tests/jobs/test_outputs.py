@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mitsgan.cli.files import scan_name, write_json
 from mitsgan.errors import OutputError
+from mitsgan.jobs.outputs import scan_name, write_json
 
 
 def test_what_is_not_finite_becomes_null(tmp_path: Path) -> None:

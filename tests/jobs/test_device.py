@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mitsgan.cli.device import DeviceError, choose_device
+from mitsgan.errors import DeviceError
+from mitsgan.jobs.device import choose_device
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_chooses(gpus: None, name: str, found: str) -> None:
 @pytest.mark.parametrize(
     "gpus, name, said",
     [
-        (0, "cuda", "give --device cpu"),
+        (0, "cuda", "give `device=cpu`"),
         (2, "cuda:2", "found cuda:0, cuda:1"),
         (2, "cuda:-1", "give auto, cpu, cuda or cuda:N"),
         (2, "", "give auto, cpu, cuda or cuda:N"),

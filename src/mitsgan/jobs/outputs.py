@@ -1,0 +1,67 @@
+"""Files that jobs write beside scans: checked before the work, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from mitsgan.atomic import atomic_output, check_target
+from mitsgan.errors import OutputError
+
+
+def check_file(
+    path: Path,
+    overwrite: bool,
+    setting: str,
+    *,
+    source: Path | None = None,
+    beside: Path | None = None,
+) -> None:
+    """Raise `OutputError` where a file could not be written later on.
+
+    Args:
+        path: the file to be; its folder must be there.
+        overwrite: whether an existing file may be replaced.
+        setting: that names the file, for the message.
+        source: an input that must stay as it is.
+        beside: another output, in which the file must not lie: a scan's folder holds the scan.
+    """
+    if path.is_dir():
+        raise OutputError(f"`{setting}` {path} is a folder; name a file in it")
+    if beside is not None and beside.resolve() in (path.resolve(), *path.resolve().parents):
+        raise OutputError(f"`{setting}` {path} lies in the output {beside}; name a file outside it")
+    if not path.parent.is_dir():
+        raise OutputError(
+            f"`{setting}` {path}: the folder {path.parent} does not exist; make it, or name another"
+        )
+    if path.exists() and not overwrite:
+        raise OutputError(f"`{setting}` {path} exists; name another file, or give `overwrite`")
+    check_target(path, overwrite, source=source)
+
+
+def write_json(path: Path, value: Mapping[str, object], *, overwrite: bool = False) -> None:
+    """Write JSON for people and machines; what is not finite becomes null, as JSON wants it."""
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        temporary.write_text(json_text(value) + "\n", encoding="utf-8")
+
+
+def json_text(value: Mapping[str, object]) -> str:
+    """A result as JSON; what is not finite becomes null, as JSON wants it."""
+    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def scan_name(path: Path) -> str:
+    """A scan's own name, without the machine's folders around it."""
+    return path.name or path.resolve().name
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,55 @@
+"""Results of jobs: typed, written as JSON, and read back as they were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from mitsgan.errors import ResultError
+from mitsgan.typed import convert, parse_json, read_bytes, to_json, to_tree
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a job found out: to JSON and back, with the number of its schema.
+
+    A subclass is a frozen dataclass of plain values, tuples and other such dataclasses. Its fields
+    are the keys.
+
+    Attributes:
+        KIND: what it is, as the JSON says.
+        SCHEMA: a new number where a reader of the old one would go wrong.
+    """
+
+    KIND: ClassVar[str]
+    SCHEMA: ClassVar[int] = 1
+
+    def to_tree(self) -> dict[str, Any]:
+        """Mappings, lists and plain values, as they become JSON."""
+        return {"schema": self.SCHEMA, "kind": self.KIND, **to_tree(self)}
+
+    def to_json(self) -> str:
+        """JSON that `from_json` reads; what is not finite is null."""
+        return to_json(self.to_tree())
+
+    @classmethod
+    def from_json(cls, text: str | bytes, where: str = "this text") -> Self:
+        """What `to_json` gave; ``where`` is what messages call the text.
+
+        Raises:
+            ResultError: it is no JSON, of another kind or schema, or a value is of another type.
+        """
+        tree = parse_json(text, dict[str, Any], where)
+        schema, kind = tree.pop("schema", None), tree.pop("kind", None)
+        if (schema, kind) != (cls.SCHEMA, cls.KIND):
+            raise ResultError(
+                f"{where}: expected kind {cls.KIND!r} of schema {cls.SCHEMA}, found kind {kind!r} "
+                f"of schema {schema!r}; make it anew with this version, or name another file"
+            )
+        return convert(tree, cls, where)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """As `from_json`, from a file."""
+        return cls.from_json(read_bytes(path, ResultError), str(path))

@@ -1,0 +1,27 @@
+"""Checks of settings name them as Python does."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from mitsgan.errors import SettingsError
+from mitsgan.settings import at_least, within
+
+
+def test_what_is_in_range_passes() -> None:
+    at_least("seed", 0, 0)
+    within("false_alarms", 0.5, 1e-9, 0.5)
+
+
+@pytest.mark.parametrize("value", [-1, math.nan])
+def test_too_little_is_told(value: float) -> None:
+    with pytest.raises(SettingsError, match=r"`max_hu` must be 0 or more, found"):
+        at_least("max_hu", value, 0)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.6, math.nan])
+def test_out_of_range_is_told(value: float) -> None:
+    with pytest.raises(SettingsError, match=r"`rate` must lie between 1e-09 and 0.5, found"):
+        within("rate", value, 1e-9, 0.5)
