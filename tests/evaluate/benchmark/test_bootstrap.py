@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mitsgan.evaluate.benchmark.bootstrap import bootstrap, median_interval, ratio_interval
+from mitsgan.evaluate.benchmark.bootstrap import interval, median_interval, ratio_interval
 
 
 def test_a_median_lies_in_its_interval_and_is_the_median() -> None:
@@ -47,4 +47,4 @@ def test_places_are_drawn_in_pairs() -> None:
 @pytest.mark.parametrize("samples", [[[]], [[1.0, 2.0], [1.0]]])
 def test_samples_that_do_not_belong_together_are_refused(samples: list[list[float]]) -> None:
     with pytest.raises(ValueError, match="one length"):
-        bootstrap(samples, lambda drawn: drawn[0].mean(-1), 10, 0)
+        interval(samples, np.mean, 10, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class Interval:
 
 def median_interval(values: Sequence[float], *, resamples: int = 2000, seed: int = 0) -> Interval:
     """The median of values with its interval."""
-    return bootstrap([values], lambda sample: np.median(sample[0], -1), resamples, seed)
+    return interval([values], np.median, resamples, seed)
 
 
 def ratio_interval(
@@ -42,24 +43,20 @@ def ratio_interval(
     Places are drawn in pairs, since what is hard to disrupt is so for both.
     """
 
-    def ratio(sample: list[Array]) -> Array:
-        over, under = (np.median(part, -1) for part in sample)
-        return np.asarray(over / np.maximum(under, 1e-9))
+    def ratio(over: Array, under: Array, axis: int = -1) -> Array:
+        return np.asarray(np.median(over, axis) / np.maximum(np.median(under, axis), 1e-9))
 
-    return bootstrap([above, below], ratio, resamples, seed)
+    return interval([above, below], ratio, resamples, seed)
 
 
-def bootstrap(
-    samples: Sequence[Sequence[float]],
-    statistic: Callable[[list[Array]], Array],
-    resamples: int,
-    seed: int,
+def interval(
+    samples: Sequence[Sequence[float]], statistic: Callable[..., Any], resamples: int, seed: int
 ) -> Interval:
-    """The percentile interval of a statistic of paired samples.
+    """The percentile interval of a statistic of paired samples, by SciPy.
 
     Args:
         samples: of one length; items of the same number belong together and are drawn together.
-        statistic: of arrays ``[..., n]``, over the last axis.
+        statistic: of as many arrays, over an ``axis``.
         resamples: how often to draw.
         seed: same seed, same interval.
 
@@ -68,12 +65,23 @@ def bootstrap(
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     """
+    from scipy.stats import bootstrap
+
     arrays = [np.asarray(sample, np.float64) for sample in samples]
     n = len(arrays[0])
     if n == 0 or any(len(array) != n for array in arrays):
         raise ValueError(f"samples of one length are needed, found {[len(a) for a in arrays]}")
-    drawn = np.random.default_rng(seed).integers(0, n, (resamples, n))
-    spread = statistic([array[drawn] for array in arrays])
-    tail = 50 * (1 - LEVEL)
-    low, high = np.percentile(spread, [tail, 100 - tail])
-    return Interval(float(statistic(arrays)), float(low), float(high), n)
+    value = float(statistic(*arrays, axis=-1))
+    if n == 1:
+        return Interval(value, value, value, n)
+    ends = bootstrap(
+        arrays,
+        statistic,
+        n_resamples=resamples,
+        confidence_level=LEVEL,
+        method="percentile",
+        paired=True,
+        vectorized=True,
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Interval(value, float(ends.low), float(ends.high), n)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from mitsgan.scan.scan import Scan
 
@@ -154,11 +155,7 @@ def neighbour_correlation(scan: Scan, patches: Patches) -> float:
 
 def _box_mean(values: Array, height: int, width: int) -> Array:
     """Means of all rectangles of ``height x width``, by their first pixel."""
-    sums = np.pad(values, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    total: Array = (
-        sums[height:, width:]
-        - sums[:-height, width:]
-        - sums[height:, :-width]
-        + sums[:-height, :-width]
+    rows, columns = (
+        slice(n // 2, m - (n - 1) // 2) for n, m in zip((height, width), values.shape, strict=True)
     )
-    return total / (height * width)
+    return np.asarray(ndimage.uniform_filter(values, (height, width))[rows, columns])

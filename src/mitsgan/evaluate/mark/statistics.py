@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,16 +40,14 @@ class Rate:
         """For results; rates from 0 to 1, none where nothing was tried."""
         if not self.n:
             return {"count": 0, "n": 0}
-        z = 1.959964
-        share = self.count / self.n
-        middle = (share + z**2 / (2 * self.n)) / (1 + z**2 / self.n)
-        reach = z * math.sqrt(share * (1 - share) / self.n + (z / (2 * self.n)) ** 2)
-        reach /= 1 + z**2 / self.n
+        from scipy.stats import binomtest
+
+        ends = binomtest(self.count, self.n).proportion_ci(0.95, method="wilson")
         return {
             "count": self.count,
             "n": self.n,
-            "rate": share,
-            "interval_95": [max(0.0, middle - reach), min(1.0, middle + reach)],
+            "rate": self.count / self.n,
+            "interval_95": [float(ends.low), float(ends.high)],
         }
 
 

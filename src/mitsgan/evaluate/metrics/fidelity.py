@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-from torchmetrics.functional.image import structural_similarity_index_measure
-
+from mitsgan.evaluate.metrics import metrics
+from mitsgan.evaluate.metrics.regions import WHOLE
+from mitsgan.evaluate.metrics.windows import HU
 from mitsgan.scan.scan import Scan
 
-DATA_RANGE_HU = 2000.0
+DATA_RANGE_HU = HU.data_range
 """The range that PSNR and SSIM refer to: -1000 to 1000 HU."""
-
-_SLAB = 16
 
 
 @dataclass(frozen=True)
@@ -29,22 +25,12 @@ class Fidelity:
 
 def psnr(rmse_hu: float) -> float:
     """Peak signal-to-noise ratio in dB for `DATA_RANGE_HU`; infinite where nothing differs."""
-    return math.inf if rmse_hu == 0 else 20 * math.log10(DATA_RANGE_HU / rmse_hu)
+    return metrics.psnr(rmse_hu, DATA_RANGE_HU)
 
 
 def fidelity(original: Scan, changed: Scan) -> Fidelity:
     """Compare two scans of one shape; HU are clipped to -1000..1000 for SSIM only."""
-    largest, squares, voxels, ssim = 0.0, 0.0, 0, 0.0
-    for start in range(0, original.shape[0], _SLAB):
-        stop = min(start + _SLAB, original.shape[0])
-        a, b = original.hu(start, stop), changed.hu(start, stop)
-        inside = ~original.is_padding(start, stop)
-        difference = (b - a)[inside].astype(np.float64)
-        largest = max(largest, float(np.abs(difference).max(initial=0.0)))
-        squares += float(np.vdot(difference, difference))
-        voxels += difference.size
-        x, y = (torch.from_numpy(v.clip(-1000, 1000))[:, None] for v in (a, b))
-        value = structural_similarity_index_measure(x, y, data_range=DATA_RANGE_HU, reduction="sum")
-        ssim += float(torch.as_tensor(value))
-    rmse = math.sqrt(squares / voxels) if voxels else 0.0
-    return Fidelity(largest, rmse, psnr(rmse), ssim / original.shape[0])
+    (row,) = metrics.compare_scans(original, changed, [WHOLE], windows=(HU,))
+    whole = row["windows"][HU.name]
+    rmse = whole["rmse_hu"] or 0.0  # a scan of padding alone
+    return Fidelity(whole["largest_hu"] or 0.0, rmse, psnr(rmse), whole["ssim"] or 0.0)
