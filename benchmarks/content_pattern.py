@@ -27,9 +27,9 @@ from content_attacks import Evasion, achieved
 from content_signs import Content, ContentSigns, Steps
 from machine import machine
 from mitsgan import __version__
+from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Attacker, plan_attack, surrogate_path
 from mitsgan.errors import MitsganError
-from mitsgan.evaluate.attacks.positions import lung_positions
 from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig, Result, measuring_key
 from mitsgan.evaluate.mark.strikes import Strike, strike
 from mitsgan.files import read_scan

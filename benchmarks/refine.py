@@ -25,15 +25,14 @@ from torch import Tensor
 from machine import machine
 from mitsgan import __version__
 from mitsgan.anatomy.candidates import find_candidates
+from mitsgan.anatomy.places import LungPlaces, lung_positions
 from mitsgan.attack import SURROGATES, Attacker, surrogate_path
-from mitsgan.evaluate.attacks.positions import lung_positions
 from mitsgan.files import read_scan
 from mitsgan.networks import load_weights, shipped
 from mitsgan.optimize import (
     Around,
     Ascent,
     Ground,
-    InLung,
     Places,
     Target,
     optimize_scan,
@@ -86,7 +85,7 @@ class Bench:
 
 def over_lung(bench: Bench, steps: Sequence[int]) -> list[Json]:
     """Random signs, the network, PGD and the refined network, at unseen lung positions."""
-    places = InLung.of(bench.scan)
+    places = LungPlaces.of(bench.scan)
     attackers = (bench.injector, bench.remover)
     targets = [Target(attacker, places) for attacker in attackers]
     return _compared(bench, targets, places, attackers, steps)

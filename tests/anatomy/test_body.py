@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mitsgan.anatomy.body import is_outside_body
+from mitsgan.anatomy.body import body_box, find_body, grown, is_outside_body
 from mitsgan.anatomy.lung import find_lung
 from mitsgan.attack import plan_attack
-from mitsgan.errors import PositionError
+from mitsgan.errors import PositionError, ScanError
 from mitsgan.files.io import read_scan
-from mitsgan.scan.scan import Scan
+from mitsgan.scan.scan import Geometry, Scan
 
 _SPACING = (2.5, 1.1, 0.9)
 _LUNG, _AIR, _SOFT = -870.0, -1000.0, 40.0
@@ -74,3 +74,37 @@ def test_no_lung_of_a_real_scan_is_outside_and_its_upper_corners_are(data: Path,
     assert not any(is_outside_body(hu, scan.spacing, position) for position in lung)
     for z in (0, len(hu) // 2, len(hu) - 1):
         assert all(is_outside_body(hu, scan.spacing, (z, 8, x)) for x in (8, 503))
+
+
+def test_the_box_holds_the_body_and_no_air_around_it() -> None:
+    """To the four voxels that are looked at; a thin edge of a table beside it does not count."""
+    hu = np.rint(_torso())
+    hu[0, 90, :] = _SOFT
+    scan = _scan(hu)
+    rows, columns = body_box(scan)
+    assert (rows, columns) == (slice(20, 80), slice(20, 92))
+    assert body_box(scan) is body_box(scan)
+    assert body_box(_scan(np.full((3, 10, 11), _AIR))) == (slice(0, 10), slice(0, 11))
+
+
+def test_a_box_grows_to_whole_tiles_inside_the_scan() -> None:
+    assert grown(slice(20, 80), 4, 8, 100) == slice(16, 88)
+    assert grown(slice(20, 80), 0, 4, 100) == slice(20, 80)
+    assert grown(slice(2, 97), 4, 8, 99) == slice(0, 99)
+
+
+def test_the_body_is_tissue_and_what_it_holds_without_the_table() -> None:
+    hu = np.rint(_torso())
+    hu[:, 88:90] = 200
+    body = find_body(_scan(hu))
+    assert body.contains((12, 50, 55))
+    assert body.contains((12, 25, 55))
+    assert not body.contains((12, 89, 55))
+    assert not body.contains((12, 10, 55))
+    with pytest.raises(ScanError, match="no body"):
+        find_body(_scan(np.full((20, 50, 50), _AIR)))
+
+
+def _scan(hu: NDArray[np.float64] | NDArray[np.float32]) -> Scan:
+    ones = np.ones(len(hu))
+    return Scan(hu.astype(np.int16), ones, 0 * ones, -2048, 4095, Geometry((5.0, 2.0, 2.0)))

@@ -5,8 +5,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from mitsgan.anatomy.places import block_start
 from mitsgan.attack import cut_plans
-from mitsgan.attack.plan import Plan, Style, block_start, plan_attack, sizes
+from mitsgan.attack.plan import Plan, Style, plan_attack, sizes
 from mitsgan.attack.resample import Triple
 from mitsgan.errors import PositionError
 
@@ -35,10 +36,6 @@ def test_sizes_at_real_spacings(
 
 def test_lengths_round_half_to_even() -> None:
     assert sizes((2.56, 32 / 13.5, 0.512))[0] == (12, 14, 62)  # 12.5, 13.5, 62.5
-
-
-def test_starts_round_half_to_even() -> None:
-    assert block_start((10, 10, 10), (5, 7, 8)) == (8, 6, 6)
 
 
 def test_very_thick_slices_still_have_a_cube_and_a_block() -> None:

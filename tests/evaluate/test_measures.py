@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from mitsgan.anatomy.lung import find_lung
 from mitsgan.attack import Attacker, Equalization, Generator, plan_attack
 from mitsgan.errors import PositionError, ScanError
 from mitsgan.evaluate import EvaluationConfig, evaluate, lung_positions
@@ -50,29 +49,6 @@ def test_fidelity_of_a_known_change(scan: Scan, protected: Scan) -> None:
     same = fidelity(scan, scan)
     assert same.psnr_db == math.inf
     assert same.ssim == pytest.approx(1, abs=1e-3)
-
-
-def test_positions_lie_in_the_lung_with_a_whole_cube(scan: Scan) -> None:
-    positions = lung_positions(scan, 10, 0)
-    lung = find_lung(scan)
-    assert len(set(positions)) > 5
-    for position in positions:
-        assert lung.contains(position)
-        plan_attack(scan.hu(), scan.spacing, position, "inject")
-    assert positions == lung_positions(scan, 10, 0)
-    assert positions != lung_positions(scan, 10, 1)
-
-
-def test_a_scan_without_lung_is_refused(scan: Scan) -> None:
-    water = scan.with_stored(np.full_like(scan.stored, 1024))
-    with pytest.raises(ScanError, match="no lung"):
-        lung_positions(water, 4, 0)
-
-
-def test_too_thin_a_slice_of_lung_is_refused(scan: Scan) -> None:
-    thin = scan.with_slices(scan.stored[18:24], 18, 24)
-    with pytest.raises(PositionError, match="32 mm cube"):
-        lung_positions(thin, 4, 0)
 
 
 def test_no_perturbation_no_disruption(scan: Scan, protected: Scan, remover: Attacker) -> None:

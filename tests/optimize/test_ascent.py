@@ -11,9 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from mitsgan.anatomy.places import LungPlaces
 from mitsgan.attack import Attacker
 from mitsgan.errors import PositionError
-from mitsgan.optimize import Around, Ascent, Ground, InLung, Target, optimize
+from mitsgan.optimize import Around, Ascent, Ground, Target, optimize
 from mitsgan.scan.scan import Scan
 
 CENTRE = (14, 32, 32)
@@ -126,7 +127,7 @@ def test_time_is_a_limit_and_progress_is_told(
 
 
 def test_positions_in_the_lung(ground: Ground, scan: Scan, injector: Attacker) -> None:
-    target = Target(injector, InLung.of(scan))
+    target = Target(injector, LungPlaces.of(scan))
     found = optimize(ground, [target], 10.0, Ascent(steps=2))
     assert 0 < float(found.abs().max()) <= 10
 

@@ -7,14 +7,13 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from mitsgan.errors import PositionError, ScanError
-from mitsgan.optimize import Around, InLung
-from mitsgan.scan.scan import Scan
+from mitsgan.errors import PositionError
+from mitsgan.optimize import Around
 
 SPACING = (2.5, 0.7, 0.7)
 
 
-def draws(places: Around | InLung, count: int, seed: int = 0) -> np.ndarray:
+def draws(places: Around, count: int, seed: int = 0) -> np.ndarray:
     return np.asarray(list(islice(places.draw(np.random.default_rng(seed)), count)))
 
 
@@ -49,21 +48,3 @@ def test_the_seed_decides() -> None:
 def test_it_refuses_nowhere(centres: list[tuple[int, int, int]], radius: float) -> None:
     with pytest.raises(PositionError, match="at least one centre"):
         Around(centres, SPACING, radius)
-
-
-def test_lung_positions_lie_deep_with_a_whole_cube(scan: Scan) -> None:
-    found = draws(InLung.of(scan), 500)
-    middle = np.asarray(scan.shape) / 2
-    distance = np.linalg.norm((found - middle) * scan.spacing, axis=1)
-    assert distance.max() <= 48 - 5 + 4  # the mask is coarse
-    cube = np.round(32 / np.asarray(scan.spacing))
-    assert (found >= cube / 2).all()
-    assert (found + cube / 2 <= scan.shape).all()
-    assert {tuple(p) for p in found % 2} == set(np.ndindex(2, 2, 2)), "any voxel, not every other"
-
-
-def test_no_lung_and_too_little_of_it_are_told(scan: Scan) -> None:
-    with pytest.raises(ScanError, match="no lung"):
-        InLung.of(scan.with_stored(np.full_like(scan.stored, 40)))
-    with pytest.raises(PositionError, match="too little"):
-        InLung.of(scan.with_slices(scan.stored[11:17], 11, 17))

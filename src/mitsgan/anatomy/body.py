@@ -1,4 +1,4 @@
-"""Whether a position lies outside the body: without a model, from the voxels of its slice."""
+"""Where the body is, without a learned model: its box, its mask, and what lies outside it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,89 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own habit
 from numpy.typing import NDArray
 
+from mitsgan.anatomy.mask import CoarseMask, coarse_stride
+from mitsgan.errors import ScanError
+from mitsgan.scan.once import once_per_scan
+from mitsgan.scan.scan import Scan
+
+Box = tuple[slice, slice]
+"""Rows and columns."""
+
 AIR_BELOW_HU = -940.0
 """Means below this are air around the body, or padding: aerated lung is denser."""
 
 _COARSE_MM = 3.0
-"""Side of the squares that are averaged, so that noise does not look like tissue."""
+"""Step of the body's mask, and side of the squares that are averaged, so that noise does not
+look like tissue."""
+
+
+_BOX_HU = -300.0
+_PICK = 4
+"""The body's box is looked for on every fourth voxel: it is cheap, and right to so many."""
+
+_THIN = 0.05
+"""Rows and columns with less than this part of the fullest one's tissue hold the table's edge."""
+
+_BODY_ABOVE_HU = -400.0
+_SMALLEST_BODY_ML = 200.0
+
+
+@once_per_scan
+def body_box(scan: Scan) -> Box:
+    """Rows and columns that hold the body (and the table) in any slice; the rest is air.
+
+    Of the whole scan, so that slabs agree. All rows and columns where there is no tissue.
+    """
+    picked = scan.stored[::_PICK, ::_PICK, ::_PICK]
+    slope, intercept = (v[::_PICK, None, None] for v in (scan.slope, scan.intercept))
+    tissue = picked > (_BOX_HU - intercept) / slope
+    rows, columns = (
+        _reach(np.asarray(tissue.sum(axes)), n)
+        for axes, n in zip(((0, 2), (0, 1)), scan.shape[1:], strict=True)
+    )
+    return rows, columns
+
+
+def _reach(counts: NDArray[np.int64], length: int) -> slice:
+    thick = np.flatnonzero(counts > _THIN * counts.max())
+    if not len(thick):
+        return slice(0, length)
+    return slice(int(thick[0]) * _PICK, min((int(thick[-1]) + 1) * _PICK, length))
+
+
+def grown(part: slice, margin: int, multiple: int, length: int) -> slice:
+    """A slice with ``margin`` on both sides, then to multiples of ``multiple``, in 0:``length``."""
+    low = (part.start - margin) // multiple * multiple
+    high = -(-(part.stop + margin) // multiple) * multiple
+    return slice(max(low, 0), min(high, length))
+
+
+@once_per_scan
+def find_body(scan: Scan) -> CoarseMask:
+    """The body with its lungs, without table and air around it.
+
+    The largest piece of tissue (above -400 HU) on a 3 mm grid, opened by one coarse voxel, which
+    takes the table off, and filled slice by slice.
+
+    Raises:
+        ScanError: there is no piece of tissue of at least 200 ml.
+    """
+    z, y, x = stride = coarse_stride(scan.spacing, _COARSE_MM)
+    picked = np.nan_to_num(scan.hu()[::z, ::y, ::x], nan=-1024.0)
+    tissue = sitk.Median(sitk.GetImageFromArray(picked), (1, 1, 0)) > _BODY_ABOVE_HU
+    opened = sitk.BinaryMorphologicalOpening(tissue, (1, 1, 0))
+    largest = sitk.RelabelComponent(sitk.ConnectedComponent(opened)) == 1
+    body = sitk.GetArrayFromImage(largest) > 0
+    millilitres = body.sum() * float(np.prod(np.multiply(scan.spacing, stride))) / 1000
+    if millilitres < _SMALLEST_BODY_ML:
+        raise ScanError(
+            "found no body in the scan (no connected tissue above "
+            f"{_BODY_ABOVE_HU:.0f} HU of at least {_SMALLEST_BODY_ML:.0f} ml); give a CT in HU"
+        )
+    for number, outline in enumerate(body):
+        filled = sitk.BinaryFillhole(sitk.GetImageFromArray(outline.astype(np.uint8)))
+        body[number] = sitk.GetArrayFromImage(filled) > 0
+    return CoarseMask(body, stride)
 
 
 def is_outside_body(

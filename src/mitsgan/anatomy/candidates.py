@@ -17,6 +17,7 @@ import SimpleITK as sitk  # noqa: N813 - its own habit
 from numpy.typing import NDArray
 
 from mitsgan.anatomy.lung import Lung, find_lung
+from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import Scan
 
 LIMIT = 60
@@ -55,7 +56,9 @@ class Candidate:
     score: float
 
 
-def find_candidates(scan: Scan, lung: Lung | None = None, *, limit: int = LIMIT) -> list[Candidate]:
+def find_candidates(
+    scan: Scan, lung: Lung | None = None, *, limit: int = LIMIT
+) -> tuple[Candidate, ...]:
     """Find places where a nodule might be, in the lung and at its border.
 
     Args:
@@ -69,7 +72,12 @@ def find_candidates(scan: Scan, lung: Lung | None = None, *, limit: int = LIMIT)
     Raises:
         ScanError: there is no lung in the scan.
     """
-    hu, depth, origin = _lung_alone(scan, lung or find_lung(scan))
+    return _found_in(scan, lung or find_lung(scan), limit)
+
+
+@once_per_scan
+def _found_in(scan: Scan, lung: Lung, limit: int) -> tuple[Candidate, ...]:
+    hu, depth, origin = _lung_alone(scan, lung)
     found: list[Candidate] = []
     centres, reach = np.empty((0, 3)), np.empty(0)
     for peak in sorted(_peaks(hu, depth), reverse=True):
@@ -83,7 +91,7 @@ def find_candidates(scan: Scan, lung: Lung | None = None, *, limit: int = LIMIT)
         found.append(Candidate((z, y, x), radius, peak.score))
         if len(found) == limit:
             break
-    return found
+    return tuple(found)
 
 
 def _lung_alone(scan: Scan, lung: Lung) -> tuple[_Volume, _Volume, _Vector]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own habit
 from numpy.typing import NDArray
 
+from mitsgan.anatomy.mask import CoarseMask, Triple, coarse_image, coarse_stride
 from mitsgan.errors import ScanError
+from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import Scan
 
 _COARSE_MM = 3.0
@@ -20,43 +21,14 @@ _LUNG_MEAN_HU = (-960.0, -500.0)
 _SMALLEST_ML = 40.0
 
 
-@dataclass(frozen=True)
-class Lung:
-    """A coarse lung mask.
-
-    Attributes:
-        mask: ``[z, y, x]`` on every ``stride``-th voxel of the scan.
-        stride: voxels per coarse voxel ``[z, y, x]``.
-    """
-
-    mask: NDArray[np.bool_]
-    stride: tuple[int, int, int]
-
-    def positions(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """``[count, 3]`` random voxels ``[z, y, x]`` inside, uniform in volume."""
-        coarse = np.argwhere(self.mask)
-        chosen = coarse[rng.integers(len(coarse), size=count)]
-        return np.asarray(chosen * np.asarray(self.stride), np.int64)
-
-    def contains(self, position: Sequence[int]) -> bool:
-        """Whether a voxel ``[z, y, x]`` of the scan lies inside."""
-        z, y, x = (
-            min(round(p / s), n - 1)
-            for p, s, n in zip(position, self.stride, self.mask.shape, strict=True)
-        )
-        return bool(self.mask[z, y, x])
-
-    def within(self, depth_mm: float, spacing: tuple[float, float, float]) -> Lung:
-        """Only what lies at least ``depth_mm`` inside the mask."""
-        image = _image(self.mask, self.stride, spacing)
-        distance = sitk.SignedMaurerDistanceMap(
-            image, insideIsPositive=True, squaredDistance=False, useImageSpacing=True
-        )
-        return Lung(sitk.GetArrayFromImage(distance) >= depth_mm, self.stride)
+@dataclass(frozen=True, eq=False)
+class Lung(CoarseMask):
+    """Where the lungs are, with vessels and nodules in them."""
 
 
+@once_per_scan
 def find_lung(scan: Scan, coarse_mm: float = _COARSE_MM) -> Lung:
-    """Find the lungs of a chest CT.
+    """Find the lungs of a chest CT; once per scan.
 
     Air (below -400 HU) that does not reach the sides of the image, in pieces of at least 40 ml
     whose mean density is that of lung (-960 to -500 HU); vessels and nodules are closed over.
@@ -69,7 +41,7 @@ def find_lung(scan: Scan, coarse_mm: float = _COARSE_MM) -> Lung:
         ScanError: there is no lung in the scan.
     """
     mask, stride = _air_in_body(scan, coarse_mm)
-    closed = sitk.BinaryMorphologicalClosing(_image(mask, stride, scan.spacing), (2, 2, 1))
+    closed = sitk.BinaryMorphologicalClosing(coarse_image(mask, stride, scan.spacing), (2, 2, 1))
     return Lung(sitk.GetArrayFromImage(closed) > 0, stride)
 
 
@@ -93,12 +65,12 @@ def lung_box(scan: Scan, margin_mm: float) -> tuple[slice, slice, slice] | None:
     return z, y, x
 
 
-def _air_in_body(scan: Scan, coarse_mm: float) -> tuple[NDArray[np.bool_], tuple[int, int, int]]:
+def _air_in_body(scan: Scan, coarse_mm: float) -> tuple[NDArray[np.bool_], Triple]:
     """The lungs without vessels and nodules, and how many voxels lie between those looked at."""
-    stride = _stride(scan.spacing, coarse_mm)
+    stride = coarse_stride(scan.spacing, coarse_mm)
     picked = _picked(scan, stride)
-    hu = sitk.GetArrayFromImage(sitk.Median(_image(picked, stride, scan.spacing), (1, 1, 0)))
-    pieces = sitk.ConnectedComponent(_image(hu < _AIR_BELOW_HU, stride, scan.spacing))
+    hu = sitk.GetArrayFromImage(sitk.Median(coarse_image(picked, stride, scan.spacing), (1, 1, 0)))
+    pieces = sitk.ConnectedComponent(coarse_image(hu < _AIR_BELOW_HU, stride, scan.spacing))
     labels = sitk.GetArrayFromImage(pieces)
     voxels = np.bincount(labels.ravel())
     mean = np.bincount(labels.ravel(), hu.ravel()) / np.maximum(voxels, 1)
@@ -117,24 +89,8 @@ def _air_in_body(scan: Scan, coarse_mm: float) -> tuple[NDArray[np.bool_], tuple
     return mask, stride
 
 
-def _stride(spacing: tuple[float, float, float], coarse_mm: float) -> tuple[int, int, int]:
-    z, y, x = (max(1, round(coarse_mm / s)) for s in spacing)
-    return z, y, x
-
-
-def _picked(scan: Scan, stride: tuple[int, int, int]) -> NDArray[np.float32]:
+def _picked(scan: Scan, stride: Triple) -> NDArray[np.float32]:
     """Every ``stride``-th voxel in HU."""
     z, y, x = stride
     slope, intercept = (v[::z, None, None].astype(np.float32) for v in (scan.slope, scan.intercept))
     return np.asarray(scan.stored[::z, ::y, ::x].astype(np.float32) * slope + intercept)
-
-
-def _image(
-    array: NDArray[np.bool_] | NDArray[np.float32],
-    stride: tuple[int, int, int],
-    spacing: tuple[float, float, float],
-) -> sitk.Image:
-    held = array.astype(np.uint8) if array.dtype == np.bool_ else array
-    image = sitk.GetImageFromArray(np.ascontiguousarray(held))
-    image.SetSpacing([n * s for n, s in zip(reversed(stride), reversed(spacing), strict=True)])
-    return image

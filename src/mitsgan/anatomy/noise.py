@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mitsgan.anatomy.body import Box
+from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import AIR_HU, Scan
 
 PATCH_MM = 4.0
@@ -25,8 +27,6 @@ _STEP = 2
 _QUANTILE = 0.25
 _METAL_HU = 4000.0
 Coarse = NDArray[np.float32]
-Box = tuple[slice, slice]
-"""Rows and columns."""
 
 WHOLE: Box = (slice(None), slice(None))
 
@@ -57,8 +57,9 @@ class NoiseMap:
         return values
 
 
+@once_per_scan
 def measure_noise(scan: Scan) -> NoiseMap:
-    """Measure the noise of a scan; padding counts as air without any."""
+    """Measure the noise of a scan, once; padding counts as air without any."""
     depth, *plane = scan.shape
     side = [max(3, round(PATCH_MM / s)) for s in scan.spacing[1:]]
     side = [min(a, n) for a, n in zip(side, plane, strict=True)]

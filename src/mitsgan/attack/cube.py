@@ -12,18 +12,13 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from mitsgan.anatomy.places import block_start
 from mitsgan.attack.resample import Triple
 
 OUTSIDE_HU = -1000.0
 """What surrounds a scan. The published attacker pads with 0, that is water."""
 
 _Box = tuple[slice, slice, slice]
-
-
-def block_start(position: Sequence[int], size: Sequence[int]) -> Triple:
-    """First voxel of a block of ``size`` around ``position``, rounding half to even."""
-    z, y, x = (p - round(n / 2) for p, n in zip(position, size, strict=True))
-    return z, y, x
 
 
 def cut_blocks(

@@ -8,7 +8,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.attack.cube import block_start, overlap
+from mitsgan.anatomy.places import block_start
+from mitsgan.attack.cube import overlap
 from mitsgan.attack.resample import Triple
 
 LUNG = (-970.0, -800.0)

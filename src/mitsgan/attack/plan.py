@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.anatomy.body import is_outside_body
-from mitsgan.attack.cube import block_start
+from mitsgan.anatomy.places import block_start, cube_size
 from mitsgan.attack.lender import LUNG, nearby_lender, published_lender
 from mitsgan.attack.networks.ctgan import CORE, SIDE
 from mitsgan.attack.resample import Triple
 from mitsgan.errors import PositionError
 
-__all__ = ["LUNG", "Action", "Plan", "Style", "block_start", "plan_attack", "sizes"]
+__all__ = ["LUNG", "Action", "Plan", "Style", "plan_attack", "sizes"]
 
 Action = Literal["inject", "remove"]
 
@@ -91,9 +91,9 @@ def sizes(spacing: Sequence[float], style: Style = "repaired") -> tuple[Triple, 
     The block has 1.3 times the cube's 32 mm along every axis; in the published style it has
     1.3 times the cube's most voxels, so many mm more where voxels are longer.
     """
-    cube = [max(2, round(SIDE / s)) for s in spacing]
+    cube = cube_size(spacing, SIDE)
     block = [max(n, int(1.3 * (n if style == "repaired" else max(cube)))) for n in cube]
-    return (cube[0], cube[1], cube[2]), (block[0], block[1], block[2])
+    return cube, (block[0], block[1], block[2])
 
 
 def plan_attack(

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mitsgan.anatomy.places import block_start
 from mitsgan.attack.attacker import Attacker
-from mitsgan.attack.cube import OUTSIDE_HU, block_start, cut_blocks, overlap, paste_block
+from mitsgan.attack.cube import OUTSIDE_HU, cut_blocks, overlap, paste_block
 from mitsgan.attack.networks.ctgan import SIDE
 from mitsgan.attack.overflow import repair, repair_in_order
 from mitsgan.attack.plan import Plan

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from mitsgan import __version__
+from mitsgan.anatomy.places import DEPTH_MM, lung_positions
 from mitsgan.attack import Attacker, Plan, plan_attack
 from mitsgan.errors import MitsganError, PositionError, ScanError
 from mitsgan.evaluate.attacks.appearance import appearance
 from mitsgan.evaluate.attacks.disruption import Disruption, disruption, pgd_disruption
 from mitsgan.evaluate.attacks.healthy_lung import HealthyLung, healthy_lung
-from mitsgan.evaluate.attacks.positions import DEPTH_MM, Place, lung_positions, plan_places
+from mitsgan.evaluate.attacks.positions import Place, plan_places
 from mitsgan.evaluate.attacks.slices import tampered_slices, untouched_slices
 from mitsgan.evaluate.attacks.variants import Variant, variant
 from mitsgan.evaluate.diagnosis.diagnostics import Diagnosed, diagnose

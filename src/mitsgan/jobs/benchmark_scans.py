@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mitsgan.evaluate.attacks.positions import lung_positions
+from mitsgan.anatomy.places import lung_positions
 from mitsgan.evaluate.benchmark.bench import Subject
 from mitsgan.evaluate.benchmark.config import ScanEntry
 from mitsgan.evaluate.mark.manipulations import paste

@@ -76,10 +76,11 @@ class Refinement:
             ScanError: there is no lung.
             PositionError: there is too little of it, or no candidate place.
         """
+        from mitsgan.anatomy.places import LungPlaces
         from mitsgan.attack import Attacker, surrogate_path
-        from mitsgan.optimize import Ascent, InLung, Target, optimize_scan
+        from mitsgan.optimize import Ascent, Target, optimize_scan
 
-        places: Places = around_candidates(scan) if self.candidates else InLung.of(scan)
+        places: Places = around_candidates(scan) if self.candidates else LungPlaces.of(scan)
         actions: tuple[Action, ...] = ("remove",) if self.candidates else ("inject", "remove")
         targets = [
             Target(Attacker.load(surrogate_path(name, action), device), places)

@@ -116,9 +116,9 @@ def measured(
     """
     import torch
 
+    from mitsgan.anatomy.places import lung_positions
     from mitsgan.attack import plan_attack
     from mitsgan.evaluate.attacks.disruption import disruption
-    from mitsgan.evaluate.attacks.positions import lung_positions
     from mitsgan.perturb import Fixed, apply_perturbations
     from mitsgan.protect.registry import NATIVE_HU
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mitsgan.mark.sliding import Slider
 from mitsgan.mark.windows import BLOCK, window
+from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import AIR_HU, Scan
 
 LOWEST, HIGHEST = 0.7, 1.5
@@ -98,6 +99,7 @@ class Strength:
         return wanted
 
 
+@once_per_scan
 def measure_strength(scan: Scan) -> Strength:
     """Look at a few slices spread over a scan; the same whichever way it is cut into slabs."""
     depth = scan.shape[0]

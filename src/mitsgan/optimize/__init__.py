@@ -2,7 +2,7 @@
 
 from mitsgan.optimize.ascent import Ascent, optimize
 from mitsgan.optimize.ground import Ground, Target
-from mitsgan.optimize.places import Around, InLung, Places
+from mitsgan.optimize.places import Around, Places
 from mitsgan.optimize.uncertainty import position_uncertainty
 from mitsgan.optimize.whole_scan import optimize_scan
 
@@ -10,7 +10,6 @@ __all__ = [
     "Around",
     "Ascent",
     "Ground",
-    "InLung",
     "Places",
     "Target",
     "optimize",

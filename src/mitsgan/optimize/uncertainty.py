@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mitsgan.anatomy.places import LungPlaces
 from mitsgan.attack import Attacker, Plan, cut_blocks
 from mitsgan.attack.resample import Triple
 from mitsgan.optimize.ascent import Ascent, optimize
 from mitsgan.optimize.ground import Ground, Target
-from mitsgan.optimize.places import Around, InLung, Places
+from mitsgan.optimize.places import Around, Places
 from mitsgan.scan.scan import AIR_HU, Scan
 
 METHOD = "pgd"
@@ -70,7 +71,7 @@ def position_uncertainty(
         made: Tensor | None = None
         for number, centre in enumerate(centres):
             places: Places = (
-                InLung.of(original) if everywhere else Around((centre,), ground.spacing, radius)
+                LungPlaces.of(original) if everywhere else Around((centre,), ground.spacing, radius)
             )
             target = Target(attacker, places)
             if made is None or not everywhere:

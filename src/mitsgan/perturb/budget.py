@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.anatomy.noise import WHOLE, Box, NoiseMap, measure_noise
+from mitsgan.anatomy.body import Box
+from mitsgan.anatomy.noise import WHOLE, NoiseMap, measure_noise
 from mitsgan.errors import BudgetError
 from mitsgan.scan.scan import Scan
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -13,21 +11,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from mitsgan.anatomy.body import body_box, grown
 from mitsgan.anatomy.lung import lung_box
 from mitsgan.errors import WeightsError
 from mitsgan.networks import Card, load_weights, save_weights, shipped
 from mitsgan.networks.memory_format import channels_last
 from mitsgan.perturb.budget import Budget
 from mitsgan.protect.network import HALO, PATCH, TILE, PerturbationGenerator
+from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import AIR_HU, Scan
 
 Box = tuple[slice, slice, slice]
 
-_BODY_HU = -300.0
 _REACH_MM = 24.0
 """An attacker in the lung sees 16 mm around its position, and touches up another 5."""
-_PICK = 4
-_THIN = 0.05
+_MARGIN = 4
+"""Voxels around the body's box, which is right to so many."""
 
 
 @dataclass(frozen=True)
@@ -107,25 +106,19 @@ class MitsGan:
         return everywhere
 
 
-_acts: WeakKeyDictionary[Scan, Box] = WeakKeyDictionary()
-_one_looks = Lock()
-
-
+@once_per_scan
 def where_it_acts(scan: Scan) -> Box:
     """Slices, rows and columns that are perturbed: the lungs, and what an attack on them sees.
 
     The whole body where there is no lung. Found once for a scan.
     """
-    with _one_looks:
-        found = _acts.get(scan)
-        if found is None:
-            y, x = body_box(scan)
-            found = (slice(0, scan.shape[0]), y, x)
-            lung = lung_box(scan, _REACH_MM)
-            if lung is not None:
-                found = (lung[0], _shared(y, lung[1]), _shared(x, lung[2]))
-            _acts[scan] = found
-    return found
+    height, width = scan.shape[1:]
+    rows, columns = body_box(scan)
+    y, x = grown(rows, _MARGIN, TILE, height), grown(columns, _MARGIN, TILE, width)
+    lung = lung_box(scan, _REACH_MM)
+    if lung is None:
+        return slice(0, scan.shape[0]), y, x
+    return lung[0], _shared(y, lung[1]), _shared(x, lung[2])
 
 
 def _shared(body: slice, lung: slice) -> slice:
@@ -133,30 +126,6 @@ def _shared(body: slice, lung: slice) -> slice:
     low = body.start + max(lung.start - body.start, 0) // TILE * TILE
     high = body.start - (body.start - lung.stop) // TILE * TILE
     return slice(low, min(max(high, low + TILE), body.stop))
-
-
-def body_box(scan: Scan) -> tuple[slice, slice]:
-    """Rows and columns that hold the body (and the table) in any slice; the rest is air.
-
-    Found on every fourth voxel, so it is cheap, and on the whole scan, so that slabs agree.
-    """
-    picked = scan.stored[::_PICK, ::_PICK, ::_PICK]
-    slope, intercept = (v[::_PICK, None, None] for v in (scan.slope, scan.intercept))
-    body = picked > (_BODY_HU - intercept) / slope
-    y, x = (
-        _reach(np.asarray(body.sum(axes)), n)
-        for axes, n in zip(((0, 2), (0, 1)), scan.shape[1:], strict=True)
-    )
-    return y, x
-
-
-def _reach(count: NDArray[np.int64], length: int) -> slice:
-    where = np.flatnonzero(count > _THIN * count.max())  # the table's edges are thin
-    if not len(where):
-        return slice(0, length)
-    low = (int(where[0]) - 1) * _PICK // TILE * TILE
-    high = -(-(int(where[-1]) + 2) * _PICK // TILE) * TILE
-    return slice(max(low, 0), min(high, length))
 
 
 def slice_noise(seed: int, number: int, side: tuple[int, int]) -> Tensor:

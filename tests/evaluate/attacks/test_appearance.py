@@ -11,11 +11,11 @@ import torch
 from tests.evaluate.untrained import attacker
 from torch import Tensor
 
+from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Plan, cut_plans, plan_attack, tamper_cut
 from mitsgan.errors import ScanError
 from mitsgan.evaluate.attacks.appearance import STATES, appearance
 from mitsgan.evaluate.attacks.healthy_lung import FEATURES, HealthyLung, healthy_lung
-from mitsgan.evaluate.attacks.positions import lung_positions
 from mitsgan.evaluate.attacks.variants import variant
 from mitsgan.networks.classifier import ClassifierNetwork, NoduleClassifier
 from mitsgan.perturb import Budget, apply_perturbations

@@ -11,9 +11,9 @@ import torch
 from tests.evaluate.untrained import attacker as untrained
 from torch import Tensor
 
+from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Attacker, Plan, plan_attack
 from mitsgan.evaluate.attacks.disruption import disruption, pgd_disruption
-from mitsgan.evaluate.attacks.positions import lung_positions
 from mitsgan.evaluate.benchmark.cells import all_tasks
 from mitsgan.evaluate.benchmark.config import BenchmarkConfig, BenchmarkError, read_config
 from mitsgan.evaluate.benchmark.provenance import provenance

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from tests.evaluate.untrained import attacker
 
+from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import plan_attack
-from mitsgan.evaluate.attacks.positions import lung_positions
 from mitsgan.evaluate.mark import bench as mark_bench
 from mitsgan.evaluate.mark.bars import bars
 from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig, measuring_key

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from tests.evaluate.untrained import attacker
 
+from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Action, Plan, plan_attack, tamper
-from mitsgan.evaluate.attacks.positions import lung_positions
 from mitsgan.evaluate.mark.strikes import Form, Strike, rounds, strike, struck
 from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan

@@ -14,11 +14,11 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import cut_blocks
 from mitsgan.attack.networks.ctgan import CORE, SIDE
 from mitsgan.attack.plan import sizes
 from mitsgan.attack.resample import zoom
-from mitsgan.evaluate.attacks.positions import lung_positions
 from mitsgan.scan.scan import Scan
 
 Feature = Literal["mean", "deviation", "darkest", "brightest", "roughness"]

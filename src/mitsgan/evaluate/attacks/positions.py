@@ -1,4 +1,4 @@
-"""Where simulated attacks strike: random places in the lung, or given ones."""
+"""Where simulated attacks strike: at given places."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.anatomy.lung import find_lung
 from mitsgan.attack import Action, Plan, plan_attack
-from mitsgan.attack.plan import block_start, sizes
 from mitsgan.errors import PositionError
 from mitsgan.scan.scan import Scan
 
 Place = tuple[float, float, float]
 """LPS mm."""
-
-DEPTH_MM = 5.0
 
 
 def plan_places(
@@ -49,28 +45,3 @@ def plan_places(
         except PositionError as error:
             raise PositionError(f"{text} mm (LPS): {error}") from error
     return plans
-
-
-def lung_positions(scan: Scan, count: int, seed: int) -> list[tuple[int, int, int]]:
-    """Random voxels ``[z, y, x]`` at least 5 mm deep in the lung, with a whole cube around them.
-
-    Raises:
-        PositionError: the lung in the scan is too small for that.
-        ScanError: there is no lung.
-    """
-    lung = find_lung(scan).within(DEPTH_MM, scan.spacing)
-    if not lung.mask.any():
-        raise PositionError(f"no lung is {DEPTH_MM:.0f} mm deep in this scan; name positions")
-    cube, _ = sizes(scan.spacing)
-    found: list[tuple[int, int, int]] = []
-    for candidate in lung.positions(200 * count, np.random.default_rng(seed)):
-        start = np.asarray(block_start(candidate.tolist(), cube))
-        if (start >= 0).all() and (start + cube <= scan.shape).all():
-            z, y, x = candidate.tolist()
-            found.append((z, y, x))
-            if len(found) == count:
-                return found
-    raise PositionError(
-        f"only {len(found)} of {count} lung positions have a whole 32 mm cube around them; "
-        "the scan covers too little of the lung"
-    )

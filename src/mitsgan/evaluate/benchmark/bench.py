@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Action, Attacker, Cut, Plan, cut_plans, plan_attack
 from mitsgan.errors import ScanError
 from mitsgan.evaluate.attacks.healthy_lung import healthy_lung
-from mitsgan.evaluate.attacks.positions import lung_positions
 from mitsgan.evaluate.attacks.variants import variant
 from mitsgan.evaluate.benchmark.cells import Cell
 from mitsgan.evaluate.benchmark.config import NONE, ScanEntry

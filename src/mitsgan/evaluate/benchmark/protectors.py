@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mitsgan.anatomy.places import LungPlaces
 from mitsgan.attack import Attacker
 from mitsgan.evaluate.benchmark.config import PGD_KNOWN, BenchmarkError, BudgetEntry, ProtectorEntry
 from mitsgan.networks import Card
-from mitsgan.optimize import Ascent, InLung, Target, optimize_scan
+from mitsgan.optimize import Ascent, Target, optimize_scan
 from mitsgan.perturb import Budget, Perturbation
 from mitsgan.protect import Offset, RandomSign
 from mitsgan.protect.registry import PROTECTORS, load_protector
@@ -55,7 +56,7 @@ def optimised_layer(
     entry: ProtectorEntry, scan: Scan, budget: Budget, attackers: Sequence[Attacker], seed: int
 ) -> Perturbation:
     """`PGD` for one scan: a perturbation against a pair of attackers, anywhere in the lung."""
-    places = InLung.of(scan)
+    places = LungPlaces.of(scan)
     targets = [Target(attacker, places) for attacker in attackers]
     # Another seed than the benchmark's: its positions must not be the ones that are attacked.
     return optimize_scan(scan, targets, budget, Ascent(steps=entry.steps, seed=seed + 1))

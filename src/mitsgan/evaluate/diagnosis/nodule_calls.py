@@ -11,12 +11,11 @@ import numpy as np
 import torch
 
 from mitsgan.anatomy.candidates import find_candidates
+from mitsgan.anatomy.places import cube_size, has_whole_block, lung_positions
 from mitsgan.attack import cut_blocks
 from mitsgan.attack.networks.ctgan import SIDE
-from mitsgan.attack.plan import block_start, sizes
 from mitsgan.attack.resample import zoom
 from mitsgan.errors import MitsganError
-from mitsgan.evaluate.attacks.positions import lung_positions
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.scan.scan import Scan
 
@@ -73,7 +72,7 @@ def find_call_places(
 def ask(scan: Scan, places: CallPlaces, classifier: NoduleClassifier) -> _Calls:
     """The probability of a nodule at every place."""
     volume = torch.from_numpy(np.nan_to_num(scan.hu(), nan=-1024.0).clip(-1024))
-    size, _ = sizes(scan.spacing)
+    size = cube_size(scan.spacing)
     found = {}
     for name, voxels in places.groups.items():
         cubes = zoom(cut_blocks(volume, voxels, size), (SIDE, SIDE, SIDE))
@@ -138,6 +137,4 @@ def _row(name: str, unit: str, values: tuple[float, ...]) -> dict[str, Any]:
 
 
 def _holds(scan: Scan, voxel: Sequence[int]) -> bool:
-    size, _ = sizes(scan.spacing)
-    start = np.asarray(block_start(voxel, size))
-    return bool((start >= 0).all() and (start + size <= scan.shape).all())
+    return bool(has_whole_block(voxel, cube_size(scan.spacing), scan.shape))

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from mitsgan import __version__
+from mitsgan.anatomy.places import DEPTH_MM, lung_positions
 from mitsgan.attack import Attacker, plan_attack
-from mitsgan.evaluate.attacks.positions import DEPTH_MM, lung_positions
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark import manipulations as tampering
 from mitsgan.evaluate.mark import slice_manipulations as slicewise

@@ -6,20 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813 - its own habit
 from numpy.typing import NDArray
 
+from mitsgan.anatomy.body import find_body
 from mitsgan.anatomy.lung import Lung
-from mitsgan.attack.cube import block_start
-from mitsgan.attack.plan import sizes
-from mitsgan.errors import ScanError
+from mitsgan.anatomy.places import block_start, cube_size
 from mitsgan.scan.scan import Scan
 
 Mask = NDArray[np.bool_]
-
-_COARSE_MM = 3.0
-_BODY_ABOVE_HU = -400.0
-_SMALLEST_BODY_ML = 200.0
 
 
 @dataclass(frozen=True)
@@ -66,33 +60,16 @@ def lung_region(lung: Lung) -> Region:
 def body_region(scan: Scan) -> Region:
     """The body with its lungs, without table and air around it.
 
-    The largest piece of tissue (above -400 HU) on a 3 mm grid, opened by one coarse voxel, which
-    takes the table off, and filled slice by slice.
-
     Raises:
-        ScanError: there is no piece of tissue of at least 200 ml.
+        ScanError: see `mitsgan.anatomy.body.find_body`.
     """
-    z, y, x = (max(1, round(_COARSE_MM / s)) for s in scan.spacing)
-    picked = np.nan_to_num(scan.hu()[::z, ::y, ::x], nan=-1024.0)
-    tissue = sitk.Median(sitk.GetImageFromArray(picked), (1, 1, 0)) > _BODY_ABOVE_HU
-    opened = sitk.BinaryMorphologicalOpening(tissue, (1, 1, 0))
-    largest = sitk.RelabelComponent(sitk.ConnectedComponent(opened)) == 1
-    body = sitk.GetArrayFromImage(largest) > 0
-    millilitres = body.sum() * float(np.prod(np.multiply(scan.spacing, (z, y, x)))) / 1000
-    if millilitres < _SMALLEST_BODY_ML:
-        raise ScanError(
-            "found no body in the scan (no connected tissue above "
-            f"{_BODY_ABOVE_HU:.0f} HU of at least {_SMALLEST_BODY_ML:.0f} ml); give a CT in HU"
-        )
-    for number, outline in enumerate(body):
-        filled = sitk.BinaryFillhole(sitk.GetImageFromArray(outline.astype(np.uint8)))
-        body[number] = sitk.GetArrayFromImage(filled) > 0
-    return Region("body", body, (z, y, x))
+    body = find_body(scan)
+    return Region("body", body.mask, body.stride)
 
 
 def attacked_square(scan: Scan, position: Sequence[int]) -> tuple[slice, slice]:
     """Rows and columns that the repainted 32 mm cube takes of the slice through its middle."""
-    cube, _ = sizes(scan.spacing)
+    cube = cube_size(scan.spacing)
     start = block_start(position, cube)
     y, x = (
         slice(max(first, 0), min(first + size, end))

@@ -14,7 +14,7 @@ from mitsgan.mark.find.expected import Cells, Noise, residual_noise, slice_score
 from mitsgan.mark.find.residual import (
     Slice,
     Whitening,
-    body_box,
+    blocks_of_body,
     estimate_whitening,
     one_residual,
     residuals,
@@ -93,7 +93,7 @@ def measure(
             that were moved are still looked for by the signs of the series.
     """
     depth, rows, columns = scan.shape
-    box = body_box(scan)
+    box = blocks_of_body(scan)
     units = tuple(slice(part.start // UNIT, part.stop // UNIT) for part in box)
     whitening = estimate_whitening(scan, box)
     side = tuple((part.stop - part.start) // BLOCK for part in box)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mitsgan.anatomy.body import body_box, grown
 from mitsgan.mark.find.detail import Box, Detail, clipped
 from mitsgan.mark.sliding import Slider
 from mitsgan.mark.strength import Blocks, averaged
@@ -27,9 +28,7 @@ from mitsgan.scan.scan import Scan
 
 Slice = NDArray[np.float32]
 
-_BODY_HU = -300.0
-_PICK = 4
-_THIN = 0.05
+_MARGIN = 2 * BLOCK
 _SAMPLED = 5
 _QUIET = 1.5
 
@@ -43,25 +42,13 @@ class Whitening:
     z: float
 
 
-def body_box(scan: Scan) -> Box:
-    """Rows and columns around the body and the table, in whole blocks; found on every 4th voxel."""
-    picked = scan.stored[::_PICK, ::_PICK, ::_PICK]
-    slope, intercept = (v[::_PICK, None, None] for v in (scan.slope, scan.intercept))
-    body = picked > (_BODY_HU - intercept) / slope
+def blocks_of_body(scan: Scan) -> Box:
+    """Rows and columns around the body and the table, in whole blocks."""
     rows, columns = (
-        _reach(np.asarray(body.sum(axes)), n)
-        for axes, n in zip(((0, 2), (0, 1)), scan.shape[1:], strict=True)
+        grown(part, _MARGIN, BLOCK, -(-length // BLOCK) * BLOCK)
+        for part, length in zip(body_box(scan), scan.shape[1:], strict=True)
     )
     return rows, columns
-
-
-def _reach(count: NDArray[np.int64], length: int) -> slice:
-    blocks = -(-length // BLOCK)
-    where = np.flatnonzero(count > _THIN * count.max())
-    if not len(where):
-        return slice(0, blocks * BLOCK)
-    low, high = max(int(where[0]) - 2, 0), min(int(where[-1]) + 3, blocks)
-    return slice(low * BLOCK, high * BLOCK)
 
 
 def estimate_whitening(scan: Scan, box: Box) -> Whitening:

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from mitsgan.errors import WeightsError
 from mitsgan.networks import Card, load_weights, save_weights, shipped
 from mitsgan.perturb.budget import Budget
+from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import AIR_HU, Scan
 
 PAPER_SIDE = 512
@@ -175,6 +176,7 @@ def clean_hu(scan: Scan, start: int, stop: int) -> Tensor:
     return torch.from_numpy(hu)
 
 
+@once_per_scan
 def hu_range(scan: Scan) -> tuple[float, float]:
     """The least and the largest HU of a scan, without padding."""
     ends = [torch.aminmax(clean_hu(scan, z, z + 1)) for z in range(scan.shape[0])]

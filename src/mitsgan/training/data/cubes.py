@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,17 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from mitsgan.anatomy.lung import Lung, find_lung
+from mitsgan.anatomy.lung import Lung
+from mitsgan.anatomy.places import LungPlaces, cube_size, deep_lung
 from mitsgan.attack import Action, cut_blocks
 from mitsgan.attack.networks.ctgan import SIDE
-from mitsgan.attack.plan import sizes
 from mitsgan.attack.resample import zoom
 from mitsgan.errors import ScanError
 from mitsgan.scan.scan import Geometry, Scan
 from mitsgan.training.data.nodules import add_nodules
 
-DEPTH_MM = 5.0
-"""Positions lie at least this deep in the lung."""
+_TRIED = 1000
+"""Random positions that are tried for one with a whole cube around it."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,8 @@ class Volume:
 
     def position(self, rng: np.random.Generator) -> tuple[int, int, int]:
         """A random voxel of the lung around which the whole cube lies inside the scan."""
-        candidates = self.lung.positions(1000, rng) if self.lung.mask.any() else ()
-        for candidate in candidates:
-            z, y, x = candidate.tolist()
-            if self.holds((z, y, x)):
-                return z, y, x
+        for place in self._places.some(1, rng, _TRIED):
+            return place
         raise ScanError(
             f"no lung position has a whole cube of 32 mm around it; the scan of "
             f"{tuple(self.hu.shape)} voxels at {self.spacing} mm is too small to train on"
@@ -46,15 +44,17 @@ class Volume:
 
     def holds(self, index: Sequence[float]) -> bool:
         """Whether the whole cube around a voxel ``[z, y, x]`` lies inside the scan."""
-        cube, _ = sizes(self.spacing)
-        return all(
-            n // 2 + 1 <= i <= size - n // 2 - 1
-            for i, n, size in zip(index, cube, self.hu.shape, strict=True)
-        )
+        return bool(self._places.holds(index))
+
+    @cached_property
+    def _places(self) -> LungPlaces:
+        """Between voxels, because a cube may be shifted by a part of a voxel."""
+        z, y, x = self.hu.shape
+        return LungPlaces(self.lung, self.spacing, (z, y, x), between_voxels=True)
 
     def cube(self, index: Sequence[float]) -> Tensor:
         """``[32, 32, 32]`` at 1 mm around a voxel ``[z, y, x]``, which may be fractional."""
-        cut, _ = sizes(self.spacing)
+        cut = cube_size(self.spacing)
         # A block of even size has its middle half a voxel before its position.
         middle = [round(n / 2) - (n - 1) / 2 for n in cut]
         z, y, x = (round(i + m) for i, m in zip(index, middle, strict=True))
@@ -87,7 +87,7 @@ def volumes(
         for version in [scan, *(t for mm in thicknesses if (t := thicken(scan, mm)))]:
             for scale in pixel_scales:
                 scaled = version if scale == 1 else coarsen(version, scale)
-                lung = find_lung(scaled).within(DEPTH_MM, scaled.spacing)
+                lung = deep_lung(scaled)
                 hu = torch.from_numpy(scaled.hu()).clamp_min_(-1024)
                 made.append(Volume(hu, scaled.spacing, lung))
     return made
@@ -162,7 +162,7 @@ class CubeSampler:
         for _ in range(count):
             pick, seed = torch.randint(2**31, (2,), generator=generator).tolist()
             volume = self.data[pick % len(self.data)]
-            cut, _ = sizes(volume.spacing)
+            cut = cube_size(volume.spacing)
             z, y, x = volume.position(np.random.default_rng(seed))
             cube = zoom(cut_blocks(volume.hu, [(z, y, x)], cut), (SIDE, SIDE, SIDE))[0]
             cubes.append(turned(cube, seed))
