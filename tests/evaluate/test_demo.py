@@ -11,7 +11,7 @@ import torch
 from mitsgan.anatomy.lung import find_lung
 from mitsgan.attack import Action, Attacker, Equalization, Generator
 from mitsgan.evaluate.demo import PLACES, demonstrate
-from mitsgan.evaluate.report.pictures import COLUMNS, Comparison, Pixels, compare
+from mitsgan.evaluate.report.pictures.comparison import COLUMNS, Comparison, Pixels, compare
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import NODULE_LPS, chest
 from mitsgan.protect import RandomSign

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from mitsgan.evaluate.page import Page
-from mitsgan.evaluate.report.burn_in import burn_in, diverging, frame, gray
-from mitsgan.evaluate.report.overview import overview
-from mitsgan.evaluate.report.pictures import COLUMNS, Comparison, Pixels, View
+from mitsgan.evaluate.report.pictures.burn_in import burn_in, diverging, frame, gray
+from mitsgan.evaluate.report.pictures.comparison import COLUMNS, Comparison, Pixels, View
+from mitsgan.evaluate.report.pictures.overview import overview
 
 
 def _rows(ours: float, noise: float, offset: float) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 from mitsgan.attack import Action, Attacker
 from mitsgan.evaluate.evaluation import EvaluationConfig, Result, evaluate
 from mitsgan.evaluate.page import Page
-from mitsgan.evaluate.report.pictures import compare
+from mitsgan.evaluate.report.pictures.comparison import compare
 from mitsgan.phantom.chest import NODULE_LPS
 from mitsgan.scan.scan import Scan
 

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from mitsgan.evaluate.evaluation import Result
 from mitsgan.evaluate.page_figure import figure
-from mitsgan.evaluate.report.pictures import Comparison
+from mitsgan.evaluate.report.pictures.comparison import Comparison
 
 CONTROL = "random sign"
 """The control that the summary compares with: noise of the same strength, without any design."""

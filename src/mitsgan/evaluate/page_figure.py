@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from mitsgan.evaluate.report.burn_in import diverging_stops, png
 from mitsgan.evaluate.report.formatting import colour_bar
-from mitsgan.evaluate.report.pictures import (
+from mitsgan.evaluate.report.pictures.burn_in import diverging_stops, png
+from mitsgan.evaluate.report.pictures.comparison import (
     COLUMNS,
     DIFFERENCE_HU,
     LUNG_WINDOW,

@@ -9,8 +9,8 @@ from mitsgan.atomic import atomic_output
 from mitsgan.attack import Attacker
 from mitsgan.evaluate.attacks.variants import variant
 from mitsgan.evaluate.evaluation import Result
-from mitsgan.evaluate.report.overview import overview
-from mitsgan.evaluate.report.pictures import compare
+from mitsgan.evaluate.report.pictures.comparison import compare
+from mitsgan.evaluate.report.pictures.overview import overview
 from mitsgan.scan.scan import Scan
 
 

@@ -10,16 +10,16 @@ from mitsgan.evaluate.benchmark.worker import Worker
 from mitsgan.perturb import apply_perturbations
 
 if TYPE_CHECKING:
-    from mitsgan.evaluate.report.gallery import Gallery
+    from mitsgan.evaluate.report.pictures.gallery import Gallery
 
 
 def galleries(worker: Worker, config: BenchmarkConfig) -> Iterator[tuple[str, Gallery]]:
     """File names and galleries; none where the configuration asks for none.
 
     Raises:
-        MitsganError: see `Worker.bench` and `mitsgan.evaluate.report.gallery.make_gallery`.
+        MitsganError: see `Worker.bench` and `make_gallery`.
     """
-    from mitsgan.evaluate.report.gallery import make_gallery
+    from mitsgan.evaluate.report.pictures.gallery import make_gallery
 
     wanted = config.gallery
     if wanted is None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import TypeGuard
 
-from mitsgan.evaluate.report.summary import Cell, Table
+from mitsgan.evaluate.report.content import Cell, Table
 
 MISSING = "n/a"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mitsgan.errors import ResultError
-from mitsgan.evaluate.report.summary import Cell, Column, Headline, Summary, Table
+from mitsgan.evaluate.report.content import Cell, Column, Headline, Summary, Table
 
 _DOING = {"inject": "injecting", "remove": "removing"}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from mitsgan.errors import ResultError
-from mitsgan.evaluate.report.summary import (
+from mitsgan.evaluate.report.content import (
     Axis,
     Cell,
     Column,

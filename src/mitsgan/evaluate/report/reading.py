@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 from mitsgan.errors import ResultError
+from mitsgan.evaluate.report.content import Summary
 from mitsgan.evaluate.report.from_evaluation import from_evaluation
-from mitsgan.evaluate.report.gallery import Gallery
 from mitsgan.evaluate.report.parse import parse_summary
-from mitsgan.evaluate.report.summary import Summary
+from mitsgan.evaluate.report.pictures.gallery import Gallery
 
 SUMMARY = "summary.json"
 

@@ -7,9 +7,9 @@ import json
 from dataclasses import asdict
 from io import StringIO
 
+from mitsgan.evaluate.report.content import Summary, Table
 from mitsgan.evaluate.report.formatting import column_decimals, is_number, printed
 from mitsgan.evaluate.report.provenance import facts
-from mitsgan.evaluate.report.summary import Summary, Table
 
 LONG = ("table", "title", "row", "column", "label", "unit", "value")
 """Columns of the CSV: one line per cell, so that tables of any shape share one file."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from mitsgan.evaluate.report.content import Curve, Point, Series
 from mitsgan.evaluate.report.formatting import printed
-from mitsgan.evaluate.report.html_table import html_table
-from mitsgan.evaluate.report.scale import Scale, make_scale
-from mitsgan.evaluate.report.summary import Curve, Point, Series
+from mitsgan.evaluate.report.html.scale import Scale, make_scale
+from mitsgan.evaluate.report.html.table import html_table
 
 _WIDTH, _HEIGHT = 720, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 68, 18, 14, 54

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from mitsgan.evaluate.report.burn_in import burn_in, frame, gray
 from mitsgan.evaluate.report.formatting import colour_bar
-from mitsgan.evaluate.report.gallery import Gallery
-from mitsgan.evaluate.report.pictures import LUNG_WINDOW, ZOOM_MM, Pixels, Planes
+from mitsgan.evaluate.report.pictures.burn_in import burn_in, frame, gray
+from mitsgan.evaluate.report.pictures.comparison import LUNG_WINDOW, ZOOM_MM, Pixels, Planes
+from mitsgan.evaluate.report.pictures.gallery import Gallery
 
 HEAT = "inferno"
 """The colours of an absolute difference, black where there is none."""

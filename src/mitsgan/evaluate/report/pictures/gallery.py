@@ -22,7 +22,7 @@ from mitsgan.atomic import atomic_output
 from mitsgan.attack import Action, Attacker, Plan, cut_plans, tamper_cut
 from mitsgan.attack.cube import paste_block
 from mitsgan.errors import ResultError, ScanError
-from mitsgan.evaluate.report.burn_in import burn_in_hu
+from mitsgan.evaluate.report.pictures.burn_in import burn_in_hu
 from mitsgan.scan.scan import Scan
 
 ORIGINAL = "original"

@@ -17,13 +17,13 @@ from PIL import Image
 from tests.evaluate.report_sample import NAMES, gallery, summary
 
 from mitsgan.evaluate.report import html_report
-from mitsgan.evaluate.report import viewer as viewer_module
-from mitsgan.evaluate.report.chart import chart
-from mitsgan.evaluate.report.figures import heat
-from mitsgan.evaluate.report.gallery import Gallery
+from mitsgan.evaluate.report.html import viewer as viewer_module
+from mitsgan.evaluate.report.html.chart import chart
+from mitsgan.evaluate.report.html.figures import heat
+from mitsgan.evaluate.report.html.scale import make_scale
+from mitsgan.evaluate.report.html.viewer import viewer
 from mitsgan.evaluate.report.parse import parse_summary
-from mitsgan.evaluate.report.scale import make_scale
-from mitsgan.evaluate.report.viewer import viewer
+from mitsgan.evaluate.report.pictures.gallery import Gallery
 
 VOID = frozenset({"meta", "img", "link", "br", "input"})
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from mitsgan.attack import Action, Attacker, cut_plans, paste_block, plan_attack, tamper_cut
 from mitsgan.evaluate.attacks.disruption import disruption
 from mitsgan.evaluate.attacks.variants import Variant
-from mitsgan.evaluate.report.burn_in import burn_in, diverging, frame, gray
+from mitsgan.evaluate.report.pictures.burn_in import burn_in, diverging, frame, gray
 from mitsgan.scan.scan import Scan
 
 Pixels = NDArray[np.uint8]

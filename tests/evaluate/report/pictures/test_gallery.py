@@ -12,7 +12,7 @@ from tests.evaluate.untrained import attacker
 
 from mitsgan.attack import plan_attack, tamper
 from mitsgan.errors import OutputError, ResultError, ScanError
-from mitsgan.evaluate.report.gallery import ORIGINAL, Gallery, make_gallery
+from mitsgan.evaluate.report.pictures.gallery import ORIGINAL, Gallery, make_gallery
 from mitsgan.phantom.chest import NODULE_LPS, chest
 from mitsgan.scan.scan import Scan
 

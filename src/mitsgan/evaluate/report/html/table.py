@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+from mitsgan.evaluate.report.content import Cell, Table
 from mitsgan.evaluate.report.formatting import MISSING, column_decimals, is_number, printed
-from mitsgan.evaluate.report.summary import Cell, Table
 
 _LONG = 40
 """A cell of more letters may break."""

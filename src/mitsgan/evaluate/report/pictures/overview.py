@@ -8,7 +8,12 @@ from io import BytesIO
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mitsgan.evaluate.report.pictures import COLUMNS, DIFFERENCE_HU, LUNG_WINDOW, Comparison
+from mitsgan.evaluate.report.pictures.comparison import (
+    COLUMNS,
+    DIFFERENCE_HU,
+    LUNG_WINDOW,
+    Comparison,
+)
 
 DPI = 130
 

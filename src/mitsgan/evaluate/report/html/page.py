@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
-from mitsgan.evaluate.report.chart import chart
-from mitsgan.evaluate.report.figures import figures
+from mitsgan.evaluate.report.content import Headline, Summary
 from mitsgan.evaluate.report.formatting import printed
-from mitsgan.evaluate.report.gallery import Gallery
-from mitsgan.evaluate.report.html_table import html_section, html_table
+from mitsgan.evaluate.report.html.chart import chart
+from mitsgan.evaluate.report.html.figures import figures
+from mitsgan.evaluate.report.html.table import html_section, html_table
+from mitsgan.evaluate.report.html.viewer import viewer
+from mitsgan.evaluate.report.pictures.gallery import Gallery
 from mitsgan.evaluate.report.provenance import facts
-from mitsgan.evaluate.report.summary import Headline, Summary
-from mitsgan.evaluate.report.viewer import viewer
 
-_STYLES = (("mitsgan.evaluate", "page.css"), ("mitsgan.evaluate.report", "report.css"))
+_STYLES = (("mitsgan.evaluate", "page.css"), ("mitsgan.evaluate.report.html", "report.css"))
 _CARDS = 8
 """Where there are more headline numbers, a table holds all of them."""
 
