@@ -8,10 +8,20 @@ from mitsgan.attack.cube import cut_blocks, paste_block
 from mitsgan.attack.equalize import Equalization
 from mitsgan.attack.networks.ctgan import Discriminator, Generator
 from mitsgan.attack.plan import Plan, Style, plan_attack
+from mitsgan.attack.strikes import (
+    BATCH,
+    Objective,
+    Outcome,
+    References,
+    Strikes,
+    Variant,
+    hu_volume,
+)
 from mitsgan.attack.surrogates import HELD_OUT, SURROGATES, Surrogate, surrogate_path
 from mitsgan.attack.tamper import Cut, cut_plans, paint_cut, tamper, tamper_blocks, tamper_cut
 
 __all__ = [
+    "BATCH",
     "HELD_OUT",
     "SURROGATES",
     "Action",
@@ -20,11 +30,17 @@ __all__ = [
     "Discriminator",
     "Equalization",
     "Generator",
+    "Objective",
+    "Outcome",
     "Plan",
+    "References",
+    "Strikes",
     "Style",
     "Surrogate",
+    "Variant",
     "cut_blocks",
     "cut_plans",
+    "hu_volume",
     "paint_cut",
     "paste_block",
     "plan_attack",

@@ -23,7 +23,8 @@ from mitsgan.attack.touchup import blend, lung_noise, published_noise
 from mitsgan.errors import PositionError
 
 _PUBLISHED_OUTSIDE_HU = 0.0
-_UNMOVED: Shift = (0.0, 0.0, 0.0)
+UNMOVED: Shift = (0.0, 0.0, 0.0)
+"""The cube lies where its plan says."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ class Cut:
     noise: Tensor
     plans: tuple[Plan, ...]
     shape: Triple
+
+    def part(self, rows: slice | Sequence[int]) -> Cut:
+        """Some of the attacks."""
+        plans = self.plans[rows] if isinstance(rows, slice) else [self.plans[row] for row in rows]
+        return Cut(self.before[rows], self.noise[rows], tuple(plans), self.shape)
+
+    def cores(self, blocks: Tensor) -> Tensor:
+        """The 20 mm cores in blocks ``[b, *block]``: ``[b, z, y, x]``, what no generator sees."""
+        return blocks[(slice(None), *self.plans[0].core_in_block)]
 
     def cubes(self, blocks: Tensor) -> Tensor:
         """The 32 mm cubes in blocks ``[b, *block]``, at 1 mm: ``[b, 32, 32, 32]``, HU."""
@@ -69,7 +79,7 @@ def cut_plans(volume: Tensor, plans: Sequence[Plan]) -> Cut:
     return Cut(before, noise, tuple(plans), (z, y, x))
 
 
-def paint_cut(cut: Cut, attacker: Attacker, shift: Shift = _UNMOVED) -> Tensor:
+def paint_cut(cut: Cut, attacker: Attacker, shift: Shift = UNMOVED) -> Tensor:
     """Steps 1 to 6 on blocks that are already cut: all but the touch-up.
 
     Args:
@@ -96,7 +106,7 @@ def paint_cut(cut: Cut, attacker: Attacker, shift: Shift = _UNMOVED) -> Tensor:
     return painted
 
 
-def tamper_cut(cut: Cut, attacker: Attacker, shift: Shift = _UNMOVED) -> Tensor:
+def tamper_cut(cut: Cut, attacker: Attacker, shift: Shift = UNMOVED) -> Tensor:
     """Steps 1 to 8 on blocks that are already cut: painted as `paint_cut` does, and touched up.
 
     Args:

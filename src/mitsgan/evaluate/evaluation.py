@@ -13,14 +13,14 @@ from torch import Tensor
 
 from mitsgan import __version__
 from mitsgan.anatomy.places import DEPTH_MM, lung_positions
-from mitsgan.attack import Attacker, Plan, plan_attack
+from mitsgan.attack import Attacker, Plan, Variant, hu_volume, plan_attack
 from mitsgan.errors import MitsganError, PositionError, ScanError
 from mitsgan.evaluate.attacks.appearance import appearance
 from mitsgan.evaluate.attacks.disruption import Disruption, disruption, pgd_disruption
 from mitsgan.evaluate.attacks.healthy_lung import HealthyLung, healthy_lung
 from mitsgan.evaluate.attacks.positions import Place, plan_places
 from mitsgan.evaluate.attacks.slices import tampered_slices, untouched_slices
-from mitsgan.evaluate.attacks.variants import Variant, variant
+from mitsgan.evaluate.attacks.variants import variant
 from mitsgan.evaluate.diagnosis.diagnostics import Diagnosed, diagnose
 from mitsgan.evaluate.metrics.budget_check import check_geometry
 from mitsgan.evaluate.metrics.fidelity import DATA_RANGE_HU, fidelity
@@ -154,7 +154,7 @@ def evaluate(
     result["positions"] = [
         {"voxel": list(p), "lps_mm": list(original.geometry.to_world(p))} for p in positions
     ]
-    before, after = (torch.from_numpy(s.hu().clip(-1024)) for s in (original, protected))
+    before, after = (hu_volume(scan) for scan in (original, protected))
     healthy: HealthyLung | None = None
     if classifier is not None:
         say("healthy lung")
@@ -221,7 +221,7 @@ def _rows(
     for name, layer in controls.items():
         say(f"{attacker.name}: {name}")
         control = apply_perturbations(original, [layer], Budget(config.max_hu)).scan
-        moved = torch.from_numpy(control.hu().clip(-1024))
+        moved = hu_volume(control)
         rows[name] = disruption(before, moved, plans, attacker, variant=attack)
     if config.pgd_steps:
         say(f"{attacker.name}: PGD at known positions")

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mitsgan.attack import Plan, cut_blocks
+from mitsgan.attack import BATCH, Plan, cut_blocks
 from mitsgan.attack.cube import overlap
 from mitsgan.errors import PositionError
-from mitsgan.optimize.ground import BATCH, Ground, Target
+from mitsgan.optimize.ground import Ground, Target
 
 Progress = Callable[[int, int], None]
 
@@ -142,8 +142,9 @@ def _gradients(
     # What is stored are whole numbers: the step is judged by them, and taken where they come from.
     added = cut_blocks(perturbation, centres, plans[0].block, outside=0.0).round_()
     added.requires_grad_(True)
-    cut = ground.cut(plans)
-    rmse = ground.rmse(replace(cut, before=cut.before + added), target.attacker)
+    strikes = ground.strikes(plans, target.attacker)
+    cut = strikes.original
+    rmse = strikes.rmse(replace(cut, before=cut.before + added))
     (gradient,) = torch.autograd.grad(rmse.sum(), added)
     size = gradient.abs().mean((1, 2, 3), keepdim=True)
     gradient /= size.clamp_min(torch.finfo(gradient.dtype).tiny)

@@ -8,16 +8,15 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from mitsgan.anatomy.places import LungPlaces
-from mitsgan.attack import Attacker, Plan, cut_blocks
+from mitsgan.attack import Attacker, Plan, cut_blocks, hu_volume
 from mitsgan.attack.resample import Triple
 from mitsgan.optimize.ascent import Ascent, optimize
 from mitsgan.optimize.ground import Ground, Target
 from mitsgan.optimize.places import Around, Places
-from mitsgan.scan.scan import AIR_HU, Scan
+from mitsgan.scan.scan import Scan
 
 METHOD = "pgd"
 """What rows of the perturbation that is optimised for each uncertainty are called."""
@@ -64,7 +63,7 @@ def position_uncertainty(
         PositionError: positions around a centre cannot be attacked.
         ScanError: there is no lung, where it was asked for.
     """
-    ground = Ground(torch.from_numpy(original.hu().clip(AIR_HU)), original.spacing)
+    ground = Ground(hu_volume(original), original.spacing)
     rows: list[dict[str, Any]] = []
     for radius in uncertainties_mm:
         everywhere = math.isinf(radius)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mitsgan.attack import Action, Attacker, Cut, cut_plans, plan_attack, tamper_cut
+from mitsgan.attack import BATCH, Action, Attacker, Cut, Strikes, cut_plans, plan_attack
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.scan.scan import Scan
 from mitsgan.training.data.cubes import Volume, volumes
@@ -17,8 +17,6 @@ from mitsgan.training.data.nodule_kinds import KINDS, nodule
 
 SMALLEST_MM, LARGEST_MM = 8.0, 16.0
 """Diameters of the nodules that a remover is to take away; the published ones go to 16 mm."""
-
-_BATCH = 8
 
 
 def judge_attacker(
@@ -45,13 +43,13 @@ def judge_attacker(
     found = volumes(scans, thicknesses=())
     for volume in found:
         wanted = -(-positions // len(found))
-        for first in range(0, wanted, _BATCH):
-            count = min(_BATCH, wanted - first)
+        for first in range(0, wanted, BATCH):
+            count = min(BATCH, wanted - first)
             cut = _cut(volume, count, attacker.action, rng, random)
             with torch.no_grad():
-                tampered = tamper_cut(cut, attacker)
+                (outcome,) = Strikes(cut, attacker).outcomes()
             before.append(classifier.is_nodule(cut.cubes(cut.before)))
-            after.append(classifier.is_nodule(cut.cubes(tampered)))
+            after.append(classifier.is_nodule(outcome.cubes))
     called, still = torch.cat(before), torch.cat(after)
     return {
         "positions": float(len(called)),

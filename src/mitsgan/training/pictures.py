@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mitsgan.attack import Attacker, cut_plans, plan_attack, tamper_cut
+from mitsgan.attack import Attacker, Strikes, plan_attack
 from mitsgan.scan.scan import Scan
 from mitsgan.training.data.cubes import Volume, volumes
 from mitsgan.training.loop import read_losses
@@ -95,10 +95,10 @@ def _tampered(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
     position = volume.position(rng)
     plan = plan_attack(volume.hu.numpy(), volume.spacing, position, attacker.action)
-    cut = cut_plans(volume.hu, [plan])
     with torch.no_grad():
-        after = tamper_cut(cut, attacker)[0]
-    return _array(cut.before[0]), _array(after), volume.spacing[0] / volume.spacing[1]
+        (outcome,) = Strikes.at(volume.hu, [plan], attacker).outcomes()
+    before, after = outcome.changed.before[0], outcome.tampered[0]
+    return _array(before), _array(after), volume.spacing[0] / volume.spacing[1]
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mitsgan.attack import Attacker, tamper_cut
+from mitsgan.attack import Attacker, Strikes, tamper_cut
+from mitsgan.attack.strikes import rms
 from mitsgan.networks.memory_format import channels_last
 from mitsgan.protect.network import PATCH, PerturbationGenerator, SliceDiscriminator
 from mitsgan.scan.scan import Scan
@@ -25,6 +27,8 @@ from mitsgan.training.data.cubes import sharpened, volumes
 from mitsgan.training.data.processing import light_processing
 from mitsgan.training.fabric import ALONE, Worker
 from mitsgan.training.loop import Progress, Stateful, run_loop
+
+_SMALLEST = 1e-3  # HU squared: a perturbation that begins at nothing has a gradient
 
 
 @dataclass(frozen=True)
@@ -181,25 +185,19 @@ def manipulation_loss(
             continue
         attacker = able[int(torch.randint(len(able), (), generator=random))]
         z, y, x = (torch.rand(3, generator=random) - 0.5).mul(8).round().div(8).tolist()
-        where = (slice(None), *cut.plans[0].core_in_block)
         process = light_processing(processed, random)
         before, after = (
             replace(c, before=process(c.before)) for c in (cut, crop.protected(cut, perturbation))
         )
-        with torch.no_grad():  # in full precision: rounding to bfloat16 alone is 10 HU here
-            reference = tamper_cut(before, attacker, (z, y, x))[where]
-        tampered = tamper_cut(after, attacker, (z, y, x))[where]
-        disruptions.append(_rmse(tampered, reference))
-        if target_hu is not None:
-            misses.append(_rmse(tampered, torch.full_like(tampered, target_hu)))
+        strikes = Strikes(before, attacker, partial(tamper_cut, shift=(z, y, x)))
+        # The reference is in full precision: rounding to bfloat16 alone is 10 HU here.
+        for outcome in strikes.outcomes(after):
+            disruptions.append(rms(outcome.cores - outcome.reference, _SMALLEST))
+            if target_hu is not None:
+                misses.append(rms(outcome.cores - target_hu, _SMALLEST))
     rmse = torch.cat(disruptions)
     loss = (1 + torch.cat(misses) / 10).log().mean() if misses else -(1 + rmse / 10).log().mean()
     return loss, float(rmse.detach().mean())
-
-
-def _rmse(a: Tensor, b: Tensor) -> Tensor:
-    """``[b]``, in HU; differentiable where both are equal."""
-    return ((a - b).square().mean((1, 2, 3)) + 1e-3).sqrt()
 
 
 def _slices(crop: Crop, perturbation: Tensor) -> tuple[Tensor, Tensor]:

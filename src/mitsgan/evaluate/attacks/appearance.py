@@ -14,10 +14,8 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from mitsgan.attack import Action, Attacker, Plan, cut_plans, tamper_cut
-from mitsgan.evaluate.attacks.disruption import BATCH
+from mitsgan.attack import Action, Attacker, Plan, Strikes, Variant, tamper_cut
 from mitsgan.evaluate.attacks.healthy_lung import FEATURES, Feature, HealthyLung
-from mitsgan.evaluate.attacks.variants import Variant
 from mitsgan.networks.classifier import NoduleClassifier
 
 State = Literal["original", "protected", "tampered original", "tampered protected"]
@@ -111,17 +109,16 @@ def appearance(
         variant: how the attacker goes about it.
     """
     cubes: dict[State, list[Tensor]] = {state: [] for state in STATES}
-    for first in range(0, len(plans), BATCH):
-        chunk = plans[first : first + BATCH]
-        pairs: tuple[tuple[Tensor, State, State], ...] = (
-            (original, "original", "tampered original"),
-            (protected, "protected", "tampered protected"),
-        )
-        for volume, before, after in pairs:
-            cut = cut_plans(volume, chunk)
-            with torch.no_grad():
-                cubes[after].append(cut.cubes(variant(cut, attacker)))
-            cubes[before].append(cut.cubes(cut.before))
+    strikes = Strikes.at(original, plans, attacker, variant=variant)
+    pairs: tuple[tuple[Tensor | None, State, State], ...] = (
+        (None, "original", "tampered original"),
+        (protected, "protected", "tampered protected"),
+    )
+    for volume, before, after in pairs:
+        with torch.no_grad():
+            for outcome in strikes.outcomes(volume):
+                cubes[before].append(outcome.changed.cubes(outcome.changed.before))
+                cubes[after].append(outcome.cubes)
     looks = {state: _look(torch.cat(parts), classifier, healthy) for state, parts in cubes.items()}
     return Appearance(attacker.action, looks)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mitsgan.anatomy.places import lung_positions
-from mitsgan.attack import cut_blocks
+from mitsgan.attack import cut_blocks, hu_volume
 from mitsgan.attack.networks.ctgan import CORE, SIDE
 from mitsgan.attack.plan import sizes
 from mitsgan.attack.resample import zoom
@@ -68,7 +68,7 @@ def healthy_lung(scan: Scan, *, count: int = CUBES, seed: int = 0) -> HealthyLun
     """
     size, _ = sizes(scan.spacing)
     positions = lung_positions(scan, count, seed)
-    volume = torch.from_numpy(scan.hu().clip(-1024))
+    volume = hu_volume(scan)
     found = [
         _features(zoom(cut_blocks(volume, positions[i : i + _BATCH], size), (SIDE, SIDE, SIDE)))
         for i in range(0, count, _BATCH)

@@ -9,16 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mitsgan.attack import Attacker, Plan, cut_plans, tamper_cut
+from mitsgan.attack import Attacker, Plan, Strikes, Variant, tamper_cut
 from mitsgan.attack.cube import overlap
-from mitsgan.evaluate.attacks.variants import Variant
 from mitsgan.evaluate.metrics.regions import attacked_square
 from mitsgan.scan.scan import Scan
 
 Pair = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], tuple[slice, slice]]
 """A slice ``[y, x]`` in HU of either scan, its voxels that are no padding, and the square."""
-
-_BATCH = 8
 
 
 def untouched_slices(
@@ -49,18 +46,20 @@ def tampered_slices(
         attacker: of the plans' action.
         variant: how the attacker goes about it.
     """
-    for first in range(0, len(plans), _BATCH):
-        chunk = plans[first : first + _BATCH]
-        with torch.no_grad():
-            blocks = [variant(cut_plans(volume, chunk), attacker) for volume in volumes]
-        for number, plan in enumerate(chunk):
-            z = plan.position[0]
-            # An axial slice of the block; whatever of it leaves the scan is not pasted.
-            place, part = overlap(plan.start, plan.block, original.shape)
-            pictures = []
-            for volume, block in zip(volumes, blocks, strict=True):
-                picture = volume[z].clone()
-                picture[place[1:]] = block[number, z - plan.start[0]][part[1:]].to(picture.dtype)
-                pictures.append(picture.numpy())
-            inside = ~original.is_padding(z, z + 1)[0]
-            yield pictures[0], pictures[1], inside, attacked_square(original, plan.position)
+    strikes = Strikes.at(volumes[0], plans, attacker, variant=variant)
+    with torch.no_grad():
+        blocks = [
+            torch.cat([outcome.tampered for outcome in strikes.outcomes(volume)])
+            for volume in (None, volumes[1])
+        ]
+    for number, plan in enumerate(plans):
+        z = plan.position[0]
+        # An axial slice of the block; whatever of it leaves the scan is not pasted.
+        place, part = overlap(plan.start, plan.block, original.shape)
+        pictures = []
+        for volume, block in zip(volumes, blocks, strict=True):
+            picture = volume[z].clone()
+            picture[place[1:]] = block[number, z - plan.start[0]][part[1:]].to(picture.dtype)
+            pictures.append(picture.numpy())
+        inside = ~original.is_padding(z, z + 1)[0]
+        yield pictures[0], pictures[1], inside, attacked_square(original, plan.position)

@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mitsgan.attack import Attacker, Cut, paint_cut, tamper_cut
+from mitsgan.attack import Attacker, Cut, Variant, paint_cut, tamper_cut
 from mitsgan.attack.networks.ctgan import SIDE
 from mitsgan.attack.resample import Shift
+from mitsgan.attack.tamper import UNMOVED
 from mitsgan.attack.touchup import blend
 from mitsgan.errors import MitsganError, PositionError
 from mitsgan.evaluate.purify import filters
@@ -47,20 +47,11 @@ SHIFTS: tuple[Shift, ...] = (
 """Voxels ``[z, y, x]`` by which the attacked cube is moved: whole ones within the slice, halves
 along z, where slices are thick, and across."""
 
-_UNMOVED: Shift = (0.0, 0.0, 0.0)
 _REACH = 3.0
 
 
 class VariantError(MitsganError):
     """No variant of the attack has that name."""
-
-
-class Variant(Protocol):
-    """An attack on blocks that are already cut, as `mitsgan.attack.tamper_cut`."""
-
-    def __call__(self, cut: Cut, attacker: Attacker, shift: Shift = _UNMOVED) -> Tensor:
-        """``[b, *block]`` in HU, tampered with; differentiable in ``cut.before``."""
-        ...
 
 
 def variant(name: str) -> Variant:
@@ -79,7 +70,7 @@ def variant(name: str) -> Variant:
 def _denoising(denoise: Callable[[Cut], Tensor]) -> Variant:
     """Shows the generator a denoised cube; the touch-up blends into the scan as it is."""
 
-    def tamper(cut: Cut, attacker: Attacker, shift: Shift = _UNMOVED) -> Tensor:
+    def tamper(cut: Cut, attacker: Attacker, shift: Shift = UNMOVED) -> Tensor:
         where = (slice(None), *cut.plans[0].cube_in_block)
         painted = cut.before.clone()
         painted[where] = paint_cut(replace(cut, before=denoise(cut)), attacker, shift)[where]
@@ -88,7 +79,7 @@ def _denoising(denoise: Callable[[Cut], Tensor]) -> Variant:
     return tamper
 
 
-def _over_shifts(cut: Cut, attacker: Attacker, shift: Shift = _UNMOVED) -> Tensor:
+def _over_shifts(cut: Cut, attacker: Attacker, shift: Shift = UNMOVED) -> Tensor:
     """Paints from nine cubes a little apart, and takes the mean of what they paint."""
     total = torch.zeros_like(cut.before)
     for z, y, x in SHIFTS:
@@ -102,7 +93,7 @@ def _over_shifts(cut: Cut, attacker: Attacker, shift: Shift = _UNMOVED) -> Tenso
     return _touched_up(cut, painted)
 
 
-def _low_frequency(cut: Cut, attacker: Attacker, shift: Shift = _UNMOVED) -> Tensor:
+def _low_frequency(cut: Cut, attacker: Attacker, shift: Shift = UNMOVED) -> Tensor:
     """Pastes only the low frequencies of the change; every fine detail of the scan stays."""
     change = tamper_cut(cut, attacker, shift) - cut.before
     return cut.before + _blurred(change, cut, LOW_MM)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from mitsgan.anatomy.places import lung_positions
-from mitsgan.attack import Action, Attacker, Cut, Plan, cut_plans, plan_attack
+from mitsgan.attack import Action, Attacker, Cut, Plan, Strikes, cut_plans, hu_volume, plan_attack
+from mitsgan.attack.strikes import moved_hu, rms
 from mitsgan.errors import ScanError
 from mitsgan.evaluate.attacks.healthy_lung import healthy_lung
 from mitsgan.evaluate.attacks.variants import variant
@@ -19,7 +20,7 @@ from mitsgan.evaluate.benchmark.cells import Cell
 from mitsgan.evaluate.benchmark.config import NONE, ScanEntry
 from mitsgan.evaluate.purify.purifiers import purify_scan
 from mitsgan.networks.classifier import NoduleClassifier
-from mitsgan.protect.pgd import pgd
+from mitsgan.optimize.known import perturb_known
 from mitsgan.scan.scan import Scan
 
 Row = dict[str, Any]
@@ -27,8 +28,6 @@ Row = dict[str, Any]
 
 Pairs = Callable[[str, Action], Attacker]
 """An attacker by the name of its pair, and its action."""
-
-_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -57,14 +56,12 @@ class Attacked:
     """What one attacker made of one version of a scan, one item per position.
 
     Attributes:
-        before: the cut, before the attack.
         cores: the repainted cores, ``[b, z, y, x]`` in HU.
         nodule: the classifier's probability of a nodule.
         abnormal: 1 where the cube is no healthy lung of this scan; see
             `mitsgan.evaluate.attacks.healthy_lung`.
     """
 
-    before: Cut
     cores: Tensor
     nodule: list[float]
     abnormal: list[int]
@@ -104,13 +101,13 @@ class Bench:
         self._plans: dict[Action, list[Plan]] = {}
         self._hu: Tensor | None = None
         self._cuts: dict[tuple[str, int], Cut] = {}
-        self._originals: dict[tuple[object, ...], Attacked] = {}
+        self._strikes: dict[tuple[object, ...], tuple[Strikes, Attacked]] = {}
 
     @property
     def original(self) -> Tensor:
         """``[z, y, x]`` in HU."""
         if self._hu is None:
-            self._hu = volume(self.scan)
+            self._hu = hu_volume(self.scan)
         return self._hu
 
     def plans(self, count: int, action: Action) -> list[Plan]:
@@ -122,76 +119,63 @@ class Bench:
 
     def energy(self, protected: Scan, count: int) -> float:
         """RMSE of a perturbation over the attacked cubes together, HU."""
-        moved = _rms(self._cut(NONE, count), self._fresh(volume(protected), count), cubes=True)
+        before, after = self._cut(NONE, count), self._fresh(hu_volume(protected), count)
+        moved = moved_hu(before, after).tolist()
         return math.sqrt(sum(v * v for v in moved) / len(moved))
 
     def purified(self, scan: Scan, name: str) -> Tensor:
         """A version of the scan after a purifier, ``[z, y, x]`` in HU."""
-        return volume(scan if name == NONE else purify_scan(scan, name, seed=self.seed))
+        return hu_volume(scan if name == NONE else purify_scan(scan, name, seed=self.seed))
 
     def measure(self, cell: Cell, changed: Tensor) -> Row:
         """Attack a version of the scan ``[z, y, x]``, already purified as the cell says."""
-        attacker = self._attackers(cell.attacker, cell.action)
-        reference = self._original(cell, attacker)
-        return self._row(cell, reference, self._fresh(changed, cell.positions), attacker)
+        return self._row(cell, self._fresh(changed, cell.positions))
 
     def measure_known(self, cell: Cell, max_hu: float, steps: int) -> Row:
         """As `measure`, for perturbations of each position by itself, against this attacker."""
-        attacker = self._attackers(cell.attacker, cell.action)
-        reference = self._original(cell, attacker)
-        where = (slice(None), *reference.before.plans[0].core_in_block)
-        attack = variant(cell.variant)
-        blocks = []
-        for number, part in enumerate(_parts(len(reference.cores))):
-            cut, cores = _part(reference.before, part), reference.cores[part]
+        strikes, _ = self._struck(cell)
+        return self._row(cell, perturb_known(strikes, max_hu, steps=steps, seed=self.seed))
 
-            def objective(hu: Tensor, cut: Cut = cut, cores: Tensor = cores) -> Tensor:
-                result = attack(replace(cut, before=hu), attacker)[where]
-                return ((result - cores).square().mean((1, 2, 3)) + 1e-12).sqrt()
-
-            best = pgd(cut.before, objective, max_hu, steps=steps, seed=self.seed + number)
-            blocks.append(cut.before + best)
-        changed = replace(reference.before, before=torch.cat(blocks))
-        return self._row(cell, reference, changed, attacker)
-
-    def _row(self, cell: Cell, reference: Attacked, changed: Cut, attacker: Attacker) -> Row:
-        changed = replace(changed, plans=reference.before.plans)
-        after = self._attack(cell, changed, attacker)
-        off = (after.cores - reference.cores).square().mean((1, 2, 3)).sqrt()
+    def _row(self, cell: Cell, changed: Cut) -> Row:
+        strikes, reference = self._struck(cell)
+        after = self._attacked(strikes, changed)
         return {
             "kind": "attack",
             **_named(cell),
             "role": self.entry.role,
             "n": len(after.cores),
-            "disruption_rmse_hu": _rounded(off.tolist()),
-            "perturbation_cube_rmse_hu": _rounded(_rms(reference.before, changed, cubes=True)),
-            "perturbation_core_rmse_hu": _rounded(_rms(reference.before, changed, cubes=False)),
+            "disruption_rmse_hu": _rounded(rms(after.cores - reference.cores).tolist()),
+            "perturbation_cube_rmse_hu": _rounded(strikes.moved(changed).tolist()),
+            "perturbation_core_rmse_hu": _rounded(strikes.moved(changed, core=True).tolist()),
             "nodule_probability": _rounded(after.nodule),
             "nodule_probability_original": _rounded(reference.nodule),
             "abnormal": after.abnormal,
             "abnormal_original": reference.abnormal,
         }
 
-    def _original(self, cell: Cell, attacker: Attacker) -> Attacked:
+    def _struck(self, cell: Cell) -> tuple[Strikes, Attacked]:
+        """The cell's attacks on the purified original, and what they made of it."""
         key = (cell.attacker, cell.action, cell.variant, cell.purifier, cell.positions)
-        if key not in self._originals:
+        if key not in self._strikes:
             cut = self._cut(cell.purifier, cell.positions)
             plans = tuple(replace(plan, action=cell.action) for plan in cut.plans)
-            self._originals[key] = self._attack(cell, replace(cut, plans=plans), attacker)
-        return self._originals[key]
+            strikes = Strikes(
+                replace(cut, plans=plans),
+                self._attackers(cell.attacker, cell.action),
+                variant(cell.variant),
+            )
+            self._strikes[key] = strikes, self._attacked(strikes, strikes.original)
+        return self._strikes[key]
 
-    def _attack(self, cell: Cell, cut: Cut, attacker: Attacker) -> Attacked:
-        plan = cut.plans[0]
-        core = (slice(None), *plan.core_in_block)
+    def _attacked(self, strikes: Strikes, changed: Cut) -> Attacked:
         cores, nodule, abnormal = [], [], []
         with torch.no_grad():
-            for part in _parts(len(cut.plans)):
-                tampered = variant(cell.variant)(_part(cut, part), attacker)
-                cores.append(tampered[core].clone())
-                cubes = cut.cubes(tampered)
+            for outcome in strikes.outcomes(changed):
+                cubes = outcome.cubes
+                cores.append(outcome.cores.clone())
                 nodule += self._classifier.probability(cubes).tolist()
                 abnormal += [int(bool(by)) for by in self._healthy.outside(cubes)]
-        return Attacked(cut, torch.cat(cores), nodule, abnormal)
+        return Attacked(torch.cat(cores), nodule, abnormal)
 
     def _cut(self, purifier: str, count: int) -> Cut:
         """What attacks take from the purified original; the same for both actions."""
@@ -202,11 +186,6 @@ class Bench:
 
     def _fresh(self, changed: Tensor, count: int) -> Cut:
         return cut_plans(changed, self.plans(count, "inject"))
-
-
-def volume(scan: Scan) -> Tensor:
-    """A scan in HU, ``[z, y, x]``, padding as air."""
-    return torch.from_numpy(scan.hu().clip(-1024))
 
 
 def _named(cell: Cell) -> Row:
@@ -221,21 +200,6 @@ def _named(cell: Cell) -> Row:
         "variant": cell.variant,
         "purifier": cell.purifier,
     }
-
-
-def _rms(before: Cut, after: Cut, *, cubes: bool) -> list[float]:
-    plan = before.plans[0]
-    box = plan.cube_in_block if cubes else plan.core_in_block
-    moved = (after.before - before.before)[(slice(None), *box)]
-    return [float(v) for v in moved.square().mean((1, 2, 3)).sqrt()]
-
-
-def _part(cut: Cut, part: slice) -> Cut:
-    return replace(cut, before=cut.before[part], noise=cut.noise[part], plans=cut.plans[part])
-
-
-def _parts(count: int) -> list[slice]:
-    return [slice(first, first + _BATCH) for first in range(0, count, _BATCH)]
 
 
 def _rounded(values: Sequence[float]) -> list[float]:

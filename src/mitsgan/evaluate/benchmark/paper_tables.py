@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
-from mitsgan.attack import Attacker, Plan
+from mitsgan.attack import Attacker, Plan, hu_volume
 from mitsgan.evaluate.attacks.slices import Pair, tampered_slices, untouched_slices
 from mitsgan.evaluate.metrics.lpips import Lpips
 from mitsgan.evaluate.metrics.metrics import Row, compare_slices
@@ -101,7 +99,7 @@ def compare_blocks(
         A row for each of `BLOCKS`, in HU; PSNR and SSIM for a range of 2000 HU.
     """
     untouched = list(untouched_slices(original, protected, [plan.position for plan in plans]))
-    before, after = (torch.from_numpy(scan.hu().clip(-1024)) for scan in (original, protected))
+    before, after = (hu_volume(scan) for scan in (original, protected))
     tampered = list(tampered_slices(original, (before, after), plans, attacker))
     against: list[Pair] = [
         (real, result, inside, square)

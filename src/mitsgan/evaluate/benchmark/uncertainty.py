@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import torch
 
-from mitsgan.attack import Attacker
-from mitsgan.evaluate.benchmark.bench import Bench, Row, volume
+from mitsgan.attack import Attacker, hu_volume
+from mitsgan.evaluate.benchmark.bench import Bench, Row
 from mitsgan.evaluate.benchmark.cells import CurveCell
 from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 
@@ -36,7 +36,7 @@ def uncertainty_row(
     perturbations: dict[str, torch.Tensor] = {}
     for name, layer in layers.items():
         protected = apply_perturbations(bench.scan, [layer], budget).scan
-        perturbations[name] = volume(protected) - bench.original
+        perturbations[name] = hu_volume(protected) - bench.original
     points = position_uncertainty(
         bench.scan,
         attacker,

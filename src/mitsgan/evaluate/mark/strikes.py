@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from mitsgan.attack import Attacker, Plan, cut_plans
+from mitsgan.attack import Attacker, Plan, cut_plans, hu_volume
 from mitsgan.attack.tamper import paint_cut
 from mitsgan.attack.touchup import blend
 from mitsgan.evaluate.mark.manipulations import Mask, Position, keep_residual, paste
@@ -68,7 +68,7 @@ def strike(scan: Scan, plans: Sequence[Plan], attacker: Attacker) -> list[Strike
     Raises:
         PositionError: the plans do not belong together or to this attacker.
     """
-    volume = torch.from_numpy(scan.hu().clip(-1024))
+    volume = hu_volume(scan)
     found: list[Strike] = []
     for first in range(0, len(plans), _BATCH):
         chunk = plans[first : first + _BATCH]

@@ -16,9 +16,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from mitsgan.attack import Action, Attacker, cut_plans, paste_block, plan_attack, tamper_cut
-from mitsgan.evaluate.attacks.disruption import disruption
-from mitsgan.evaluate.attacks.variants import Variant
+from mitsgan.attack import (
+    Action,
+    Attacker,
+    Strikes,
+    Variant,
+    hu_volume,
+    paste_block,
+    plan_attack,
+    tamper_cut,
+)
+from mitsgan.attack.strikes import disruption
 from mitsgan.evaluate.report.pictures.burn_in import burn_in, diverging, frame, gray
 from mitsgan.scan.scan import Scan
 
@@ -103,13 +111,15 @@ def compare(
     Raises:
         PositionError: the position is too near the border of the scan.
     """
-    before, after = (torch.from_numpy(s.hu().clip(-1024)) for s in (original, protected))
+    before, after = hu_volume(original), hu_volume(protected)
     plan = plan_attack(before.numpy(), original.spacing, position, attacker.action)
+    strikes = Strikes.at(before, [plan], attacker, variant=variant)
     with torch.no_grad():
-        blocks = [variant(cut_plans(volume, [plan]), attacker)[0] for volume in (before, after)]
+        (untouched,), (spoilt,) = (list(strikes.outcomes(volume)) for volume in (None, after))
+        (worth,) = disruption(spoilt).tolist()
     attacked = [before.clone(), after.clone()]
-    for volume, block in zip(attacked, blocks, strict=True):
-        paste_block(volume, block, plan.start)
+    for volume, outcome in zip(attacked, (untouched, spoilt), strict=True):
+        paste_block(volume, outcome.tampered[0], plan.start)
     volumes = (before, after, after - before, *attacked, attacked[1] - attacked[0])
     planes = Planes(original.spacing, position, before)
     views = (
@@ -117,7 +127,6 @@ def compare(
         View("axial zoom", _pictures(volumes, planes.axial_zoom, max_hu)),
         View("coronal zoom", _pictures(volumes, planes.coronal_zoom, max_hu)),
     )
-    (worth,) = disruption(before, after, [plan], attacker, variant=variant).rmse_hu
     world = original.geometry.to_world(position)
     return Comparison(attacker.action, position, world, worth, max_hu, views)
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mitsgan.atomic import atomic_output
-from mitsgan.attack import Action, Attacker, Plan, cut_plans, tamper_cut
-from mitsgan.attack.cube import paste_block
+from mitsgan.attack import Action, Attacker, Plan, Strikes, cut_plans, paste_block
+from mitsgan.attack.strikes import rms
 from mitsgan.errors import ResultError, ScanError
 from mitsgan.evaluate.report.pictures.burn_in import burn_in_hu
 from mitsgan.scan.scan import Scan
@@ -157,21 +157,20 @@ def make_gallery(
         )
     ]
     names = (ORIGINAL, *protected)
-    before = core = None
+    strikes: Strikes | None = None
     regions, planes, disrupted, moved = [], [], [], []
     for name in names:
-        one = original if before is None else protected[name]
-        if one.shape != original.shape:
-            raise ScanError(f"{name} has the shape {one.shape}, the original {original.shape}")
-        volume = torch.from_numpy(one.hu().clip(_LOWEST_HU, _HIGHEST_HU))
+        version = original if strikes is None else protected[name]
+        if version.shape != original.shape:
+            raise ScanError(f"{name} has the shape {version.shape}, the original {original.shape}")
+        volume = torch.from_numpy(version.hu().clip(_LOWEST_HU, _HIGHEST_HU))
         cut = cut_plans(volume, [plan])
+        strikes = strikes or Strikes(cut, attacker)
         with torch.no_grad():
-            block = tamper_cut(cut, attacker)[0]
-        cube, painted = cut.before[0][plan.cube_in_block], block[plan.core_in_block]
-        if before is None or core is None:
-            before, core = cube, painted
-        disrupted.append(_rmse(painted, core))
-        moved.append(_rmse(cube, before))
+            (outcome,) = strikes.outcomes(cut)
+        block = outcome.tampered[0]
+        disrupted.append(float(rms(outcome.cores - outcome.reference, smallest=0.0)))
+        moved.append(float(strikes.moved(cut)))
         regions.append(_pair(volume[tuple(slice(*span) for span in spans)], block, plan, spans))
         z, (rows, columns) = plan.position[0], original.shape[1:]
         slab = [(z, z + 1), (0, rows), (0, columns)]
@@ -208,10 +207,6 @@ def _pair(
     paste_block(tampered, block, [a - s[0] for a, s in zip(plan.start, spans, strict=True)])
     untouched, painted = (v.round().to(torch.int16).numpy() for v in (held, tampered))
     return np.stack([untouched, burn_in_hu(painted)])
-
-
-def _rmse(a: Tensor, b: Tensor) -> float:
-    return float((a - b).square().mean().sqrt())
 
 
 def _frozen(value: Any) -> Any:

@@ -1,0 +1,215 @@
+"""What attacks make of a scan and of changed versions of it: the one engine of disruption.
+
+Evaluation, benchmark, optimisation, training and pictures all strike through it, so that none of
+them can measure something else than the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from mitsgan.attack.attacker import Attacker
+from mitsgan.attack.plan import Plan
+from mitsgan.attack.resample import Shift
+from mitsgan.attack.tamper import UNMOVED, Cut, cut_plans, tamper_cut
+from mitsgan.scan.scan import AIR_HU, Scan
+
+BATCH = 8
+"""Attacks that are computed at a time."""
+
+_SMALLEST = 1e-12  # HU squared; keeps the gradient finite where nothing differs
+
+
+class Variant(Protocol):
+    """An attack on blocks that are already cut, as `mitsgan.attack.tamper_cut`."""
+
+    def __call__(self, cut: Cut, attacker: Attacker, shift: Shift = UNMOVED) -> Tensor:
+        """``[b, *block]`` in HU, tampered with; differentiable in ``cut.before``."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One batch of attacks on a version of a scan, as an `Objective` sees it.
+
+    Attributes:
+        strikes: the same attacks on the scan as it was.
+        changed: what they took from the version.
+        tampered: what they made of that, ``[b, *block]`` in HU.
+    """
+
+    strikes: Strikes
+    changed: Cut
+    tampered: Tensor
+
+    @property
+    def cores(self) -> Tensor:
+        """What was painted into the 20 mm cores, ``[b, z, y, x]`` in HU."""
+        return self.changed.cores(self.tampered)
+
+    @property
+    def cubes(self) -> Tensor:
+        """The 32 mm cubes at 1 mm, ``[b, 32, 32, 32]`` in HU."""
+        return self.changed.cubes(self.tampered)
+
+    @property
+    def original_cores(self) -> Tensor:
+        """The cores of the scan as it was, before any attack, ``[b, z, y, x]`` in HU."""
+        return self.strikes.original.cores(self.strikes.original.before)
+
+    @property
+    def reference(self) -> Tensor:
+        """What the attacks paint into the cores of the scan as it was, ``[b, z, y, x]`` in HU."""
+        return self.strikes.reference
+
+
+Objective = Callable[[Outcome], Tensor]
+"""What a perturbation is to make large: one value per attack, ``[b]``, differentiable."""
+
+
+def disruption(outcome: Outcome) -> Tensor:
+    """RMSE in the core between what is painted and the reference, ``[b]`` in HU."""
+    return rms(outcome.cores - outcome.reference)
+
+
+def rms(difference: Tensor, smallest: float = _SMALLEST) -> Tensor:
+    """Of every item of ``[b, z, y, x]``; ``smallest`` is added to the mean square."""
+    return (difference.square().mean((1, 2, 3)) + smallest).sqrt()
+
+
+class References:
+    """Remembers what attackers made of one scan, for positions that come again.
+
+    Args:
+        most: positions that are remembered.
+    """
+
+    def __init__(self, most: int = 1024) -> None:
+        self._most = most
+        self._cores: dict[tuple[Attacker, Variant, Plan], Tensor] = {}
+
+    def cores(self, cut: Cut, attacker: Attacker, variant: Variant) -> Tensor:
+        """What the attacks paint, ``[b, z, y, x]`` in HU; only those are made that are new."""
+        keys = [(attacker, variant, plan) for plan in cut.plans]
+        new = [number for number, key in enumerate(keys) if key not in self._cores]
+        painted: dict[tuple[Attacker, Variant, Plan], Tensor] = {}
+        if new:
+            part = cut.part(new)
+            with torch.no_grad():
+                cores = part.cores(variant(part, attacker))
+            painted = {keys[number]: core for number, core in zip(new, cores, strict=True)}
+        result = [painted[key] if key in painted else self._cores[key] for key in keys]
+        for key, core in painted.items():
+            if len(self._cores) < self._most:
+                self._cores[key] = core.clone()
+        return torch.stack(result)
+
+
+@dataclass(frozen=True, eq=False)
+class Strikes:
+    """The same attacks on a scan and on whatever was made of it.
+
+    Versions of the scan are given as volumes ``[z, y, x]`` in HU, or as what was already cut from
+    one by the same plans. Everything is differentiable in them, and deterministic.
+
+    Attributes:
+        original: what the attacks take from the scan as it was.
+        attacker: of the plans' action.
+        variant: how the attacker goes about it.
+        references: remembers positions over several of these; None remembers but its own.
+    """
+
+    original: Cut
+    attacker: Attacker
+    variant: Variant = tamper_cut
+    references: References | None = None
+
+    @classmethod
+    def at(
+        cls,
+        volume: Tensor,
+        plans: Sequence[Plan],
+        attacker: Attacker,
+        *,
+        variant: Variant = tamper_cut,
+    ) -> Strikes:
+        """Attacks on a scan ``[z, y, x]`` in HU.
+
+        Raises:
+            PositionError: the plans do not belong together; see `cut_plans`.
+        """
+        return cls(cut_plans(volume, plans), attacker, variant)
+
+    def __len__(self) -> int:
+        return len(self.original.plans)
+
+    @cached_property
+    def parts(self) -> tuple[Strikes, ...]:
+        """The same in batches, in order; what is computed at a time."""
+        if len(self) <= BATCH:
+            return (self,)
+        rows = [slice(first, first + BATCH) for first in range(0, len(self), BATCH)]
+        return tuple(replace(self, original=self.original.part(part)) for part in rows)
+
+    @cached_property
+    def reference(self) -> Tensor:
+        """What the attacks paint into the cores of the scan as it was, ``[n, z, y, x]`` in HU."""
+        if len(self.parts) > 1:
+            return torch.cat([part.reference for part in self.parts])
+        if self.references is not None:
+            return self.references.cores(self.original, self.attacker, self.variant)
+        with torch.no_grad():
+            return self.original.cores(self.variant(self.original, self.attacker)).clone()
+
+    def outcomes(self, changed: Tensor | Cut | None = None) -> Iterator[Outcome]:
+        """Attack a version of the scan, by default the scan as it was, batch by batch.
+
+        Raises:
+            PositionError: the plans say another action than the attacker's.
+        """
+        cut = self._cut(changed)
+        first = 0
+        for part in self.parts:
+            own = cut.part(slice(first, first + len(part)))
+            own = replace(own, plans=part.original.plans)
+            yield Outcome(part, own, self.variant(own, self.attacker))
+            first += len(part)
+
+    def of(self, changed: Tensor | Cut) -> Tensor:
+        """What the attacks paint into the cores of a version, ``[n, z, y, x]`` in HU."""
+        return torch.cat([outcome.cores for outcome in self.outcomes(changed)])
+
+    def values(self, changed: Tensor | Cut, objective: Objective) -> Tensor:
+        """An objective of every attack on a version, ``[n]``."""
+        return torch.cat([objective(outcome) for outcome in self.outcomes(changed)])
+
+    def rmse(self, changed: Tensor | Cut) -> Tensor:
+        """Disruption of the core by what was done to the scan, ``[n]`` in HU."""
+        return self.values(changed, disruption)
+
+    def moved(self, changed: Tensor | Cut, *, core: bool = False) -> Tensor:
+        """RMSE of what was done to the scan in the 32 mm cubes, or cores, ``[n]`` in HU."""
+        return moved_hu(self.original, self._cut(changed), core=core)
+
+    def _cut(self, changed: Tensor | Cut | None) -> Cut:
+        if changed is None:
+            return self.original
+        return changed if isinstance(changed, Cut) else cut_plans(changed, self.original.plans)
+
+
+def moved_hu(before: Cut, after: Cut, *, core: bool = False) -> Tensor:
+    """RMSE between two versions of a scan in the 32 mm cubes, or cores, ``[b]`` in HU."""
+    plan = before.plans[0]
+    where = plan.core_in_block if core else plan.cube_in_block
+    return rms((after.before - before.before)[(slice(None), *where)], smallest=0.0)
+
+
+def hu_volume(scan: Scan) -> Tensor:
+    """A scan as attackers see it: HU ``[z, y, x]``, padding as air."""
+    return torch.from_numpy(scan.hu().clip(AIR_HU))
