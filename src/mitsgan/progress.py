@@ -15,7 +15,7 @@ from typing import Protocol
 class Progress(Protocol):
     """Told how far a piece of work is."""
 
-    def __call__(self, phase: str, done: int, total: int, note: str = "") -> None:
+    def __call__(self, phase: str, done: int, total: int, /, note: str = "") -> None:
         """Take notice.
 
         Args:
@@ -30,7 +30,7 @@ class Progress(Protocol):
 class Steps(Protocol):
     """Told how far one phase is: a `Progress` whose phase is known."""
 
-    def __call__(self, done: int, total: int, note: str = "") -> None:
+    def __call__(self, done: int, total: int, /, note: str = "") -> None:
         """Take notice, see `Progress`."""
         ...
 

@@ -6,30 +6,64 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Protocol
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from mitsgan.cli.options import as_options
+
+if TYPE_CHECKING:
+    from mitsgan.cli.bars import Bars
 
 Progress = Callable[[int, int], None]
 Training = Callable[[int, int, Mapping[str, float]], None]
 
 _NOTES = 20
-"""How many lines a training writes where there is no terminal."""
+"""How many lines a phase writes at most where there is no terminal."""
 
 
 class Console:
-    """Progress and results of one command.
+    """Progress and results of one command; a `mitsgan.progress.Progress`.
 
-    Progress is a bar where stderr is a terminal, else one plain line per phase; none where the
-    user asked for quiet. Errors are not its business.
+    Progress is a bar for each phase where stderr is a terminal, else plain lines: one for a phase,
+    and some of its notes; none where the user asked for quiet. Errors are not its business.
 
     Attributes:
         quiet: say nothing at all.
-        seconds: how long each phase took.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
         self.seconds: dict[str, float] = {}
         self._start = perf_counter()
+        self._bars = None if quiet else _bars()
+        self._phase, self._over = "", False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._bars is not None:
+            self._bars.close()
+
+    def __call__(self, phase: str, done: int, total: int, note: str = "") -> None:
+        """Show how far the command is."""
+        if self.quiet:
+            return
+        over = 0 < total <= done
+        begins = phase != self._phase or (self._over and not over)
+        self._phase, self._over = phase, over
+        if self._bars is not None:
+            self._bars.show(phase, done, total, note, begins=begins)
+            return
+        if begins:
+            self.note(phase)
+        if note and (over or done % max(1, total // _NOTES) == 0):
+            self.note(f"{phase}: {note}")
 
     @property
     def elapsed(self) -> float:
@@ -38,14 +72,19 @@ class Console:
 
     def say(self, text: str) -> None:
         """Print a line of the result to stdout."""
+        if self._bars is not None:
+            self._bars.close()
         if not self.quiet:
             sys.stdout.write(f"{text}\n")
 
     def note(self, text: str) -> None:
         """Print a line about the run to stderr."""
-        if not self.quiet:
-            sys.stderr.write(f"{text}\n")
-            sys.stderr.flush()
+        if self.quiet:
+            return
+        if self._bars is not None:
+            self._bars.close()
+        sys.stderr.write(f"{as_options(text)}\n")
+        sys.stderr.flush()
 
     @contextmanager
     def phase(self, key: str, what: str) -> Iterator[Progress]:
@@ -98,6 +137,15 @@ class Console:
         else:
             yield note
         self.seconds["train"] = perf_counter() - start
+
+
+def _bars() -> Bars | None:
+    """Where there is a terminal; rich takes a while to import."""
+    if not sys.stderr.isatty():
+        return None
+    from mitsgan.cli.bars import Bars
+
+    return Bars()
 
 
 def _losses(losses: Mapping[str, float]) -> str:

@@ -93,8 +93,8 @@ class Evaluate:
 
         from mitsgan.evaluate import EvaluationConfig, evaluate
         from mitsgan.jobs.attackers import load_attackers
+        from mitsgan.jobs.entries import weights_entry
         from mitsgan.jobs.lpips import load_lpips
-        from mitsgan.jobs.protect import weights_entry
         from mitsgan.networks import load_weights, shipped
         from mitsgan.networks.classifier import NoduleClassifier
         from mitsgan.perturb import Budget, apply_perturbations

@@ -77,7 +77,7 @@ class EvaluateMark:
         from mitsgan.cli.mark_table import print_mark_result
         from mitsgan.evaluate.mark.evaluation import MarkEvaluationConfig, evaluate_mark
         from mitsgan.jobs.attackers import load_attackers
-        from mitsgan.jobs.protect import weights_entry
+        from mitsgan.jobs.entries import weights_entry
         from mitsgan.mark import series_identity
         from mitsgan.protect import MitsGan
 

@@ -87,8 +87,8 @@ class TrainAttacker(DeviceTraining):
 
         from mitsgan.cli.console import Console
         from mitsgan.cli.train_config import keep
+        from mitsgan.jobs.entries import weights_entry
         from mitsgan.jobs.fine_tune import begin_with, protected_versions, protectors
-        from mitsgan.jobs.protect import weights_entry
         from mitsgan.jobs.train import read_sources, whole_scans, write_weights
         from mitsgan.networks import as_stored, load_weights, shipped
         from mitsgan.networks.classifier import NoduleClassifier

@@ -11,7 +11,8 @@ from mitsgan.cli.files import write_json
 from mitsgan.evaluate.demo import demonstrate
 from mitsgan.files import read_scan, write_scan
 from mitsgan.files.dicom.phantom import phantom_series
-from mitsgan.jobs.protect import derivation, weights_entry
+from mitsgan.jobs.entries import weights_entry
+from mitsgan.jobs.protect.derivation import derivation
 from mitsgan.networks import Card
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest

@@ -9,7 +9,7 @@ from pathlib import Path
 from mitsgan.attack import Attacker
 from mitsgan.cli.options import UsageError
 from mitsgan.jobs.attackers import attacker_card
-from mitsgan.jobs.protect import weights_entry
+from mitsgan.jobs.entries import weights_entry
 from mitsgan.jobs.train import Source, whole_scans
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import MitsGan

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mitsgan.atomic import atomic_output, check_target
 from mitsgan.errors import OutputError
+from mitsgan.result import Result
 
 
 def check_file(
@@ -45,6 +46,16 @@ def write_json(path: Path, value: Mapping[str, object], *, overwrite: bool = Fal
     """Write JSON for people and machines; what is not finite becomes null, as JSON wants it."""
     with atomic_output(path, overwrite=overwrite) as temporary:
         temporary.write_text(json_text(value) + "\n", encoding="utf-8")
+
+
+def write_result(path: Path, result: Result, *, overwrite: bool = False) -> None:
+    """Write the result of a job as JSON.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        temporary.write_text(result.to_json(), encoding="utf-8")
 
 
 def json_text(value: Mapping[str, object]) -> str:

@@ -1,23 +1,99 @@
-"""What commands that seal share: the signer, the passphrase, and where the seal goes."""
+"""Seal a scan on disk: sign what it is, so that any change can be found and named."""
 
 from __future__ import annotations
 
-import getpass
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from mitsgan import __version__
 from mitsgan.atomic import check_target
-from mitsgan.cli.options import UsageError
+from mitsgan.errors import SettingsError
+from mitsgan.jobs.entries import rounded
+from mitsgan.jobs.shared import Overwriting, ScanInput, Signing
+from mitsgan.progress import Phases, Progress, Steps, silent
+from mitsgan.result import Result
 
 if TYPE_CHECKING:
     from mitsgan.seal.signature import Signer
 
-PASSPHRASE = "MITSGAN_PASSPHRASE"
-"""The environment variable that a passphrase is taken from where no file is named."""
+Passphrase = Callable[[Path], bytes]
+"""Gives the passphrase of an encrypted key, of which it is told the file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SealFile(Overwriting, Signing, ScanInput):
+    """What is sealed, and by whom."""
+
+    sign: Path
+    """The private key to sign with: Ed25519, RSA or ECDSA, in PEM; it may hold its certificate."""
+    out: Path | None = None
+    """The seal to write; by default SCAN.seal.json beside the scan."""
+    dicom_signature: Path | None = None
+    """Also write copies with a DICOM digital signature each to this folder (PS3.15 annex C; an RSA
+    key)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sealed(Result):
+    """A seal that was written.
+
+    Attributes:
+        seal: its file.
+        slices: how many slices it is of.
+        signer: for people: the certificate's subject, and the key's fingerprint.
+        seconds: of each phase.
+    """
+
+    KIND: ClassVar[str] = "sealing"
+
+    version: str = __version__
+    seal: str
+    slices: int
+    signer: str
+    seconds: dict[str, float]
+
+
+def seal_file(
+    settings: SealFile, *, passphrase: Passphrase | None = None, progress: Progress = silent
+) -> Sealed:
+    """Seal a scan as it lies on disk; it is not changed.
+
+    Args:
+        settings: what is to be done.
+        passphrase: asked for that of an encrypted key, where no file is named.
+        progress: told how far it is.
+
+    Raises:
+        ScanError: the scan cannot be read.
+        SignatureError: the key or the certificate is of no use.
+        SettingsError: a DICOM signature for what is no DICOM, or a seal within the copies.
+        OutputError: the seal or the copies cannot be written there.
+    """
+    phases = Phases(progress)
+    settings.check_scan()
+    scan = settings.scan if settings.scan.name else settings.scan.absolute()
+    sealing = Sealing.prepare(
+        settings.out or seal_path(scan),
+        settings.sign,
+        settings,
+        settings.overwrite,
+        settings.scan,
+        passphrase,
+    )
+    if settings.dicom_signature is not None:
+        _check_copies(settings.scan, settings.dicom_signature, sealing)
+        with phases.phase("copy", f"signing copies of {settings.scan}") as step:
+            _write_copies(settings.scan, settings.dicom_signature, sealing, settings.series, step)
+    with phases.phase("seal", f"sealing {settings.scan}") as step:
+        slices = sealing.seal(settings.scan, series=settings.series, progress=step)
+    return Sealed(
+        seal=str(sealing.path),
+        slices=slices,
+        signer=sealing.who,
+        seconds=rounded(phases.seconds),
+    )
 
 
 @dataclass(frozen=True)
@@ -28,19 +104,45 @@ class Sealing:
     path: Path
     overwrite: bool
 
-    def seal(
-        self,
-        scan: Path,
-        *,
-        series: str | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> int:
+    @classmethod
+    def prepare(
+        cls,
+        path: Path,
+        key: Path,
+        signing: Signing,
+        overwrite: bool,
+        source: Path,
+        passphrase: Passphrase | None = None,
+    ) -> Sealing:
+        """Load the signer, and see that the seal can be written: before the work, not after.
+
+        Args:
+            path: where the seal is to be.
+            key: the private key.
+            signing: what belongs to it.
+            overwrite: whether an earlier seal may be replaced.
+            source: the scan, in which the seal must not lie.
+            passphrase: asked for that of an encrypted key, where no file is named.
+
+        Raises:
+            SettingsError: no passphrase for an encrypted key.
+            SignatureError: the key or the certificate is of no use.
+            OutputError: the seal cannot be written there.
+        """
+        from mitsgan.seal.signature import Signer
+
+        check_target(path, overwrite, source=source)
+        ask = _asks(key, signing.passphrase_file, passphrase)
+        return cls(Signer.load(key, signing.certificate, ask), path, overwrite)
+
+    def seal(self, scan: Path, *, series: str | None = None, progress: Steps | None = None) -> int:
         """Seal a scan as it lies on disk; how many slices it has."""
         from mitsgan.seal.seal import make_seal, write_seal
 
         document = make_seal(scan, self.signer, series=series, progress=progress)
         write_seal(document, self.path, overwrite=self.overwrite)
-        return slice_count(document)
+        content = document["content"]
+        return len(content["slices"]) if isinstance(content, dict) else 0
 
     @property
     def who(self) -> str:
@@ -52,82 +154,34 @@ class Sealing:
         return f'"{name_of(certificates[0])}", {key}' if certificates else key
 
 
-def prepare(
-    key: Path,
-    certificate: Path | None,
-    passphrase_file: Path | None,
-    path: Path,
-    *,
-    overwrite: bool,
-    source: Path | None,
-) -> Sealing:
-    """Load the signer, and see that the seal can be written: before the work, not after.
-
-    Args:
-        key, certificate, passphrase_file: as the user gave them.
-        path: where the seal is to be.
-        overwrite: whether an earlier one may be replaced.
-        source: the scan, in which the seal must not lie.
-
-    Raises:
-        SignatureError: the key or the certificate is of no use.
-        OutputError: the seal cannot be written there.
-    """
-    from mitsgan.seal.signature import Signer
-
-    check_target(path, overwrite, source=source)
-    signer = Signer.load(key, certificate, lambda: passphrase(key, passphrase_file))
-    return Sealing(signer, path, overwrite)
-
-
-def prepare_beside(
-    output: Path,
-    key: Path | None,
-    certificate: Path | None,
-    passphrase_file: Path | None,
-    overwrite: bool,
-) -> Sealing | None:
-    """As `prepare`, for the seal of an output that is not there yet; None without a key.
-
-    Raises:
-        UsageError: options for a key, but no key.
-    """
-    if key is None:
-        if certificate is not None or passphrase_file is not None:
-            raise UsageError("--certificate and --passphrase-file belong to a key; give --sign too")
-        return None
-    path = seal_path(output)
-    return prepare(key, certificate, passphrase_file, path, overwrite=overwrite, source=output)
-
-
 def seal_path(scan: Path) -> Path:
     """Where the seal of a scan lies unless told otherwise: beside it."""
     return scan.with_name(f"{scan.name}.seal.json")
 
 
-def check_copies(scan: Path, folder: Path, sealing: Sealing) -> None:
+def _check_copies(scan: Path, folder: Path, sealing: Sealing) -> None:
     """Raise where signed copies could not be written: no DICOM, no RSA key, or a wrong place."""
     from mitsgan.seal.content import kind_of
 
     if kind_of(scan) != "dicom":
-        raise UsageError(
-            f"--dicom-signature: {scan} is an image, which has no place for a DICOM signature; "
+        raise SettingsError(
+            f"`dicom_signature`: {scan} is an image, which has no place for a DICOM signature; "
             f"the seal alone is for images too"
         )
     sealing.signer.sign_dicom(b"")
     check_target(folder, sealing.overwrite, source=scan)
     if folder.resolve() in (sealing.path.resolve(), *sealing.path.resolve().parents):
-        raise UsageError(
+        raise SettingsError(
             f"the seal {sealing.path} would lie in the copies {folder}; name a file outside them"
         )
 
 
-def write_copies(
+def _write_copies(
     scan: Path,
     folder: Path,
     sealing: Sealing,
     series: str | None,
-    progress: Callable[[int, int], None],
+    progress: Steps,
 ) -> None:
     """Write copies of a series with a DICOM digital signature in each."""
     from cryptography.hazmat.primitives.serialization import Encoding
@@ -145,29 +199,20 @@ def write_copies(
     )
 
 
-def slice_count(document: object) -> int:
-    """How many slices a seal is of."""
-    content = document["content"] if isinstance(document, dict) else {}
-    return len(content["slices"])
+def _asks(key: Path, file: Path | None, passphrase: Passphrase | None) -> Callable[[], bytes]:
+    """Gives the passphrase of a key: the first line of a file, or what the caller says."""
 
+    def ask() -> bytes:
+        if file is not None:
+            lines = file.read_bytes().splitlines()
+            if not lines:
+                raise SettingsError(f"`passphrase_file` {file} is empty; put the passphrase in it")
+            return lines[0]
+        if passphrase is None:
+            raise SettingsError(
+                f"{key} is encrypted; give its passphrase, or the file that holds it with "
+                "`passphrase_file`"
+            )
+        return passphrase(key)
 
-def passphrase(key: Path, file: Path | None) -> bytes:
-    """The passphrase of a key: the first line of a file, the environment, or typed in.
-
-    Raises:
-        UsageError: none of these has one.
-    """
-    if file is not None:
-        lines = file.read_bytes().splitlines()
-        if not lines:
-            raise UsageError(f"--passphrase-file {file} is empty; put the passphrase in it")
-        return lines[0]
-    given = os.environ.get(PASSPHRASE)
-    if given is not None:
-        return given.encode()
-    if sys.stdin.isatty():
-        return getpass.getpass(f"passphrase of {key}: ").encode()
-    raise UsageError(
-        f"{key} is encrypted and there is no terminal to ask for its passphrase; give "
-        f"--passphrase-file FILE, or set {PASSPHRASE}"
-    )
+    return ask

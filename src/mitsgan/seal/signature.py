@@ -102,7 +102,7 @@ class Signer:
         if not isinstance(self.key, rsa.RSAPrivateKey) or not self.certificates:
             raise SignatureError(
                 "a DICOM digital signature needs an RSA key and its certificate (PS3.15 annex C); "
-                "give both, or sign without --dicom-signature"
+                "give both, or sign without `dicom_signature`"
             )
         return self.key.sign(data, padding.PKCS1v15(), hashes.SHA256())
 

@@ -1,0 +1,84 @@
+"""What all commands have in common: settings of the library as options, and a console."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+from tyro.conf import Positional, arg
+
+from mitsgan.cli.console import Console
+
+C = TypeVar("C")
+
+_POSITIONAL: Any = Positional
+
+METAVARS: Mapping[str, str] = {
+    "certificate": "CERT.pem",
+    "count": "N",
+    "device": "auto|cpu|cuda[:N]",
+    "identity": "TEXT",
+    "key": "KEYFILE",
+    "limit": "N",
+    "mark_hu": "HU",
+    "max_hu": "HU",
+    "noise_fraction": "PART",
+    "nodules": "FILE...",
+    "out": "OUT",
+    "passphrase_file": "FILE",
+    "protector": "NAME",
+    "readers": "N",
+    "refine": "SECONDS",
+    "refine_steps": "N",
+    "report": "FILE.json",
+    "scan": "SCAN",
+    "seed": "N",
+    "series": "UID",
+    "sign": "KEY.pem",
+    "weights": "FILE",
+}
+"""What stands for the value of a setting in usage texts, whichever command has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command of the command line."""
+
+    quiet: bool = False
+    """No progress and no summary; errors are still told."""
+
+    def run(self) -> int:
+        """Do it; the exit code."""
+        with Console(quiet=self.quiet) as console:
+            return self.work(console)
+
+    def work(self, console: Console) -> int:
+        """Do it, with progress and results on the console; the exit code."""
+        raise NotImplementedError
+
+
+def shown(*positional: str, short: str = "", **metavars: str) -> Callable[[type[C]], type[C]]:
+    """Say how the settings that a command inherits look on the command line.
+
+    Stands below ``@dataclass``. Names, types, defaults and descriptions are those of the library.
+
+    Args:
+        positional: settings that are given by their place.
+        short: a setting whose option has the short form ``-o``.
+        metavars: what stands for a value in usage texts, where it is not as in `METAVARS`.
+    """
+
+    def decorate(cls: type[C]) -> type[C]:
+        own = dict(cls.__annotations__)
+        for name, hint in get_type_hints(cls, include_extras=True).items():
+            metavar = metavars.get(name, METAVARS.get(name))
+            if name == short:
+                hint = Annotated[hint, arg(metavar=metavar, aliases=["-o"])]
+            elif metavar is not None:
+                hint = Annotated[hint, arg(metavar=metavar)]
+            own[name] = _POSITIONAL[hint] if name in positional else hint
+        cls.__annotations__ = own
+        return cls
+
+    return decorate

@@ -1,0 +1,53 @@
+"""What the results of several jobs hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mitsgan.scan.scan import Scan
+
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where a scan's voxels lie: ``[z, y, x]``, mm, LPS."""
+
+    shape: tuple[int, int, int]
+    spacing_mm: Vector
+    origin_lps_mm: Vector
+    axes_lps: tuple[Vector, ...]
+
+    @classmethod
+    def of(cls, scan: Scan) -> Grid:
+        """The grid of a scan."""
+        geometry = scan.geometry
+        return cls(scan.shape, geometry.spacing, geometry.origin, geometry.axes)
+
+
+@dataclass(frozen=True)
+class WeightsEntry:
+    """Name and checksum of weights; never where they lie on this machine."""
+
+    name: str
+    sha256: str
+
+    @classmethod
+    def of(cls, card: Mapping[str, object], path: Path | None, name: str) -> WeightsEntry:
+        """Of weights from a file, or those that ship by ``name``."""
+        return cls(path.stem if path is not None else name, str(card["sha256"]))
+
+
+def rounded(seconds: Mapping[str, float]) -> dict[str, float]:
+    """Seconds of each phase, to the millisecond."""
+    return {phase: round(value, 3) for phase, value in seconds.items()}
+
+
+def weights_entry(card: Mapping[str, object], path: Path | None, name: str) -> dict[str, object]:
+    """As `WeightsEntry.of`, as a mapping."""
+    entry = WeightsEntry.of(card, path, name)
+    return {"name": entry.name, "sha256": entry.sha256}

@@ -1,0 +1,1 @@
+"""Protect scans: in memory (`protection`), or from file to file (`file`)."""

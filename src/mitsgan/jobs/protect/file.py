@@ -1,0 +1,121 @@
+"""A scan on disk in, the protected scan on disk out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mitsgan.errors import OutputError
+from mitsgan.files import check_output, read_scan, write_scan
+from mitsgan.jobs.entries import Grid, WeightsEntry, rounded
+from mitsgan.jobs.protect import result
+from mitsgan.jobs.protect.settings import ProtectFile
+from mitsgan.jobs.seal import Passphrase, Sealing, seal_path
+from mitsgan.progress import Phases, Progress, silent
+
+if TYPE_CHECKING:
+    from mitsgan.jobs.protect.protection import Protected, Protection
+
+
+def protect_file(
+    settings: ProtectFile,
+    *,
+    protection: Protection | None = None,
+    passphrase: Passphrase | None = None,
+    progress: Progress = silent,
+) -> result.ProtectionResult:
+    """Protect a scan from file to file, and seal what was written if that is asked for.
+
+    Whatever can fail without the scan fails before it is read; the output is whole or not there.
+
+    Args:
+        settings: what is to be done.
+        protection: of the same settings, if it is loaded already.
+        passphrase: asked for that of an encrypted key, where no file is named.
+        progress: told how far it is.
+
+    Raises:
+        ScanError: the scan cannot be read.
+        OutputError: the output cannot be written there.
+        MitsganError: see `Protection.load`, `Protection.protect` and `Signer.load`.
+    """
+    phases = Phases(progress)
+    settings.check_scan()
+    check_out(settings.out, settings.overwrite, settings.scan)
+    sealing = None
+    if settings.sign is not None:
+        path = seal_path(settings.out)
+        sealing = Sealing.prepare(
+            path, settings.sign, settings, settings.overwrite, settings.out, passphrase
+        )
+    if protection is None:
+        protection = load_protection(settings)
+    phases.seconds["start"] = phases.elapsed
+
+    with phases.phase("read", f"reading {settings.scan}") as step:
+        scan = read_scan(settings.scan, series=settings.series, progress=step)
+    protected = protection.protect(scan, progress=progress)
+    phases.seconds.update(protected.seconds)
+    with phases.phase("write", f"writing {settings.out}") as step:
+        write_scan(
+            protected.scan,
+            settings.out,
+            derivation=protected.derivation,
+            overwrite=settings.overwrite,
+            progress=step,
+        )
+    if sealing is not None:
+        with phases.phase("seal", f"sealing {settings.out}") as step:
+            sealing.seal(settings.out, progress=step)
+    return _result(settings, protected, phases)
+
+
+def load_protection(settings: ProtectFile) -> Protection:
+    """What `protect_file` loads before it reads a scan: key, weights, device.
+
+    Raises:
+        MarkKeyError: see `mitsgan.mark.Key.load`.
+        MitsganError: see `Protection.load`.
+    """
+    from mitsgan.jobs.protect.protection import Protection
+    from mitsgan.mark import Key
+
+    return Protection.load(settings, None if settings.key is None else Key.load(settings.key))
+
+
+def check_out(out: Path, overwrite: bool, scan: Path) -> None:
+    """Raise `OutputError` where a scan could not be written: before the work, not after."""
+    if out.exists() and not overwrite and not out.samefile(scan):
+        raise OutputError(f"output {out} exists; choose another, or replace it with `overwrite`")
+    check_output(out, overwrite, source=scan)
+
+
+def _result(settings: ProtectFile, protected: Protected, phases: Phases) -> result.ProtectionResult:
+    """The run in numbers."""
+    from mitsgan.protect.registry import PROTECTORS
+
+    who, scan, hu = protected.protector, protected.scan, "HU"
+    weights = None
+    if who.card is not None:
+        shipped = PROTECTORS[who.name].weights or who.name
+        weights = WeightsEntry.of(who.card, settings.weights, shipped)
+    grid = Grid.of(scan)
+    return result.ProtectionResult(
+        source=str(settings.scan),
+        output=str(settings.out),
+        protector=who.name,
+        weights=weights,
+        seed=who.seed,
+        budget=result.BudgetEntry(protected.budget.max_hu, hu, protected.budget.noise_fraction),
+        refinement=None if protected.refinement is None else protected.refinement.entry(),
+        mark=None if protected.mark_hu is None else result.MarkEntry(protected.mark_hu, hu),
+        scan=result.ProtectedGrid(
+            *(grid.shape, grid.spacing_mm, grid.origin_lps_mm, grid.axes_lps),
+            voxels=protected.voxels,
+            padding_voxels=scan.stored.size - protected.voxels,
+        ),
+        change=result.ChangeEntry(protected.largest_hu, protected.rms_hu, hu),
+        seconds=rounded(phases.seconds),
+        device=who.device,
+        precision=who.precision,
+    )

@@ -1,0 +1,222 @@
+"""Protect scans in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mitsgan.errors import DeviceError, SettingsError
+from mitsgan.files.derivation import Derivation
+from mitsgan.jobs.device import choose_device
+from mitsgan.jobs.protect.derivation import derivation
+from mitsgan.jobs.protect.refinement import Refinement
+from mitsgan.jobs.protect.settings import MARK_HU, PGD, Pair, ProtectSettings
+from mitsgan.mark import Key, Mark, WithRoom, series_identity
+from mitsgan.perturb import Budget, Perturbation, apply_perturbations
+from mitsgan.progress import Phases, Progress, silent
+from mitsgan.protect.registry import Identity, identify, load_protector
+from mitsgan.scan.scan import Scan
+
+
+@dataclass(frozen=True, eq=False)
+class Protected:
+    """A protected scan, and all that its files have to say about how it came about.
+
+    `mitsgan.write` takes it as it is: the identity of what it writes follows from the voxels, so
+    that no two objects with one UID ever differ. The voxels are read-only for the same reason.
+
+    Attributes:
+        scan: the result.
+        derivation: for the header of its files.
+        protector: what it was protected with.
+        budget: that every voxel kept.
+        mark_hu: strength of its mark, RMS over the body; None where it has none.
+        refinement: how it was optimised for this scan, if it was.
+        largest_hu, rms_hu: of its difference from the original, over voxels that are not padding.
+        voxels: how many these are.
+        seconds: of each phase.
+    """
+
+    scan: Scan
+    derivation: Derivation
+    protector: Identity
+    budget: Budget
+    mark_hu: float | None
+    refinement: Refinement | None
+    largest_hu: float
+    rms_hu: float
+    voxels: int
+    seconds: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        self.scan.stored.setflags(write=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Protection:
+    """A protection that is ready: weights are loaded once, and serve any number of scans.
+
+    Attributes:
+        settings: as they were given.
+        perturbation: of the protector; None for one that starts from random numbers.
+        protector: its name, weights, seed and device.
+        device: where refinement computes.
+        key: to mark with, if there is to be a mark.
+    """
+
+    settings: ProtectSettings
+    perturbation: Perturbation | None
+    protector: Identity
+    device: torch.device
+    key: Key | None = None
+
+    @classmethod
+    def load(cls, settings: ProtectSettings, key: Key | None = None) -> Protection:
+        """Load the protector that settings name.
+
+        Raises:
+            SettingsError: settings that do not go with a key, or with none.
+            DeviceError: see `choose_device`.
+            WeightsError: see `mitsgan.protect.registry.load_protector`.
+        """
+        settings.check_mark(key is not None)
+        device = choose_device(settings.device)
+        if settings.protector == PGD:
+            who = Identity(PGD, "PGD", settings.seed, None, str(device), "float32")
+            return cls(settings, None, who, device, key)
+        perturbation = load_protector(
+            settings.protector, weights=settings.weights, seed=settings.seed, device=device
+        )
+        return cls(settings, perturbation, identify(perturbation), device, key)
+
+    def protect(self, scan: Scan, *, progress: Progress = silent) -> Protected:
+        """Protect a scan, which is not modified.
+
+        Raises:
+            ScanError, PositionError: it cannot be optimised for this scan.
+            BudgetError: the budget is smaller than one stored step.
+            IdentityError: the mark cannot be bound to the series.
+            DeviceError: the device's memory is full.
+        """
+        budget, refinement = self.settings.budget, Refinement.of(self.settings)
+        phases = Phases(progress)
+        try:
+            perturbation = self._for(scan, budget, refinement, phases)
+            parts, mark = self._with_mark(scan, perturbation)
+            with phases.phase("protect", f"protecting {_name(scan)}") as step:
+                moved = apply_perturbations(scan, parts, budget, progress=step)
+        except torch.OutOfMemoryError as error:
+            raise DeviceError(
+                f"the memory of {self.device} is full; give `device=cpu`, or free the GPU"
+            ) from error
+        return Protected(
+            scan=moved.scan,
+            derivation=derivation(self.protector, budget, moved.scan, mark is not None, refinement),
+            protector=self.protector,
+            budget=budget,
+            mark_hu=None if mark is None else mark.strength_hu,
+            refinement=refinement,
+            largest_hu=moved.largest_hu,
+            rms_hu=moved.rms_hu,
+            voxels=moved.voxels,
+            seconds=phases.seconds,
+        )
+
+    def _for(
+        self, scan: Scan, budget: Budget, refinement: Refinement | None, phases: Phases
+    ) -> Perturbation:
+        """The protector as it is, or optimised for the scan."""
+        if refinement is not None:
+            with phases.phase("optimize", "optimising for this scan") as step:
+                return refinement.run(scan, budget, self.perturbation, self.device, step)
+        if self.perturbation is None:
+            raise SettingsError("a perturbation without a protector is optimised; say how long")
+        return self.perturbation
+
+    def _with_mark(
+        self, scan: Scan, perturbation: Perturbation
+    ) -> tuple[list[Perturbation], Mark | None]:
+        """With a key the mark, too, which gets its room."""
+        if self.key is None:
+            return [perturbation], None
+        identity = self.settings.identity or series_identity(scan)
+        mark = Mark(self.key, identity, self.settings.mark_hu)
+        return [WithRoom(perturbation, mark), mark], mark
+
+
+def protect(
+    scan: Scan,
+    *,
+    max_hu: float = 10.0,
+    noise_fraction: float | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    protector: str = "mits-gan",
+    weights: Path | None = None,
+    refine: float | None = None,
+    refine_steps: int | None = None,
+    candidates: bool = False,
+    attackers: tuple[Pair, ...] = ("textured",),
+    mark_hu: float = MARK_HU,
+    identity: str | None = None,
+    key: Key | Path | None = None,
+    progress: Progress = silent,
+) -> Protected:
+    """Protect a scan in memory.
+
+    Who protects many scans alike loads the weights once, with `Protection.load`.
+
+    Args:
+        scan: not modified.
+        max_hu: the budget: no stored voxel moves further. Padding stays as it is.
+        noise_fraction: of the scan's own noise around it, by which a voxel may move at most.
+        seed: another one gives another perturbation; the same one, the same result.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        protector: its name, see `mitsgan.protect.registry`; or ``pgd``.
+        weights: a file of the protector's own kind; by default those that ship.
+        refine, refine_steps: go on to optimise for this scan, for seconds or gradient steps.
+        candidates: spend that time around places that look like nodules.
+        attackers: pairs that ship, to optimise against.
+        mark_hu: strength of the mark, RMS over the body.
+        identity: a name for the series that the mark is bound to; by default its source tells it.
+        key: to mark the scan with, or its file.
+        progress: told how far it is.
+
+    Raises:
+        SettingsError: settings that make no sense, alone or together.
+        BudgetError: a budget that makes no sense, or is smaller than one stored step.
+        MitsganError: see `Protection.load` and `Protection.protect`.
+
+    Examples:
+        >>> import mitsgan as mg
+        >>> from mitsgan.phantom.chest import chest
+        >>> scan = chest((16, 64, 64), (6.0, 5.6, 5.6))
+        >>> protected = mg.protect(scan, max_hu=5, protector="noise")
+        >>> protected.largest_hu
+        5.0
+    """
+    settings = ProtectSettings(
+        max_hu=max_hu,
+        noise_fraction=noise_fraction,
+        seed=seed,
+        device=device,
+        protector=protector,
+        weights=weights,
+        refine=refine,
+        refine_steps=refine_steps,
+        candidates=candidates,
+        attackers=attackers,
+        mark_hu=mark_hu,
+        identity=identity,
+    )
+    loaded = Key.load(key) if isinstance(key, Path) else key
+    return Protection.load(settings, loaded).protect(scan, progress=progress)
+
+
+def _name(scan: Scan) -> str:
+    """A scan for people: where it came from."""
+    path = None if scan.source is None else scan.source.path
+    return "the scan" if path is None else str(path)

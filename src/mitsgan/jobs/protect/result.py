@@ -1,0 +1,84 @@
+"""What protecting a scan came to, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mitsgan import __version__
+from mitsgan.jobs.entries import Grid, WeightsEntry
+from mitsgan.result import Result
+
+
+@dataclass(frozen=True)
+class BudgetEntry:
+    """The budget; ``noise_fraction`` is a part of the scan's own noise."""
+
+    max: float
+    unit: str
+    noise_fraction: float | None
+
+
+@dataclass(frozen=True)
+class RefinementEntry:
+    """How long, where and against which pairs a perturbation was optimised for the scan."""
+
+    steps: int | None
+    seconds: float | None
+    attackers: tuple[str, ...]
+    places: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class MarkEntry:
+    """The mark's strength; neither its key nor its identity is told."""
+
+    rms: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class ProtectedGrid(Grid):
+    """The scan: its grid, how many voxels could move, and how many are padding."""
+
+    voxels: int
+    padding_voxels: int
+
+
+@dataclass(frozen=True)
+class ChangeEntry:
+    """How far voxels moved, over those that are not padding."""
+
+    largest: float
+    rms: float
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtectionResult(Result):
+    """One protection from file to file; lengths in mm, ``[z, y, x]``, changes in HU.
+
+    Attributes:
+        source, output: as they were given.
+        protector: by name; ``weights`` and ``seed`` are None where it has none.
+        device, precision: of its network; None where there is none.
+        seconds: of each phase.
+    """
+
+    KIND: ClassVar[str] = "protection"
+
+    version: str = __version__
+    source: str
+    output: str
+    protector: str
+    weights: WeightsEntry | None
+    seed: int | None
+    budget: BudgetEntry
+    refinement: RefinementEntry | None
+    mark: MarkEntry | None
+    scan: ProtectedGrid
+    change: ChangeEntry
+    seconds: dict[str, float]
+    device: str | None
+    precision: str | None

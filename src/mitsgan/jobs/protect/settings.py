@@ -1,0 +1,128 @@
+"""How a scan is to be protected, in memory or from file to file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mitsgan.errors import SettingsError
+from mitsgan.jobs.shared import Overwriting, ScanInput, Settings, Signing
+from mitsgan.settings import at_least
+
+if TYPE_CHECKING:
+    from mitsgan.perturb import Budget
+
+PGD = "pgd"
+"""The protector that is optimised from random numbers."""
+
+MARK_HU = 3.0
+"""Strength of a mark, unless told otherwise."""
+
+Pair = Literal["textured", "smooth", "narrow", "residual"]
+"""Pairs of attackers that ship."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtectSettings(Settings):
+    """How a scan is protected.
+
+    Raises:
+        SettingsError: settings that make no sense, alone or together.
+        BudgetError: a budget, or a strength of the mark, that is no number of HU above 0.
+    """
+
+    max_hu: float = 10.0
+    """The budget: no stored voxel moves further. Padding stays as it is."""
+    noise_fraction: float | None = None
+    """No voxel moves by more than this part of the scan's own noise around it, e.g. 0.5 with a
+    budget of 30 HU; noise is measured on the scan."""
+    seed: int = 0
+    """Another seed gives another perturbation; the same one, the same result."""
+    device: str = "auto"
+    """Where to compute; auto takes a GPU if there is one."""
+    protector: str = "mits-gan"
+    """Another one, to compare with: mits-gan-paper, tafim, pgd (optimised from random numbers for
+    as long as is said), or the controls noise and offset."""
+    weights: Path | None = None
+    """A protector of your own; by default the one that ships with mitsgan."""
+    refine: float | None = None
+    """Go on to optimise the perturbation for this scan, for so many seconds."""
+    refine_steps: int | None = None
+    """The same by gradient steps of 8 positions, so that the result repeats."""
+    candidates: bool = False
+    """Spend that time around the places that look like nodules, against removal."""
+    attackers: tuple[Pair, ...] = ("textured",)
+    """The shipped pairs to optimise against."""
+    mark_hu: float = MARK_HU
+    """Strength of the mark, RMS over the body; no voxel gets more than half the budget of it."""
+    identity: str | None = None
+    """A name for the series that its mark is bound to; by default the header tells it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("seed", self.seed, 0)
+        _ = self.budget
+        self._check_refinement()
+
+    @property
+    def budget(self) -> Budget:
+        """How far a voxel may move."""
+        from mitsgan.perturb import Budget
+
+        return Budget(self.max_hu, self.noise_fraction)
+
+    @property
+    def refines(self) -> bool:
+        """Whether the perturbation is optimised for each scan."""
+        return self.refine is not None or self.refine_steps is not None
+
+    def check_mark(self, has_key: bool) -> None:
+        """Raise `SettingsError` where settings do not go with a mark, or with none."""
+        if has_key and self.noise_fraction is not None:
+            raise SettingsError(
+                "`noise_fraction` leaves a mark too little room where the scan is quiet, and "
+                "verifying would take that for tampering; give `key` or `noise_fraction`, not both"
+            )
+        if not has_key and (self.mark_hu != MARK_HU or self.identity is not None):
+            raise SettingsError("`mark_hu` and `identity` belong to a mark; give `key` too")
+
+    def _check_refinement(self) -> None:
+        if self.refine is not None and self.refine_steps is not None:
+            raise SettingsError("`refine` and `refine_steps` both say how long; give one of them")
+        if not self.refines:
+            if self.protector == PGD:
+                raise SettingsError(
+                    "`protector=pgd` optimises a perturbation; say how long: `refine=300`"
+                )
+            if self.candidates:
+                raise SettingsError(
+                    "`candidates` needs time to optimise around them; give `refine=300`"
+                )
+        at_least("refine", 1 if self.refine is None else self.refine, 1)
+        at_least("refine_steps", 1 if self.refine_steps is None else self.refine_steps, 1)
+        if self.refines and not self.attackers:
+            raise SettingsError("`attackers`: name at least one pair, such as textured")
+        if self.protector == PGD and self.weights is not None:
+            raise SettingsError(f"`weights` {self.weights}: pgd has no weights; leave them out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtectFile(Overwriting, Signing, ProtectSettings, ScanInput):
+    """As `ProtectSettings`, from a scan on disk to a protected one."""
+
+    out: Path
+    """The folder or, by its ending, the image file to write: whole, or not at all."""
+    key: Path | None = None
+    """Mark the scan with the key in this file, within the budget, so that verifying finds
+    tampering."""
+    sign: Path | None = None
+    """Seal what was written with this private key; the seal is OUT.seal.json."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_mark(self.key is not None)
+        if self.sign is None and (self.certificate or self.passphrase_file):
+            raise SettingsError(
+                "`certificate` and `passphrase_file` belong to a key; give `sign` too"
+            )

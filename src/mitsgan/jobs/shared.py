@@ -1,0 +1,56 @@
+"""Settings that several jobs share: each is described, defaulted and checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mitsgan.errors import ScanError
+
+
+class Settings:
+    """What a job is to do: a frozen dataclass that checks itself when it is made.
+
+    Subclasses extend `__post_init__`, and call this one's.
+    """
+
+    def __post_init__(self) -> None:
+        """Raise a `MitsganError` where values make no sense, alone or together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanInput(Settings):
+    """The scan that a job reads."""
+
+    scan: Path
+    """A folder with a DICOM series, a DICOM file, or a .nii, .nii.gz, .mha, .mhd, .nrrd image."""
+    series: str | None = None
+    """The Series Instance UID to read, where the folder holds several."""
+
+    def check_scan(self) -> None:
+        """Raise `ScanError` where there is none: before the work, not after."""
+        check_exists(self.scan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overwriting(Settings):
+    """What a job may do to files that are there."""
+
+    overwrite: bool = False
+    """Replace what an earlier run wrote."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signing(Settings):
+    """What belongs to a key that signs."""
+
+    certificate: Path | None = None
+    """The certificate of the key, and those above it, to be kept in the seal."""
+    passphrase_file: Path | None = None
+    """Holds the passphrase of the key; without it commands take MITSGAN_PASSPHRASE, or ask."""
+
+
+def check_exists(path: Path) -> None:
+    """Raise `ScanError` where there is no scan."""
+    if not path.exists():
+        raise ScanError(f"{path} does not exist; name a DICOM folder or an image file")

@@ -1,0 +1,93 @@
+"""Protecting in memory: from an array to a result that carries its own derivation."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import MISSING, fields
+
+import numpy as np
+import pytest
+
+from mitsgan.errors import ScanError, SettingsError
+from mitsgan.jobs.protect.protection import Protected, Protection, protect
+from mitsgan.jobs.protect.settings import ProtectSettings
+from mitsgan.mark import Key
+from mitsgan.scan.scan import Scan
+
+
+def test_the_function_takes_what_the_settings_hold() -> None:
+    taken = inspect.signature(protect).parameters
+    names = [name for name in taken if name not in ("scan", "key", "progress")]
+    assert names == [field.name for field in fields(ProtectSettings)]
+    for field in fields(ProtectSettings):
+        assert field.default is not MISSING
+        assert taken[field.name].default == field.default
+        assert taken[field.name].annotation == field.type
+        assert taken[field.name].kind is inspect.Parameter.KEYWORD_ONLY
+
+
+def test_the_budget_is_kept_and_the_scan_left_alone(phantom: Scan) -> None:
+    before = phantom.stored.copy()
+    protected = protect(phantom, max_hu=4, device="cpu")
+    moved = np.abs(protected.scan.hu() - phantom.hu())
+    assert 0 < moved.max() == protected.largest_hu <= 4
+    assert (moved[phantom.is_padding()] == 0).all()
+    assert (phantom.stored == before).all()
+    assert protected.mark_hu is None
+    assert set(protected.seconds) == {"protect"}
+
+
+def test_the_derivation_follows_from_the_voxels(phantom: Scan) -> None:
+    """Two results may share a UID only if they share every voxel."""
+    one, same, other = (protect(phantom, protector="noise", seed=seed) for seed in (0, 0, 1))
+    assert one.derivation == same.derivation
+    assert one.derivation.code != other.derivation.code
+    changed = phantom.stored.copy()
+    changed[12, 48, 48] += 1
+    moved = protect(phantom.with_stored(changed), protector="noise")
+    assert moved.derivation.code != one.derivation.code
+
+
+def test_voxels_of_a_result_are_read_only(phantom: Scan) -> None:
+    protected = protect(phantom, protector="offset")
+    with pytest.raises(ValueError, match="read-only"):
+        protected.scan.stored[0, 0, 0] = 0
+
+
+def test_one_protection_serves_many_scans(phantom: Scan) -> None:
+    ready = Protection.load(ProtectSettings(protector="noise", max_hu=3))
+    first, second = ready.protect(phantom), ready.protect(phantom)
+    assert isinstance(first, Protected)
+    assert (first.scan.stored == second.scan.stored).all()
+    assert first.largest_hu == 3
+
+
+def test_a_mark_is_bound_to_its_series(phantom: Scan) -> None:
+    key = Key.generate()
+    one, other = (
+        protect(phantom, protector="offset", key=key, identity=name) for name in ("a", "b")
+    )
+    assert one.mark_hu == 3.0
+    assert "with a keyed mark" in one.derivation.description
+    assert (one.scan.stored != other.scan.stored).any()
+    with pytest.raises(SettingsError, match="give `key` too"):
+        protect(phantom, identity="a")
+
+
+def test_progress_is_told_and_an_exception_in_it_stops_the_work(phantom: Scan) -> None:
+    phases: list[str] = []
+
+    def watch(phase: str, done: int, total: int, note: str = "") -> None:
+        phases.append(phase)
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        protect(phantom, protector="noise", progress=watch)
+    assert set(phases) == {"protecting the scan"}
+
+
+def test_a_scan_without_a_lung_cannot_be_refined(phantom: Scan) -> None:
+    air = phantom.with_stored(np.full_like(phantom.stored, 24))
+    with pytest.raises(ScanError, match="lung"):
+        protect(air, protector="noise", refine_steps=1)
