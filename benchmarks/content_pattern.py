@@ -35,8 +35,9 @@ from mitsgan.evaluate.mark.strikes import Strike, strike
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, json_text, scan_name, write_json
 from mitsgan.mark import Detection, Mark, WithRoom
-from mitsgan.mark.find.detect import judge
+from mitsgan.mark.find.judge import judge
 from mitsgan.mark.find.measure import Measured, measure
+from mitsgan.mark.find.settings import Detector
 from mitsgan.mark.pattern import series_key, slice_positions
 from mitsgan.mark.strength import BODY_HU
 from mitsgan.mark.windows import BLOCK
@@ -155,7 +156,7 @@ class ContentBench(MarkBench):
     def _measured(self, scan: Scan, signs: ContentSigns, steps: Steps, number: int) -> Measured:
         series = series_key(measuring_key(self.config.seed, number), self.identity)
         positions = slice_positions(scan.geometry, range(scan.shape[0]))
-        return measure(scan, series, positions, signs=lambda z: signs.factors(steps, z))
+        return measure(scan, series, positions, Detector(), signs=lambda z: signs.factors(steps, z))
 
     def changed(self, scan: Scan, drawn: Steps, number: int = 0) -> float:
         """Share of the body's cells that are no longer in the step that they were drawn for."""

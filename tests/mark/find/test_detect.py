@@ -7,8 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from mitsgan.mark import Key, Mark, SliceState, Verdict
-from mitsgan.mark.find.detect import detect, judge
+from mitsgan.mark.find.detect import detect
+from mitsgan.mark.find.judge import judge
 from mitsgan.mark.find.measure import measure
+from mitsgan.mark.find.settings import Detector
 from mitsgan.mark.pattern import series_key, slice_factors, slice_positions
 from mitsgan.mark.windows import BLOCK
 from mitsgan.perturb import Budget, apply_perturbations
@@ -230,10 +232,10 @@ def test_another_pattern_is_measured_alike(marked: Scan) -> None:
     positions, shape = slice_positions(small.geometry, range(6)), (192, 192)
     # Cut out, so the ends have the signs of inner slices: the pattern of the whole scan.
     signs = [slice_factors(series_key(KEY, NAME), p, shape) for p in positions]
-    found = measure(small, bytes(32), positions, signs=lambda z: signs[z])
+    found = measure(small, bytes(32), positions, Detector(), signs=lambda z: signs[z])
     assert judge(small, positions, found).score > 30
     assert found.own.all()
-    against = measure(small, bytes(32), positions, signs=lambda z: -signs[z])
+    against = measure(small, bytes(32), positions, Detector(), signs=lambda z: -signs[z])
     np.testing.assert_array_equal(against.products, -found.products)
     assert judge(small, positions, against).verdict == Verdict.UNKNOWN
 
@@ -242,7 +244,8 @@ def test_no_more_is_expected_at_the_borders_than_is_there() -> None:
     """Blocks that reach beyond the slice, and slices that lack a neighbour, carry less."""
     scan = chest((16, 162, 162), (2.5, 1.6, 1.6), seed=3)
     marked = apply_perturbations(scan, [Mark(KEY, NAME, STRENGTH)], Budget(40)).scan
-    found = measure(marked, series_key(KEY, NAME), slice_positions(scan.geometry, range(16)))
+    positions = slice_positions(scan.geometry, range(16))
+    found = measure(marked, series_key(KEY, NAME), positions, Detector())
     weight = found.strengths / found.noise.local * (found.means > -900)
     told, expected = weight * found.products, weight * found.strengths * BLOCK**2
     left = told.sum() / expected.sum()

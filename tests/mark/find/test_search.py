@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitsgan.mark.find.expected import Evidence
-from mitsgan.mark.find.regions import deviation, search
+from mitsgan.mark.find.search import deviation, search
+from mitsgan.mark.find.settings import Detector
 from mitsgan.mark.find.unevenness import unevenness
 from mitsgan.mark.sliding import covered, sliding_sums
 from mitsgan.mark.windows import DENSE_SIZES, SIZES_MM, threshold, window
 
 SPACING = (2.5, 0.9, 0.8)
+SETTINGS = Detector()
 
 
 def evidence(seed: int, power: float, hole: int, dispersion: float) -> Evidence:
@@ -43,7 +45,7 @@ def test_what_is_found_is_what_all_windows_say(
     seed: int, power: float, hole: int, dispersion: float
 ) -> None:
     whole = evidence(seed, power, hole, dispersion)
-    found = search(whole, SPACING, 0.01)
+    found = search(whole, SPACING, 0.01, SETTINGS)
     sides = [window(mm, SPACING) for mm in SIZES_MM]
     tests = [(whole.body, side) for side in sides]
     tests += [(whole.dense, side) for side in sides[:DENSE_SIZES]]
@@ -56,7 +58,7 @@ def test_what_is_found_is_what_all_windows_say(
             sliding_sums(part * looked, side)
             for part in (whole.products, whole.variances, whole.expected)
         )
-        spread = deviation(variance, mean, max(unevenness(whole, looked, side), floor))
+        spread = deviation(variance, mean, max(unevenness(whole, looked, side, SETTINGS), floor))
         if number < len(sides):
             testable |= covered(mean > np.float32(least + 2) * spread, side)
         short = (mean - total) / spread
@@ -91,10 +93,10 @@ def test_unevenness_is_measured_beside_what_was_lost(uneven: float) -> None:
     products = (left * expected * ~lost + np.sqrt(3) * rng.normal(size=shape)).astype(np.float32)
     body = np.ones(shape, np.bool_)
     whole = Evidence(products, expected, expected, body, body, 0.03, 3.0, lost)
-    found = unevenness(whole, body, side)
+    found = unevenness(whole, body, side, SETTINGS)
     assert found == pytest.approx(uneven, rel=0.3, abs=0.05)
     few = Evidence(products, expected, expected, body, body, 0.03, 3.0, ~lost & False)
-    assert unevenness(few, body, side) > 0.35, (
+    assert unevenness(few, body, side, SETTINGS) > 0.35, (
         "the lost tenth counts where nothing says that it is lost"
     )
-    assert unevenness(whole, body, (20, 20, 20)) == 1, "eight windows tell nothing"
+    assert unevenness(whole, body, (20, 20, 20), SETTINGS) == 1, "eight windows tell nothing"

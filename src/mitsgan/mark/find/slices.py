@@ -12,17 +12,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-FOUND = 7.0
-"""A z-score that ten thousand guesses reach by chance once in a hundred million times."""
-
-JITTER = 5
-"""Positions this close, in 1/100 mm, are the same: headers round."""
+from mitsgan.mark.find.settings import Detector
 
 _UNITS = 40_000
+"""Of a slice, about its middle row, that are compared: enough for a z-score of 10 where the mark is
+a twentieth of the noise."""
+
 _AT_ONCE = 64
 _PIECE = 64
+"""Rows and columns of the matrices that are multiplied: too small for BLAS to set threads on."""
+
 _JITTERED = 8
+"""Slices of which positions that a header rounded otherwise are tried, too."""
+
 _MANY, _FEW = 32, 12
+"""Of more slices than this, a few are tried first: mostly, none carries anything."""
+
 Turn = tuple[int, int]
 """Steps along rows and columns, 1 or -1, that undo how a slice was turned."""
 
@@ -68,6 +73,7 @@ def match_slices(
     residuals: dict[int, Callable[[Turn], NDArray[np.float32]]],
     positions: Sequence[int],
     signs: Signs,
+    settings: Detector,
 ) -> dict[int, Match]:
     """For each slice, the position and the turn whose signs it carries, if any.
 
@@ -76,6 +82,7 @@ def match_slices(
             at least as many units ``[y, x]`` as it has signs.
         positions: of all slices, 1/100 mm.
         signs: the key's.
+        settings: of the detector.
     """
     if not residuals:
         return {}
@@ -83,7 +90,7 @@ def match_slices(
     if len(numbers) > _MANY:
         # None of a few: then it is another key, or never marked, and no need to try the rest.
         few = {z: residuals[z] for z in numbers[:: len(numbers) // _FEW]}
-        if not match_slices(few, positions, signs):
+        if not match_slices(few, positions, signs, settings):
             return {}
     rows, columns = signs(positions[0], 0).shape
     middle, half = rows // 2, _UNITS // columns // 2 + 1
@@ -93,12 +100,12 @@ def match_slices(
     )
     turned /= np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-9)
     best: dict[int, Match] = {}
-    candidates = _candidates(positions, [positions[z] for z in numbers])
+    candidates = _candidates(positions, [positions[z] for z in numbers[:_JITTERED]], settings)
     for start in range(0, len(candidates), _AT_ONCE):
         some = candidates[start : start + _AT_ONCE]
         streams = np.stack([signs(p, v)[band].ravel() for p, v in some], dtype=np.float32)
         scores = _products(turned, streams).reshape(len(numbers), -1)
-        for k in np.flatnonzero(scores.max(1) > FOUND):
+        for k in np.flatnonzero(scores.max(1) > settings.mark_score):
             flip, which = divmod(int(scores[k].argmax()), len(some))
             score, z = float(scores[k].max()), numbers[k]
             if z not in best or score > best[z].score:
@@ -122,12 +129,15 @@ def _products(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[
     return np.concatenate(rows)
 
 
-def _candidates(positions: Sequence[int], own: Sequence[int]) -> list[tuple[int, int]]:
+def _candidates(
+    positions: Sequence[int], doubtful: Sequence[int], settings: Detector
+) -> list[tuple[int, int]]:
     """Positions and variants to compare with: the grid, carried on past both ends, and jitter."""
     first, last = positions[0], positions[-1]
     step = (last - first) / max(len(positions) - 1, 1)
     reach = last - first + round(step)
-    found = set(positions)
-    found |= {p + sign * reach for p in positions for sign in (-1, 1)}
-    found |= {p + d for p in own[:_JITTERED] for d in range(-JITTER, JITTER + 1)}
-    return [(p, variant) for p in sorted(found) for variant in (0, 1, 2)]
+    jitter = range(-settings.same_position, settings.same_position + 1)
+    tried = set(positions)
+    tried |= {p + sign * reach for p in positions for sign in (-1, 1)}
+    tried |= {p + d for p in doubtful for d in jitter}
+    return [(p, variant) for p in sorted(tried) for variant in (0, 1, 2)]

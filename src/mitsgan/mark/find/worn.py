@@ -10,37 +10,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mitsgan.mark.find.noise import Cells, Mask
+from mitsgan.mark.find.settings import Detector
 from mitsgan.mark.sliding import tiles
 from mitsgan.mark.windows import window
 
-DETAILS = 13
-"""Classes of fine detail."""
-
-_FLATTEST, _DETAIL_STEP = -8, 1.5
-"""The first of them, and how many there are to a power of two."""
-
-_CELL_MM = 40.0
-_FLAT, _FEW, _EVERYWHERE = 0.25, 1e-3, 0.5
-"""A block with less than this share of the noise around is flat. A scan is worn if in more than
-half of its cells of 40 mm more than a few blocks are flat,"""
-_LEFT = 0.75
-"""and if less than this share of the mark is left in them."""
-
-_CLEAR = 16.0
-_HOLE, _HOLE_SCORE, _HOLES = 0.2, 4.0, 2
-"""A cell of one slice is a hole if less of the mark is left in it, by this share and this score,
-than before and behind it: paint reaches over slices. With holes in so many slices it is wear."""
-
-_TRUST = 0.3
-"""How far, before it was measured, the share left of the mark in a class of detail is taken to lie
-from that in its whole class of tissue and noise."""
-
-Cells = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-
 
 def is_flat_everywhere(
-    detail: Cells, products: Cells, expected: Cells, body: Mask, spacing: tuple[float, float, float]
+    detail: Cells,
+    products: Cells,
+    expected: Cells,
+    body: Mask,
+    spacing: tuple[float, float, float],
+    settings: Detector,
 ) -> bool:
     """Whether fine detail is missing all over the body, and the mark with it.
 
@@ -51,17 +33,18 @@ def is_flat_everywhere(
         products, expected: see `mitsgan.mark.find.expected.Evidence`.
         body: which blocks count.
         spacing: of the voxels, mm ``[z, y, x]``.
+        settings: of the detector.
     """
-    cell = window(_CELL_MM, spacing)
-    flat = body & (detail < np.float32(_FLAT))
-    blocks, bare = tiles(body, cell), tiles(flat, cell)
+    cell = window(settings.wear_cell_mm, spacing)
+    flat = body & (detail < np.float32(settings.flat_share))
+    blocks, flat_blocks = tiles(body, cell), tiles(flat, cell)
     left, whole = (tiles(part, cell, flat) for part in (products, expected))
-    full = blocks > blocks.max() / 3
-    found = full & (bare > _FEW * blocks) & (whole > 0)
-    if np.count_nonzero(found) <= _EVERYWHERE * np.count_nonzero(full):
+    full = blocks > blocks.max() * settings.full_cell
+    flattened = full & (flat_blocks > settings.few_flat * blocks) & (whole > 0)
+    if np.count_nonzero(flattened) <= settings.worn_cells * np.count_nonzero(full):
         return False
     # Half of the cells decide, so that smooth paint in some of them does not.
-    return float(np.median(left[found] / whole[found])) < _LEFT
+    return float(np.median(left[flattened] / whole[flattened])) < settings.worn_left
 
 
 def has_holes(
@@ -70,6 +53,7 @@ def has_holes(
     expected: Cells,
     marked: Mask,
     spacing: tuple[float, float, float],
+    settings: Detector,
 ) -> bool:
     """Whether the mark is missing in single slices here and there.
 
@@ -77,31 +61,36 @@ def has_holes(
         products, variances, expected: see `mitsgan.mark.find.expected.Evidence`.
         marked: ``[z]``, slices that carry the mark.
         spacing: of the voxels, mm ``[z, y, x]``.
+        settings: of the detector.
     """
-    _, high, wide = window(_CELL_MM, spacing)
+    _, high, wide = window(settings.wear_cell_mm, spacing)
     t, v, m = (tiles(part, (1, high, wide)) for part in (products, variances, expected))
-    told = (m > _CLEAR) & marked[:, None, None]
-    np.maximum(m, np.float32(_CLEAR), out=m)
+    clear = (m > settings.wear_clear) & marked[:, None, None]
+    np.maximum(m, np.float32(settings.wear_clear), out=m)
     left, error = t / m, np.maximum(v, m) / np.square(m)
+    # Paint reaches over slices: a hole has more of the mark both before and behind it.
     fewer = np.minimum(left[:-2], left[2:]) - left[1:-1]
-    limit = _HOLE_SCORE * np.sqrt(error[1:-1] + np.maximum(error[:-2], error[2:]))
-    hole = (fewer > np.maximum(limit, _HOLE)) & told[1:-1] & told[:-2] & told[2:]
-    return int(np.count_nonzero(hole.any((1, 2)))) >= _HOLES
+    limit = settings.hole_score * np.sqrt(error[1:-1] + np.maximum(error[:-2], error[2:]))
+    hole = fewer > np.maximum(limit, settings.hole_share)
+    hole &= clear[1:-1] & clear[:-2] & clear[2:]
+    return int(np.count_nonzero(hole.any((1, 2)))) >= settings.holes
 
 
-def by_detail(detail: Cells, kind: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Every class in `DETAILS` parts, by how much fine detail a block has.
+def by_detail(detail: Cells, kind: NDArray[np.int16], settings: Detector) -> NDArray[np.int16]:
+    """Every class in parts, by how much fine detail a block has.
 
     Args:
         detail: the noise of every block, as a share of that around.
         kind: classes.
+        settings: of the detector.
     """
     level = np.log2(np.maximum(detail, np.float32(1e-3)))
-    level *= np.float32(_DETAIL_STEP)
+    level *= np.float32(settings.octave_classes)
     np.rint(level, out=level)
-    np.clip(level, _FLATTEST, _FLATTEST + DETAILS - 1, out=level)
-    level -= _FLATTEST
-    parts: NDArray[np.int16] = kind * np.int16(DETAILS)
+    first, count = settings.flattest_class, settings.detail_classes
+    np.clip(level, first, first + count - 1, out=level)
+    level -= first
+    parts: NDArray[np.int16] = kind * np.int16(count)
     parts += level.astype(np.int16)
     return parts
 
@@ -111,13 +100,15 @@ def between(
     total: NDArray[np.float64],
     power: NDArray[np.float64],
     variance: NDArray[np.float64],
+    settings: Detector,
 ) -> NDArray[np.float64]:
     """What is left of the mark in parts of classes: between usual and measured, by certainty.
 
     Args:
         usual: of the class that a part belongs to, HU per HU of strength.
         total, power, variance: sums of the part: ``total / power`` is what was measured.
+        settings: of the detector.
     """
-    sure = np.square(_TRUST * usual * power) / np.maximum(variance, 1e-12)
+    sure = np.square(settings.detail_trust * usual * power) / np.maximum(variance, 1e-12)
     measured = total / np.maximum(usual * power, 1e-12)
     return np.asarray(usual * np.maximum((sure * measured + 1) / (sure + 1), 0))

@@ -1,0 +1,163 @@
+"""From what was measured to a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mitsgan.mark.find.detection import Detection, Region, SliceFinding, SliceState, Verdict
+from mitsgan.mark.find.expected import weigh
+from mitsgan.mark.find.findings import (
+    SliceEvidence,
+    missing_ends,
+    slice_findings,
+    untold,
+    were_averaged,
+)
+from mitsgan.mark.find.measure import Measured
+from mitsgan.mark.find.noise import Mask
+from mitsgan.mark.find.regions import find_regions
+from mitsgan.mark.find.search import search
+from mitsgan.mark.find.settings import Detector
+from mitsgan.mark.windows import BLOCK, SIZES_MM
+from mitsgan.scan.scan import Scan
+
+FALSE_ALARMS = 0.01
+"""How often an untouched scan may be called tampered, unless told otherwise."""
+
+_AVERAGED = "slices carry the marks of those before and behind them, as where slices were averaged"
+_NO_MARK = (
+    "no mark of this key and series was found: another key, another series, never marked, or too "
+    "much was lost"
+)
+
+
+def judge(
+    scan: Scan,
+    positions: Sequence[int],
+    measured: Measured,
+    false_alarms: float = FALSE_ALARMS,
+    settings: Detector | None = None,
+) -> Detection:
+    """What the sums of a scan say.
+
+    Args:
+        scan: under test.
+        positions: of its slices, 1/100 mm.
+        measured: its sums.
+        false_alarms: how often an untouched scan may be called tampered, per scan.
+        settings: of the detector.
+    """
+    settings = settings or Detector()
+    carrying = measured.own.copy()
+    carrying[list(measured.matches)] = True
+    evidence = weigh(measured, carrying, scan.spacing, settings)
+    sums = SliceEvidence.of(evidence)
+    averaged = were_averaged(measured, positions, settings)
+    if averaged or sums.score < settings.mark_score or not carrying.any():
+        reason = _AVERAGED if averaged else _NO_MARK
+        return _unknown(scan, positions, measured, reason, false_alarms)
+    searched = search(evidence, scan.spacing, false_alarms, settings)
+    body = max(int(np.count_nonzero(evidence.body)), 1)
+    verified = float(np.count_nonzero(searched.testable & evidence.body)) / body
+    rows, columns = measured.box
+    regions, kept = find_regions(searched, scan, (rows.start, columns.start), settings)
+    if verified < settings.accusable:
+        regions, kept = (), np.zeros_like(kept)
+    corner = (rows.start // BLOCK, columns.start // BLOCK)
+    inside = (
+        slice(None),
+        *(slice(first, first + n) for first, n in zip(corner, kept.shape[1:], strict=True)),
+    )
+    flagged, probability = _no_blocks(scan), np.zeros(_no_blocks(scan).shape, np.float32)
+    flagged[inside] = kept
+    np.multiply(searched.probability, evidence.body, out=probability[inside])
+    slices = slice_findings(measured, sums, positions, flagged, settings)
+    ends = missing_ends(measured, positions, settings)
+    verdict, reason = _verdict(regions, slices, ends, verified, settings)
+    return Detection(
+        verdict=verdict,
+        reason=reason,
+        score=sums.score,
+        strength_hu=evidence.survived_hu,
+        false_alarms=false_alarms,
+        verified=verified,
+        regions=regions,
+        slices=slices,
+        missing_ends=ends,
+        map=probability,
+        flagged=flagged,
+        shape=scan.shape,
+        corner=corner,
+        sums=evidence.sums,
+        dense=evidence.dense,
+    )
+
+
+def _no_blocks(scan: Scan) -> Mask:
+    """None of the blocks of a scan."""
+    depth, rows, columns = scan.shape
+    return np.zeros((depth, -(-rows // BLOCK), -(-columns // BLOCK)), np.bool_)
+
+
+def _unknown(
+    scan: Scan, positions: Sequence[int], measured: Measured, reason: str, false_alarms: float
+) -> Detection:
+    """The result where no mark was found, or one that says nothing of any place."""
+    nowhere = _no_blocks(scan)
+    zero = nowhere.astype(np.float32)
+    score = float(measured.scores.sum() / max(len(measured.scores), 1) ** 0.5)
+    return Detection(
+        verdict=Verdict.UNKNOWN,
+        reason=reason,
+        score=score,
+        strength_hu=0.0,
+        false_alarms=false_alarms,
+        verified=0.0,
+        regions=(),
+        slices=untold(measured, positions),
+        missing_ends=(),
+        map=zero,
+        flagged=nowhere,
+        shape=scan.shape,
+        corner=(0, 0),
+        sums=(zero, zero, zero),
+        dense=nowhere,
+    )
+
+
+def _verdict(
+    regions: Sequence[Region],
+    slices: Sequence[SliceFinding],
+    ends: Sequence[str],
+    verified: float,
+    settings: Detector,
+) -> tuple[Verdict, str]:
+    parts = []
+    if regions:
+        parts.append(f"the mark is missing in {_count(len(regions), 'region')}")
+    for state, words in (
+        (SliceState.REPLACED, "without a mark"),
+        (SliceState.MOVED, "with the mark of another position"),
+        (SliceState.FLIPPED, "mirrored or turned"),
+    ):
+        number = sum(finding.state == state for finding in slices)
+        if number:
+            parts.append(f"{_count(number, 'slice')} {words}")
+    if ends:
+        parts.append(f"{_count(len(ends), 'end')} of the series cut off")
+    if parts:
+        return Verdict.TAMPERED, "; ".join(parts)
+    share = f"{100 * verified:.0f} % of the body could be checked"
+    if verified < settings.checkable:
+        return (
+            Verdict.UNKNOWN,
+            f"the mark is there, but too faint to say where it is missing: {share} for repainting "
+            f"of {SIZES_MM[-1]:g} mm",
+        )
+    return Verdict.INTACT, f"the mark is where it should be; {share}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,214 @@
+"""Every number that the detector decides by, in one place: what it means, and why it is so large.
+
+Where a docstring says *design scans*, the value was chosen on `lidc-0001` and `lungfcp-0001`, so
+that no untouched scan of docs/results/mark-alarms.json is called tampered, and the tampered
+ones of docs/results/mark-lidc-0001.json are. A *z-score* is a sum over the standard deviation that
+it has without a mark.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Settings of `mitsgan.mark.find.detect.detect`.
+
+    None of them is part of the pattern: other settings read the same marks.
+
+    Raises:
+        ValueError: a number is negative.
+    """
+
+    # --- Is there a mark, and whose? ---
+
+    mark_score: float = 7.0
+    """z-score from which a mark counts as there. Ten thousand guesses (positions, turns) reach it
+    by chance once in a hundred million scans (normal tail, 1.3e-12 each)."""
+
+    same_position: int = 5
+    """1/100 mm. Positions this close are the same: headers round to 1/1000 or 1/8 mm, and a resaved
+    series may round once more."""
+
+    usual_share: float = 0.2
+    """Share of the usual score of a slice; with less, its mark is looked for at other positions. A
+    slice of the wrong position scores 0 on average. Design scans."""
+
+    least_body: float = 0.1
+    """Share of the usual number of body blocks that a slice needs to be looked for elsewhere."""
+
+    # --- What the mark is expected to be: classes of tissue and noise ---
+
+    tissues_hu: tuple[float, ...] = (-900.0, -500.0, -150.0, 200.0)
+    """Limits between air, lung, what borders on it, soft tissue and bone."""
+
+    noise_classes: int = 12
+    """Classes of noise to each tissue, a factor of 2 apart in variance: from 1/64 to 64 times the
+    usual one."""
+
+    class_score: float = 4.0
+    """z-score of a class of tissue and noise from which it counts as carrying the mark at all."""
+
+    quietest: float = 0.04
+    """Least variance of a block, as a share of the body's median: a block without any noise must
+    not outweigh all others. Design scans."""
+
+    smoothest: float = 0.25
+    """Least variance of a block, as a share of that of the 64 mm around: smooth paint is expected
+    to carry no less of the mark. What a generator repaints is about five times smoother than a
+    noisy scan (docs/mark.md)."""
+
+    metal_hu: float = 1400.0
+    """Means of blocks from which they are metal, in which values saturate."""
+
+    dense_hu: float = -720.0
+    """Means of blocks from which they are denser than aerated lung, as all is that is injected into
+    it. Design scans."""
+
+    # --- Where it is clearly lost, before anything is searched ---
+
+    judged_mm: float = 16.0
+    """Side of the cubes that tell how evenly the mark survived. Half of a generator's cube."""
+
+    clear_score: float = 4.0
+    """z-score that such a cube is expected to have where it counts."""
+
+    lost_share: float = 0.5
+    """With less than this share of its mark, a cube has lost it, and nothing is learnt from it.
+    Half-way between all of it and none."""
+
+    dispersion: tuple[float, float] = (0.03, 0.1)
+    """Limits of how unevenly the mark survived in a scan that nothing wore, as a share of what is
+    expected. Beyond the larger one, it is paint or wear. Design scans."""
+
+    # --- Wear by codecs and filters, see `mitsgan.mark.find.worn` ---
+
+    detail_classes: int = 13
+    """Classes of fine detail in a worn scan, for each class of tissue and noise."""
+
+    octave_classes: float = 1.5
+    """Classes of detail to a factor of 2 of the variance around."""
+
+    flattest_class: int = -8
+    """The lowest of them: 8 classes below the variance around, a factor of 40."""
+
+    wear_cell_mm: float = 40.0
+    """Side of the cells in which wear is looked for: larger than what is painted."""
+
+    flat_share: float = 0.25
+    """A block with less than this share of the variance around is flat."""
+
+    few_flat: float = 1e-3
+    """Share of a cell's blocks that are flat by chance."""
+
+    worn_cells: float = 0.5
+    """Share of the cells that must have more flat blocks than that. Paint is in few places, wear
+    all over."""
+
+    worn_left: float = 0.75
+    """The middle cell of a worn scan has less than this share of the mark left in its flat blocks:
+    some scans are smooth in quiet places before they are marked (`lungdx-a0001`)."""
+
+    full_cell: float = 1 / 3
+    """Share of the fullest cell's blocks that a cell needs to count."""
+
+    wear_clear: float = 16.0
+    """Expected product (a squared z-score) of a cell of one slice from which it can be a hole."""
+
+    hole_share: float = 0.2
+    """A hole has this much less of its mark than the same cell before and behind, as a share of
+    what is expected: paint reaches over slices."""
+
+    hole_score: float = 4.0
+    """And by so many standard deviations."""
+
+    holes: int = 2
+    """So many slices with holes are wear: one may be paint in a single slice."""
+
+    detail_trust: float = 0.3
+    """How far, before it was measured, what is left of the mark in a class of detail is taken to
+    lie from what is left in its class of tissue and noise (standard deviation, relative). Design
+    scans behind codecs."""
+
+    unexplained: float = 0.4
+    """Share of a worn scan's unevenness that classes of detail are taken not to explain. Design
+    scans behind codecs."""
+
+    worn_dispersion: float = 0.1
+    """Unevenness that a worn scan has at least, as a share of what is expected."""
+
+    worn_lost: float = 0.2
+    """Share of a worn scan's body that may have lost most of the mark; beyond, nothing is said."""
+
+    # --- Unevenness per size of window ---
+
+    body_share: float = 0.125
+    """Share of a window that must be body: a sum of few blocks is no normal variable."""
+
+    tails: tuple[float, ...] = (0.84, 0.95, 0.99)
+    """Of windows side by side, so many lie below the middle by no more than 1, 1.6 and 2.3 standard
+    deviations (those of the normal distribution); more than noise explains is unevenness."""
+
+    uneven_clear: float = 16.0
+    """Expected product (a squared z-score) of a window from which it counts."""
+
+    uneven_windows: int = 20
+    """So many must count: of fewer, the 95 % quantile is an extreme value."""
+
+    uneven_lost: float = 0.5
+    """Where more of the body seems to be lost, it is wear rather than paint, and counts."""
+
+    least_uneven: float = 0.05
+    """Unevenness, as a share of what is expected, that is taken for granted; 3 % was too little on
+    an untouched `lungdx-a0001`."""
+
+    # --- The search ---
+
+    kept_share: float = 0.6
+    """A window with more than this share of its mark was not repainted."""
+
+    certain_score: float = 2.0
+    """What is repainted is found with 97 % certainty where the mark exceeds the threshold by so
+    many standard deviations."""
+
+    fine_mm: float = 8.0
+    """Side of the cubes by which what was repainted is outlined, and the map is drawn."""
+
+    outline_share: float = 0.5
+    """With less than this share of its mark, such a cube belongs to the outline."""
+
+    prior: float = 1e-3
+    """Share of blocks that are repainted in a scan that nothing else is known of; a choice."""
+
+    crumb: tuple[float, int, int] = (0.1, 200, 2)
+    """A region of less than 0.1 of the largest one's blocks, of which no more than 200 count, or of
+    less than 2 is left out."""
+
+    # --- The verdict ---
+
+    checkable: float = 0.8
+    """Share of the body that must be checkable before a scan is called intact; a choice."""
+
+    accusable: float = 0.1
+    """Share of the body that must be checkable before a missing mark is held against anybody: where
+    a codec took it almost everywhere, what is left is not even. `lungdx-a0001` behind JPEG 2000."""
+
+    averaged: tuple[float, float, float] = (0.5, 0.1, 0.05)
+    """Slices were averaged where more than half of them carry a neighbour's mark, more than a tenth
+    of these of either side, and more than a twentieth the same as another."""
+
+    slice_score: float = 12.0
+    """z-score that a slice is expected to have before it can be called replaced."""
+
+    slice_left: float = 0.3
+    """With less than this share of its mark, such a slice is called replaced."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and value < 0 and field.name not in _SIGNED:
+                raise ValueError(f"{field.name} must not be negative, found {value}")
+
+
+_SIGNED = frozenset({"dense_hu", "flattest_class"})
