@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from mitsgan.attack import Action
-from mitsgan.evaluate.report.pictures.burn_in import burn_in_hu
 from mitsgan.evaluate.report.pictures.gallery import ORIGINAL, Gallery, Place
+from mitsgan.scan.simulated import burn_in_hu
 
 NAMES = (ORIGINAL, "ours <10 HU>", "noise")
 

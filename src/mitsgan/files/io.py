@@ -15,6 +15,7 @@ from mitsgan.files.itk import ITK_SUFFIXES, companions, read_itk, write_itk
 from mitsgan.files.nifti import NIFTI_SUFFIXES, read_nifti, write_nifti
 from mitsgan.scan.canonical import canonical, geometry_notes, in_file_order
 from mitsgan.scan.scan import Scan
+from mitsgan.scan.simulated import Simulated, burnt
 
 IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, *ITK_SUFFIXES)
 
@@ -36,7 +37,7 @@ def read_scan(path: Path, *, series: str | None = None, progress: Progress | Non
     if path.is_dir() or not is_image(path):
         return _in_order(read_dicom(path, series, progress))
     if series is not None:
-        raise ScanError(f"{path} is an image and has no series; leave --series out")
+        raise ScanError(f"{path} is an image and has no series; leave `series` out")
     scan = read_nifti(path) if _is_nifti(path) else read_itk(path)
     if progress is not None:
         progress(1, 1)
@@ -54,7 +55,8 @@ def write_scan(
     """Write a scan, whole or not at all, in the format that the path's ending says.
 
     The axes get the order of the file that it was read from. No ending that is known means a folder
-    of DICOM, which only a scan from DICOM can become.
+    of DICOM, which only a scan from DICOM can become. What an attacker was simulated on is never
+    DICOM, and carries SIMULATED in every axial slice.
 
     Args:
         scan: the scan, its ``source`` as it was read.
@@ -68,6 +70,13 @@ def write_scan(
         ScanError: the values do not fit what the file can hold.
     """
     check_output(path, overwrite, source=source_path(scan))
+    if isinstance(scan.source, Simulated):
+        if not is_image(path):
+            raise OutputError(
+                f"{path} would be DICOM, but an attacker was simulated on this scan: it exists in "
+                f"memory only; give the output an ending: {', '.join(IMAGE_SUFFIXES)}"
+            )
+        scan = burnt(scan)
     scan = in_file_order(scan)
     if not is_image(path):
         write_dicom(scan, path, derivation=derivation, overwrite=overwrite, progress=progress)

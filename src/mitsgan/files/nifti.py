@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
-from mitsgan.files.itk import check_plausible, check_written, image_scan, in_hu, not_a_volume
+from mitsgan.files.itk import check_written, not_a_volume
+from mitsgan.scan.memory import check_plausible, image_scan, in_hu
 from mitsgan.scan.scan import Geometry, Scan
 
 _Nifti1: Any = nib.Nifti1Image  # nibabel types little of what is used here
@@ -78,7 +79,7 @@ def read_nifti(path: Path) -> Scan:
     )
     stored = data.reshape(data.shape[:3]).transpose(2, 1, 0)
     scan = image_scan(stored, geometry, NiftiSource(path, image), slope, intercept)
-    check_plausible(scan, path)
+    check_plausible(scan, str(path))
     return scan
 
 

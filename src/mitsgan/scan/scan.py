@@ -1,95 +1,27 @@
-"""What a CT scan is: stored integers, their meaning in HU, and where they lie in the patient.
+"""What a CT scan is: stored values, their meaning in HU, and where they lie in the patient.
 
-Arrays are ``[z, y, x]``; z ascends along the slice normal. World coordinates are LPS, in mm.
+Arrays are ``[z, y, x]``; z ascends along the slice normal.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mitsgan.errors import ScanError
+from mitsgan.scan.geometry import AXIAL, Axes, Geometry, Vector
 from mitsgan.scan.order import UNCHANGED, AxisOrder
 from mitsgan.scan.source import Source
 
+__all__ = ["AIR_HU", "Geometry", "Scan"]
+
 AIR_HU = -1024.0
 """Below this a voxel is padding whatever the header says: nothing is less dense than air."""
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Where voxels lie: spacing in mm ``[z, y, x]``, origin and axes in LPS mm.
-
-    ``axes[i]`` is the LPS unit vector along which array axis ``i`` (z, y, x) grows; they need not
-    be at right angles. ``spacing[i]`` is measured along it. ``origin`` is the centre of voxel
-    ``[0, 0, 0]``.
-    """
-
-    spacing: tuple[float, float, float]
-    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    axes: tuple[tuple[float, float, float], ...] = (
-        (0.0, 0.0, 1.0),
-        (0.0, 1.0, 0.0),
-        (1.0, 0.0, 0.0),
-    )
-
-    def __post_init__(self) -> None:
-        if not all(np.isfinite(s) and s > 0 for s in self.spacing):
-            raise ScanError(f"voxel spacing must be positive, found {self.spacing} mm [z, y, x]")
-        if not np.isfinite([*self.origin, *np.ravel(self.axes)]).all():
-            raise ScanError(f"geometry is not finite: origin {self.origin}, axes {self.axes}")
-
-    @property
-    def matrix(self) -> NDArray[np.float64]:
-        """3 x 3: voxel index ``[z, y, x]`` times this, plus origin, is world LPS in mm."""
-        return np.asarray(self.axes, np.float64) * np.asarray(self.spacing, np.float64)[:, None]
-
-    @property
-    def normal(self) -> NDArray[np.float64]:
-        """The LPS unit vector at right angles to the slices, to the side where z grows."""
-        normal = np.cross(self.axes[2], self.axes[1])
-        normal /= np.linalg.norm(normal)
-        return normal if normal @ np.asarray(self.axes[0]) >= 0 else -normal
-
-    @property
-    def layer_mm(self) -> float:
-        """How far neighbouring slices lie apart along their normal; less than their spacing where
-        the grid is sheared."""
-        return float(self.matrix[0] @ self.normal)
-
-    @property
-    def shear_degrees(self) -> float:
-        """How far any two axes are from being at right angles."""
-        a, b, c = np.asarray(self.axes)
-        cosine = max(abs(float(a @ b)), abs(float(a @ c)), abs(float(b @ c)))
-        return math.degrees(math.asin(min(1.0, cosine)))
-
-    def distance_mm(self, one: Sequence[float], other: Sequence[float]) -> float:
-        """How far two voxels ``[z, y, x]`` lie apart."""
-        offset = np.subtract(one, other).astype(np.float64) @ self.matrix
-        return float(np.linalg.norm(offset))
-
-    def to_world(self, index: Sequence[float]) -> tuple[float, float, float]:
-        """Voxel index ``[z, y, x]`` (may be fractional) to LPS mm."""
-        x, y, z = np.asarray(index, np.float64) @ self.matrix + np.asarray(self.origin)
-        return float(x), float(y), float(z)
-
-    def to_index(self, world: Sequence[float]) -> tuple[float, float, float]:
-        """LPS mm to a fractional voxel index ``[z, y, x]``."""
-        offset = np.asarray(world, np.float64) - np.asarray(self.origin)
-        z, y, x = np.linalg.solve(self.matrix.T, offset)
-        return float(z), float(y), float(x)
-
-    def to_voxel(self, world: Sequence[float]) -> tuple[int, int, int]:
-        """LPS mm to the nearest voxel ``[z, y, x]``; of a grid without end, so of any sign."""
-        z, y, x = (round(i) for i in self.to_index(world))
-        return z, y, x
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +50,57 @@ class Scan:
     source: Source | None = None
     order: AxisOrder = UNCHANGED
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_hu(
+        cls,
+        array: ArrayLike,
+        spacing_mm: Vector,
+        *,
+        origin_mm: Vector = (0.0, 0.0, 0.0),
+        axes: Axes = AXIAL,
+        plausible: bool = True,
+    ) -> Scan:
+        """A scan of an array in HU.
+
+        Args:
+            array: ``[z, y, x]`` in HU, integers or floats; copied. Integers stay integers.
+            spacing_mm: of voxels, ``[z, y, x]``.
+            origin_mm: the centre of voxel ``[0, 0, 0]``, LPS.
+            axes: the LPS unit vectors along which z, y and x grow; by default to the head, the
+                back and the patient's left.
+            plausible: refuse values that cannot be a CT in HU, such as those of a normalised image.
+
+        Raises:
+            ScanError: no such array, or values that cannot be a CT in HU.
+
+        Examples:
+            >>> import numpy as np
+            >>> from mitsgan import Scan
+            >>> scan = Scan.from_hu(np.linspace(-1000, 400, 64).reshape(4, 4, 4), (2.5, 0.7, 0.7))
+            >>> scan.shape, scan.spacing
+            ((4, 4, 4), (2.5, 0.7, 0.7))
+        """
+        from mitsgan.scan.memory import from_hu
+
+        return from_hu(array, Geometry(spacing_mm, origin_mm, axes), plausible=plausible)
+
+    @classmethod
+    def from_sitk(cls, image: Any, *, plausible: bool = True) -> Scan:
+        """A scan of a ``SimpleITK.Image`` in HU; see `from_hu`.
+
+        Raises:
+            ScanError: not three dimensions of one grey value, or values that are no CT in HU.
+        """
+        from mitsgan.scan.sitk import from_sitk
+
+        return from_sitk(image, plausible=plausible)
+
+    def to_sitk(self) -> Any:
+        """A ``SimpleITK.Image`` in HU, in the order of the file that the scan was read from."""
+        from mitsgan.scan.sitk import to_sitk
+
+        return to_sitk(self)
 
     def __post_init__(self) -> None:
         if self.stored.ndim != 3 or 0 in self.stored.shape:
@@ -245,3 +228,24 @@ class Scan:
                 f"found {stored.dtype} of shape {stored.shape}"
             )
         return replace(self, stored=stored)
+
+    def nearest_stored(
+        self, hu: NDArray[np.floating[Any]], start: int = 0, stop: int | None = None
+    ) -> NDArray[Any]:
+        """The stored values nearest to ``hu``, ``[z, y, x]``, of slices ``start:stop``."""
+        value = hu - self.intercept[start:stop, None, None]
+        value /= self.slope[start:stop, None, None]
+        if self.is_integer:
+            np.rint(value, out=value)
+        stored: NDArray[Any] = np.clip(value, *self.stored_range(start, stop))
+        return stored.astype(self.stored.dtype)
+
+    def with_hu(self, hu: NDArray[np.floating[Any]]) -> Scan:
+        """The same scan with the stored values nearest to ``hu``, ``[z, y, x]``; padding stays.
+
+        Raises:
+            ScanError: another shape.
+        """
+        if hu.shape != self.shape:
+            raise ScanError(f"expected HU of shape {self.shape} [z, y, x], found {hu.shape}")
+        return self.with_stored(np.where(self.is_padding(), self.stored, self.nearest_stored(hu)))

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.evaluate.metrics.windows import HU, WINDOWS
-from mitsgan.evaluate.report.pictures.burn_in import DIVERGING, MARK, band_rows
+from mitsgan.evaluate.report.pictures.burn_in import DIVERGING
 from mitsgan.evaluate.report.pictures.gallery import SIDE_MM, Gallery
+from mitsgan.scan.simulated import MARK, band_rows
 
 LIMIT_BYTES = 8_000_000
 """What the voxels of a page may take; where they take more, less around the attack is shown."""

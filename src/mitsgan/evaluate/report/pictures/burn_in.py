@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from io import BytesIO
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from numpy.typing import NDArray
 
+from mitsgan.scan.simulated import letters
+
 Pixels = NDArray[np.uint8]
 
-MARK = "SIMULATED"
 DIVERGING = "berlin"
 """Blue below zero, black at it, red above: it stands beside CT, which is dark."""
 
@@ -57,25 +55,10 @@ def frame(pixels: Pixels, rows: tuple[int, int], columns: tuple[int, int]) -> Pi
 def burn_in(pixels: Pixels) -> Pixels:
     """The picture with SIMULATED in its pixels, along the lower edge."""
     height, width = pixels.shape[:2]
-    letters, shade = _mark(height, width)
+    drawn, shade = letters(height, width)
     marked = pixels.astype(np.float32) * (1 - 0.75 * shade[:, :, None])
-    marked += letters[:, :, None] * (_YELLOW - marked)
+    marked += drawn[:, :, None] * (_YELLOW - marked)
     return np.rint(marked).astype(np.uint8)
-
-
-def burn_in_hu(hu: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Voxels ``[..., y, x]`` in HU with SIMULATED in every slice, along the lower edge.
-
-    Letters of 1000 HU on air, white on black in every window.
-    """
-    letters, shade = _mark(*hu.shape[-2:])
-    written = 2000 * letters - 1000
-    return np.where(shade > 0, np.rint(written), hu).astype(np.int16)
-
-
-def band_rows(width: int) -> int:
-    """How many rows of a picture or slice of a width `burn_in` and `burn_in_hu` write on."""
-    return max(1, round(1.9 * _letter_rows(width)))
 
 
 def png(pixels: Pixels) -> bytes:
@@ -83,35 +66,3 @@ def png(pixels: Pixels) -> bytes:
     held = BytesIO()
     imsave(held, pixels, format="png")
     return held.getvalue()
-
-
-@lru_cache(maxsize=16)
-def _mark(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """How much of each pixel the letters cover, and the band behind them, ``[y, x]`` 0 to 1."""
-    dpi = 100
-    canvas = FigureCanvasAgg(Figure(figsize=(width / dpi, height / dpi), dpi=dpi))
-    size = _letter_rows(width)
-    canvas.figure.patch.set_facecolor("black")
-    canvas.figure.text(
-        0.5,
-        0.95 * size / height,
-        MARK,
-        color="white",
-        fontsize=size * 72 / dpi,
-        fontweight="bold",
-        horizontalalignment="center",
-        verticalalignment="center",
-    )
-    canvas.draw()  # type: ignore[no-untyped-call]
-    drawn = np.asarray(canvas.buffer_rgba())[..., 0] / np.float32(255)  # type: ignore[no-untyped-call]
-    letters = np.zeros((height, width), np.float32)
-    rows, columns = min(height, drawn.shape[0]), min(width, drawn.shape[1])
-    letters[-rows:, :columns] = drawn[-rows:, :columns]
-    shade = np.zeros_like(letters)
-    shade[-band_rows(width) :] = 1
-    return letters, shade
-
-
-def _letter_rows(width: int) -> float:
-    """Nine letters of this height take about 40 % of the width, and stay legible in a small one."""
-    return max(9, width * 0.06)

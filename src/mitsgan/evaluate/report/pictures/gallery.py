@@ -22,8 +22,8 @@ from mitsgan.atomic import atomic_output
 from mitsgan.attack import Action, Attacker, Plan, Strikes, cut_plans, paste_block
 from mitsgan.attack.strikes import rms
 from mitsgan.errors import ResultError, ScanError
-from mitsgan.evaluate.report.pictures.burn_in import burn_in_hu
 from mitsgan.scan.scan import Scan
+from mitsgan.scan.simulated import burn_in_hu
 
 ORIGINAL = "original"
 """The name under which the scan itself stands before its protected versions."""

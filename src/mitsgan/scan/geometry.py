@@ -1,0 +1,90 @@
+"""Where the voxels of a scan lie in the patient: world coordinates are LPS, in mm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.errors import ScanError
+
+Vector = tuple[float, float, float]
+Axes = tuple[Vector, ...]
+
+AXIAL: Axes = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
+"""z to the head, y to the back, x to the patient's left."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where voxels lie: spacing in mm ``[z, y, x]``, origin and axes in LPS mm.
+
+    ``axes[i]`` is the LPS unit vector along which array axis ``i`` (z, y, x) grows; they need not
+    be at right angles. ``spacing[i]`` is measured along it. ``origin`` is the centre of voxel
+    ``[0, 0, 0]``.
+    """
+
+    spacing: Vector
+    origin: Vector = (0.0, 0.0, 0.0)
+    axes: Axes = AXIAL
+
+    def __post_init__(self) -> None:
+        shapes = [np.shape(value) for value in (self.spacing, self.origin, self.axes)]
+        if shapes != [(3,), (3,), (3, 3)]:
+            raise ScanError(
+                "spacing and origin are three numbers each and axes three unit vectors, found "
+                f"{self.spacing}, {self.origin} and {self.axes}"
+            )
+        if not all(np.isfinite(s) and s > 0 for s in self.spacing):
+            raise ScanError(f"voxel spacing must be positive, found {self.spacing} mm [z, y, x]")
+        if not np.isfinite([*self.origin, *np.ravel(self.axes)]).all():
+            raise ScanError(f"geometry is not finite: origin {self.origin}, axes {self.axes}")
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """3 x 3: voxel index ``[z, y, x]`` times this, plus origin, is world LPS in mm."""
+        return np.asarray(self.axes, np.float64) * np.asarray(self.spacing, np.float64)[:, None]
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        """The LPS unit vector at right angles to the slices, to the side where z grows."""
+        normal = np.cross(self.axes[2], self.axes[1])
+        normal /= np.linalg.norm(normal)
+        return normal if normal @ np.asarray(self.axes[0]) >= 0 else -normal
+
+    @property
+    def layer_mm(self) -> float:
+        """How far neighbouring slices lie apart along their normal; less than their spacing where
+        the grid is sheared."""
+        return float(self.matrix[0] @ self.normal)
+
+    @property
+    def shear_degrees(self) -> float:
+        """How far any two axes are from being at right angles."""
+        a, b, c = np.asarray(self.axes)
+        cosine = max(abs(float(a @ b)), abs(float(a @ c)), abs(float(b @ c)))
+        return math.degrees(math.asin(min(1.0, cosine)))
+
+    def distance_mm(self, one: Sequence[float], other: Sequence[float]) -> float:
+        """How far two voxels ``[z, y, x]`` lie apart."""
+        offset = np.subtract(one, other).astype(np.float64) @ self.matrix
+        return float(np.linalg.norm(offset))
+
+    def to_world(self, index: Sequence[float]) -> tuple[float, float, float]:
+        """Voxel index ``[z, y, x]`` (may be fractional) to LPS mm."""
+        x, y, z = np.asarray(index, np.float64) @ self.matrix + np.asarray(self.origin)
+        return float(x), float(y), float(z)
+
+    def to_index(self, world: Sequence[float]) -> tuple[float, float, float]:
+        """LPS mm to a fractional voxel index ``[z, y, x]``."""
+        offset = np.asarray(world, np.float64) - np.asarray(self.origin)
+        z, y, x = np.linalg.solve(self.matrix.T, offset)
+        return float(z), float(y), float(x)
+
+    def to_voxel(self, world: Sequence[float]) -> tuple[int, int, int]:
+        """LPS mm to the nearest voxel ``[z, y, x]``; of a grid without end, so of any sign."""
+        z, y, x = (round(i) for i in self.to_index(world))
+        return z, y, x

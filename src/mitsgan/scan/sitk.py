@@ -1,0 +1,53 @@
+"""Scans and SimpleITK's images, in memory: nothing here reads or writes a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+
+from mitsgan.errors import ScanError
+from mitsgan.scan.geometry import Geometry
+from mitsgan.scan.memory import from_hu, in_hu
+from mitsgan.scan.scan import Scan
+
+
+def from_sitk(image: Any, *, plausible: bool = True) -> Scan:
+    """See `Scan.from_sitk`."""
+    dimensions, components = image.GetDimension(), image.GetNumberOfComponentsPerPixel()
+    if dimensions != 3 or components != 1:
+        raise ScanError(
+            f"the image has {dimensions} dimensions and {components} values per voxel; expected "
+            "three dimensions and one grey value"
+        )
+    return from_hu(sitk.GetArrayViewFromImage(image), geometry_of(image), plausible=plausible)
+
+
+def to_sitk(scan: Scan) -> Any:
+    """See `Scan.to_sitk`."""
+    from mitsgan.scan.canonical import in_file_order
+
+    scan = in_file_order(scan)
+    image: Any = sitk.GetImageFromArray(in_hu(scan))
+    set_geometry(image, scan.geometry)
+    return image
+
+
+def geometry_of(image: Any) -> Geometry:
+    """Where the voxels of a three-dimensional image lie."""
+    direction = np.array(image.GetDirection()).reshape(3, 3)
+    x, y, z = image.GetOrigin()
+    depth, height, width = image.GetSpacing()[::-1]
+    return Geometry(
+        spacing=(depth, height, width),
+        origin=(x, y, z),
+        axes=tuple((float(a), float(b), float(c)) for a, b, c in direction.T[::-1]),
+    )
+
+
+def set_geometry(image: Any, geometry: Geometry) -> None:
+    """Say where the voxels of an image lie."""
+    image.SetSpacing(geometry.spacing[::-1])
+    image.SetOrigin(geometry.origin)
+    image.SetDirection(np.array(geometry.axes)[::-1].T.ravel().tolist())
