@@ -1,69 +1,109 @@
 """MITS-GAN made real: protect CT scans against tampering by generative models.
 
 Importing this package is cheap: a public name is looked up in its room only when it is first
-used, so that ``mitsgan --help`` need not wait for torch.
+used, so that neither a script's start nor ``mitsgan --help`` need wait for torch.
+
+Examples:
+    >>> import mitsgan as mg
+    >>> from mitsgan.phantom.chest import chest
+    >>> scan = mg.Scan.from_hu(chest((16, 64, 64), (6.0, 5.6, 5.6)).hu(), (6.0, 5.6, 5.6))
+    >>> protected = mg.protect(scan, max_hu=10, device="cpu")
+    >>> protected.largest_hu <= 10
+    True
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from mitsgan.door import open_door
 
+TYPE_CHECKING = False  # as in `mitsgan.door`
 if TYPE_CHECKING:
     from mitsgan.errors import (
         BudgetError,
+        DataError,
+        DeviceError,
+        IdentityError,
         MissingExtraError,
         MitsganError,
         OutputError,
         PositionError,
+        ResultError,
         ScanError,
+        SettingsError,
         WeightsError,
     )
     from mitsgan.files.derivation import Derivation
-    from mitsgan.scan.scan import Geometry, Scan
+    from mitsgan.jobs.protect.protection import Protected, Protection, protect
+    from mitsgan.jobs.protect.settings import ProtectSettings
+    from mitsgan.jobs.scans import read, write
+    from mitsgan.jobs.tamper import tamper
+    from mitsgan.mark.keys import Key
+    from mitsgan.perturb.budget import Budget
+    from mitsgan.progress import Progress
+    from mitsgan.scan.geometry import Geometry
+    from mitsgan.scan.scan import Scan
 
-try:
-    __version__ = version("mitsgan")
-except PackageNotFoundError:  # a source tree that nobody installed still imports
-    __version__ = "0+unknown"
+__version__ = "0.1.0"
 
 _ROOM = {
+    "read": "mitsgan.jobs.scans",
+    "write": "mitsgan.jobs.scans",
     "Scan": "mitsgan.scan.scan",
-    "Geometry": "mitsgan.scan.scan",
+    "Geometry": "mitsgan.scan.geometry",
+    "Budget": "mitsgan.perturb.budget",
+    "protect": "mitsgan.jobs.protect.protection",
+    "Protected": "mitsgan.jobs.protect.protection",
+    "Protection": "mitsgan.jobs.protect.protection",
+    "ProtectSettings": "mitsgan.jobs.protect.settings",
     "Derivation": "mitsgan.files.derivation",
+    "Key": "mitsgan.mark.keys",
+    "tamper": "mitsgan.jobs.tamper",
+    "Progress": "mitsgan.progress",
     "MitsganError": "mitsgan.errors",
+    "SettingsError": "mitsgan.errors",
     "ScanError": "mitsgan.errors",
     "OutputError": "mitsgan.errors",
     "BudgetError": "mitsgan.errors",
     "PositionError": "mitsgan.errors",
+    "IdentityError": "mitsgan.errors",
+    "DeviceError": "mitsgan.errors",
     "WeightsError": "mitsgan.errors",
+    "DataError": "mitsgan.errors",
+    "ResultError": "mitsgan.errors",
     "MissingExtraError": "mitsgan.errors",
 }
+"""Where each public name lives."""
 
 __all__ = [
+    "Budget",
     "BudgetError",
+    "DataError",
     "Derivation",
+    "DeviceError",
     "Geometry",
+    "IdentityError",
+    "Key",
     "MissingExtraError",
     "MitsganError",
     "OutputError",
     "PositionError",
+    "Progress",
+    "ProtectSettings",
+    "Protected",
+    "Protection",
+    "ResultError",
     "Scan",
     "ScanError",
+    "SettingsError",
     "WeightsError",
     "__version__",
+    "protect",
+    "read",
+    "tamper",
+    "write",
 ]
 
+_ALSO_ROOMS = frozenset({"protect"})
+"""Functions whose name is that of a room, too."""
 
-def __getattr__(name: str) -> object:
-    """Import a public name from its room on first use."""
-    if name not in _ROOM:
-        raise AttributeError(f"module 'mitsgan' has no attribute {name!r}")
-    value: object = getattr(import_module(_ROOM[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+open_door(__name__, _ROOM, _ALSO_ROOMS)

@@ -1,0 +1,92 @@
+"""Simulated tampering, in memory: to measure protection, and for nothing else."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mitsgan.anatomy.places import LungPlaces
+from mitsgan.attack import Action, Attacker, plan_attack, surrogate_path, tamper_blocks
+from mitsgan.errors import IdentityError, SettingsError
+from mitsgan.evaluate.mark.manipulations import paste
+from mitsgan.jobs.device import choose_device
+from mitsgan.jobs.protect.protection import Protected
+from mitsgan.jobs.protect.settings import Pair
+from mitsgan.scan.canonical import canonical, canonical_order
+from mitsgan.scan.scan import AIR_HU, Scan
+from mitsgan.scan.simulated import Simulated
+
+
+def tamper(
+    scan: Scan | Protected,
+    action: Action,
+    *,
+    position_mm: tuple[float, float, float] | None = None,
+    attacker: Pair | Path = "textured",
+    seed: int = 0,
+    device: str = "auto",
+) -> Scan:
+    """Let an attacker paint a nodule into a scan, or one out of it.
+
+    The result exists in memory: `mitsgan.write` refuses it as DICOM, and in an image it carries
+    SIMULATED in the voxels of every slice (docs/threat-model.md).
+
+    Args:
+        scan: not modified.
+        action: ``inject`` or ``remove``.
+        position_mm: where, LPS; by default somewhere in the lung.
+        attacker: a pair that ships, or the file of an attacker's weights.
+        seed: of the random place.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Returns:
+        The whole scan, tampered with.
+
+    Raises:
+        SettingsError: weights of the other action.
+        WeightsError: there are no such weights.
+        ScanError: there is no lung to draw a place from.
+        PositionError: the place is outside the body, or too near the scan's border.
+
+    Examples:
+        >>> import mitsgan as mg
+        >>> from mitsgan.phantom.chest import chest
+        >>> scan = chest((16, 64, 64), (6.0, 5.6, 5.6))
+        >>> tampered = mg.tamper(scan, "inject", position_mm=(-70.0, 0.0, 0.0), device="cpu")
+        >>> bool((tampered.hu() != scan.hu()).any())
+        True
+    """
+    original = scan.scan if isinstance(scan, Protected) else scan
+    painter = _load(attacker, action, device)
+    axial = canonical(original)
+    if position_mm is None:
+        position = next(LungPlaces.of(axial).draw(np.random.default_rng(seed)))
+    else:
+        position = axial.geometry.to_voxel(position_mm)
+    hu = np.nan_to_num(axial.hu(), nan=AIR_HU).clip(AIR_HU)
+    plan = plan_attack(hu, axial.spacing, position, action)
+    volume = torch.from_numpy(hu).to(painter.equalization.bins.device)
+    with torch.inference_mode():
+        (block,) = tamper_blocks(volume, [plan], painter).cpu().numpy()
+    stored = paste(axial, block, plan.start).stored
+    if axial is not original:
+        stored = canonical_order(original.geometry).inverse().arrange(stored)
+    return replace(original.with_stored(stored), source=Simulated(_identity(original)))
+
+
+def _load(attacker: Pair | Path, action: Action, device: str) -> Attacker:
+    path = attacker if isinstance(attacker, Path) else surrogate_path(attacker, action)
+    loaded = Attacker.load(path, choose_device(device))
+    if loaded.action != action:
+        raise SettingsError(f"{path}: these weights {loaded.action}, and `action` is {action}")
+    return loaded
+
+
+def _identity(scan: Scan) -> str | None:
+    with suppress(IdentityError):
+        return None if scan.source is None else scan.source.identity
+    return None
