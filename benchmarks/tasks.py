@@ -60,7 +60,7 @@ def weights(given: Path | None, spare: Path) -> Result:
         path = spare
         generator = PerturbationGenerator()
         card = {"name": "random", "config": {"width": list(generator.width)}}
-        MitsGan(generator, 0, card).save(path, card)
+        MitsGan(generator).save(path, card)
     _, card = load_weights(path, "protector")
     return {"path": str(path), "random": random, "sha256": card["sha256"]}
 
@@ -81,7 +81,7 @@ def layers(folder: Path, weights: Path) -> Result:
         "seconds": perf_counter() - start,
         "shape": list(scan.shape),
         "spacing_mm": list(scan.spacing),
-        "precision": str(layer.generator.stem.weight.dtype).removeprefix("torch."),
+        "precision": layer.precision,
         "threads": torch.get_num_threads(),
     }
 

@@ -52,8 +52,8 @@ def test_saved_attackers_paint_the_same(tmp_path: Path) -> None:
     attacker.save(path, {"config": {"width": 2, "action": "inject"}})
     loaded = Attacker.load(path)
     assert (loaded.action, loaded.name) == ("inject", "tiny")
-    assert not loaded.generator.training
-    assert not any(p.requires_grad for p in loaded.generator.parameters())
+    assert not loaded.network.training
+    assert not any(p.requires_grad for p in loaded.network.parameters())
     assert torch.equal(loaded.equalization.cdf, attacker.equalization.cdf)
     with torch.no_grad():
         difference = loaded.repaint(_cubes()) - attacker.repaint(_cubes())

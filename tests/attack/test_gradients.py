@@ -115,7 +115,7 @@ def test_cuda_gives_the_same_result_and_gradient(action: Action) -> None:
     results = []
     for device in ("cpu", "cuda"):
         leaf = volume.to(device).requires_grad_(True)
-        there = replace(attacker, generator=attacker.generator.to(device))
+        there = replace(attacker, network=attacker.network.to(device))
         block = tamper_blocks(leaf, [plan], there)[0]
         (gradient,) = torch.autograd.grad(block.square().sum(), leaf)
         results.append((block.detach().cpu(), gradient.cpu()))

@@ -258,7 +258,7 @@ def test_a_shift_of_the_cube_is_taken_back_when_it_is_pasted(
     plan = replace(_plan(ramp, _MIDDLE, "remove"), noise=None)
     cut = cut_plans(torch.from_numpy(ramp), [plan])
     base = _attacker("remove")
-    final = tamper_cut(cut, Copy(base.action, base.generator, base.equalization), shift)
+    final = tamper_cut(cut, Copy(base.action, base.network, base.equalization), shift)
     middle = seen[0][0, 15:17, 15:17, 15:17].mean()
     unmoved = ramp[13 - 6 : 13 + 7, 45 - 14 : 45 + 15, 50 - 18 : 50 + 18].mean()
     moved = sum(s * slope for s, slope in zip(shift, slopes, strict=True))

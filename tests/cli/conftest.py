@@ -38,7 +38,7 @@ def weights(phantom: Scan, tmp_path_factory: pytest.TempPathFactory) -> Path:
         generator = PerturbationGenerator()
         generator.head.weight.data *= 30  # else its perturbations round to nothing
         card = {"config": {"width": list(generator.width)}}
-        MitsGan(generator, 0, card).save(folder / "mitsgan.safetensors", card)
+        MitsGan(generator).save(folder / "mitsgan.safetensors", card)
         table = Equalization.fit([torch.from_numpy(phantom.hu()).clamp_min(-1024)])
         names: tuple[tuple[Action, str], ...] = (("inject", "injector"), ("remove", "remover"))
         for action, name in names:

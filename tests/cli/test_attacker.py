@@ -56,11 +56,11 @@ def test_imports_an_attacker_in_full_precision(
     attacker = Attacker.load(tmp_path / "attacker.safetensors")
     assert (attacker.action, attacker.name) == ("remove", "ct-gan")
     given = read_keras_generator(published[0]).state_dict()
-    for name, tensor in attacker.generator.state_dict().items():
+    for name, tensor in attacker.network.state_dict().items():
         assert torch.equal(tensor, given[name]), name
     with np.load(FIXTURES / "keras2.npz") as pairs, torch.no_grad():
         inputs = torch.from_numpy(pairs["inputs"].astype(np.float32))
-        outputs = attacker.generator(inputs[:, None])[:, 0].numpy()
+        outputs = attacker.network(inputs[:, None])[:, 0].numpy()
         assert float(np.abs(outputs - pairs["outputs"]).max()) < 1e-5
     bins, cdf = pickle.loads(published[1].read_bytes())
     np.testing.assert_array_equal(attacker.equalization.bins.numpy(), bins)

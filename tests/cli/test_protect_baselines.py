@@ -25,8 +25,8 @@ def baselines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         paper, net = PaperGenerator(2), TafimNet(2)
-    MitsGanPaper(paper, 0, {}).save(paths["mits-gan-paper"], {"config": {"width": 2}})
-    Tafim(net, {}).save(paths["tafim"], {"config": {"width": 2}})
+    MitsGanPaper(paper, 0).save(paths["mits-gan-paper"], {"config": {"width": 2}})
+    Tafim(net).save(paths["tafim"], {"config": {"width": 2}})
     return paths
 
 

@@ -123,7 +123,7 @@ def test_a_residual_attacker_has_a_width_of_its_own(
     options = ("--architecture", "residual", "--width", "8", "--steps", "1", "--quiet")
     assert attacker(*options) == 0
     loaded = Attacker.load(tmp_path / "injector.safetensors")
-    assert type(loaded.generator).__name__ == "ResidualInpainter"
+    assert type(loaded.network).__name__ == "ResidualInpainter"
 
 
 def test_trains_a_classifier(series: Path, phantom_image: Path, tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from mitsgan.cli.train_tafim import TrainTafim
 from mitsgan.files import write_scan
 from mitsgan.files.derivation import Derivation
 from mitsgan.jobs.train_baseline import measured
-from mitsgan.networks import load_weights
+from mitsgan.networks import Model, load_weights
+from mitsgan.networks.golden import check_golden
 from mitsgan.protect import Offset
 from mitsgan.protect.registry import load_protector
 from mitsgan.scan.scan import Geometry, Scan
-from mitsgan.training.golden import check_golden
 from mitsgan.training.paper import PaperConfig
 from mitsgan.training.tafim import TafimConfig
 
@@ -88,8 +88,9 @@ def test_trains_a_baseline_and_says_what_it_is_worth(
     assert told["native"]["perturbation_rms_hu"] > 10 >= told["clipped"]["perturbation_rms_hu"]
     assert told["clipped"]["inject"]["rmse_hu"]["median"] >= 0
     assert (tmp_path / "out.run" / "losses.png").exists()
-    load_protector(name, weights=out)
-    check_golden(out, "protector")
+    layer = load_protector(name, weights=out)
+    assert isinstance(layer, Model)
+    check_golden(out, type(layer))
 
 
 def test_what_a_baseline_is_worth_in_numbers(phantom: Scan) -> None:

@@ -16,9 +16,10 @@ from mitsgan.attack import SURROGATES, surrogate_path
 from mitsgan.cli.main import main
 from mitsgan.cli.train import COMMANDS, Train, TrainingCommand
 from mitsgan.cli.train_config import _keys, from_file
-from mitsgan.networks import load_weights, shipped
+from mitsgan.networks import Kind, load_weights, shipped
+from mitsgan.networks.classifier import NoduleClassifier
+from mitsgan.networks.golden import check_golden, golden_path
 from mitsgan.training.config_file import read_config
-from mitsgan.training.golden import Kind, check_golden, golden_path
 
 SHIPPED = Path(__file__).parents[2] / "benchmarks" / "train"
 
@@ -116,7 +117,7 @@ def test_a_run_keeps_its_configuration_and_is_resumed_with_it(
     out = tmp_path / "mine.safetensors"
     assert main([*arguments, "--output", str(out), "--seed", "5"]) == 0
     assert load_weights(out, "classifier")[1]["config"]["seed"] == 5
-    check_golden(out, "classifier")
+    check_golden(out, NoduleClassifier)
     kept = (tmp_path / "mine.run" / "config.toml").read_text()
     assert "\nseed = 5\n" in kept
     assert "\nrate = 0.001\n" in kept
@@ -195,7 +196,7 @@ def test_two_processes_leave_one_result(
     out = tmp_path / "mine.safetensors"
     arguments.remove("--quiet")
     assert main([*arguments, "--output", str(out), "--devices", "2"]) == 0
-    check_golden(out, "classifier")
+    check_golden(out, NoduleClassifier)
     told = capfd.readouterr()
     assert told.out.count("trained in") == told.err.count("step 3 of 3") == 1
     capfd.readouterr()

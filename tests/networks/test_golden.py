@@ -12,18 +12,22 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mitsgan.attack import HELD_OUT, SURROGATES, Action, Surrogate, surrogate_path
-from mitsgan.networks import load_weights, shipped
-from mitsgan.training.golden import TOLERANCE, Kind, output_of
+from mitsgan.attack import HELD_OUT, SURROGATES, Action, Attacker, Surrogate, surrogate_path
+from mitsgan.networks import Model, load_weights, shipped
+from mitsgan.networks.classifier import NoduleClassifier
+from mitsgan.networks.golden import output_of
+from mitsgan.protect import MitsGan
+from mitsgan.protect.baselines.paper import MitsGanPaper
+from mitsgan.protect.baselines.tafim import Tafim
 
 ACTIONS: tuple[Action, ...] = ("inject", "remove")
 ATTACKERS = {surrogate_path(s, a).stem: (s, a) for s in SURROGATES for a in ACTIONS}
-KINDS: dict[str, Kind] = {
-    "mitsgan": "protector",
-    "mits-gan-paper": "protector",
-    "tafim": "protector",
-    "classifier": "classifier",
-    **dict.fromkeys(ATTACKERS, "attacker"),
+MODELS: dict[str, type[Model]] = {
+    "mitsgan": MitsGan,
+    "mits-gan-paper": MitsGanPaper,
+    "tafim": Tafim,
+    "classifier": NoduleClassifier,
+    **dict.fromkeys(ATTACKERS, Attacker),
 }
 GOLDEN = shipped("golden")
 MOST_BYTES = 10_000_000
@@ -31,19 +35,19 @@ MOST_BYTES = 10_000_000
 
 def outputs() -> dict[str, Tensor]:
     """What the shipped weights give on a fixed input, in float32 on the CPU."""
-    return {name: output_of(shipped(name), kind) for name, kind in KINDS.items()}
+    return {name: output_of(shipped(name), model) for name, model in MODELS.items()}
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)
 def test_shipped_weights_give_what_they_gave(name: str) -> None:
-    expected, kind = load_file(GOLDEN)[name], KINDS[name]
-    found = output_of(shipped(name), kind)
-    torch.testing.assert_close(found, expected, atol=TOLERANCE[kind], rtol=0.01)
+    expected, model = load_file(GOLDEN)[name], MODELS[name]
+    actual = output_of(shipped(name), model)
+    torch.testing.assert_close(actual, expected, atol=model.TOLERANCE, rtol=0.01)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)
 def test_shipped_weights_say_what_they_are(name: str) -> None:
-    _, card = load_weights(shipped(name), KINDS[name])
+    card = MODELS[name].load(shipped(name)).card
     assert card["licence"].startswith("MIT")
     assert [scan["name"] for scan in card["data"]] == ["lidc-0001", "lungfcp-0001"]
     assert "lungdx-a0001" in json.dumps(card["metrics"])

@@ -20,8 +20,8 @@ def phantom() -> Scan:
 
 def stored(scan: Scan, dtype: torch.dtype) -> NDArray[np.int32]:
     layer = MitsGan.load()
-    layer.generator.to(dtype)
-    assert layer.generator.stem.weight.is_contiguous(memory_format=torch.channels_last_3d)
+    layer.network.to(dtype)
+    assert layer.network.stem.weight.is_contiguous(memory_format=torch.channels_last_3d)
     return apply_perturbations(scan, [layer], Budget(10.0)).scan.stored.astype(np.int32)
 
 

@@ -32,7 +32,7 @@ def protector() -> MitsGan:
         torch.manual_seed(0)
         generator = PerturbationGenerator(WIDTH).eval().requires_grad_(False)
     generator.head.weight.mul_(20)  # an untrained head is too faint to test with
-    return MitsGan(generator, 0, {})
+    return MitsGan(generator, 0)
 
 
 def test_slabs_leave_no_seam(protector: MitsGan) -> None:
@@ -117,7 +117,7 @@ def test_the_lungs_and_what_an_attack_on_them_sees_are_worked_on(protector: Mits
 def test_a_seed_decides_the_noise_and_nothing_else_does(protector: MitsGan) -> None:
     scan = chest((6, 32, 32), (6.0, 10.0, 10.0))
     budget = Budget(10)
-    other = MitsGan(protector.generator, 1, {})
+    other = MitsGan(protector.network, 1)
     first = protector.perturbation(scan, 0, 6, budget)
     torch.rand(7)  # the global state plays no part
     np.testing.assert_array_equal(first, protector.perturbation(scan, 0, 6, budget))
@@ -158,9 +158,9 @@ def test_weights_come_back_as_they_were_saved(protector: MitsGan, tmp_path: Path
     protector.save(path, {"config": {"width": WIDTH}})
     loaded = MitsGan.load(path, seed=5)
     assert loaded.seed == 5
-    for name, tensor in protector.generator.state_dict().items():
+    for name, tensor in protector.network.state_dict().items():
         torch.testing.assert_close(
-            loaded.generator.state_dict()[name].float(), tensor, rtol=1e-2, atol=1e-3
+            loaded.network.state_dict()[name].float(), tensor, rtol=1e-2, atol=1e-3
         )
 
 

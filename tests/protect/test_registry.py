@@ -24,10 +24,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         generator = PerturbationGenerator((4, 4))
-        MitsGan(generator, 0, {}).save(paths["mits-gan"], {"config": {"width": [4, 4]}})
+        MitsGan(generator, 0).save(paths["mits-gan"], {"config": {"width": [4, 4]}})
         paper, net = PaperGenerator(4), TafimNet(2)
-    MitsGanPaper(paper, 0, {}).save(paths["mits-gan-paper"], {"config": {"width": 4}})
-    Tafim(net, {}).save(paths["tafim"], {"config": {"width": 2}})
+    MitsGanPaper(paper, 0).save(paths["mits-gan-paper"], {"config": {"width": 4}})
+    Tafim(net).save(paths["tafim"], {"config": {"width": 2}})
     return paths
 
 

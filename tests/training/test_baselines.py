@@ -12,7 +12,8 @@ import torch
 
 from mitsgan.attack import Action, Attacker, Equalization, Generator, plan_attack
 from mitsgan.errors import DataError
-from mitsgan.protect.baselines.paper import GROUP, PaperGenerator, clean_hu, to_unit
+from mitsgan.protect.baselines.paper import GROUP, PaperGenerator
+from mitsgan.protect.baselines.slices import clean_hu, to_unit
 from mitsgan.scan.scan import Geometry, Scan
 from mitsgan.training.loop import read_losses
 from mitsgan.training.paper import (
@@ -36,7 +37,7 @@ def attackers(training_chest: Scan) -> list[Attacker]:
         table = Equalization.fit([torch.from_numpy(training_chest.hu()).clamp_min(-1024)])
         made = [Attacker(action, Generator(2).eval(), table, action) for action in ACTIONS]
     for attacker in made:
-        attacker.generator.requires_grad_(False)
+        attacker.network.requires_grad_(False)
     return made
 
 

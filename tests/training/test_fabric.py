@@ -116,7 +116,7 @@ def train_on_phantom(scan: Scan, folder: Path, worker: Worker) -> float:
     attacker_training._TABLE_CUBES = 8  # in this process, which ends with the training
     config = AttackerConfig("remove", width=2, steps=2, batch=2)
     attacker = train_attacker([scan], config, folder, worker=worker)
-    parts = [p.flatten() for p in attacker.generator.state_dict().values()]
+    parts = [p.flatten() for p in attacker.network.state_dict().values()]
     held = worker.gather(torch.cat([p.double() for p in parts]))
     assert held.shape[0] == 2
     return float((held[0] - held[1]).abs().max())

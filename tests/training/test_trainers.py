@@ -36,7 +36,7 @@ def test_an_attacker_learns_to_inpaint(remover: Attacker, run: Path, training_ch
     assert len(losses) == 40
     assert fmean(losses[-8:]) < 0.7 * fmean(losses[:4])
     assert remover.name == "remover"
-    assert not remover.generator.training
+    assert not remover.network.training
     metrics = attacker_metrics(remover, [training_chest], cubes=16)
     assert metrics["cubes"] == 16
     assert 0 < metrics["core_mae_hu"] < 700

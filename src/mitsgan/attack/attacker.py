@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -14,77 +14,81 @@ from mitsgan.attack.networks.architectures import ARCHITECTURES
 from mitsgan.attack.networks.ctgan import CORE, SIDE
 from mitsgan.attack.overflow import repair
 from mitsgan.attack.plan import Action
-from mitsgan.errors import WeightsError
-from mitsgan.networks import Card, Precision, load_weights, save_weights
-from mitsgan.networks.memory_format import channels_last
+from mitsgan.networks import Card, Kind, Model, Precision
+from mitsgan.networks.golden import wave
 
 __all__ = ["Action", "Attacker"]
 
 _EVEN_HU = 0.001
 
 
-@dataclass(frozen=True)
-class Attacker:
+@dataclass(frozen=True, eq=False)
+class Attacker(Model):
     """Repaints the core of a cube: steps 3 to 5 of the pipeline.
 
     Attributes:
-        action: what the generator was trained to do.
-        generator: in evaluation mode.
+        action: what the network was trained to do.
+        network: the generator, in evaluation mode.
         equalization: its table.
         name: for reports.
+        card: of the weights.
     """
 
+    KIND: ClassVar[Kind] = "attacker"
+    CALLED: ClassVar[str] = "an attacker"
+    MEMORY: ClassVar[torch.memory_format] = torch.channels_last_3d
+    TOLERANCE: ClassVar[float] = 2.0
+    """HU."""
+
     action: Action
-    generator: nn.Module
+    network: nn.Module
     equalization: Equalization
     name: str = "ct-gan"
+    card: Card = field(default_factory=dict)
 
     @classmethod
-    def load(cls, path: Path, device: torch.device | str = "cpu") -> Attacker:
-        """Read an attacker that `save` wrote.
+    def from_tensors(cls, tensors: dict[str, Tensor], card: Card) -> Self:
+        """See `Model.from_tensors`."""
+        bins, cdf = tensors.pop("bins"), tensors.pop("cdf")
+        if len(bins) == 2 < len(cdf):
+            bins = _evenly(bins, len(cdf))
+        architecture = ARCHITECTURES[card["config"].get("architecture", "ct-gan")]
+        network = architecture(int(card["config"]["width"]))
+        network.load_state_dict(tensors)
+        mean, low, high = (float(card["equalization"][k]) for k in ("mean", "low", "high"))
+        action: Action = card["config"]["action"]
+        if action not in ("inject", "remove"):
+            raise ValueError(f"the action must be inject or remove, found {action!r}")
+        table = Equalization(bins, cdf, mean, low, high)
+        return cls(action, network, table, str(card["name"]), card)
 
-        Raises:
-            WeightsError: see `mitsgan.networks.load_weights`.
-        """
-        tensors, card = load_weights(path, "attacker")
-        try:
-            bins, cdf = tensors.pop("bins"), tensors.pop("cdf")
-            if len(bins) == 2 < len(cdf):
-                bins = _evenly(bins, len(cdf))
-            architecture = ARCHITECTURES[card["config"].get("architecture", "ct-gan")]
-            generator = architecture(int(card["config"]["width"]))
-            generator.load_state_dict(tensors)
-            mean, low, high = (float(card["equalization"][k]) for k in ("mean", "low", "high"))
-            action: Action = card["config"]["action"]
-            if action not in ("inject", "remove"):
-                raise ValueError(f"the action must be inject or remove, found {action!r}")
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise WeightsError(f"{path}: card and tensors do not fit: {error}") from error
-        generator.eval().requires_grad_(False)
-        return cls(
-            action,
-            channels_last(generator.to(device)),
-            Equalization(bins.to(device), cdf.to(device), mean, low, high),
-            str(card["name"]),
-        )
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
+        """See `Model.to`; the table goes along, in its own precision."""
+        e = self.equalization
+        table = replace(e, bins=e.bins.to(device), cdf=e.cdf.to(device))
+        return replace(super().to(device, dtype), equalization=table)
 
-    def save(self, path: Path, card: Card, *, precision: Precision = "float16") -> None:
-        """Write generator and table as safetensors; ``card`` holds at least ``config``.
+    def to_tensors(self, precision: Precision) -> dict[str, Tensor]:
+        """See `Model.to_tensors`.
 
-        ``precision`` is that of the generator's kernels, see `mitsgan.networks.save_weights`. But
-        in float32, bins that are evenly spaced to 0.001 HU are stored as the first and the last.
+        But in float32, bins that are evenly spaced to 0.001 HU are the first and the last.
         """
         e = self.equalization
         ends = e.bins[[0, -1]]
         evenly = bool((_evenly(ends, len(e.bins)) - e.bins).abs().max() < _EVEN_HU)
         bins = ends if evenly and precision != "float32" else e.bins
+        return {**self.network.state_dict(), "bins": bins, "cdf": e.cdf}
+
+    def entries(self) -> Card:
+        """See `Model.entries`."""
+        e = self.equalization
         table = {"mean": e.mean, "low": e.low, "high": e.high}
-        save_weights(
-            path,
-            {**self.generator.state_dict(), "bins": bins, "cdf": e.cdf},
-            {**card, "kind": "attacker", "name": self.name, "equalization": table},
-            precision=precision,
-        )
+        return {"name": self.name, "equalization": table}
+
+    def golden_output(self) -> Tensor:
+        """Some voxels of a repainted cube in HU, ``[8, 16, 16]``."""
+        painted = self.repaint(wave(1, SIDE, SIDE, SIDE))
+        return painted[0, ::4, ::2, ::2].contiguous()
 
     def condition(self, cubes: Tensor) -> Tensor:
         """``[b, 32, 32, 32]`` in HU to the generator's input ``[b, 1, 32, 32, 32]``."""
@@ -97,7 +101,7 @@ class Attacker:
         The generator repaints the whole cube, of which it has seen the shell; all of it is used.
         ``repair`` mends what it painted outside the range of a CT, see `mitsgan.attack.overflow`.
         """
-        painted = self.generator(self.condition(cubes))[:, 0].to(cubes.dtype)
+        painted = self.network(self.condition(cubes))[:, 0].to(cubes.dtype)
         return repair(self.equalization.denormalize(painted.clamp(-0.5, 0.5)))
 
 

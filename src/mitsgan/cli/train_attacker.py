@@ -139,8 +139,8 @@ class TrainAttacker(DeviceTraining):
             )
         if worker.rank:
             return 0
-        stored = as_stored(attacker.generator.state_dict(), self.precision)
-        attacker.generator.load_state_dict(stored)  # what is measured is what is written
+        stored = as_stored(attacker.network.state_dict(), self.precision)
+        attacker.network.load_state_dict(stored)  # what is measured is what is written
         attacker = replace(attacker, name=self.output.stem)
         with console.phase("pictures", f"drawing into {run.folder}"):
             loss_curve(run.folder, run.folder / "losses.png")
@@ -170,10 +170,6 @@ class TrainAttacker(DeviceTraining):
             used = weights_entry(layers[0].card, self.protector, "mitsgan")
             seeds = [layer.seed for layer in layers]
             card["protected"] = {**used, "seeds": seeds, "max_hu": self.max_hu}
-
-        def save(path: Path) -> None:
-            attacker.save(path, card, precision=self.precision)
-
-        write_weights(self.output, "attacker", save, self.overwrite)
+        write_weights(self.output, attacker, card, self.overwrite, self.precision)
         console.say(f"{self.output}: trained in {console.elapsed:.0f} s; the run: {run.folder}")
         return 0

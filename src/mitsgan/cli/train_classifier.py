@@ -86,8 +86,6 @@ class TrainClassifier(DeviceTraining):
             with console.phase("validate", "measuring on unseen scans"):
                 metrics = {**classifier_metrics(classifier, unseen, config), "scans": validated}
         card = run.card(asdict(config), self.licence, data, self.seed, metrics)
-        write_weights(
-            self.output, "classifier", lambda path: classifier.save(path, card), self.overwrite
-        )
+        write_weights(self.output, classifier, card, self.overwrite)
         console.say(f"{self.output}: trained in {console.elapsed:.0f} s; the run: {run.folder}")
         return 0

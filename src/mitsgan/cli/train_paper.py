@@ -67,4 +67,4 @@ class TrainPaper(BaselineTraining):
                 resume=self.resume,
                 progress=progress,
             )
-        return run.finish(MitsGanPaper(generator, self.seed, {}), config, data)
+        return run.finish(MitsGanPaper(generator, self.seed), config, data)

@@ -121,7 +121,7 @@ class TrainProtector(DeviceTraining):
         if worker.rank:
             return 0
         loss_curve(run.folder, run.folder / "losses.png")
-        protector = MitsGan(generator, self.seed, {})
+        protector = MitsGan(generator, self.seed)
         metrics: dict[str, object] = {}
         if unseen:
             picture = run.folder / "samples.png"
@@ -132,8 +132,6 @@ class TrainProtector(DeviceTraining):
                 )
         card = run.card(asdict(config), self.licence, data, self.seed, metrics)
         card["attackers"] = against
-        write_weights(
-            self.output, "protector", lambda path: protector.save(path, card), self.overwrite
-        )
+        write_weights(self.output, protector, card, self.overwrite)
         console.say(f"{self.output}: trained in {console.elapsed:.0f} s; the run: {run.folder}")
         return 0

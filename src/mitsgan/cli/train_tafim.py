@@ -59,4 +59,4 @@ class TrainTafim(BaselineTraining):
                 resume=self.resume,
                 progress=progress,
             )
-        return run.finish(Tafim(net, {}), config, data)
+        return run.finish(Tafim(net), config, data)

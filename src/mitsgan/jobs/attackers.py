@@ -32,7 +32,7 @@ def load_attackers(
                 f"{option} {path}: these weights {attacker.action}, {option} must {action}"
             )
         attackers.append(attacker)
-        cards[action] = attacker_card(path)
+        cards[action] = attacker.card
     return attackers, cards
 
 

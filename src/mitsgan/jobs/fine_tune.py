@@ -8,7 +8,6 @@ from pathlib import Path
 
 from mitsgan.attack import Attacker
 from mitsgan.cli.options import UsageError
-from mitsgan.jobs.attackers import attacker_card
 from mitsgan.jobs.entries import weights_entry
 from mitsgan.jobs.train import Source, whole_scans
 from mitsgan.perturb import Budget, apply_perturbations
@@ -32,16 +31,16 @@ def begin_with(
         WeightsError: see `mitsgan.networks.load_weights`.
         UsageError: it does something else than what is to be trained.
     """
-    attacker, card = Attacker.load(path), attacker_card(path)
+    attacker = Attacker.load(path)
     if attacker.action != config.action:
         raise UsageError(
             f"--init {path}: these weights {attacker.action}, and --action says {config.action}"
         )
-    held = card["config"]
+    settings = attacker.card["config"]
     config = replace(
-        config, architecture=held.get("architecture", "ct-gan"), width=int(held["width"])
+        config, architecture=settings.get("architecture", "ct-gan"), width=int(settings["width"])
     )
-    return attacker, config, weights_entry(card, path, path.stem)
+    return attacker, config, weights_entry(attacker.card, path, path.stem)
 
 
 def protectors(path: Path | None, seed: int) -> list[MitsGan]:

@@ -23,10 +23,10 @@ from mitsgan.training.data.split import Origin, check_apart
 if TYPE_CHECKING:
     from mitsgan.attack import Attacker
     from mitsgan.cli.train_options import DeviceTraining, Training
+    from mitsgan.networks import Card, Model, Precision
     from mitsgan.protect import MitsGan
     from mitsgan.training.data.cube_file import CubeFile
     from mitsgan.training.fabric import Worker
-    from mitsgan.training.golden import Kind
 
 Source: TypeAlias = "Scan | CubeFile"
 """What an attacker is trained on."""
@@ -64,7 +64,7 @@ class Run:
                 raise ScanError(f"{path} does not exist; name a DICOM folder or an image file")
         if command.output.suffix != _SUFFIX:
             raise OutputError(f"--output {command.output}: weights are named *{_SUFFIX}")
-        from mitsgan.training.golden import golden_path
+        from mitsgan.networks.golden import golden_path
 
         for made in (command.output, golden_path(command.output)):
             check_file(made, command.overwrite, "--output")
@@ -207,14 +207,16 @@ def is_cubes(path: Path) -> bool:
     return path.suffix.lower() == ".npz"
 
 
-def write_weights(path: Path, kind: Kind, save: Callable[[Path], None], overwrite: bool) -> None:
-    """Let ``save`` write the weights to a temporary place; move them and their golden outputs."""
-    from mitsgan.training.golden import golden_path, write_golden
+def write_weights(
+    path: Path, model: Model, card: Card, overwrite: bool, precision: Precision | None = None
+) -> None:
+    """Save a model with its golden outputs beside it: both, or neither."""
+    from mitsgan.networks.golden import golden_path, write_golden
 
     companions = [golden_path(path).name]
     with atomic_output(path, overwrite=overwrite, companions=companions) as temporary:
-        save(temporary)
-        write_golden(temporary, kind)
+        model.save(temporary, card, precision=precision)
+        write_golden(temporary, type(model))
 
 
 def validated_disruption(

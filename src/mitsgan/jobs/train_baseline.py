@@ -96,9 +96,7 @@ class BaselineRun:
         card = self.place.card(settings, command.licence, data.entries, command.seed, metrics)
         card["losses"] = last_losses(folder)
         card["attackers"] = self.against
-        write_weights(
-            command.output, "protector", lambda path: layer.save(path, card), command.overwrite
-        )
+        write_weights(command.output, layer, card, command.overwrite)
         self.console.say(
             f"{command.output}: trained in {self.console.elapsed:.0f} s; the run: {folder}"
         )

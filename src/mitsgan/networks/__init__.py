@@ -1,5 +1,15 @@
-"""Weights that ship with the package, and the one way to read and write weights."""
+"""Weights that ship with the package, the one way to read and write weights, and what they make."""
 
+from mitsgan.networks.model import Kind, Model
 from mitsgan.networks.store import Card, Precision, as_stored, load_weights, save_weights, shipped
 
-__all__ = ["Card", "Precision", "as_stored", "load_weights", "save_weights", "shipped"]
+__all__ = [
+    "Card",
+    "Kind",
+    "Model",
+    "Precision",
+    "as_stored",
+    "load_weights",
+    "save_weights",
+    "shipped",
+]

@@ -6,16 +6,15 @@ is taken for one, whether a removed one is gone. It is no medical device and no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
+from dataclasses import dataclass, field
+from typing import ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
 
-from mitsgan.errors import WeightsError
-from mitsgan.networks import Card, load_weights, save_weights
-from mitsgan.networks.memory_format import channels_last
+from mitsgan.networks.golden import wave
+from mitsgan.networks.model import Kind, Model
+from mitsgan.networks.store import Card
 
 SIDE = 32
 """Voxels of 1 mm along each side of a cube."""
@@ -61,38 +60,41 @@ class ClassifierNetwork(nn.Module):
         return cast(Tensor, self.last(features.flatten(1))[:, 0])
 
 
-@dataclass(frozen=True)
-class NoduleClassifier:
+@dataclass(frozen=True, eq=False)
+class NoduleClassifier(Model):
     """A trained classifier.
 
     Attributes:
         network: in evaluation mode.
         threshold: probability from which on a cube is called a nodule.
+        card: of the weights.
     """
+
+    KIND: ClassVar[Kind] = "classifier"
+    CALLED: ClassVar[str] = "a nodule classifier"
+    SHIPPED: ClassVar[str | None] = "classifier"
+    MEMORY: ClassVar[torch.memory_format] = torch.channels_last_3d
+    TOLERANCE: ClassVar[float] = 0.01
+    """Probability."""
 
     network: ClassifierNetwork
     threshold: float = 0.5
+    card: Card = field(default_factory=dict)
 
     @classmethod
-    def load(cls, path: Path) -> NoduleClassifier:
-        """Read a classifier that `save` wrote.
+    def from_tensors(cls, tensors: dict[str, Tensor], card: Card) -> Self:
+        """See `Model.from_tensors`."""
+        network = ClassifierNetwork(int(card["config"]["width"]))
+        network.load_state_dict(tensors)
+        return cls(network, float(card["threshold"]), card)
 
-        Raises:
-            WeightsError: see `mitsgan.networks.load_weights`.
-        """
-        tensors, card = load_weights(path, "classifier")
-        try:
-            network = ClassifierNetwork(int(card["config"]["width"]))
-            network.load_state_dict(tensors)
-            threshold = float(card["threshold"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise WeightsError(f"{path}: card and tensors do not fit: {error}") from error
-        return cls(channels_last(network).eval().requires_grad_(False), threshold)
+    def entries(self) -> Card:
+        """See `Model.entries`."""
+        return {"threshold": self.threshold}
 
-    def save(self, path: Path, card: Card) -> None:
-        """Write the network; ``card`` holds at least ``config``."""
-        full = {**card, "kind": "classifier", "threshold": self.threshold}
-        save_weights(path, self.network.state_dict(), full, precision="float16")
+    def golden_output(self) -> Tensor:
+        """Two probabilities."""
+        return self.probability(torch.stack((wave(SIDE, SIDE, SIDE), wave(SIDE, SIDE, SIDE) + 600)))
 
     def probability(self, cubes: Tensor) -> Tensor:
         """How sure it is of a nodule in the middle: ``[b, 32, 32, 32]`` in HU to ``[b]``."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar, Self, cast
 
 import numpy as np
 import torch
@@ -13,9 +14,8 @@ from torch.nn import functional as F
 
 from mitsgan.anatomy.body import body_box, grown
 from mitsgan.anatomy.lung import lung_box
-from mitsgan.errors import WeightsError
-from mitsgan.networks import Card, load_weights, save_weights, shipped
-from mitsgan.networks.memory_format import channels_last
+from mitsgan.networks import Card, Kind, Model
+from mitsgan.networks.golden import wave
 from mitsgan.perturb.budget import Budget
 from mitsgan.protect.network import HALO, PATCH, TILE, PerturbationGenerator
 from mitsgan.scan.once import once_per_scan
@@ -29,46 +29,57 @@ _MARGIN = 4
 """Voxels around the body's box, which is right to so many."""
 
 
-@dataclass(frozen=True)
-class MitsGan:
+@dataclass(frozen=True, eq=False)
+class MitsGan(Model):
     """The perturbation of one generator for one seed; a `Perturbation`.
 
     Attributes:
-        generator: in evaluation mode, on the device where it is to run.
+        network: the generator, in evaluation mode, on the device where it is to run.
         seed: of the noise that the generator is fed; same seed, same perturbation.
         card: of the weights.
     """
 
-    generator: PerturbationGenerator
-    seed: int
-    card: Card
+    KIND: ClassVar[Kind] = "protector"
+    CALLED: ClassVar[str] = "mits-gan"
+    SHIPPED: ClassVar[str | None] = "mitsgan"
+    MEMORY: ClassVar[torch.memory_format] = torch.channels_last_3d
+    TOLERANCE: ClassVar[float] = 0.01
+    """Part of the budget."""
+
+    network: PerturbationGenerator
+    seed: int = 0
+    card: Card = field(default_factory=dict)
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, Tensor], card: Card) -> Self:
+        """See `Model.from_tensors`."""
+        a, b = (int(w) for w in card["config"]["width"])
+        network = PerturbationGenerator((a, b))
+        network.load_state_dict(tensors)
+        return cls(network, card=card)
 
     @classmethod
     def load(
-        cls, path: Path | None = None, *, seed: int = 0, device: torch.device | str = "cpu"
-    ) -> MitsGan:
-        """Read a protector, by default the one that ships with the package.
+        cls,
+        path: Path | None = None,
+        device: torch.device | str = "cpu",
+        *,
+        dtype: torch.dtype | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """See `Model.load`; with a seed."""
+        return replace(super().load(path, device, dtype=dtype), seed=seed)
 
-        In half the precision (bfloat16) where the device computes in it natively.
+    @classmethod
+    def dtype_on(cls, device: torch.device) -> torch.dtype:
+        """Half the precision (bfloat16) where the device computes in it natively."""
+        return torch.bfloat16 if has_native_bfloat16(device) else torch.float32
 
-        Raises:
-            WeightsError: see `mitsgan.networks.load_weights`.
-        """
-        path = path or shipped("mitsgan")
-        tensors, card = load_weights(path, "protector")
-        try:
-            a, b = (int(w) for w in card["config"]["width"])
-            generator = PerturbationGenerator((a, b))
-            generator.load_state_dict(tensors)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise WeightsError(f"{path}: card and tensors do not fit: {error}") from error
-        generator.eval().requires_grad_(False)
-        dtype = torch.bfloat16 if has_native_bfloat16(torch.device(device)) else torch.float32
-        return cls(channels_last(generator.to(device, dtype)), seed, card)
-
-    def save(self, path: Path, card: Card) -> None:
-        """Write the generator as safetensors; ``card`` holds at least ``config``."""
-        save_weights(path, self.generator.state_dict(), {**card, "kind": "protector"})
+    def golden_output(self) -> Tensor:
+        """The perturbation as a part of the budget, ``[3, 32, 40]``."""
+        hu = wave(3 + 2 * HALO, 32, 40)
+        noise = (wave(len(hu), 32 // PATCH, 40 // PATCH) + 850) / 60
+        return cast(Tensor, self.network(hu, noise, (2.5, 0.7, 0.7))).tanh()
 
     def perturbation(
         self, scan: Scan, start: int, stop: int, budget: Budget
@@ -80,7 +91,7 @@ class MitsGan:
         offset, start, stop = start, max(start, slices.start), min(stop, slices.stop)
         if start >= stop:
             return everywhere
-        device = self.generator.stem.weight.device
+        device = self.device
         depth = scan.shape[0]
         first, last = max(start - HALO, 0), min(stop + HALO, depth)
         inside = scan.hu(first, last, box)
@@ -96,7 +107,7 @@ class MitsGan:
         numbers = [min(max(z, 0), depth - 1) for z in range(start - HALO, stop + HALO)]
         noise = torch.stack([slice_noise(self.seed, z, side) for z in numbers]).to(device)
         with torch.inference_mode():
-            residual = self.generator(hu, noise, scan.spacing)[:, :height, :width]
+            residual = self.network(hu, noise, scan.spacing)[:, :height, :width]
             if device.type == "cpu":
                 bounded = np.tanh(residual.numpy())  # a tenth of the time that torch takes
             else:

@@ -141,9 +141,9 @@ def identify(layer: Perturbation) -> Identity:
     name, title = names[0], PROTECTORS[names[0]].title
     seed = layer.seed if isinstance(layer, MitsGan | MitsGanPaper | RandomSign) else None
     if isinstance(layer, MitsGan | MitsGanPaper):
-        card, weight = layer.card, layer.generator.stem.weight
+        card, weight = layer.card, layer.network.stem.weight
     elif isinstance(layer, Tafim):
-        card, weight = layer.card, layer.net.perturbation
+        card, weight = layer.card, layer.network.perturbation
     else:
         return Identity(name, title, seed, None, None, None)
     precision = str(weight.dtype).removeprefix("torch.")

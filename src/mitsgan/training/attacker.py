@@ -89,7 +89,7 @@ def train_attacker(
         generator = channels_last(ARCHITECTURES[config.architecture](config.width))
         discriminator = channels_last(Discriminator(config.width))
     if start is not None:
-        generator.load_state_dict(start.generator.state_dict())
+        generator.load_state_dict(start.network.state_dict())
     generator.to(worker.device)
     discriminator.to(worker.device)
     attacker = Attacker(config.action, generator, equalization, NAMES[config.action])

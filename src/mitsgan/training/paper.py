@@ -19,14 +19,8 @@ from torch.nn import functional as F
 
 from mitsgan.attack import Action, Attacker, Plan, plan_attack, tamper
 from mitsgan.errors import DataError, PositionError
-from mitsgan.protect.baselines.paper import (
-    GROUP,
-    PAPER_SIDE,
-    PaperGenerator,
-    clean_hu,
-    stretch,
-    to_unit,
-)
+from mitsgan.protect.baselines.paper import GROUP, PAPER_SIDE, PaperGenerator
+from mitsgan.protect.baselines.slices import clean_hu, stretch, to_unit
 from mitsgan.scan.scan import Scan
 from mitsgan.training.loop import Progress, Stateful, run_loop
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from mitsgan.attack import Attacker, Cut, cut_blocks, cut_plans, plan_attack, tamper_cut
 from mitsgan.attack.cube import overlap
-from mitsgan.protect.baselines.paper import to_unit
-from mitsgan.protect.baselines.tafim import UNIT, UNIT_HU, TafimNet, added_hu
+from mitsgan.protect.baselines.slices import UNIT, UNIT_HU, to_unit
+from mitsgan.protect.baselines.tafim import TafimNet, added_hu
 from mitsgan.scan.scan import Scan
 from mitsgan.training.data.cubes import volumes
 from mitsgan.training.loop import Progress, Stateful, run_loop

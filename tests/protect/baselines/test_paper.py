@@ -12,11 +12,8 @@ from mitsgan.protect.baselines.paper import (
     MitsGanPaper,
     PaperGenerator,
     PaperNoiseNet,
-    clean_hu,
-    hu_range,
-    stretch,
-    to_unit,
 )
+from mitsgan.protect.baselines.slices import clean_hu, hu_range, stretch, to_unit
 from mitsgan.scan.scan import AIR_HU, Scan
 
 
@@ -91,7 +88,7 @@ def test_every_four_slices_are_stretched_to_their_own_range(small_chest: Scan) -
         painted = before + added[group : group + GROUP]
         assert abs(painted.min() - before.min()) < 0.01
         assert abs(painted.max() - before.max()) < 0.01
-    other = MitsGanPaper(layer.generator, 1, {}).perturbation(small_chest, 0, 4, Budget(1.0))
+    other = MitsGanPaper(layer.network, 1).perturbation(small_chest, 0, 4, Budget(1.0))
     assert (other != added[:4]).any()
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mitsgan.protect.baselines.tafim import SIDE, UNIT, UNIT_HU, TafimNet, added_hu
+from mitsgan.protect.baselines.slices import UNIT, UNIT_HU
+from mitsgan.protect.baselines.tafim import SIDE, TafimNet, added_hu
 
 
 @pytest.fixture(scope="module")

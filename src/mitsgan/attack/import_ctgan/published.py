@@ -88,7 +88,7 @@ def published_card(attacker: Attacker, sources: Iterable[Path], licence: str) ->
     return {
         "config": {
             "architecture": "ct-gan",
-            "width": attacker.generator.width,
+            "width": attacker.network.width,
             "action": attacker.action,
         },
         "licence": licence,

@@ -203,7 +203,7 @@ def _manipulations(
 def _fingerprint(attacker: Attacker) -> str:
     """Changes with an attacker's weights."""
     total = hashlib.sha256(attacker.action.encode())
-    for value in attacker.generator.state_dict().values():
+    for value in attacker.network.state_dict().values():
         total.update(value.contiguous().float().numpy().tobytes())
     return total.hexdigest()
 

@@ -7,10 +7,10 @@ the release, and why, is in docs/baselines.md; `mitsgan.protect.mitsgan` is what
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, Self, cast
 
 import numpy as np
 import torch
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mitsgan.errors import WeightsError
-from mitsgan.networks import Card, load_weights, save_weights, shipped
+from mitsgan.networks import Card, Kind, Model, Precision
+from mitsgan.networks.golden import wave
 from mitsgan.perturb.budget import Budget
-from mitsgan.scan.once import once_per_scan
-from mitsgan.scan.scan import AIR_HU, Scan
+from mitsgan.protect.baselines.slices import UNIT, clean_hu, hu_range, stretch, to_unit
+from mitsgan.scan.scan import Scan
 
 PAPER_SIDE = 512
 """Pixels along each side of the slices that the release works on."""
@@ -103,47 +103,51 @@ class PaperGenerator(nn.Module):
             return torch.tanh(self.head(x.to(self.head.weight.dtype)))
 
 
-@dataclass(frozen=True)
-class MitsGanPaper:
+@dataclass(frozen=True, eq=False)
+class MitsGanPaper(Model):
     """The perturbation of a trained released generator for one seed; a `Perturbation`.
 
     Attributes:
-        generator: in evaluation mode: batch norm uses what it saw in training.
+        network: the generator, in evaluation mode: batch norm uses what it saw in training.
         seed: of the noise that the generator is fed.
         card: of the weights.
     """
 
-    generator: PaperGenerator
-    seed: int
-    card: Card
+    KIND: ClassVar[Kind] = "protector"
+    CALLED: ClassVar[str] = "mits-gan-paper"
+    SHIPPED: ClassVar[str | None] = "mits-gan-paper"
+    STORED: ClassVar[Precision] = "int8"
+    MEMORY: ClassVar[torch.memory_format] = torch.channels_last
+    TOLERANCE: ClassVar[float] = 0.01
+    """Of what the network gives in [-1, 1]."""
+
+    network: PaperGenerator
+    seed: int = 0
+    card: Card = field(default_factory=dict)
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, Tensor], card: Card) -> Self:
+        """See `Model.from_tensors`."""
+        network = PaperGenerator(int(card["config"]["width"]))
+        network.load_state_dict(tensors)
+        return cls(network, card=card)
 
     @classmethod
     def load(
-        cls, path: Path | None = None, *, seed: int = 0, device: torch.device | str = "cpu"
-    ) -> MitsGanPaper:
-        """Read weights, by default those that ship with the package; in float32.
+        cls,
+        path: Path | None = None,
+        device: torch.device | str = "cpu",
+        *,
+        dtype: torch.dtype | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """See `Model.load`; with a seed."""
+        return replace(super().load(path, device, dtype=dtype), seed=seed)
 
-        Raises:
-            WeightsError: see `mitsgan.networks.load_weights`.
-        """
-        path = path or shipped("mits-gan-paper")
-        tensors, card = load_weights(path, "protector")
-        try:
-            generator = PaperGenerator(int(card["config"]["width"]))
-            generator.load_state_dict(tensors)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise WeightsError(
-                f"{path}: these are not weights of mits-gan-paper: {error}"
-            ) from error
-        generator.eval().requires_grad_(False)
-        generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(generator.to(device), seed, card)
-
-    def save(self, path: Path, card: Card) -> None:
-        """Write the generator as safetensors; ``card`` holds at least ``config`` with the width."""
-        save_weights(
-            path, self.generator.state_dict(), {**card, "kind": "protector"}, precision="int8"
-        )
+    def golden_output(self) -> Tensor:
+        """What the network gives in [-1, 1], ``[3, 32, 40]``."""
+        slices = to_unit(wave(3, 1, 32, 40), *UNIT)
+        return cast(Tensor, self.network(slices, (slices + 1) / 2))[:, 0]
 
     def perturbation(
         self, scan: Scan, start: int, stop: int, budget: Budget
@@ -161,34 +165,7 @@ class MitsGanPaper:
 
     def _painted(self, unit: Tensor, number: int) -> Tensor:
         """One slice ``[y, x]`` in [-1, 1], repainted; one at a time bounds memory."""
-        device = self.generator.stem.weight.device
         noise = np.random.default_rng((self.seed, number)).random(unit.shape, np.float32)
         with torch.inference_mode():
-            both = torch.stack((unit, torch.from_numpy(noise)))[:, None, None].to(device)
-            return cast(Tensor, self.generator(both[0], both[1])[0, 0].cpu())
-
-
-def clean_hu(scan: Scan, start: int, stop: int) -> Tensor:
-    """Slices in HU, where padding and what is no number are air."""
-    hu = scan.hu(start, stop)
-    np.nan_to_num(hu, copy=False, nan=AIR_HU, posinf=AIR_HU, neginf=AIR_HU)
-    np.copyto(hu, np.float32(AIR_HU), where=scan.is_padding(start, stop))
-    return torch.from_numpy(hu)
-
-
-@once_per_scan
-def hu_range(scan: Scan) -> tuple[float, float]:
-    """The least and the largest HU of a scan, without padding."""
-    ends = [torch.aminmax(clean_hu(scan, z, z + 1)) for z in range(scan.shape[0])]
-    return min(float(e.min) for e in ends), max(float(e.max) for e in ends)
-
-
-def to_unit(hu: Tensor, low: float, high: float) -> Tensor:
-    """HU between ``low`` and ``high`` to [-1, 1]."""
-    return (hu - low) * (2 / max(high - low, 1.0)) - 1
-
-
-def stretch(values: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
-    """Stretch so that the least value becomes ``low`` and the largest ``high``."""
-    least, largest = values.aminmax()
-    return (values - least) / (largest - least).clamp_min(1e-6) * (high - low) + low
+            both = torch.stack((unit, torch.from_numpy(noise)))[:, None, None].to(self.device)
+            return cast(Tensor, self.network(both[0], both[1])[0, 0].cpu())

@@ -7,10 +7,9 @@ docs/baselines.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
-from typing import cast
+from typing import ClassVar, Self, cast
 
 import numpy as np
 import torch
@@ -18,17 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mitsgan.errors import WeightsError
-from mitsgan.networks import Card, load_weights, save_weights, shipped
+from mitsgan.networks import Card, Kind, Model, Precision
+from mitsgan.networks.golden import wave
 from mitsgan.perturb.budget import Budget
-from mitsgan.protect.baselines.paper import clean_hu, to_unit
-from mitsgan.scan.scan import AIR_HU, Scan
-
-UNIT = (AIR_HU, 3071.0)
-"""HU that are -1 and 1 to the network: the range of 12 bits."""
-
-UNIT_HU = (UNIT[1] - UNIT[0]) / 2
-"""HU to one unit."""
+from mitsgan.protect.baselines.slices import UNIT, UNIT_HU, clean_hu, to_unit
+from mitsgan.scan.scan import Scan
 
 SIDE = 512
 """Pixels along each side of the global perturbation; other slices get it resampled."""
@@ -101,48 +94,45 @@ def added_hu(slices: Tensor, perturbation: Tensor) -> Tensor:
     return ((inside + perturbation).clamp(-1, 1) - inside) * UNIT_HU
 
 
-@dataclass(frozen=True)
-class Tafim:
+@dataclass(frozen=True, eq=False)
+class Tafim(Model):
     """The image-conditioned perturbation of trained weights; a `Perturbation`.
 
     There is no seed: what was random about it was trained.
 
     Attributes:
-        net: in evaluation mode.
+        network: in evaluation mode.
         card: of the weights.
     """
 
-    net: TafimNet
-    card: Card
+    KIND: ClassVar[Kind] = "protector"
+    CALLED: ClassVar[str] = "tafim"
+    SHIPPED: ClassVar[str | None] = "tafim"
+    STORED: ClassVar[Precision] = "int8"
+    TOLERANCE: ClassVar[float] = 0.01
+    """Of what the network gives in [-1, 1]."""
+
+    network: TafimNet
+    card: Card = field(default_factory=dict)
 
     @classmethod
-    def load(cls, path: Path | None = None, *, device: torch.device | str = "cpu") -> Tafim:
-        """Read weights, by default those that ship with the package; in float32.
+    def from_tensors(cls, tensors: dict[str, Tensor], card: Card) -> Self:
+        """See `Model.from_tensors`."""
+        network = TafimNet(int(card["config"]["width"]))
+        network.load_state_dict(tensors)
+        return cls(network, card=card)
 
-        Raises:
-            WeightsError: see `mitsgan.networks.load_weights`.
-        """
-        path = path or shipped("tafim")
-        tensors, card = load_weights(path, "protector")
-        try:
-            net = TafimNet(int(card["config"]["width"]))
-            net.load_state_dict(tensors)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise WeightsError(f"{path}: these are not weights of tafim: {error}") from error
-        return cls(net.eval().requires_grad_(False).to(device), card)
-
-    def save(self, path: Path, card: Card) -> None:
-        """Write the net as safetensors; ``card`` holds at least ``config`` with the width."""
-        save_weights(path, self.net.state_dict(), {**card, "kind": "protector"}, precision="int8")
+    def golden_output(self) -> Tensor:
+        """What the network gives in [-1, 1], ``[3, 64, 64]``."""
+        return cast(Tensor, self.network(to_unit(wave(3, 1, 64, 64), *UNIT)))[:, 0]
 
     def perturbation(
         self, scan: Scan, start: int, stop: int, budget: Budget
     ) -> NDArray[np.float32]:
         """See `Perturbation`; unbounded: `apply_perturbations` clips it to the budget."""
-        device = self.net.perturbation.device
         slices = []
         with torch.inference_mode():
-            for unit in to_unit(clean_hu(scan, start, stop), *UNIT).to(device):
-                found = cast(Tensor, self.net(unit[None, None]))[0, 0]
-                slices.append(added_hu(unit, found).cpu().numpy())
+            for unit in to_unit(clean_hu(scan, start, stop), *UNIT).to(self.device):
+                units = cast(Tensor, self.network(unit[None, None]))[0, 0]
+                slices.append(added_hu(unit, units).cpu().numpy())
         return np.stack(slices)
