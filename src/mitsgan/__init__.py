@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from mitsgan.jobs.protect.protection import Protected, Protection, protect
     from mitsgan.jobs.protect.settings import ProtectSettings
     from mitsgan.jobs.scans import read, write
+    from mitsgan.jobs.seal import Sealed, seal
     from mitsgan.jobs.tamper import tamper
+    from mitsgan.jobs.verify.result import Verification
+    from mitsgan.jobs.verify.verify import Verified, verify
     from mitsgan.mark.keys import Key
     from mitsgan.perturb.budget import Budget
     from mitsgan.progress import Progress
@@ -55,6 +58,11 @@ _ROOM = {
     "Protected": "mitsgan.jobs.protect.protection",
     "Protection": "mitsgan.jobs.protect.protection",
     "ProtectSettings": "mitsgan.jobs.protect.settings",
+    "seal": "mitsgan.jobs.seal",
+    "Sealed": "mitsgan.jobs.seal",
+    "verify": "mitsgan.jobs.verify.verify",
+    "Verified": "mitsgan.jobs.verify.verify",
+    "Verification": "mitsgan.jobs.verify.result",
     "Derivation": "mitsgan.files.derivation",
     "Key": "mitsgan.mark.keys",
     "tamper": "mitsgan.jobs.tamper",
@@ -93,17 +101,22 @@ __all__ = [
     "Protection",
     "ResultError",
     "Scan",
+    "Sealed",
     "ScanError",
     "SettingsError",
+    "Verification",
+    "Verified",
     "WeightsError",
     "__version__",
     "protect",
     "read",
+    "seal",
     "tamper",
+    "verify",
     "write",
 ]
 
-_ALSO_ROOMS = frozenset({"protect"})
+_ALSO_ROOMS = frozenset({"protect", "seal"})
 """Functions whose name is that of a room, too."""
 
 open_door(__name__, _ROOM, _ALSO_ROOMS)

@@ -20,14 +20,21 @@ class Result:
     Attributes:
         KIND: what it is, as the JSON says.
         SCHEMA: a new number where a reader of the old one would go wrong.
+        LEFT_OUT_IF_NONE: keys that are not there at all where they have nothing to say.
     """
 
     KIND: ClassVar[str]
     SCHEMA: ClassVar[int] = 1
+    LEFT_OUT_IF_NONE: ClassVar[frozenset[str]] = frozenset()
 
     def to_tree(self) -> dict[str, Any]:
         """Mappings, lists and plain values, as they become JSON."""
-        return {"schema": self.SCHEMA, "kind": self.KIND, **to_tree(self)}
+        tree = {"schema": self.SCHEMA, "kind": self.KIND, **to_tree(self)}
+        return {
+            key: value
+            for key, value in tree.items()
+            if value is not None or key not in self.LEFT_OUT_IF_NONE
+        }
 
     def to_json(self) -> str:
         """JSON that `from_json` reads; what is not finite is null."""

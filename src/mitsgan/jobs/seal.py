@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -94,6 +95,47 @@ def seal_file(
         signer=sealing.who,
         seconds=rounded(phases.seconds),
     )
+
+
+def seal(
+    scan: str | PathLike[str],
+    *,
+    sign: Path,
+    certificate: Path | None = None,
+    passphrase: bytes | None = None,
+    out: Path | None = None,
+    dicom_signature: Path | None = None,
+    series: str | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Sealed:
+    """Seal a scan as it lies on disk: sign what it is, so that `mitsgan.verify` finds any change.
+
+    Args:
+        scan: a folder with a DICOM series, a DICOM file or an image; it is not changed.
+        sign: the private key, PEM: Ed25519, RSA or ECDSA; it may hold its certificate.
+        certificate: that of the key, and those above it, PEM; kept in the seal.
+        passphrase: of an encrypted key.
+        out: the seal to write; by default beside the scan.
+        dicom_signature: a folder for copies with a DICOM digital signature each.
+        series: the *Series Instance UID* to seal, where a folder holds several.
+        overwrite: replace the seal, and the copies, of an earlier run.
+        progress: told how far it is.
+
+    Raises:
+        MitsganError: see `seal_file`.
+    """
+    settings = SealFile(
+        scan=Path(scan),
+        sign=sign,
+        certificate=certificate,
+        out=out,
+        dicom_signature=dicom_signature,
+        series=series,
+        overwrite=overwrite,
+    )
+    ask = None if passphrase is None else lambda _: passphrase
+    return seal_file(settings, passphrase=ask, progress=progress)
 
 
 @dataclass(frozen=True)

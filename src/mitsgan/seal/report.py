@@ -12,6 +12,41 @@ Kind = Literal["signature", "attribute", "pixels", "moved", "missing", "extra", 
 
 
 @dataclass(frozen=True)
+class FindingEntry:
+    """A `Finding` for machines; boxes are ``[top, bottom, left, right]``, ends exclusive."""
+
+    kind: Kind
+    text: str
+    slices: tuple[int, ...]
+    attribute: str
+    boxes: tuple[tuple[int, int, int, int], ...]
+
+
+@dataclass(frozen=True)
+class SignerEntry:
+    """Who signed: as the certificate claims, whether that is trusted, and why."""
+
+    fingerprint: str
+    certificate: str
+    algorithm: str
+    trusted: bool
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class SealEntry:
+    """A `SealReport` for machines."""
+
+    verdict: SealVerdict
+    signer: SignerEntry
+    created: str
+    slices: int
+    blocks: int
+    findings: tuple[FindingEntry, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Finding:
     """One difference between the scan and its seal.
 
@@ -32,15 +67,10 @@ class Finding:
     attribute: str = ""
     boxes: tuple[Box, ...] = ()
 
-    def as_json(self) -> dict[str, object]:
-        """For machines; boxes as ``[top, bottom, left, right]``, ends exclusive."""
-        return {
-            "kind": self.kind,
-            "text": self.text,
-            "slices": list(self.slices),
-            "attribute": self.attribute,
-            "boxes": [[box.top, box.bottom, box.left, box.right] for box in self.boxes],
-        }
+    def entry(self) -> FindingEntry:
+        """For results."""
+        boxes = tuple((box.top, box.bottom, box.left, box.right) for box in self.boxes)
+        return FindingEntry(self.kind, self.text, self.slices, self.attribute, boxes)
 
 
 @dataclass(frozen=True)
@@ -72,23 +102,23 @@ class SealReport:
     blocks: int
     notes: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, object]:
-        """For machines."""
-        return {
-            "verdict": self.verdict,
-            "signer": {
-                "fingerprint": self.fingerprint,
-                "certificate": self.signer,
-                "algorithm": self.algorithm,
-                "trusted": self.trusted is not None,
-                "reason": self.trusted,
-            },
-            "created": self.created,
-            "slices": self.slices,
-            "blocks": self.blocks,
-            "findings": [finding.as_json() for finding in self.findings],
-            "notes": list(self.notes),
-        }
+    def entry(self) -> SealEntry:
+        """For results."""
+        return SealEntry(
+            verdict=self.verdict,
+            signer=SignerEntry(
+                fingerprint=self.fingerprint,
+                certificate=self.signer,
+                algorithm=self.algorithm,
+                trusted=self.trusted is not None,
+                reason=self.trusted,
+            ),
+            created=self.created,
+            slices=self.slices,
+            blocks=self.blocks,
+            findings=tuple(finding.entry() for finding in self.findings),
+            notes=self.notes,
+        )
 
     def lines(self, most: int = 20) -> list[str]:
         """For people: the verdict, who signed, and the first findings."""
@@ -98,7 +128,7 @@ class SealReport:
         shown = [f"seal: {self.verdict}. {self._summary()}", f"  signed {self.created} by {who}"]
         shown += [f"  {finding.text}" for finding in self.findings[:most]]
         if len(self.findings) > most:
-            shown.append(f"  and {len(self.findings) - most} more; --json lists all")
+            shown.append(f"  and {len(self.findings) - most} more differences")
         return shown + [f"  note: {note}" for note in self.notes]
 
     def _summary(self) -> str:

@@ -1,0 +1,1 @@
+"""Has a protected scan been tampered with, and where?"""

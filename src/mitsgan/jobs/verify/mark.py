@@ -1,0 +1,70 @@
+"""The mark's part of a verification: its entries, and the map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mitsgan import __version__
+from mitsgan.files import Derivation, write_scan
+from mitsgan.jobs.verify.result import MarkEntry, RegionEntry, SliceEntry
+from mitsgan.mark import Detection
+from mitsgan.scan import Scan
+
+
+def mark_entries(detection: Detection) -> dict[str, Any]:
+    """The fields of a `Verification` that the mark tells."""
+    return {
+        "reason": detection.reason,
+        "mark": MarkEntry(detection.score, detection.strength_hu, "HU", detection.verified),
+        "false_alarms_per_scan": detection.false_alarms,
+        "regions": tuple(
+            RegionEntry(
+                region.start,
+                region.stop,
+                region.centre_mm,
+                region.lower_mm,
+                region.upper_mm,
+                region.score,
+                region.voxels,
+            )
+            for region in detection.regions
+        ),
+        "missing_ends": detection.missing_ends,
+        "slices": tuple(
+            SliceEntry(
+                finding.number,
+                finding.position_mm,
+                str(finding.state),
+                finding.score,
+                finding.came_from_mm,
+                finding.detail,
+                float(detection.map[finding.number].max()),
+            )
+            for finding in detection.slices
+        ),
+    }
+
+
+def write_map(path: Path, detection: Detection, scan: Scan, *, overwrite: bool = False) -> None:
+    """Write the probability that voxels were repainted as a NIfTI image on the scan's grid.
+
+    Raises:
+        OutputError: it exists, or cannot be written.
+    """
+    depth = scan.shape[0]
+    image = Scan(
+        stored=detection.probability(),
+        slope=np.ones(depth),
+        intercept=np.zeros(depth),
+        lowest=0.0,
+        highest=1.0,
+        geometry=scan.geometry,
+        order=scan.order,
+    )
+    derivation = Derivation(
+        f"Probability that voxels were repainted (mitsgan {__version__})", "mark map", "map"
+    )
+    write_scan(image, path, derivation=derivation, overwrite=overwrite)

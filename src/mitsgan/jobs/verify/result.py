@@ -1,0 +1,86 @@
+"""What verifying a scan came to: voxels ``[z, y, x]`` from 0, lengths in mm, positions in LPS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from mitsgan import __version__
+from mitsgan.jobs.entries import Grid, Vector
+from mitsgan.result import Result
+from mitsgan.seal.report import SealEntry
+
+Verdict = Literal["intact", "tampered", "unknown"]
+Voxel = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class MarkEntry:
+    """The mark of the whole scan: z-score (N(0, 1) without one) and RMS of what is left of it."""
+
+    z_score: float
+    strength: float
+    unit: str
+    verified_share_of_body: float
+
+
+@dataclass(frozen=True)
+class RegionEntry:
+    """A box of voxels whose mark is missing; by how many standard deviations."""
+
+    start_voxel: Voxel
+    stop_voxel: Voxel
+    centre_lps_mm: Vector
+    lower_lps_mm: Vector
+    upper_lps_mm: Vector
+    z_score: float
+    voxels: int
+
+
+@dataclass(frozen=True)
+class SliceEntry:
+    """One slice: what became of it as a whole."""
+
+    slice: int
+    position_mm: float
+    state: str
+    z_score: float
+    came_from_mm: float | None
+    detail: str
+    largest_probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification(Result):
+    """The answer of mark, seal or both.
+
+    Attributes:
+        source: as it was given.
+        verdict: of both the worse one.
+        reason, mark, false_alarms_per_scan, regions, missing_ends, slices, scan: of the mark.
+        mark_verdict: that of the mark alone, where there is a seal, too.
+        mark_not_verified: why the mark could not be looked for.
+        seal: of the seal.
+        seconds: of each phase.
+    """
+
+    KIND: ClassVar[str] = "verification"
+    LEFT_OUT_IF_NONE: ClassVar[frozenset[str]] = frozenset(
+        {"reason", "mark", "false_alarms_per_scan", "regions", "missing_ends", "slices", "scan"}
+        | {"mark_verdict", "mark_not_verified", "seal"}
+    )
+
+    version: str = __version__
+    source: str
+    verdict: Verdict
+    reason: str | None = None
+    mark: MarkEntry | None = None
+    false_alarms_per_scan: float | None = None
+    regions: tuple[RegionEntry, ...] | None = None
+    missing_ends: tuple[str, ...] | None = None
+    slices: tuple[SliceEntry, ...] | None = None
+    scan: Grid | None = None
+    mark_verdict: Verdict | None = None
+    mark_not_verified: str | None = None
+    seal: SealEntry | None = None
+    seconds: dict[str, float] = field(default_factory=dict)

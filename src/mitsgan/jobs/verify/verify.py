@@ -1,0 +1,225 @@
+"""Verify a scan by its mark, its seal or both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mitsgan.errors import ScanError, SettingsError
+from mitsgan.files import read_scan
+from mitsgan.jobs.entries import Grid, rounded
+from mitsgan.jobs.outputs import check_file
+from mitsgan.jobs.protect.protection import Protected
+from mitsgan.jobs.shared import check_exists
+from mitsgan.jobs.verify.mark import mark_entries, write_map
+from mitsgan.jobs.verify.result import Verdict, Verification
+from mitsgan.jobs.verify.settings import FALSE_ALARMS, VerifyFile
+from mitsgan.mark import Detection, Key, detect, series_identity
+from mitsgan.progress import Phases, Progress, silent
+from mitsgan.scan.scan import Scan
+from mitsgan.settings import within
+
+if TYPE_CHECKING:
+    from mitsgan.seal.report import SealReport
+
+_WORST: tuple[Verdict, ...] = ("tampered", "unknown", "intact")
+
+
+@dataclass(frozen=True, eq=False)
+class Verified:
+    """A verification, with all that mark and seal say.
+
+    Attributes:
+        result: in numbers, to be written as JSON.
+        detection: of the mark, if it was looked for: regions, slices, and the probability of
+            every voxel that it was repainted.
+        seal: what differs from the seal, if there is one.
+    """
+
+    result: Verification
+    detection: Detection | None = None
+    seal: SealReport | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """``intact``, ``tampered`` or ``unknown``; of mark and seal the worse one."""
+        return self.result.verdict
+
+
+def verify(
+    scan: Scan | Protected | str | PathLike[str],
+    *,
+    key: Key | Path | None = None,
+    seal: Path | None = None,
+    trust: Path | None = None,
+    identity: str | None = None,
+    false_alarms: float = FALSE_ALARMS,
+    series: str | None = None,
+    progress: Progress = silent,
+) -> Verified:
+    """Has a scan been tampered with, and where? No original is needed.
+
+    Args:
+        scan: in memory, or a folder with a DICOM series, a DICOM file or an image.
+        key: that it was marked with, or its file: look for the mark.
+        seal: the file of its seal: name every difference. Needs a scan on disk.
+        trust: whom to believe a seal: PEM with certificates or a public key.
+        identity: of the series, where it was given a name when it was marked.
+        false_alarms: how often an untouched scan may be called tampered, per scan.
+        series: the *Series Instance UID* to read, where a folder holds several.
+        progress: told how far it is.
+
+    Raises:
+        SettingsError: settings that make no sense, alone or together.
+        MarkKeyError, SealError, SignatureError: key, seal or certificates cannot be read.
+        ScanError: the scan cannot be read.
+        IdentityError: the header does not tell which series it is.
+
+    Examples:
+        >>> import mitsgan as mg
+        >>> from mitsgan.phantom.chest import chest
+        >>> key = mg.Key.generate()
+        >>> protected = mg.protect(chest((16, 64, 64), (6.0, 5.6, 5.6)), key=key, device="cpu")
+        >>> mg.verify(protected, key=mg.Key.generate()).verdict
+        'unknown'
+    """
+    if key is None and seal is None:
+        raise SettingsError("name what to verify by: `key` for the mark, `seal` for the seal")
+    if trust is not None and seal is None:
+        raise SettingsError("`trust` says whom to believe a seal; give `seal` too")
+    within("false_alarms", false_alarms, 1e-9, 0.5)
+    wanted = _Wanted(seal, trust, identity, false_alarms)
+    return _verify(_Subject(scan, series), _loaded(key), wanted, Phases(progress))
+
+
+def verify_file(settings: VerifyFile, *, progress: Progress = silent) -> Verified:
+    """As `verify`, of a scan on disk; writes the map if that is asked for.
+
+    Raises:
+        OutputError: the map cannot be written there.
+        MitsganError: see `verify`.
+    """
+    settings.check_scan()
+    if settings.map is not None:
+        check_file(settings.map, settings.overwrite, "map", source=settings.scan)
+    subject = _Subject(settings.scan, settings.series)
+    wanted = _Wanted(settings.seal, settings.trust, settings.identity, settings.false_alarms)
+    phases = Phases(progress)
+    verified = _verify(subject, _loaded(settings.key), wanted, phases)
+    if settings.map is not None and verified.detection is not None:
+        scan = subject.scan(phases)
+        write_map(settings.map, verified.detection, scan, overwrite=settings.overwrite)
+    return verified
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is asked for, besides the key; see `verify`."""
+
+    seal: Path | None
+    trust: Path | None
+    identity: str | None
+    false_alarms: float
+
+
+class _Subject:
+    """The scan under test: on disk, where it is read once if it is needed, or in memory."""
+
+    def __init__(
+        self, scan: Scan | Protected | str | PathLike[str], series: str | None = None
+    ) -> None:
+        self.path: Path | None = None
+        self._series = series
+        self._scan: Scan | None = None
+        if isinstance(scan, Protected):
+            self._scan = scan.scan
+        elif isinstance(scan, Scan):
+            self._scan = scan
+        else:
+            self.path = Path(scan)
+            check_exists(self.path)
+
+    def __str__(self) -> str:
+        return "the scan" if self.path is None else str(self.path)
+
+    def scan(self, phases: Phases) -> Scan:
+        """The scan in memory.
+
+        Raises:
+            ScanError: it cannot be read.
+        """
+        if self._scan is None and self.path is not None:
+            with phases.phase("read", f"reading {self}") as step:
+                self._scan = read_scan(self.path, series=self._series, progress=step)
+        assert self._scan is not None  # there is a scan where there is no path
+        return self._scan
+
+
+def _verify(subject: _Subject, key: Key | None, wanted: _Wanted, phases: Phases) -> Verified:
+    """See `verify`."""
+    seal = None if wanted.seal is None else _compare(subject, wanted.seal, wanted.trust, phases)
+    detection, not_verified = None, None
+    if key is not None:
+        try:
+            detection = _detect(subject, key, wanted, phases)
+        except ScanError as error:
+            # What lacks a slice is no scan to the mark; the seal has told what is wrong.
+            if seal is None or seal.verdict != "tampered":
+                raise
+            not_verified = str(error)
+    result = _result(subject, detection, seal, not_verified, phases)
+    return Verified(result, detection, seal)
+
+
+def _loaded(key: Key | Path | None) -> Key | None:
+    return Key.load(key) if isinstance(key, Path) else key
+
+
+def _detect(subject: _Subject, key: Key, wanted: _Wanted, phases: Phases) -> Detection:
+    """What the mark tells."""
+    scan = subject.scan(phases)
+    with phases.phase("verify", f"verifying {subject}") as step:
+        identity = wanted.identity or series_identity(scan)
+        return detect(scan, key, identity, false_alarms=wanted.false_alarms, progress=step)
+
+
+def _compare(subject: _Subject, seal: Path, trust: Path | None, phases: Phases) -> SealReport:
+    """What the seal tells."""
+    # All that signatures need takes longer to import than a mark to verify.
+    from mitsgan.seal.seal import verify_seal
+    from mitsgan.seal.trust import Trust
+
+    if subject.path is None:
+        raise SettingsError("a `seal` is of the files of a scan; give their path, not a scan")
+    with phases.phase("seal", f"comparing {subject} with {seal}") as step:
+        believed = None if trust is None else Trust.load(trust)
+        return verify_seal(subject.path, seal, believed, progress=step)
+
+
+def _result(
+    subject: _Subject,
+    detection: Detection | None,
+    seal: SealReport | None,
+    not_verified: str | None,
+    phases: Phases,
+) -> Verification:
+    """The result in numbers; the worse verdict is that of the scan."""
+    of_mark: dict[str, Any] = {}
+    verdicts: list[str] = []
+    if detection is not None:
+        verdicts.append(str(detection.verdict))
+        of_mark = {**mark_entries(detection), "scan": Grid.of(subject.scan(phases))}
+        if seal is not None:
+            of_mark["mark_verdict"] = str(detection.verdict)
+    if seal is not None:
+        verdicts.append(seal.verdict)
+    return Verification(
+        source=str(subject),
+        verdict=next(verdict for verdict in _WORST if verdict in verdicts),
+        mark_not_verified=not_verified,
+        seal=None if seal is None else seal.entry(),
+        seconds=rounded(phases.seconds),
+        **of_mark,
+    )
