@@ -386,7 +386,7 @@ def test_an_interrupt_leaves_nothing(
     if where == "protecting":
         monkeypatch.setattr(MitsGan, "perturbation", interrupted)
     else:
-        monkeypatch.setattr("mitsgan.files.dicom.write.derived_meta", interrupted)
+        monkeypatch.setattr("mitsgan.files.dicom.write.series.derived_meta", interrupted)
     assert protect("--report", str(work / "run.json"), out=work / "out") == 130
     assert list(work.iterdir()) == []
     said = capsys.readouterr().err.splitlines()

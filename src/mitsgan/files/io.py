@@ -10,7 +10,7 @@ from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
 from mitsgan.files.dicom.files import Progress
 from mitsgan.files.dicom.read import read_dicom
-from mitsgan.files.dicom.write import write_dicom
+from mitsgan.files.dicom.write.series import write_dicom
 from mitsgan.files.itk import ITK_SUFFIXES, companions, read_itk, write_itk
 from mitsgan.files.nifti import NIFTI_SUFFIXES, read_nifti, write_nifti
 from mitsgan.scan.canonical import canonical, geometry_notes, in_file_order

@@ -26,9 +26,9 @@ from mitsgan.atomic import atomic_output
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.content import KEYWORDS, OVERLAYS, TABLES, SliceContent
-from mitsgan.files.dicom.encode import Encoding
 from mitsgan.files.dicom.files import UNREADABLE, Progress
 from mitsgan.files.dicom.pixels import native_bytes
+from mitsgan.files.dicom.write.encode import Encoding
 
 _MAC_PARAMETERS, _SIGNATURES = 0x4FFE0001, 0xFFFAFFFA
 _OFFSET_TABLES = (0x7FE00001, 0x7FE00002, 0x7FE00003)

@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.sequence import Sequence
 
-from mitsgan.files.dicom.encode import Encoding
+from mitsgan.files.dicom.write.encode import Encoding
 
 
 @pytest.mark.parametrize("implicit, little", [(True, True), (False, True), (False, False)])

@@ -19,8 +19,8 @@ from pydicom.uid import UID
 
 from mitsgan.files.derivation import Derivation
 from mitsgan.files.dicom import elements as dcm
-from mitsgan.files.dicom.encode import FILE_META, Element, Encoding
 from mitsgan.files.dicom.files import SliceFile
+from mitsgan.files.dicom.write.encode import FILE_META, Element, Encoding
 
 _DERIVATION_DESCRIPTION = 0x00082111
 _SOURCE_IMAGES = 0x00082112

@@ -10,11 +10,11 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from mitsgan.atomic import atomic_output
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
-from mitsgan.files.dicom.derive import STALE, charset, derived_header, derived_meta
-from mitsgan.files.dicom.encode import Encoding
 from mitsgan.files.dicom.files import Progress
 from mitsgan.files.dicom.pixels import UNCOMPRESSED, encode_pixels, native_bytes, output_syntax
 from mitsgan.files.dicom.read import DicomSource
+from mitsgan.files.dicom.write.encode import Encoding
+from mitsgan.files.dicom.write.header import STALE, charset, derived_header, derived_meta
 from mitsgan.scan.scan import Scan
 
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")

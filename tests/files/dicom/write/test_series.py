@@ -29,7 +29,7 @@ from pydicom.uid import (
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files import Derivation, read_scan, write_scan
 from mitsgan.files.dicom import pixels as dicom_pixels
-from mitsgan.files.dicom.derive import CHANGED, STALE
+from mitsgan.files.dicom.write.header import CHANGED, STALE
 from mitsgan.scan import Scan
 
 Make = Callable[..., Path]

@@ -1,0 +1,1 @@
+"""A derived DICOM series: its headers, its pixels, its files."""
