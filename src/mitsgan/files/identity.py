@@ -12,7 +12,7 @@ from mitsgan.files.io import IMAGE_SUFFIXES, source_path
 from mitsgan.scan.scan import AIR_HU, Scan
 
 if TYPE_CHECKING:
-    from mitsgan.files.dicom.read import DicomSource
+    from mitsgan.files.dicom.source import DicomSource
 
 _PATIENT_ID = 0x00100020
 _SALT = b"mitsgan: patients kept apart"
@@ -71,7 +71,7 @@ def image_stem(scan: Scan) -> str:
 
 
 def _dicom(scan: Scan) -> DicomSource | None:
-    from mitsgan.files.dicom.read import DicomSource
+    from mitsgan.files.dicom.source import DicomSource
 
     return scan.source if isinstance(scan.source, DicomSource) else None
 

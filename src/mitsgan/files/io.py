@@ -10,9 +10,10 @@ from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
 from mitsgan.files.dicom.files import Progress
 from mitsgan.files.dicom.read import read_dicom
-from mitsgan.files.dicom.write.series import write_dicom
+from mitsgan.files.dicom.write.series import check_dicom, write_dicom
 from mitsgan.files.itk import ITK_SUFFIXES, companions, read_itk, write_itk
 from mitsgan.files.nifti import NIFTI_SUFFIXES, read_nifti, write_nifti
+from mitsgan.files.reading import Reading
 from mitsgan.scan.canonical import canonical, geometry_notes, in_file_order
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.simulated import Simulated, burnt
@@ -20,13 +21,20 @@ from mitsgan.scan.simulated import Simulated, burnt
 IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, *ITK_SUFFIXES)
 
 
-def read_scan(path: Path, *, series: str | None = None, progress: Progress | None = None) -> Scan:
+def read_scan(
+    path: Path,
+    reading: Reading | None = None,
+    *,
+    series: str | None = None,
+    progress: Progress | None = None,
+) -> Scan:
     """Read a CT scan, in canonical order (`mitsgan.scan.canonical`).
 
     Args:
-        path: a folder with a DICOM series, a DICOM file, or an image: ``.nii``, ``.nii.gz``,
-            ``.mha``, ``.mhd``, ``.nrrd``, ``.nhdr``.
-        series: the *Series Instance UID* to read, where a folder holds several.
+        path: a folder with a DICOM series, a DICOM file, a DICOMDIR, a ``.zip`` of DICOM, or an
+            image: ``.nii``, ``.nii.gz``, ``.mha``, ``.mhd``, ``.nrrd``, ``.nhdr``.
+        reading: which of several scans, and what its values mean.
+        series: short for a ``reading`` that names only its series.
         progress: called with (done, total) steps.
 
     Raises:
@@ -34,8 +42,9 @@ def read_scan(path: Path, *, series: str | None = None, progress: Progress | Non
     """
     if not path.exists():
         raise ScanError(f"{path} does not exist; name a DICOM folder or an image file")
+    reading = reading or Reading(series=series)
     if path.is_dir() or not is_image(path):
-        return _in_order(read_dicom(path, series, progress))
+        return _in_order(read_dicom(path, reading, progress))
     if series is not None:
         raise ScanError(f"{path} is an image and has no series; leave `series` out")
     scan = read_nifti(path) if _is_nifti(path) else read_itk(path)
@@ -106,6 +115,20 @@ def check_output(path: Path, overwrite: bool = False, *, source: Path | None = N
             f"{path} would be DICOM, but {source} is not: patient, study and scanner are unknown; "
             f"give the output an ending: {', '.join(IMAGE_SUFFIXES)}"
         )
+
+
+def check_derivable(scan: Scan, path: Path) -> None:
+    """Raise where a scan that was read could not be written as ``path``: before the work.
+
+    Args:
+        scan: as it was read.
+        path: the output.
+
+    Raises:
+        ScanError, OutputError: see `write_scan`.
+    """
+    if not is_image(path):
+        check_dicom(scan, path)
 
 
 def is_image(path: Path) -> bool:

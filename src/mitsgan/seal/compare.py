@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom.content import describe
 from mitsgan.files.dicom.files import Progress
-from mitsgan.seal.content import SALTED, Part
+from mitsgan.seal.content import SALTED, Part, object_name
 from mitsgan.seal.digest import block_digests, differing_blocks
 from mitsgan.seal.format import Seal
 from mitsgan.seal.report import Finding
@@ -30,9 +30,9 @@ def pair_slices(
     pairs: list[Part | None] = [None] * len(seal.slices)
     left: dict[str, list[Part]] = defaultdict(list)
     for part in parts:
-        left[part.attributes.get("SOPInstanceUID", "")].append(part)
+        left[object_name(part.attributes)].append(part)
     for z in range(len(seal.slices)):
-        found = left.get(seal.expected(z).get("SOPInstanceUID", ""))
+        found = left.get(object_name(seal.expected(z)))
         if found:
             pairs[z] = found.pop(0)
     rest = [part for group in left.values() for part in group]

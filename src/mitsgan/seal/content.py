@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.files.dicom.content import PATIENT, SliceContent, read_content
+from mitsgan.files.dicom.content import FRAME, PATIENT, SliceContent, read_content
 from mitsgan.files.dicom.files import Progress, SliceFile
-from mitsgan.files.dicom.series import select_series
+from mitsgan.files.dicom.find.select import select_series
 from mitsgan.files.io import is_image, read_scan
 from mitsgan.seal.format import SealError
 
@@ -86,7 +86,7 @@ def choose_series(parts: Sequence[Part], path: Path, series: str | None) -> list
     slices = [part for part in parts if part.file is not None and part.file.path in names]
     seen: dict[str, str] = {}
     for part in slices:
-        uid = part.attributes.get("SOPInstanceUID", "")
+        uid = object_name(part.attributes)
         if not uid or uid in seen:
             what = f"the same *SOP Instance UID* as {seen[uid]}" if uid else "no *SOP Instance UID*"
             raise SealError(
@@ -94,6 +94,12 @@ def choose_series(parts: Sequence[Part], path: Path, series: str | None) -> list
             )
         seen[uid] = part.name
     return sorted(slices, key=_place)
+
+
+def object_name(attributes: Mapping[str, str]) -> str:
+    """What tells a slice from all others: its *SOP Instance UID*, and its frame where it is one."""
+    uid = attributes.get("SOPInstanceUID", "")
+    return f"{uid} frame {attributes[FRAME]}" if uid and FRAME in attributes else uid
 
 
 def _dicom_part(content: SliceContent, salt: str) -> Part:

@@ -10,6 +10,7 @@ Source: DICOM PS3.15 annex C.1 and C.3 (base RSA profile), PS3.3 C.12.1.1.3 (dig
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
@@ -19,16 +20,18 @@ from typing import Any
 from pydicom import dcmread, dcmwrite
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from mitsgan.atomic import atomic_output
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.content import KEYWORDS, OVERLAYS, TABLES, SliceContent
-from mitsgan.files.dicom.files import UNREADABLE, Progress
-from mitsgan.files.dicom.pixels import native_bytes
+from mitsgan.files.dicom.files import Progress, SliceFile
+from mitsgan.files.dicom.find.parse import whole_dataset
+from mitsgan.files.dicom.pixels.write import native_bytes
 from mitsgan.files.dicom.write.encode import Encoding
+from mitsgan.files.quiet import UNREADABLE, quiet
 
 _MAC_PARAMETERS, _SIGNATURES = 0x4FFE0001, 0xFFFAFFFA
 _OFFSET_TABLES = (0x7FE00001, 0x7FE00002, 0x7FE00003)
@@ -71,23 +74,30 @@ def write_signed(
         ScanError: a file cannot be read.
     """
     moment = datetime.now(UTC).strftime("%Y%m%d%H%M%S.%f+0000")
+    frames: dict[SliceFile, list[SliceContent]] = defaultdict(list)
+    for item in slices:
+        frames[item.file].append(item)
     with atomic_output(path, overwrite=overwrite, folder=True) as temporary:
-        for z, item in enumerate(slices):
-            target = temporary / item.file.name
+        for done, (file, items) in enumerate(frames.items()):
+            target = temporary / file.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(_signed(item, sign, certificate, moment))
+            target.write_bytes(_signed(file, items, sign, certificate, moment))
             if progress is not None:
-                progress(z + 1, len(slices))
+                progress(done + 1, len(frames))
 
 
 def _signed(
-    item: SliceContent, sign: Callable[[bytes], bytes], certificate: bytes, moment: str
+    file: SliceFile,
+    frames: Sequence[SliceContent],
+    sign: Callable[[bytes], bytes],
+    certificate: bytes,
+    moment: str,
 ) -> bytes:
-    path = item.file.path
-    if _SIGNATURES in item.file.header or _MAC_PARAMETERS in item.file.header:
+    path = file.path
+    if _SIGNATURES in file.header or _MAC_PARAMETERS in file.header:
         raise OutputError(f"{path} holds a digital signature already; sign a copy without it")
     try:
-        plain = _explicit(item)
+        plain = _explicit(file, frames)
         dataset = dcmread(BytesIO(plain))
         if _SIGNATURES in dataset:
             raise OutputError(f"{path} holds a digital signature already; sign a copy without it")
@@ -140,15 +150,18 @@ def _settled(dataset: Dataset, tag: int) -> RawDataElement:
     return element
 
 
-def _explicit(item: SliceContent) -> bytes:
+def _explicit(file: SliceFile, frames: Sequence[SliceContent]) -> bytes:
     """The file in *Explicit VR Little Endian*."""
-    dataset = dcmread(item.file.path)
-    stored = native_bytes(item.pixels(), little=True).tobytes()
+    ordered = sorted(frames, key=lambda item: item.frame.number)
+    stored = b"".join(native_bytes(item.pixels(), little=True) for item in ordered)
+    dataset = FileDataset("", whole_dataset(file), file.preamble)
     dataset[dcm.PIXEL_DATA] = DataElement(dcm.PIXEL_DATA, "OW", stored)
     for tag in _OFFSET_TABLES:
         if tag in dataset:
             del dataset[tag]
+    dataset.file_meta = FileMetaDataset(dict(file.meta.items()))
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     out = BytesIO()
-    dcmwrite(out, dataset, implicit_vr=False, little_endian=True)
+    with quiet():
+        dcmwrite(out, dataset, implicit_vr=False, little_endian=True, enforce_file_format=True)
     return out.getvalue()

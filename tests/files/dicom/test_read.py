@@ -89,28 +89,26 @@ def _drifting(k: int, ds: FileDataset) -> None:
 @pytest.mark.parametrize(
     "change, message",
     [
-        (_set("Modality", "MR"), r"modality 'MR', expected 'CT'"),
-        (_set("RescaleType", "US"), r"units 'US'.*expected HU"),
+        (_set("Modality", "MR"), r"5 objects of modality MR.*choose a CT series"),
+        (_set("RescaleType", "EDW"), r"units 'EDW'.*expected HU"),
         (_drop("RescaleSlope"), r"no \*Rescale Slope\*"),
         (_drop("RescaleIntercept"), r"no \*Rescale Intercept\*"),
         (_set("RescaleSlope", "0"), r"\*Rescale Slope\* 0.0, expected a positive"),
-        (_set("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]), r"is a localizer"),
+        (_set("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]), r"5 localizers \("),
         (_monochrome1, r"MONOCHROME1, expected MONOCHROME2"),
-        (_set("NumberOfFrames", "5"), r"multi-frame image \(5 frames\)"),
+        (_set("NumberOfFrames", "5"), r"5 frames without \*Per-frame Functional Groups\*"),
+        (_set("NumberOfFrames", "0"), r"'0' frames, expected a whole number"),
         (_set("HighBit", 14), r"\*High Bit\* 14 with \*Bits Stored\* 16"),
         (_set("BitsAllocated", 8), r"stores 16 of 8 bits"),
         (_set("BitsStored", 12, only=2), r"\*High Bit\*"),
-        (_set("PixelRepresentation", 0, only=2), r"differs from .*\.dcm"),
         (_set("PixelSpacing", [0.5, 0.5], only=2), r"another pixel spacing"),
         (_set("ImageOrientationPatient", [0, 1, 0, 0, 0, 1], only=2), r"another orientation"),
         (_set("ImageOrientationPatient", [1, 0, 0, 1, 0, 0]), r"two unit vectors at right angles"),
         (_drop("ImagePositionPatient"), r"\(0020,0032\) \*Image Position \(Patient\)\* is missing"),
         (_drop("PixelSpacing"), r"\*Pixel Spacing\* is missing"),
-        (_tilted, r"14\.0 degrees.*tilted gantry"),
         (_drifting, r"uneven slice spacing between .*dcm and .*dcm"),
         (_set("ImagePositionPatient", [-10.0, -20.0, 102.0], only=2), r"lie at the same position"),
         (_drop("PixelData"), r"holds no pixel data"),
-        (_drop("SOPInstanceUID"), r"\*SOP Instance UID\*"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # it minds some of these, too
@@ -134,7 +132,7 @@ def test_several_series_are_listed_and_one_can_be_chosen(tmp_path: Path, make_se
     with pytest.raises(ScanError) as caught:
         read_scan(tmp_path)
     message = str(caught.value)
-    assert "2 series; choose one with --series UID" in message
+    assert "2 series; choose one by its UID with `series`" in message
     assert '1.2.3.4  CT  "Thorax"  5 slices' in message
     assert '1.2.3.99  CT  "Thorax"  3 slices' in message
     assert read_scan(tmp_path, series="1.2.3.99").shape == (3, 6, 8)
@@ -191,19 +189,6 @@ def test_single_slice_takes_its_depth_from_the_header(tmp_path: Path, make_serie
         read_scan(make_series(tmp_path / "thin", 1, _drop("SliceThickness")))
 
 
-def test_unused_bits_are_dropped_and_the_sign_extended(tmp_path: Path, make_series: Make) -> None:
-    def twelve_bits(k: int, ds: FileDataset) -> None:
-        ds.BitsStored, ds.HighBit = 12, 11
-        values = np.full((6, 8), 0x7FFF, "<u2")  # 12 bits of -1 below other bits
-        values[0] = 0x0005
-        ds.PixelData = values.tobytes()
-
-    scan = read_scan(make_series(tmp_path, change=twelve_bits))
-    assert (scan.lowest, scan.highest) == (-2048, 2047)
-    assert (scan.stored[:, 0] == 5).all()
-    assert (scan.stored[:, 1:] == -1).all()
-
-
 def test_padding_range_and_sign(tmp_path: Path, make_series: Make) -> None:
     def padded(k: int, ds: FileDataset) -> None:
         ds.add_new(0x00280120, "US", 63536)  # -2000, as scanners write it
@@ -237,9 +222,7 @@ def test_rescale_may_differ_between_slices(tmp_path: Path, make_series: Make) ->
 @pytest.mark.parametrize(
     "name, message",
     [
-        ("gantry-tilt", "tilted gantry"),
         ("missing-slice-1", r"1 slice\(s\) missing"),
-        ("missing-slice-2", "tilted gantry"),
         ("repeated-position", "lie at the same position"),
     ],
 )

@@ -18,16 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.datadict import dictionary_description, tag_for_keyword
 from pydicom.dataset import Dataset
-from pydicom.pixels.decoders.base import get_decoder
 from pydicom.sequence import Sequence
-from pydicom.uid import RLELossless
 
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
-from mitsgan.files.dicom.files import UNREADABLE, Progress, SliceFile, read_headers
+from mitsgan.files.dicom.files import Progress, SliceFile
+from mitsgan.files.dicom.find.headers import read_headers
+from mitsgan.files.dicom.find.select import select_series
+from mitsgan.files.dicom.find.sift import no_slice
+from mitsgan.files.dicom.frames import Frame, frames_of, is_multiframe
 from mitsgan.files.dicom.order import check_order
-from mitsgan.files.dicom.pixels import UNCOMPRESSED, PixelFormat, read_pixels
-from mitsgan.files.dicom.series import select_series
+from mitsgan.files.dicom.pixels.decode import decodable
+from mitsgan.files.dicom.pixels.form import PixelFormat
+from mitsgan.files.dicom.pixels.read import UNCOMPRESSED, read_words
+from mitsgan.files.quiet import UNREADABLE
 
 PATIENT = (
     *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),
@@ -60,6 +64,9 @@ TABLES = ("ModalityLUTSequence", "VOILUTSequence")
 OVERLAYS = "OverlayPlanes"
 """Our name for all elements of the groups 6000 to 60FE together: graphics over the image."""
 
+FRAME = "FrameNumber"
+"""Our name for which frame of a multi-frame image a slice is, from 1; others have none."""
+
 KEYWORDS = (*PATIENT, *STUDY, *SERIES, *IMAGE, *GEOMETRY, *VALUES, *NUMBERS, *TABLES, OVERLAYS)
 """Every attribute that counts, as DICOM names it (PS3.6)."""
 
@@ -69,17 +76,23 @@ class SliceContent:
     """One slice: its attributes as text, and its pixels when asked for.
 
     Attributes:
-        file: where it was read.
+        frame: where it was read.
         attributes: keyword to text, of those that are there and not empty.
     """
 
-    file: SliceFile
+    frame: Frame
     attributes: Mapping[str, str]
 
     @property
+    def file(self) -> SliceFile:
+        """The file that holds it."""
+        return self.frame.file
+
+    @property
     def name(self) -> str:
-        """The path below the folder that was read."""
-        return self.file.name.as_posix()
+        """The path below the folder that was read, and the frame where there are several."""
+        name = self.file.name.as_posix()
+        return f"{name} frame {self.frame.number + 1}" if is_multiframe(self.file) else name
 
     @property
     def uid(self) -> str:
@@ -93,10 +106,7 @@ class SliceContent:
     def decodable(self) -> bool:
         """Whether the decoders here know the transfer syntax: else nothing can be said."""
         syntax = self.file.transfer_syntax
-        try:
-            return syntax in UNCOMPRESSED or get_decoder(syntax).is_available
-        except NotImplementedError:
-            return False
+        return syntax in UNCOMPRESSED or decodable(syntax)
 
     def pixels(self) -> NDArray[Any]:
         """The stored values ``[y, x]``, int16 or uint16, decoded.
@@ -112,35 +122,41 @@ class SliceContent:
         frames = self.attributes.get("NumberOfFrames", "1")
         if samples not in (1, None) or allocated != 16 or frames != "1":
             raise ScanError(
-                f"{self.file.path} holds {frames} frame(s) of {allocated} bits and {samples} "
-                f"sample(s) per pixel; only single frames of one 16-bit grey value per pixel can "
-                f"be sealed"
+                f"{self.frame.path} holds {frames} frame(s) of {allocated} bits and {samples} "
+                f"sample(s) per pixel; only slices of one 16-bit grey value per pixel can be sealed"
             )
         if not rows or not columns or stored is None or not 0 < stored <= 16:
             raise ScanError(
-                f"{self.file.path}: *Rows* x *Columns* is {rows} x {columns} with {stored} bits "
+                f"{self.frame.path}: *Rows* x *Columns* is {rows} x {columns} with {stored} bits "
                 f"stored; it is no image"
             )
         if self.file.pixel_offset is None:
-            raise ScanError(f"{self.file.path} holds no pixel data; fetch it again")
-        whole_words = self.file.transfer_syntax in {*UNCOMPRESSED, RLELossless}
-        form = PixelFormat(rows, columns, 16 if whole_words else stored, signed == 1)
+            raise ScanError(f"{self.frame.path} holds no pixel data; fetch it again")
+        form = PixelFormat(rows, columns, stored, signed == 1)
         out = np.empty((rows, columns), form.dtype)
-        read_pixels(self.file, form, out)
+        read_words(self.file, form, {self.frame.number: out})
         return out
 
 
 def read_content(path: Path, progress: Progress | None = None) -> list[SliceContent]:
     """The slices of a folder (with subfolders), or one file; pixels are left on disk.
 
+    What is surely no slice, such as a localizer or a dose page, is left out.
+
     Raises:
         ScanError: nothing there, a header that cannot be read, or one that different programs may
             read differently.
     """
-    files = read_headers(path, progress)
+    files = [
+        file
+        for file in read_headers(path, progress).files
+        if no_slice(file, of_any_modality=True) is None
+    ]
+    if not files:
+        raise ScanError(f"{path} holds no image with slices; choose another folder")
     for file in files:
         check_order(file)
-    return [SliceContent(file, attributes(file)) for file in files]
+    return [SliceContent(frame, attributes(frame)) for frame in frames_of(files)]
 
 
 def choose_content(
@@ -151,11 +167,12 @@ def choose_content(
     Raises:
         ScanError: several series and none asked for, or the one asked for is not there.
     """
-    chosen = {f.path for f in select_series([item.file for item in slices], series, path)}
-    return [item for item in slices if item.file.path in chosen]
+    files = {item.file: None for item in slices}
+    chosen = select_series(list(files), series, path)
+    return [item for item in slices if item.file in chosen]
 
 
-def attributes(file: SliceFile) -> dict[str, str]:
+def attributes(frame: Frame) -> dict[str, str]:
     """The attributes that count as text, whatever the encoding; empty ones are left out.
 
     Several values are joined by a backslash, each without the blanks around it; numbers in two
@@ -169,23 +186,27 @@ def attributes(file: SliceFile) -> dict[str, str]:
     try:
         for keyword in KEYWORDS[:-1]:
             tag = tag_for_keyword(keyword)
-            if tag is None or tag not in file.header:
+            if tag is None or tag not in frame.header:
                 continue
-            value = _value(file.header, keyword, tag)
+            value = _value(frame.header, keyword, tag)
             if value:
                 found[keyword] = value
         keyword = OVERLAYS
-        overlays = _overlays(file.header)
+        overlays = _overlays(frame.header)
     except UNREADABLE as error:
         raise ScanError(
-            f"{file.path}: {describe(keyword)} cannot be read ({error}); the file is damaged: "
+            f"{frame.path}: {describe(keyword)} cannot be read ({error}); the file is damaged: "
             f"fetch it again"
         ) from error
+    if is_multiframe(frame.file):
+        found[FRAME] = str(frame.number + 1)
     return {**found, **overlays}
 
 
 def describe(keyword: str) -> str:
     """An attribute for a reader, ``(gggg,eeee) *Name*``."""
+    if keyword == FRAME:
+        return "the frame number"
     if keyword == OVERLAYS:
         return "(60xx,xxxx) *Overlay Planes*"
     tag = tag_for_keyword(keyword)

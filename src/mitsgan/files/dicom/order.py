@@ -9,19 +9,14 @@ Source: DICOM PS3.5 section 7.1 (elements in ascending order, each at most once)
 
 from __future__ import annotations
 
-import zlib
-from io import BytesIO
 from itertools import pairwise
-from typing import BinaryIO
-
-from pydicom.filereader import data_element_generator
-from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
-from mitsgan.files.dicom.files import UNREADABLE, SliceFile
+from mitsgan.files.dicom.files import SliceFile
+from mitsgan.files.dicom.find.parse import body_tags
+from mitsgan.files.quiet import UNREADABLE
 
-_META_START = 132
 _OTHER_PIXELS = (0x7FE00008, 0x7FE00009)
 _LARGE = 4096
 """Longer values are passed over, not read."""
@@ -34,8 +29,7 @@ def check_order(file: SliceFile) -> None:
         ScanError: they do not, or the file cannot be read to its end.
     """
     try:
-        with file.path.open("rb") as raw:
-            tags = _tags(file, raw)
+        tags = body_tags(file, _LARGE)
     except UNREADABLE as error:
         raise ScanError(
             f"{file.path} cannot be read to its end ({' '.join(str(error).split())}); it is "
@@ -55,18 +49,3 @@ def check_order(file: SliceFile) -> None:
             f"{file.path} holds {dcm.label(other)}, pixels of another kind than "
             f"{dcm.label(dcm.PIXEL_DATA)} *Pixel Data*: which of them is shown is unknown"
         )
-
-
-def _tags(file: SliceFile, raw: BinaryIO) -> list[int]:
-    raw.seek(_META_START)
-    for _ in data_element_generator(
-        raw, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2
-    ):
-        pass
-    stream: BinaryIO = raw
-    if file.transfer_syntax == DeflatedExplicitVRLittleEndian:
-        stream = BytesIO(zlib.decompress(raw.read(), -zlib.MAX_WBITS))
-    implicit, little = file.encoding
-    found = data_element_generator(stream, implicit, little, defer_size=_LARGE)
-    # Zeros that fill a file up read as empty elements of the tag 0.
-    return [int(element.tag) for element in found if element.tag != 0]

@@ -15,17 +15,21 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import UID
+from pydicom.uid import UID, CTImageStorage
 
 from mitsgan.files.derivation import Derivation
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
+from mitsgan.files.dicom.find.uids import Uids, new_uid
+from mitsgan.files.dicom.frames import is_multiframe
 from mitsgan.files.dicom.write.encode import FILE_META, Element, Encoding
+from mitsgan.files.dicom.write.groups import CHANGED_GROUPS, derived_groups, references
 
+_MEDIA_SOP_CLASS = 0x00020002
 _DERIVATION_DESCRIPTION = 0x00082111
-_SOURCE_IMAGES = 0x00082112
-_DERIVATION_CODES = 0x00089215
-_EQUIPMENT = 0x0018A001
+SOURCE_IMAGES = 0x00082112
+DERIVATION_CODES = 0x00089215
+EQUIPMENT = 0x0018A001
 _EXTREMES = (0x00280106, 0x00280107)
 _SERIES_EXTREMES = (0x00280108, 0x00280109)
 
@@ -53,11 +57,12 @@ CHANGED = frozenset(
         dcm.SERIES_DESCRIPTION,
         dcm.LOSSY_IMAGE_COMPRESSION,
         _DERIVATION_DESCRIPTION,
-        _SOURCE_IMAGES,
-        _DERIVATION_CODES,
-        _EQUIPMENT,
+        SOURCE_IMAGES,
+        DERIVATION_CODES,
+        EQUIPMENT,
         *_EXTREMES,
         *_SERIES_EXTREMES,
+        *CHANGED_GROUPS,
     }
 )
 """Elements that may differ from the source's, or be new. All others stay as they are.
@@ -74,11 +79,12 @@ _LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (*range(50, 57), *range(5
 
 def derived_uid(source: str, derivation: Derivation) -> str:
     """A UID that depends on the source's and on what was done to it, and on nothing else."""
-    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'{source}|{derivation.code}').int}"
+    return new_uid(f"{source}|{derivation.code}")
 
 
 def derived_header(
     file: SliceFile,
+    uids: Uids,
     derivation: Derivation,
     extremes: tuple[int, int],
     series_extremes: tuple[int, int],
@@ -87,8 +93,9 @@ def derived_header(
 
     Args:
         file: the source.
+        uids: of the source, or in place of them.
         derivation: what was done.
-        extremes: the lowest and highest new stored value of the slice.
+        extremes: the lowest and highest new stored value of the file.
         series_extremes: those of the series.
     """
     source, encoding = file.header, Encoding(*file.encoding)
@@ -99,24 +106,30 @@ def derived_header(
 
     kind = dcm.values(source, dcm.IMAGE_TYPE)[1:] or ["SECONDARY", "AXIAL"]
     put(dcm.IMAGE_TYPE, "CS", "\\".join(["DERIVED", *kind]))
-    instance = dcm.text(source, dcm.SOP_INSTANCE_UID)
+    instance = uids.instance(file)
     put(dcm.SOP_INSTANCE_UID, "UI", derived_uid(instance, derivation))
-    put(dcm.SERIES_INSTANCE_UID, "UI", derived_uid(file.series, derivation))
+    put(dcm.SERIES_INSTANCE_UID, "UI", derived_uid(uids.series, derivation))
+    if uids.renewed:
+        put(dcm.STUDY_INSTANCE_UID, "UI", uids.study)
+        put(dcm.SOP_CLASS_UID, "UI", sop_class(file))
     new[Tag(dcm.SERIES_DESCRIPTION)] = _labelled(source, encoding, derivation.label)
-    new[Tag(_DERIVATION_DESCRIPTION)] = _history(source, encoding, derivation.description)
-    reference = encoding.item(
-        encoding.raw(0x00081150, "UI", dcm.text(source, dcm.SOP_CLASS_UID)),
-        encoding.raw(0x00081155, "UI", instance),
-        encoding.raw(0x0028135A, "CS", "YES"),  # Spatial Locations Preserved
-        _purpose(encoding, "121322", "Source image for image processing operation"),
-    )
-    new[Tag(_SOURCE_IMAGES)] = encoding.raw(_SOURCE_IMAGES, "SQ", reference)
+    history = _history(source, encoding, derivation.description)
+    reference = None if uids.renewed else _source_image(file, encoding, instance)
     addition = encoding.item(*_code(encoding, "113042", "Pixel by pixel addition"))
-    for tag, item in (
-        (_DERIVATION_CODES, addition),
-        (_EQUIPMENT, _equipment(encoding, derivation)),
-    ):
-        new[Tag(tag)] = _appended(source, encoding, tag, item)
+    if is_multiframe(file):
+        described = [history, encoding.raw(DERIVATION_CODES, "SQ", addition)]
+        if reference is not None:
+            described.append(encoding.raw(SOURCE_IMAGES, "SQ", reference))
+            new |= references(file, encoding)
+        new |= derived_groups(file, encoding, described)
+    else:
+        new[Tag(_DERIVATION_DESCRIPTION)] = history
+        new[Tag(DERIVATION_CODES)] = _appended(source, encoding, DERIVATION_CODES, addition)
+        new.pop(Tag(SOURCE_IMAGES), None)
+        if reference is not None:
+            new[Tag(SOURCE_IMAGES)] = encoding.raw(SOURCE_IMAGES, "SQ", reference)
+    equipment = _equipment(encoding, derivation)
+    new[Tag(EQUIPMENT)] = _appended(source, encoding, EQUIPMENT, equipment)
     if is_lossy(file.transfer_syntax) and dcm.LOSSY_IMAGE_COMPRESSION not in source:
         put(dcm.LOSSY_IMAGE_COMPRESSION, "CS", "01")
     for tags, pair in ((_EXTREMES, extremes), (_SERIES_EXTREMES, series_extremes)):
@@ -128,14 +141,14 @@ def derived_header(
     return [new[tag] for tag in sorted(new)]
 
 
-def derived_meta(file: SliceFile, derivation: Derivation, syntax: UID) -> bytes:
+def derived_meta(file: SliceFile, uids: Uids, derivation: Derivation, syntax: UID) -> bytes:
     """Preamble, mark and group 0002: the new instance, and that mitsgan wrote the file."""
     elements: dict[int, Element] = dict(file.meta.items())
     elements.pop(0x00020000, None)
-    instance = derived_uid(dcm.text(file.header, dcm.SOP_INSTANCE_UID), derivation)
+    instance = derived_uid(uids.instance(file), derivation)
     for tag, vr, value in (
         (0x00020001, "OB", b"\0\1"),
-        (0x00020002, "UI", dcm.text(file.header, dcm.SOP_CLASS_UID)),
+        (0x00020002, "UI", sop_class(file)),
         (0x00020003, "UI", instance),
         (0x00020010, "UI", str(syntax)),
         (0x00020012, "UI", _IMPLEMENTATION_UID),
@@ -147,6 +160,15 @@ def derived_meta(file: SliceFile, derivation: Derivation, syntax: UID) -> bytes:
     return file.preamble + b"DICM" + FILE_META.encode([length]) + body
 
 
+def sop_class(file: SliceFile) -> str:
+    """What kind of object it is; CT images where an anonymiser left that out."""
+    return (
+        dcm.text(file.header, dcm.SOP_CLASS_UID)
+        or dcm.text(file.meta, _MEDIA_SOP_CLASS)
+        or str(CTImageStorage)
+    )
+
+
 def is_lossy(syntax: UID) -> bool:
     """Whether pixels in this transfer syntax have lost something for certain."""
     return syntax in _LOSSY
@@ -156,6 +178,16 @@ def charset(header: Dataset) -> str | list[str]:
     """The character sets of a header, as pydicom names their codecs."""
     found = header.original_character_set or "iso8859"
     return found if isinstance(found, str) else list(found)
+
+
+def _source_image(file: SliceFile, encoding: Encoding, instance: str) -> bytes:
+    """The item that refers to the source."""
+    return encoding.item(
+        encoding.raw(0x00081150, "UI", sop_class(file)),
+        encoding.raw(0x00081155, "UI", instance),
+        encoding.raw(0x0028135A, "CS", "YES"),  # Spatial Locations Preserved
+        _purpose(encoding, "121322", "Source image for image processing operation"),
+    )
 
 
 def _labelled(source: Dataset, encoding: Encoding, label: str) -> Element:

@@ -5,19 +5,57 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+import numpy as np
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from mitsgan.atomic import atomic_output
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
-from mitsgan.files.dicom.files import Progress
-from mitsgan.files.dicom.pixels import UNCOMPRESSED, encode_pixels, native_bytes, output_syntax
-from mitsgan.files.dicom.read import DicomSource
+from mitsgan.files.dicom.files import Progress, SliceFile
+from mitsgan.files.dicom.find.uids import Uids
+from mitsgan.files.dicom.frames import frame_count
+from mitsgan.files.dicom.pixels.bits import words
+from mitsgan.files.dicom.pixels.read import UNCOMPRESSED
+from mitsgan.files.dicom.pixels.write import (
+    encode_pixels,
+    native_bytes,
+    output_syntax,
+    plain_syntax,
+)
+from mitsgan.files.dicom.source import DicomSource
 from mitsgan.files.dicom.write.encode import Encoding
 from mitsgan.files.dicom.write.header import STALE, charset, derived_header, derived_meta
 from mitsgan.scan.scan import Scan
 
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+
+
+def check_dicom(scan: Scan, path: Path) -> tuple[DicomSource, Uids]:
+    """Raise where a scan could not be written as derived DICOM: before the work, not after.
+
+    Raises:
+        OutputError: it did not come from DICOM, or is several files and the output is one.
+        ScanError: UIDs that are empty or equal, or frames that were left out of a file.
+    """
+    source = scan.source
+    if not isinstance(source, DicomSource):
+        raise OutputError(
+            f"{path} would be DICOM, but the scan was not read from DICOM: patient, study and "
+            f"scanner are unknown; give the output an ending such as .nii.gz, .mha or .nrrd"
+        )
+    if is_single(path) and len(source.files) != 1:
+        raise OutputError(
+            f"{path} names one file, but the series has {len(source.files)} slices, a file each; "
+            f"name a folder"
+        )
+    for file in source.files:
+        frames = sum(frame.file is file for frame in source.slices)
+        if frames != frame_count(file):
+            raise ScanError(
+                f"{file.path} has {frame_count(file)} frames, of which {frames} were chosen: a "
+                f"part of an object cannot be written as such; write an image (.nii.gz, .nrrd)"
+            )
+    return source, source.uids()
 
 
 def write_dicom(
@@ -35,59 +73,71 @@ def write_dicom(
 
     Raises:
         OutputError: the output exists, cannot be written, or the scan did not come from DICOM.
-        ScanError: values that the bits stored cannot hold.
+        ScanError: values that the bits stored cannot hold, or UIDs that are no good.
     """
-    source = scan.source
-    if not isinstance(source, DicomSource):
-        raise OutputError(
-            f"{path} would be DICOM, but the scan was not read from DICOM: patient, study and "
-            f"scanner are unknown; give the output an ending such as .nii.gz, .mha or .nrrd"
-        )
-    single = path.suffix.lower() in DICOM_SUFFIXES
-    if single and len(source.slices) != 1:
-        raise OutputError(
-            f"{path} names one file, but the series has {len(source.slices)} slices, a file each; "
-            f"name a folder"
-        )
-    if scan.shape != (len(source.slices), source.form.rows, source.form.columns):
+    source, uids = check_dicom(scan, path)
+    first = source.forms[0]
+    if scan.shape != (len(source.slices), first.rows, first.columns):
         raise ScanError(f"the scan has shape {scan.shape}, its source files another")
+    for z in range(len(source.slices)):
+        _check_range(scan, source, z)
     extremes = int(scan.stored.min()), int(scan.stored.max())
-    if extremes[0] < source.form.lowest or extremes[1] > source.form.highest:
-        raise ScanError(
-            f"stored values {extremes[0]} to {extremes[1]} do not fit the "
-            f"{source.form.bits_stored} bits of the source, {source.form.lowest} to "
-            f"{source.form.highest}"
-        )
+    single = is_single(path)
     with atomic_output(path, overwrite=overwrite, folder=not single) as temporary:
-        for z, file in enumerate(source.slices):
+        done = 0
+        for file in source.files:
             if progress is not None:
-                progress(z, len(source.slices))
+                progress(done, len(source.slices))
             target = temporary if single else temporary / file.name
             if not single:
                 target.parent.mkdir(parents=True, exist_ok=True)
-            _write_slice(scan, source, z, target, extremes, derivation)
+            done += _write_file(scan, source, uids, file, target, extremes, derivation)
         if progress is not None:
-            progress(len(source.slices), len(source.slices))
+            progress(done, len(source.slices))
 
 
-def _write_slice(
+def is_single(path: Path) -> bool:
+    """Whether a path names one DICOM file, not a folder, by its ending."""
+    return path.suffix.lower() in DICOM_SUFFIXES
+
+
+def _check_range(scan: Scan, source: DicomSource, z: int) -> None:
+    """Raise unless the values of a slice fit its bits, or were beyond them before."""
+    form, stored = source.forms[z], scan.stored[z]
+    low, high = form.lowest, form.highest
+    if z in source.widened:
+        low, high = (int(v) for v in (np.iinfo(form.dtype).min, np.iinfo(form.dtype).max))
+    extremes = int(stored.min()), int(stored.max())
+    if extremes[0] < low or extremes[1] > high:
+        raise ScanError(
+            f"stored values {extremes[0]} to {extremes[1]} do not fit the {form.bits_stored} bits "
+            f"of {source.slices[z].path}, {low} to {high}"
+        )
+
+
+def _write_file(
     scan: Scan,
     source: DicomSource,
-    z: int,
+    uids: Uids,
+    file: SliceFile,
     target: Path,
     series_extremes: tuple[int, int],
     derivation: Derivation,
-) -> None:
-    file, tail = source.slices[z], source.tails[z]
-    stored = scan.stored[z]
-    syntax = output_syntax(file.transfer_syntax)
-    encoding = Encoding(*file.encoding)
-    extremes = int(stored.min()), int(stored.max())
-    header = derived_header(file, derivation, extremes, series_extremes)
-    packed = None if syntax in UNCOMPRESSED else encode_pixels(stored, source.form, syntax)
+) -> int:
+    """Write one file; how many slices it holds."""
+    numbers = [z for z, frame in enumerate(source.slices) if frame.file is file]
+    numbers.sort(key=lambda z: source.slices[z].number)
+    form, encoding = source.forms[numbers[0]], Encoding(*file.encoding)
+    frames = [words(scan.stored[z], form, source.spare.get(z)) for z in numbers]
+    extremes = tuple(int(end([scan.stored[z] for z in numbers])) for end in (np.min, np.max))
+    header = derived_header(file, uids, derivation, (extremes[0], extremes[1]), series_extremes)
+    syntax = output_syntax(file)
+    packed = None if syntax in UNCOMPRESSED else encode_pixels(frames, form, syntax)
     if packed is None and syntax not in UNCOMPRESSED:
-        syntax = ExplicitVRLittleEndian
-    data = native_bytes(stored, little=encoding.little) if packed is None else memoryview(packed)
+        syntax = plain_syntax(file)
+    whole = frames[0] if len(frames) == 1 else np.stack(frames)
+    data = native_bytes(whole, little=encoding.little) if packed is None else memoryview(packed)
+    tail = source.tails.get(file.name.as_posix())
     rest = [] if tail is None else [e for t, e in sorted(tail.items()) if t not in STALE]
     names = charset(file.header)
     parts: list[bytes | memoryview] = [
@@ -97,8 +147,13 @@ def _write_slice(
     ]
     if syntax == DeflatedExplicitVRLittleEndian:
         parts = [_deflated(b"".join(parts))]
+    _write_parts(target, [derived_meta(file, uids, derivation, UID(syntax)), *parts])
+    return len(numbers)
+
+
+def _write_parts(target: Path, parts: list[bytes | memoryview]) -> None:
     with target.open("wb", buffering=0) as out:
-        for part in (derived_meta(file, derivation, syntax), *parts):
+        for part in parts:
             view = memoryview(part)
             while view:
                 view = view[out.write(view) :]

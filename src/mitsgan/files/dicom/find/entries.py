@@ -1,0 +1,214 @@
+"""Where slices may lie: a file, a folder, a zip archive, or what a DICOMDIR lists.
+
+Source: DICOM PS3.3 annex F (basic directory information object), PS3.10 section 8 (file sets).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO, cast
+
+from pydicom import dcmread
+
+from mitsgan.errors import ScanError
+from mitsgan.files.quiet import UNREADABLE, quiet
+
+DIRECTORY = "DICOMDIR"
+_CHUNK = 1 << 20
+
+Stamp = tuple[int, int, int]
+"""Size, time of change and number of a file."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file, wherever it lies.
+
+    Attributes:
+        path: for messages: below the folder or the archive that was named.
+        name: below what was named; the result gets the same.
+        archive: that holds it, or None.
+    """
+
+    path: Path
+    name: Path
+    archive: Archive | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """The file, for reading and seeking."""
+        if self.archive is None:
+            with self.path.open("rb") as file:
+                yield file
+            return
+        with self.archive.open(self.name) as member:
+            yield cast(BinaryIO, member)
+
+    @property
+    def stamp(self) -> Stamp:
+        """What changes when somebody writes to the file."""
+        status = (self.path if self.archive is None else self.archive.path).stat()
+        return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A zip archive, opened once."""
+
+    path: Path
+
+    @cached_property
+    def _zip(self) -> zipfile.ZipFile:
+        return zipfile.ZipFile(self.path)
+
+    def entries(self) -> list[Entry]:
+        """Its files, in a stable order; hidden ones are other programs' business.
+
+        Raises:
+            ScanError: it cannot be read, is encrypted, or its names lead out of a folder.
+        """
+        try:
+            members = [member for member in self._zip.infolist() if not member.is_dir()]
+        except (zipfile.BadZipFile, OSError, ValueError) as error:
+            raise ScanError(
+                f"{self.path} cannot be read as a zip archive ({error}): fetch it again"
+            ) from error
+        entries = []
+        for member in sorted(members, key=lambda member: member.filename):
+            parts = PurePosixPath(member.filename.replace("\\", "/")).parts
+            if any(part.startswith(".") and part != ".." for part in parts) or "__MACOSX" in parts:
+                continue
+            if ".." in parts or parts[0].startswith("/") or ":" in parts[0]:
+                raise ScanError(
+                    f"{self.path} holds {member.filename!r}, a name that leads out of its folder: "
+                    "it was made to do harm, or is damaged"
+                )
+            if member.flag_bits & 1:
+                raise ScanError(
+                    f"{self.path} is encrypted; unpack it with its password, and name the folder"
+                )
+            entries.append(Entry(self.path.joinpath(*parts), Path(member.filename), self))
+        return entries
+
+    def open(self, name: Path) -> IO[bytes]:
+        """One of its files."""
+        try:
+            return self._zip.open(name.as_posix())
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, KeyError) as error:
+            raise OSError(f"{error}") from error
+
+
+def entries_at(path: Path) -> list[Entry]:
+    """All files that a path means: itself, or those in the folder, the archive, the directory.
+
+    Raises:
+        ScanError: an archive or a directory that cannot be read, or that lists what is not there.
+    """
+    if path.is_dir():
+        return _below(path)
+    if is_directory_file(path):
+        return _listed(path)
+    if is_archive(path):
+        return Archive(path).entries()
+    return [Entry(path, Path(path.name))]
+
+
+def content_digest(entry: Entry) -> str:
+    """SHA-256 of all its bytes, in hexadecimal."""
+    whole = hashlib.sha256()
+    with entry.open() as file:
+        while chunk := file.read(_CHUNK):
+            whole.update(chunk)
+    return whole.hexdigest()
+
+
+def is_collection(path: Path) -> bool:
+    """Whether a path means several files: a folder, a DICOMDIR, a zip archive."""
+    return path.is_dir() or is_directory_file(path) or is_archive(path)
+
+
+def is_directory_file(path: Path) -> bool:
+    """Whether it is a DICOMDIR, by its name."""
+    return path.name.upper() == DIRECTORY and path.is_file()
+
+
+def is_archive(path: Path) -> bool:
+    """Whether it is a zip archive, by its ending and its first bytes."""
+    if path.suffix.lower() != ".zip" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"
+
+
+def _below(folder: Path) -> list[Entry]:
+    """All files below, in a stable order; hidden ones are other programs' business."""
+    entries: list[Entry] = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith("."):
+                path = Path(root, name)
+                entries.append(Entry(path, path.relative_to(folder)))
+    return entries
+
+
+def _listed(path: Path) -> list[Entry]:
+    """The files that a DICOMDIR lists."""
+    try:
+        with quiet():
+            records = dcmread(path, specific_tags=["DirectoryRecordSequence"])
+            names = [
+                [str(part) for part in _parts(record.get("ReferencedFileID"))]
+                for record in records.get("DirectoryRecordSequence") or []
+            ]
+    except UNREADABLE as error:
+        raise ScanError(
+            f"{path} cannot be read as a DICOM directory ({error}); name the folder that holds the "
+            "slices"
+        ) from error
+    entries, lost = [], []
+    for parts in (parts for parts in names if parts):
+        file = _resolve(path.parent, parts)
+        if file is None:
+            lost.append("/".join(parts))
+        else:
+            entries.append(Entry(file, file.relative_to(path.parent)))
+    if lost:
+        raise ScanError(
+            f"{path} lists {len(lost)} file(s) that are not there, such as {lost[0]}: copy the "
+            "whole disc, or name the folder that holds the slices"
+        )
+    return sorted(entries, key=lambda entry: entry.name.as_posix())
+
+
+def _parts(value: object) -> list[object]:
+    if value is None or value == "":
+        return []
+    return [value] if isinstance(value, str) else list(value)  # type: ignore[call-overload]
+
+
+def _resolve(folder: Path, parts: list[str]) -> Path | None:
+    """A listed file below a folder; discs and their copies differ in upper and lower case."""
+    if any(part in ("", ".", "..") or "/" in part or "\\" in part for part in parts):
+        return None
+    found = folder
+    for part in parts:
+        step = found / part
+        if not step.exists():
+            alike = [p for p in _children(found) if p.name.lower() == part.lower()]
+            if not alike:
+                return None
+            step = alike[0]
+        found = step
+    return found if found.is_file() else None
+
+
+def _children(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []

@@ -1,0 +1,141 @@
+"""The slices of a file: itself, or the frames of a multi-frame image.
+
+A multi-frame object says once what all frames share, and per frame what differs (functional
+groups). Here each frame gets a flat header, in which everything that holds for it stands as in a
+single-frame image; so whoever asks for a position or a rescale need not know the difference.
+
+Source: DICOM PS3.3 C.7.6.16 (multi-frame functional groups), A.38 (Enhanced CT), A.70 (Legacy
+Converted Enhanced CT).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
+
+from mitsgan.errors import ScanError
+from mitsgan.files.dicom import elements as dcm
+from mitsgan.files.dicom.files import SliceFile
+from mitsgan.files.quiet import UNREADABLE, quiet
+
+ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
+LEGACY_ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.2"
+
+SHARED_GROUPS = 0x52009229
+PER_FRAME_GROUPS = 0x52009230
+FRAME_TYPE = 0x00089007
+_CONVERTED = (0x00209170, 0x00209171)
+"""Attributes of the single-frame images that a legacy converted object was made of."""
+_REFERENCES = frozenset({0x00081140, 0x00089124, 0x00209172})
+"""Groups that tell of other objects: their UIDs are not the frame's."""
+_MOST_FRAMES = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One slice.
+
+    Attributes:
+        file: that holds it.
+        number: of the frame in the file, from 0.
+        header: what holds for this frame, flat.
+    """
+
+    file: SliceFile
+    number: int
+    header: Dataset
+
+    @property
+    def path(self) -> Path:
+        """For messages: the file, and the frame where there are several."""
+        if not is_multiframe(self.file):
+            return self.file.path
+        return self.file.path.with_name(f"{self.file.path.name} frame {self.number + 1}")
+
+
+def frames_of(files: Iterable[SliceFile]) -> list[Frame]:
+    """All slices of some files, file by file.
+
+    Raises:
+        ScanError: the functional groups cannot be read, or are not as many as the frames.
+    """
+    frames: list[Frame] = []
+    for file in files:
+        frames += _frames(file) if is_multiframe(file) else [Frame(file, 0, file.header)]
+    return frames
+
+
+def is_multiframe(file: SliceFile) -> bool:
+    """Whether a file holds an enhanced, multi-frame image."""
+    return PER_FRAME_GROUPS in file.header
+
+
+def frame_count(file: SliceFile) -> int:
+    """*Number of Frames*, 1 where it is not given.
+
+    Raises:
+        ScanError: it is no number that makes sense.
+    """
+    text = dcm.text(file.header, dcm.NUMBER_OF_FRAMES)
+    if not text:
+        return 1
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _MOST_FRAMES):
+        raise ScanError(
+            f"{file.path} holds {text!r} frames, expected a whole number; repair the header"
+        )
+    return int(text)
+
+
+def _frames(file: SliceFile) -> list[Frame]:
+    count = frame_count(file)
+    # A copy: to look into a sequence converts it, and what is written must not change by that.
+    header = Dataset(dict(file.header.items()))
+    header.set_original_encoding(*file.encoding, file.header.original_character_set)
+    try:
+        with quiet():
+            shared_groups = header[SHARED_GROUPS].value if SHARED_GROUPS in header else []
+            shared = _flat(shared_groups[0]) if shared_groups else {}
+            per_frame = header[PER_FRAME_GROUPS].value
+            flat = [{**shared, **_flat(item)} for item in per_frame]
+    except UNREADABLE as error:
+        raise ScanError(
+            f"{file.path}: the functional groups cannot be read ({error}); the file is damaged: "
+            "fetch it again"
+        ) from error
+    if len(flat) != count:
+        raise ScanError(
+            f"{file.path} has {count} frames, but {len(flat)} *Per-frame Functional Groups*: the "
+            "header is damaged; fetch it again"
+        )
+    top = {
+        tag: element
+        for tag, element in file.header.items()
+        if tag not in (SHARED_GROUPS, PER_FRAME_GROUPS, dcm.NUMBER_OF_FRAMES)
+    }
+    frames = []
+    for number, elements in enumerate(flat):
+        own = Dataset({**top, **elements})
+        own.set_original_encoding(*file.encoding, file.header.original_character_set)
+        if FRAME_TYPE in elements:
+            kind = "\\".join(dcm.values(own, FRAME_TYPE))
+            own[dcm.IMAGE_TYPE] = DataElement(dcm.IMAGE_TYPE, "CS", kind)
+        frames.append(Frame(file, number, own))
+    return frames
+
+
+def _flat(groups: Dataset) -> dict[BaseTag, DataElement | RawDataElement]:
+    """The elements of all macros of one frame, or of those that all frames share."""
+    found: dict[BaseTag, DataElement | RawDataElement] = {}
+    tags = sorted(groups.keys(), key=lambda tag: tag not in _CONVERTED)  # the proper ones win
+    for tag in tags:
+        if tag in _REFERENCES:
+            continue
+        macro = groups[tag]
+        if macro.VR == "SQ" and macro.value:
+            found.update(macro.value[0].items())
+    return found

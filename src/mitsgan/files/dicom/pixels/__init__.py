@@ -1,0 +1,1 @@
+"""Stored values in and out of the *Pixel Data* element."""

@@ -1,0 +1,106 @@
+"""The functional groups of a derived multi-frame image: that its frames are derived, from what.
+
+Source: DICOM PS3.3 C.7.6.16.2.6 (derivation image), C.8.15.2 (enhanced CT image), C.8.15.3.1 (CT
+image frame type), C.12.2 (common instance reference).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
+from pydicom.tag import BaseTag, Tag
+
+from mitsgan.files.dicom import elements as dcm
+from mitsgan.files.dicom.files import SliceFile
+from mitsgan.files.dicom.frames import FRAME_TYPE, PER_FRAME_GROUPS, SHARED_GROUPS
+from mitsgan.files.dicom.write.encode import Element, Encoding
+from mitsgan.files.quiet import quiet
+
+_DERIVATION_IMAGE = 0x00089124
+_REFERENCED_SERIES = 0x00081115
+_REFERENCED_INSTANCES = 0x0008114A
+_REFERENCED_OBJECTS = 0x00081199
+_SOURCE_EVIDENCE = 0x00089154
+
+CHANGED_GROUPS = frozenset({SHARED_GROUPS, PER_FRAME_GROUPS, _REFERENCED_SERIES, _SOURCE_EVIDENCE})
+"""Elements that change in a derived multi-frame image, besides those of any derived image."""
+
+
+def derived_groups(
+    file: SliceFile, encoding: Encoding, described: Sequence[Element]
+) -> dict[BaseTag, Element]:
+    """The functional groups of the source, its frames now derived ones.
+
+    Args:
+        file: the source.
+        encoding: of its data set.
+        described: what was done and from what, the elements of the *Derivation Image Sequence*.
+    """
+    header = Dataset(dict(file.header.items()))
+    header.set_original_encoding(*file.encoding, file.header.original_character_set)
+    changed: dict[BaseTag, Element] = {}
+    with quiet():
+        shared = [_copy(item) for item in _items(header, SHARED_GROUPS)] or [Dataset()]
+        per_frame = [_copy(item) for item in _items(header, PER_FRAME_GROUPS)]
+        derivation = Dataset({element.tag: element for element in described})
+        derivation.set_original_encoding(encoding.implicit, encoding.little)
+        # Either all frames share the macro or each has it; what was there before stays in front.
+        for item in per_frame if any(_DERIVATION_IMAGE in item for item in per_frame) else shared:
+            earlier = list(_items(item, _DERIVATION_IMAGE))
+            item[_DERIVATION_IMAGE] = DataElement(
+                _DERIVATION_IMAGE, "SQ", Items([*earlier, derivation])
+            )
+        for item in (*shared, *per_frame):
+            _derive_frame_type(item, encoding)
+    for tag, items in ((SHARED_GROUPS, shared), (PER_FRAME_GROUPS, per_frame)):
+        changed[Tag(tag)] = DataElement(tag, "SQ", Items(items))
+    return changed
+
+
+def references(file: SliceFile, encoding: Encoding) -> dict[BaseTag, Element]:
+    """The sequences in which an enhanced image lists all that it refers to, and is made of."""
+    instance = encoding.item(
+        encoding.raw(0x00081150, "UI", dcm.text(file.header, dcm.SOP_CLASS_UID)),
+        encoding.raw(0x00081155, "UI", file.instance),
+    )
+    uid = encoding.raw(dcm.SERIES_INSTANCE_UID, "UI", file.series)
+    series, source = (
+        encoding.item(encoding.raw(tag, "SQ", instance), uid)
+        for tag in (_REFERENCED_INSTANCES, _REFERENCED_OBJECTS)
+    )
+    study = encoding.raw(
+        dcm.STUDY_INSTANCE_UID, "UI", dcm.text(file.header, dcm.STUDY_INSTANCE_UID)
+    )
+    evidence = encoding.item(encoding.raw(_REFERENCED_SERIES, "SQ", source), study)
+    return {
+        Tag(_REFERENCED_SERIES): encoding.raw(_REFERENCED_SERIES, "SQ", series),
+        Tag(_SOURCE_EVIDENCE): encoding.raw(_SOURCE_EVIDENCE, "SQ", evidence),
+    }
+
+
+def _derive_frame_type(item: Dataset, encoding: Encoding) -> None:
+    """Let *Frame Type* say DERIVED wherever an item has it."""
+    for tag in list(item.keys()):
+        macro: Any = item[tag]
+        if macro.VR != "SQ" or not macro.value or FRAME_TYPE not in macro.value[0]:
+            continue
+        inner = _copy(macro.value[0])
+        kind = "\\".join(["DERIVED", *dcm.values(inner, FRAME_TYPE)[1:]])
+        inner[FRAME_TYPE] = encoding.raw(FRAME_TYPE, "CS", kind)
+        item[tag] = DataElement(tag, "SQ", Items([inner, *macro.value[1:]]))
+
+
+def _items(dataset: Dataset, tag: int) -> Sequence[Dataset]:
+    return dataset[tag].value or [] if tag in dataset else []
+
+
+def _copy(item: Dataset) -> Dataset:
+    """An item that can be changed without changing the source's header."""
+    copy = Dataset(dict(item.items()))
+    implicit, little = item.original_encoding
+    copy.set_original_encoding(implicit, little, item.original_character_set)
+    return copy

@@ -1,0 +1,144 @@
+"""A folder, a zip archive and a DICOMDIR give the same slices."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.uid import MediaStorageDirectoryStorage
+
+from mitsgan.errors import ScanError
+from mitsgan.files import Derivation, read_scan, write_scan
+
+Make = Callable[..., Path]
+
+
+def _zipped(folder: Path, path: Path, prefix: str = "") -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, f"{prefix}{file.relative_to(folder)}")
+    return path
+
+
+def test_a_zip_archive_is_read_and_its_names_are_kept(
+    tmp_path: Path, make_series: Make, derivation: Derivation
+) -> None:
+    folder = make_series(tmp_path / "a")
+    archive = _zipped(folder, tmp_path / "a.zip", "study/series/")
+    scan = read_scan(archive)
+    np.testing.assert_array_equal(scan.stored, read_scan(folder).stored)
+    write_scan(scan, tmp_path / "out", derivation=derivation)
+    assert sorted(p.name for p in (tmp_path / "out" / "study" / "series").iterdir()) == sorted(
+        p.name for p in folder.iterdir()
+    )
+
+
+def test_hidden_files_and_other_systems_leavings_in_an_archive_are_passed_over(
+    tmp_path: Path, make_series: Make
+) -> None:
+    archive = _zipped(make_series(tmp_path / "a"), tmp_path / "a.zip")
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.writestr("__MACOSX/00.dcm", b"no slice")
+        opened.writestr(".DS_Store", b"no slice")
+    assert read_scan(archive).notes == ()
+
+
+@pytest.mark.parametrize("name", ["../00.dcm", "/etc/00.dcm", "a/../../00.dcm"])
+def test_an_archive_whose_names_lead_out_is_refused(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(ScanError, match="leads out of its folder"):
+        read_scan(tmp_path / "a.zip")
+
+
+def test_a_damaged_and_an_empty_archive_are_named(tmp_path: Path, make_series: Make) -> None:
+    archive = _zipped(make_series(tmp_path / "a"), tmp_path / "a.zip")
+    archive.write_bytes(archive.read_bytes()[:-30])
+    with pytest.raises(ScanError, match=r"a\.zip cannot be read as a zip archive"):
+        read_scan(archive)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w"):
+        pass
+    with pytest.raises(ScanError, match=r"b\.zip.*it is empty"):
+        read_scan(tmp_path / "b.zip")
+
+
+def test_damage_inside_an_archive_names_the_slice(tmp_path: Path, make_series: Make) -> None:
+    folder = make_series(tmp_path / "a")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, file.name)
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    at = content.index(b"DICM", 3000)
+    content[at + 200] ^= 0xFF
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(ScanError, match=r"a\.zip/\d\d\.dcm"):
+        read_scan(tmp_path / "a.zip")
+
+
+def _directory(folder: Path, *slices: Path) -> Path:
+    """The DICOMDIR of a patient CD with these slices."""
+    (folder / "DICOM").mkdir(parents=True)
+    names = []
+    for number, path in enumerate(slices):
+        names.append(["DICOM", f"I{number:04d}"])
+        shutil.copy(path, folder.joinpath(*names[-1]))
+    return _records(folder / "DICOMDIR", dcmread(slices[0]), names)
+
+
+def _records(path: Path, like: FileDataset, names: list[list[str]]) -> Path:
+    """A DICOMDIR that lists files."""
+    directory = FileDataset("", {}, preamble=bytes(128), file_meta=like.file_meta)
+    directory.file_meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
+    records = [Dataset()]
+    records[0].DirectoryRecordType = "PATIENT"  # which names no file
+    for name in names:
+        record = Dataset()
+        record.DirectoryRecordType, record.ReferencedFileID = "IMAGE", name
+        records.append(record)
+    directory.DirectoryRecordSequence = records
+    directory.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_a_dicomdir_named_as_the_scan_gives_what_it_lists(
+    tmp_path: Path, make_series: Make
+) -> None:
+    folder = make_series(tmp_path / "a")
+    directory = _directory(tmp_path / "cd", *sorted(folder.iterdir()))
+    (tmp_path / "cd" / "setup.exe").write_bytes(b"MZ")
+    scan = read_scan(directory)
+    np.testing.assert_array_equal(scan.stored, read_scan(folder).stored)
+    assert scan.notes == ()  # the programs beside it are not listed
+
+
+def test_a_dicomdir_in_another_case_and_with_a_file_lost(tmp_path: Path, make_series: Make) -> None:
+    folder = make_series(tmp_path / "a")
+    directory = _directory(tmp_path / "cd", *sorted(folder.iterdir()))
+    files = [p for p in (tmp_path / "cd").rglob("*") if p.is_file() and p != directory]
+    files[0].rename(files[0].with_name(files[0].name.lower()))
+    assert read_scan(directory).shape == (5, 6, 8)
+    files[1].unlink()
+    with pytest.raises(ScanError, match=r"DICOMDIR lists 1 file\(s\) that are not there"):
+        read_scan(directory)
+
+
+def test_a_dicomdir_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "DICOMDIR").write_bytes(b"\0" * 200)
+    with pytest.raises(ScanError, match=r"DICOMDIR cannot be read as a DICOM directory"):
+        read_scan(tmp_path / "DICOMDIR")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # it minds the name, too
+def test_a_dicomdir_that_points_elsewhere_is_refused(tmp_path: Path, make_series: Make) -> None:
+    make_series(tmp_path / "a")
+    (tmp_path / "cd").mkdir()
+    first = dcmread(tmp_path / "a" / "00.dcm")
+    _records(tmp_path / "cd" / "DICOMDIR", first, [["..", "a", "00.dcm"]])
+    with pytest.raises(ScanError, match="not there, such as"):
+        read_scan(tmp_path / "cd" / "DICOMDIR")

@@ -1,0 +1,117 @@
+"""Every transfer syntax of CT is read; what cannot be, names what would decode it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from mitsgan.errors import ScanError
+from mitsgan.files import Derivation, read_scan, write_scan
+from mitsgan.files.dicom.pixels.decode import DEFLATED_FRAMES, ENCAPSULATED_PLAIN, decodable
+
+Make = Callable[..., Path]
+
+
+@pytest.mark.parametrize("syntax", [ENCAPSULATED_PLAIN, DEFLATED_FRAMES])
+def test_frames_that_are_packed_whole(
+    tmp_path: Path, make_series: Make, derivation: Derivation, syntax: UID
+) -> None:
+    expected = read_scan(make_series(tmp_path / "good")).stored
+    for path in make_series(tmp_path / "a").iterdir():
+        ds = dcmread(path)
+        data = ds.PixelData
+        if syntax == DEFLATED_FRAMES:
+            packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+            data = packer.compress(data) + packer.flush()
+        ds.PixelData = encapsulate([data + b"\0" * (len(data) % 2)])
+        ds["PixelData"].VR = "OB"
+        ds["PixelData"].is_undefined_length = True
+        ds.save_as(path)  # under the old syntax, whose data set is encoded alike
+        content = path.read_bytes()
+        old, new = (f"{uid}\0".encode() for uid in (ExplicitVRLittleEndian, syntax))
+        head = content.index(old)
+        assert len(new) % 2 == 0 or len(old) % 2 == 0
+        padded = new + b"\0" * (len(new) % 2)
+        length = len(padded).to_bytes(2, "little")
+        group = int.from_bytes(content[140:144], "little") + len(padded) - len(old)
+        path.write_bytes(
+            content[:140]
+            + group.to_bytes(4, "little")
+            + content[144 : head - 2]
+            + length
+            + padded
+            + content[head + len(old) :]
+        )
+    scan = read_scan(tmp_path / "a")
+    np.testing.assert_array_equal(scan.stored, expected)
+    write_scan(scan, tmp_path / "out", derivation=derivation)
+    written = dcmread(next((tmp_path / "out").iterdir()))
+    assert written.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+
+
+@pytest.mark.parametrize(
+    "syntax, remedy",
+    [
+        ("1.2.840.10008.1.2.4.53", "pylibjpeg-libjpeg"),
+        ("1.2.840.10008.1.2.4.100", "it is a video"),
+        ("1.2.840.10008.1.2.4.95", "gdcmconv --raw"),
+    ],
+)
+def test_what_cannot_be_decoded_names_the_decoder(
+    tmp_path: Path, make_series: Make, syntax: str, remedy: str
+) -> None:
+    def change(k: int, ds: Any) -> None:
+        ds.PixelData = encapsulate([b"\xff\xd8 something \xff\xd9 "])
+        ds["PixelData"].VR = "OB"
+        ds.file_meta.TransferSyntaxUID = UID(syntax)
+
+    assert not decodable(UID(syntax))
+    with pytest.raises(ScanError, match=rf"no decoder for it is installed.*{remedy}"):
+        read_scan(make_series(tmp_path, change=change))
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    "ending",
+    ["Process14TransferSyntax_1.2.840.10008.1.2.4.57", "SV1TransferSyntax_1.2.840.10008.1.2.4.70"],
+)
+def test_jpeg_lossless_needs_nothing_else(
+    data: Path, tmp_path: Path, derivation: Derivation, ending: str
+) -> None:
+    folder = data / "dicom" / "transfer-syntaxes"
+    (file,), (plain,) = folder.glob(f"*{ending}.dcm"), folder.glob("*_LittleEndianExplicit*")
+    expected = read_scan(plain)
+    scan = read_scan(file)
+    np.testing.assert_array_equal(scan.stored, expected.stored)
+    write_scan(scan, tmp_path / "out.dcm", derivation=derivation)
+    written = dcmread(tmp_path / "out.dcm")
+    assert written.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+    np.testing.assert_array_equal(written.pixel_array, scan.stored[0])
+
+
+@pytest.mark.real_data
+def test_twelve_bits_of_lossy_jpeg_name_the_decoder(data: Path) -> None:
+    (file,) = (data / "dicom" / "transfer-syntaxes").glob("*Process2_4*")
+    with pytest.raises(ScanError, match=r"no decoder for it is installed.*pylibjpeg-libjpeg"):
+        read_scan(file)
+
+
+def test_damage_in_a_jpeg_is_told_once_and_by_us(
+    tmp_path: Path, make_series: Make, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def change(k: int, ds: Any) -> None:
+        ds.PixelData = encapsulate([b"\x02\x00 no JPEG at all"])
+        ds["PixelData"].VR = "OB"
+        ds.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.4.70")
+
+    with pytest.raises(ScanError, match=r"\.dcm \(JPEG Lossless.*damaged or truncated"):
+        read_scan(make_series(tmp_path, change=change))
+    assert capfd.readouterr().err == ""

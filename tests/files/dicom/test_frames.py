@@ -1,0 +1,171 @@
+"""Enhanced and Legacy Converted Enhanced CT: read, derived, written and sealed as such."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import FileDataset
+from pydicom.uid import (
+    UID,
+    EnhancedCTImageStorage,
+    ExplicitVRLittleEndian,
+    JPEGLSLossless,
+    LegacyConvertedEnhancedCTImageStorage,
+)
+from tests.files.dicom.multiframe import frame_order, item, merge
+
+from mitsgan.errors import ScanError
+from mitsgan.files import Derivation, read_scan, write_scan
+from mitsgan.files.reading import Reading
+
+Make = Callable[..., Path]
+
+
+def enhanced(folder: Path, make_series: Make, **options: Any) -> Path:
+    """The usual five slices as the frames of one object; its file."""
+    return merge(make_series(folder / "single"), folder / "multi", **options)
+
+
+@pytest.mark.parametrize("kind", [EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage])
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, JPEGLSLossless])
+def test_frames_are_slices_and_are_written_as_frames(
+    tmp_path: Path, make_series: Make, derivation: Derivation, kind: UID, syntax: UID
+) -> None:
+    path = enhanced(tmp_path, make_series, kind=kind, syntax=syntax)
+    scan = read_scan(path)
+    expected = read_scan(tmp_path / "single")
+    np.testing.assert_array_equal(scan.stored, expected.stored)
+    assert scan.geometry == expected.geometry
+    moved = scan.stored + np.arange(5, dtype=np.int16)[:, None, None]
+    write_scan(scan.with_stored(moved), tmp_path / "out", derivation=derivation)
+    old, new = dcmread(path), dcmread(tmp_path / "out" / "mf.dcm")
+    assert new.SOPClassUID == new.file_meta.MediaStorageSOPClassUID == kind
+    assert new.file_meta.TransferSyntaxUID == syntax
+    np.testing.assert_array_equal(
+        new.pixel_array, old.pixel_array + np.array(frame_order(5))[:, None, None]
+    )
+    for k, (before, after) in enumerate(
+        zip(old.PerFrameFunctionalGroupsSequence, new.PerFrameFunctionalGroupsSequence, strict=True)
+    ):
+        assert before.PlanePositionSequence == after.PlanePositionSequence, k
+        assert before.FrameContentSequence == after.FrameContentSequence
+        assert before.PixelValueTransformationSequence == after.PixelValueTransformationSequence
+        assert after.CTImageFrameTypeSequence[0].FrameType[0] == "DERIVED"
+    assert new.ImageType[0] == "DERIVED"
+    assert new.SOPInstanceUID != old.SOPInstanceUID
+    shared = new.SharedFunctionalGroupsSequence[0]
+    assert shared.CTReconstructionSequence[0].ConvolutionKernel == "B30f"
+    (derived,) = shared.DerivationImageSequence
+    assert derived.DerivationDescription == derivation.description
+    assert derived.DerivationCodeSequence[0].CodeValue == "113042"
+    (source,) = derived.SourceImageSequence
+    assert source.ReferencedSOPInstanceUID == old.SOPInstanceUID
+    (series,) = new.ReferencedSeriesSequence
+    assert series.SeriesInstanceUID == old.SeriesInstanceUID
+    assert "SourceImageSequence" not in new
+    np.testing.assert_array_equal(read_scan(tmp_path / "out").stored, moved)
+
+
+def test_a_second_derivation_stands_behind_the_first(
+    tmp_path: Path, make_series: Make, derivation: Derivation
+) -> None:
+    scan = read_scan(enhanced(tmp_path, make_series))
+    write_scan(scan, tmp_path / "once", derivation=derivation)
+    second = Derivation("marked", "second")
+    write_scan(read_scan(tmp_path / "once"), tmp_path / "twice", derivation=second)
+    shared = dcmread(tmp_path / "twice" / "mf.dcm").SharedFunctionalGroupsSequence[0]
+    told = [item.DerivationDescription for item in shared.DerivationImageSequence]
+    assert told == [derivation.description, "marked"]
+
+
+def test_what_differs_per_frame_holds_for_its_frame(tmp_path: Path, make_series: Make) -> None:
+    scan = read_scan(enhanced(tmp_path, make_series, rescale=lambda z: f"-{1000 + z}"))
+    assert scan.intercept.tolist() == [-1000, -1001, -1002, -1003, -1004]
+
+
+def test_attributes_that_a_conversion_did_not_place_are_found(
+    tmp_path: Path, make_series: Make
+) -> None:
+    def change(ds: FileDataset) -> None:
+        shared = ds.SharedFunctionalGroupsSequence[0]
+        del shared.CTReconstructionSequence
+        shared.UnassignedSharedConvertedAttributesSequence = [item(ConvolutionKernel="B70f")]
+
+    path = enhanced(
+        tmp_path, make_series, kind=LegacyConvertedEnhancedCTImageStorage, change=change
+    )
+    assert read_scan(path, Reading(select=("kernel=B70f",))).shape == (5, 6, 8)
+
+
+def test_frames_that_are_not_as_many_as_told_are_refused(tmp_path: Path, make_series: Make) -> None:
+    def change(ds: FileDataset) -> None:
+        ds.PerFrameFunctionalGroupsSequence.pop()
+
+    with pytest.raises(ScanError, match=r"mf\.dcm has 5 frames, but 4"):
+        read_scan(enhanced(tmp_path, make_series, change=change))
+
+
+def test_a_cut_object_is_named(tmp_path: Path, make_series: Make) -> None:
+    path = enhanced(tmp_path, make_series)
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(ScanError, match=r"mf\.dcm.*truncated"):
+        read_scan(path)
+
+
+def test_two_stacks_in_one_object_are_told_apart(
+    tmp_path: Path, make_series: Make, derivation: Derivation
+) -> None:
+    def change(ds: FileDataset) -> None:
+        frames = list(ds.PerFrameFunctionalGroupsSequence)
+        for group in frames[:]:
+            other = deepcopy(group)
+            other.FrameContentSequence = [item(StackID="2")]
+            frames.append(other)
+        ds.PerFrameFunctionalGroupsSequence = frames
+        ds.NumberOfFrames = 10
+        ds.PixelData = ds.PixelData * 2
+
+    path = enhanced(tmp_path, make_series, change=change)
+    with pytest.raises(ScanError, match="`select=stack=1`"):
+        read_scan(path)
+    scan = read_scan(path, Reading(select=("stack=2",)))
+    assert scan.shape == (5, 6, 8)
+    with pytest.raises(ScanError, match="10 frames, of which 5 were chosen"):
+        write_scan(scan, tmp_path / "out", derivation=derivation)
+    write_scan(scan, tmp_path / "out.nii.gz", derivation=derivation)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", ["23x38x3", "24x38x3"])
+def test_a_real_conversion_is_the_scan_it_was_made_of(
+    data: Path, tmp_path: Path, derivation: Derivation, name: str
+) -> None:
+    folder = data / "dicom" / "multiframe" / name
+    single, multi = read_scan(folder / "image"), read_scan(folder / "multiframe")
+    np.testing.assert_array_equal(single.stored, multi.stored)
+    assert single.geometry == multi.geometry
+    write_scan(multi, tmp_path / "out", derivation=derivation)
+    np.testing.assert_array_equal(read_scan(tmp_path / "out").stored, single.stored)
+    if shutil.which("dciodvfy") is None:
+        pytest.skip("dciodvfy is not installed")
+    faults = [
+        {
+            line
+            for line in _judged(next(path.rglob("*.dcm"))).splitlines()
+            if line.startswith("Error")
+        }
+        for path in (folder / "multiframe", tmp_path / "out")
+    ]
+    assert faults[1] <= faults[0]
+
+
+def _judged(path: Path) -> str:
+    return subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True).stderr

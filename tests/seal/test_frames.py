@@ -1,0 +1,62 @@
+"""A multi-frame object is sealed frame by frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydicom import dcmread
+from pydicom.uid import JPEGLSLossless
+from tests.files.dicom.multiframe import frame_order, merge
+
+from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.phantom.chest import chest
+from mitsgan.seal.seal import make_seal, verify_seal, write_seal
+from mitsgan.seal.signature import Signer
+from mitsgan.seal.trust import Trust
+
+_ROWS, _COLUMNS = 70, 66
+
+
+@pytest.fixture
+def multi(tmp_path: Path) -> Path:
+    """Six frames of a phantom."""
+    phantom_series(chest((6, _ROWS, _COLUMNS), (30.0, 5.0, 5.0), seed=5), tmp_path / "single")
+    return merge(tmp_path / "single", tmp_path / "multi").parent
+
+
+@pytest.fixture
+def signer() -> Signer:
+    return Signer(Ed25519PrivateKey.generate())
+
+
+def test_an_untouched_object_is_intact_and_so_is_its_lossless_copy(
+    multi: Path, signer: Signer, tmp_path: Path
+) -> None:
+    write_seal(make_seal(multi, signer), tmp_path / "a.seal.json")
+    trust = Trust((signer.public_key,))
+    report = verify_seal(multi, tmp_path / "a.seal.json", trust)
+    assert (report.verdict, report.slices) == ("intact", 6)
+    ds = dcmread(multi / "mf.dcm")
+    ds.compress(JPEGLSLossless, generate_instance_uid=False)
+    ds.save_as(multi / "mf.dcm")
+    assert verify_seal(multi, tmp_path / "a.seal.json", trust).verdict == "intact"
+
+
+def test_a_changed_frame_and_a_changed_position_are_named(
+    multi: Path, signer: Signer, tmp_path: Path
+) -> None:
+    write_seal(make_seal(multi, signer), tmp_path / "a.seal.json")
+    ds = dcmread(multi / "mf.dcm")
+    pixels = bytearray(ds.PixelData)
+    pixels[2 * (2 * _ROWS * _COLUMNS + 5)] ^= 4
+    ds.PixelData = bytes(pixels)
+    groups = ds.PerFrameFunctionalGroupsSequence
+    groups[4].PixelValueTransformationSequence[0].RescaleIntercept = "-1000"
+    ds.save_as(multi / "mf.dcm")
+    report = verify_seal(multi, tmp_path / "a.seal.json", Trust((signer.public_key,)))
+    assert report.verdict == "tampered"
+    order = frame_order(6)
+    kinds = {finding.kind: finding.slices for finding in report.findings}
+    assert kinds == {"pixels": (order[2],), "attribute": (order[4],)}
