@@ -13,7 +13,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src"
 
-_TOOLS = ("errors", "atomic", "slabs", "progress", "settings", "typed", "result")
+_TOOLS = ("errors", "atomic", "slabs", "progress", "settings", "typed", "result", "registry")
 _SCANS = (*_TOOLS, "scan", "anatomy", "networks")
 _SIDE_BY_SIDE = (*_SCANS, "perturb", "phantom", "attack", "protect", "mark")
 
@@ -26,6 +26,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "settings": frozenset({"errors"}),
     "typed": frozenset({"errors"}),
     "result": frozenset({"errors", "typed"}),
+    "registry": frozenset({"errors"}),
     "scan": frozenset({"errors"}),
     "files": frozenset({*_TOOLS, "scan", "phantom"}),
     "anatomy": frozenset({*_TOOLS, "scan"}),

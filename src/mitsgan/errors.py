@@ -51,3 +51,7 @@ class ResultError(MitsganError):
 
 class MissingExtraError(MitsganError):
     """An optional dependency is not installed; the message names the install line."""
+
+
+class ExtensionError(MitsganError):
+    """A protector or an attacker of somebody's own cannot be used."""

@@ -12,9 +12,9 @@ from pydicom import dcmread
 
 from mitsgan.cli.main import main
 from mitsgan.files import read_scan
+from mitsgan.protect import PROTECTORS
 from mitsgan.protect.baselines.paper import MitsGanPaper, PaperGenerator
 from mitsgan.protect.baselines.tafim import Tafim, TafimNet
-from mitsgan.protect.registry import PROTECTORS
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def baselines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return paths
 
 
-@pytest.mark.parametrize("name", [n for n in PROTECTORS if n != "mits-gan"])
+@pytest.mark.parametrize("name", [n for n in PROTECTORS.names() if n != "mits-gan"])
 def test_others_protect_by_the_same_guarantee_and_say_so(
     name: str, baselines: dict[str, Path], series: Path, tmp_path: Path
 ) -> None:
@@ -44,7 +44,7 @@ def test_others_protect_by_the_same_guarantee_and_say_so(
     assert np.abs(moved).max() == 4
     assert (moved[before.is_padding()] == 0).all()
     header = dcmread(next(out.iterdir()), stop_before_pixels=True)
-    assert PROTECTORS[name].title in header.DerivationDescription
+    assert PROTECTORS.get(name).title in header.DerivationDescription
     assert "within 4 HU" in header.DerivationDescription
     assert "None" not in header.DerivationDescription
     assert ("a control, no protection" in header.DerivationDescription) == (name not in baselines)

@@ -15,9 +15,9 @@ from mitsgan.cli.train_tafim import TrainTafim
 from mitsgan.files import write_scan
 from mitsgan.files.derivation import Derivation
 from mitsgan.jobs.train_baseline import measured
-from mitsgan.networks import Model, load_weights
+from mitsgan.networks import load_weights
 from mitsgan.networks.golden import check_golden
-from mitsgan.protect import Offset
+from mitsgan.protect import Offset, TrainedProtector
 from mitsgan.protect.registry import load_protector
 from mitsgan.scan.scan import Geometry, Scan
 from mitsgan.training.paper import PaperConfig
@@ -89,7 +89,7 @@ def test_trains_a_baseline_and_says_what_it_is_worth(
     assert told["clipped"]["inject"]["rmse_hu"]["median"] >= 0
     assert (tmp_path / "out.run" / "losses.png").exists()
     layer = load_protector(name, weights=out)
-    assert isinstance(layer, Model)
+    assert isinstance(layer, TrainedProtector)
     check_golden(out, type(layer))
 
 

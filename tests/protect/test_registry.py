@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from mitsgan.errors import WeightsError
-from mitsgan.perturb import Budget, Perturbation, apply_perturbations
-from mitsgan.protect import MitsGan, Offset, RandomSign
+from mitsgan.errors import ExtensionError, SettingsError, WeightsError
+from mitsgan.perturb import Budget, apply_perturbations
+from mitsgan.protect import PROTECTORS, MitsGan, Offset, Protector, RandomSign
 from mitsgan.protect.baselines.paper import MitsGanPaper, PaperGenerator
 from mitsgan.protect.baselines.tafim import Tafim, TafimNet
 from mitsgan.protect.network import PerturbationGenerator
-from mitsgan.protect.registry import NATIVE_HU, PROTECTORS, identify, load_protector
+from mitsgan.protect.registry import NATIVE_HU, identify, load_protector
 from mitsgan.scan.scan import Scan
 
 TRAINED = ("mits-gan", "mits-gan-paper", "tafim")
@@ -31,11 +31,11 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return paths
 
 
-def layer(name: str, weights: dict[str, Path], seed: int = 0) -> Perturbation:
+def layer(name: str, weights: dict[str, Path], seed: int = 0) -> Protector:
     return load_protector(name, weights=weights.get(name), seed=seed)
 
 
-@pytest.mark.parametrize("name", PROTECTORS)
+@pytest.mark.parametrize("name", PROTECTORS.names())
 def test_every_protector_keeps_the_budget_on_stored_values(
     name: str, weights: dict[str, Path], small_chest: Scan
 ) -> None:
@@ -45,7 +45,7 @@ def test_every_protector_keeps_the_budget_on_stored_values(
     assert not moved[small_chest.is_padding()].any()
 
 
-@pytest.mark.parametrize("name", PROTECTORS)
+@pytest.mark.parametrize("name", PROTECTORS.names())
 def test_every_protector_gives_the_same_however_the_scan_is_cut(
     name: str, weights: dict[str, Path], small_chest: Scan
 ) -> None:
@@ -64,12 +64,13 @@ def test_the_native_form_of_a_baseline_is_unbounded(
     assert result.rms_hu > 50
 
 
-@pytest.mark.parametrize("name", PROTECTORS)
+@pytest.mark.parametrize("name", PROTECTORS.names())
 def test_a_protector_says_what_it_is(name: str, weights: dict[str, Path]) -> None:
     who = identify(layer(name, weights, seed=3))
     assert who.name == name
-    assert who.title == PROTECTORS[name].title
-    assert (who.card is not None) == (name in TRAINED) == (PROTECTORS[name].weights is not None)
+    assert who.title == PROTECTORS.get(name).title
+    assert (who.card is not None) == (name in TRAINED) == (who.shipped is not None)
+    assert who.control == (name in ("noise", "offset"))
     assert who.seed == (None if name in ("tafim", "offset") else 3)
     if who.card is not None:
         assert who.card["kind"] == "protector"
@@ -83,7 +84,7 @@ def test_controls_are_as_strong_as_the_budget(small_chest: Scan) -> None:
 
 
 def test_refusals(weights: dict[str, Path], small_chest: Scan) -> None:
-    with pytest.raises(WeightsError, match="no protector 'mitsgun'; there are: mits-gan,"):
+    with pytest.raises(SettingsError, match="no protector 'mitsgun'; there are: mits-gan,"):
         load_protector("mitsgun")
     with pytest.raises(WeightsError, match="has no weights; leave them out"):
         load_protector("noise", weights=weights["tafim"])
@@ -95,5 +96,25 @@ def test_refusals(weights: dict[str, Path], small_chest: Scan) -> None:
         def perturbation(self, scan: Scan, start: int, stop: int, budget: Budget) -> np.ndarray:
             return np.zeros((stop - start, *scan.shape[1:]), np.float32)
 
-    with pytest.raises(WeightsError, match="Nobody has no name"):
+    with pytest.raises(SettingsError, match="Nobody has no name"):
         identify(Nobody())
+
+
+def test_the_order_is_that_of_use() -> None:
+    names = PROTECTORS.names()
+    assert names[:5] == ("mits-gan", "mits-gan-paper", "tafim", "noise", "offset")
+    assert [name for name in names if not PROTECTORS.get(name).bounded] == list(TRAINED[1:])
+
+
+def test_what_is_no_protector_is_refused() -> None:
+    with pytest.raises(ExtensionError, match=r"no subclass of mitsgan\.protect\.Protector"):
+        PROTECTORS.register(Scan)  # type: ignore[arg-type]
+
+    class Nameless(Protector):
+        title = "none"
+
+        def perturbation(self, scan: Scan, start: int, stop: int, budget: Budget) -> np.ndarray:
+            return np.zeros((stop - start, *scan.shape[1:]), np.float32)
+
+    with pytest.raises(ExtensionError, match="it has no name and no summary"):
+        PROTECTORS.register(Nameless)

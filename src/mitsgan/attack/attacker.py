@@ -35,7 +35,6 @@ class Attacker(Model):
     """
 
     KIND: ClassVar[Kind] = "attacker"
-    CALLED: ClassVar[str] = "an attacker"
     MEMORY: ClassVar[torch.memory_format] = torch.channels_last_3d
     TOLERANCE: ClassVar[float] = 2.0
     """HU."""

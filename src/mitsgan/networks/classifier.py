@@ -71,7 +71,6 @@ class NoduleClassifier(Model):
     """
 
     KIND: ClassVar[Kind] = "classifier"
-    CALLED: ClassVar[str] = "a nodule classifier"
     SHIPPED: ClassVar[str | None] = "classifier"
     MEMORY: ClassVar[torch.memory_format] = torch.channels_last_3d
     TOLERANCE: ClassVar[float] = 0.01

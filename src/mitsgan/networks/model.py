@@ -27,7 +27,6 @@ class Model(ABC):
         network: in evaluation mode, on the device where it is to run.
         card: of the weights that were loaded; empty where there were none.
         KIND: what the card has to say.
-        CALLED: what messages call its weights, such as "a nodule classifier".
         SHIPPED: the name of the weights that ship; None where a file has to be named.
         STORED: the precision of matrices and kernels in files.
         MEMORY: layout of the kernels; convolutions run about twice as fast with channels last.
@@ -35,7 +34,6 @@ class Model(ABC):
     """
 
     KIND: ClassVar[Kind]
-    CALLED: ClassVar[str]
     SHIPPED: ClassVar[str | None] = None
     STORED: ClassVar[Precision] = "float16"
     MEMORY: ClassVar[torch.memory_format] = torch.preserve_format
@@ -66,6 +64,11 @@ class Model(ABC):
         return {}
 
     @classmethod
+    def called(cls) -> str:
+        """What messages call what the weights are of."""
+        return f"{'an' if cls.KIND[0] in 'aeiou' else 'a'} {cls.KIND}"
+
+    @classmethod
     def dtype_on(cls, device: torch.device) -> torch.dtype:
         """What the network computes in there."""
         return torch.float32
@@ -90,14 +93,14 @@ class Model(ABC):
         """
         if path is None:
             if cls.SHIPPED is None:
-                raise WeightsError(f"no weights of {cls.CALLED} ship; name a file of weights")
+                raise WeightsError(f"no weights of {cls.called()} ship; name a file of weights")
             path = shipped(cls.SHIPPED)
         tensors, card = load_weights(path, cls.KIND)
         try:
             model = cls.from_tensors(tensors, card)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise WeightsError(
-                f"{path}: these are not weights of {cls.CALLED}; card and tensors do not fit: "
+                f"{path}: these are not weights of {cls.called()}; card and tensors do not fit: "
                 f"{error}"
             ) from error
         device = torch.device(device)

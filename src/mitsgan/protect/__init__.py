@@ -3,5 +3,16 @@
 from mitsgan.protect.controls import Offset, RandomSign
 from mitsgan.protect.mitsgan import MitsGan
 from mitsgan.protect.pgd import pgd
+from mitsgan.protect.protector import PROTECTORS, Protector, register
+from mitsgan.protect.trained import TrainedProtector
 
-__all__ = ["MitsGan", "Offset", "RandomSign", "pgd"]
+__all__ = [
+    "PROTECTORS",
+    "MitsGan",
+    "Offset",
+    "Protector",
+    "RandomSign",
+    "TrainedProtector",
+    "pgd",
+    "register",
+]

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.perturb.budget import Budget
+from mitsgan.protect.protector import Protector, register
 from mitsgan.scan.scan import Scan
 
 
+@register
 @dataclass(frozen=True)
-class RandomSign:
-    """A random sign for every voxel, of amplitude ``rms_hu``; a `Perturbation`.
+class RandomSign(Protector):
+    """A random sign for every voxel, of amplitude ``rms_hu``.
 
     Amplitudes between two whole HU are mixed from both, so that rounding keeps the RMS. By default
     it is as strong as the budget allows.
     """
 
+    name: ClassVar[str] = "noise"
+    title: ClassVar[str] = "random signs"
+    summary: ClassVar[str] = "a control: plus or minus the budget, at random"
+    control: ClassVar[bool] = True
+
     rms_hu: float = math.inf
     seed: int = 0
+
+    def with_seed(self, seed: int) -> Self:
+        """See `Protector.with_seed`."""
+        return replace(self, seed=seed)
 
     def perturbation(
         self, scan: Scan, start: int, stop: int, budget: Budget
@@ -39,13 +51,19 @@ class RandomSign:
         return np.stack(slices).astype(np.float32)
 
 
+@register
 @dataclass(frozen=True)
-class Offset:
-    """The same ``hu`` added everywhere; a `Perturbation`.
+class Offset(Protector):
+    """The same ``hu`` added everywhere.
 
     A change of the surroundings' density shifts what any inpainter paints. A protector that does
     no better than this has only learned to brighten the scan. By default it is the budget.
     """
+
+    name: ClassVar[str] = "offset"
+    title: ClassVar[str] = "a constant offset"
+    summary: ClassVar[str] = "a control: the budget added everywhere"
+    control: ClassVar[bool] = True
 
     hu: float = math.inf
 

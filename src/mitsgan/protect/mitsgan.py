@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import ClassVar, Self, cast
 
 import numpy as np
@@ -14,10 +13,12 @@ from torch.nn import functional as F
 
 from mitsgan.anatomy.body import body_box, grown
 from mitsgan.anatomy.lung import lung_box
-from mitsgan.networks import Card, Kind, Model
+from mitsgan.networks import Card
 from mitsgan.networks.golden import wave
 from mitsgan.perturb.budget import Budget
 from mitsgan.protect.network import HALO, PATCH, TILE, PerturbationGenerator
+from mitsgan.protect.protector import register
+from mitsgan.protect.trained import TrainedProtector
 from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import AIR_HU, Scan
 
@@ -29,9 +30,10 @@ _MARGIN = 4
 """Voxels around the body's box, which is right to so many."""
 
 
+@register
 @dataclass(frozen=True, eq=False)
-class MitsGan(Model):
-    """The perturbation of one generator for one seed; a `Perturbation`.
+class MitsGan(TrainedProtector):
+    """The perturbation of one generator for one seed.
 
     Attributes:
         network: the generator, in evaluation mode, on the device where it is to run.
@@ -39,12 +41,13 @@ class MitsGan(Model):
         card: of the weights.
     """
 
-    KIND: ClassVar[Kind] = "protector"
-    CALLED: ClassVar[str] = "mits-gan"
+    name: ClassVar[str] = "mits-gan"
+    title: ClassVar[str] = "MITS-GAN"
+    summary: ClassVar[str] = (
+        "bounded, three-dimensional, trained through the attackers at random lung positions"
+    )
     SHIPPED: ClassVar[str | None] = "mitsgan"
     MEMORY: ClassVar[torch.memory_format] = torch.channels_last_3d
-    TOLERANCE: ClassVar[float] = 0.01
-    """Part of the budget."""
 
     network: PerturbationGenerator
     seed: int = 0
@@ -58,17 +61,9 @@ class MitsGan(Model):
         network.load_state_dict(tensors)
         return cls(network, card=card)
 
-    @classmethod
-    def load(
-        cls,
-        path: Path | None = None,
-        device: torch.device | str = "cpu",
-        *,
-        dtype: torch.dtype | None = None,
-        seed: int = 0,
-    ) -> Self:
-        """See `Model.load`; with a seed."""
-        return replace(super().load(path, device, dtype=dtype), seed=seed)
+    def with_seed(self, seed: int) -> Self:
+        """See `Protector.with_seed`."""
+        return replace(self, seed=seed)
 
     @classmethod
     def dtype_on(cls, device: torch.device) -> torch.dtype:

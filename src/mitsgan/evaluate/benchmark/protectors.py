@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from mitsgan.anatomy.places import LungPlaces
 from mitsgan.attack import Attacker
@@ -11,12 +10,9 @@ from mitsgan.evaluate.benchmark.config import PGD_KNOWN, BenchmarkError, BudgetE
 from mitsgan.networks import Card
 from mitsgan.optimize import Ascent, Target, optimize_scan
 from mitsgan.perturb import Budget, Perturbation
-from mitsgan.protect import Offset, RandomSign
-from mitsgan.protect.registry import PROTECTORS, load_protector
+from mitsgan.protect import PROTECTORS, Offset, Protector, RandomSign
+from mitsgan.protect.registry import load_protector
 from mitsgan.scan.scan import Scan
-
-UNBOUNDED = ("mits-gan-paper", "tafim")
-"""Baselines whose perturbation is the same whatever the budget, until it is clipped."""
 
 PGD = "pgd"
 """A perturbation of the whole scan, optimised against one attacker at random positions."""
@@ -26,20 +22,29 @@ _PREFIXES = ("injector-", "remover-")
 
 def check_entry(entry: ProtectorEntry) -> None:
     """Raise `BenchmarkError` where there is no such protector, or not in that form."""
-    kinds = [*PROTECTORS, PGD, PGD_KNOWN]
+    kinds = [*PROTECTORS.names(), PGD, PGD_KNOWN]
     where = f"protectors.{entry.name}"
     if entry.kind not in kinds:
         raise BenchmarkError(
             f"{where}.kind: there is no {entry.kind!r}; there are: {', '.join(kinds)}"
         )
-    if entry.form == "native" and entry.kind not in UNBOUNDED:
+    if entry.form == "native" and is_bounded(entry.kind):
+        unbounded = [kind for kind in kinds if not is_bounded(kind)]
         raise BenchmarkError(
             f"{where}.form: {entry.kind} keeps to its budget by construction and has no native "
-            f"form; only {' and '.join(UNBOUNDED)} have"
+            f"form; only {' and '.join(unbounded)} have"
         )
 
 
-def load_layer(entry: ProtectorEntry, seed: int) -> Perturbation:
+def is_bounded(kind: str) -> bool:
+    """Whether a kind keeps to its budget by construction.
+
+    Of one that does not, the perturbation is the same whatever the budget, until it is clipped.
+    """
+    return kind in (PGD, PGD_KNOWN) or PROTECTORS.get(kind).bounded
+
+
+def load_layer(entry: ProtectorEntry, seed: int) -> Protector:
     """A protector that is the same for every scan: all but `PGD`.
 
     Raises:
@@ -60,12 +65,6 @@ def optimised_layer(
     targets = [Target(attacker, places) for attacker in attackers]
     # Another seed than the benchmark's: its positions must not be the ones that are attacked.
     return optimize_scan(scan, targets, budget, Ascent(steps=entry.steps, seed=seed + 1))
-
-
-def card_of(layer: Perturbation) -> Card | None:
-    """The card of a protector's weights; None where it has none."""
-    card: Any = getattr(layer, "card", None)
-    return card if isinstance(card, dict) else None
 
 
 def trained_on(entry: ProtectorEntry, card: Card | None) -> tuple[str, ...]:

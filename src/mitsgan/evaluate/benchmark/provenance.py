@@ -8,7 +8,7 @@ from mitsgan.attack import HELD_OUT, Action
 from mitsgan.evaluate.benchmark.bench import Row
 from mitsgan.evaluate.benchmark.cells import all_tasks
 from mitsgan.evaluate.benchmark.config import BenchmarkConfig, ProtectorEntry
-from mitsgan.evaluate.benchmark.protectors import PGD, card_of, check_entry, load_layer, trained_on
+from mitsgan.evaluate.benchmark.protectors import PGD, check_entry, load_layer, trained_on
 from mitsgan.evaluate.benchmark.worker import attacker_path
 from mitsgan.networks import Card, load_weights, shipped
 from mitsgan.networks.classifier import NoduleClassifier
@@ -82,7 +82,7 @@ def _seen(entry: ProtectorEntry, card: Card | None, rows: dict[str, Row]) -> lis
 def _card(entry: ProtectorEntry, seed: int) -> Card | None:
     if entry.is_known_position or entry.kind == PGD:
         return None
-    return card_of(load_layer(entry, seed))
+    return load_layer(entry, seed).card
 
 
 def _weights(role: str, name: str, card: Card) -> Row:

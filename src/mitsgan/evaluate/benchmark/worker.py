@@ -19,7 +19,7 @@ from mitsgan.evaluate.benchmark.config import (
 from mitsgan.evaluate.benchmark.paper_tables import compare_blocks
 from mitsgan.evaluate.benchmark.protectors import (
     PGD,
-    UNBOUNDED,
+    is_bounded,
     load_layer,
     make_budget,
     optimised_layer,
@@ -176,7 +176,7 @@ class Worker:
         if entry.kind == PGD:
             pair = [self.attacker(entry.attacker, action) for action in _ACTIONS]
             return optimised_layer(entry, bench.scan, budget, pair, seed)
-        if entry.kind not in UNBOUNDED:
+        if is_bounded(entry.kind):
             return load_layer(entry, seed)
         # Their networks are slow, and native and clipped form differ in the clipping alone.
         name = (bench.entry.name, entry.kind, entry.weights)

@@ -32,7 +32,7 @@ def derivation(
     """
     refined = "" if refinement is None else f", {refinement.note()}"
     weights = "none" if who.card is None else str(who.card["sha256"])
-    control = who.card is None and refinement is None
+    control = who.control and refinement is None
     purpose = "(a control, no protection)" if control else "protection against tampering"
     return Derivation(
         description=(

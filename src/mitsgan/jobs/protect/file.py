@@ -92,13 +92,10 @@ def check_out(out: Path, overwrite: bool, scan: Path) -> None:
 
 def _result(settings: ProtectFile, protected: Protected, phases: Phases) -> result.ProtectionResult:
     """The run in numbers."""
-    from mitsgan.protect.registry import PROTECTORS
-
     who, scan, hu = protected.protector, protected.scan, "HU"
     weights = None
     if who.card is not None:
-        shipped = PROTECTORS[who.name].weights or who.name
-        weights = WeightsEntry.of(who.card, settings.weights, shipped)
+        weights = WeightsEntry.of(who.card, settings.weights, who.shipped or who.name)
     grid = Grid.of(scan)
     return result.ProtectionResult(
         source=str(settings.scan),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import ClassVar, Self, cast
 
 import numpy as np
@@ -18,10 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mitsgan.networks import Card, Kind, Model, Precision
+from mitsgan.networks import Card, Precision
 from mitsgan.networks.golden import wave
 from mitsgan.perturb.budget import Budget
 from mitsgan.protect.baselines.slices import UNIT, clean_hu, hu_range, stretch, to_unit
+from mitsgan.protect.protector import register
+from mitsgan.protect.trained import TrainedProtector
 from mitsgan.scan.scan import Scan
 
 PAPER_SIDE = 512
@@ -103,9 +104,10 @@ class PaperGenerator(nn.Module):
             return torch.tanh(self.head(x.to(self.head.weight.dtype)))
 
 
+@register
 @dataclass(frozen=True, eq=False)
-class MitsGanPaper(Model):
-    """The perturbation of a trained released generator for one seed; a `Perturbation`.
+class MitsGanPaper(TrainedProtector):
+    """The perturbation of a trained released generator for one seed.
 
     Attributes:
         network: the generator, in evaluation mode: batch norm uses what it saw in training.
@@ -113,13 +115,15 @@ class MitsGanPaper(Model):
         card: of the weights.
     """
 
-    KIND: ClassVar[Kind] = "protector"
-    CALLED: ClassVar[str] = "mits-gan-paper"
+    name: ClassVar[str] = "mits-gan-paper"
+    title: ClassVar[str] = "MITS-GAN as released"
+    summary: ClassVar[str] = (
+        "the released network and losses: repaints every slice, unbounded until clipped"
+    )
+    bounded: ClassVar[bool] = False
     SHIPPED: ClassVar[str | None] = "mits-gan-paper"
     STORED: ClassVar[Precision] = "int8"
     MEMORY: ClassVar[torch.memory_format] = torch.channels_last
-    TOLERANCE: ClassVar[float] = 0.01
-    """Of what the network gives in [-1, 1]."""
 
     network: PaperGenerator
     seed: int = 0
@@ -132,17 +136,9 @@ class MitsGanPaper(Model):
         network.load_state_dict(tensors)
         return cls(network, card=card)
 
-    @classmethod
-    def load(
-        cls,
-        path: Path | None = None,
-        device: torch.device | str = "cpu",
-        *,
-        dtype: torch.dtype | None = None,
-        seed: int = 0,
-    ) -> Self:
-        """See `Model.load`; with a seed."""
-        return replace(super().load(path, device, dtype=dtype), seed=seed)
+    def with_seed(self, seed: int) -> Self:
+        """See `Protector.with_seed`."""
+        return replace(self, seed=seed)
 
     def golden_output(self) -> Tensor:
         """What the network gives in [-1, 1], ``[3, 32, 40]``."""

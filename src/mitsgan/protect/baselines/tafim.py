@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mitsgan.networks import Card, Kind, Model, Precision
+from mitsgan.networks import Card, Precision
 from mitsgan.networks.golden import wave
 from mitsgan.perturb.budget import Budget
 from mitsgan.protect.baselines.slices import UNIT, UNIT_HU, clean_hu, to_unit
+from mitsgan.protect.protector import register
+from mitsgan.protect.trained import TrainedProtector
 from mitsgan.scan.scan import Scan
 
 SIDE = 512
@@ -94,9 +96,10 @@ def added_hu(slices: Tensor, perturbation: Tensor) -> Tensor:
     return ((inside + perturbation).clamp(-1, 1) - inside) * UNIT_HU
 
 
+@register
 @dataclass(frozen=True, eq=False)
-class Tafim(Model):
-    """The image-conditioned perturbation of trained weights; a `Perturbation`.
+class Tafim(TrainedProtector):
+    """The image-conditioned perturbation of trained weights.
 
     There is no seed: what was random about it was trained.
 
@@ -105,12 +108,14 @@ class Tafim(Model):
         card: of the weights.
     """
 
-    KIND: ClassVar[Kind] = "protector"
-    CALLED: ClassVar[str] = "tafim"
+    name: ClassVar[str] = "tafim"
+    title: ClassVar[str] = "TAFIM"
+    summary: ClassVar[str] = (
+        "the port to CT: a U-Net on slice and global perturbation, unbounded until clipped"
+    )
+    bounded: ClassVar[bool] = False
     SHIPPED: ClassVar[str | None] = "tafim"
     STORED: ClassVar[Precision] = "int8"
-    TOLERANCE: ClassVar[float] = 0.01
-    """Of what the network gives in [-1, 1]."""
 
     network: TafimNet
     card: Card = field(default_factory=dict)

@@ -1,0 +1,101 @@
+"""What a protector is, and how one of anybody's own becomes known by its name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mitsgan.errors import WeightsError
+from mitsgan.networks import Card
+from mitsgan.perturb import Budget
+from mitsgan.registry import Registry
+from mitsgan.scan.scan import Scan
+
+
+class Protector(ABC):
+    """A `Perturbation` that has a name: ``--protector`` and benchmarks know it by that.
+
+    A subclass says what it adds in `perturbation`, and is registered by ``@register``. See
+    docs/extending.md.
+
+    Attributes:
+        name: by which it is asked for.
+        title: for people.
+        summary: one line on what it is.
+        bounded: whether it keeps to its budget by construction. One that does not has a native
+            form, too: as it is before the budget clips it.
+        control: whether it is there for comparison only, and protects nothing.
+        SHIPPED: what the weights that ship are called; None without any.
+        seed: of its noise; None where nothing is random.
+        card: of its weights; None where it has none.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    bounded: ClassVar[bool] = True
+    control: ClassVar[bool] = False
+    SHIPPED: ClassVar[str | None] = None
+
+    seed: int | None = None
+    card: Card | None = None
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | None = None,
+        device: torch.device | str = "cpu",
+        *,
+        seed: int = 0,
+    ) -> Self:
+        """One that is ready to be applied; without weights, unless a subclass says otherwise.
+
+        Args:
+            path: of weights.
+            device: where it computes.
+            seed: of its noise, where it has any.
+
+        Raises:
+            WeightsError: there are no weights to be loaded, or they cannot be read.
+        """
+        if path is not None:
+            raise WeightsError(f"{path}: {cls.name} ({cls.title}) has no weights; leave them out")
+        return cls().with_seed(seed)
+
+    def with_seed(self, seed: int) -> Self:
+        """The same with another seed; itself where nothing is random."""
+        return self
+
+    @abstractmethod
+    def perturbation(
+        self, scan: Scan, start: int, stop: int, budget: Budget
+    ) -> NDArray[np.float32]:
+        """See `mitsgan.perturb.Perturbation`."""
+
+
+def _fault(thing: object) -> str | None:
+    if not (isinstance(thing, type) and issubclass(thing, Protector)):
+        return "it is no subclass of mitsgan.protect.Protector"
+    missing = [key for key in ("name", "title", "summary") if not hasattr(thing, key)]
+    return f"it has no {' and no '.join(missing)}" if missing else None
+
+
+PROTECTORS: Registry[type[Protector]] = Registry(
+    "protector",
+    "mitsgan.protectors",
+    (
+        "mitsgan.protect.mitsgan",
+        "mitsgan.protect.baselines.paper",
+        "mitsgan.protect.baselines.tafim",
+        "mitsgan.protect.controls",
+    ),
+    _fault,
+)
+"""All protectors by name. PGD is none of them: it needs to know attackers (`mitsgan.optimize`)."""
+
+register = PROTECTORS.register
