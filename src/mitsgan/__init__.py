@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from mitsgan.files.derivation import Derivation
+    from mitsgan.jobs.candidates.candidates import candidates
     from mitsgan.jobs.protect.protection import Protected, Protection, protect
     from mitsgan.jobs.protect.settings import ProtectSettings
     from mitsgan.jobs.scans import read, write
@@ -63,6 +64,7 @@ _ROOM = {
     "verify": "mitsgan.jobs.verify.verify",
     "Verified": "mitsgan.jobs.verify.verify",
     "Verification": "mitsgan.jobs.verify.result",
+    "candidates": "mitsgan.jobs.candidates.candidates",
     "Derivation": "mitsgan.files.derivation",
     "Key": "mitsgan.mark.keys",
     "tamper": "mitsgan.jobs.tamper",
@@ -108,6 +110,7 @@ __all__ = [
     "Verified",
     "WeightsError",
     "__version__",
+    "candidates",
     "protect",
     "read",
     "seal",

@@ -45,8 +45,12 @@ class Console:
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        at: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the bars as they are, for what is printed next."""
         if self._bars is not None:
             self._bars.close()
 
@@ -72,8 +76,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """Print a line of the result to stdout."""
-        if self._bars is not None:
-            self._bars.close()
+        self.close()
         if not self.quiet:
             sys.stdout.write(f"{text}\n")
 
@@ -81,8 +84,7 @@ class Console:
         """Print a line about the run to stderr."""
         if self.quiet:
             return
-        if self._bars is not None:
-            self._bars.close()
+        self.close()
         sys.stderr.write(f"{as_options(text)}\n")
         sys.stderr.flush()
 

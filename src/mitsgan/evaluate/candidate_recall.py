@@ -5,15 +5,13 @@ lung it names on the way.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan import __version__
 from mitsgan.anatomy.candidates import Candidate, find_candidates
 from mitsgan.anatomy.lung import Lung
 from mitsgan.errors import PositionError
@@ -163,7 +161,32 @@ def _put(
     )
 
 
-def recall(hits: Sequence[Hit]) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Offset:
+    """How far candidates lie from the centres of the nodules that they name, mm."""
+
+    median: float
+    worst: float
+
+
+@dataclass(frozen=True)
+class RecallRow:
+    """One group of nodules.
+
+    Attributes:
+        nodules: what the group is called.
+        n: how many there are.
+        recall: part of them that is named among the best so many candidates; by that number.
+        offset_mm: of those that are named; None where none is.
+    """
+
+    nodules: str
+    n: int
+    recall: dict[str, float]
+    offset_mm: Offset | None
+
+
+def recall(hits: Sequence[Hit]) -> tuple[RecallRow, ...]:
     """Part of the nodules named among the best so many candidates: all, by size, place and kind."""
     groups: dict[str, list[Hit]] = {"all": list(hits)}
     for low, high in pairwise(_SIZES_MM):
@@ -173,21 +196,17 @@ def recall(hits: Sequence[Hit]) -> list[dict[str, Any]]:
         groups[place] = [h for h in hits if h.nodule.place == place]
     for kind in sorted({h.nodule.kind for h in hits}):
         groups[kind] = [h for h in hits if h.nodule.kind == kind]
-    return [_row(name, some) for name, some in groups.items() if some]
+    return tuple(_row(name, some) for name, some in groups.items() if some)
 
 
-def _row(name: str, hits: Sequence[Hit]) -> dict[str, Any]:
+def _row(name: str, hits: Sequence[Hit]) -> RecallRow:
     offsets = [h.offset_mm for h in hits if h.offset_mm is not None]
     parts = {
         str(limit): sum(h.rank is not None and h.rank <= limit for h in hits) / len(hits)
         for limit in LIMITS
     }
-    return {
-        "nodules": name,
-        "n": len(hits),
-        "recall": parts,
-        "offset_mm": {"median": median(offsets), "worst": max(offsets)} if offsets else None,
-    }
+    offset = Offset(median(offsets), max(offsets)) if offsets else None
+    return RecallRow(name, len(hits), parts, offset)
 
 
 def covered(candidates: Sequence[Candidate], lung: Lung, spacing: Sequence[float]) -> float:
@@ -200,40 +219,3 @@ def covered(candidates: Sequence[Candidate], lung: Lung, spacing: Sequence[float
         last = np.floor((centre + SIDE_MM / 2) / step).astype(int) + 1
         inside[tuple(slice(a, max(a, b)) for a, b in zip(first, last, strict=True))] = True
     return float((inside & lung.mask).sum() / lung.mask.sum())
-
-
-def candidate_result(
-    scan: Scan,
-    lung: Lung,
-    candidates: Sequence[Candidate],
-    known: Sequence[Nodule],
-    planted: Sequence[Hit],
-) -> dict[str, Any]:
-    """JSON values of all of it; lengths in mm."""
-    voxel_ml = float(np.prod(np.multiply(lung.stride, scan.spacing))) / 1000
-    limits = sorted({*(n for n in LIMITS if n < len(candidates)), len(candidates)})
-    return {
-        "schema": 1,
-        "kind": "candidates",
-        "version": __version__,
-        "scan": {"shape": list(scan.shape), "spacing_mm": list(scan.spacing)},
-        "lung_ml": round(float(lung.mask.sum()) * voxel_ml, 1),
-        "candidates": [
-            {
-                "voxel": list(c.position),
-                "lps_mm": list(scan.geometry.to_world(c.position)),
-                "radius_mm": c.radius_mm,
-                "score": c.score,
-            }
-            for c in candidates
-        ],
-        "covered": {str(n): covered(candidates[:n], lung, scan.spacing) for n in limits},
-        "known": _rows(match(candidates, known, scan.spacing)),
-        "recall": recall(planted),
-        "planted": _rows(planted),
-    }
-
-
-def _rows(hits: Sequence[Hit]) -> list[dict[str, Any]]:
-    rows = [asdict(hit) for hit in hits]
-    return [row.pop("nodule") | row for row in rows]

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mitsgan.errors import DataError
 from mitsgan.evaluate.candidate_recall import Nodule, Plant, Voxel
 from mitsgan.files.identity import series_names
 from mitsgan.scan.scan import Scan
+from mitsgan.training.data.annotations import read_annotations
+from mitsgan.training.data.nodule_kinds import KINDS
+from mitsgan.training.data.nodules import plant_nodule
 
 
 def nodules_of(scan: Scan, lists: Sequence[Path], readers: int) -> list[Nodule]:
@@ -20,26 +24,19 @@ def nodules_of(scan: Scan, lists: Sequence[Path], readers: int) -> list[Nodule]:
     Raises:
         DataError: see `read_annotations`; or a list holds none of this scan.
     """
-    from mitsgan.training.data.annotations import read_annotations
-
-    found: list[Nodule] = []
+    nodules: list[Nodule] = []
     for path in lists:
-        some = read_annotations(path).of(scan, series_names(scan), readers)
-        if not some:
+        findings = read_annotations(path).of(scan, series_names(scan), readers)
+        if not findings:
             raise DataError(
-                f"{path} lists no nodule of this scan; name a list that does, or lower --readers"
+                f"{path} lists no nodule of this scan; name a list that does, or lower `readers`"
             )
-        found += [Nodule(f.index(scan.geometry), f.diameter_mm) for f in some]
-    return found
+        nodules += [Nodule(f.index(scan.geometry), f.diameter_mm) for f in findings]
+    return nodules
 
 
 def planter(scan: Scan, seed: int) -> Plant:
     """Plants the kinds of nodules in turn, each one of its own shape."""
-    import torch
-
-    from mitsgan.training.data.nodule_kinds import KINDS
-    from mitsgan.training.data.nodules import plant_nodule
-
     generator = torch.Generator().manual_seed(seed)
     kinds = (*KINDS, *KINDS[1:], KINDS[0])  # places take turns too, by twos
     done = 0
