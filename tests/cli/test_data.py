@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 from pydicom import dcmread
 
-from mitsgan.cli.data_cubes import DataCubes
 from mitsgan.cli.main import main
 from mitsgan.files import read_scan
 from mitsgan.files.dicom.phantom import phantom_series
@@ -21,8 +19,6 @@ from mitsgan.phantom.chest import chest
 from mitsgan.training.data import fetch
 from mitsgan.training.data.cube_file import read_cubes
 from mitsgan.training.data.cubes import volumes
-from mitsgan.training.data.make_cubes import CubeRecipe
-from mitsgan.training.data.nodule_kinds import KINDS
 
 Run = Callable[..., int]
 LIST = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
@@ -52,16 +48,6 @@ def cubes(series: Path, tmp_path: Path) -> Run:
         )
 
     return run
-
-
-def test_options_are_those_of_the_library() -> None:
-    offered = {field.name: field.default for field in fields(DataCubes)}
-    recipe = CubeRecipe("inject")
-    assert offered["diameters"] == recipe.real_mm
-    assert offered["synthetic_diameters"] == recipe.synthetic_mm
-    assert offered["kinds"] == recipe.kinds == KINDS
-    assert offered["thicknesses"] == recipe.thicknesses
-    assert offered["shift"] == recipe.shift_mm
 
 
 def test_cubes_of_a_scan(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mitsgan.attack import Action, Attacker, Surrogate, surrogate_path
-from mitsgan.cli.options import UsageError
+from mitsgan.errors import SettingsError
 from mitsgan.networks import Card, load_weights
 
 
@@ -17,19 +17,19 @@ def load_attackers(
 
     Raises:
         WeightsError: see `mitsgan.networks.load_weights`.
-        UsageError: weights of the other action.
+        SettingsError: weights of the other action.
     """
     attackers: list[Attacker] = []
     cards: dict[Action, Card] = {}
     wanted: tuple[tuple[Action, str, Path], ...] = (
-        ("inject", "--injector", injector or surrogate_path(surrogate, "inject")),
-        ("remove", "--remover", remover or surrogate_path(surrogate, "remove")),
+        ("inject", "injector", injector or surrogate_path(surrogate, "inject")),
+        ("remove", "remover", remover or surrogate_path(surrogate, "remove")),
     )
-    for action, option, path in wanted:
+    for action, setting, path in wanted:
         attacker = Attacker.load(path)
         if attacker.action != action:
-            raise UsageError(
-                f"{option} {path}: these weights {attacker.action}, {option} must {action}"
+            raise SettingsError(
+                f"`{setting}` {path}: these weights {attacker.action}, `{setting}` must {action}"
             )
         attackers.append(attacker)
         cards[action] = attacker.card
@@ -46,16 +46,16 @@ def trained_against(paths: Sequence[Path]) -> list[dict[str, object]]:
 
     Raises:
         WeightsError: see `mitsgan.networks.load_weights`.
-        UsageError: there are none, or one is held out of all training.
+        SettingsError: there are none, or one is held out of all training.
     """
     if not paths:
-        raise UsageError("--attackers: name the weights of at least one attacker")
+        raise SettingsError("`attackers`: name the weights of at least one attacker")
     told: list[dict[str, object]] = []
     for path in paths:
         card = attacker_card(path)
         if card.get("held_out"):
-            raise UsageError(
-                f"--attackers {path}: this one is held out of all training, to measure with "
+            raise SettingsError(
+                f"`attackers` {path}: this one is held out of all training, to measure with "
                 "what a protection does to an attacker that it never met; name another"
             )
         told.append(

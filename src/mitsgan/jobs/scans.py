@@ -8,12 +8,15 @@ from pathlib import Path
 from mitsgan import __version__
 from mitsgan.errors import OutputError
 from mitsgan.files import Derivation, read_scan, write_scan
+from mitsgan.files.identity import patient_key, series_key
 from mitsgan.files.io import IMAGE_SUFFIXES, is_image
+from mitsgan.jobs.outputs import scan_name
 from mitsgan.jobs.protect.derivation import voxel_digest
 from mitsgan.jobs.protect.protection import Protected
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.simulated import Simulated
+from mitsgan.training.data.split import Origin
 
 
 def read(
@@ -65,6 +68,11 @@ def write(
         voxels, derivation = scan, _plain(scan, target)
     with Phases(progress).phase("write", f"writing {target}") as step:
         write_scan(voxels, target, derivation=derivation, overwrite=overwrite, progress=step)
+
+
+def origin_of(scan: Scan, path: Path) -> Origin:
+    """Whose scan it is, in hashes, and what the user calls it."""
+    return Origin(patient_key(scan), series_key(scan), scan_name(path))
 
 
 def _check_unchanged(protected: Protected) -> None:

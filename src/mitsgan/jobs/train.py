@@ -15,7 +15,7 @@ from mitsgan.cli.options import UsageError, at_least
 from mitsgan.errors import DataError, OutputError, ScanError
 from mitsgan.files import read_scan
 from mitsgan.files.io import source_path
-from mitsgan.jobs.cubes import origin_of
+from mitsgan.jobs.scans import origin_of
 from mitsgan.scan import Scan
 from mitsgan.training.config_file import NAME as CONFIG
 from mitsgan.training.data.split import Origin, check_apart
