@@ -360,7 +360,7 @@ def test_checks_come_before_the_scan_is_read(
 def test_a_full_disk_leaves_nothing(
     refused: Refused, monkeypatch: pytest.MonkeyPatch, work: Path
 ) -> None:
-    from mitsgan.files.dicom import write as dicom_write
+    from mitsgan.files.dicom.write import series as dicom_write
 
     def full(*_: object, **__: object) -> bytes:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 from types import TracebackType
@@ -79,6 +79,11 @@ class Console:
         self.close()
         if not self.quiet:
             sys.stdout.write(f"{text}\n")
+
+    def tell(self, notes: Iterable[str]) -> None:
+        """Print what is to be known of the input and of the result, a line each."""
+        for note in notes:
+            self.say(f"note: {as_options(note)}")
 
     def note(self, text: str) -> None:
         """Print a line about the run to stderr."""

@@ -36,4 +36,5 @@ class Protect(Command, ProtectFile):
             f"largest change {change.largest:g} HU (budget {self.budget}), "
             f"RMS {change.rms:.2f} HU"
         )
+        console.tell(result.notes)
         return 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from mitsgan.cli.options import as_options
+from mitsgan.jobs.verify.result import Verification
 from mitsgan.jobs.verify.verify import Verified
-from mitsgan.mark import Detection, SliceState
+from mitsgan.mark import SliceState
 
 _SHOWN = 10
 
@@ -13,28 +15,31 @@ def summary(verified: Verified) -> str:
     result = verified.result
     lines = [f"{result.source}: {verified.verdict.upper()}"]
     if verified.detection is not None:
-        lines += _of_mark(verified.detection)
+        lines += _of_mark(result)
     if verified.seal is not None:
         lines += verified.seal.lines()
     if result.mark_not_verified is not None:
         lines.append(f"the mark was not looked for: {result.mark_not_verified}")
+    lines += [f"note: {as_options(note)}" for note in result.notes]
     return "\n".join(lines)
 
 
-def _of_mark(detection: Detection) -> list[str]:
-    lines = [f"mark: {detection.verdict}; {detection.reason}"]
-    for region in detection.regions[:_SHOWN]:
-        z, y, x = (f"{a}-{b - 1}" for a, b in zip(region.start, region.stop, strict=True))
-        place = ", ".join(f"{value:.1f}" for value in region.centre_mm)
+def _of_mark(result: Verification) -> list[str]:
+    lines = [f"mark: {result.mark_verdict or result.verdict}; {result.reason}"]
+    regions, slices = result.regions or (), result.slices or ()
+    for region in regions[:_SHOWN]:
+        ends = zip(region.start_voxel, region.stop_voxel, strict=True)
+        z, y, x = (f"{start}-{stop - 1}" for start, stop in ends)
+        place = ", ".join(f"{value:.1f}" for value in region.centre_lps_mm)
         lines.append(
             f"  repainted: slices {z}, rows {y}, columns {x}; centre {place} mm (LPS); "
-            f"{region.score:.1f} standard deviations"
+            f"{region.z_score:.1f} standard deviations"
         )
-    lines += _more(len(detection.regions), "regions")
-    odd = [f for f in detection.slices if f.detail and f.state != SliceState.CHANGED]
-    lines += [f"  slice {f.number} at {f.position_mm:g} mm: {f.detail}" for f in odd[:_SHOWN]]
+    lines += _more(len(regions), "regions")
+    odd = [f for f in slices if f.detail and f.state != SliceState.CHANGED]
+    lines += [f"  slice {f.slice} at {f.position_mm:g} mm: {f.detail}" for f in odd[:_SHOWN]]
     lines += _more(len(odd), "slices")
-    return lines + [f"  {end}" for end in detection.missing_ends]
+    return lines + [f"  {end}" for end in result.missing_ends or ()]
 
 
 def _more(count: int, what: str) -> list[str]:

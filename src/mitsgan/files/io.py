@@ -26,6 +26,7 @@ def read_scan(
     reading: Reading | None = None,
     *,
     series: str | None = None,
+    new_uids: bool = False,
     progress: Progress | None = None,
 ) -> Scan:
     """Read a CT scan, in canonical order (`mitsgan.scan.canonical`).
@@ -35,6 +36,7 @@ def read_scan(
             image: ``.nii``, ``.nii.gz``, ``.mha``, ``.mhd``, ``.nrrd``, ``.nhdr``.
         reading: which of several scans, and what its values mean.
         series: short for a ``reading`` that names only its series.
+        new_uids: write DICOM under UIDs that are all new, where an anonymiser emptied the old ones.
         progress: called with (done, total) steps.
 
     Raises:
@@ -44,7 +46,7 @@ def read_scan(
         raise ScanError(f"{path} does not exist; name a DICOM folder or an image file")
     reading = reading or Reading(series=series)
     if path.is_dir() or not is_image(path):
-        return _in_order(read_dicom(path, reading, progress))
+        return _in_order(read_dicom(path, reading, progress, new_uids=new_uids))
     if series is not None:
         raise ScanError(f"{path} is an image and has no series; leave `series` out")
     scan = read_nifti(path) if _is_nifti(path) else read_itk(path)

@@ -8,27 +8,45 @@ from dataclasses import dataclass
 from mitsgan.errors import SettingsError
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How a scan is to be read.
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which scan is meant, where a folder or a series holds several.
 
-    Attributes:
-        series: the *Series Instance UID* to read, where there are several.
-        select: what tells the scan from others in its folder or series, such as ``kernel=B70f``.
-        strict: refuse a folder in which anything but slices lies.
-        new_uids: derive from new UIDs, where an anonymiser emptied the old ones.
-        hu_offset: HU to add to all values, where the file lost it.
-        assume_hu: take the values for HU, whatever they look like.
+    Raises:
+        SettingsError: a selection by what is no attribute.
     """
 
     series: str | None = None
+    """The Series Instance UID to read, where the folder holds several."""
     select: tuple[str, ...] = ()
+    """What tells the scan from others in its folder or series, such as kernel=B70f,
+    acquisition=2, or any DICOM keyword."""
     strict: bool = False
-    new_uids: bool = False
-    hu_offset: float = 0.0
-    assume_hu: bool = False
+    """Refuse a folder in which anything but slices lies, instead of leaving it out."""
 
     def __post_init__(self) -> None:
+        if self.select:
+            from mitsgan.files.dicom.find.select import Selection
+
+            for text in self.select:
+                Selection.parse(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading(Choice):
+    """Which scan is meant, and what its values mean.
+
+    Raises:
+        SettingsError: an offset that is no number; see `Choice`.
+    """
+
+    hu_offset: float = 0.0
+    """HU to add to all values, where the file lost its offset: often -1024."""
+    assume_hu: bool = False
+    """Take the values for HU, whatever the header says and however they look."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if not math.isfinite(self.hu_offset):
             raise SettingsError(f"`hu_offset` must be a number of HU, found {self.hu_offset}")
 

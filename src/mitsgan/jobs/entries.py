@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mitsgan.scan.canonical import grid_in_file
+
 if TYPE_CHECKING:
     from mitsgan.scan.scan import Scan
 
@@ -15,7 +17,7 @@ Vector = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Grid:
-    """Where a scan's voxels lie: ``[z, y, x]``, mm, LPS."""
+    """Where a scan's voxels lie: ``[z, y, x]``, mm, LPS; in the order of its file."""
 
     shape: tuple[int, int, int]
     spacing_mm: Vector
@@ -25,8 +27,8 @@ class Grid:
     @classmethod
     def of(cls, scan: Scan) -> Grid:
         """The grid of a scan."""
-        geometry = scan.geometry
-        return cls(scan.shape, geometry.spacing, geometry.origin, geometry.axes)
+        shape, geometry = grid_in_file(scan)
+        return cls(shape, geometry.spacing, geometry.origin, geometry.axes)
 
 
 @dataclass(frozen=True)

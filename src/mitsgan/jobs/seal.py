@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from mitsgan import __version__
 from mitsgan.atomic import check_target
 from mitsgan.errors import SettingsError
+from mitsgan.files.reading import Choice
 from mitsgan.jobs.entries import rounded
 from mitsgan.jobs.shared import Overwriting, ScanInput, Signing
 from mitsgan.progress import Phases, Progress, Steps, silent
@@ -86,9 +87,9 @@ def seal_file(
     if settings.dicom_signature is not None:
         _check_copies(settings.scan, settings.dicom_signature, sealing)
         with phases.phase("copy", f"signing copies of {settings.scan}") as step:
-            _write_copies(settings.scan, settings.dicom_signature, sealing, settings.series, step)
+            _write_copies(settings.scan, settings.dicom_signature, sealing, settings, step)
     with phases.phase("seal", f"sealing {settings.scan}") as step:
-        slices = sealing.seal(settings.scan, series=settings.series, progress=step)
+        slices = sealing.seal(settings.scan, choice=settings, progress=step)
     return Sealed(
         seal=str(sealing.path),
         slices=slices,
@@ -177,11 +178,13 @@ class Sealing:
         ask = _asks(key, signing.passphrase_file, passphrase)
         return cls(Signer.load(key, signing.certificate, ask), path, overwrite)
 
-    def seal(self, scan: Path, *, series: str | None = None, progress: Steps | None = None) -> int:
+    def seal(
+        self, scan: Path, *, choice: Choice | None = None, progress: Steps | None = None
+    ) -> int:
         """Seal a scan as it lies on disk; how many slices it has."""
         from mitsgan.seal.seal import make_seal, write_seal
 
-        document = make_seal(scan, self.signer, series=series, progress=progress)
+        document = make_seal(scan, self.signer, choice, progress=progress)
         write_seal(document, self.path, overwrite=self.overwrite)
         content = document["content"]
         return len(content["slices"]) if isinstance(content, dict) else 0
@@ -222,7 +225,7 @@ def _write_copies(
     scan: Path,
     folder: Path,
     sealing: Sealing,
-    series: str | None,
+    choice: Choice,
     progress: Steps,
 ) -> None:
     """Write copies of a series with a DICOM digital signature in each."""
@@ -232,7 +235,7 @@ def _write_copies(
     from mitsgan.seal.dicom_signature import write_signed
 
     write_signed(
-        choose_content(read_content(scan), scan, series),
+        choose_content(read_content(scan, choice), scan, choice),
         folder,
         sealing.signer.sign_dicom,
         sealing.signer.certificates[0].public_bytes(Encoding.DER),

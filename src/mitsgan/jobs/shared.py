@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitsgan.errors import ScanError
+from mitsgan.files.reading import Choice, Reading
 
 
 class Settings:
@@ -19,17 +20,29 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanInput(Settings):
-    """The scan that a job reads."""
+class ScanInput(Settings, Choice):
+    """The scan that a job reads, as it lies on disk."""
 
     scan: Path
-    """A folder with a DICOM series, a DICOM file, or a .nii, .nii.gz, .mha, .mhd, .nrrd image."""
-    series: str | None = None
-    """The Series Instance UID to read, where the folder holds several."""
+    """A folder with a DICOM series, a DICOM file, a DICOMDIR, a .zip of DICOM, or a .nii, .nii.gz,
+    .mha, .mhd, .nrrd image."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        Choice.__post_init__(self)
 
     def check_scan(self) -> None:
         """Raise `ScanError` where there is none: before the work, not after."""
         check_exists(self.scan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CtInput(ScanInput, Reading):
+    """The CT scan in HU that a job reads."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        Reading.__post_init__(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,6 +124,13 @@ def reordered_geometry(geometry: Geometry, shape: Sequence[int], order: AxisOrde
     )
 
 
+def grid_in_file(scan: Scan) -> tuple[tuple[int, int, int], Geometry]:
+    """Shape and geometry of a scan in the order of the file that it was read from."""
+    back = scan.order.inverse()
+    z, y, x = (scan.shape[axis] for axis in back.axes)
+    return (z, y, x), reordered_geometry(scan.geometry, scan.shape, back)
+
+
 def geometry_notes(geometry: Geometry) -> tuple[str, ...]:
     """What a user should know about an unusual grid: that it is sheared, or oblique; in words."""
     notes = []

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.files.dicom.content import FRAME, PATIENT, SliceContent, read_content
-from mitsgan.files.dicom.files import Progress, SliceFile
-from mitsgan.files.dicom.find.select import select_series
+from mitsgan.files.dicom.files import Progress
+from mitsgan.files.dicom.find.select import choose_frames
+from mitsgan.files.dicom.frames import Frame
 from mitsgan.files.io import is_image, read_scan
+from mitsgan.files.reading import Choice, Reading
 from mitsgan.seal.format import SealError
 
 SALTED = frozenset({*PATIENT, "AccessionNumber"})
@@ -37,7 +39,7 @@ class Part:
     series: str
     attributes: Mapping[str, str]
     pixels: Callable[[], NDArray[Any]]
-    file: SliceFile | None = None
+    frame: Frame | None = None
     decodable: bool = True
 
 
@@ -46,15 +48,19 @@ def kind_of(path: Path) -> str:
     return "image" if path.is_file() and is_image(path) else "dicom"
 
 
-def read_parts(path: Path, salt: str, progress: Progress | None = None) -> list[Part]:
+def read_parts(
+    path: Path, salt: str, choice: Choice, progress: Progress | None = None
+) -> list[Part]:
     """All slices at a path: those of all series of a folder, unordered; those of an image in order.
+
+    What the values of an image mean is not asked: a seal says what is there.
 
     Raises:
         ScanError: nothing there, or it cannot be read.
     """
     if kind_of(path) == "dicom":
-        return [_dicom_part(item, salt) for item in read_content(path, progress)]
-    scan = read_scan(path, progress=progress)
+        return [_dicom_part(item, salt) for item in read_content(path, choice, progress)]
+    scan = read_scan(path, Reading(assume_hu=True), progress=progress)
     geometry = scan.geometry
     attributes = {
         "DataType": scan.stored.dtype.name,
@@ -70,7 +76,7 @@ def read_parts(path: Path, salt: str, progress: Progress | None = None) -> list[
     ]
 
 
-def choose_series(parts: Sequence[Part], path: Path, series: str | None) -> list[Part]:
+def choose_parts(parts: Sequence[Part], path: Path, choice: Choice) -> list[Part]:
     """The slices of one DICOM series, z ascending; those of an image as they are.
 
     Raises:
@@ -78,12 +84,14 @@ def choose_series(parts: Sequence[Part], path: Path, series: str | None) -> list
         SealError: two slices with one SOP Instance UID, or one without.
     """
     if kind_of(path) == "image":
-        if series is not None:
-            raise SealError(f"{path} is an image and has no series; leave --series out")
+        if choice.series is not None or choice.select:
+            raise SealError(
+                f"{path} is an image and holds one scan; leave `series` and `select` out"
+            )
         return list(parts)
-    files = [part.file for part in parts if part.file is not None]
-    names = {file.path for file in select_series(files, series, path)}
-    slices = [part for part in parts if part.file is not None and part.file.path in names]
+    frames = [part.frame for part in parts if part.frame is not None]
+    chosen = set(choose_frames(frames, choice, path))
+    slices = [part for part in parts if part.frame in chosen]
     seen: dict[str, str] = {}
     for part in slices:
         uid = object_name(part.attributes)
@@ -108,7 +116,7 @@ def _dicom_part(content: SliceContent, salt: str) -> Part:
         for name, text in content.attributes.items()
     }
     return Part(
-        content.name, content.series, attributes, content.pixels, content.file, content.decodable
+        content.name, content.series, attributes, content.pixels, content.frame, content.decodable
     )
 
 

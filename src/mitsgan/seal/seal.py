@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from mitsgan import __version__
 from mitsgan.files.dicom.files import Progress
+from mitsgan.files.reading import Choice
 from mitsgan.seal.compare import compare, pair_slices
-from mitsgan.seal.content import choose_series, kind_of, read_parts
+from mitsgan.seal.content import choose_parts, kind_of, read_parts
 from mitsgan.seal.digest import BLOCK, SIZE, block_digests
 from mitsgan.seal.format import (
     DIGEST,
@@ -38,8 +39,8 @@ from mitsgan.seal.trust import Trust
 def make_seal(
     path: Path,
     signer: Signer,
+    choice: Choice | None = None,
     *,
-    series: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, object]:
     """Seal a scan as it lies on disk: the document of docs/seal.md, signed.
@@ -47,7 +48,7 @@ def make_seal(
     Args:
         path: a folder with a DICOM series, a DICOM file, or an image.
         signer: who signs.
-        series: the *Series Instance UID*, where a folder holds several.
+        choice: which scan, where a folder holds several.
         progress: called with (done, total) steps.
 
     Raises:
@@ -55,7 +56,8 @@ def make_seal(
         SealError: slices that cannot be told apart.
     """
     salt = secrets.token_hex(16)
-    parts = choose_series(read_parts(path, salt, progress), path, series)
+    choice = choice or Choice()
+    parts = choose_parts(read_parts(path, salt, choice, progress), path, choice)
     shared = {
         name: text
         for name, text in parts[0].attributes.items()
@@ -134,7 +136,7 @@ def verify_seal(
         findings.append(
             Finding("signature", "the signature is wrong: the seal itself was changed, or damaged")
         )
-    parts = read_parts(path, seal.salt, progress)
+    parts = read_parts(path, seal.salt, Choice(), progress)
     pairs, extra = pair_slices(seal, parts, notes)
     findings += compare(seal, pairs, progress)
     findings += extra

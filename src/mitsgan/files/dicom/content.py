@@ -24,14 +24,15 @@ from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import Progress, SliceFile
 from mitsgan.files.dicom.find.headers import read_headers
-from mitsgan.files.dicom.find.select import select_series
-from mitsgan.files.dicom.find.sift import no_slice
+from mitsgan.files.dicom.find.select import choose_frames
+from mitsgan.files.dicom.find.sift import refuse_left_out, sift
 from mitsgan.files.dicom.frames import Frame, frames_of, is_multiframe
 from mitsgan.files.dicom.order import check_order
 from mitsgan.files.dicom.pixels.decode import decodable
 from mitsgan.files.dicom.pixels.form import PixelFormat
 from mitsgan.files.dicom.pixels.read import UNCOMPRESSED, read_words
 from mitsgan.files.quiet import UNREADABLE
+from mitsgan.files.reading import Choice
 
 PATIENT = (
     *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),
@@ -138,20 +139,26 @@ class SliceContent:
         return out
 
 
-def read_content(path: Path, progress: Progress | None = None) -> list[SliceContent]:
+def read_content(
+    path: Path, choice: Choice | None = None, progress: Progress | None = None
+) -> list[SliceContent]:
     """The slices of a folder (with subfolders), or one file; pixels are left on disk.
 
     What is surely no slice, such as a localizer or a dose page, is left out.
+
+    Args:
+        path: as for `read_dicom`.
+        choice: whether that is to be refused; all series are read.
+        progress: called with (done, total) steps, two for each file.
 
     Raises:
         ScanError: nothing there, a header that cannot be read, or one that different programs may
             read differently.
     """
-    files = [
-        file
-        for file in read_headers(path, progress).files
-        if no_slice(file, of_any_modality=True) is None
-    ]
+    headers = read_headers(path, progress)
+    files, left_out = sift(headers.files, of_any_modality=True)
+    if choice is not None and choice.strict:
+        refuse_left_out([*headers.left_out, *left_out])
     if not files:
         raise ScanError(f"{path} holds no image with slices; choose another folder")
     for file in files:
@@ -159,17 +166,14 @@ def read_content(path: Path, progress: Progress | None = None) -> list[SliceCont
     return [SliceContent(frame, attributes(frame)) for frame in frames_of(files)]
 
 
-def choose_content(
-    slices: list[SliceContent], path: Path, series: str | None
-) -> list[SliceContent]:
-    """The slices of the one series that is asked for, or that there is; not in order.
+def choose_content(slices: list[SliceContent], path: Path, choice: Choice) -> list[SliceContent]:
+    """The slices of the one scan that is asked for, or that there is; not in order.
 
     Raises:
         ScanError: several series and none asked for, or the one asked for is not there.
     """
-    files = {item.file: None for item in slices}
-    chosen = select_series(list(files), series, path)
-    return [item for item in slices if item.file in chosen]
+    chosen = set(choose_frames([item.frame for item in slices], choice, path))
+    return [item for item in slices if item.frame in chosen]
 
 
 def attributes(frame: Frame) -> dict[str, str]:

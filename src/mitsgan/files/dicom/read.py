@@ -20,7 +20,7 @@ from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import Progress, SliceFile
 from mitsgan.files.dicom.find.copies import drop_copies
 from mitsgan.files.dicom.find.headers import read_headers
-from mitsgan.files.dicom.find.select import Selection, select_series, select_slices
+from mitsgan.files.dicom.find.select import choose_frames, select_series
 from mitsgan.files.dicom.find.sift import left_out_note, refuse_left_out, sift
 from mitsgan.files.dicom.frames import Frame, frame_count, frames_of, is_multiframe
 from mitsgan.files.dicom.padding import common_padding
@@ -30,12 +30,16 @@ from mitsgan.files.dicom.pixels.read import read_words
 from mitsgan.files.dicom.series import order_slices
 from mitsgan.files.dicom.source import DicomSource
 from mitsgan.files.dicom.units import read_rescale, unit_notes
-from mitsgan.files.reading import Reading
+from mitsgan.files.reading import Choice, Reading
 from mitsgan.scan.scan import Scan
 
 
 def read_dicom(
-    path: Path, reading: Reading | None = None, progress: Progress | None = None
+    path: Path,
+    reading: Reading | None = None,
+    progress: Progress | None = None,
+    *,
+    new_uids: bool = False,
 ) -> Scan:
     """Read one CT series.
 
@@ -43,6 +47,7 @@ def read_dicom(
         path: a folder (with subfolders), a DICOM file, a zip archive, or a DICOMDIR.
         reading: which series, and what its values mean.
         progress: called with (done, total) steps, two for each file: its header, its pixels.
+        new_uids: derive from new UIDs, where an anonymiser emptied the source's.
 
     Raises:
         ScanError: no series, several, not a whole evenly spaced CT in HU, or a damaged file.
@@ -82,48 +87,39 @@ def read_dicom(
             spare=settled.spare,
             widened=frozenset(settled.widened),
             hu_offset=reading.hu_offset,
-            new_uids=reading.new_uids,
+            new_uids=new_uids,
         ),
         notes=tuple(notes),
     )
 
 
 def find_slices(
-    path: Path, reading: Reading, progress: Progress | None = None
+    path: Path, choice: Choice, progress: Progress | None = None
 ) -> tuple[list[Frame], list[str]]:
     """The slices of the scan that is meant, unordered, and what to tell about the others.
 
     Raises:
         ScanError: none, or those of several scans.
     """
-    selections = [Selection.parse(text) for text in reading.select]
     headers = read_headers(path, progress)
-    files, left_out = sift(headers.files)
+    candidates, left_out = sift(headers.files)
     left_out = [*headers.left_out, *left_out]
-    if not files:
+    if not candidates:
         raise ScanError(
             f"{path} holds no slice of a CT scan, which is of modality 'CT'; "
             f"{left_out_note(left_out)}; choose a CT series"
         )
-    if reading.strict:
+    if choice.strict:
         refuse_left_out(left_out)
-        _refuse_others(files, reading, path)
-    if selections:
-        # Of multi-frame objects only whole files can be chosen here.
-        singles = [file for file in files if not is_multiframe(file)]
-        files = [*select_slices(singles, selections, path)] if singles else files
-    files, copies = drop_copies(select_series(files, reading.series, path))
-    if reading.strict:
+        if choice.series is None:
+            select_series(candidates, None, path)
+    frames = choose_frames(frames_of(candidates), choice, path)
+    kept, copies = drop_copies(list({frame.file: None for frame in frames}))
+    if choice.strict:
         refuse_left_out(copies)
     note = left_out_note([*left_out, *copies])
-    frames = frames_of(files)
-    return list(select_slices(frames, selections, path)), [note] if note else []
-
-
-def _refuse_others(files: Sequence[SliceFile], reading: Reading, path: Path) -> None:
-    """With `strict`, several series are an error even where one is chosen by other means."""
-    if reading.series is None:
-        select_series(files, None, path)
+    files = set(kept)
+    return [frame for frame in frames if frame.file in files], [note] if note else []
 
 
 def _read_stored(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mitsgan.errors import OutputError
-from mitsgan.files import check_output, read_scan, write_scan
+from mitsgan.files import check_derivable, check_output, read_scan, write_scan
 from mitsgan.jobs.entries import Grid, WeightsEntry, rounded
 from mitsgan.jobs.protect import result
 from mitsgan.jobs.protect.settings import ProtectFile
@@ -53,7 +53,8 @@ def protect_file(
     phases.seconds["start"] = phases.elapsed
 
     with phases.phase("read", f"reading {settings.scan}") as step:
-        scan = read_scan(settings.scan, series=settings.series, progress=step)
+        scan = read_scan(settings.scan, settings, new_uids=settings.new_uids, progress=step)
+    check_derivable(scan, settings.out)
     protected = protection.protect(scan, progress=progress)
     phases.seconds.update(protected.seconds)
     with phases.phase("write", f"writing {settings.out}") as step:
@@ -112,6 +113,7 @@ def _result(settings: ProtectFile, protected: Protected, phases: Phases) -> resu
             padding_voxels=scan.stored.size - protected.voxels,
         ),
         change=result.ChangeEntry(protected.largest_hu, protected.rms_hu, hu),
+        notes=scan.notes,
         seconds=rounded(phases.seconds),
         device=who.device,
         precision=who.precision,

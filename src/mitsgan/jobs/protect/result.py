@@ -62,6 +62,7 @@ class ProtectionResult(Result):
     Attributes:
         source, output: as they were given.
         protector: by name; ``weights`` and ``seed`` are None where it has none.
+        notes: what is to be known of the input and of the result, a sentence each.
         device, precision: of its network; None where there is none.
         seconds: of each phase.
     """
@@ -79,6 +80,7 @@ class ProtectionResult(Result):
     mark: MarkEntry | None
     scan: ProtectedGrid
     change: ChangeEntry
+    notes: tuple[str, ...]
     seconds: dict[str, float]
     device: str | None
     precision: str | None

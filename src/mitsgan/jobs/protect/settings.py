@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mitsgan.errors import SettingsError
-from mitsgan.jobs.shared import Overwriting, ScanInput, Settings, Signing
+from mitsgan.jobs.shared import CtInput, Overwriting, Settings, Signing
 from mitsgan.settings import at_least
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class ProtectSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProtectFile(Overwriting, Signing, ProtectSettings, ScanInput):
+class ProtectFile(Overwriting, Signing, ProtectSettings, CtInput):
     """As `ProtectSettings`, from a scan on disk to a protected one."""
 
     out: Path
@@ -116,6 +116,8 @@ class ProtectFile(Overwriting, Signing, ProtectSettings, ScanInput):
     key: Path | None = None
     """Mark the scan with the key in this file, within the budget, so that verifying finds
     tampering."""
+    new_uids: bool = False
+    """Write DICOM under UIDs that are all new, where an anonymiser emptied those of the source."""
     sign: Path | None = None
     """Seal what was written with this private key; the seal is OUT.seal.json."""
 

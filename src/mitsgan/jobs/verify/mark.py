@@ -14,28 +14,36 @@ from mitsgan.mark import Detection
 from mitsgan.scan import Scan
 
 
-def mark_entries(detection: Detection) -> dict[str, Any]:
-    """The fields of a `Verification` that the mark tells."""
+def mark_entries(detection: Detection, scan: Scan) -> dict[str, Any]:
+    """The fields of a `Verification` that the mark tells.
+
+    Args:
+        detection: of the mark.
+        scan: in which it was looked for; voxels are named as its file has them.
+    """
+    boxes = [
+        scan.order.box_in_file(region.start, region.stop, scan.shape)
+        for region in detection.regions
+    ]
     return {
         "reason": detection.reason,
         "mark": MarkEntry(detection.score, detection.strength_hu, "HU", detection.verified),
         "false_alarms_per_scan": detection.false_alarms,
         "regions": tuple(
             RegionEntry(
-                region.start,
-                region.stop,
+                *box,
                 region.centre_mm,
                 region.lower_mm,
                 region.upper_mm,
                 region.score,
                 region.voxels,
             )
-            for region in detection.regions
+            for region, box in zip(detection.regions, boxes, strict=True)
         ),
         "missing_ends": detection.missing_ends,
         "slices": tuple(
             SliceEntry(
-                finding.number,
+                _slice_in_file(finding.number, scan),
                 finding.position_mm,
                 str(finding.state),
                 finding.score,
@@ -46,6 +54,13 @@ def mark_entries(detection: Detection) -> dict[str, Any]:
             for finding in detection.slices
         ),
     }
+
+
+def _slice_in_file(number: int, scan: Scan) -> int:
+    """The number of a slice in the file; where its slices are no axial ones, from the feet up."""
+    if scan.order.axes[0] != 0:
+        return number
+    return scan.order.in_file((number, 0, 0), scan.shape)[0]
 
 
 def write_map(path: Path, detection: Detection, scan: Scan, *, overwrite: bool = False) -> None:

@@ -26,7 +26,10 @@ class MarkEntry:
 
 @dataclass(frozen=True)
 class RegionEntry:
-    """A box of voxels whose mark is missing; by how many standard deviations."""
+    """A box of voxels whose mark is missing; by how many standard deviations.
+
+    Voxels are ``[z, y, x]`` of the file.
+    """
 
     start_voxel: Voxel
     stop_voxel: Voxel
@@ -39,7 +42,10 @@ class RegionEntry:
 
 @dataclass(frozen=True)
 class SliceEntry:
-    """One slice: what became of it as a whole."""
+    """One slice: what became of it as a whole.
+
+    Slices are those of the file; where these are no axial ones, axial ones from the feet up.
+    """
 
     slice: int
     position_mm: float
@@ -61,6 +67,7 @@ class Verification(Result):
         mark_verdict: that of the mark alone, where there is a seal, too.
         mark_not_verified: why the mark could not be looked for.
         seal: of the seal.
+        notes: what is to be known of the input, a sentence each.
         seconds: of each phase.
     """
 
@@ -83,4 +90,5 @@ class Verification(Result):
     mark_verdict: Verdict | None = None
     mark_not_verified: str | None = None
     seal: SealEntry | None = None
+    notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)

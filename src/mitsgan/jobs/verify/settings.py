@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitsgan.errors import SettingsError
-from mitsgan.jobs.shared import Overwriting, ScanInput
+from mitsgan.jobs.shared import CtInput, Overwriting
 from mitsgan.settings import within
 
 FALSE_ALARMS = 0.01
@@ -14,7 +14,7 @@ FALSE_ALARMS = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class VerifyFile(Overwriting, ScanInput):
+class VerifyFile(Overwriting, CtInput):
     """What is verified, and by what.
 
     Raises:

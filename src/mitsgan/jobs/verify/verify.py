@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mitsgan.errors import ScanError, SettingsError
 from mitsgan.files import read_scan
+from mitsgan.files.reading import Reading
 from mitsgan.jobs.entries import Grid, rounded
 from mitsgan.jobs.outputs import check_file
 from mitsgan.jobs.protect.protection import Protected
@@ -91,7 +92,7 @@ def verify(
         raise SettingsError("`trust` says whom to believe a seal; give `seal` too")
     within("false_alarms", false_alarms, 1e-9, 0.5)
     wanted = _Wanted(seal, trust, identity, false_alarms)
-    return _verify(_Subject(scan, series), _loaded(key), wanted, Phases(progress))
+    return _verify(_Subject(scan, Reading(series=series)), _loaded(key), wanted, Phases(progress))
 
 
 def verify_file(settings: VerifyFile, *, progress: Progress = silent) -> Verified:
@@ -104,7 +105,7 @@ def verify_file(settings: VerifyFile, *, progress: Progress = silent) -> Verifie
     settings.check_scan()
     if settings.map is not None:
         check_file(settings.map, settings.overwrite, "map", source=settings.scan)
-    subject = _Subject(settings.scan, settings.series)
+    subject = _Subject(settings.scan, settings)
     wanted = _Wanted(settings.seal, settings.trust, settings.identity, settings.false_alarms)
     phases = Phases(progress)
     verified = _verify(subject, _loaded(settings.key), wanted, phases)
@@ -128,10 +129,10 @@ class _Subject:
     """The scan under test: on disk, where it is read once if it is needed, or in memory."""
 
     def __init__(
-        self, scan: Scan | Protected | str | PathLike[str], series: str | None = None
+        self, scan: Scan | Protected | str | PathLike[str], reading: Reading | None = None
     ) -> None:
         self.path: Path | None = None
-        self._series = series
+        self._reading = reading
         self._scan: Scan | None = None
         if isinstance(scan, Protected):
             self._scan = scan.scan
@@ -152,7 +153,7 @@ class _Subject:
         """
         if self._scan is None and self.path is not None:
             with phases.phase("read", f"reading {self}") as step:
-                self._scan = read_scan(self.path, series=self._series, progress=step)
+                self._scan = read_scan(self.path, self._reading, progress=step)
         assert self._scan is not None  # there is a scan where there is no path
         return self._scan
 
@@ -210,7 +211,8 @@ def _result(
     verdicts: list[str] = []
     if detection is not None:
         verdicts.append(str(detection.verdict))
-        of_mark = {**mark_entries(detection), "scan": Grid.of(subject.scan(phases))}
+        scan = subject.scan(phases)
+        of_mark = {**mark_entries(detection, scan), "scan": Grid.of(scan), "notes": scan.notes}
         if seal is not None:
             of_mark["mark_verdict"] = str(detection.verdict)
     if seal is not None:

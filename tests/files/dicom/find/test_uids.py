@@ -12,7 +12,6 @@ from pydicom import dcmread
 from mitsgan.errors import ScanError
 from mitsgan.files import Derivation, check_derivable, read_scan, write_scan
 from mitsgan.files.dicom.find.uids import is_uid
-from mitsgan.files.reading import Reading
 
 Make = Callable[..., Path]
 
@@ -67,7 +66,7 @@ def test_no_good_uids_are_refused_with_the_remedy(
 def test_they_are_renewed_on_request(
     tmp_path: Path, make_series: Make, derivation: Derivation, change: Any, message: str
 ) -> None:
-    scan = read_scan(_emptied(tmp_path / "a", make_series, change), Reading(new_uids=True))
+    scan = read_scan(_emptied(tmp_path / "a", make_series, change), new_uids=True)
     for out in ("out", "again"):
         write_scan(scan, tmp_path / out, derivation=derivation)
     written = [dcmread(path) for path in sorted((tmp_path / "out").iterdir())]

@@ -17,6 +17,8 @@ from pydicom.dataset import Dataset
 from mitsgan.errors import ScanError, SettingsError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
+from mitsgan.files.dicom.frames import Frame
+from mitsgan.files.reading import Choice
 
 NAMES: Mapping[str, str] = {
     "kernel": "ConvolutionKernel",
@@ -112,6 +114,18 @@ def select_slices(
             )
         items = chosen
     return items
+
+
+def choose_frames(frames: Sequence[Frame], choice: Choice, path: Path) -> list[Frame]:
+    """The slices of the one scan that is asked for, or that there is.
+
+    Raises:
+        ScanError: several and none asked for, or the one asked for is not there.
+    """
+    selections = [Selection.parse(text) for text in choice.select]
+    frames = select_slices(frames, selections, path)
+    files = set(select_series(list({frame.file: None for frame in frames}), choice.series, path))
+    return [frame for frame in frames if frame.file in files]
 
 
 def select_series(files: Sequence[SliceFile], series: str | None, path: Path) -> list[SliceFile]:

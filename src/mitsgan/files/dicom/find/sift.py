@@ -55,11 +55,13 @@ class LeftOut:
     kind: str
 
 
-def sift(files: Sequence[SliceFile]) -> tuple[list[SliceFile], list[LeftOut]]:
-    """Files that are, or claim to be, slices of a CT scan, and those that are none."""
+def sift(
+    files: Sequence[SliceFile], *, of_any_modality: bool = False
+) -> tuple[list[SliceFile], list[LeftOut]]:
+    """Files that are, or claim to be, slices of a scan, and those that are none: `no_slice`."""
     slices, left_out = [], []
     for file in files:
-        kind = no_slice(file)
+        kind = no_slice(file, of_any_modality=of_any_modality)
         if kind is None:
             slices.append(file)
         else:
