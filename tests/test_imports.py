@@ -13,7 +13,19 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src"
 
-_TOOLS = ("errors", "atomic", "slabs", "progress", "settings", "typed", "result", "registry")
+_TOOLS = (
+    *(
+        "errors",
+        "atomic",
+        "slabs",
+        "progress",
+        "settings",
+        "reading",
+        "typed",
+        "result",
+        "registry",
+    ),
+)
 _SCANS = (*_TOOLS, "scan", "anatomy", "networks")
 _SIDE_BY_SIDE = (*_SCANS, "perturb", "phantom", "attack", "protect", "mark")
 
@@ -24,6 +36,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "slabs": frozenset(),
     "progress": frozenset(),
     "settings": frozenset({"errors"}),
+    "reading": frozenset({"errors"}),
     "typed": frozenset({"errors"}),
     "result": frozenset({"errors", "typed"}),
     "registry": frozenset({"errors"}),

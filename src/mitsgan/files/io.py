@@ -13,7 +13,7 @@ from mitsgan.files.dicom.read import read_dicom
 from mitsgan.files.dicom.write.series import check_dicom, write_dicom
 from mitsgan.files.itk import ITK_SUFFIXES, companions, read_itk, write_itk
 from mitsgan.files.nifti import NIFTI_SUFFIXES, read_nifti, write_nifti
-from mitsgan.files.reading import Reading
+from mitsgan.reading import Reading
 from mitsgan.scan.canonical import canonical, geometry_notes, in_file_order
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.simulated import Simulated, burnt

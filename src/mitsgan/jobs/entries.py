@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mitsgan.scan.canonical import grid_in_file
-
 if TYPE_CHECKING:
     from mitsgan.scan.scan import Scan
 
@@ -27,6 +25,8 @@ class Grid:
     @classmethod
     def of(cls, scan: Scan) -> Grid:
         """The grid of a scan."""
+        from mitsgan.scan.canonical import grid_in_file  # NumPy: not for the help of commands
+
         shape, geometry = grid_in_file(scan)
         return cls(shape, geometry.spacing, geometry.origin, geometry.axes)
 

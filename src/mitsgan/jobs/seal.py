@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, ClassVar
 from mitsgan import __version__
 from mitsgan.atomic import check_target
 from mitsgan.errors import SettingsError
-from mitsgan.files.reading import Choice
 from mitsgan.jobs.entries import rounded
 from mitsgan.jobs.shared import Overwriting, ScanInput, Signing
 from mitsgan.progress import Phases, Progress, Steps, silent
+from mitsgan.reading import Choice
 from mitsgan.result import Result
 
 if TYPE_CHECKING:

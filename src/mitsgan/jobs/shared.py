@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitsgan.errors import ScanError
-from mitsgan.files.reading import Choice, Reading
+from mitsgan.reading import Choice, Reading
 
 
 class Settings:

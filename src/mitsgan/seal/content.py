@@ -17,7 +17,7 @@ from mitsgan.files.dicom.files import Progress
 from mitsgan.files.dicom.find.select import choose_frames
 from mitsgan.files.dicom.frames import Frame
 from mitsgan.files.io import is_image, read_scan
-from mitsgan.files.reading import Choice, Reading
+from mitsgan.reading import Choice, Reading
 from mitsgan.seal.format import SealError
 
 SALTED = frozenset({*PATIENT, "AccessionNumber"})

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from mitsgan import __version__
 from mitsgan.files.dicom.files import Progress
-from mitsgan.files.reading import Choice
+from mitsgan.reading import Choice
 from mitsgan.seal.compare import compare, pair_slices
 from mitsgan.seal.content import choose_parts, kind_of, read_parts
 from mitsgan.seal.digest import BLOCK, SIZE, block_digests

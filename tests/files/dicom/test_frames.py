@@ -24,7 +24,7 @@ from tests.files.dicom.multiframe import frame_order, item, merge
 
 from mitsgan.errors import ScanError
 from mitsgan.files import Derivation, read_scan, write_scan
-from mitsgan.files.reading import Reading
+from mitsgan.reading import Reading
 
 Make = Callable[..., Path]
 

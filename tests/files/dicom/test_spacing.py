@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mitsgan.errors import ScanError
 from mitsgan.files import read_scan
 from mitsgan.files.dicom.spacing import _possible_steps
-from mitsgan.files.reading import Reading
+from mitsgan.reading import Reading
 
 Make = Callable[..., Path]
 

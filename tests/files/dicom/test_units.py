@@ -12,7 +12,7 @@ from pydicom import dcmread
 
 from mitsgan.errors import ScanError
 from mitsgan.files import Derivation, read_scan, write_scan
-from mitsgan.files.reading import Reading
+from mitsgan.reading import Reading
 
 Make = Callable[..., Path]
 

@@ -32,7 +32,7 @@ from mitsgan.files.dicom.pixels.decode import decodable
 from mitsgan.files.dicom.pixels.form import PixelFormat
 from mitsgan.files.dicom.pixels.read import UNCOMPRESSED, read_words
 from mitsgan.files.quiet import UNREADABLE
-from mitsgan.files.reading import Choice
+from mitsgan.reading import Choice
 
 PATIENT = (
     *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),

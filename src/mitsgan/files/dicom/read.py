@@ -30,7 +30,7 @@ from mitsgan.files.dicom.pixels.read import read_words
 from mitsgan.files.dicom.series import order_slices
 from mitsgan.files.dicom.source import DicomSource
 from mitsgan.files.dicom.units import read_rescale, unit_notes
-from mitsgan.files.reading import Choice, Reading
+from mitsgan.reading import Choice, Reading
 from mitsgan.scan.scan import Scan
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.frames import Frame
-from mitsgan.files.reading import Reading
+from mitsgan.reading import Reading
 
 _UNSPECIFIED = "US"
 _MODIFIED = "HU_MOD"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from mitsgan.errors import ScanError, SettingsError
 from mitsgan.files import read_scan
-from mitsgan.files.reading import Reading
 from mitsgan.jobs.entries import Grid, rounded
 from mitsgan.jobs.outputs import check_file
 from mitsgan.jobs.protect.protection import Protected
@@ -19,6 +18,7 @@ from mitsgan.jobs.verify.result import Verdict, Verification
 from mitsgan.jobs.verify.settings import FALSE_ALARMS, VerifyFile
 from mitsgan.mark import Detection, Key, detect, series_identity
 from mitsgan.progress import Phases, Progress, silent
+from mitsgan.reading import Reading
 from mitsgan.scan.scan import Scan
 from mitsgan.settings import within
 

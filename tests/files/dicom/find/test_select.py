@@ -13,7 +13,7 @@ from pydicom import dcmread
 from mitsgan.errors import ScanError, SettingsError
 from mitsgan.files import read_scan
 from mitsgan.files.dicom.find.select import Selection
-from mitsgan.files.reading import Reading
+from mitsgan.reading import Reading
 
 Make = Callable[..., Path]
 
@@ -84,10 +84,15 @@ def test_what_is_not_there_lists_what_is(tmp_path: Path, make_series: Make) -> N
         read_scan(folder, Reading(select=("kernel=B80",)))
 
 
-@pytest.mark.parametrize("text", ["kernel", "kernel=", "=B70f", "nonsense=1", ""])
-def test_what_is_no_selection_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match="`select`"):
-        Selection.parse(text)
+@pytest.mark.parametrize("text", ["kernel", "kernel=", "=B70f", ""])
+def test_what_is_no_selection_is_refused_at_once(text: str) -> None:
+    with pytest.raises(SettingsError, match="`select` wants an attribute"):
+        Reading(select=(text,))
+
+
+def test_what_is_no_attribute_lists_those_that_are(tmp_path: Path, make_series: Make) -> None:
+    with pytest.raises(SettingsError, match=r"no attribute 'nonsense'.*kernel, acquisition"):
+        read_scan(make_series(tmp_path), Reading(select=("nonsense=1",)))
 
 
 def test_numbers_are_equal_however_they_are_written(tmp_path: Path, make_series: Make) -> None:

@@ -16,7 +16,7 @@ from pydicom.uid import UID, RTStructureSetStorage, SecondaryCaptureImageStorage
 from mitsgan.errors import ScanError
 from mitsgan.files import read_scan
 from mitsgan.files.dicom.find.sift import LeftOut, left_out_note
-from mitsgan.files.reading import Reading
+from mitsgan.reading import Reading
 
 Make = Callable[..., Path]
 

@@ -18,7 +18,7 @@ from mitsgan.errors import ScanError, SettingsError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.frames import Frame
-from mitsgan.files.reading import Choice
+from mitsgan.reading import Choice
 
 NAMES: Mapping[str, str] = {
     "kernel": "ConvolutionKernel",
@@ -70,13 +70,9 @@ class Selection:
         """Read ``kernel=B70f``.
 
         Raises:
-            SettingsError: no attribute of that name, or no value.
+            SettingsError: no attribute of that name.
         """
-        name, equals, value = text.partition("=")
-        if not equals or not value.strip():
-            raise SettingsError(
-                f"`select` wants an attribute and its value, such as kernel=B70f, found {text!r}"
-            )
+        name, _, value = text.partition("=")
         selection = cls(name.strip(), value.strip())
         if selection.tag is None:
             raise SettingsError(

@@ -13,7 +13,7 @@ class Choice:
     """Which scan is meant, where a folder or a series holds several.
 
     Raises:
-        SettingsError: a selection by what is no attribute.
+        SettingsError: a selection without a value.
     """
 
     series: str | None = None
@@ -25,11 +25,13 @@ class Choice:
     """Refuse a folder in which anything but slices lies, instead of leaving it out."""
 
     def __post_init__(self) -> None:
-        if self.select:
-            from mitsgan.files.dicom.find.select import Selection
-
-            for text in self.select:
-                Selection.parse(text)
+        for text in self.select:
+            name, _, value = text.partition("=")
+            if not name.strip() or not value.strip():
+                raise SettingsError(
+                    f"`select` wants an attribute and its value, such as kernel=B70f, found "
+                    f"{text!r}"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
