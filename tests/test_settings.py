@@ -7,7 +7,7 @@ import math
 import pytest
 
 from mitsgan.errors import SettingsError
-from mitsgan.settings import at_least, within
+from mitsgan.settings import above_zero, at_least, within
 
 
 def test_what_is_in_range_passes() -> None:
@@ -25,3 +25,9 @@ def test_too_little_is_told(value: float) -> None:
 def test_out_of_range_is_told(value: float) -> None:
     with pytest.raises(SettingsError, match=r"`rate` must lie between 1e-09 and 0.5, found"):
         within("rate", value, 1e-9, 0.5)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
+def test_nothing_and_what_has_no_end_is_told(value: float) -> None:
+    with pytest.raises(SettingsError, match=r"`max_hu` must be above 0, found"):
+        above_zero("max_hu", value)

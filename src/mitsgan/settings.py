@@ -6,7 +6,19 @@ called there: on the command line an option.
 
 from __future__ import annotations
 
+import math
+
 from mitsgan.errors import SettingsError
+
+
+class Settings:
+    """What a job is to do: a frozen dataclass that checks itself when it is made.
+
+    Subclasses extend `__post_init__`, and call this one's.
+    """
+
+    def __post_init__(self) -> None:
+        """Raise a `MitsganError` where values make no sense, alone or together."""
 
 
 def at_least(name: str, value: float, lowest: float) -> None:
@@ -21,3 +33,9 @@ def within(name: str, value: float, lowest: float, highest: float) -> None:
         raise SettingsError(
             f"`{name}` must lie between {lowest:g} and {highest:g}, found {value:g}"
         )
+
+
+def above_zero(name: str, value: float) -> None:
+    """Raise `SettingsError` where a number is not above zero, or not finite."""
+    if not 0 < value < math.inf:
+        raise SettingsError(f"`{name}` must be above 0, found {value:g}")

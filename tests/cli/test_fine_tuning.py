@@ -10,7 +10,7 @@ import torch
 from mitsgan.attack import Attacker
 from mitsgan.cli.main import main
 from mitsgan.files import read_scan
-from mitsgan.jobs.fine_tune import SEEDS, protected_versions, protectors
+from mitsgan.jobs.train.fine_tune import SEEDS, protected_versions, protectors
 from mitsgan.networks import load_weights
 from mitsgan.perturb import Budget
 

@@ -15,11 +15,11 @@ import pytest
 from mitsgan.attack import SURROGATES, surrogate_path
 from mitsgan.cli.main import main
 from mitsgan.cli.train import COMMANDS, Train, TrainingCommand
-from mitsgan.cli.train_config import _keys, from_file
+from mitsgan.cli.train_config import from_file
+from mitsgan.jobs.train.config_file import read_values
 from mitsgan.networks import Kind, load_weights, shipped
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.networks.golden import check_golden, golden_path
-from mitsgan.training.config_file import read_config
 
 SHIPPED = Path(__file__).parents[2] / "benchmarks" / "train"
 
@@ -35,7 +35,7 @@ def from_toml(tmp_path: Path, what: str, text: str, *options: str) -> TrainingCo
     path.write_text(text)
     command = from_file(["train", what, "--config", str(path), *options])
     assert command is not None
-    return command
+    return command.what
 
 
 def test_options_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_options_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) ->
     found = from_toml(tmp_path, "attacker", text, "--steps", "8", "--quiet")
     told = {field.name: getattr(found, field.name) for field in fields(found)}
     assert told["scans"] == (tmp_path / "one",)
-    assert told["run_folder"] == tmp_path / "here"
+    assert told["run"] == tmp_path / "here"
     assert (told["width"], told["steps"], told["batch"]) == (4, 8, 16)
     assert told["held_out"] is told["quiet"] is True
     other = from_toml(tmp_path, "attacker", text, "two", "three", "--no-held-out")
@@ -55,10 +55,11 @@ def test_options_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("widht = 4", "unknown key widht"),
-        ("overwrite = true", "unknown key overwrite"),
-        ("width = 4.5", "width is 4.5; expected a whole number"),
-        ("steps = 0\nscans = ['a']\noutput = 'a.safetensors'", "a does not exist"),
+        ("widht = 4", "widht: no such key; there are: seed, "),
+        ("overwrite = true", "overwrite: no such key"),
+        ("width = 4.5", "width: expected a whole number, found 4.5"),
+        ("steps = 1\nscans = ['a']\noutput = 'a.safetensors'", "a does not exist"),
+        ("steps = 0\nscans = ['a']\noutput = 'a.safetensors'", "--steps must be 1 or more"),
     ],
 )
 def test_files_that_make_no_sense_are_refused(
@@ -84,7 +85,7 @@ def test_shipped_files_are_what_the_shipped_weights_say(name: str) -> None:
     kinds: dict[str, Kind] = {"classifier": "classifier", "mitsgan": "protector"}
     kind = kinds.get(name, "attacker")
     path = SHIPPED / f"{name}.toml"
-    told = read_config(path, _keys(COMMANDS[kind]))
+    told = read_values(path, COMMANDS[kind])
     for weights in (
         (surrogate_path(name, "inject"), surrogate_path(name, "remove"))
         if name in SURROGATES
@@ -198,7 +199,7 @@ def test_two_processes_leave_one_result(
     assert main([*arguments, "--output", str(out), "--devices", "2"]) == 0
     check_golden(out, NoduleClassifier)
     told = capfd.readouterr()
-    assert told.out.count("trained in") == told.err.count("step 3 of 3") == 1
+    assert told.out.count("trained in") == told.err.count("training: ") // 3 == 1
     capfd.readouterr()
     alone = ["train", "classifier", "--resume", "--run", str(tmp_path / "mine.run"), "--overwrite"]
     assert main([*alone, "--devices", "1"]) == 2

@@ -15,16 +15,16 @@ from mitsgan.errors import DataError
 from mitsgan.protect.baselines.paper import GROUP, PaperGenerator
 from mitsgan.protect.baselines.slices import clean_hu, to_unit
 from mitsgan.scan.scan import Geometry, Scan
-from mitsgan.training.loop import read_losses
+from mitsgan.training.config import PaperConfig, TafimConfig
+from mitsgan.training.loop import Run, read_losses
 from mitsgan.training.paper import (
-    PaperConfig,
     PaperDiscriminator,
     _place,
     steps_in,
     tampered,
     train_paper,
 )
-from mitsgan.training.tafim import TafimConfig, train_tafim
+from mitsgan.training.tafim import train_tafim
 
 ACTIONS: tuple[Action, Action] = ("inject", "remove")
 
@@ -72,7 +72,7 @@ def test_trains_the_released_network_as_released_or_through_the_attack(
     heads = []
     for through in (False, True):
         other = replace(config, gradients_through_attack=through)
-        generator = train_paper([wide_chest], attackers, other, tmp_path / str(through))
+        generator = train_paper([wide_chest], attackers, other, Run(tmp_path / str(through)))
         assert not generator.training
         assert {p.dtype for p in generator.parameters()} == {torch.float32}
         heads.append(generator.head.weight)
@@ -111,9 +111,9 @@ def test_training_the_released_network_is_refused_on_other_sizes(
     training_chest: Scan, wide_chest: Scan, attackers: list[Attacker], tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match="512 x 512 pixels"):
-        train_paper([training_chest], attackers, PaperConfig(), tmp_path)
+        train_paper([training_chest], attackers, PaperConfig(), Run(tmp_path))
     with pytest.raises(DataError, match=r"found inject \(inject\)"):
-        train_paper([wide_chest], attackers[:1], PaperConfig(), tmp_path)
+        train_paper([wide_chest], attackers[:1], PaperConfig(), Run(tmp_path))
     assert GROUP == 4
     assert sum(p.numel() for p in PaperGenerator().parameters()) > 200_000
 
@@ -122,7 +122,7 @@ def test_tafim_learns_to_do_as_much_with_less(
     training_chest: Scan, attackers: list[Attacker], tmp_path: Path
 ) -> None:
     config = TafimConfig(width=2, steps=30, rate=2e-2, target_hu=-900)
-    net = train_tafim([training_chest], attackers, config, tmp_path)
+    net = train_tafim([training_chest], attackers, config, Run(tmp_path))
     rows = read_losses(tmp_path)
     assert not net.training
     for name in ("net_perturbation", "global_perturbation"):
@@ -134,6 +134,6 @@ def test_tafim_draws_the_attack_to_its_target(
     training_chest: Scan, attackers: list[Attacker], tmp_path: Path
 ) -> None:
     config = TafimConfig(width=2, steps=30, rate=2e-2, target_hu=200, perturbation_weight=0.0)
-    train_tafim([training_chest], attackers[1:], config, tmp_path)
+    train_tafim([training_chest], attackers[1:], config, Run(tmp_path))
     rows = read_losses(tmp_path)
     assert fmean(r["net"] for r in rows[-6:]) < 0.8 * fmean(r["net"] for r in rows[:6])

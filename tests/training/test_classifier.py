@@ -10,9 +10,10 @@ import torch
 from mitsgan.attack import Attacker, Equalization, Generator
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.scan.scan import Scan
-from mitsgan.training.classifier import ClassifierConfig, classifier_metrics, train_classifier
+from mitsgan.training.classifier import classifier_metrics, train_classifier
+from mitsgan.training.config import ClassifierConfig
 from mitsgan.training.judge import judge_attacker
-from mitsgan.training.loop import last_losses
+from mitsgan.training.loop import Run, last_losses
 
 CONFIG = ClassifierConfig(width=4, steps=60, batch=16, rate=3e-3, smallest_mm=12)
 
@@ -24,7 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def classifier(training_chest: Scan, run: Path) -> NoduleClassifier:
-    return train_classifier([training_chest], CONFIG, run)
+    return train_classifier([training_chest], CONFIG, Run(run))
 
 
 def test_it_tells_nodules_from_lung(

@@ -14,9 +14,11 @@ from torch.nn import functional as F
 import mitsgan.training.attacker as attacker_training
 from mitsgan.errors import DataError, MissingExtraError, OutputError
 from mitsgan.scan.scan import Scan
-from mitsgan.training.attacker import AttackerConfig, train_attacker
+from mitsgan.training.attacker import train_attacker
+from mitsgan.training.config import AttackerConfig
 from mitsgan.training.fabric import ALONE, Worker, get_fabric, launch
-from mitsgan.training.loop import Stateful, read_losses, run_loop
+from mitsgan.training.learner import Learner
+from mitsgan.training.loop import Run, read_losses, run_loop
 
 CPU = torch.device("cpu")
 SEED, STEPS = 7, 6
@@ -48,17 +50,15 @@ def train(folder: Path, steps: int, resume: bool, worker: Worker) -> None:
     """Train a small network; every process leaves its result in the folder."""
     model = network()
     adam = torch.optim.Adam(model.parameters(), 1e-2)
+    learner = Learner(model, adam, worker=worker)
 
     def step(_: int, generator: torch.Generator) -> dict[str, float]:
         loss = loss_of(model, generator)
-        adam.zero_grad()
-        torch.autograd.backward(loss)
-        worker.average_gradients(model)
-        adam.step()
+        learner.descend(loss)
         return {"loss": loss.item()}
 
-    states: dict[str, Stateful] = {"model": model, "adam": adam}
-    run_loop(step, steps, states, folder, seed=SEED, resume=resume, save_every=2, worker=worker)
+    run = Run(folder, resume, worker)
+    run_loop(step, steps, {"model": learner}, run, seed=SEED, save_every=2)
     torch.save(model.state_dict(), folder / f"rank{worker.rank}.pt")
 
 
@@ -107,15 +107,15 @@ def test_two_processes_are_one_with_averaged_gradients(tmp_path: Path) -> None:
             assert torch.equal(first[name], torch.load(other)[name]), (name, other)
     assert [row["loss"] for row in read_losses(whole)] == pytest.approx(losses, rel=1e-4)
     assert read_losses(parts) == read_losses(whole)
-    with pytest.raises(OutputError, match=r"run of 2 process\(es\).*--devices 2"):
+    with pytest.raises(OutputError, match=r"run of 2 process\(es\).*`devices=2`"):
         train(parts, STEPS, True, ALONE)  # its random states are two processes'
 
 
 def train_on_phantom(scan: Scan, folder: Path, worker: Worker) -> float:
     """Train an attacker; its results and the largest difference between the processes'."""
     attacker_training._TABLE_CUBES = 8  # in this process, which ends with the training
-    config = AttackerConfig("remove", width=2, steps=2, batch=2)
-    attacker = train_attacker([scan], config, folder, worker=worker)
+    config = AttackerConfig(action="remove", width=2, steps=2, batch=2)
+    attacker = train_attacker([scan], config, Run(folder, worker=worker))
     parts = [p.flatten() for p in attacker.network.state_dict().values()]
     held = worker.gather(torch.cat([p.double() for p in parts]))
     assert held.shape[0] == 2
@@ -126,6 +126,39 @@ def train_on_phantom(scan: Scan, folder: Path, worker: Worker) -> float:
 def test_two_processes_train_one_attacker(training_chest: Scan, tmp_path: Path) -> None:
     assert launch(partial(train_on_phantom, training_chest, tmp_path), 2, CPU) == 0
     assert len(read_losses(tmp_path)) == 2
+
+
+def tell(worker: Worker) -> int:
+    """Both tell, the first is heard."""
+    worker.progress(f"of {worker.rank}", 1, 2, "half")
+    worker.wait()
+    return worker.rank
+
+
+@needs_fabric
+def test_progress_of_the_first_process_is_told_here() -> None:
+    told: list[tuple[object, ...]] = []
+    assert launch(tell, 2, CPU, lambda *said: told.append(said)) == 0
+    assert told == [("of 0", 1, 2, "half")]
+
+
+class StopError(Exception):
+    pass
+
+
+def go_on(worker: Worker) -> None:
+    for number in range(10_000):
+        worker.progress("waiting", number, 10_000)
+        worker.mean({"waits": 1.0})
+
+
+@needs_fabric
+def test_who_watches_may_end_it() -> None:
+    def stop(phase: str, done: int, total: int, note: str = "") -> None:
+        raise StopError
+
+    with pytest.raises(StopError):
+        launch(go_on, 2, CPU, stop)
 
 
 def fail(worker: Worker) -> None:
@@ -143,7 +176,7 @@ def test_what_one_process_cannot_do_is_said_as_by_one_alone() -> None:
 def test_one_process_needs_no_fabric(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
     assert launch(lambda worker: worker, 1, CPU) == ALONE
-    with pytest.raises(MissingExtraError, match=r"pip install 'mitsgan\[train\]', or --devices 1"):
+    with pytest.raises(MissingExtraError, match=r"'mitsgan\[train\]', or give `devices=1`"):
         get_fabric()
 
 

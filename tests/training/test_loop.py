@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from mitsgan.errors import OutputError
-from mitsgan.training.loop import Stateful, read_losses, run_loop
+from mitsgan.training.fabric import Worker
+from mitsgan.training.learner import Learner
+from mitsgan.training.loop import Run, read_losses, run_loop
 
 
 class StopError(Exception):
@@ -20,20 +22,17 @@ def train(
 ) -> nn.Linear:
     torch.manual_seed(99)
     model = nn.Linear(4, 1)
-    adam = torch.optim.Adam(model.parameters(), 1e-2)
+    learner = Learner(model, torch.optim.Adam(model.parameters(), 1e-2), fall=20)
 
     def step(number: int, generator: torch.Generator) -> Mapping[str, float]:
         if number == stop_at:
             raise StopError
         x = torch.randn(8, 4, generator=generator)
         loss = nn.functional.dropout(model(x), 0.5).square().mean()
-        adam.zero_grad()
-        torch.autograd.backward(loss)
-        adam.step()
+        learner.descend(loss)
         return {"loss": loss.item()}
 
-    states: dict[str, Stateful] = {"model": model, "adam": adam}
-    run_loop(step, steps, states, folder, seed=3, resume=resume, save_every=4)
+    run_loop(step, steps, {"model": learner}, Run(folder, resume), seed=3, save_every=4)
     return model
 
 
@@ -54,9 +53,42 @@ def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_the_global_state_is_given_back(tmp_path: Path) -> None:
-    model = nn.Linear(1, 1)
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    run_loop(lambda *_: {"x": torch.rand(()).item()}, 3, {"m": model}, tmp_path, seed=0)
+    run_loop(lambda *_: {"x": torch.rand(()).item()}, 3, {}, Run(tmp_path), seed=0)
     torch.testing.assert_close(torch.rand(3), expected)
+
+
+def test_losses_are_told_and_the_rate_falls(tmp_path: Path) -> None:
+    told: list[tuple[object, ...]] = []
+    model = nn.Linear(1, 1)
+    optimiser = torch.optim.SGD(model.parameters(), 1.0)
+    learner = Learner(model, optimiser, fall=2)
+
+    def step(number: int, _: torch.Generator) -> Mapping[str, float]:
+        learner.descend(model(torch.ones(1, 1)).sum())
+        return {"loss": number + 0.25}
+
+    worker = Worker(progress=lambda *said: told.append(said))
+    run_loop(step, 2, {"model": learner}, Run(tmp_path, worker=worker), seed=0)
+    assert told == [("training", 1, 2, "loss 0.25"), ("training", 2, 2, "loss 1.25")]
+    assert optimiser.param_groups[0]["lr"] == pytest.approx(0)
+
+
+def test_a_long_gradient_is_cut() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    before = model.weight.item()
+    learner = Learner(model, torch.optim.SGD(model.parameters(), 1.0))
+    torch.autograd.backward(30 * model(torch.ones(1, 1)).sum())
+    learner.step(longest=0.5)
+    assert before - model.weight.item() == pytest.approx(0.5, abs=1e-4)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    train(tmp_path, 4)
+    checkpoint = torch.load(tmp_path / "checkpoint.pt")
+    checkpoint["states"] = checkpoint.pop("learners")
+    torch.save(checkpoint, tmp_path / "checkpoint.pt")
+    with pytest.raises(OutputError, match="of an earlier version"):
+        train(tmp_path, 8, resume=True)

@@ -9,12 +9,13 @@ import torch
 from mitsgan.attack import Attacker
 from mitsgan.protect.network import HALO
 from mitsgan.scan.scan import Scan
-from mitsgan.training.attacker import AttackerConfig, train_attacker
+from mitsgan.training.attacker import train_attacker
+from mitsgan.training.config import AttackerConfig, ProtectorConfig
 from mitsgan.training.data.crops import CropSampler
 from mitsgan.training.data.cubes import Volume
-from mitsgan.training.loop import read_losses
+from mitsgan.training.loop import Run, read_losses
 from mitsgan.training.pictures import loss_curve, sample_sheet
-from mitsgan.training.protector import ProtectorConfig, manipulation_loss, train_protector
+from mitsgan.training.protector import manipulation_loss, train_protector
 from mitsgan.training.validate import attacker_metrics
 
 PNG = b"\x89PNG"
@@ -27,8 +28,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def remover(training_chest: Scan, run: Path) -> Attacker:
-    config = AttackerConfig("remove", width=2, steps=40, batch=4, generator_rate=2e-3)
-    return train_attacker([training_chest], config, run)
+    config = AttackerConfig(action="remove", width=2, steps=40, batch=4, generator_rate=2e-3)
+    return train_attacker([training_chest], config, Run(run))
 
 
 def test_an_attacker_learns_to_inpaint(remover: Attacker, run: Path, training_chest: Scan) -> None:
@@ -66,7 +67,7 @@ def test_a_protector_learns_to_disrupt(
     config = ProtectorConfig(
         width=(4, 4), steps=12, crops=1, attacks=2, energy_weight=0.0, rate=1e-2
     )
-    generator = train_protector([training_chest], [remover], config, tmp_path)
+    generator = train_protector([training_chest], [remover], config, Run(tmp_path))
     rows = read_losses(tmp_path)
     assert not generator.training
     assert fmean(r["disruption"] for r in rows[-4:]) > 2 * rows[0]["disruption"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from mitsgan.attack import Action, Attacker, Surrogate, surrogate_path
@@ -39,30 +38,3 @@ def load_attackers(
 def attacker_card(path: Path) -> Card:
     """The card of an attacker's weights."""
     return load_weights(path, "attacker")[1]
-
-
-def trained_against(paths: Sequence[Path]) -> list[dict[str, object]]:
-    """What a card says of the attackers that a protector is trained against.
-
-    Raises:
-        WeightsError: see `mitsgan.networks.load_weights`.
-        SettingsError: there are none, or one is held out of all training.
-    """
-    if not paths:
-        raise SettingsError("`attackers`: name the weights of at least one attacker")
-    told: list[dict[str, object]] = []
-    for path in paths:
-        card = attacker_card(path)
-        if card.get("held_out"):
-            raise SettingsError(
-                f"`attackers` {path}: this one is held out of all training, to measure with "
-                "what a protection does to an attacker that it never met; name another"
-            )
-        told.append(
-            {
-                "name": card["name"],
-                "action": card["config"]["action"],
-                "sha256": card["sha256"],
-            }
-        )
-    return told

@@ -7,16 +7,7 @@ from pathlib import Path
 
 from mitsgan.errors import ScanError
 from mitsgan.reading import Choice, Reading
-
-
-class Settings:
-    """What a job is to do: a frozen dataclass that checks itself when it is made.
-
-    Subclasses extend `__post_init__`, and call this one's.
-    """
-
-    def __post_init__(self) -> None:
-        """Raise a `MitsganError` where values make no sense, alone or together."""
+from mitsgan.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

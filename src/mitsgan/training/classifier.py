@@ -7,8 +7,6 @@ at random places a nodule is told from lung by its mean density alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,10 +16,11 @@ from torch.nn import functional as F
 from mitsgan.networks.classifier import ClassifierNetwork, NoduleClassifier
 from mitsgan.networks.memory_format import channels_last
 from mitsgan.scan.scan import Scan
+from mitsgan.training.config import ClassifierConfig
 from mitsgan.training.data.cubes import CubeSampler, Volume, sharpened, turned, volumes
 from mitsgan.training.data.nodules import add_nodule
-from mitsgan.training.fabric import ALONE, Worker
-from mitsgan.training.loop import Progress, Stateful, run_loop
+from mitsgan.training.learner import Learner
+from mitsgan.training.loop import Run, run_loop
 
 _SHARPNESS = (0.0, 2.0, 4.0)
 _MOST_SHIFT = 3
@@ -31,71 +30,27 @@ _PLACES = 300
 """Places of which the densest becomes an example of no nodule."""
 
 
-@dataclass(frozen=True)
-class ClassifierConfig:
-    """How the classifier is trained.
-
-    Attributes:
-        width: channels of its first layer.
-        steps: optimiser steps.
-        batch: cubes a step, every second one with a nodule.
-        rate: AdamW's learning rate; falls to zero along a cosine.
-        smallest_mm, largest_mm: diameters of the nodules.
-        seed: of weights and data.
-    """
-
-    width: int = 12
-    steps: int = 600
-    batch: int = 32
-    rate: float = 1e-3
-    smallest_mm: float = 6.0
-    largest_mm: float = 20.0
-    seed: int = 0
-
-
-def train_classifier(
-    scans: Sequence[Scan],
-    config: ClassifierConfig,
-    folder: Path,
-    *,
-    resume: bool = False,
-    progress: Progress | None = None,
-    worker: Worker = ALONE,
-) -> NoduleClassifier:
-    """Train on lung of ``scans``, at several sharpnesses; run files stay in ``folder``."""
+def train_classifier(scans: Sequence[Scan], config: ClassifierConfig, run: Run) -> NoduleClassifier:
+    """Train on lung of ``scans``, at several sharpnesses."""
     sampler = CubeSampler(sharpened(volumes(scans), _SHARPNESS), "remove")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = channels_last(ClassifierNetwork(config.width)).to(worker.device)
+        network = channels_last(ClassifierNetwork(config.width)).to(run.worker.device)
     adam = torch.optim.AdamW(network.parameters(), config.rate)
-    fall = torch.optim.lr_scheduler.CosineAnnealingLR(adam, config.steps)
+    learner = Learner(network, adam, fall=config.steps, worker=run.worker)
 
     def step(_: int, random: torch.Generator) -> dict[str, float]:
         examples = _examples(sampler, config, config.batch, random)
-        cubes, labels = (tensor.to(worker.device) for tensor in examples)
+        cubes, labels = (tensor.to(run.worker.device) for tensor in examples)
         with torch.autocast(cubes.device.type, torch.bfloat16):
             logits = network(cubes).float()
         loss = F.binary_cross_entropy_with_logits(logits, labels)
-        adam.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        worker.average_gradients(network)
-        adam.step()
-        fall.step()
+        learner.descend(loss)
         right = ((logits > 0) == (labels > 0.5)).float().mean()
         return {"loss": loss.item(), "accuracy": right.item()}
 
-    states: dict[str, Stateful] = {"network": network, "adam": adam, "fall": fall}
-    run_loop(
-        step,
-        config.steps,
-        states,
-        folder,
-        seed=config.seed,
-        resume=resume,
-        progress=progress,
-        worker=worker,
-    )
-    network.eval().requires_grad_(False).cpu()
+    run_loop(step, config.steps, {"network": learner}, run, seed=config.seed)
+    learner.finished()
     return NoduleClassifier(network)
 
 

@@ -11,13 +11,15 @@ import multiprocessing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessException
 
 from mitsgan.errors import MissingExtraError, MitsganError
+from mitsgan.progress import Progress, silent
+from mitsgan.training.messages import Messages
 
 T = TypeVar("T")
 _CPU = torch.device("cpu")
@@ -35,12 +37,14 @@ class Worker:
         count: how many there are.
         device: what it computes on.
         fabric: carries what they tell each other; None where there is one.
+        progress: told how far the training is; by process 0.
     """
 
     rank: int = 0
     count: int = 1
     device: torch.device = _CPU
     fabric: Any = None
+    progress: Progress = silent
 
     def average_gradients(self, module: nn.Module) -> None:
         """Give the parameters the mean of all processes' gradients, in place."""
@@ -86,13 +90,19 @@ ALONE = Worker()
 """The one process of a training that is not shared."""
 
 
-def launch(work: Callable[[Worker], T], count: int, device: torch.device) -> T:
+def launch(
+    work: Callable[[Worker], T],
+    count: int,
+    device: torch.device,
+    progress: Progress = silent,
+) -> T:
     """Do ``work`` in ``count`` new processes at once; in this one where ``count`` is 1.
 
     Args:
         work: can be pickled; ends or fails in all processes alike.
         count: processes, on a GPU's machine as many GPUs.
         device: the CPU, or CUDA; processes take the first GPUs, one each.
+        progress: told what the worker of process 0 tells.
 
     Returns:
         What ``work`` gives in process 0: something small.
@@ -102,22 +112,27 @@ def launch(work: Callable[[Worker], T], count: int, device: torch.device) -> T:
         MitsganError: what ``work`` raised in one of them; the others are stopped.
     """
     if count == 1:
-        return work(Worker(device=device))
+        return work(Worker(device=device, progress=progress))
     accelerator = "cpu" if device.type == "cpu" else "gpu"
     fabric = get_fabric()(accelerator=accelerator, devices=count, strategy="ddp_spawn")
-    errors = multiprocessing.get_context("spawn").SimpleQueue()
     before = set(multiprocessing.active_children())
-    try:
-        result: T = fabric.launch(partial(_enter, work, errors))
-    except ProcessException:
-        if errors.empty():
-            raise
-        raise errors.get() from None
-    finally:  # an interrupt ends the wait for them, not them
+
+    def stop() -> None:
         for process in set(multiprocessing.active_children()) - before:
             process.terminate()
-            process.join()
-    return result
+
+    messages = Messages(progress, stop)
+    try:
+        result: _Given[T] = fabric.launch(partial(_enter, work, messages.queue))
+    except ProcessException:
+        error = messages.close()
+        if error is None:
+            raise
+        raise error from None
+    finally:  # an interrupt ends the wait for them, not them
+        stop()
+        messages.close()
+    return result.value
 
 
 def get_fabric() -> Any:
@@ -131,15 +146,28 @@ def get_fabric() -> Any:
     except ImportError as error:
         raise MissingExtraError(
             "training in several processes needs lightning-fabric, which is not installed: "
-            "pip install 'mitsgan[train]', or --devices 1"
+            "pip install 'mitsgan[train]', or give `devices=1`"
         ) from error
     return Fabric
 
 
-def _enter(work: Callable[[Worker], T], errors: Any, fabric: Any) -> T:
+class _Given(Generic[T]):
+    """Carries a result: Fabric looks for tensors in any dataclass, and refuses frozen ones."""
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+
+def _enter(work: Callable[[Worker], T], messages: Any, fabric: Any) -> _Given[T]:
     """What a new process starts with."""
+
+    def tell(phase: str, done: int, total: int, note: str = "") -> None:
+        messages.put((phase, done, total, note))
+
+    rank = fabric.global_rank
+    told = tell if rank == 0 else silent
     try:
-        return work(Worker(fabric.global_rank, fabric.world_size, fabric.device, fabric))
+        return _Given(work(Worker(rank, fabric.world_size, fabric.device, fabric, told)))
     except MitsganError as error:
-        errors.put(error)
+        messages.put(error)
         raise SystemExit(1) from error

@@ -4,39 +4,45 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mitsgan.errors import OutputError
 from mitsgan.training.fabric import ALONE, Worker
+from mitsgan.training.learner import Learner
 
 Step = Callable[[int, torch.Generator], Mapping[str, float]]
-Progress = Callable[[int, int, Mapping[str, float]], None]
 
 
-class Stateful(Protocol):
-    """A network, an optimiser or a schedule."""
+@dataclass(frozen=True)
+class Run:
+    """Where a training leaves what it makes, and who does it.
 
-    def state_dict(self) -> dict[str, Any]: ...
-    def load_state_dict(self, state_dict: dict[str, Any], /) -> object: ...
+    Attributes:
+        folder: of its checkpoint and losses.
+        resume: go on with what the folder holds.
+        worker: one of the processes that train together; its progress is told the losses.
+    """
+
+    folder: Path
+    resume: bool = False
+    worker: Worker = ALONE
 
 
 def run_loop(
     step: Step,
     steps: int,
-    states: Mapping[str, Stateful],
-    folder: Path,
+    learners: Mapping[str, Learner],
+    run: Run,
     *,
     seed: int,
-    resume: bool = False,
     save_every: int = 100,
-    progress: Progress | None = None,
-    worker: Worker = ALONE,
 ) -> None:
-    """Call ``step`` ``steps`` times; leave ``losses.jsonl`` and ``checkpoint.pt`` in ``folder``.
+    """Call ``step`` ``steps`` times; leave ``losses.jsonl`` and ``checkpoint.pt`` in the folder.
 
     All randomness comes from the generator handed to ``step`` and from torch's global state,
     which is seeded here and given back afterwards; both are in the checkpoint, so that a resumed
@@ -45,34 +51,38 @@ def run_loop(
     their mean.
 
     Raises:
-        OutputError: the folder holds a run already and ``resume`` was not asked for, or that run
-            is of another number of workers, or of another kind of device.
+        OutputError: the folder holds a run already and the run is not to be resumed, or what it
+            holds is of another number of workers, or of another kind of device.
     """
+    worker, folder = run.worker, run.folder
     checkpoint = folder / "checkpoint.pt"
-    if checkpoint.exists() and not resume:
+    if checkpoint.exists() and not run.resume:
         raise OutputError(f"{folder} holds a training run; resume it or choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     gpu = [worker.device] if worker.device.type == "cuda" else []
     with torch.random.fork_rng(devices=gpu):
         torch.manual_seed(seed + worker.rank)
         random = _Random(torch.Generator().manual_seed(seed + worker.rank), worker)
-        first = _restore(checkpoint, states, random) if checkpoint.exists() else 0
+        first = _restore(checkpoint, learners, random) if checkpoint.exists() else 0
         record = _Record(folder, first) if worker.rank == 0 else None
         for number in range(first, steps):
             losses = worker.mean(step(number, random.generator))
-            for state in states.values():
-                if isinstance(state, nn.Module):
-                    worker.average_buffers(state)
+            for learner in learners.values():
+                worker.average_buffers(learner.network)
             if record is not None:
                 record.add(number, losses)
-            if progress is not None and worker.rank == 0:
-                progress(number + 1, steps, losses)
+                worker.progress("training", number + 1, steps, in_words(losses))
             if (number + 1) % save_every == 0 or number + 1 == steps:
-                held = random.state()  # of all workers, so all of them come here
+                states = random.state()  # of all workers, so all of them come here
                 if record is not None:
                     record.flush()
-                    _save(checkpoint, number + 1, states, held)
+                    _save(checkpoint, number + 1, learners, states)
         worker.wait()  # none is done before the run is on disk
+
+
+def in_words(losses: Mapping[str, float]) -> str:
+    """Losses for people, in one line."""
+    return ", ".join(f"{name} {value:.3g}" for name, value in losses.items())
 
 
 def read_losses(folder: Path) -> list[dict[str, float]]:
@@ -97,22 +107,22 @@ class _Random:
 
     def state(self) -> dict[str, Tensor]:
         """``[count, bytes]`` of each kind, all workers' states by rank."""
-        found = {"generator": self.generator.get_state(), "global": torch.get_rng_state()}
+        own = {"generator": self.generator.get_state(), "global": torch.get_rng_state()}
         if self.worker.device.type == "cuda":
-            found["cuda"] = torch.cuda.get_rng_state(self.worker.device)
-        return {name: self.worker.gather(state) for name, state in found.items()}
+            own["cuda"] = torch.cuda.get_rng_state(self.worker.device)
+        return {name: self.worker.gather(state) for name, state in own.items()}
 
-    def restore(self, held: Mapping[str, Tensor], path: Path) -> None:
+    def restore(self, states: Mapping[str, Tensor], path: Path) -> None:
         """Take this worker's part of what `state` gave."""
         mine = {}
         for name, state in self.state().items():
-            if name not in held:
+            if name not in states:
                 raise OutputError(f"{path.parent} holds a run on the CPU; resume it with that")
-            rows = held[name].view(-1, state.shape[1])
+            rows = states[name].view(-1, state.shape[1])
             if len(rows) != self.worker.count:
                 raise OutputError(
                     f"{path.parent} holds a run of {len(rows)} process(es), and this is one of "
-                    f"{self.worker.count}; resume it with --devices {len(rows)}"
+                    f"{self.worker.count}; resume it with `devices={len(rows)}`"
                 )
             # A copy: torch crashes on a state that begins inside another tensor.
             mine[name] = rows[self.worker.rank].clone()
@@ -123,24 +133,29 @@ class _Random:
 
 
 def _save(
-    path: Path, number: int, states: Mapping[str, Stateful], random: Mapping[str, Tensor]
+    path: Path, number: int, learners: Mapping[str, Learner], random: Mapping[str, Tensor]
 ) -> None:
-    held = {
+    checkpoint = {
         "step": number,
         **random,
-        "states": {name: state.state_dict() for name, state in states.items()},
+        "learners": {name: learner.state_dict() for name, learner in learners.items()},
     }
     temporary = path.with_suffix(".tmp")
-    torch.save(held, temporary)
+    torch.save(checkpoint, temporary)
     temporary.replace(path)
 
 
-def _restore(path: Path, states: Mapping[str, Stateful], random: _Random) -> int:
-    held = torch.load(path, weights_only=True, map_location="cpu")
-    random.restore(held, path)
-    for name, state in states.items():
-        state.load_state_dict(held["states"][name])
-    return int(held["step"])
+def _restore(path: Path, learners: Mapping[str, Learner], random: _Random) -> int:
+    checkpoint = torch.load(path, weights_only=True, map_location="cpu")
+    if "learners" not in checkpoint:
+        raise OutputError(
+            f"{path.parent} holds a run of an earlier version, whose checkpoint is written "
+            "otherwise; go on with it by that version, or begin another"
+        )
+    random.restore(checkpoint, path)
+    for name, learner in learners.items():
+        learner.load_state_dict(checkpoint["learners"][name])
+    return int(checkpoint["step"])
 
 
 class _Record:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -22,37 +20,15 @@ from mitsgan.errors import DataError, PositionError
 from mitsgan.protect.baselines.paper import GROUP, PAPER_SIDE, PaperGenerator
 from mitsgan.protect.baselines.slices import clean_hu, stretch, to_unit
 from mitsgan.scan.scan import Scan
-from mitsgan.training.loop import Progress, Stateful, run_loop
+from mitsgan.training.config import PaperConfig
+from mitsgan.training.learner import Learner
+from mitsgan.training.loop import Run, run_loop
 
 ACTIONS: tuple[Action, Action] = ("inject", "remove")
 """Of even and of odd groups of slices."""
 
 _IN_PLANE = (90 / PAPER_SIDE, 411 / PAPER_SIDE)
 _TRIES = 20
-
-
-@dataclass(frozen=True)
-class PaperConfig:
-    """How the released network is trained.
-
-    Attributes:
-        width: channels of the generator; 64 as released.
-        epochs: passes over all whole groups of four slices.
-        manipulation_weight: of the mean squared difference between protected and tampered.
-        gradients_through_attack: let them flow from the tampered slices; the release does not.
-        precision: of the networks; ``bfloat16`` is float32 with bfloat16 products. The release
-            computes in float64.
-        rate: Adam's learning rate of both networks.
-        seed: of weights and data.
-    """
-
-    width: int = 64
-    epochs: int = 5
-    manipulation_weight: float = 0.1
-    gradients_through_attack: bool = False
-    precision: Literal["bfloat16", "float32", "float64"] = "bfloat16"
-    rate: float = 2e-4
-    seed: int = 0
 
 
 class PaperDiscriminator(nn.Module):
@@ -80,12 +56,9 @@ def train_paper(
     scans: Sequence[Scan],
     attackers: Sequence[Attacker],
     config: PaperConfig,
-    folder: Path,
-    *,
-    resume: bool = False,
-    progress: Progress | None = None,
+    run: Run,
 ) -> PaperGenerator:
-    """Train on ``scans`` against one attacker per action; checkpoint and losses in ``folder``.
+    """Train on ``scans`` against one attacker per action.
 
     Returns:
         The generator, in evaluation mode and float32.
@@ -105,8 +78,8 @@ def train_paper(
     dtype = torch.float64 if config.precision == "float64" else torch.float32
     for network in (generator, discriminator):
         network.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    adam_g, adam_d = (
-        torch.optim.Adam(network.parameters(), config.rate, betas=(0.5, 0.999))
+    protecting, judging = (
+        Learner(network, torch.optim.Adam(network.parameters(), config.rate, betas=(0.5, 0.999)))
         for network in (generator, discriminator)
     )
 
@@ -127,11 +100,8 @@ def train_paper(
         real = to_unit(hu[four], float(hu.min()), float(hu.max()))[:, None].to(dtype)
         with half():
             protected = generator(real, torch.rand(real.shape, generator=random, dtype=dtype))
-        adam_d.zero_grad(set_to_none=True)
         discriminating = judged(real, 1.0) + judged(protected.detach(), 0.0)
-        torch.autograd.backward(discriminating)
-        adam_d.step()
-        adam_g.zero_grad(set_to_none=True)
+        judging.descend(discriminating)
         domain, manipulation = judged(protected, 1.0), protected.new_zeros(())
         action = ACTIONS[group % 2]
         plan = _plan(hu, spacing, four, action, random)
@@ -139,31 +109,19 @@ def train_paper(
             with torch.set_grad_enabled(config.gradients_through_attack):
                 target = tampered(hu, protected[:, 0], four, plan, striking[action])
             manipulation = F.mse_loss(protected[:, 0], target.to(dtype))
-        torch.autograd.backward(domain - config.manipulation_weight * manipulation)
-        adam_g.step()
+        protecting.descend(domain - config.manipulation_weight * manipulation)
         return {
             "domain": domain.item(),
             "manipulation": manipulation.item(),
             "discriminator": discriminating.item(),
         }
 
-    states: dict[str, Stateful] = {
-        "generator": generator,
-        "discriminator": discriminator,
-        "adam_g": adam_g,
-        "adam_d": adam_d,
-    }
-    run_loop(
-        step,
-        config.epochs * sum(groups),
-        states,
-        folder,
-        seed=config.seed,
-        resume=resume,
-        save_every=10,
-        progress=progress,
-    )
-    return generator.float().eval().requires_grad_(False)
+    learners = {"generator": protecting, "discriminator": judging}
+    steps = config.epochs * sum(groups)
+    run_loop(step, steps, learners, run, seed=config.seed, save_every=10)
+    generator.float()
+    protecting.finished()
+    return generator
 
 
 def steps_in(scans: Sequence[Scan], config: PaperConfig) -> int:

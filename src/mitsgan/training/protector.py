@@ -9,9 +9,8 @@ release computes the tampered image outside the graph: docs/training.md.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -22,89 +21,52 @@ from mitsgan.attack.strikes import rms
 from mitsgan.networks.memory_format import channels_last
 from mitsgan.protect.network import PATCH, PerturbationGenerator, SliceDiscriminator
 from mitsgan.scan.scan import Scan
+from mitsgan.training.config import ProtectorConfig
 from mitsgan.training.data.crops import Crop, CropSampler
 from mitsgan.training.data.cubes import sharpened, volumes
 from mitsgan.training.data.processing import light_processing
-from mitsgan.training.fabric import ALONE, Worker
-from mitsgan.training.loop import Progress, Stateful, run_loop
+from mitsgan.training.learner import Learner
+from mitsgan.training.loop import Run, run_loop
 
 _SMALLEST = 1e-3  # HU squared: a perturbation that begins at nothing has a gradient
-
-
-@dataclass(frozen=True)
-class ProtectorConfig:
-    """How a protector is trained.
-
-    Attributes:
-        width: channels of the generator's two levels.
-        max_hu: the budget during training; others scale the same perturbation.
-        steps: optimiser steps.
-        crops: crops a step.
-        attacks: positions per action and crop.
-        domain_weight: weight of the domain loss.
-        energy_weight: weight of the mean squared perturbation (as a part of the budget), so that
-            voxels that protect nothing stay as they are.
-        processed: share of attacks on a scan that was slightly blurred, or got more noise.
-        target_hu: what the attackers are to paint instead of anatomy, everywhere in the core; None
-            asks for anything that is far from what they would have painted.
-        pixel_scales: every scan is trained on with its pixels that much larger.
-        sharpness: amounts of unsharp masking; every scan is trained on with each.
-        rate: Adam's learning rate of the generator, falling to zero along a cosine.
-        discriminator_rate: the discriminator's.
-        seed: of weights and data.
-    """
-
-    width: tuple[int, int] = (32, 48)
-    max_hu: float = 10.0
-    steps: int = 3200
-    crops: int = 2
-    attacks: int = 4
-    domain_weight: float = 0.05
-    energy_weight: float = 0.4
-    processed: float = 0.3
-    target_hu: float | None = None
-    pixel_scales: tuple[float, ...] = (1.0,)
-    sharpness: tuple[float, ...] = (0.0, 2.0, 4.0)
-    rate: float = 1e-3
-    discriminator_rate: float = 2e-4
-    seed: int = 0
 
 
 def train_protector(
     scans: Sequence[Scan],
     attackers: Sequence[Attacker],
     config: ProtectorConfig,
-    folder: Path,
-    *,
-    resume: bool = False,
-    progress: Progress | None = None,
-    worker: Worker = ALONE,
+    run: Run,
 ) -> PerturbationGenerator:
-    """Train on lung of ``scans`` against ``attackers``; checkpoint and losses stay in ``folder``.
-
-    The attackers lie on the worker's device.
+    """Train on lung of ``scans`` against ``attackers``, which lie on the worker's device.
 
     Returns:
         The generator, in evaluation mode, on the CPU.
     """
+    device = run.worker.device
     data = volumes(scans, pixel_scales=config.pixel_scales)
     sampler = CropSampler(sharpened(data, config.sharpness), attacks=config.attacks)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        generator = channels_last(PerturbationGenerator(config.width)).to(worker.device)
-        discriminator = SliceDiscriminator().to(worker.device)
-    adam_g = torch.optim.Adam(generator.parameters(), config.rate, betas=(0.5, 0.99))
-    adam_d = torch.optim.Adam(
-        discriminator.parameters(), config.discriminator_rate, betas=(0.5, 0.99)
+        generator = channels_last(PerturbationGenerator(config.width)).to(device)
+        discriminator = SliceDiscriminator().to(device)
+    protecting = Learner(
+        generator,
+        torch.optim.Adam(generator.parameters(), config.rate, betas=(0.5, 0.99)),
+        fall=config.steps,
+        worker=run.worker,
     )
-    fall = torch.optim.lr_scheduler.CosineAnnealingLR(adam_g, config.steps)
+    judging = Learner(
+        discriminator,
+        torch.optim.Adam(discriminator.parameters(), config.discriminator_rate, betas=(0.5, 0.99)),
+        worker=run.worker,
+    )
 
     def step(_: int, random: torch.Generator) -> dict[str, float]:
         sums = {"disruption": 0.0, "energy": 0.0, "domain": 0.0, "discriminator": 0.0}
-        adam_g.zero_grad(set_to_none=True)
+        protecting.forget()
         pairs = []
         for _ in range(config.crops):
-            crop = sampler.sample(random).to(worker.device)
+            crop = sampler.sample(random).to(device)
             perturbation = perturb_crop(generator, crop, config.max_hu, random)
             loss, disruption = manipulation_loss(
                 crop, perturbation, attackers, random, config.processed, config.target_hu
@@ -120,31 +82,14 @@ def train_protector(
             sums["disruption"] += disruption / config.crops
             sums["energy"] += energy.item() / config.crops
             sums["domain"] += domain.item() / config.crops
-        worker.average_gradients(generator)
-        torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
-        adam_g.step()
-        fall.step()
-        sums["discriminator"] = _train_discriminator(discriminator, adam_d, pairs, worker)
+        protecting.step(longest=1.0)
+        sums["discriminator"] = _judge(judging, pairs)
         return sums
 
-    states: dict[str, Stateful] = {
-        "generator": generator,
-        "discriminator": discriminator,
-        "adam_g": adam_g,
-        "adam_d": adam_d,
-        "fall": fall,
-    }
-    run_loop(
-        step,
-        config.steps,
-        states,
-        folder,
-        seed=config.seed,
-        resume=resume,
-        progress=progress,
-        worker=worker,
-    )
-    return generator.eval().requires_grad_(False).cpu()
+    learners = {"generator": protecting, "discriminator": judging}
+    run_loop(step, config.steps, learners, run, seed=config.seed)
+    protecting.finished()
+    return generator
 
 
 def perturb_crop(
@@ -208,21 +153,14 @@ def _slices(crop: Crop, perturbation: Tensor) -> tuple[Tensor, Tensor]:
     return real, real + perturbation[:, None]
 
 
-def _train_discriminator(
-    discriminator: SliceDiscriminator,
-    adam: torch.optim.Adam,
-    pairs: Sequence[tuple[Tensor, Tensor]],
-    worker: Worker,
-) -> float:
-    loss = torch.zeros((), device=worker.device)
+def _judge(judging: Learner, pairs: Sequence[tuple[Tensor, Tensor]]) -> float:
+    """Let the discriminator learn from original and protected slices; its loss."""
+    discriminator, loss = judging.network, pairs[0][0].new_zeros(())
     for real, fake in pairs:
         with torch.autocast(fake.device.type, torch.bfloat16):
             real_logits, fake_logits = discriminator(real).float(), discriminator(fake).float()
         loss = loss + F.binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
         loss = loss + F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
     loss = loss / (2 * len(pairs))
-    adam.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    worker.average_gradients(discriminator)
-    adam.step()
+    judging.descend(loss)
     return loss.item()

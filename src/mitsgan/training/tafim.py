@@ -7,8 +7,7 @@ paints is to become one constant density y. What differs from the release is in 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -19,41 +18,19 @@ from mitsgan.attack.cube import overlap
 from mitsgan.protect.baselines.slices import UNIT, UNIT_HU, to_unit
 from mitsgan.protect.baselines.tafim import TafimNet, added_hu
 from mitsgan.scan.scan import Scan
+from mitsgan.training.config import TafimConfig
 from mitsgan.training.data.cubes import volumes
-from mitsgan.training.loop import Progress, Stateful, run_loop
-
-
-@dataclass(frozen=True)
-class TafimConfig:
-    """How TAFIM is trained.
-
-    Attributes:
-        width: channels of the U-Net's first level; 64 as published.
-        steps: optimiser steps, one attack each.
-        target_hu: what every attack is to paint.
-        perturbation_weight: of the mean squared perturbation.
-        rate: Adam's learning rate.
-        seed: of weights and data.
-    """
-
-    width: int = 64
-    steps: int = 5000
-    target_hu: float = 0.0
-    perturbation_weight: float = 10.0
-    rate: float = 1e-4
-    seed: int = 0
+from mitsgan.training.learner import Learner
+from mitsgan.training.loop import Run, run_loop
 
 
 def train_tafim(
     scans: Sequence[Scan],
     attackers: Sequence[Attacker],
     config: TafimConfig,
-    folder: Path,
-    *,
-    resume: bool = False,
-    progress: Progress | None = None,
+    run: Run,
 ) -> TafimNet:
-    """Train at random lung positions of ``scans``; checkpoint and losses in ``folder``.
+    """Train at random lung positions of ``scans``.
 
     Returns:
         The net, in evaluation mode.
@@ -64,7 +41,7 @@ def train_tafim(
         net = TafimNet(config.width)
         net.apply(_initialize)
     net.train()
-    adam = torch.optim.Adam(net.parameters(), config.rate)
+    learner = Learner(net, torch.optim.Adam(net.parameters(), config.rate))
 
     def step(number: int, random: torch.Generator) -> dict[str, float]:
         pick, seed = torch.randint(2**31, (2,), generator=random).tolist()
@@ -89,14 +66,12 @@ def train_tafim(
             losses[f"{name}_perturbation"] = (added / UNIT_HU).square().mean()
         total = losses["net"] + losses["global"]
         moved = losses["net_perturbation"] + losses["global_perturbation"]
-        adam.zero_grad(set_to_none=True)
-        torch.autograd.backward(total + config.perturbation_weight * moved)
-        adam.step()
+        learner.descend(total + config.perturbation_weight * moved)
         return {name: loss.item() for name, loss in losses.items()}
 
-    states: dict[str, Stateful] = {"net": net, "adam": adam}
-    run_loop(step, config.steps, states, folder, seed=config.seed, resume=resume, progress=progress)
-    return net.eval().requires_grad_(False)
+    run_loop(step, config.steps, {"net": learner}, run, seed=config.seed)
+    learner.finished()
+    return net
 
 
 def _painted(cut: Cut, added: Tensor, first: int, attacker: Attacker) -> Tensor:

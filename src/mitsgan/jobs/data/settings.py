@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from mitsgan.errors import OutputError, SettingsError
-from mitsgan.jobs.shared import Overwriting, Settings, check_exists
-from mitsgan.settings import at_least, within
+from mitsgan.jobs.shared import Overwriting, check_exists
+from mitsgan.settings import Settings, at_least, within
 
 _LARGEST_SHIFT_MM = 6.0
 _NODULE_MM = (3.0, 30.0)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mitsgan.errors import SettingsError
-from mitsgan.jobs.shared import CtInput, Overwriting, Settings, Signing
-from mitsgan.settings import at_least
+from mitsgan.jobs.shared import CtInput, Overwriting, Signing
+from mitsgan.settings import Settings, at_least
 
 if TYPE_CHECKING:
     from mitsgan.perturb import Budget

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from mitsgan.attack import Attacker
-from mitsgan.cli.options import UsageError
+from mitsgan.errors import SettingsError
 from mitsgan.jobs.entries import weights_entry
-from mitsgan.jobs.train import Source, whole_scans
+from mitsgan.jobs.train.inputs import Source, whole_scans
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import MitsGan
 from mitsgan.scan import Scan
-from mitsgan.training.attacker import AttackerConfig
+from mitsgan.training.config import AttackerConfig
 
 SEEDS = 2
 """Protected versions of each scan: another seed gives another perturbation."""
@@ -29,16 +29,16 @@ def begin_with(
 
     Raises:
         WeightsError: see `mitsgan.networks.load_weights`.
-        UsageError: it does something else than what is to be trained.
+        SettingsError: it does something else than what is to be trained.
     """
     attacker = Attacker.load(path)
     if attacker.action != config.action:
-        raise UsageError(
-            f"--init {path}: these weights {attacker.action}, and --action says {config.action}"
+        raise SettingsError(
+            f"`init` {path}: these weights {attacker.action}, and `action` says {config.action}"
         )
-    settings = attacker.card["config"]
+    known = attacker.card["config"]
     config = replace(
-        config, architecture=settings.get("architecture", "ct-gan"), width=int(settings["width"])
+        config, architecture=known.get("architecture", "ct-gan"), width=int(known["width"])
     )
     return attacker, config, weights_entry(attacker.card, path, path.stem)
 

@@ -1,0 +1,1 @@
+"""Train attackers, protectors, the classifier and baselines: `job.train`, by its settings."""

@@ -1,0 +1,35 @@
+"""Train the nodule classifier, as one of the processes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from mitsgan.jobs.train.config_file import keep
+from mitsgan.jobs.train.inputs import read_scans
+from mitsgan.jobs.train.outputs import TrainingResult, card_of, write_weights
+from mitsgan.jobs.train.settings import ClassifierTraining, config_of
+from mitsgan.progress import Phases
+from mitsgan.training.classifier import classifier_metrics, train_classifier
+from mitsgan.training.config import ClassifierConfig
+from mitsgan.training.fabric import Worker
+from mitsgan.training.loop import Run
+from mitsgan.training.pictures import loss_curve
+
+
+def work(settings: ClassifierTraining, worker: Worker) -> TrainingResult | None:
+    """Train; the first of the processes goes on to the end, the others give None."""
+    phases, config = Phases(worker.progress), config_of(settings, ClassifierConfig)
+    scans, data = read_scans(settings.scans, phases)
+    unseen, entries = read_scans(settings.validate, phases, apart_from=scans)
+    if worker.rank == 0:
+        keep(settings)
+    classifier = train_classifier(scans, config, Run(settings.folder, settings.resume, worker))
+    if worker.rank:
+        return None
+    loss_curve(settings.folder, settings.folder / "losses.png")
+    metrics: dict[str, object] = {}
+    if unseen:
+        with phases.phase("validate", "measuring on unseen scans"):
+            metrics = {**classifier_metrics(classifier, unseen, config), "scans": entries}
+    card = card_of(settings, asdict(config), data, metrics)
+    return write_weights(settings, classifier, card, phases.elapsed)

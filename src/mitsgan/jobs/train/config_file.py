@@ -1,0 +1,124 @@
+"""Settings of trainings in TOML: read with every key and type checked, and kept by a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from mitsgan.errors import OutputError, SettingsError
+from mitsgan.jobs.train.settings import TRAININGS, Training, TrainingFiles
+from mitsgan.typed import read_toml
+
+T = TypeVar("T", bound=TrainingFiles)
+
+NAME = "config.toml"
+"""What a run's folder calls the settings that it was made with."""
+
+_HOW_CALLED = frozenset({"resume", "overwrite"})
+"""How a training is started is no part of what it is."""
+
+_AFTERWARDS = frozenset({"run", "output", "validate", "licence", "classifier", "held_out"})
+"""What may change when a run is resumed, for it plays a part only once the training has ended."""
+
+
+def read_settings(path: Path, kind: type[T], **values: object) -> T:
+    """Settings of a training from a TOML file.
+
+    Args:
+        path: the file; paths in it that are relative start at its folder.
+        kind: which training.
+        values: settings that win over the file's.
+
+    Raises:
+        SettingsError: no such file, no TOML, another key, a value of another type, one that is
+            missing or makes no sense.
+    """
+    both = {**read_values(path, kind), **values}
+    for field in fields(kind):
+        if field.default is dataclasses.MISSING and field.name not in both:
+            raise SettingsError(f"{path}: {field.name} is missing")
+    return kind(**both)
+
+
+def read_values(path: Path, kind: type[TrainingFiles]) -> dict[str, Any]:
+    """What a TOML file says of a training, which may be a part of its settings; by name.
+
+    Raises:
+        SettingsError: see `read_settings`.
+    """
+    if not path.is_file():
+        raise SettingsError(f"{path} does not exist, or is no file; name settings in TOML")
+    values = read_toml(
+        path, _partial(kind), resolve=lambda text: path.parent / Path(text).expanduser()
+    )
+    named = {field.name: getattr(values, field.name) for field in fields(values)}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def keep(settings: Training) -> None:
+    """Write settings into the folder of the run, whole paths and all."""
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    path = settings.folder / NAME
+    name = next(name for name, kind in TRAININGS.items() if isinstance(settings, kind))
+    lines = [f"# mitsgan train {name} --config {NAME}"]
+    values = {key: getattr(settings, key) for key in _keys(type(settings))}
+    lines += [f"{key} = {_toml(value)}" for key, value in values.items() if value is not None]
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def check_resumed(settings: Training) -> None:
+    """Raise where a resumed run would take another course than it began with.
+
+    Raises:
+        OutputError: a setting contradicts the run's; names it, both values, and what to do.
+    """
+    path = settings.folder / NAME
+    if not settings.resume or not path.exists():
+        return
+    kept = read_values(path, _training(type(settings)))
+    for key in _keys(type(settings)):
+        now, before = (
+            "nothing" if value is None else _toml(value)
+            for value in (getattr(settings, key), kept.get(key))
+        )
+        if now != before and key not in _AFTERWARDS:
+            raise OutputError(
+                f"{settings.folder} holds a run with {key} = {before}, found {now}; leave that out "
+                "to resume it, or begin another with another `run`"
+            )
+
+
+def _training(kind: type[TrainingFiles]) -> type[Training]:
+    """The training that a class is, or extends, as commands do."""
+    return next(training for training in TRAININGS.values() if issubclass(kind, training))
+
+
+def _keys(kind: type[TrainingFiles]) -> list[str]:
+    """What a file may say."""
+    names = (field.name for field in fields(_training(kind)))
+    return [name for name in names if name not in _HOW_CALLED]
+
+
+def _partial(kind: type[TrainingFiles]) -> type[Any]:
+    """A dataclass of the same settings, each of which may be missing."""
+    hints: Mapping[str, Any] = get_type_hints(_training(kind))
+    optional = [(key, hints[key] | None, dataclasses.field(default=None)) for key in _keys(kind)]
+    return dataclasses.make_dataclass("Partial", optional, frozen=True)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Path):
+        value = str(value.resolve())
+    if isinstance(value, str):  # JSON's escapes are TOML's, but for one that JSON does not need
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    return repr(value)

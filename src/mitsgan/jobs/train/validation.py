@@ -1,0 +1,91 @@
+"""What a trained protector is worth on scans that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mitsgan.attack import Attacker
+from mitsgan.evaluate import EvaluationConfig, evaluate
+from mitsgan.jobs.picture import write_overview
+from mitsgan.jobs.train.inputs import Entries
+from mitsgan.networks import shipped
+from mitsgan.networks.classifier import NoduleClassifier
+from mitsgan.perturb import Budget, Fixed, Perturbation, apply_perturbations
+from mitsgan.progress import Phases
+from mitsgan.protect.registry import NATIVE_HU
+from mitsgan.scan import Scan
+
+POSITIONS = 24
+"""Random lung positions that are attacked in each scan."""
+
+
+def validate(
+    protector: Perturbation,
+    attackers: Sequence[Attacker],
+    scans: Sequence[Scan],
+    entries: Entries,
+    forms: Mapping[str, float],
+    seed: int,
+    picture: Path,
+    phases: Phases,
+) -> dict[str, object]:
+    """Attack unseen scans, protected and beside controls of equal energy; draws the first scan.
+
+    Args:
+        protector: what was trained.
+        attackers: who strikes.
+        scans, entries: scans, and what a card says of each.
+        forms: budgets in HU by name, such as clipped; the last is drawn.
+        seed: of positions and controls.
+        picture: the file to draw.
+        phases: told the progress.
+
+    Returns:
+        ``positions``, and for each scan and form the RMS of the perturbation over the scan and,
+        for each action, the median and the worst disruption in HU of the protector and of the
+        controls, and the share of tampered cubes of the protected scan that are called nodules.
+    """
+    if not scans:
+        return {}
+    classifier = NoduleClassifier.load(shipped("classifier"))
+    measured: dict[str, dict[str, object]] = {}
+    for number, (scan, entry) in enumerate(zip(scans, entries, strict=True)):
+        name = str(entry["name"])
+        measured[name] = {}
+        with phases.phase("validate", f"measuring on {name}") as step:
+            widest = Fixed.of(protector, scan, Budget(max(forms.values())))
+            for form, max_hu in forms.items():
+                protected = apply_perturbations(scan, [widest], Budget(max_hu))
+                config = EvaluationConfig(max_hu, POSITIONS, seed, pgd_steps=0)
+                result = evaluate(
+                    scan,
+                    protected.scan,
+                    attackers,
+                    config,
+                    classifier=classifier,
+                    progress=lambda what: step(0, 0, what),
+                )
+                result["scan"]["name"] = name
+                row: dict[str, object] = {"perturbation_rms_hu": round(protected.rms_hu, 2)}
+                for attacker in attackers:
+                    row[attacker.action] = _row(result, attacker.action)
+                measured[name][form] = row
+        if number == 0:
+            write_overview(picture, scan, protected.scan, attackers, result, overwrite=True)
+    return {"positions": POSITIONS, "scans": measured}
+
+
+def forms_of(max_hu: float, *, native: bool) -> dict[str, float]:
+    """Clipped to a budget, and for what knows no budget as it is as well."""
+    return {"native": NATIVE_HU, "clipped": max_hu} if native else {"clipped": max_hu}
+
+
+def _row(result: Mapping[str, Any], action: str) -> dict[str, object]:
+    rows = result["disruption"][action]
+    looks = result["appearance"][action]["states"]["tampered protected"]
+    return {
+        **{name: {k: row["rmse_hu"][k] for k in ("median", "worst")} for name, row in rows.items()},
+        "nodule_share": looks["nodule_share"],
+    }

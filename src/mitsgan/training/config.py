@@ -1,0 +1,192 @@
+"""How each kind of network is trained.
+
+Nothing here needs torch: the settings of jobs and the options of commands are made of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mitsgan.errors import SettingsError
+from mitsgan.settings import Settings, above_zero, at_least, within
+
+_RESIDUAL_GROUP = 8
+"""Channels of the residual network are normalised in groups of so many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(Settings):
+    """What every training has.
+
+    Raises:
+        SettingsError: a value that makes no sense; so do all that are made of this.
+    """
+
+    seed: int = 0
+    """Of weights and data."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("seed", self.seed, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackerConfig(TrainingConfig):
+    """How an attacker is trained."""
+
+    action: Literal["inject", "remove"]
+    """What it is to do."""
+    architecture: Literal["ct-gan", "residual"] = "ct-gan"
+    """Of the inpainting network: the published U-Net, or a residual one with attention."""
+    width: int = 10
+    """Base filters of both networks; 100 as published."""
+    steps: int = 2600
+    """Optimiser steps."""
+    batch: int = 16
+    """Cubes a step."""
+    l1_weight: float = 100.0
+    """Weight of the mean absolute error."""
+    adversarial_weight: float = 10.0
+    """Weight of the adversarial term; 1 as published."""
+    generator_rate: float = 4e-4
+    """Adam's learning rate of the generator; falls to zero. Published: 2e-4."""
+    discriminator_rate: float = 1e-4
+    """Adam's learning rate of the discriminator; falls to zero. Published: 1e-6."""
+    sharpness: tuple[float, ...] = (0.0,)
+    """Amounts of unsharp masking; each scan serves once with each, as sharper kernels would."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("width", self.width, 1)
+        if self.architecture == "residual" and self.width % _RESIDUAL_GROUP:
+            raise SettingsError(
+                f"`width` {self.width}: the residual network needs a multiple of "
+                f"{_RESIDUAL_GROUP}, such as 16"
+            )
+        at_least("steps", self.steps, 1)
+        at_least("batch", self.batch, 2)
+        _check_sharpness(self.sharpness)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtectorConfig(TrainingConfig):
+    """How a protector is trained."""
+
+    width: tuple[int, int] = (32, 48)
+    """Channels of the generator's two levels."""
+    max_hu: float = 10.0
+    """The budget during training; others scale the same perturbation."""
+    steps: int = 3200
+    """Optimiser steps."""
+    crops: int = 2
+    """Crops a step."""
+    attacks: int = 4
+    """Positions per action and crop."""
+    domain_weight: float = 0.05
+    """Weight of the domain loss."""
+    energy_weight: float = 0.4
+    """Weight of the mean squared perturbation, as a part of the budget: voxels that protect
+    nothing stay as they are."""
+    processed: float = 0.3
+    """Share of attacks on a scan that was slightly blurred, or got more noise."""
+    target_hu: float | None = None
+    """What attackers are to paint, in place of anatomy; by default anything they did not mean."""
+    pixel_scales: tuple[float, ...] = (1.0,)
+    """Every scan is trained on with its pixels that much larger."""
+    sharpness: tuple[float, ...] = (0.0, 2.0, 4.0)
+    """Amounts of unsharp masking; every scan is trained on with each."""
+    rate: float = 1e-3
+    """Adam's learning rate of the generator; falls to zero."""
+    discriminator_rate: float = 2e-4
+    """Adam's learning rate of the discriminator."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("width", min(self.width), 1)
+        above_zero("max_hu", self.max_hu)
+        at_least("steps", self.steps, 1)
+        at_least("crops", self.crops, 1)
+        at_least("attacks", self.attacks, 1)
+        within("processed", self.processed, 0, 1)
+        if not self.pixel_scales or min(self.pixel_scales) < 1:
+            raise SettingsError(
+                "`pixel_scales`: give at least one, none below 1; 1 changes nothing"
+            )
+        _check_sharpness(self.sharpness)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierConfig(TrainingConfig):
+    """How the nodule classifier is trained."""
+
+    width: int = 12
+    """Channels of the first layer."""
+    steps: int = 600
+    """Optimiser steps."""
+    batch: int = 32
+    """Cubes a step, every second one with a nodule."""
+    rate: float = 1e-3
+    """AdamW's learning rate; falls to zero."""
+    smallest_mm: float = 6.0
+    """Diameter of the smallest nodules."""
+    largest_mm: float = 20.0
+    """Diameter of the largest nodules."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("width", self.width, 1)
+        at_least("steps", self.steps, 1)
+        at_least("batch", self.batch, 2)
+        at_least("smallest_mm", self.smallest_mm, 4)
+        at_least("largest_mm", self.largest_mm, self.smallest_mm)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperConfig(TrainingConfig):
+    """How MITS-GAN is trained as it was released."""
+
+    width: int = 64
+    """Channels of the generator; 64 as released."""
+    epochs: int = 5
+    """Passes over all whole groups of four slices."""
+    manipulation_weight: float = 0.1
+    """Weight of the mean squared difference between protected and tampered slices."""
+    gradients_through_attack: bool = False
+    """Let gradients flow through the attacker, as the release does not."""
+    precision: Literal["bfloat16", "float32", "float64"] = "bfloat16"
+    """What is multiplied in; bfloat16 is float32 with such products. The release computes in
+    float64."""
+    rate: float = 2e-4
+    """Adam's learning rate of both networks."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("width", self.width, 1)
+        at_least("epochs", self.epochs, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TafimConfig(TrainingConfig):
+    """How TAFIM is trained."""
+
+    width: int = 64
+    """Channels of the U-Net's first level; 64 as published."""
+    steps: int = 5000
+    """Optimiser steps, one attack each."""
+    target_hu: float = 0.0
+    """What every attack is to paint."""
+    perturbation_weight: float = 10.0
+    """Weight of the mean squared perturbation."""
+    rate: float = 1e-4
+    """Adam's learning rate."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("width", self.width, 1)
+        at_least("steps", self.steps, 1)
+
+
+def _check_sharpness(amounts: tuple[float, ...]) -> None:
+    if not amounts:
+        raise SettingsError("`sharpness`: give at least one amount; 0 leaves scans as they are")
