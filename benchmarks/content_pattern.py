@@ -28,7 +28,7 @@ from content_signs import Content, ContentSigns, Steps
 from machine import machine
 from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
-from mitsgan.attack import Attacker, plan_attack, surrogate_path
+from mitsgan.attack import Attacker, TrainedAttacker, plan_attack, surrogate_path
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig, Result, measuring_key
 from mitsgan.evaluate.mark.strikes import Strike, strike
@@ -295,7 +295,7 @@ def _run(options: argparse.Namespace) -> int:
         purified_keys=options.purified_keys,
         wrong_keys=options.wrong_keys,
     )
-    attackers = [Attacker.load(surrogate_path("textured", a)) for a in ("inject", "remove")]
+    attackers = [TrainedAttacker.load(surrogate_path("textured", a)) for a in ("inject", "remove")]
     result: dict[str, Any] = {
         "schema": 1,
         "kind": "content pattern",

@@ -26,7 +26,7 @@ from machine import machine
 from mitsgan import __version__
 from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.anatomy.places import LungPlaces, lung_positions
-from mitsgan.attack import SURROGATES, Attacker, surrogate_path
+from mitsgan.attack import SURROGATES, Attacker, TrainedAttacker, surrogate_path
 from mitsgan.files import read_scan
 from mitsgan.networks import load_weights, shipped
 from mitsgan.optimize import (
@@ -113,7 +113,9 @@ def around_nodules(bench: Bench, steps: Sequence[int]) -> Json:
         away.append(round(gaps[nearest], 2))
     around = Around(tuple(places), bench.scan.spacing, CANDIDATE_MM)
     others = [
-        Attacker.load(surrogate_path(name, "remove")) for name in SURROGATES if name != "textured"
+        TrainedAttacker.load(surrogate_path(name, "remove"))
+        for name in SURROGATES
+        if name != "textured"
     ]
     rows = _compared(
         planted, [Target(bench.remover, around)], around, (bench.remover, *others), steps
@@ -213,7 +215,7 @@ def main() -> int:
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     injector, remover = (
-        Attacker.load(surrogate_path("textured", action)) for action in ("inject", "remove")
+        TrainedAttacker.load(surrogate_path("textured", action)) for action in ("inject", "remove")
     )
     bench = Bench(read_scan(options.scan), injector, remover, Budget(options.max_hu))
     output: Path = options.output

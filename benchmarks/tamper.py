@@ -25,6 +25,7 @@ from mitsgan.attack import (
     Equalization,
     Generator,
     Plan,
+    TrainedAttacker,
     cut_plans,
     plan_attack,
     tamper,
@@ -61,7 +62,7 @@ def untrained(width: int) -> Attacker:
         generator = Generator(width).eval().requires_grad_(False)
     bins = torch.linspace(-1100, 1500, 10_000)
     table = Equalization(bins, (bins + 1100) * 12, 15_000.0, 0.0, 31_200.0)
-    return Attacker("remove", channels_last(generator), table)
+    return TrainedAttacker("remove", channels_last(generator), table)
 
 
 def plans(scan: Tensor, count: int) -> list[Plan]:

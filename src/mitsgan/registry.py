@@ -9,6 +9,14 @@ from typing import Generic, Protocol, TypeVar
 
 from mitsgan.errors import ExtensionError, SettingsError
 
+PROTECTORS_GROUP, ATTACKERS_GROUP = "mitsgan.protectors", "mitsgan.attackers"
+"""Groups of entry points by which installed packages make theirs known."""
+
+
+def installed(group: str) -> dict[str, EntryPoint]:
+    """The entry points of a group by name; nothing is imported for it."""
+    return {point.name: point for point in entry_points(group=group)}
+
 
 class Named(Protocol):
     """Anything with a name."""
@@ -69,7 +77,7 @@ class Registry(Generic[T]):
         self._import_ours()
         rank = {module: number for number, module in enumerate(self._modules)}
         names = sorted(self._things, key=lambda n: rank.get(_module(self._things[n]), len(rank)))
-        return tuple(dict.fromkeys([*names, *self._entry_points()]))
+        return tuple(dict.fromkeys([*names, *installed(self.group)]))
 
     def get(self, name: str) -> T:
         """The one of that name.
@@ -80,7 +88,7 @@ class Registry(Generic[T]):
         """
         self._import_ours()
         if name not in self._things:
-            point = self._entry_points().get(name)
+            point = installed(self.group).get(name)
             if point is None:
                 raise SettingsError(
                     f"there is no {self.kind} {name!r}; there are: {', '.join(self.names())}"
@@ -95,9 +103,6 @@ class Registry(Generic[T]):
     def _import_ours(self) -> None:
         for module in self._modules:
             import_module(module)
-
-    def _entry_points(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=self.group)}
 
     def _load(self, point: EntryPoint) -> None:
         source = f"{self.kind} {point.name!r}, the entry point {point.value!r} of {_owner(point)}"

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from mitsgan.attack import Attacker, Equalization, Generator
+from mitsgan.attack import Equalization, Generator, TrainedAttacker
 from mitsgan.errors import WeightsError
 from mitsgan.networks import Precision, load_weights, save_weights
 
 
-def _attacker(width: int = 2) -> Attacker:
+def _attacker(width: int = 2) -> TrainedAttacker:
     torch.manual_seed(0)
     bins = torch.linspace(-1100, 1500, 200)
     table = Equalization(bins, (bins + 1100).sqrt() * 600, 15_000.0, 0.0, 30_000.0)
-    return Attacker("inject", Generator(width).eval(), table, "tiny")
+    return TrainedAttacker("inject", Generator(width).eval(), table, "tiny")
 
 
 def _cubes(count: int = 1) -> torch.Tensor:
@@ -50,7 +50,7 @@ def test_what_is_painted_stays_in_the_range_of_ct() -> None:
 def test_saved_attackers_paint_the_same(tmp_path: Path) -> None:
     attacker, path = _attacker(), tmp_path / "injector.safetensors"
     attacker.save(path, {"config": {"width": 2, "action": "inject"}})
-    loaded = Attacker.load(path)
+    loaded = TrainedAttacker.load(path)
     assert (loaded.action, loaded.name) == ("inject", "tiny")
     assert not loaded.network.training
     assert not any(p.requires_grad for p in loaded.network.parameters())
@@ -60,7 +60,7 @@ def test_saved_attackers_paint_the_same(tmp_path: Path) -> None:
     assert float(difference.abs().max()) < 5  # kernels are stored in half precision
     again = tmp_path / "again.safetensors"
     loaded.save(again, {"config": {"width": 2, "action": "inject"}})
-    assert torch.equal(Attacker.load(again).repaint(_cubes()), loaded.repaint(_cubes()))
+    assert torch.equal(TrainedAttacker.load(again).repaint(_cubes()), loaded.repaint(_cubes()))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_card_that_does_not_fit_the_tensors_is_refused(
     path = tmp_path / "injector.safetensors"
     _attacker().save(path, {"config": config})
     with pytest.raises(WeightsError, match="card and tensors do not fit") as caught:
-        Attacker.load(path)
+        TrainedAttacker.load(path)
     assert str(path) in str(caught.value)
 
 
@@ -84,16 +84,16 @@ def test_an_attacker_without_a_table_is_refused(tmp_path: Path) -> None:
     del tensors["cdf"]
     save_weights(path, tensors, card)
     with pytest.raises(WeightsError, match="cdf"):
-        Attacker.load(path)
+        TrainedAttacker.load(path)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
 def test_a_table_of_even_bins_comes_back(precision: Precision, tmp_path: Path) -> None:
     table = Equalization.fit([-850 + 100 * torch.randn(4, 32, 32, 32)])
-    attacker = Attacker("inject", Generator(2).eval(), table)
+    attacker = TrainedAttacker("inject", Generator(2).eval(), table)
     path = tmp_path / "even.safetensors"
     attacker.save(path, {"config": {"width": 2, "action": "inject"}}, precision=precision)
-    loaded = Attacker.load(path).equalization.bins
+    loaded = TrainedAttacker.load(path).equalization.bins
     assert len(load_weights(path, "attacker")[0]["bins"]) == (
         10_000 if precision == "float32" else 2
     )
@@ -106,6 +106,6 @@ def test_a_table_of_uneven_bins_comes_back_to_the_bit(tmp_path: Path) -> None:
     bins = torch.tensor([-1000.0, -900.0, -500.0, 300.0])
     table = Equalization(bins, torch.tensor([0.0, 2.0, 3.0, 9.0]), 4.0, 0.0, 9.0)
     path = tmp_path / "uneven.safetensors"
-    attacker = Attacker("inject", Generator(2).eval(), table)
+    attacker = TrainedAttacker("inject", Generator(2).eval(), table)
     attacker.save(path, {"config": {"width": 2, "action": "inject"}}, precision="int8")
-    assert Attacker.load(path).equalization.bins.tolist() == bins.tolist()
+    assert TrainedAttacker.load(path).equalization.bins.tolist() == bins.tolist()

@@ -18,6 +18,7 @@ from mitsgan.attack import (
     Equalization,
     Generator,
     Style,
+    TrainedAttacker,
     cut_blocks,
     paste_block,
     plan_attack,
@@ -96,7 +97,7 @@ def _scan() -> _Scan:
     table = Equalization(bins, (bins + 1100).sqrt() * 500, 12_000.0, 0.0, 30_000.0)
     generator = Generator(1).eval().requires_grad_(False)
     actions: tuple[Action, ...] = ("inject", "remove")
-    return _Scan(torch.from_numpy(hu), {a: Attacker(a, generator, table) for a in actions})
+    return _Scan(torch.from_numpy(hu), {a: TrainedAttacker(a, generator, table) for a in actions})
 
 
 @settings(deadline=None, max_examples=60)

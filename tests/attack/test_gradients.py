@@ -9,7 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from mitsgan.attack import Action, Attacker, Equalization, Generator, plan_attack, tamper_blocks
+from mitsgan.attack import (
+    Action,
+    Equalization,
+    Generator,
+    TrainedAttacker,
+    plan_attack,
+    tamper_blocks,
+)
 from mitsgan.attack.plan import Plan
 
 _SHAPE = (44, 60, 60)
@@ -17,13 +24,13 @@ _MIDDLE = (22, 30, 30)
 _CORE = (slice(6, 26),) * 3
 
 
-def _attacker(action: Action, *, width: int = 4) -> Attacker:
+def _attacker(action: Action, *, width: int = 4) -> TrainedAttacker:
     """With a table that is straight, so that its kinks do not disturb finite differences."""
     torch.manual_seed(3)
     bins = torch.linspace(-3000, 3000, 3, dtype=torch.float64)
     table = Equalization(bins, (bins + 3000) / 6000 * 32_768, 16_384.0, 12_000.0, 20_000.0)
     generator = Generator(width).double().eval().requires_grad_(False)
-    return Attacker(action, generator, table)
+    return TrainedAttacker(action, generator, table)
 
 
 def _volume() -> Tensor:

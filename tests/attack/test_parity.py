@@ -21,9 +21,9 @@ from torch import Tensor
 import mitsgan
 from mitsgan.attack import (
     Action,
-    Attacker,
     Equalization,
     Generator,
+    TrainedAttacker,
     cut_plans,
     paint_cut,
     paste_block,
@@ -77,8 +77,8 @@ def fitted(phantom: Scan) -> Equalization:
     return Equalization.fit([cube, cube, wide])
 
 
-def _attacker(action: Action, table: Equalization) -> Attacker:
-    return Attacker(action, _Fixed(1), table)
+def _attacker(action: Action, table: Equalization) -> TrainedAttacker:
+    return TrainedAttacker(action, _Fixed(1), table)
 
 
 def _table(table: Equalization) -> reference.Table:
@@ -90,13 +90,15 @@ def _plan(scan: Scan, position: Position, action: Action) -> Plan:
     return plan_attack(scan.hu(), scan.spacing, position, action, style="published")
 
 
-def _ours(volume: Tensor, plan: Plan, attacker: Attacker) -> tuple[Array, Array]:
+def _ours(volume: Tensor, plan: Plan, attacker: TrainedAttacker) -> tuple[Array, Array]:
     painted = volume.clone()
     paste_block(painted, paint_cut(cut_plans(volume, [plan]), attacker)[0], plan.start)
     return painted.double().numpy(), tamper(volume, plan, attacker).double().numpy()
 
 
-def _errors(scan: Scan, position: Position, attacker: Attacker, dtype: torch.dtype) -> list[float]:
+def _errors(
+    scan: Scan, position: Position, attacker: TrainedAttacker, dtype: torch.dtype
+) -> list[float]:
     """Largest difference of any voxel before and after the touch-up, HU."""
     hu = scan.hu().astype(np.float64)
     table = _table(attacker.equalization)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mitsgan.attack import Attacker, Equalization, Generator, plan_attack, tamper
+from mitsgan.attack import Equalization, Generator, TrainedAttacker, plan_attack, tamper
 from mitsgan.attack.plan import LUNG, sizes
 from mitsgan.attack.resample import Triple
 from mitsgan.files.io import read_scan
@@ -50,7 +50,7 @@ def test_the_mass_of_lidc_0001_can_be_attacked(data: Path) -> None:
     table = Equalization(bins, (bins + 1050) * 12, 8_000.0, 0.0, 30_000.0)
     volume = torch.from_numpy(hu)
     with torch.no_grad():
-        tampered = tamper(volume, plan, Attacker("remove", Generator(2).eval(), table))
+        tampered = tamper(volume, plan, TrainedAttacker("remove", Generator(2).eval(), table))
     assert torch.isfinite(tampered).all()
     changed = np.argwhere((tampered != volume).numpy())
     start, stop = np.asarray(plan.start), np.asarray(plan.start) + np.asarray(plan.block)

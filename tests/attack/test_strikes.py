@@ -16,6 +16,7 @@ from mitsgan.attack import (
     Plan,
     References,
     Strikes,
+    TrainedAttacker,
     cut_plans,
     plan_attack,
     surrogate_path,
@@ -28,7 +29,7 @@ SPACING = (4.0, 2.0, 2.0)
 
 @pytest.fixture(scope="module")
 def injector() -> Attacker:
-    return Attacker.load(surrogate_path("textured", "inject"))
+    return TrainedAttacker.load(surrogate_path("textured", "inject"))
 
 
 @pytest.fixture(scope="module")

@@ -21,10 +21,10 @@ from torch import Tensor
 
 from mitsgan.attack import (
     Action,
-    Attacker,
     Cut,
     Equalization,
     Generator,
+    TrainedAttacker,
     cut_blocks,
     cut_plans,
     plan_attack,
@@ -69,9 +69,9 @@ class _Fixed(Generator):
         return torch.stack([torch.from_numpy(_paint(cube[0].numpy()))[None] for cube in condition])
 
 
-def _attacker(action: Action, generator: Generator | None = None) -> Attacker:
+def _attacker(action: Action, generator: Generator | None = None) -> TrainedAttacker:
     table = Equalization(torch.from_numpy(_BINS), torch.from_numpy(_CDF), _MEAN, 0.0, _RANGE)
-    return Attacker(action, generator or _Fixed(1), table)
+    return TrainedAttacker(action, generator or _Fixed(1), table)
 
 
 def _plan(scan: Array, position: Position, action: Action) -> Plan:
@@ -247,7 +247,7 @@ def test_a_shift_of_the_cube_is_taken_back_when_it_is_pasted(
 ) -> None:
     """An attacker that paints what it sees leaves a ramp alone, but for the held edges."""
 
-    class Copy(Attacker):
+    class Copy(TrainedAttacker):
         def repaint(self, cubes: Tensor, repair: Callable[[Tensor], Tensor] = repair) -> Tensor:
             seen.append(cubes)
             return cubes

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mitsgan.attack import Action, Attacker, Equalization, Generator
+from mitsgan.attack import Action, Equalization, Generator, TrainedAttacker
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
@@ -43,7 +43,7 @@ def weights(phantom: Scan, tmp_path_factory: pytest.TempPathFactory) -> Path:
         names: tuple[tuple[Action, str], ...] = (("inject", "injector"), ("remove", "remover"))
         for action, name in names:
             painter = Generator(2).eval()
-            attacker = Attacker(action, painter, table, name)
+            attacker = TrainedAttacker(action, painter, table, name)
             attacker.save(
                 folder / f"{name}.safetensors", {"config": {"width": 2, "action": action}}
             )

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from mitsgan import __version__
-from mitsgan.attack import Attacker
+from mitsgan.attack import TrainedAttacker
 from mitsgan.attack.import_ctgan.weights import read_keras_generator
 from mitsgan.cli.main import main
 from mitsgan.networks import load_weights
@@ -53,7 +53,7 @@ def test_imports_an_attacker_in_full_precision(
     assert imported("remove") == 0
     out = capsys.readouterr().out
     assert "attacker.safetensors: CT-GAN of width 2, action remove" in out
-    attacker = Attacker.load(tmp_path / "attacker.safetensors")
+    attacker = TrainedAttacker.load(tmp_path / "attacker.safetensors")
     assert (attacker.action, attacker.name) == ("remove", "ct-gan")
     given = read_keras_generator(published[0]).state_dict()
     for name, tensor in attacker.network.state_dict().items():
@@ -120,7 +120,7 @@ def test_an_attacker_there_is_kept(
     assert "--overwrite" in capsys.readouterr().err
     assert output.read_bytes() == b"mine"
     assert imported("inject", "--overwrite") == 0
-    assert Attacker.load(output).action == "inject"
+    assert TrainedAttacker.load(output).action == "inject"
 
 
 def test_a_refused_import_leaves_nothing_behind(

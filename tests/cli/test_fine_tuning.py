@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mitsgan.attack import Attacker
+from mitsgan.attack import TrainedAttacker
 from mitsgan.cli.main import main
 from mitsgan.files import read_scan
 from mitsgan.jobs.train.fine_tune import SEEDS, protected_versions, protectors
@@ -35,7 +35,7 @@ def test_goes_on_from_weights_on_protected_scans(
     assert card["protected"]["seeds"] == [1000, 1001]
     assert card["protected"]["max_hu"] == 6
     assert card["protected"]["name"] == "mitsgan"
-    before, after = (dict(Attacker.load(p).network.named_parameters()) for p in (first, out))
+    before, after = (dict(TrainedAttacker.load(p).network.named_parameters()) for p in (first, out))
     for name, value in before.items():
         assert torch.allclose(after[name], value, atol=1e-3), f"{name}: from there, not anew"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mitsgan import __version__
-from mitsgan.attack import Attacker
+from mitsgan.attack import TrainedAttacker
 from mitsgan.cli.main import main
 from mitsgan.cli.train import COMMANDS
 from mitsgan.networks import load_weights
@@ -67,7 +67,7 @@ def test_trains_an_attacker(
     assert card["data"] == [{"name": "chest", "slice_spacing_mm": 8.0}]
     assert card["seed"] == 5
     assert card["version"] == __version__
-    assert Attacker.load(out).action == "inject"
+    assert TrainedAttacker.load(out).action == "inject"
     for picture in ("losses.png", "samples.png"):
         assert (folder / picture).read_bytes().startswith(PNG)
     told = capsys.readouterr()
@@ -115,7 +115,7 @@ def test_a_residual_attacker_has_a_width_of_its_own(
     assert "a multiple of 8" in capsys.readouterr().err
     options = ("--architecture", "residual", "--width", "8", "--steps", "1", "--quiet")
     assert attacker(*options) == 0
-    loaded = Attacker.load(tmp_path / "injector.safetensors")
+    loaded = TrainedAttacker.load(tmp_path / "injector.safetensors")
     assert type(loaded.network).__name__ == "ResidualInpainter"
 
 

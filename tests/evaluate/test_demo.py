@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mitsgan.anatomy.lung import find_lung
-from mitsgan.attack import Action, Attacker, Equalization, Generator
+from mitsgan.attack import Action, Attacker, Equalization, Generator, TrainedAttacker
 from mitsgan.evaluate.demo import PLACES, demonstrate
 from mitsgan.evaluate.report.pictures.comparison import COLUMNS, Comparison, Pixels, compare
 from mitsgan.perturb import Budget, apply_perturbations
@@ -35,7 +35,7 @@ def attackers(original: Scan) -> list[Attacker]:
     actions: tuple[Action, ...] = ("inject", "remove")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return [Attacker(a, Generator(2).eval(), table, a) for a in actions]
+        return [TrainedAttacker(a, Generator(2).eval(), table, a) for a in actions]
 
 
 @dataclass(frozen=True)

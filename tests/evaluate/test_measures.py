@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mitsgan.attack import Attacker, Equalization, Generator, plan_attack
+from mitsgan.attack import Attacker, Equalization, Generator, TrainedAttacker, plan_attack
 from mitsgan.errors import PositionError, ScanError
 from mitsgan.evaluate import EvaluationConfig, evaluate, lung_positions
 from mitsgan.evaluate.attacks.disruption import disruption, pgd_disruption
@@ -37,7 +37,7 @@ def remover() -> Attacker:
         torch.manual_seed(0)
         generator = Generator(2).eval().requires_grad_(False)
     cubes = [torch.linspace(-1000, 400, 32**3)]
-    return Attacker("remove", generator, Equalization.fit(cubes), "untrained")
+    return TrainedAttacker("remove", generator, Equalization.fit(cubes), "untrained")
 
 
 def test_fidelity_of_a_known_change(scan: Scan, protected: Scan) -> None:

@@ -2,12 +2,12 @@
 
 import torch
 
-from mitsgan.attack import Action, Attacker, Equalization, Generator
+from mitsgan.attack import Action, Equalization, Generator, TrainedAttacker
 
 
-def attacker(action: Action) -> Attacker:
+def attacker(action: Action) -> TrainedAttacker:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         generator = Generator(2).eval().requires_grad_(False)
     cubes = [torch.linspace(-1000, 400, 32**3)]
-    return Attacker(action, generator, Equalization.fit(cubes), "untrained")
+    return TrainedAttacker(action, generator, Equalization.fit(cubes), "untrained")

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mitsgan.attack import HELD_OUT, SURROGATES, Action, Attacker, Surrogate, surrogate_path
+from mitsgan.attack import HELD_OUT, SURROGATES, Action, Surrogate, TrainedAttacker, surrogate_path
 from mitsgan.networks import Model, load_weights, shipped
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.networks.golden import output_of
@@ -27,7 +27,7 @@ MODELS: dict[str, type[Model]] = {
     "mits-gan-paper": MitsGanPaper,
     "tafim": Tafim,
     "classifier": NoduleClassifier,
-    **dict.fromkeys(ATTACKERS, Attacker),
+    **dict.fromkeys(ATTACKERS, TrainedAttacker),
 }
 GOLDEN = shipped("golden")
 MOST_BYTES = 10_000_000

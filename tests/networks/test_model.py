@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mitsgan.attack import Attacker, surrogate_path
+from mitsgan.attack import TrainedAttacker, surrogate_path
 from mitsgan.errors import WeightsError
 from mitsgan.networks import Model, load_weights
 from mitsgan.networks.classifier import NoduleClassifier
@@ -16,11 +16,11 @@ from mitsgan.protect import MitsGan
 from mitsgan.protect.baselines.paper import MitsGanPaper
 from mitsgan.protect.baselines.tafim import Tafim
 
-MODELS: tuple[type[Model], ...] = (MitsGan, MitsGanPaper, Tafim, NoduleClassifier, Attacker)
+MODELS: tuple[type[Model], ...] = (MitsGan, MitsGanPaper, Tafim, NoduleClassifier, TrainedAttacker)
 
 
 def path_of(model: type[Model]) -> Path | None:
-    return surrogate_path("narrow", "remove") if model is Attacker else None
+    return surrogate_path("narrow", "remove") if model is TrainedAttacker else None
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -52,7 +52,7 @@ def test_what_is_saved_is_loaded_again_and_gives_the_same(
 @pytest.mark.parametrize("model", MODELS)
 def test_weights_of_another_kind_are_refused_by_name(model: type[Model]) -> None:
     other = surrogate_path("narrow", "remove")
-    if model is Attacker:
+    if model is TrainedAttacker:
         other = Path(str(other).replace("remover-narrow", "classifier"))
     with pytest.raises(WeightsError, match=rf"{other.name}: .*a {model.KIND} is needed"):
         model.load(other)
@@ -62,7 +62,7 @@ def test_a_card_that_does_not_fit_the_tensors_names_the_file(tmp_path: Path) -> 
     path = tmp_path / "wrong.safetensors"
     classifier = NoduleClassifier.load()
     classifier.save(path, {"config": {"width": 3}})
-    with pytest.raises(WeightsError, match=r"wrong.safetensors: .*not weights of a nodule"):
+    with pytest.raises(WeightsError, match=r"wrong.safetensors: .*not weights of a classifier"):
         NoduleClassifier.load(path)
     classifier.save(path, {})
     with pytest.raises(WeightsError, match="card and tensors do not fit: 'config'"):
@@ -71,7 +71,7 @@ def test_a_card_that_does_not_fit_the_tensors_names_the_file(tmp_path: Path) -> 
 
 def test_without_a_file_there_is_only_what_ships() -> None:
     with pytest.raises(WeightsError, match="no weights of an attacker ship; name a file"):
-        Attacker.load()
+        TrainedAttacker.load()
     assert (
         NoduleClassifier.load().card
         == load_weights(

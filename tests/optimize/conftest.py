@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mitsgan.attack import Attacker, surrogate_path
+from mitsgan.attack import Attacker, TrainedAttacker, surrogate_path
 from mitsgan.scan.scan import Geometry, Scan
 
 
 @pytest.fixture(scope="session")
 def injector() -> Attacker:
-    return Attacker.load(surrogate_path("textured", "inject"))
+    return TrainedAttacker.load(surrogate_path("textured", "inject"))
 
 
 @pytest.fixture(scope="session")
 def remover() -> Attacker:
-    return Attacker.load(surrogate_path("textured", "remove"))
+    return TrainedAttacker.load(surrogate_path("textured", "remove"))
 
 
 @pytest.fixture(scope="session")

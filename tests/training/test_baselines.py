@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from mitsgan.attack import Action, Attacker, Equalization, Generator, plan_attack
+from mitsgan.attack import Action, Equalization, Generator, TrainedAttacker, plan_attack
 from mitsgan.errors import DataError
 from mitsgan.protect.baselines.paper import GROUP, PaperGenerator
 from mitsgan.protect.baselines.slices import clean_hu, to_unit
@@ -30,12 +30,12 @@ ACTIONS: tuple[Action, Action] = ("inject", "remove")
 
 
 @pytest.fixture(scope="module")
-def attackers(training_chest: Scan) -> list[Attacker]:
+def attackers(training_chest: Scan) -> list[TrainedAttacker]:
     """An injector and a remover that were never trained."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         table = Equalization.fit([torch.from_numpy(training_chest.hu()).clamp_min(-1024)])
-        made = [Attacker(action, Generator(2).eval(), table, action) for action in ACTIONS]
+        made = [TrainedAttacker(action, Generator(2).eval(), table, action) for action in ACTIONS]
     for attacker in made:
         attacker.network.requires_grad_(False)
     return made
@@ -65,7 +65,7 @@ def test_the_discriminator_is_as_released() -> None:
 
 
 def test_trains_the_released_network_as_released_or_through_the_attack(
-    wide_chest: Scan, attackers: list[Attacker], tmp_path: Path
+    wide_chest: Scan, attackers: list[TrainedAttacker], tmp_path: Path
 ) -> None:
     config = PaperConfig(width=2, epochs=1, rate=1e-2)
     assert steps_in([wide_chest], config) == 2
@@ -81,7 +81,7 @@ def test_trains_the_released_network_as_released_or_through_the_attack(
 
 
 def test_tampering_touches_the_four_slices_and_no_range(
-    wide_chest: Scan, attackers: list[Attacker]
+    wide_chest: Scan, attackers: list[TrainedAttacker]
 ) -> None:
     hu = clean_hu(wide_chest, 0, wide_chest.shape[0])
     four = slice(4, 8)
@@ -108,7 +108,7 @@ def test_every_whole_group_of_every_scan_is_met_once_an_epoch() -> None:
 
 
 def test_training_the_released_network_is_refused_on_other_sizes(
-    training_chest: Scan, wide_chest: Scan, attackers: list[Attacker], tmp_path: Path
+    training_chest: Scan, wide_chest: Scan, attackers: list[TrainedAttacker], tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match="512 x 512 pixels"):
         train_paper([training_chest], attackers, PaperConfig(), Run(tmp_path))
@@ -119,7 +119,7 @@ def test_training_the_released_network_is_refused_on_other_sizes(
 
 
 def test_tafim_learns_to_do_as_much_with_less(
-    training_chest: Scan, attackers: list[Attacker], tmp_path: Path
+    training_chest: Scan, attackers: list[TrainedAttacker], tmp_path: Path
 ) -> None:
     config = TafimConfig(width=2, steps=30, rate=2e-2, target_hu=-900)
     net = train_tafim([training_chest], attackers, config, Run(tmp_path))
@@ -131,7 +131,7 @@ def test_tafim_learns_to_do_as_much_with_less(
 
 
 def test_tafim_draws_the_attack_to_its_target(
-    training_chest: Scan, attackers: list[Attacker], tmp_path: Path
+    training_chest: Scan, attackers: list[TrainedAttacker], tmp_path: Path
 ) -> None:
     config = TafimConfig(width=2, steps=30, rate=2e-2, target_hu=200, perturbation_weight=0.0)
     train_tafim([training_chest], attackers[1:], config, Run(tmp_path))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mitsgan.attack import Attacker, Equalization, Generator
+from mitsgan.attack import Equalization, Generator, TrainedAttacker
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.scan.scan import Scan
 from mitsgan.training.classifier import classifier_metrics, train_classifier
@@ -55,18 +55,18 @@ def test_a_painted_ball_is_called_nodule_and_painted_air_is_not(
     classifier: NoduleClassifier, training_chest: Scan
 ) -> None:
     table = Equalization.fit([torch.linspace(-1000, 200, 40_000)])
-    ball = Attacker("inject", _Paints(7), table)
+    ball = TrainedAttacker("inject", _Paints(7), table)
     found = judge_attacker(ball, classifier, [training_chest], positions=16)
     assert found["positions"] == 16
     assert found["nodule_after"] > found["nodule_before"] + 0.5
-    air = Attacker("remove", _Paints(0), table)
+    air = TrainedAttacker("remove", _Paints(0), table)
     found = judge_attacker(air, classifier, [training_chest], positions=16)
     assert found["nodule_after"] < found["nodule_before"] - 0.5
 
 
 def test_the_same_seed_judges_the_same(classifier: NoduleClassifier, training_chest: Scan) -> None:
     table = Equalization.fit([torch.linspace(-1000, 200, 40_000)])
-    attacker = Attacker("remove", Generator(2).eval(), table)
+    attacker = TrainedAttacker("remove", Generator(2).eval(), table)
     first, second = (
         judge_attacker(attacker, classifier, [training_chest], positions=4, seed=3)
         for _ in range(2)

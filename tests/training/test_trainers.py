@@ -6,7 +6,7 @@ from statistics import fmean
 import pytest
 import torch
 
-from mitsgan.attack import Attacker
+from mitsgan.attack import TrainedAttacker
 from mitsgan.protect.network import HALO
 from mitsgan.scan.scan import Scan
 from mitsgan.training.attacker import train_attacker
@@ -27,12 +27,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def remover(training_chest: Scan, run: Path) -> Attacker:
+def remover(training_chest: Scan, run: Path) -> TrainedAttacker:
     config = AttackerConfig(action="remove", width=2, steps=40, batch=4, generator_rate=2e-3)
     return train_attacker([training_chest], config, Run(run))
 
 
-def test_an_attacker_learns_to_inpaint(remover: Attacker, run: Path, training_chest: Scan) -> None:
+def test_an_attacker_learns_to_inpaint(
+    remover: TrainedAttacker, run: Path, training_chest: Scan
+) -> None:
     losses = [row["l1"] for row in read_losses(run)]
     assert len(losses) == 40
     assert fmean(losses[-8:]) < 0.7 * fmean(losses[:4])
@@ -43,17 +45,17 @@ def test_an_attacker_learns_to_inpaint(remover: Attacker, run: Path, training_ch
     assert 0 < metrics["core_mae_hu"] < 700
 
 
-def test_a_saved_attacker_paints_the_same(remover: Attacker, tmp_path: Path) -> None:
+def test_a_saved_attacker_paints_the_same(remover: TrainedAttacker, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     remover.save(path, {"config": {"width": 2, "action": "remove"}})
     cubes = torch.randn(2, 32, 32, 32, generator=torch.Generator().manual_seed(0)) * 50 - 850
     with torch.no_grad():
-        expected, actual = remover.repaint(cubes), Attacker.load(path).repaint(cubes)
+        expected, actual = remover.repaint(cubes), TrainedAttacker.load(path).repaint(cubes)
     assert float((expected - actual).abs().median()) < 3  # weights are stored in half precision
 
 
 def test_evidence_is_drawn(
-    remover: Attacker, run: Path, training_chest: Scan, tmp_path: Path
+    remover: TrainedAttacker, run: Path, training_chest: Scan, tmp_path: Path
 ) -> None:
     loss_curve(run, tmp_path / "loss.png")
     sample_sheet(remover, [training_chest], tmp_path / "sheet.png", rows=1)
@@ -62,7 +64,7 @@ def test_evidence_is_drawn(
 
 
 def test_a_protector_learns_to_disrupt(
-    remover: Attacker, training_chest: Scan, tmp_path: Path
+    remover: TrainedAttacker, training_chest: Scan, tmp_path: Path
 ) -> None:
     config = ProtectorConfig(
         width=(4, 4), steps=12, crops=1, attacks=2, energy_weight=0.0, rate=1e-2
@@ -75,7 +77,7 @@ def test_a_protector_learns_to_disrupt(
 
 
 def test_a_target_takes_the_place_of_the_original_attack(
-    remover: Attacker, data_volumes: list[Volume]
+    remover: TrainedAttacker, data_volumes: list[Volume]
 ) -> None:
     crop = CropSampler(data_volumes, attacks=2).sample(torch.Generator().manual_seed(0))
     random = [torch.Generator().manual_seed(1) for _ in range(3)]

@@ -7,6 +7,7 @@ from mitsgan.attack.attacker import Action, Attacker
 from mitsgan.attack.cube import cut_blocks, paste_block
 from mitsgan.attack.equalize import Equalization
 from mitsgan.attack.networks.ctgan import Discriminator, Generator
+from mitsgan.attack.pairs import ATTACKERS, Pair, register_attacker
 from mitsgan.attack.plan import Plan, Style, plan_attack
 from mitsgan.attack.strikes import (
     BATCH,
@@ -19,8 +20,10 @@ from mitsgan.attack.strikes import (
 )
 from mitsgan.attack.surrogates import HELD_OUT, SURROGATES, Surrogate, surrogate_path
 from mitsgan.attack.tamper import Cut, cut_plans, paint_cut, tamper, tamper_blocks, tamper_cut
+from mitsgan.attack.trained import TrainedAttacker
 
 __all__ = [
+    "ATTACKERS",
     "BATCH",
     "HELD_OUT",
     "SURROGATES",
@@ -32,11 +35,13 @@ __all__ = [
     "Generator",
     "Objective",
     "Outcome",
+    "Pair",
     "Plan",
     "References",
     "Strikes",
     "Style",
     "Surrogate",
+    "TrainedAttacker",
     "Variant",
     "cut_blocks",
     "cut_plans",
@@ -44,6 +49,7 @@ __all__ = [
     "paint_cut",
     "paste_block",
     "plan_attack",
+    "register_attacker",
     "surrogate_path",
     "tamper",
     "tamper_blocks",

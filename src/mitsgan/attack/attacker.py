@@ -1,115 +1,68 @@
-"""An attacker: a trained generator, its equalisation table, and what it was made for."""
+"""What an attacker is: it repaints cubes of lung, to inject a nodule or to remove one."""
 
 from __future__ import annotations
 
+import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mitsgan.attack.equalize import Equalization
-from mitsgan.attack.networks.architectures import ARCHITECTURES
-from mitsgan.attack.networks.ctgan import CORE, SIDE
 from mitsgan.attack.overflow import repair
 from mitsgan.attack.plan import Action
-from mitsgan.networks import Card, Kind, Model, Precision
-from mitsgan.networks.golden import wave
+from mitsgan.networks import Card
 
 __all__ = ["Action", "Attacker"]
 
-_EVEN_HU = 0.001
 
+class Attacker(ABC):
+    """Repaints the core of a cube: steps 3 to 5 of the pipeline; the rest is the same for all.
 
-@dataclass(frozen=True, eq=False)
-class Attacker(Model):
-    """Repaints the core of a cube: steps 3 to 5 of the pipeline.
+    A subclass says what it paints in `paint`, differentiable where protectors are to be optimised
+    against it. See docs/extending.md.
 
     Attributes:
-        action: what the network was trained to do.
-        network: the generator, in evaluation mode.
-        equalization: its table.
+        action: what it does.
         name: for reports.
-        card: of the weights.
+        card: of its weights; None where it has none.
+        held_out: whether no protector may be trained against it.
     """
 
-    KIND: ClassVar[Kind] = "attacker"
-    MEMORY: ClassVar[torch.memory_format] = torch.channels_last_3d
-    TOLERANCE: ClassVar[float] = 2.0
-    """HU."""
-
     action: Action
-    network: nn.Module
-    equalization: Equalization
-    name: str = "ct-gan"
-    card: Card = field(default_factory=dict)
+    name: str
+    card: Card | None = None
+    held_out: ClassVar[bool] = False
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, Tensor], card: Card) -> Self:
-        """See `Model.from_tensors`."""
-        bins, cdf = tensors.pop("bins"), tensors.pop("cdf")
-        if len(bins) == 2 < len(cdf):
-            bins = _evenly(bins, len(cdf))
-        architecture = ARCHITECTURES[card["config"].get("architecture", "ct-gan")]
-        network = architecture(int(card["config"]["width"]))
-        network.load_state_dict(tensors)
-        mean, low, high = (float(card["equalization"][k]) for k in ("mean", "low", "high"))
-        action: Action = card["config"]["action"]
-        if action not in ("inject", "remove"):
-            raise ValueError(f"the action must be inject or remove, found {action!r}")
-        table = Equalization(bins, cdf, mean, low, high)
-        return cls(action, network, table, str(card["name"]), card)
+    def make(cls, action: Action, device: torch.device | str = "cpu") -> Self:
+        """The one of a pair that does ``action``; without weights, unless a subclass says so."""
+        return cls(action)  # type: ignore[call-arg]
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """See `Model.to`; the table goes along, in its own precision."""
-        e = self.equalization
-        table = replace(e, bins=e.bins.to(device), cdf=e.cdf.to(device))
-        return replace(super().to(device, dtype), equalization=table)
+    @property
+    def device(self) -> torch.device:
+        """Where it computes, and wants its cubes."""
+        return torch.device("cpu")
 
-    def to_tensors(self, precision: Precision) -> dict[str, Tensor]:
-        """See `Model.to_tensors`.
+    @property
+    def width(self) -> int | None:
+        """Channels of its network; None without one."""
+        return None
 
-        But in float32, bins that are evenly spaced to 0.001 HU are the first and the last.
+    @abstractmethod
+    def paint(self, cubes: Tensor) -> Tensor:
+        """Cubes ``[b, 32, 32, 32]`` in HU at 1 mm, to the same as it paints them.
+
+        All of the cube is used; what an attack is about is the core of 20 mm in its middle.
         """
-        e = self.equalization
-        ends = e.bins[[0, -1]]
-        evenly = bool((_evenly(ends, len(e.bins)) - e.bins).abs().max() < _EVEN_HU)
-        bins = ends if evenly and precision != "float32" else e.bins
-        return {**self.network.state_dict(), "bins": bins, "cdf": e.cdf}
-
-    def entries(self) -> Card:
-        """See `Model.entries`."""
-        e = self.equalization
-        table = {"mean": e.mean, "low": e.low, "high": e.high}
-        return {"name": self.name, "equalization": table}
-
-    def golden_output(self) -> Tensor:
-        """Some voxels of a repainted cube in HU, ``[8, 16, 16]``."""
-        painted = self.repaint(wave(1, SIDE, SIDE, SIDE))
-        return painted[0, ::4, ::2, ::2].contiguous()
-
-    def condition(self, cubes: Tensor) -> Tensor:
-        """``[b, 32, 32, 32]`` in HU to the generator's input ``[b, 1, 32, 32, 32]``."""
-        unit = self.equalization.normalize(cubes)[:, None]
-        return unit * _shell(unit)
 
     def repaint(self, cubes: Tensor, repair: Callable[[Tensor], Tensor] = repair) -> Tensor:
-        """Cubes ``[b, 32, 32, 32]`` in HU at 1 mm, to the same with the core repainted.
+        """As `paint`; ``repair`` mends what is outside the range of a CT."""
+        return repair(self.paint(cubes))
 
-        The generator repaints the whole cube, of which it has seen the shell; all of it is used.
-        ``repair`` mends what it painted outside the range of a CT, see `mitsgan.attack.overflow`.
-        """
-        painted = self.network(self.condition(cubes))[:, 0].to(cubes.dtype)
-        return repair(self.equalization.denormalize(painted.clamp(-0.5, 0.5)))
-
-
-def _shell(like: Tensor) -> Tensor:
-    mask = torch.ones(SIDE, SIDE, SIDE, dtype=like.dtype, device=like.device)
-    mask[CORE, CORE, CORE] = 0
-    return mask
-
-
-def _evenly(ends: Tensor, count: int) -> Tensor:
-    first, last = ends.double().tolist()
-    return torch.linspace(first, last, count, dtype=torch.float64).to(ends)
+    def digest(self) -> str:
+        """Changes with whatever changes what it paints, as far as that can be told."""
+        kind = type(self)
+        text = f"{kind.__module__}.{kind.__qualname__} {self.name} {self.action}"
+        return hashlib.sha256(text.encode()).hexdigest()

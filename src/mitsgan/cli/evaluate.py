@@ -46,8 +46,9 @@ class Evaluate:
     """Gradient steps of the control that knows position and attacker; 0 leaves it out."""
     weights: Annotated[Path | None, arg(metavar="FILE")] = None
     """A protector of your own; by default the one that ships with mitsgan."""
-    attackers: Literal["textured", "smooth", "narrow", "residual"] = "textured"
-    """The pair that ships to tamper with; no protector was trained against residual."""
+    attackers: Annotated[str, arg(metavar="NAME")] = "textured"
+    """The pair to tamper with: textured, smooth, narrow, residual (no protector was trained
+    against it), or one of your own."""
     injector: Annotated[Path | None, arg(metavar="FILE")] = None
     """An attacker that injects, instead of the one that ships."""
     remover: Annotated[Path | None, arg(metavar="FILE")] = None

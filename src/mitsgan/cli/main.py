@@ -29,6 +29,7 @@ from mitsgan.cli.data import Data
 from mitsgan.cli.demo import Demo
 from mitsgan.cli.evaluate import Evaluate
 from mitsgan.cli.evaluate_mark import EvaluateMark
+from mitsgan.cli.extensions import describe
 from mitsgan.cli.keygen import Keygen
 from mitsgan.cli.memory import keep_freed_memory
 from mitsgan.cli.options import as_options
@@ -98,6 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments in (["--version"], ["-V"]):
         sys.stdout.write(f"mitsgan {__version__}\n")
         return 0
+    if {"-h", "--help"} & set(arguments):
+        describe({Protect: ("--protector", "--attackers"), Evaluate: ("--attackers",)})
     try:
         with _terminable(), _rarely_collected():
             command = from_file(arguments) or tyro.cli(

@@ -179,7 +179,7 @@ def evaluate(
         result["disruption"][attacker.action] = {k: v.summary() for k, v in rows.items()}
         result["attackers"][attacker.action] = {
             "name": attacker.name,
-            "width": attacker.network.width,
+            "width": attacker.width,
         }
         if classifier is None:
             continue

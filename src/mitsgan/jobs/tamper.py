@@ -10,12 +10,18 @@ import numpy as np
 import torch
 
 from mitsgan.anatomy.places import LungPlaces
-from mitsgan.attack import Action, Attacker, plan_attack, surrogate_path, tamper_blocks
+from mitsgan.attack import (
+    ATTACKERS,
+    Action,
+    Attacker,
+    TrainedAttacker,
+    plan_attack,
+    tamper_blocks,
+)
 from mitsgan.errors import IdentityError, SettingsError
 from mitsgan.evaluate.mark.manipulations import paste
 from mitsgan.jobs.device import choose_device
 from mitsgan.jobs.protect.protection import Protected
-from mitsgan.jobs.protect.settings import Pair
 from mitsgan.scan.canonical import canonical, canonical_order
 from mitsgan.scan.scan import AIR_HU, Scan
 from mitsgan.scan.simulated import Simulated
@@ -26,7 +32,7 @@ def tamper(
     action: Action,
     *,
     position_mm: tuple[float, float, float] | None = None,
-    attacker: Pair | Path = "textured",
+    attacker: str | Path = "textured",
     seed: int = 0,
     device: str = "auto",
 ) -> Scan:
@@ -39,7 +45,7 @@ def tamper(
         scan: not modified.
         action: ``inject`` or ``remove``.
         position_mm: where, LPS; by default somewhere in the lung.
-        attacker: a pair that ships, or the file of an attacker's weights.
+        attacker: the name of a pair (see `mitsgan.attack.ATTACKERS`), or a file of weights.
         seed: of the random place.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
@@ -69,7 +75,7 @@ def tamper(
         position = axial.geometry.to_voxel(position_mm)
     hu = np.nan_to_num(axial.hu(), nan=AIR_HU).clip(AIR_HU)
     plan = plan_attack(hu, axial.spacing, position, action)
-    volume = torch.from_numpy(hu).to(painter.equalization.bins.device)
+    volume = torch.from_numpy(hu).to(painter.device)
     with torch.inference_mode():
         (block,) = tamper_blocks(volume, [plan], painter).cpu().numpy()
     stored = paste(axial, block, plan.start).stored
@@ -78,11 +84,12 @@ def tamper(
     return replace(original.with_stored(stored), source=Simulated(_identity(original)))
 
 
-def _load(attacker: Pair | Path, action: Action, device: str) -> Attacker:
-    path = attacker if isinstance(attacker, Path) else surrogate_path(attacker, action)
-    loaded = Attacker.load(path, choose_device(device))
+def _load(attacker: str | Path, action: Action, device: str) -> Attacker:
+    if isinstance(attacker, str):
+        return ATTACKERS.get(attacker).make(action, choose_device(device))
+    loaded = TrainedAttacker.load(attacker, choose_device(device))
     if loaded.action != action:
-        raise SettingsError(f"{path}: these weights {loaded.action}, and `action` is {action}")
+        raise SettingsError(f"{attacker}: these weights {loaded.action}, and `action` is {action}")
     return loaded
 
 

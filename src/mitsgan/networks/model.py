@@ -99,9 +99,10 @@ class Model(ABC):
         try:
             model = cls.from_tensors(tensors, card)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            why = " ".join(str(error).split("\n")[:2])  # torch lists every tensor
             raise WeightsError(
                 f"{path}: these are not weights of {cls.called()}; card and tensors do not fit: "
-                f"{error}"
+                f"{why}"
             ) from error
         device = torch.device(device)
         model.network.eval().requires_grad_(False)

@@ -40,7 +40,7 @@ def optimize_scan(
     """
     budget = budget.on(scan)
     hu = np.nan_to_num(scan.hu(), copy=False, nan=AIR_HU, posinf=AIR_HU, neginf=AIR_HU)
-    device = targets[0].attacker.equalization.bins.device if targets else "cpu"
+    device = targets[0].attacker.device if targets else "cpu"
     ground = Ground(torch.from_numpy(hu.clip(AIR_HU, out=hu)).to(device), scan.spacing)
     limits = budget.limits(scan)
     limit = limits if isinstance(limits, float) else torch.from_numpy(limits)

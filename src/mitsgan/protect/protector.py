@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mitsgan.errors import WeightsError
 from mitsgan.networks import Card
 from mitsgan.perturb import Budget
-from mitsgan.registry import Registry
+from mitsgan.registry import PROTECTORS_GROUP, Registry
 from mitsgan.scan.scan import Scan
 
 
@@ -87,7 +87,7 @@ def _fault(thing: object) -> str | None:
 
 PROTECTORS: Registry[type[Protector]] = Registry(
     "protector",
-    "mitsgan.protectors",
+    PROTECTORS_GROUP,
     (
         "mitsgan.protect.mitsgan",
         "mitsgan.protect.baselines.paper",

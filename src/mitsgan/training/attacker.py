@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mitsgan.attack import Attacker, Discriminator, Equalization
+from mitsgan.attack import Discriminator, Equalization, TrainedAttacker
 from mitsgan.attack.networks.architectures import ARCHITECTURES
 from mitsgan.attack.surrogates import NAMES
 from mitsgan.networks.memory_format import channels_last
@@ -33,8 +33,8 @@ def train_attacker(
     config: AttackerConfig,
     run: Run,
     *,
-    start: Attacker | None = None,
-) -> Attacker:
+    start: TrainedAttacker | None = None,
+) -> TrainedAttacker:
     """Train on lung of ``scans``.
 
     With ``start``, of the same action, architecture and width, its generator is trained on with
@@ -57,7 +57,7 @@ def train_attacker(
         generator.load_state_dict(start.network.state_dict())
     generator.to(run.worker.device)
     discriminator.to(run.worker.device)
-    attacker = Attacker(config.action, generator, equalization, NAMES[config.action])
+    attacker = TrainedAttacker(config.action, generator, equalization, NAMES[config.action])
     rates = {"generator": config.generator_rate, "discriminator": config.discriminator_rate}
     learners = {
         name: Learner(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mitsgan.attack import Attacker, Equalization, Generator, plan_attack
+from mitsgan.attack import Equalization, Generator, TrainedAttacker, plan_attack
 from mitsgan.attack.tamper import tamper
 from mitsgan.evaluate.attacks.slices import tampered_slices
 from mitsgan.perturb import Budget, apply_perturbations
@@ -23,7 +23,9 @@ def test_slices_are_those_of_whole_tampered_scans(action: str) -> None:
         torch.manual_seed(0)
         generator = Generator(2).eval().requires_grad_(False)
     table = Equalization.fit([torch.linspace(-1000, 400, 32**3)])
-    attacker = Attacker("inject" if action == "inject" else "remove", generator, table, "untrained")
+    attacker = TrainedAttacker(
+        "inject" if action == "inject" else "remove", generator, table, "untrained"
+    )
     volumes = tuple(torch.from_numpy(s.hu().clip(-1024)) for s in (scan, protected))
     untouched = [v.clone() for v in volumes]
     plans = [plan_attack(volumes[0].numpy(), scan.spacing, p, attacker.action) for p in POSITIONS]

@@ -12,7 +12,7 @@ from tests.evaluate.untrained import attacker as untrained
 from torch import Tensor
 
 from mitsgan.anatomy.places import lung_positions
-from mitsgan.attack import Attacker, Plan, plan_attack
+from mitsgan.attack import Attacker, Plan, TrainedAttacker, plan_attack
 from mitsgan.evaluate.attacks.disruption import disruption, pgd_disruption
 from mitsgan.evaluate.benchmark.cells import all_tasks
 from mitsgan.evaluate.benchmark.config import BenchmarkConfig, BenchmarkError, read_config
@@ -101,7 +101,7 @@ def by_hand(order: Order, purifier: str = "none") -> tuple[Tensor, Tensor, list[
     hu = scan.hu().clip(-1024)
     places = lung_positions(scan, 3, 4)
     plans = [plan_attack(hu, scan.spacing, place, "remove") for place in places]
-    return before, after, plans, Attacker.load(order.config.attackers[0].remover or Path())
+    return before, after, plans, TrainedAttacker.load(order.config.attackers[0].remover or Path())
 
 
 @pytest.mark.parametrize("purifier", ["none", "rounding"])

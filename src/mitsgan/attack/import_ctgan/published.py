@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from mitsgan import __version__
-from mitsgan.attack.attacker import Attacker
 from mitsgan.attack.equalize import Equalization
 from mitsgan.attack.import_ctgan.table import pickled_pair
 from mitsgan.attack.import_ctgan.weights import read_keras_generator
 from mitsgan.attack.plan import Action
+from mitsgan.attack.trained import TrainedAttacker
 from mitsgan.errors import WeightsError
 from mitsgan.networks import Card
 
@@ -65,7 +65,7 @@ def read_equalization(table: Path, triple: Path) -> Equalization:
 
 def read_published(
     model: Path, table: Path, triple: Path, action: Action, name: str = "ct-gan"
-) -> Attacker:
+) -> TrainedAttacker:
     """Read an attacker as CT-GAN's authors hand it on.
 
     Args:
@@ -80,10 +80,10 @@ def read_published(
         MissingExtraError: h5py is not installed.
     """
     equalization = read_equalization(table, triple)
-    return Attacker(action, read_keras_generator(model), equalization, name)
+    return TrainedAttacker(action, read_keras_generator(model), equalization, name)
 
 
-def published_card(attacker: Attacker, sources: Iterable[Path], licence: str) -> Card:
+def published_card(attacker: TrainedAttacker, sources: Iterable[Path], licence: str) -> Card:
     """The card of an imported attacker: what it is, and which files it was made from."""
     return {
         "config": {

@@ -13,7 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Literal
 
-from mitsgan.attack import SURROGATES, Action
+from mitsgan.attack import ATTACKERS, Action
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.benchmark.toml import read_table
 from mitsgan.evaluate.purify.purifiers import PURIFIERS
@@ -225,7 +225,7 @@ def _check(config: BenchmarkConfig) -> None:
     scans = _names("scans", [s.name for s in config.scans])
     protectors = _names("protectors", [p.name for p in config.protectors])
     own = _names("attackers", [a.name for a in config.attackers])
-    attackers = [*SURROGATES, *own]
+    attackers = [*ATTACKERS.names(), *own]
     _names("sweeps", [s.name for s in config.sweeps])
     for scan in config.scans:
         if (scan.path is None) == (scan.phantom is None):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mitsgan.attack import HELD_OUT, Action
+from mitsgan.attack import Action
+from mitsgan.evaluate.benchmark.attackers import is_held_out, load_attacker
 from mitsgan.evaluate.benchmark.bench import Row
 from mitsgan.evaluate.benchmark.cells import all_tasks
 from mitsgan.evaluate.benchmark.config import BenchmarkConfig, ProtectorEntry
 from mitsgan.evaluate.benchmark.protectors import PGD, check_entry, load_layer, trained_on
-from mitsgan.evaluate.benchmark.worker import attacker_path
-from mitsgan.networks import Card, load_weights, shipped
+from mitsgan.networks import Card
 from mitsgan.networks.classifier import NoduleClassifier
 
 _ACTIONS: tuple[Action, ...] = ("inject", "remove")
@@ -24,17 +24,16 @@ def provenance(config: BenchmarkConfig) -> dict[str, Row]:
         BenchmarkError: a protector's kind is unknown.
     """
     rows: dict[str, Row] = {}
-    held_out = {entry.name: entry.held_out for entry in config.attackers}
     for name in dict.fromkeys(task.attacker for task in all_tasks(config)):
         for action in _ACTIONS:
-            path = attacker_path(config, name, action)
-            _, card = load_weights(path, "attacker")
+            attacker = load_attacker(config, name, action)
+            card = attacker.card or {"sha256": attacker.digest()}
             key = f"weights | {name} | {action}"
             rows[key] = _weights(f"attacker, {action}", name, card)
         rows[f"attacker | {name}"] = {
             "kind": "attacker",
             "attacker": name,
-            "held_out": held_out.get(name, name in HELD_OUT),
+            "held_out": is_held_out(config, name),
         }
     for entry in config.protectors:
         check_entry(entry)
@@ -47,11 +46,9 @@ def provenance(config: BenchmarkConfig) -> dict[str, Row]:
             "trained_on": _seen(entry, own, rows),
             "known_position": entry.is_known_position,
         }
-    path = shipped("classifier")
-    _, card = load_weights(path, "classifier")
-    rows["weights | classifier"] = _weights("classifier", "classifier", card)
-    threshold = NoduleClassifier.load(path).threshold
-    rows["classifier"] = {"kind": "classifier", "threshold": threshold}
+    judge = NoduleClassifier.load()
+    rows["weights | classifier"] = _weights("classifier", "classifier", judge.card)
+    rows["classifier"] = {"kind": "classifier", "threshold": judge.threshold}
     return rows
 
 

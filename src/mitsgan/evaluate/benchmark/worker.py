@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-from mitsgan.attack import SURROGATES, Action, Attacker, surrogate_path
+from mitsgan.attack import Action, Attacker
+from mitsgan.evaluate.benchmark.attackers import load_attacker
 from mitsgan.evaluate.benchmark.bench import Bench, Loader, Row
 from mitsgan.evaluate.benchmark.cells import Cell, Control, CurveCell, Task, budgets
 from mitsgan.evaluate.benchmark.config import (
@@ -26,7 +27,6 @@ from mitsgan.evaluate.benchmark.protectors import (
 )
 from mitsgan.evaluate.metrics.fidelity import fidelity
 from mitsgan.evaluate.metrics.lpips import Lpips
-from mitsgan.networks import shipped
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.perturb import Budget, Fixed, Perturbation, apply_perturbations
 from mitsgan.protect import Offset, RandomSign
@@ -75,7 +75,7 @@ class Worker:
     def __init__(self, order: Order) -> None:
         self._order, self._config = order, order.config
         self._lpips = None if order.lpips is None else Lpips.load(order.lpips)
-        self._classifier = NoduleClassifier.load(shipped("classifier"))
+        self._classifier = NoduleClassifier.load()
         self._protectors = {entry.name: entry for entry in order.config.protectors}
         self._budgets = budgets(order.config)
         self._pairs: dict[tuple[str, Action], Attacker] = {}
@@ -84,16 +84,9 @@ class Worker:
         self._fixed: dict[tuple[str, str, Path | None], Fixed] = {}
 
     def attacker(self, name: str, action: Action) -> Attacker:
-        """An attacker by the name of its pair: of the configuration, else a shipped one."""
+        """An attacker by the name of its pair, see `load_attacker`."""
         if (name, action) not in self._pairs:
-            path = attacker_path(self._config, name, action)
-            attacker = Attacker.load(path)
-            if attacker.action != action:
-                raise BenchmarkError(
-                    f"attackers.{name}: {path.name} is there to {action}, its weights "
-                    f"{attacker.action}"
-                )
-            self._pairs[name, action] = attacker
+            self._pairs[name, action] = load_attacker(self._config, name, action)
         return self._pairs[name, action]
 
     def bench(self, name: str) -> Bench:
@@ -240,18 +233,6 @@ class Worker:
         }
         attacker = self.attacker(task.attacker, task.action)
         return uncertainty_row(bench, task, attacker, layers, budget)
-
-
-def attacker_path(config: BenchmarkConfig, name: str, action: Action) -> Path:
-    """Where the weights of an attacker lie."""
-    for entry in config.attackers:
-        own = entry.injector if action == "inject" else entry.remover
-        if entry.name == name and own is not None:
-            return own
-    for surrogate in SURROGATES:
-        if surrogate == name:
-            return surrogate_path(surrogate, action)
-    raise BenchmarkError(f"attackers.{name} names no weights that {action}; give both of a pair")
 
 
 def _most(config: BenchmarkConfig, scan: str) -> int:

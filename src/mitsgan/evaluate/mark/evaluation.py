@@ -6,7 +6,6 @@ The scan is protected and marked in memory, tampered with in memory, and verifie
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -82,7 +81,7 @@ def evaluate_mark(
         "change": bench.change(marked),
         "untouched": _told(bench.verify(marked)),
     }
-    kept = Journal(journal, {**result, "attackers": [_fingerprint(a) for a in attackers]})
+    kept = Journal(journal, {**result, "attackers": [a.digest() for a in attackers]})
     bound = _Run(bench, marked, kept, say)
     original = scan.hu()
     result["attacks"] = {}
@@ -198,14 +197,6 @@ def _manipulations(
         yield slicewise.duplicate_slices(marked, middle, count - 1)
         yield slicewise.reorder_slices(marked, middle, count)
     yield slicewise.flip(marked)
-
-
-def _fingerprint(attacker: Attacker) -> str:
-    """Changes with an attacker's weights."""
-    total = hashlib.sha256(attacker.action.encode())
-    for value in attacker.network.state_dict().values():
-        total.update(value.contiguous().float().numpy().tobytes())
-    return total.hexdigest()
 
 
 def _told(found: Detection) -> Result:

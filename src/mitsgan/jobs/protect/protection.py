@@ -13,7 +13,7 @@ from mitsgan.files.derivation import Derivation
 from mitsgan.jobs.device import choose_device
 from mitsgan.jobs.protect.derivation import derivation
 from mitsgan.jobs.protect.refinement import Refinement
-from mitsgan.jobs.protect.settings import MARK_HU, PGD, Pair, ProtectSettings
+from mitsgan.jobs.protect.settings import MARK_HU, PGD, ProtectSettings
 from mitsgan.mark import Key, Mark, WithRoom, series_identity
 from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 from mitsgan.progress import Phases, Progress, silent
@@ -159,7 +159,7 @@ def protect(
     refine: float | None = None,
     refine_steps: int | None = None,
     candidates: bool = False,
-    attackers: tuple[Pair, ...] = ("textured",),
+    attackers: tuple[str, ...] = ("textured",),
     mark_hu: float = MARK_HU,
     identity: str | None = None,
     key: Key | Path | None = None,
@@ -179,7 +179,7 @@ def protect(
         weights: a file of the protector's own kind; by default those that ship.
         refine, refine_steps: go on to optimise for this scan, for seconds or gradient steps.
         candidates: spend that time around places that look like nodules.
-        attackers: pairs that ship, to optimise against.
+        attackers: pairs to optimise against, see `mitsgan.attack.ATTACKERS`.
         mark_hu: strength of the mark, RMS over the body.
         identity: a name for the series that the mark is bound to; by default its source tells it.
         key: to mark the scan with, or its file.

@@ -9,7 +9,7 @@ import torch
 
 from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.anatomy.places import LungPlaces
-from mitsgan.attack import Action, Attacker, Surrogate, surrogate_path
+from mitsgan.attack import ATTACKERS, Action
 from mitsgan.errors import PositionError
 from mitsgan.jobs.protect.result import RefinementEntry
 from mitsgan.jobs.protect.settings import ProtectSettings
@@ -27,7 +27,7 @@ class Refinement:
 
     Attributes:
         steps, seconds: how long; one of them.
-        attackers: the shipped pairs to optimise against.
+        attackers: the pairs to optimise against.
         candidates: around places that look like nodules, against removal; else in the whole
             lung, against both.
         seed: of positions and random starts.
@@ -35,7 +35,7 @@ class Refinement:
 
     steps: int | None
     seconds: float | None
-    attackers: tuple[Surrogate, ...]
+    attackers: tuple[str, ...]
     candidates: bool
     seed: int
 
@@ -80,7 +80,7 @@ class Refinement:
         places: Places = around_candidates(scan) if self.candidates else LungPlaces.of(scan)
         actions: tuple[Action, ...] = ("remove",) if self.candidates else ("inject", "remove")
         targets = [
-            Target(Attacker.load(surrogate_path(name, action), device), places)
+            Target(ATTACKERS.get(name).make(action, device), places)
             for name in self.attackers
             for action in actions
         ]

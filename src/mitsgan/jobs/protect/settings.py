@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mitsgan.errors import SettingsError
 from mitsgan.jobs.shared import CtInput, Overwriting, Signing
@@ -18,9 +18,6 @@ PGD = "pgd"
 
 MARK_HU = 3.0
 """Strength of a mark, unless told otherwise."""
-
-Pair = Literal["textured", "smooth", "narrow", "residual"]
-"""Pairs of attackers that ship."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +40,7 @@ class ProtectSettings(Settings):
     """Where to compute; auto takes a GPU if there is one."""
     protector: str = "mits-gan"
     """Another one, to compare with: mits-gan-paper, tafim, pgd (optimised from random numbers for
-    as long as is said), or the controls noise and offset."""
+    as long as is said), the controls noise and offset, or one of your own."""
     weights: Path | None = None
     """A protector of your own; by default the one that ships with mitsgan."""
     refine: float | None = None
@@ -52,8 +49,8 @@ class ProtectSettings(Settings):
     """The same by gradient steps of 8 positions, so that the result repeats."""
     candidates: bool = False
     """Spend that time around the places that look like nodules, against removal."""
-    attackers: tuple[Pair, ...] = ("textured",)
-    """The shipped pairs to optimise against."""
+    attackers: tuple[str, ...] = ("textured",)
+    """The pairs to optimise against: textured, smooth, narrow, residual, or one of your own."""
     mark_hu: float = MARK_HU
     """Strength of the mark, RMS over the body; no voxel gets more than half the budget of it."""
     identity: str | None = None

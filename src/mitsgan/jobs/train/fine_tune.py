@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mitsgan.attack import Attacker
+from mitsgan.attack import TrainedAttacker
 from mitsgan.errors import SettingsError
 from mitsgan.jobs.entries import weights_entry
 from mitsgan.jobs.train.inputs import Source, whole_scans
@@ -24,14 +24,14 @@ _APART = 1000
 
 def begin_with(
     path: Path, config: AttackerConfig
-) -> tuple[Attacker, AttackerConfig, dict[str, object]]:
+) -> tuple[TrainedAttacker, AttackerConfig, dict[str, object]]:
     """An attacker, the configuration with its architecture and width, and its name for a card.
 
     Raises:
         WeightsError: see `mitsgan.networks.load_weights`.
         SettingsError: it does something else than what is to be trained.
     """
-    attacker = Attacker.load(path)
+    attacker = TrainedAttacker.load(path)
     if attacker.action != config.action:
         raise SettingsError(
             f"`init` {path}: these weights {attacker.action}, and `action` says {config.action}"

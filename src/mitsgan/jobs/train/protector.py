@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TypeAlias
 
-from mitsgan.attack import Attacker
+from mitsgan.attack import TrainedAttacker
 from mitsgan.jobs.train.attackers import trained_against
 from mitsgan.jobs.train.config_file import keep
 from mitsgan.jobs.train.inputs import read_scans
@@ -35,7 +35,7 @@ def work(settings: Settings, worker: Worker) -> TrainingResult | None:
     """Train; the first of the processes goes on to the end, the others give None."""
     phases = Phases(worker.progress)
     against = trained_against(settings.attackers)
-    attackers = [Attacker.load(path, worker.device) for path in settings.attackers]
+    attackers = [TrainedAttacker.load(path, worker.device) for path in settings.attackers]
     scans, data = read_scans(settings.scans, phases)
     unseen, entries = read_scans(settings.validate, phases, apart_from=scans)
     if worker.rank == 0:
@@ -48,7 +48,7 @@ def work(settings: Settings, worker: Worker) -> TrainingResult | None:
     loss_curve(folder, folder / "losses.png")
     metrics = validate(
         protector,
-        [Attacker.load(path) for path in settings.attackers],  # on the CPU
+        [TrainedAttacker.load(path) for path in settings.attackers],  # on the CPU
         unseen,
         entries,
         forms_of(settings.max_hu, native=is_baseline),
@@ -62,7 +62,7 @@ def work(settings: Settings, worker: Worker) -> TrainingResult | None:
 
 
 def _trained(
-    settings: Settings, scans: Sequence[Scan], attackers: Sequence[Attacker], run: Run
+    settings: Settings, scans: Sequence[Scan], attackers: Sequence[TrainedAttacker], run: Run
 ) -> tuple[Trained, Mapping[str, object]]:
     """The protector, and how it was trained."""
     if isinstance(settings, ProtectorTraining):
