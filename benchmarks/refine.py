@@ -32,9 +32,9 @@ from mitsgan.networks import load_weights, shipped
 from mitsgan.optimize import (
     Around,
     Ascent,
-    Ground,
+    AttackedScan,
     Places,
-    Target,
+    Threat,
     optimize_scan,
     position_uncertainty,
 )
@@ -71,13 +71,13 @@ class Bench:
 
     def reached(self, layer: Perturbation, places: Places, attackers: Sequence[Attacker]) -> Json:
         """Median disruption in HU at held-out positions, for each attacker."""
-        ground = Ground(self.volume(), self.scan.spacing)
-        perturbation = self.volume(layer) - ground.hu
+        attacked = AttackedScan(self.volume(), self.scan.spacing)
+        perturbation = self.volume(layer) - attacked.hu
         found: Json = {}
         for attacker in attackers:
             rng = np.random.default_rng((TEST_SEED, 1))
-            plans = ground.plans(Target(attacker, places), 48, rng)
-            values = ground.disruption(perturbation, plans, attacker)
+            plans = attacked.plans(Threat(attacker, places), 48, rng)
+            values = attacked.disruption(perturbation, plans, attacker)
             found[attacker.name] = {"median": median(values), "least": min(values), "n": 48}
         found["whole_scan_rmse_hu"] = float(perturbation.square().mean().sqrt())
         return found
@@ -87,8 +87,8 @@ def over_lung(bench: Bench, steps: Sequence[int]) -> list[Json]:
     """Random signs, the network, PGD and the refined network, at unseen lung positions."""
     places = LungPlaces.of(bench.scan)
     attackers = (bench.injector, bench.remover)
-    targets = [Target(attacker, places) for attacker in attackers]
-    return _compared(bench, targets, places, attackers, steps)
+    threats = [Threat(attacker, places) for attacker in attackers]
+    return _compared(bench, threats, places, attackers, steps)
 
 
 def around_nodules(bench: Bench, steps: Sequence[int]) -> Json:
@@ -118,7 +118,7 @@ def around_nodules(bench: Bench, steps: Sequence[int]) -> Json:
         if name != "textured"
     ]
     rows = _compared(
-        planted, [Target(bench.remover, around)], around, (bench.remover, *others), steps
+        planted, [Threat(bench.remover, around)], around, (bench.remover, *others), steps
     )
     return {
         "diameters_mm": DIAMETERS_MM,
@@ -131,7 +131,7 @@ def around_nodules(bench: Bench, steps: Sequence[int]) -> Json:
 
 def _compared(
     bench: Bench,
-    targets: Sequence[Target],
+    threats: Sequence[Threat],
     places: Places,
     attackers: Sequence[Attacker],
     steps: Sequence[int],
@@ -154,7 +154,7 @@ def _compared(
         for method, start in starts:
             begin = process_time()
             made = optimize_scan(
-                bench.scan, targets, bench.budget, Ascent(steps=count), layer=start
+                bench.scan, threats, bench.budget, Ascent(steps=count), layer=start
             )
             row(method, made, count, round(process_time() - begin, 1))
     return rows

@@ -103,7 +103,7 @@ def test_noise_comes_from_the_neighbour_with_most_lung(dy: int, dx: int) -> None
     assert found == centre
 
 
-def test_no_lender_without_lung() -> None:
+def test_no_noise_source_without_lung() -> None:
     assert plan_attack(_volume(), _SPACING, (12, 60, 60), "inject").noise is None
 
 
@@ -113,7 +113,7 @@ def test_air_is_no_lung() -> None:
     assert plan_attack(hu, _SPACING, (12, 60, 60), "remove").noise is None
 
 
-def test_no_lender_outside_the_scan() -> None:
+def test_no_noise_source_outside_the_scan() -> None:
     """Neighbours beyond the border have no voxels, and that is no reason to fail."""
     hu = _volume((14, 45, 45), _LUNG)
     noise = plan_attack(hu, _SPACING, (7, 22, 22), "remove").noise

@@ -1,4 +1,4 @@
-"""The attack on real scans: sizes, a lender of noise, and nothing outside the block."""
+"""The attack on real scans: sizes, a source of noise, and nothing outside the block."""
 
 from __future__ import annotations
 

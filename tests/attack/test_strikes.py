@@ -135,11 +135,16 @@ def test_references_remember_positions_that_come_again(
     plans = plans_of(volume, 4)
     references = References(most=3)
     cuts = [cut_plans(volume, plans[:2]), cut_plans(volume, plans)]
-    first, second = (Strikes(cut, injector, counting, references).reference for cut in cuts)
-    assert attacked == [2, 2]
+    first, again = (Strikes(cuts[0], injector, counting, references).reference for _ in range(2))
+    assert attacked == [2, 2], "nothing is remembered yet"
+    assert again.equal(first)
+    references.settle()
+    second = Strikes(cuts[1], injector, counting, references).reference
+    assert attacked == [2, 2, 2]
     assert second[:2].equal(first)
-    Strikes(cuts[1], injector, counting, references).reference  # noqa: B018 - the fourth is not kept
-    assert attacked == [2, 2, 1]
+    references.settle()
+    Strikes(cuts[1], injector, counting, references).reference  # noqa: B018 - one is not kept
+    assert attacked == [2, 2, 2, 1]
 
 
 def test_plans_may_say_another_action_than_the_version_was_cut_for(

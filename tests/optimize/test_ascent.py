@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -13,16 +13,18 @@ from torch import Tensor
 
 from mitsgan.anatomy.places import LungPlaces
 from mitsgan.attack import Attacker
-from mitsgan.errors import PositionError
-from mitsgan.optimize import Around, Ascent, Ground, Target, optimize
+from mitsgan.attack.objectives import excess_hu, less_excess
+from mitsgan.attack.strikes import Objective
+from mitsgan.errors import DataError, PositionError, SettingsError
+from mitsgan.optimize import Around, Ascent, AttackedScan, Threat, optimize
 from mitsgan.scan.scan import Scan
 
 CENTRE = (14, 32, 32)
 
 
 @pytest.fixture
-def ground(scan: Scan) -> Ground:
-    return Ground(torch.from_numpy(scan.hu()), scan.spacing)
+def attacked(scan: Scan) -> AttackedScan:
+    return AttackedScan(torch.from_numpy(scan.hu()), scan.spacing)
 
 
 def random_sign(like: Tensor, hu: float) -> Tensor:
@@ -30,11 +32,11 @@ def random_sign(like: Tensor, hu: float) -> Tensor:
     return (torch.randint(0, 2, like.shape, generator=random) * 2 - 1) * hu
 
 
-def gain(ground: Ground, target: Target, perturbation: Tensor) -> float:
+def gain(attacked: AttackedScan, threat: Threat, perturbation: Tensor) -> float:
     """Median disruption at draws that no ascent saw, over a random sign's of the budget."""
-    plans = ground.plans(target, 24, np.random.default_rng(99))
+    plans = attacked.plans(threat, 24, np.random.default_rng(99))
     reached, noise = (
-        median(ground.disruption(p, plans, target.attacker))
+        median(attacked.disruption(p, plans, threat.attacker))
         for p in (perturbation, random_sign(perturbation, 10.0))
     )
     return reached / noise
@@ -42,81 +44,167 @@ def gain(ground: Ground, target: Target, perturbation: Tensor) -> float:
 
 @pytest.mark.parametrize("radius, least", [(0.0, 4.0), (4.0, 1.5)])
 def test_it_disrupts_more_than_noise_at_positions_it_did_not_see(
-    ground: Ground, injector: Attacker, radius: float, least: float
+    attacked: AttackedScan, injector: Attacker, radius: float, least: float
 ) -> None:
-    target = Target(injector, Around([CENTRE], ground.spacing, radius))
-    found = optimize(ground, [target], 10.0, Ascent(steps=30))
-    assert gain(ground, target, found) > least
+    threat = Threat(injector, Around([CENTRE], attacked.spacing, radius))
+    found = optimize(attacked, [threat], 10.0, Ascent(steps=30))
+    assert gain(attacked, threat, found) > least
 
 
-def test_it_keeps_the_budget_of_every_voxel_in_whole_hu(ground: Ground, injector: Attacker) -> None:
-    limit = torch.linspace(0, 9.7, 64).expand(ground.hu.shape).clone()
-    target = Target(injector, Around([CENTRE], ground.spacing, 2.0))
-    found = optimize(ground, [target], limit, Ascent(steps=6))
+def test_it_keeps_the_budget_of_every_voxel_in_whole_hu(
+    attacked: AttackedScan, injector: Attacker
+) -> None:
+    limit = torch.linspace(0, 9.7, 64).expand(attacked.hu.shape).clone()
+    threat = Threat(injector, Around([CENTRE], attacked.spacing, 2.0))
+    found = optimize(attacked, [threat], limit, Ascent(steps=6))
     assert (found.abs() <= limit).all()
     assert float(found.abs().max()) >= 5
     torch.testing.assert_close(found, found.round(), rtol=0, atol=0)
 
 
-def test_nothing_changes_where_no_attack_looks(ground: Ground, injector: Attacker) -> None:
-    target = Target(injector, Around([CENTRE], ground.spacing))
-    found = optimize(ground, [target], 10.0, Ascent(steps=3))
+def test_nothing_changes_where_no_attack_looks(attacked: AttackedScan, injector: Attacker) -> None:
+    threat = Threat(injector, Around([CENTRE], attacked.spacing))
+    found = optimize(attacked, [threat], 10.0, Ascent(steps=3))
     around = np.asarray(found != 0).nonzero()
-    for axis, spacing in enumerate(ground.spacing):
+    for axis, spacing in enumerate(attacked.spacing):
         reach = np.abs(around[axis] - CENTRE[axis]).max() * spacing
         assert reach <= 1.3 * 32 / 2 + spacing
 
 
 def test_what_it_starts_from_stays_where_no_attack_looks(
-    ground: Ground, injector: Attacker
+    attacked: AttackedScan, injector: Attacker
 ) -> None:
-    start = torch.full_like(ground.hu, 3.0)
-    target = Target(injector, Around([CENTRE], ground.spacing))
-    found = optimize(ground, [target], 10.0, Ascent(steps=3), start=start)
+    start = torch.full_like(attacked.hu, 3.0)
+    threat = Threat(injector, Around([CENTRE], attacked.spacing))
+    found = optimize(attacked, [threat], 10.0, Ascent(steps=3), start=start)
     assert (found[:4] == 3).all()
     assert (found[14] != 3).any()
     assert (start == 3).all(), "the start itself is not touched"
 
 
-def test_steps_and_seed_repeat(ground: Ground, injector: Attacker, remover: Attacker) -> None:
-    places = Around([CENTRE], ground.spacing, 3.0)
-    targets = [Target(injector, places), Target(remover, places)]
+def test_steps_and_seed_repeat(
+    attacked: AttackedScan, injector: Attacker, remover: Attacker
+) -> None:
+    places = Around([CENTRE], attacked.spacing, 3.0)
+    threats = [Threat(injector, places), Threat(remover, places)]
     first, again, other = (
-        optimize(ground, targets, 10.0, Ascent(steps=4, seed=seed)) for seed in (1, 1, 2)
+        optimize(attacked, threats, 10.0, Ascent(steps=4, seed=seed)) for seed in (1, 1, 2)
     )
     assert (first == again).all()
     assert (first != other).any()
 
 
 def test_both_attackers_are_disrupted(
-    ground: Ground, injector: Attacker, remover: Attacker
+    attacked: AttackedScan, injector: Attacker, remover: Attacker
 ) -> None:
-    places = Around([CENTRE], ground.spacing)
-    targets = [Target(injector, places), Target(remover, places)]
-    found = optimize(ground, targets, 10.0, Ascent(steps=40))
-    for target in targets:
-        assert gain(ground, target, found) > 2
+    places = Around([CENTRE], attacked.spacing)
+    threats = [Threat(injector, places), Threat(remover, places)]
+    found = optimize(attacked, threats, 10.0, Ascent(steps=40))
+    for threat in threats:
+        assert gain(attacked, threat, found) > 2
 
 
-def test_the_best_restart_counts(ground: Ground, injector: Attacker) -> None:
-    target = Target(injector, Around([CENTRE], ground.spacing, 2.0))
-    ascent = Ascent(steps=12, restarts=3)
-    best = optimize(ground, [target], 10.0, ascent)
-    alone = optimize(ground, [target], 10.0, replace(ascent, steps=4, restarts=1))
-    plans = ground.plans(target, ascent.held_out, np.random.default_rng((0, 3, 0)))
-    reached = [median(ground.disruption(p, plans, injector)) for p in (best, alone)]
-    assert reached[0] >= reached[1] > 0
+@pytest.mark.parametrize("varied", [False, True])
+def test_the_result_does_not_depend_on_threads(
+    attacked: AttackedScan, injector: Attacker, varied: bool
+) -> None:
+    threat = Threat(injector, Around([CENTRE], attacked.spacing, 4.0))
+    ascent = Ascent(steps=3, positions=20, varied=varied)
+    results = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        try:
+            fresh = AttackedScan(attacked.hu, attacked.spacing)
+            results.append(optimize(fresh, [threat], 10.0, ascent))
+            assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(1)
+    assert results[0].equal(results[1])
+
+
+def test_a_step_moves_what_positions_share_once(attacked: AttackedScan, injector: Attacker) -> None:
+    threat = Threat(injector, Around([CENTRE], attacked.spacing, 4.0))
+    start = torch.ones_like(attacked.hu)
+    ascent = Ascent(steps=1, positions=16, size=0.25)
+    moved = optimize(attacked, [threat], 8.0, ascent, start=start)
+    assert set(moved.flatten().tolist()) == {-1.0, 1.0, 3.0}
+
+
+def test_directed_objectives_reach_what_they_ask_for(
+    attacked: AttackedScan, injector: Attacker
+) -> None:
+    places = Around([CENTRE], attacked.spacing)
+    plans = attacked.plans(Threat(injector, places), 1, np.random.default_rng(0))
+    strikes = attacked.strikes(plans, injector)
+
+    def painted(objective: Objective) -> float:
+        threat = Threat(injector, places, objective)
+        best = optimize(attacked, [threat], 10.0, Ascent(steps=30))
+        with torch.no_grad():
+            return float(strikes.values(attacked.hu + best, excess_hu))
+
+    shrunk, grown = painted(less_excess), painted(lambda outcome: -less_excess(outcome))
+    with torch.no_grad():
+        untouched = float(strikes.values(attacked.hu, excess_hu))
+    assert shrunk < 0.5 * untouched < untouched < grown
+
+
+class StopError(Exception):
+    pass
+
+
+def test_an_interrupted_ascent_ends_where_it_would_have(
+    attacked: AttackedScan, injector: Attacker, remover: Attacker, tmp_path: Path
+) -> None:
+    path = tmp_path / "ascent.npz"
+    places = Around([CENTRE], attacked.spacing, 3.0)
+    threats = [Threat(injector, places), Threat(remover, places)]
+    ascent = Ascent(steps=5, seed=3)
+    whole = optimize(attacked, threats, 10.0, ascent)
+
+    def stop(done: int, total: int, note: str = "") -> None:
+        if done == 3:
+            raise StopError
+
+    with pytest.raises(StopError):
+        optimize(attacked, threats, 10.0, ascent, progress=stop, checkpoint=path)
+    assert path.exists()
+    with pytest.raises(DataError, match="another scan, budget or ascent"):
+        optimize(attacked, threats, 9.0, ascent, checkpoint=path)
+    told: list[int] = []
+    resumed = optimize(
+        attacked,
+        threats,
+        10.0,
+        ascent,
+        progress=lambda done, total, note="": told.append(done),
+        checkpoint=path,
+    )
+    assert told == [3, 4, 5]
+    assert resumed.equal(whole)
+    assert not path.exists()
+
+
+def test_a_damaged_checkpoint_is_refused(
+    attacked: AttackedScan, injector: Attacker, tmp_path: Path
+) -> None:
+    path = tmp_path / "ascent.npz"
+    path.write_bytes(b"PK\x03\x04")
+    threat = Threat(injector, Around([CENTRE], attacked.spacing))
+    with pytest.raises(DataError, match="no checkpoint of an ascent, or is damaged"):
+        optimize(attacked, [threat], 10.0, Ascent(steps=1), checkpoint=path)
+    assert path.exists(), "it is not ours to delete"
 
 
 def test_time_is_a_limit_and_progress_is_told(
-    ground: Ground, injector: Attacker, monkeypatch: pytest.MonkeyPatch
+    attacked: AttackedScan, injector: Attacker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[tuple[int, int]] = []
-    target = Target(injector, Around([CENTRE], ground.spacing))
+    threat = Threat(injector, Around([CENTRE], attacked.spacing))
 
     def run(ascent: Ascent) -> list[tuple[int, int]]:
         told.clear()
-        found = optimize(ground, [target], 10.0, ascent, progress=lambda *at: told.append(at))
+        found = optimize(attacked, [threat], 10.0, ascent, progress=lambda *at: told.append(at[:2]))
         assert found.any()
         return told
 
@@ -126,18 +214,18 @@ def test_time_is_a_limit_and_progress_is_told(
     assert run(Ascent(seconds=5.0)) == [(2, 5), (4, 5), (5, 5)]
 
 
-def test_positions_in_the_lung(ground: Ground, scan: Scan, injector: Attacker) -> None:
-    target = Target(injector, LungPlaces.of(scan))
-    found = optimize(ground, [target], 10.0, Ascent(steps=2))
+def test_positions_in_the_lung(attacked: AttackedScan, scan: Scan, injector: Attacker) -> None:
+    threat = Threat(injector, LungPlaces.of(scan))
+    found = optimize(attacked, [threat], 10.0, Ascent(steps=2))
     assert 0 < float(found.abs().max()) <= 10
 
 
-def test_it_says_where_nothing_can_be_attacked(ground: Ground, injector: Attacker) -> None:
+def test_it_says_where_nothing_can_be_attacked(attacked: AttackedScan, injector: Attacker) -> None:
     with pytest.raises(PositionError, match="nothing to optimise against"):
-        optimize(ground, [], 10.0, Ascent(steps=1))
-    outside = Target(injector, Around([(0, 0, 0)], ground.spacing))
+        optimize(attacked, [], 10.0, Ascent(steps=1))
+    outside = Threat(injector, Around([(0, 0, 0)], attacked.spacing))
     with pytest.raises(PositionError, match=r"hardly any .* leaves the scan"):
-        optimize(ground, [outside], 10.0, Ascent(steps=1))
+        optimize(attacked, [outside], 10.0, Ascent(steps=1))
 
 
 @pytest.mark.parametrize(
@@ -147,10 +235,12 @@ def test_it_says_where_nothing_can_be_attacked(ground: Ground, injector: Attacke
         {"steps": 1, "seconds": 1.0},
         {"steps": 0},
         {"seconds": -1.0},
-        {"steps": 1, "restarts": 0},
+        {"steps": 1, "positions": 0},
+        {"steps": 1, "size": 0.0},
+        {"steps": 1, "seed": -1},
         {"steps": 1, "momentum": 1.0},
     ],
 )
 def test_settings_that_make_no_sense(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"give either|1 or more"):
+    with pytest.raises(SettingsError, match=r"give either|or more|lies between"):
         Ascent(**wrong)  # type: ignore[arg-type]

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from mitsgan.anatomy.body import is_outside_body
 from mitsgan.anatomy.places import block_start, cube_size
-from mitsgan.attack.lender import LUNG, nearby_lender, published_lender
 from mitsgan.attack.networks.ctgan import CORE, SIDE
+from mitsgan.attack.noise_source import LUNG, nearby_noise_source, published_noise_source
 from mitsgan.attack.resample import Triple
 from mitsgan.errors import PositionError
 
@@ -38,7 +38,7 @@ class Plan:
         position: centre of the cube.
         cube: side lengths of the repainted cube, 32 mm.
         block: side lengths of the block that the touch-up blends, 1.3 times the cube.
-        noise: centre of the block that lends its lung noise, or None where no lung is near.
+        noise: centre of the block whose lung noise is taken, or None where no lung is near.
         style: published (a block of as many voxels along every axis, noise from one fixed
             voxel, water beyond the border, NaN where there is no lung) or repaired.
     """
@@ -127,14 +127,14 @@ def plan_attack(
             "between it and the edge of its slice; choose a position inside the body"
         )
     if style == "repaired":
-        return Plan(action, (z, y, x), cube, block, nearby_lender(hu, (z, y, x), block))
+        return Plan(action, (z, y, x), cube, block, nearby_noise_source(hu, (z, y, x), block))
     scaled = tuple(round(n * s) for n, s in zip(cube, spacing, strict=True))
     if scaled != (SIDE, SIDE, SIDE):
         raise PositionError(
             f"the published attacker fails at a spacing of {tuple(spacing)} mm [z, y, x]: its cube "
             f"of {cube} voxels scales to {scaled}, not {SIDE} of each; use the repaired style"
         )
-    return Plan(action, (z, y, x), cube, block, published_lender(hu.shape), style)
+    return Plan(action, (z, y, x), cube, block, published_noise_source(hu.shape), style)
 
 
 def _check_border(position: Triple, cube: Triple, shape: Sequence[int]) -> None:

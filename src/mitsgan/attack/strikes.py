@@ -86,29 +86,42 @@ def rms(difference: Tensor, smallest: float = _SMALLEST) -> Tensor:
 class References:
     """Remembers what attackers made of one scan, for positions that come again.
 
+    What is new is remembered once `settle` is called. Until then several threads may ask: which
+    attacks are computed together, and so how they are rounded, does not depend on who asks first.
+
     Args:
         most: positions that are remembered.
     """
 
-    def __init__(self, most: int = 1024) -> None:
+    def __init__(self, most: int = 4096) -> None:
         self._most = most
-        self._cores: dict[tuple[Attacker, Variant, Plan], Tensor] = {}
+        self._cores: dict[_Key, Tensor] = {}
+        self._new: list[tuple[_Key, Tensor]] = []
+        self._whose: dict[int, object] = {}  # so that no other object gets their number
 
     def cores(self, cut: Cut, attacker: Attacker, variant: Variant) -> Tensor:
         """What the attacks paint, ``[b, z, y, x]`` in HU; only those are made that are new."""
-        keys = [(attacker, variant, plan) for plan in cut.plans]
+        self._whose |= {id(attacker): attacker, id(variant): variant}
+        keys = [(id(attacker), id(variant), plan) for plan in cut.plans]
         new = [number for number, key in enumerate(keys) if key not in self._cores]
-        painted: dict[tuple[Attacker, Variant, Plan], Tensor] = {}
+        painted: dict[_Key, Tensor] = {}
         if new:
             part = cut.part(new)
             with torch.no_grad():
                 cores = part.cores(variant(part, attacker))
             painted = {keys[number]: core for number, core in zip(new, cores, strict=True)}
-        result = [painted[key] if key in painted else self._cores[key] for key in keys]
-        for key, core in painted.items():
+            self._new += [(key, core.clone()) for key, core in painted.items()]
+        return torch.stack([painted[key] if key in painted else self._cores[key] for key in keys])
+
+    def settle(self) -> None:
+        """Remember what is new."""
+        for key, core in sorted(self._new, key=lambda item: item[0][2].position):
             if len(self._cores) < self._most:
-                self._cores[key] = core.clone()
-        return torch.stack(result)
+                self._cores[key] = core
+        self._new.clear()
+
+
+_Key = tuple[int, int, Plan]
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,8 +33,8 @@ class Cut:
 
     Attributes:
         before: the blocks around the positions.
-        noise: lung noise from beside them, zero where a plan names no lender. In the published
-            style the lending blocks themselves, since it takes the noise once the cube is pasted.
+        noise: lung noise from beside them, zero where a plan names no source of it. In the
+            published style whole blocks, since it takes the noise once the cube is pasted.
         plans: of one action, one spacing and one style.
         shape: of the scan, ``[z, y, x]``.
     """
@@ -73,8 +73,8 @@ def cut_plans(volume: Tensor, plans: Sequence[Plan]) -> Cut:
     outside = _PUBLISHED_OUTSIDE_HU if published else OUTSIDE_HU
     before, noise = cut_blocks(volume, centres, plans[0].block, outside).chunk(2)
     if not published:
-        lends = torch.tensor([p.noise is not None for p in plans], device=volume.device)
-        noise = lung_noise(noise) * lends[:, None, None, None]
+        has_noise = torch.tensor([p.noise is not None for p in plans], device=volume.device)
+        noise = lung_noise(noise) * has_noise[:, None, None, None]
     z, y, x = volume.shape
     return Cut(before, noise, tuple(plans), (z, y, x))
 
@@ -122,19 +122,19 @@ def tamper_cut(cut: Cut, attacker: Attacker, shift: Shift = UNMOVED) -> Tensor:
     """
     plan = cut.plans[0]
     painted = paint_cut(cut, attacker, shift)
-    noise = cut.noise if plan.style == "repaired" else published_noise(_lenders(cut, painted))
+    noise = cut.noise if plan.style == "repaired" else published_noise(_noise_blocks(cut, painted))
     return blend(cut.before, painted, noise, plan.action)
 
 
-def _lenders(cut: Cut, painted: Tensor) -> Tensor:
-    """The published lenders, with the painted cube in them as far as it reaches into them."""
-    lenders = cut.noise.clone()
-    for lender, block, plan in zip(lenders, painted, cut.plans, strict=True):
+def _noise_blocks(cut: Cut, painted: Tensor) -> Tensor:
+    """Where published noise comes from, with the painted cube in it as far as it reaches there."""
+    sources = cut.noise.clone()
+    for source, block, plan in zip(sources, painted, cut.plans, strict=True):
         inside, part = overlap(block_start(plan.position, plan.cube), plan.cube, cut.shape)
         origin = block_start(plan.noise or plan.position, plan.block)
         start = [s.start - o for s, o in zip(inside, origin, strict=True)]
-        paste_block(lender, block[plan.cube_in_block][part], start)
-    return lenders
+        paste_block(source, block[plan.cube_in_block][part], start)
+    return sources
 
 
 def tamper_blocks(volume: Tensor, plans: Sequence[Plan], attacker: Attacker) -> Tensor:

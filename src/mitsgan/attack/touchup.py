@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mitsgan.attack.lender import LUNG
+from mitsgan.attack.noise_source import LUNG
 from mitsgan.attack.plan import Action
 
 _PUBLISHED_LUNG_HU = -800.0

@@ -1,7 +1,7 @@
 """Gradient ascent of a scan's perturbation over a distribution of attacks.
 
 Expectation over transformation (Athalye et al. 2018): every step draws new positions, and goes
-up the disruption there. The steps are those of projected gradient ascent with momentum (Madry
+up the objective there. The steps are those of projected gradient ascent with momentum (Madry
 et al. 2018, Dong et al. 2018), kept to the blocks that were attacked: none touches the whole
 scan.
 """
@@ -9,170 +9,211 @@ scan.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean, median
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mitsgan.attack import BATCH, Plan, cut_blocks
+from mitsgan.attack import BATCH
 from mitsgan.attack.cube import overlap
-from mitsgan.errors import PositionError
-from mitsgan.optimize.ground import Ground, Target
+from mitsgan.errors import PositionError, SettingsError
+from mitsgan.optimize.attacked_scan import AttackedScan, Threat
+from mitsgan.optimize.checkpoint import Checkpoint
+from mitsgan.optimize.gradients import Gradients
+from mitsgan.progress import Steps
+from mitsgan.settings import Settings, at_least
 
-Progress = Callable[[int, int], None]
+SAVE_SECONDS = 60.0
+"""How often an ascent that is to be resumable is saved."""
 
 
 @dataclass(frozen=True)
-class Ascent:
+class Ascent(Settings):
     """How long and how a perturbation is optimised.
 
-    Attributes:
-        steps: gradient steps in all; the same seed gives the same perturbation.
-        seconds: time in all, in place of a number of steps.
-        batch: positions a step, all of one target; targets take turns.
-        size: of the first step, as a part of the budget; it falls linearly to none.
-        momentum: of the gradient.
-        restarts: tries from other random numbers, which share the steps; the best counts.
-        held_out: positions per target that restarts are compared at; no step uses them.
-        seed: of positions and random starts.
-
     Raises:
-        ValueError: not exactly one limit, or a number that makes no sense.
+        SettingsError: not exactly one limit, or a number that makes no sense.
     """
 
     steps: int | None = None
+    """Gradient steps in all; the same seed gives the same perturbation."""
     seconds: float | None = None
-    batch: int = BATCH
+    """Time in all, in place of a number of steps."""
+    positions: int = BATCH
+    """Attacks a step, all of one threat; threats take turns."""
     size: float = 0.25
+    """Of the first step, as a part of the budget; it falls linearly to none."""
     momentum: float = 0.9
-    restarts: int = 1
-    held_out: int = 16
+    """Of the gradient."""
+    varied: bool = False
+    """Attack somewhat otherwise in every step, see `mitsgan.attack.variety`: what is found then
+    carries over better to attackers that were not there."""
     seed: int = 0
+    """Of positions and random starts."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         limits = [limit for limit in (self.steps, self.seconds) if limit is not None]
         if len(limits) != 1 or not limits[0] > 0:
-            raise ValueError("give either a number of steps or of seconds, above 0")
-        if min(self.batch, self.restarts, self.held_out) < 1 or not 0 <= self.momentum < 1:
-            raise ValueError("batch, restarts and held_out are 1 or more, momentum is below 1")
+            raise SettingsError("give either `steps` or `seconds`, above 0")
+        at_least("positions", self.positions, 1)
+        at_least("seed", self.seed, 0)
+        if not (0 <= self.momentum < 1 and self.size > 0):
+            raise SettingsError("`momentum` lies between 0 and 1, `size` above 0")
 
 
 def optimize(
-    ground: Ground,
-    targets: Sequence[Target],
+    scan: AttackedScan,
+    threats: Sequence[Threat],
     limit: Tensor | float,
     ascent: Ascent,
     *,
     start: Tensor | None = None,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
+    checkpoint: Path | None = None,
 ) -> Tensor:
     """A perturbation that disrupts attackers wherever in their places they strike.
 
+    On the CPU attacks are computed on as many threads as torch is given; the result is the same
+    for any number of them.
+
     Args:
-        ground: the scan.
-        targets: attackers and their places; one named twice gets twice the steps.
+        scan: the scan.
+        threats: attackers and their places; one named twice gets twice the steps.
         limit: the budget in HU: one number, or one per voxel (0 where nothing may change).
         ascent: how long and how.
         start: the perturbation to start from, kept wherever no attack looks; by default random
             numbers, and none where no attack looks.
         progress: called with what is done and what there is in all, in steps or in seconds.
+        checkpoint: a file to go on from, if it is there, and to save to every minute and where
+            the work is interrupted; it is deleted at the end.
 
     Returns:
         ``[z, y, x]``, whole HU within ``limit``.
 
     Raises:
-        PositionError: no targets, or hardly any position of one can be attacked.
+        PositionError: no threats, or hardly any position of one can be attacked.
+        DataError: the checkpoint is of another scan or ascent, or is damaged.
     """
-    if not targets:
+    if not threats:
         raise PositionError("there is nothing to optimise against; name an attacker and its places")
-    best, most = torch.zeros_like(ground.hu), -1.0
-    for restart in range(ascent.restarts):
-        found = _climb(ground, targets, limit, ascent, restart, start, progress)
-        if ascent.restarts == 1:
-            return found
-        value = _held_out(ground, targets, ascent, found)
-        if value > most:
-            best, most = found, value
-    return best
+    climb = _Climb(scan, limit, ascent, start)
+    saved = Checkpoint(checkpoint, climb.fingerprint(threats))
+    saved.load(climb.state)
+    try:
+        with Gradients(scan, varied=ascent.varied) as gradients:
+            for over in _fractions(ascent, climb.state, progress):
+                climb.step(threats, gradients, over)
+                saved.save(climb.state, SAVE_SECONDS)
+    except BaseException:
+        saved.save(climb.state)
+        raise
+    saved.delete()
+    return climb.perturbation()
 
 
-def _climb(
-    ground: Ground,
-    targets: Sequence[Target],
-    limit: Tensor | float,
-    ascent: Ascent,
-    restart: int,
-    start: Tensor | None,
-    progress: Progress | None,
-) -> Tensor:
-    """One restart of `optimize`."""
-    hu = ground.hu
-    bound = torch.as_tensor(limit, dtype=hu.dtype, device=hu.device).floor().expand(hu.shape)
-    rng = np.random.default_rng((ascent.seed, restart))
-    if start is None:
-        random = rng.random(hu.shape, np.float32)
-        perturbation = torch.from_numpy(random).to(hu).mul_(2).sub_(1).mul_(bound)
-    else:
-        perturbation = start.to(hu, copy=True).clamp_(-bound, bound)
-    # From numpy: its zeros take no memory where they are never written to.
-    velocity = torch.from_numpy(np.zeros(hu.shape, np.float32)).to(hu)
-    for step, over in enumerate(_fractions(ascent, restart, progress)):
-        target = targets[step % len(targets)]
-        plans = ground.plans(target, ascent.batch, rng)
-        gradients = _gradients(ground, target, list(dict.fromkeys(plans)), perturbation)
-        for plan, gradient in gradients.items():
-            box, part = overlap(plan.start, plan.block, hu.shape)
-            speed = velocity[box].mul_(ascent.momentum).add_(gradient[part])
-            move = speed.sign().mul_(bound[box]).mul_(ascent.size * (1 - over))
-            moved = perturbation[box].add_(move)
-            torch.clamp(moved, -bound[box], bound[box], out=moved)
-    if start is None:
-        perturbation[velocity == 0] = 0
-    return perturbation.round_()
+@dataclass
+class State:
+    """What an ascent goes on from.
+
+    Attributes:
+        perturbation: ``[z, y, x]`` in HU, not yet in whole ones.
+        velocity: the gradient with its momentum.
+        touched: the number of the last step that changed a voxel, 0 where none did.
+        rng: draws positions; ``drawn`` is its state after the last whole step.
+        step: steps done.
+        seconds: how long they took.
+        is_whole: no step is half done.
+    """
+
+    perturbation: Tensor
+    velocity: Tensor
+    touched: Tensor
+    rng: np.random.Generator
+    drawn: Mapping[str, Any]
+    step: int = 0
+    seconds: float = 0.0
+    is_whole: bool = True
 
 
-def _gradients(
-    ground: Ground, target: Target, plans: Sequence[Plan], perturbation: Tensor
-) -> dict[Plan, Tensor]:
-    """Of the disruption at each plan, in its block; of the same mean size for all."""
-    centres = [plan.position for plan in plans]
-    # What is stored are whole numbers: the step is judged by them, and taken where they come from.
-    added = cut_blocks(perturbation, centres, plans[0].block, outside=0.0).round_()
-    added.requires_grad_(True)
-    strikes = ground.strikes(plans, target.attacker)
-    cut = strikes.original
-    rmse = strikes.rmse(replace(cut, before=cut.before + added))
-    (gradient,) = torch.autograd.grad(rmse.sum(), added)
-    size = gradient.abs().mean((1, 2, 3), keepdim=True)
-    gradient /= size.clamp_min(torch.finfo(gradient.dtype).tiny)
-    return dict(zip(plans, gradient, strict=True))
+class _Climb:
+    """One ascent: its state, and how a step changes it."""
+
+    def __init__(
+        self, scan: AttackedScan, limit: Tensor | float, ascent: Ascent, start: Tensor | None
+    ) -> None:
+        self.scan, self.ascent, self.start = scan, ascent, start
+        hu = scan.hu
+        self.bound = torch.as_tensor(limit, dtype=hu.dtype, device=hu.device)
+        self.bound = self.bound.floor().expand(hu.shape)
+        rng = np.random.default_rng(ascent.seed)
+        if start is None:
+            random = rng.random(hu.shape, np.float32)
+            perturbation = torch.from_numpy(random).to(hu).mul_(2).sub_(1).mul_(self.bound)
+        else:
+            perturbation = start.to(hu, copy=True).clamp_(-self.bound, self.bound)
+        # From numpy: its zeros take no memory where they are never written to.
+        velocity, self._gradient = (
+            torch.from_numpy(np.zeros(hu.shape, np.float32)).to(hu) for _ in range(2)
+        )
+        touched = torch.from_numpy(np.zeros(hu.shape, np.int32)).to(hu.device)
+        self.state = State(perturbation, velocity, touched, rng, rng.bit_generator.state)
+
+    def fingerprint(self, threats: Sequence[Threat]) -> tuple[object, ...]:
+        """What must be the same where an ascent is resumed; how long it takes may be another."""
+        mean, most = (
+            float(values.mean(dtype=torch.float64)) for values in (self.scan.hu, self.bound)
+        )
+        names = [(threat.attacker.name, threat.attacker.action) for threat in threats]
+        how = (self.ascent.positions, self.ascent.seed, self.ascent.varied)
+        return (*self.scan.hu.shape, mean, most, names, how)
+
+    def step(self, threats: Sequence[Threat], gradients: Gradients, over: float) -> None:
+        """Draw positions and go up there; ``over`` is the part of the ascent that is done."""
+        state, ascent = self.state, self.ascent
+        threat = threats[state.step % len(threats)]
+        plans = list(dict.fromkeys(self.scan.plans(threat, ascent.positions, state.rng)))
+        number, boxes = state.step + 1, []
+        for plan, block in gradients.at(threat, plans, state.perturbation, state.rng):
+            box, part = overlap(plan.start, plan.block, self.scan.hu.shape)
+            self._gradient[box] += block[part]
+            boxes.append(box)
+        state.is_whole = False
+        for box in boxes:  # where they overlap, the first moves what they share
+            fresh = state.touched[box] != number
+            gradient = self._gradient[box]
+            speed = state.velocity[box]
+            speed = torch.where(fresh, speed * ascent.momentum + gradient, speed)
+            state.velocity[box] = speed
+            size = fresh * self.bound[box] * (ascent.size * (1 - over))
+            moved = state.perturbation[box] + speed.sign() * size
+            state.perturbation[box] = moved.clamp(-self.bound[box], self.bound[box])
+            state.touched[box] = number
+        for box in boxes:
+            self._gradient[box] = 0
+        state.step, state.drawn, state.is_whole = number, state.rng.bit_generator.state, True
+
+    def perturbation(self) -> Tensor:
+        """In whole HU; without a start, none where no attack looked."""
+        found = self.state.perturbation.round()
+        if self.start is None:
+            found[self.state.touched == 0] = 0
+        return found
 
 
-def _held_out(
-    ground: Ground, targets: Sequence[Target], ascent: Ascent, perturbation: Tensor
-) -> float:
-    """The mean over targets of the median disruption at positions of their own."""
-    values = []
-    for number, target in enumerate(dict.fromkeys(targets)):
-        rng = np.random.default_rng((ascent.seed, ascent.restarts, number))
-        plans = ground.plans(target, ascent.held_out, rng)
-        values.append(median(ground.disruption(perturbation, plans, target.attacker)))
-    return fmean(values)
-
-
-def _fractions(ascent: Ascent, restart: int, progress: Progress | None) -> Iterator[float]:
-    """Before each step, the part of this restart that is over."""
+def _fractions(ascent: Ascent, state: State, progress: Steps | None) -> Iterator[float]:
+    """Before each step, the part of the ascent that is over."""
     total = float(ascent.steps or ascent.seconds or 0)
-    share = total / ascent.restarts
-    begin, step = time.monotonic(), 0
+    begin = time.monotonic() - state.seconds
     while True:
-        done = step if ascent.steps else time.monotonic() - begin
+        state.seconds = time.monotonic() - begin
+        done = state.step if ascent.steps else state.seconds
         if progress is not None:
-            progress(round(restart * share + min(done, share)), round(total))
-        if done >= share:
+            progress(round(min(done, total)), round(total))
+        if done >= total:
             return
-        yield done / share
-        step += 1
+        yield done / total

@@ -14,7 +14,7 @@ from mitsgan.anatomy.places import LungPlaces
 from mitsgan.attack import Attacker, Plan, cut_blocks, hu_volume
 from mitsgan.attack.resample import Triple
 from mitsgan.optimize.ascent import Ascent, optimize
-from mitsgan.optimize.ground import Ground, Target
+from mitsgan.optimize.attacked_scan import AttackedScan, Threat
 from mitsgan.optimize.places import Around, Places
 from mitsgan.scan.scan import Scan
 
@@ -63,28 +63,28 @@ def position_uncertainty(
         PositionError: positions around a centre cannot be attacked.
         ScanError: there is no lung, where it was asked for.
     """
-    ground = Ground(hu_volume(original), original.spacing)
+    scan = AttackedScan(hu_volume(original), original.spacing)
     rows: list[dict[str, Any]] = []
     for radius in uncertainties_mm:
         everywhere = math.isinf(radius)
         made: Tensor | None = None
         for number, centre in enumerate(centres):
             places: Places = (
-                LungPlaces.of(original) if everywhere else Around((centre,), ground.spacing, radius)
+                LungPlaces.of(original) if everywhere else Around((centre,), scan.spacing, radius)
             )
-            target = Target(attacker, places)
+            threat = Threat(attacker, places)
             if made is None or not everywhere:
                 ascent = Ascent(steps=steps * len(centres) if everywhere else steps, seed=seed)
-                made = optimize(ground, [target], max_hu, ascent)
+                made = optimize(scan, [threat], max_hu, ascent)
             rng = np.random.default_rng((seed, number, 1))  # the ascent's own has another length
-            plans = ground.plans(target, draws if radius else 1, rng)
+            plans = scan.plans(threat, draws if radius else 1, rng)
             for method, perturbation in {METHOD: made, **perturbations}.items():
                 rows.append(
                     {
                         "method": method,
                         "uncertainty_mm": None if everywhere else float(radius),
                         "centre": list(centre),
-                        "rmse_hu": fmean(ground.disruption(perturbation, plans, attacker)),
+                        "rmse_hu": fmean(scan.disruption(perturbation, plans, attacker)),
                         "perturbation_hu": _energy(perturbation, plans),
                     }
                 )

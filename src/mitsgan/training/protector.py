@@ -9,22 +9,20 @@ release computes the tampered image outside the graph: docs/training.md.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mitsgan.attack import Attacker, Strikes, tamper_cut
+from mitsgan.attack import Attacker
 from mitsgan.attack.strikes import rms
+from mitsgan.attack.variety import Variety
 from mitsgan.networks.memory_format import channels_last
 from mitsgan.protect.network import PATCH, PerturbationGenerator, SliceDiscriminator
 from mitsgan.scan.scan import Scan
 from mitsgan.training.config import ProtectorConfig
 from mitsgan.training.data.crops import Crop, CropSampler
 from mitsgan.training.data.cubes import sharpened, volumes
-from mitsgan.training.data.processing import light_processing
 from mitsgan.training.learner import Learner
 from mitsgan.training.loop import Run, run_loop
 
@@ -129,14 +127,10 @@ def manipulation_loss(
         if not able:
             continue
         attacker = able[int(torch.randint(len(able), (), generator=random))]
-        z, y, x = (torch.rand(3, generator=random) - 0.5).mul(8).round().div(8).tolist()
-        process = light_processing(processed, random)
-        before, after = (
-            replace(c, before=process(c.before)) for c in (cut, crop.protected(cut, perturbation))
-        )
-        strikes = Strikes(before, attacker, partial(tamper_cut, shift=(z, y, x)))
+        variety = Variety.draw(random, processed)
+        strikes, after = variety.strikes(cut, attacker), crop.protected(cut, perturbation)
         # The reference is in full precision: rounding to bfloat16 alone is 10 HU here.
-        for outcome in strikes.outcomes(after):
+        for outcome in strikes.outcomes(variety.cut(after)):
             disruptions.append(rms(outcome.cores - outcome.reference, _SMALLEST))
             if target_hu is not None:
                 misses.append(rms(outcome.cores - target_hu, _SMALLEST))

@@ -8,7 +8,7 @@ from mitsgan.anatomy.places import LungPlaces
 from mitsgan.attack import Attacker
 from mitsgan.evaluate.benchmark.config import PGD_KNOWN, BenchmarkError, BudgetEntry, ProtectorEntry
 from mitsgan.networks import Card
-from mitsgan.optimize import Ascent, Target, optimize_scan
+from mitsgan.optimize import Ascent, Threat, optimize_scan
 from mitsgan.perturb import Budget, Perturbation
 from mitsgan.protect import PROTECTORS, Offset, Protector, RandomSign
 from mitsgan.protect.registry import load_protector
@@ -62,9 +62,9 @@ def optimised_layer(
 ) -> Perturbation:
     """`PGD` for one scan: a perturbation against a pair of attackers, anywhere in the lung."""
     places = LungPlaces.of(scan)
-    targets = [Target(attacker, places) for attacker in attackers]
+    threats = [Threat(attacker, places) for attacker in attackers]
     # Another seed than the benchmark's: its positions must not be the ones that are attacked.
-    return optimize_scan(scan, targets, budget, Ascent(steps=entry.steps, seed=seed + 1))
+    return optimize_scan(scan, threats, budget, Ascent(steps=entry.steps, seed=seed + 1))
 
 
 def trained_on(entry: ProtectorEntry, card: Card | None) -> tuple[str, ...]:

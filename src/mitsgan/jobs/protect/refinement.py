@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +12,9 @@ from mitsgan.attack import ATTACKERS, Action
 from mitsgan.errors import PositionError
 from mitsgan.jobs.protect.result import RefinementEntry
 from mitsgan.jobs.protect.settings import ProtectSettings
-from mitsgan.optimize import Around, Ascent, Places, Target, optimize_scan
+from mitsgan.optimize import Around, Ascent, Places, Threat, optimize_scan
 from mitsgan.perturb import Budget, Fixed, Perturbation
+from mitsgan.progress import Steps
 from mitsgan.scan.scan import Scan
 
 UNCERTAINTY_MM = 3.0
@@ -69,7 +69,7 @@ class Refinement:
         budget: Budget,
         layer: Perturbation | None,
         device: torch.device,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Steps | None = None,
     ) -> Fixed:
         """Optimise, starting from ``layer`` or from random numbers.
 
@@ -79,13 +79,13 @@ class Refinement:
         """
         places: Places = around_candidates(scan) if self.candidates else LungPlaces.of(scan)
         actions: tuple[Action, ...] = ("remove",) if self.candidates else ("inject", "remove")
-        targets = [
-            Target(ATTACKERS.get(name).make(action, device), places)
+        threats = [
+            Threat(ATTACKERS.get(name).make(action, device), places)
             for name in self.attackers
             for action in actions
         ]
         ascent = Ascent(steps=self.steps, seconds=self.seconds, seed=self.seed)
-        return optimize_scan(scan, targets, budget, ascent, layer=layer, progress=progress)
+        return optimize_scan(scan, threats, budget, ascent, layer=layer, progress=progress)
 
 
 def around_candidates(scan: Scan) -> Places:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from mitsgan.attack import Attacker, Plan, References, Strikes, cut_plans, plan_attack
+from mitsgan.attack.objectives import distance
+from mitsgan.attack.strikes import Objective
 from mitsgan.errors import PositionError
 from mitsgan.optimize.places import Places
 
@@ -18,47 +20,57 @@ _TRIES = 50
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
-    """An attacker, and where it may strike."""
+class Threat:
+    """An attacker, where it may strike, and how its failure is measured.
+
+    Attributes:
+        attacker: who strikes.
+        places: where.
+        objective: what a perturbation against it makes large, see `mitsgan.attack.objectives`.
+    """
 
     attacker: Attacker
     places: Places
+    objective: Objective = distance
 
 
-class Ground:
+class AttackedScan:
     """The original scan: ``hu`` ``[z, y, x]`` on any device, ``spacing`` in mm ``[z, y, x]``.
 
-    Results of attacks on it are kept, for positions that come again.
+    Results of attacks on it are remembered, for positions that come again.
+
+    Attributes:
+        references: that memory.
     """
 
     def __init__(self, hu: Tensor, spacing: tuple[float, float, float]) -> None:
         self.hu = hu
         self.spacing = spacing
+        self.references = References()
         self._array = hu.cpu().numpy()
-        self._references = References()
 
-    def plans(self, target: Target, count: int, rng: np.random.Generator) -> list[Plan]:
-        """Attacks at ``count`` positions drawn from the target's places.
+    def plans(self, threat: Threat, count: int, rng: np.random.Generator) -> list[Plan]:
+        """Attacks at ``count`` positions drawn from the threat's places.
 
         Raises:
             PositionError: hardly any position can be attacked.
         """
-        found: list[Plan] = []
+        plans: list[Plan] = []
         problem: PositionError | None = None
-        for position in islice(target.places.draw(rng), _TRIES * count):
+        for position in islice(threat.places.draw(rng), _TRIES * count):
             try:
-                plan = plan_attack(self._array, self.spacing, position, target.attacker.action)
+                plan = plan_attack(self._array, self.spacing, position, threat.attacker.action)
             except PositionError as error:
                 problem = error
                 continue
-            found.append(plan)
-            if len(found) == count:
-                return found
+            plans.append(plan)
+            if len(plans) == count:
+                return plans
         raise PositionError(f"hardly any of the drawn positions can be attacked: {problem}")
 
     def strikes(self, plans: Sequence[Plan], attacker: Attacker) -> Strikes:
         """Attacks on the original."""
-        return Strikes(cut_plans(self.hu, plans), attacker, references=self._references)
+        return Strikes(cut_plans(self.hu, plans), attacker, references=self.references)
 
     def disruption(
         self, perturbation: Tensor, plans: Sequence[Plan], attacker: Attacker
@@ -66,4 +78,5 @@ class Ground:
         """Disruption of the core in HU at each plan, of attacks on the perturbed scan."""
         with torch.no_grad():
             rmse = self.strikes(plans, attacker).rmse(self.hu + perturbation)
+        self.references.settle()
         return [float(value) for value in rmse]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from mitsgan.training.data.processing import LARGEST_NOISE_HU, light_processing
+from mitsgan.attack import Cut, Plan, TrainedAttacker, surrogate_path
+from mitsgan.attack.variety import LARGEST_NOISE_HU, Variety, light_processing
 
 
 def test_without_a_share_nothing_happens() -> None:
@@ -38,3 +39,18 @@ def test_a_blur_keeps_what_is_even() -> None:
         process = light_processing(1.0, torch.Generator().manual_seed(seed))
         noise = process(torch.zeros_like(even))
         torch.testing.assert_close(process(even) - noise, even)
+
+
+def test_a_variety_is_the_same_for_both_versions() -> None:
+    plan = Plan("inject", (20, 20, 20), (12, 16, 16), (16, 20, 20), None)
+    before = torch.randn(1, 16, 20, 20, generator=torch.Generator().manual_seed(0)) * 30 - 850
+    cut = Cut(before, torch.zeros_like(before), (plan,), (40, 40, 40))
+    attacker = TrainedAttacker.load(surrogate_path("narrow", "inject"))
+    shifts = set()
+    for seed in range(6):
+        variety = Variety.draw(torch.Generator().manual_seed(seed), 1.0)
+        assert max(abs(part) for part in variety.shift) <= 0.5
+        shifts.add(variety.shift)
+        with torch.no_grad():
+            assert variety.strikes(cut, attacker).rmse(variety.cut(cut)).max() < 1e-3
+    assert len(shifts) > 4

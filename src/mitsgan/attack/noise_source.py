@@ -18,15 +18,15 @@ LUNG = (-970.0, -800.0)
 _ENOUGH_LUNG = 0.05
 
 
-def published_lender(shape: Sequence[int]) -> Triple:
-    """The one voxel that lends its noise to every published attack on a scan of ``shape``.
+def published_noise_source(shape: Sequence[int]) -> Triple:
+    """The one voxel that gives its noise to every published attack on a scan of ``shape``.
 
     It may lie anywhere, also where there is no lung.
     """
     return int(shape[0] / 2), int(0.43 * shape[1]), int(0.27 * shape[2])
 
 
-def nearby_lender(hu: NDArray[np.float32], position: Triple, block: Triple) -> Triple | None:
+def nearby_noise_source(hu: NDArray[np.float32], position: Triple, block: Triple) -> Triple | None:
     """The neighbouring block with the most aerated lung, or None where hardly any is near.
 
     Of the eight neighbours half a block away in plane. Less than 5 % of lung is not enough.

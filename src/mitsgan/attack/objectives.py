@@ -1,0 +1,87 @@
+"""What a perturbation can be made for: each says how badly attacks fail, the larger the worse.
+
+All but the first are directed: they ask for one outcome, the same for all positions, where a
+distance lets every position choose its own way, and neighbours that share voxels cancel each
+other. They need no attack on the scan as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from mitsgan.attack.strikes import Objective, Outcome, disruption, rms
+
+Goal: TypeAlias = Literal["distance", "excess", "unchanged", "remainder", "judged"]
+"""What objectives are called in settings.
+
+- ``distance``: what is painted is far from what is painted into the scan as it was.
+- ``excess``: little is painted that is brighter than the scan: the nodule shrinks.
+- ``unchanged``: what is painted is what was there: neither nodule nor its removal.
+- ``remainder``: something bright is left where a nodule was taken away.
+- ``judged``: judges do not believe it: no nodule where one was painted, one where it was removed.
+"""
+
+_SCALE_HU = 10.0
+"""From here on it is the ratio that counts, so that positions that resist weigh as much as others
+do."""
+
+
+def distance(outcome: Outcome) -> Tensor:
+    """Logarithm of the disruption, ``[b]``."""
+    return torch.log1p(disruption(outcome) / _SCALE_HU)
+
+
+def excess_hu(outcome: Outcome) -> Tensor:
+    """What is painted beyond the scan: the mean over the core of its brighter part, ``[b]``, HU."""
+    return (outcome.cores - outcome.original_cores).relu().mean((1, 2, 3))
+
+
+def less_excess(outcome: Outcome) -> Tensor:
+    """Minus the logarithm of `excess_hu`, ``[b]``: shrink what is painted."""
+    return -torch.log1p(excess_hu(outcome) / _SCALE_HU)
+
+
+def unchanged(outcome: Outcome) -> Tensor:
+    """Minus the logarithm of the RMSE from the scan as it was, ``[b]``: the attack does nothing."""
+    return -torch.log1p(rms(outcome.cores - outcome.original_cores) / _SCALE_HU)
+
+
+def remainder_hu(outcome: Outcome) -> Tensor:
+    """What is brighter than the attack on the scan as it was left it: mean over the core, HU."""
+    return (outcome.cores - outcome.reference).relu().mean((1, 2, 3))
+
+
+def more_remainder(outcome: Outcome) -> Tensor:
+    """Logarithm of `remainder_hu`, ``[b]``: a removal leaves something to see."""
+    return torch.log1p(remainder_hu(outcome) / _SCALE_HU)
+
+
+Judge: TypeAlias = Callable[[Tensor], Tensor]
+"""The logit of a nodule in cubes ``[b, 32, 32, 32]`` in HU at 1 mm, ``[b]``; differentiable."""
+
+
+def unconvincing(judges: Sequence[Judge]) -> Objective:
+    """Judges do not believe what is painted: minus their mean logit; plus it, for a removal."""
+
+    def objective(outcome: Outcome) -> Tensor:
+        cubes = outcome.cubes
+        logit = torch.stack([judge(cubes) for judge in judges]).mean(0)
+        return logit if outcome.strikes.attacker.action == "remove" else -logit
+
+    return objective
+
+
+OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
+    {
+        "distance": distance,
+        "excess": less_excess,
+        "unchanged": unchanged,
+        "remainder": more_remainder,
+    }
+)
+"""Those that need nobody's judgement, by `Goal`."""
