@@ -350,7 +350,7 @@ def test_two_slices_of_one_uid_are_refused(copy: Path, signer: Signer) -> None:
 def test_an_encoding_nobody_knows_is_no_verdict(check: Check, copy: Path) -> None:
     ds = dcmread(ordered(copy)[0])
     ds.compress(RLELossless, generate_instance_uid=False)
-    ds.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.4.53")  # JPEG, spectral selection
+    ds.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.4.59")  # hierarchical JPEG
     ds.save_as(ordered(copy)[0])
     with pytest.raises(ScanError, match=r"no decoder for it.*dcmdjpeg"):
         check(copy)

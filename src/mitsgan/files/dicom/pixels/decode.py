@@ -5,14 +5,19 @@ Source: DICOM PS3.5 annex A (transfer syntaxes), A.4.15 (deflated image frame co
 
 from __future__ import annotations
 
+import os
 import zlib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.encaps import get_frame
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     HTJ2K,
@@ -21,12 +26,10 @@ from pydicom.uid import (
     HTJ2KLossless,
     HTJ2KLosslessRPCL,
     JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
     JPEGLSLossless,
     JPEGLSNearLossless,
     RLELossless,
+    SecondaryCaptureImageStorage,
 )
 
 from mitsgan.files.dicom.pixels.form import PixelFormat
@@ -35,7 +38,6 @@ from mitsgan.files.quiet import mute, quiet
 ENCAPSULATED_PLAIN = UID("1.2.840.10008.1.2.1.98")
 DEFLATED_FRAMES = UID("1.2.840.10008.1.2.8.1")
 
-_GDCM = "gdcm"
 PLUGINS: Mapping[UID, str] = {
     RLELossless: "pydicom",
     JPEGLSLossless: "pyjpegls",
@@ -45,21 +47,22 @@ PLUGINS: Mapping[UID, str] = {
     HTJ2KLossless: "pylibjpeg",
     HTJ2KLosslessRPCL: "pylibjpeg",
     HTJ2K: "pylibjpeg",
-    JPEGLossless: _GDCM,
-    JPEGLosslessSV1: _GDCM,
-    JPEGBaseline8Bit: _GDCM,
 }
-"""The decoder of each transfer syntax, all of them installed with mitsgan."""
+"""pydicom's decoder for each transfer syntax, all of them installed with mitsgan."""
 
+_ANY_UID = UID("2.25.1")
 _NUMBERED = "1.2.840.10008.1.2.4."
-_JPEG = {UID(f"{_NUMBERED}{n}") for n in range(51, 67)}
+_JPEG = {UID(f"{_NUMBERED}{n}") for n in (51, 53, 55, 57, 70)}
+"""Older kinds of JPEG, with 12 and 16 bits: JPEG Lossless, in which many archives keep CT, among
+them. SimpleITK decodes these."""
+_HIERARCHICAL = {UID(f"{_NUMBERED}{n}") for n in (*range(50, 67), 70)} - _JPEG
 _JPEG_XL = {UID(f"{_NUMBERED}{n}") for n in (110, 111, 112)}
 _MPEG = {UID(f"{_NUMBERED}{n}") for n in range(100, 109)}
 
 
 def decodable(syntax: UID) -> bool:
     """Whether a compressed transfer syntax can be decoded here."""
-    if syntax in (ENCAPSULATED_PLAIN, DEFLATED_FRAMES):
+    if syntax in (ENCAPSULATED_PLAIN, DEFLATED_FRAMES) or syntax in _JPEG:
         return True
     with suppress(NotImplementedError):
         return bool(get_decoder(syntax).is_available)
@@ -68,11 +71,8 @@ def decodable(syntax: UID) -> bool:
 
 def remedy(syntax: UID) -> str:
     """What would decode a transfer syntax that cannot be decoded here."""
-    if syntax in _JPEG:
-        return (
-            "install pylibjpeg-libjpeg, which decodes older kinds of JPEG, or let dcmdjpeg (dcmtk) "
-            "decompress the series first"
-        )
+    if syntax in _HIERARCHICAL:
+        return "let dcmdjpeg (dcmtk) decompress the series first"
     if syntax in _JPEG_XL:
         return "let a tool that knows JPEG XL (dcm4che) decompress the series first"
     if syntax in _MPEG:
@@ -103,6 +103,8 @@ def decode_frame(
         if len(data) < 2 * size:
             raise ValueError(f"{len(data)} bytes, expected {2 * size}")
         return np.frombuffer(data, form.dtype.newbyteorder("<"), size).reshape(form.rows, -1)
+    if syntax in _JPEG:
+        return _by_itk(get_frame(value, number, number_of_frames=count), syntax, form)
     decoder = get_decoder(syntax)
     plugin = PLUGINS.get(syntax, "")
     if plugin not in decoder.available_plugins:
@@ -127,3 +129,49 @@ def pixel_options(form: PixelFormat, syntax: UID, count: int) -> dict[str, Any]:
         "pixel_representation": int(form.signed),
         "photometric_interpretation": "MONOCHROME2",
     }
+
+
+def _by_itk(frame: bytes, syntax: UID, form: PixelFormat) -> NDArray[Any]:
+    """One frame decoded by SimpleITK, which reads files alone: one of the pixels and nothing else.
+
+    Without a rescale in it, so that the stored values come back.
+    """
+    import SimpleITK as sitk  # noqa: N813 - its own habit
+
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    meta.MediaStorageSOPInstanceUID = _ANY_UID
+    meta.TransferSyntaxUID = syntax
+    ds = FileDataset("", {}, preamble=bytes(128), file_meta=meta)
+    ds.SOPClassUID = SecondaryCaptureImageStorage
+    ds.SOPInstanceUID = _ANY_UID
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+    ds.Rows, ds.Columns = form.rows, form.columns
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, form.bits_stored, form.bits_stored - 1
+    ds.PixelRepresentation = int(form.signed)
+    ds.PixelData = encapsulate([frame])
+    ds["PixelData"].VR = "OB"
+    with _path_of(ds) as path, mute():
+        image: Any = sitk.ReadImage(path, imageIO="GDCMImageIO")  # SimpleITK declares no types
+        return np.asarray(sitk.GetArrayFromImage(image)[0])
+
+
+@contextmanager
+def _path_of(dataset: FileDataset) -> Iterator[str]:
+    """A file to read a data set from; in memory where the system can, so that nothing is left."""
+    content = BytesIO()
+    with quiet():
+        dataset.save_as(content, enforce_file_format=True)
+    if hasattr(os, "memfd_create"):
+        number = os.memfd_create("frame")
+        try:
+            with open(number, "wb", closefd=False) as file:
+                file.write(content.getvalue())
+            yield f"/proc/self/fd/{number}"
+        finally:
+            os.close(number)
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "frame.dcm")
+        path.write_bytes(content.getvalue())
+        yield str(path)
