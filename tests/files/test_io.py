@@ -85,5 +85,5 @@ def test_series_is_for_dicom_only(
     tmp_path: Path, make_series: Make, derivation: Derivation
 ) -> None:
     write_scan(read_scan(make_series(tmp_path / "in")), tmp_path / "a.mha", derivation=derivation)
-    with pytest.raises(ScanError, match="has no series"):
+    with pytest.raises(ScanError, match="is an image of one scan"):
         read_scan(tmp_path / "a.mha", series="1.2")

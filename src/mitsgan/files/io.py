@@ -10,15 +10,20 @@ from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
 from mitsgan.files.dicom.files import Progress
 from mitsgan.files.dicom.read import read_dicom
-from mitsgan.files.dicom.write.series import check_dicom, write_dicom
+from mitsgan.files.dicom.write.series import DICOM_SUFFIXES, check_dicom, write_dicom
 from mitsgan.files.itk import ITK_SUFFIXES, companions, read_itk, write_itk
-from mitsgan.files.nifti import NIFTI_SUFFIXES, read_nifti, write_nifti
+from mitsgan.files.nifti import NIFTI_SUFFIXES, PAIR_SUFFIXES, read_nifti, write_nifti
 from mitsgan.reading import Reading
 from mitsgan.scan.canonical import canonical, geometry_notes, in_file_order
+from mitsgan.scan.plausible import check_plausible
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.simulated import Simulated, burnt
 
 IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, *ITK_SUFFIXES)
+"""Endings of images that are written."""
+
+_LONGEST_ENDING = 5
+"""Longer ones are parts of the names of folders."""
 
 
 def read_scan(
@@ -45,14 +50,17 @@ def read_scan(
     if not path.exists():
         raise ScanError(f"{path} does not exist; name a DICOM folder or an image file")
     reading = reading or Reading(series=series)
-    if path.is_dir() or not is_image(path):
-        return _in_order(read_dicom(path, reading, progress, new_uids=new_uids))
-    if series is not None:
-        raise ScanError(f"{path} is an image and has no series; leave `series` out")
-    scan = read_nifti(path) if _is_nifti(path) else read_itk(path)
-    if progress is not None:
-        progress(1, 1)
-    return _in_order(scan)
+    if path.is_dir() or not is_readable_image(path):
+        scan = read_dicom(path, reading, progress, new_uids=new_uids)
+    elif reading.series is not None or reading.select:
+        raise ScanError(f"{path} is an image of one scan; leave `series` and `select` out")
+    else:
+        scan = (read_nifti if _is_nifti(path) else read_itk)(path, reading.hu_offset)
+        if progress is not None:
+            progress(1, 1)
+    if not reading.assume_hu:
+        check_plausible(scan, str(path))
+    return _noted(canonical(scan), reading)
 
 
 def write_scan(
@@ -112,7 +120,17 @@ def check_output(path: Path, overwrite: bool = False, *, source: Path | None = N
     check_target(path, overwrite, source=source)
     for name in companions(path):
         check_target(path.with_name(name), overwrite, source=source)
-    if source is not None and not source.is_dir() and is_image(source) and not is_image(path):
+    if is_image(path):
+        return
+    ending = path.suffix[1:].lower()
+    if ending and ending[0].isalpha() and len(ending) <= _LONGEST_ENDING and not path.is_dir():
+        known = ", ".join((*IMAGE_SUFFIXES, *DICOM_SUFFIXES))
+        if not path.name.lower().endswith(DICOM_SUFFIXES):
+            raise OutputError(
+                f"{path} ends in .{ending}, which no format is written as; give it one of {known}, "
+                f"or no ending for a folder of DICOM"
+            )
+    if source is not None and source.is_file() and is_readable_image(source):
         raise OutputError(
             f"{path} would be DICOM, but {source} is not: patient, study and scanner are unknown; "
             f"give the output an ending: {', '.join(IMAGE_SUFFIXES)}"
@@ -134,8 +152,13 @@ def check_derivable(scan: Scan, path: Path) -> None:
 
 
 def is_image(path: Path) -> bool:
-    """Whether the path names an image file, by its ending; all else is DICOM."""
+    """Whether the path names an image file to write, by its ending; all else is DICOM."""
     return path.name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def is_readable_image(path: Path) -> bool:
+    """Whether the path names an image file to read, by its ending; all else is DICOM."""
+    return path.name.lower().endswith((*IMAGE_SUFFIXES, *PAIR_SUFFIXES))
 
 
 def source_path(scan: Scan) -> Path | None:
@@ -143,10 +166,16 @@ def source_path(scan: Scan) -> Path | None:
     return None if scan.source is None else scan.source.path
 
 
-def _in_order(scan: Scan) -> Scan:
-    ordered = canonical(scan)
-    return replace(ordered, notes=(*scan.notes, *geometry_notes(ordered.geometry)))
+def _noted(scan: Scan, reading: Reading) -> Scan:
+    """The scan with what is to be told of its grid and its values."""
+    notes = [*scan.notes, *geometry_notes(scan.geometry)]
+    if reading.hu_offset:
+        notes.append(
+            f"{reading.hu_offset:+g} HU were added to all values; in a file of the same format "
+            f"they are written as they were stored"
+        )
+    return replace(scan, notes=tuple(notes))
 
 
 def _is_nifti(path: Path) -> bool:
-    return path.name.lower().endswith(NIFTI_SUFFIXES)
+    return path.name.lower().endswith((*NIFTI_SUFFIXES, *PAIR_SUFFIXES))

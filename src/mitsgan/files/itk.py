@@ -1,12 +1,12 @@
 """MHA/MHD and NRRD images in and out, and what all image formats share.
 
-An image format has no element that says "CT in HU"; so the values are checked to be plausible.
 Source: ITK's MetaIO and NRRD definitions, as SimpleITK reads and writes them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,29 @@ from numpy.typing import NDArray
 
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
-from mitsgan.scan.memory import check_plausible, image_scan, in_hu
+from mitsgan.files.quiet import UNREADABLE, mute
+from mitsgan.scan.memory import image_scan, in_hu
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.sitk import geometry_of, set_geometry
 
 ITK_SUFFIXES = (".mha", ".mhd", ".nrrd", ".nhdr")
 DERIVATION_KEY = "mitsgan_derivation"
 
+_LONGEST_HEADER = 65536
+_DATA_FILE = re.compile(
+    rb"^(?:ElementDataFile *=|data ?file:)([^\r\n]*)", re.MULTILINE | re.IGNORECASE
+)
+
 
 @dataclass(frozen=True)
 class ItkSource:
-    """What an ITK file held besides voxels and geometry: its metadata, and if it was compressed."""
+    """What an ITK file held besides voxels and geometry.
+
+    Attributes:
+        path: the file.
+        metadata: of its header, besides what tells the grid.
+        compressed: whether it was.
+    """
 
     path: Path
     metadata: tuple[tuple[str, str], ...]
@@ -43,29 +55,27 @@ def companions(path: Path) -> tuple[str, ...]:
     return (f"{path.stem}.raw",) if path.suffix.lower() in (".mhd", ".nhdr") else ()
 
 
-def read_itk(path: Path) -> Scan:
-    """Read an MHA, MHD or NRRD image whose values are HU.
+def read_itk(path: Path, hu_offset: float = 0.0) -> Scan:
+    """Read an MHA, MHD or NRRD image whose values are HU once the offset is added.
 
     Raises:
-        ScanError: it cannot be read, is not one three-dimensional grey image, or not in HU.
+        ScanError: it cannot be read, or is not one three-dimensional grey image.
     """
+    _check_data_file(path)
     try:
-        image: Any = sitk.ReadImage(str(path))  # SimpleITK declares no types
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
+        with mute():
+            image: Any = sitk.ReadImage(str(path))  # SimpleITK declares no types
+    except (RuntimeError, MemoryError) as error:
+        reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
         raise ScanError(f"{path} cannot be read as an image ({reason}); fetch it again") from error
     components, dimensions = image.GetNumberOfComponentsPerPixel(), image.GetDimension()
     if dimensions != 3 or components != 1:
         raise ScanError(not_a_volume(path, f"{dimensions} dimensions, {components} component(s)"))
     stored = sitk.GetArrayFromImage(image)
-    kept = tuple(
-        (key, image.GetMetaData(key))
-        for key in image.GetMetaDataKeys()
-        if not key.startswith("ITK_") and key not in ("NRRD_space", "Modality")
-    )
-    scan = image_scan(stored, geometry_of(image), ItkSource(path, kept, _is_compressed(path)))
-    check_plausible(scan, str(path))
-    return scan
+    kept, notes = _metadata(image)
+    source = ItkSource(path, kept, _is_compressed(path))
+    scan = image_scan(stored, geometry_of(image), source, 1.0, hu_offset)
+    return replace(scan, notes=notes)
 
 
 def write_itk(scan: Scan, path: Path, derivation: Derivation) -> None:
@@ -74,7 +84,8 @@ def write_itk(scan: Scan, path: Path, derivation: Derivation) -> None:
     Raises:
         OutputError: it cannot be written, or reads back differently.
     """
-    stored = in_hu(scan)
+    # A file of the same kind keeps its values as they were, HU or not.
+    stored = scan.stored if isinstance(scan.source, ItkSource) else in_hu(scan)
     image: Any = sitk.GetImageFromArray(stored)
     set_geometry(image, scan.geometry)
     compressed = False
@@ -86,8 +97,9 @@ def write_itk(scan: Scan, path: Path, derivation: Derivation) -> None:
     # One data file of a known name belongs to a detached header, compressed or not it would vary.
     compressed = compressed and not companions(path)
     try:
-        sitk.WriteImage(image, str(path), useCompression=compressed)
-        back = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+        with mute():
+            sitk.WriteImage(image, str(path), useCompression=compressed)
+            back = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
     except RuntimeError as error:
         # SimpleITK does not pass on what the system said; a full disk is the usual reason.
         reason = str(error).strip().splitlines()[-1]
@@ -108,15 +120,53 @@ def not_a_volume(path: Path, found: str) -> str:
 
 def check_written(back: NDArray[Any], stored: NDArray[Any], path: Path) -> None:
     """Raise `OutputError` unless what was read back is what was to be written."""
-    same_kind = stored.dtype.kind == "f"
-    if back.dtype != stored.dtype or not np.array_equal(back, stored, equal_nan=same_kind):
+    same_type = back.dtype.newbyteorder("=") == stored.dtype.newbyteorder("=")
+    if not same_type or not np.array_equal(back, stored, equal_nan=stored.dtype.kind == "f"):
         raise OutputError(
             f"{path.name} does not read back as it was written ({back.dtype} {back.shape} for "
             f"{stored.dtype} {stored.shape}); choose another format"
         )
 
 
+def _metadata(image: Any) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """The metadata of an image, and a note on what of it is no text."""
+    kept, lost = [], []
+    for key in image.GetMetaDataKeys():
+        if key.startswith("ITK_") or key in ("NRRD_space", "Modality"):
+            continue
+        try:
+            value = str(image.GetMetaData(key))
+            value.encode()  # what could not be decoded cannot be written back
+            kept.append((key, value))
+        except UNREADABLE:
+            lost.append(key)
+    notes = [f"metadata that is no text is not kept: {', '.join(lost)}"] if lost else []
+    return tuple(kept), tuple(notes)
+
+
+def _check_data_file(path: Path) -> None:
+    """Raise `ScanError` where a header names a data file that is not there."""
+    named = _DATA_FILE.search(_header(path))
+    if named is None:
+        return
+    name = named[1].decode("utf-8", "replace").strip()
+    if name.lower() in ("", "local") or name.startswith("LIST") or "%" in name:
+        return
+    if not (path.parent / name).is_file():
+        raise ScanError(
+            f"{path} says that its voxels are in {name}, which is not there: put it beside "
+            f"{path.name} under that name"
+        )
+
+
+def _header(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LONGEST_HEADER)
+    except OSError as error:
+        raise ScanError(f"{path} cannot be read ({error.strerror}); fetch it again") from error
+
+
 def _is_compressed(path: Path) -> bool:
-    with path.open("rb") as file:
-        header = file.read(65536).lower()
+    header = _header(path).lower()
     return b"compresseddata = true" in header or b"encoding: gz" in header

@@ -6,7 +6,7 @@ ours LPS: x and y change sign at this door.
 
 from __future__ import annotations
 
-import zlib
+import gzip
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,23 +21,42 @@ from numpy.typing import NDArray
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
 from mitsgan.files.itk import check_written, not_a_volume
-from mitsgan.scan.memory import check_plausible, image_scan, in_hu
-from mitsgan.scan.scan import Geometry, Scan
+from mitsgan.files.quiet import UNREADABLE, quiet
+from mitsgan.scan.geometry import Geometry
+from mitsgan.scan.memory import image_scan, in_hu
+from mitsgan.scan.scan import Scan
 
 _Nifti1: Any = nib.Nifti1Image  # nibabel types little of what is used here
+_Nifti2: Any = nib.Nifti2Image
+_Pair: Any = nib.Nifti1Pair
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
+PAIR_SUFFIXES = (".hdr", ".img")
+"""A header and its voxels apart; read, not written."""
+
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MILLIMETRES = "mm"
 _COMMENT = 6
-_DAMAGED = (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error)
+_GZIP = b"\x1f\x8b"
+_SIZE_2 = 540
+_HEADER_2 = _SIZE_2.to_bytes(4, "little"), _SIZE_2.to_bytes(4, "big")
+_FLAT = 1e-3
+"""Volume of three unit vectors below which they lie in a plane."""
+_DAMAGED = (ImageFileError, HeaderDataError, MemoryError, *UNREADABLE)
 
 
 @dataclass(frozen=True)
 class NiftiSource:
-    """The header as it was read: kind (NIfTI-1 or 2), fields, extensions, affine."""
+    """The header as it was read: kind (NIfTI-1 or 2), fields, extensions, affine.
+
+    Attributes:
+        path: the file.
+        image: as nibabel read it.
+        hu_offset: HU that were added to its values.
+    """
 
     path: Path
     image: Any
+    hu_offset: float = 0.0
 
     @property
     def identity(self) -> None:
@@ -45,42 +64,32 @@ class NiftiSource:
         return None
 
 
-def read_nifti(path: Path) -> Scan:
-    """Read a NIfTI image whose values, after its own slope and intercept, are HU.
+def read_nifti(path: Path, hu_offset: float = 0.0) -> Scan:
+    """Read a NIfTI image whose values, after its own slope and intercept and the offset, are HU.
 
     Raises:
-        ScanError: it cannot be read, is not one three-dimensional grey image, or not in HU.
+        ScanError: it cannot be read, or is not one three-dimensional grey image.
     """
     try:
-        image: Any = nib.load(path)
-        if not isinstance(image, _Nifti1):
-            raise ScanError(f"{path} is not a single-file NIfTI image; convert it to .nii.gz")
-        data: NDArray[Any] = np.asanyarray(image.dataobj.get_unscaled())
+        with quiet():
+            image: Any = _load(path)
+            if not isinstance(image, _Pair):
+                raise ScanError(
+                    f"{path} is an Analyze image, which does not say which side is left; convert "
+                    f"it to NIfTI (.nii.gz)"
+                )
+            data: NDArray[Any] = np.asanyarray(image.dataobj.get_unscaled())
     except _DAMAGED as error:
-        raise ScanError(f"{path} cannot be read as NIfTI ({error}); fetch it again") from error
+        reason = " ".join(str(error).split())
+        raise ScanError(f"{path} cannot be read as NIfTI ({reason}); fetch it again") from error
     if data.ndim < 3 or data.dtype.kind not in "iuf" or any(n != 1 for n in data.shape[3:]):
         raise ScanError(not_a_volume(path, f"shape {data.shape} of {data.dtype}"))
-    scale = _to_millimetres(image)
     slope, intercept = float(image.dataobj.slope), float(image.dataobj.inter)
     if not slope > 0:
         raise ScanError(f"{path} has slope {slope}, expected a positive number; rewrite it in HU")
-    affine = _RAS_TO_LPS @ image.affine * scale
-    columns = affine[:3, :3].T  # of i, j, k
-    lengths = np.linalg.norm(columns, axis=1)
-    if not (np.isfinite(affine).all() and (lengths > 0).all()):
-        raise ScanError(f"{path} has no usable affine: {image.affine.tolist()}; repair its header")
-    x, y, z = (float(value) for value in affine[:3, 3])
-    geometry = Geometry(
-        spacing=(float(lengths[2]), float(lengths[1]), float(lengths[0])),
-        origin=(x, y, z),
-        axes=tuple(
-            (float(a), float(b), float(c)) for a, b, c in (columns / lengths[:, None])[::-1]
-        ),
-    )
     stored = data.reshape(data.shape[:3]).transpose(2, 1, 0)
-    scan = image_scan(stored, geometry, NiftiSource(path, image), slope, intercept)
-    check_plausible(scan, str(path))
-    return scan
+    source = NiftiSource(path, image, hu_offset)
+    return image_scan(stored, _geometry(image, path), source, slope, intercept + hu_offset)
 
 
 def write_nifti(scan: Scan, path: Path, derivation: Derivation) -> None:
@@ -100,8 +109,10 @@ def write_nifti(scan: Scan, path: Path, derivation: Derivation) -> None:
     data = stored.transpose(2, 1, 0)
     if isinstance(scan.source, NiftiSource):
         source = scan.source.image
+        intercept -= scan.source.hu_offset
         data = data.reshape(source.shape)
-        image: Any = type(source)(data, source.affine, source.header, dtype=stored.dtype)
+        kind = _Nifti2 if int(source.header["sizeof_hdr"]) == _SIZE_2 else _Nifti1
+        image: Any = kind(data, source.affine, source.header, dtype=stored.dtype)
     else:
         affine = np.eye(4)
         affine[:3, :3] = scan.geometry.matrix[::-1].T
@@ -114,12 +125,45 @@ def write_nifti(scan: Scan, path: Path, derivation: Derivation) -> None:
         Nifti1Extension(_COMMENT, derivation.description.encode("utf-8"))
     )
     image.header.set_slope_inter(slope, intercept)
-    nib.save(image, path)
-    written: Any = nib.load(path)
-    if not isinstance(written, _Nifti1):
-        raise OutputError(f"{path.name} does not read back as NIfTI; choose another format")
-    back = np.asanyarray(written.dataobj.get_unscaled())
+    with quiet():
+        nib.save(image, path)
+        written: Any = nib.load(path)
+        if not isinstance(written, _Nifti1):
+            raise OutputError(f"{path.name} does not read back as NIfTI; choose another format")
+        back = np.asanyarray(written.dataobj.get_unscaled())
     check_written(back.reshape(back.shape[:3]).transpose(2, 1, 0), stored, path)
+
+
+def _load(path: Path) -> Any:
+    """The image, whether or not it is compressed as its name says."""
+    if path.suffix.lower() in PAIR_SUFFIXES:
+        return nib.load(path)
+    with path.open("rb") as file:
+        packed = file.read(2) == _GZIP
+    if packed == path.name.lower().endswith(".gz"):
+        return nib.load(path)
+    with gzip.open(path) if packed else path.open("rb") as stream:
+        kind = _Nifti2 if stream.read(4) in _HEADER_2 else _Nifti1
+        stream.seek(0)
+        return kind.from_bytes(stream.read())
+
+
+def _geometry(image: Any, path: Path) -> Geometry:
+    """Where the voxels lie, by nibabel's rule: the sform if it has a code, else the qform."""
+    affine = _RAS_TO_LPS @ image.affine * _to_millimetres(image)
+    columns = affine[:3, :3].T  # of i, j, k
+    lengths = np.linalg.norm(columns, axis=1)
+    if not (np.isfinite(affine).all() and (lengths > 0).all()):
+        raise ScanError(f"{path} has no usable affine: {image.affine.tolist()}; repair its header")
+    axes = (columns / lengths[:, None])[::-1]
+    if abs(np.linalg.det(axes)) < _FLAT:
+        raise ScanError(f"{path} has an affine that is flat: {image.affine.tolist()}; repair it")
+    x, y, z = (float(value) for value in affine[:3, 3])
+    return Geometry(
+        spacing=(float(lengths[2]), float(lengths[1]), float(lengths[0])),
+        origin=(x, y, z),
+        axes=tuple((float(a), float(b), float(c)) for a, b, c in axes),
+    )
 
 
 def _to_millimetres(image: Any) -> NDArray[np.float64]:

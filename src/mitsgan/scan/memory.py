@@ -9,11 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from mitsgan.errors import ScanError
 from mitsgan.scan.geometry import Geometry
+from mitsgan.scan.plausible import check_plausible
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.source import Source
-
-_LABELS = 255.0
-_LARGEST_HU = 100_000.0
 
 
 def from_hu(array: ArrayLike, geometry: Geometry, *, plausible: bool = True) -> Scan:
@@ -26,7 +24,7 @@ def from_hu(array: ArrayLike, geometry: Geometry, *, plausible: bool = True) -> 
         )
     scan = image_scan(hu, geometry, None)
     if plausible:
-        check_plausible(scan, "the array")
+        check_plausible(scan, "the array", "`plausible=False`")
     return scan
 
 
@@ -67,35 +65,3 @@ def in_hu(scan: Scan) -> NDArray[Any]:
     values += scan.intercept.astype(np.int64)[:, None, None]
     fits = np.iinfo(np.int16).min <= values.min() and values.max() <= np.iinfo(np.int16).max
     return values.astype(np.int16 if fits else np.int32)
-
-
-def check_plausible(scan: Scan, what: str) -> None:
-    """Raise `ScanError` unless the values can be a CT in HU.
-
-    Air is near -1000 HU and around every patient, so values that never go below zero are labels,
-    a normalised image, or stored values that lost their rescale intercept. ``what`` is what
-    messages call it.
-    """
-    if scan.stored.dtype.itemsize == 1:
-        raise ScanError(
-            f"{what} holds 8-bit values, too few for HU: it is a label map or a picture; give the "
-            f"CT scan in HU"
-        )
-    stored = scan.stored if scan.is_integer else scan.stored[np.isfinite(scan.stored)]
-    if stored.size == 0:
-        raise ScanError(f"{what} holds no finite value; give the CT scan in HU")
-    ends = np.array([stored.min(), stored.max()], np.float64) * scan.slope[0] + scan.intercept[0]
-    low, high = float(ends[0]), float(ends[1])
-    found = f"{what} holds values from {low:g} to {high:g}"
-    if high - low <= _LABELS:
-        raise ScanError(
-            f"{found}: a label map or a normalised image, not HU; give the CT scan in HU, where "
-            f"air is about -1000 and bone above 300"
-        )
-    if low >= 0:
-        raise ScanError(
-            f"{found}, none below 0, but air and fat are below 0 HU: it seems to have lost its "
-            f"rescale intercept (often -1024); convert it to HU first"
-        )
-    if max(-low, high) > _LARGEST_HU:
-        raise ScanError(f"{found}, which no CT scan has in HU; convert it to HU first")

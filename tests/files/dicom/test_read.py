@@ -14,6 +14,7 @@ from pydicom.uid import JPEGLSLossless
 
 from mitsgan.errors import ScanError
 from mitsgan.files import read_scan
+from mitsgan.reading import Reading
 from mitsgan.scan import Geometry
 from mitsgan.scan.canonical import in_file_order
 
@@ -213,7 +214,7 @@ def test_rescale_may_differ_between_slices(tmp_path: Path, make_series: Make) ->
     def rescaled(k: int, ds: FileDataset) -> None:
         ds.RescaleSlope, ds.RescaleIntercept = f"00{k + 1}.00E+00", f"-{1000 + k}"
 
-    scan = read_scan(make_series(tmp_path, change=rescaled))
+    scan = read_scan(make_series(tmp_path, change=rescaled), Reading(assume_hu=True))
     assert scan.slope.tolist() == [1, 2, 3, 4, 5]
     assert scan.intercept.tolist() == [-1000, -1001, -1002, -1003, -1004]
 

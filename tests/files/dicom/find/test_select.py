@@ -54,7 +54,7 @@ def test_the_difference_is_named_and_one_can_be_chosen(
     assert "in 5" in str(caught.value)
     name = choice.partition("=")[0]
     shown = "\\".join(map(str, other)) if isinstance(other, list) else str(other)
-    scan = read_scan(folder, Reading(select=(f"{name}={shown}",)))
+    scan = read_scan(folder, Reading(select=(f"{name}={shown}",), assume_hu=True))
     assert (scan.stored == 7).all()
 
 
@@ -66,7 +66,8 @@ def test_what_nobody_tells_apart_is_said(tmp_path: Path, make_series: Make) -> N
 
 def test_a_keyword_of_dicom_selects_too(tmp_path: Path, make_series: Make) -> None:
     folder = _two(tmp_path, make_series, "PatientComments", "a", "b")
-    assert (read_scan(folder, Reading(select=("PatientComments=B",))).stored == 7).all()
+    scan = read_scan(folder, Reading(select=("PatientComments=B",), assume_hu=True))
+    assert (scan.stored == 7).all()
 
 
 def test_a_selection_chooses_between_series_too(tmp_path: Path, make_series: Make) -> None:

@@ -1,0 +1,57 @@
+"""MHD, MHA and NRRD as other programs write them, and what their libraries say meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+
+from mitsgan.errors import ScanError
+from mitsgan.files import Derivation, read_scan, write_scan
+from mitsgan.reading import Reading
+
+
+def _image(shift: int = 0) -> Any:
+    values = np.random.default_rng(2).integers(-1000, 1500, (4, 5, 6)).astype(np.int16)
+    return sitk.GetImageFromArray((values + shift).astype(np.int16))
+
+
+@pytest.mark.parametrize("ending, data", [(".mhd", "a.raw"), (".nhdr", "a.raw")])
+def test_a_missing_data_file_is_named_and_only_by_us(
+    tmp_path: Path, ending: str, data: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sitk.WriteImage(_image(), str(tmp_path / f"a{ending}"))
+    (tmp_path / data).unlink()
+    with pytest.raises(ScanError, match=rf"a\{ending} says that its voxels are in a\.raw, which"):
+        read_scan(tmp_path / f"a{ending}")
+    assert capfd.readouterr().err == ""
+
+
+def test_metadata_that_is_no_text_is_told_and_left(tmp_path: Path, derivation: Derivation) -> None:
+    image = _image()
+    image.SetMetaData("Station", "CT1")
+    sitk.WriteImage(image, str(tmp_path / "a.nrrd"))
+    content = (tmp_path / "a.nrrd").read_bytes()
+    (tmp_path / "a.nrrd").write_bytes(content.replace(b"CT1", b"C\xff\xfe", 1))
+    scan = read_scan(tmp_path / "a.nrrd")
+    assert scan.notes == ("metadata that is no text is not kept: Station",)
+    write_scan(scan, tmp_path / "b.nrrd", derivation=derivation)
+    np.testing.assert_array_equal(read_scan(tmp_path / "b.nrrd").stored, scan.stored)
+
+
+def test_an_offset_is_added_for_us_and_left_out_of_the_file(
+    tmp_path: Path, derivation: Derivation
+) -> None:
+    sitk.WriteImage(_image(1024), str(tmp_path / "a.mha"))
+    with pytest.raises(ScanError, match="`hu_offset=-1024`"):
+        read_scan(tmp_path / "a.mha")
+    scan = read_scan(tmp_path / "a.mha", Reading(hu_offset=-1024.0))
+    assert scan.intercept[0] == -1024
+    write_scan(scan, tmp_path / "b.mha", derivation=derivation)
+    back = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "b.mha")))
+    np.testing.assert_array_equal(back, scan.stored)
+    write_scan(scan, tmp_path / "b.nii", derivation=derivation)
+    np.testing.assert_array_equal(read_scan(tmp_path / "b.nii").hu(), scan.hu())
