@@ -7,16 +7,11 @@ with its traceback. `verify` alone answers with 0 intact, 1 tampered, 3 unknown.
 
 from __future__ import annotations
 
-import gc
 import os
-import signal
 import sys
-import threading
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Protocol
 
 import tyro
 from tyro.conf import subcommand
@@ -31,8 +26,8 @@ from mitsgan.cli.evaluate import Evaluate
 from mitsgan.cli.evaluate_mark import EvaluateMark
 from mitsgan.cli.extensions import describe
 from mitsgan.cli.keygen import Keygen
-from mitsgan.cli.memory import keep_freed_memory
 from mitsgan.cli.options import as_options
+from mitsgan.cli.process import Terminated, keep_freed_memory, rarely_collected, terminable
 from mitsgan.cli.protect import Protect
 from mitsgan.cli.report import Report
 from mitsgan.cli.seal import SealCommand
@@ -70,18 +65,15 @@ Command = (
     | Annotated[Demo, subcommand("demo")]
 )
 
-
 _BUG = 70
 
-_OBJECTS = 100_000
-"""New objects until Python looks for garbage cycles; by default 700 or 2000."""
 
-_ENDINGS = tuple(s for s in signal.Signals if s.name in ("SIGTERM", "SIGHUP"))
-"""Signals that must clean up as an interrupt does; Windows has no SIGHUP."""
+class Runnable(Protocol):
+    """What every command is."""
 
-
-class _Terminated(KeyboardInterrupt):
-    """One of those signals, by its number."""
+    def run(self) -> int:
+        """Do it; the exit code."""
+        ...
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -102,76 +94,47 @@ def main(argv: Sequence[str] | None = None) -> int:
     if {"-h", "--help"} & set(arguments):
         describe({Protect: ("--protector", "--attackers"), Evaluate: ("--attackers",)})
     try:
-        with _terminable(), _rarely_collected():
-            command = from_file(arguments) or tyro.cli(
-                Command,
-                prog="mitsgan",
-                description=DESCRIPTION,
-                args=arguments or ["--help"],
-                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
-            )
-            code = int(command.run())
+        with terminable(), rarely_collected():
+            code = _command(arguments).run()
             sys.stdout.flush()
             return code
-    except MitsganError as error:
-        return _fail(as_options(str(error)))
-    except _Terminated as ending:
-        return _fail("terminated; no output was written", 128 + int(ending.args[0]))
-    except KeyboardInterrupt:
-        return _fail("interrupted; no output was written", 130)
-    except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain again when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except MemoryError:
-        return _fail("this machine's memory is full; close other programs, or use a larger machine")
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}")
+    except (MitsganError, KeyboardInterrupt, MemoryError, OSError) as error:
+        return _fail(error)
     except Exception:  # noqa: BLE001 - Python's own code for a bug, 1, would read as "tampered"
         traceback.print_exc()
         return _BUG
 
 
-def _fail(message: str, code: int = 2) -> int:
+def _command(arguments: Sequence[str]) -> Runnable:
+    """The command that arguments name, or a configuration file that they name."""
+    command: Runnable = from_file(arguments) or tyro.cli(
+        Command,
+        prog="mitsgan",
+        description=DESCRIPTION,
+        args=arguments or ["--help"],
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
+    )
+    return command
+
+
+def _fail(error: BaseException) -> int:
+    """Tell what went wrong, and give the exit code."""
+    if isinstance(error, Terminated):
+        return _say("terminated; no output was written", 128 + int(error.args[0]))
+    if isinstance(error, KeyboardInterrupt):
+        return _say("interrupted; no output was written", 130)
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has gone; Python would complain again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    if isinstance(error, MemoryError):
+        return _say("this machine's memory is full; close other programs, or use a larger machine")
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return _say(f"{where}{error.strerror or error}")
+    return _say(as_options(str(error)))
+
+
+def _say(message: str, code: int = 2) -> int:
     sys.stderr.write(f"error: {message}\n" if code == 2 else f"mitsgan: {message}\n")
     return code
-
-
-@contextmanager
-def _rarely_collected() -> Iterator[None]:
-    """Let Python look for garbage cycles less often while a command runs.
-
-    At the usual pace it walks through all that torch imports, again and again: a quarter of the
-    time that protecting a scan takes, start included. Commands make few objects and hardly a cycle.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(_OBJECTS, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Turn these signals into an exception while a command runs, so that it can clean up.
-
-    One that is ignored, as `nohup` has it, stays ignored.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def terminate(number: int, frame: FrameType | None) -> None:
-        raise _Terminated(number)
-
-    before = {number: signal.getsignal(number) for number in _ENDINGS}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, terminate)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

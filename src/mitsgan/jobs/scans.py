@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from os import PathLike
 from pathlib import Path
 
 from mitsgan import __version__
@@ -13,33 +12,53 @@ from mitsgan.files.io import IMAGE_SUFFIXES, is_image
 from mitsgan.jobs.outputs import scan_name
 from mitsgan.jobs.protect.derivation import voxel_digest
 from mitsgan.jobs.protect.protection import Protected
+from mitsgan.jobs.shared import AnyPath
 from mitsgan.progress import Phases, Progress, silent
+from mitsgan.reading import Reading
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.simulated import Simulated
 from mitsgan.training.data.split import Origin
 
 
 def read(
-    path: str | PathLike[str], *, series: str | None = None, progress: Progress = silent
+    path: AnyPath,
+    *,
+    series: str | None = None,
+    select: tuple[str, ...] = (),
+    strict: bool = False,
+    hu_offset: float = 0.0,
+    assume_hu: bool = False,
+    new_uids: bool = False,
+    progress: Progress = silent,
 ) -> Scan:
     """Read a CT scan, its axes in canonical order (`mitsgan.scan.canonical`).
 
     Args:
-        path: a folder with a DICOM series, a DICOM file, or an image: ``.nii``, ``.nii.gz``,
-            ``.mha``, ``.mhd``, ``.nrrd``, ``.nhdr``.
+        path: a folder with a DICOM series, a DICOM file, a DICOMDIR, a ``.zip`` of DICOM, or an
+            image: ``.nii``, ``.nii.gz``, ``.mha``, ``.mhd``, ``.nrrd``, ``.nhdr``.
         series: the *Series Instance UID* to read, where a folder holds several.
+        select: what tells the scan from others, such as ``kernel=B70f``, or any DICOM keyword.
+        strict: refuse a folder in which anything but slices lies, instead of leaving it out.
+        hu_offset: HU to add to all values, where the file lost its offset: often -1024.
+        assume_hu: take the values for HU, whatever the header says and however they look.
+        new_uids: write DICOM of it under UIDs that are all new, where an anonymiser emptied the
+            old ones.
         progress: told how far it is.
 
     Raises:
+        SettingsError: settings that make no sense.
         ScanError: nothing there, or it is not one whole CT scan in HU; says what to do.
     """
+    reading = Reading(
+        series=series, select=select, strict=strict, hu_offset=hu_offset, assume_hu=assume_hu
+    )
     with Phases(progress).phase("read", f"reading {path}") as step:
-        return read_scan(Path(path), series=series, progress=step)
+        return read_scan(Path(path), reading, new_uids=new_uids, progress=step)
 
 
 def write(
     scan: Scan | Protected,
-    path: str | PathLike[str],
+    path: AnyPath,
     *,
     overwrite: bool = False,
     progress: Progress = silent,

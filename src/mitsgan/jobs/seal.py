@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,7 +11,7 @@ from mitsgan import __version__
 from mitsgan.atomic import check_target
 from mitsgan.errors import SettingsError
 from mitsgan.jobs.entries import rounded
-from mitsgan.jobs.shared import Overwriting, ScanInput, Signing
+from mitsgan.jobs.shared import AnyPath, Overwriting, ScanInput, Signing
 from mitsgan.progress import Phases, Progress, Steps, silent
 from mitsgan.reading import Choice
 from mitsgan.result import Result
@@ -99,13 +98,13 @@ def seal_file(
 
 
 def seal(
-    scan: str | PathLike[str],
+    scan: AnyPath,
     *,
-    sign: Path,
-    certificate: Path | None = None,
+    sign: AnyPath,
+    certificate: AnyPath | None = None,
     passphrase: bytes | None = None,
-    out: Path | None = None,
-    dicom_signature: Path | None = None,
+    out: AnyPath | None = None,
+    dicom_signature: AnyPath | None = None,
     series: str | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -128,10 +127,10 @@ def seal(
     """
     settings = SealFile(
         scan=Path(scan),
-        sign=sign,
-        certificate=certificate,
-        out=out,
-        dicom_signature=dicom_signature,
+        sign=Path(sign),
+        certificate=None if certificate is None else Path(certificate),
+        out=None if out is None else Path(out),
+        dicom_signature=None if dicom_signature is None else Path(dicom_signature),
         series=series,
         overwrite=overwrite,
     )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from mitsgan.errors import ScanError
 from mitsgan.reading import Choice, Reading
 from mitsgan.settings import Settings
+
+AnyPath = str | PathLike[str]
+"""What Python takes for a path; settings hold `Path`."""
 
 
 @dataclass(frozen=True, kw_only=True)

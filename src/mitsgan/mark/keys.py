@@ -8,6 +8,7 @@ import stat
 import string
 import warnings
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 
 from mitsgan.atomic import atomic_output
@@ -52,12 +53,13 @@ class Key:
         return cls(secrets.token_bytes(KEY_BYTES))
 
     @classmethod
-    def load(cls, path: Path) -> Key:
+    def load(cls, path: str | PathLike[str]) -> Key:
         """Read a key file; warns where others than its owner can read it.
 
         Raises:
             MarkKeyError: it is missing, unreadable, or no key of this kind.
         """
+        path = Path(path)
         try:
             with path.open("rb") as file:
                 mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -77,13 +79,14 @@ class Key:
             )
         return key
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | PathLike[str]) -> None:
         """Write the key to a new file that only its owner can read (mode 0600).
 
         Raises:
             OutputError: the file exists (a key is never replaced: marks made with it could never
                 be verified again), or it cannot be written.
         """
+        path = Path(path)
         if path.exists() or path.is_symlink():
             raise OutputError(
                 f"{path} exists; a key is never replaced, because scans marked with it could not "

@@ -77,7 +77,7 @@ def list_candidates(settings: CandidatesFile, *, progress: Progress = silent) ->
     settings.check_scan()
     phases = Phases(progress)
     with phases.phase("read", f"reading {settings.scan}") as step:
-        scan = read_scan(settings.scan, series=settings.series, progress=step)
+        scan = read_scan(settings.scan, settings, progress=step)
     known = nodules_of(scan, settings.nodules, settings.readers)
     with phases.phase("lung", "finding the lung"):
         lung = find_lung(scan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitsgan.jobs.shared import ScanInput
+from mitsgan.jobs.shared import CtInput
 from mitsgan.settings import at_least
 
 LIMIT = 60
@@ -13,7 +13,7 @@ LIMIT = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class CandidatesFile(ScanInput):
+class CandidatesFile(CtInput):
     """Which candidates are listed, and what their finder is tried on.
 
     Raises:

@@ -14,6 +14,7 @@ from mitsgan.jobs.device import choose_device
 from mitsgan.jobs.protect.derivation import derivation
 from mitsgan.jobs.protect.refinement import Refinement
 from mitsgan.jobs.protect.settings import MARK_HU, PGD, ProtectSettings
+from mitsgan.jobs.shared import AnyPath
 from mitsgan.mark import Key, Mark, WithRoom, series_identity
 from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 from mitsgan.progress import Phases, Progress, silent
@@ -155,14 +156,14 @@ def protect(
     seed: int = 0,
     device: str = "auto",
     protector: str = "mits-gan",
-    weights: Path | None = None,
+    weights: AnyPath | None = None,
     refine: float | None = None,
     refine_steps: int | None = None,
     candidates: bool = False,
     attackers: tuple[str, ...] = ("textured",),
     mark_hu: float = MARK_HU,
     identity: str | None = None,
-    key: Key | Path | None = None,
+    key: Key | AnyPath | None = None,
     progress: Progress = silent,
 ) -> Protected:
     """Protect a scan in memory.
@@ -204,7 +205,7 @@ def protect(
         seed=seed,
         device=device,
         protector=protector,
-        weights=weights,
+        weights=None if weights is None else Path(weights),
         refine=refine,
         refine_steps=refine_steps,
         candidates=candidates,
@@ -212,7 +213,7 @@ def protect(
         mark_hu=mark_hu,
         identity=identity,
     )
-    loaded = Key.load(key) if isinstance(key, Path) else key
+    loaded = key if key is None or isinstance(key, Key) else Key.load(Path(key))
     return Protection.load(settings, loaded).protect(scan, progress=progress)
 
 

@@ -64,7 +64,7 @@ def keep(settings: Training) -> None:
     settings.folder.mkdir(parents=True, exist_ok=True)
     path = settings.folder / NAME
     name = next(name for name, kind in TRAININGS.items() if isinstance(settings, kind))
-    lines = [f"# mitsgan train {name} --config {NAME}"]
+    lines = [f"# the configuration of `mitsgan train {name}`"]
     values = {key: getattr(settings, key) for key in _keys(type(settings))}
     lines += [f"{key} = {_toml(value)}" for key, value in values.items() if value is not None]
     temporary = path.with_suffix(".tmp")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from mitsgan.files import read_scan
 from mitsgan.jobs.entries import Grid, rounded
 from mitsgan.jobs.outputs import check_file
 from mitsgan.jobs.protect.protection import Protected
-from mitsgan.jobs.shared import check_exists
+from mitsgan.jobs.shared import AnyPath, check_exists
 from mitsgan.jobs.verify.mark import mark_entries, write_map
 from mitsgan.jobs.verify.result import Verdict, Verification
 from mitsgan.jobs.verify.settings import FALSE_ALARMS, VerifyFile
@@ -50,11 +49,11 @@ class Verified:
 
 
 def verify(
-    scan: Scan | Protected | str | PathLike[str],
+    scan: Scan | Protected | AnyPath,
     *,
-    key: Key | Path | None = None,
-    seal: Path | None = None,
-    trust: Path | None = None,
+    key: Key | AnyPath | None = None,
+    seal: AnyPath | None = None,
+    trust: AnyPath | None = None,
     identity: str | None = None,
     false_alarms: float = FALSE_ALARMS,
     series: str | None = None,
@@ -91,7 +90,7 @@ def verify(
     if trust is not None and seal is None:
         raise SettingsError("`trust` says whom to believe a seal; give `seal` too")
     within("false_alarms", false_alarms, 1e-9, 0.5)
-    wanted = _Wanted(seal, trust, identity, false_alarms)
+    wanted = _Wanted(_path(seal), _path(trust), identity, false_alarms)
     return _verify(_Subject(scan, Reading(series=series)), _loaded(key), wanted, Phases(progress))
 
 
@@ -128,9 +127,7 @@ class _Wanted:
 class _Subject:
     """The scan under test: on disk, where it is read once if it is needed, or in memory."""
 
-    def __init__(
-        self, scan: Scan | Protected | str | PathLike[str], reading: Reading | None = None
-    ) -> None:
+    def __init__(self, scan: Scan | Protected | AnyPath, reading: Reading | None = None) -> None:
         self.path: Path | None = None
         self._reading = reading
         self._scan: Scan | None = None
@@ -174,8 +171,12 @@ def _verify(subject: _Subject, key: Key | None, wanted: _Wanted, phases: Phases)
     return Verified(result, detection, seal)
 
 
-def _loaded(key: Key | Path | None) -> Key | None:
-    return Key.load(key) if isinstance(key, Path) else key
+def _loaded(key: Key | AnyPath | None) -> Key | None:
+    return key if key is None or isinstance(key, Key) else Key.load(Path(key))
+
+
+def _path(path: AnyPath | None) -> Path | None:
+    return None if path is None else Path(path)
 
 
 def _detect(subject: _Subject, key: Key, wanted: _Wanted, phases: Phases) -> Detection:

@@ -147,7 +147,7 @@ def _read_json(path: Path) -> Annotations:
     try:
         listed: Any = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise DataError(f"{path} is no JSON ({error}); see `mitsgan data cubes --help`") from error
+        raise DataError(f"{path} is no JSON ({error}); see docs/training-data.md") from error
     if not isinstance(listed, list):
         raise DataError(f"{path}: expected a list of nodules, found {type(listed).__name__}")
     found: dict[str, list[Finding]] = {}

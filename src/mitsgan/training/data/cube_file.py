@@ -105,7 +105,7 @@ def sampler_for(
         if file.action != action:
             raise DataError(
                 f"{file.name} holds cubes to {file.action}, and these are needed to {action}; make "
-                f"others with `mitsgan data cubes --action {action}`"
+                f"others with `mitsgan data cubes` and `action={action}`"
             )
     samplers: list[Sampler] = [*files]
     weights = [len({origin.patient for origin in file.origins}) for file in files]

@@ -1,0 +1,46 @@
+"""The library names settings as Python does; only the command line speaks of options."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "mitsgan"
+OPTION = re.compile(r"(?<![\w\-<])--[a-z][a-z-]*")
+PENDING = ("folder.py", "run.py", "demo_folder.py", "lpips.py")
+MODULES = sorted(
+    p
+    for p in SOURCE.rglob("*.py")
+    if p.relative_to(SOURCE).parts[0] != "cli" and p.name not in PENDING
+)
+
+OF_OTHERS = ("gdcmconv --raw", '"grid" style="--columns')
+"""Options of other programs, and custom properties of CSS."""
+
+
+def options(text: str) -> list[str]:
+    """Every string of a module that speaks of an option; docstrings may."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        inner = list(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = ""  # a docstring
+        for child in inner:
+            if isinstance(child, ast.Constant) and OPTION.search(str(child.value)):
+                found.append(str(child.value))
+    return [text for text in found if not any(other in text for other in OF_OTHERS)]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_no_string_of_the_library_speaks_of_an_option(path: Path) -> None:
+    assert options(path.read_text()) == []
+
+
+def test_the_check_sees_an_option() -> None:
+    assert options('raise E("give --max-hu 10")') == ["give --max-hu 10"]
+    assert options('say(f"{x}: give --key")') == [": give --key"]
+    assert options('"""Docs of --key."""\nx = 1\n"""Of --x."""') == []
+    assert options('say("`max_hu`, a -- b, -----BEGIN")') == []
