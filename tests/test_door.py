@@ -15,6 +15,8 @@ from pydicom import dcmread
 import mitsgan as mg
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
+from mitsgan.scan.canonical import reordered
+from mitsgan.scan.order import AxisOrder
 
 SOURCE = Path(mg.__file__).parent
 FUNCTIONS = [name for name in mg.__all__ if name.islower() and name != "__version__"]
@@ -151,6 +153,35 @@ def test_progress_is_told(series: Path, tmp_path: Path) -> None:
         f"protecting {series}",
         f"writing {tmp_path / 'out'}",
     ]
+
+
+def test_the_order_of_an_array_s_axes_changes_nothing_but_the_order(scan: mg.Scan) -> None:
+    """Sagittal slices from the left, rows to the feet: the same voxels at the same places."""
+    order = AxisOrder((2, 0, 1), (True, True, False))
+    turned = reordered(scan, order)
+    given = mg.Scan.from_hu(
+        turned.stored - 1024,
+        turned.spacing,
+        origin_mm=turned.geometry.origin,
+        axes=turned.geometry.axes,
+    )
+    plain = mg.Scan.from_hu(
+        scan.stored - 1024, scan.spacing, origin_mm=scan.geometry.origin, axes=scan.geometry.axes
+    )
+    key = mg.Key(bytes(32))
+    one, other = (
+        mg.protect(s, device="cpu", key=key, refine_steps=1, attackers=("narrow",))
+        for s in (plain, given)
+    )
+    assert (order.arrange(one.scan.stored) == other.scan.stored).all()
+    places, same = (mg.candidates(s, limit=3) for s in (plain, given))
+    assert [p.score for p in places] == [p.score for p in same]
+    for place in same:
+        assert given.geometry.to_voxel(place.lps_mm) == place.voxel
+    first, second = (mg.verify(p, key=key).result for p in (one, other))
+    assert first.mark == second.mark
+    painted, also = (mg.tamper(s, "inject", device="cpu", seed=2) for s in (one, other))
+    assert (order.arrange(painted.stored) == also.stored).all()
 
 
 @pytest.mark.parametrize("of", ["scan", "protected"])

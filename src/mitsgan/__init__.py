@@ -39,6 +39,15 @@ if TYPE_CHECKING:
     from mitsgan.jobs.scans import read, write
     from mitsgan.jobs.seal import Sealed, seal
     from mitsgan.jobs.tamper import tamper
+    from mitsgan.jobs.train.job import train
+    from mitsgan.jobs.train.outputs import TrainingResult
+    from mitsgan.jobs.train.settings import (
+        AttackerTraining,
+        ClassifierTraining,
+        PaperTraining,
+        ProtectorTraining,
+        TafimTraining,
+    )
     from mitsgan.jobs.verify.result import Verification
     from mitsgan.jobs.verify.verify import Verified, verify
     from mitsgan.mark.keys import Key
@@ -65,6 +74,13 @@ _ROOM = {
     "Verified": "mitsgan.jobs.verify.verify",
     "Verification": "mitsgan.jobs.verify.result",
     "candidates": "mitsgan.jobs.candidates.candidates",
+    "train": "mitsgan.jobs.train.job",
+    "AttackerTraining": "mitsgan.jobs.train.settings",
+    "ProtectorTraining": "mitsgan.jobs.train.settings",
+    "ClassifierTraining": "mitsgan.jobs.train.settings",
+    "PaperTraining": "mitsgan.jobs.train.settings",
+    "TafimTraining": "mitsgan.jobs.train.settings",
+    "TrainingResult": "mitsgan.jobs.train.outputs",
     "Derivation": "mitsgan.files.derivation",
     "Key": "mitsgan.mark.keys",
     "tamper": "mitsgan.jobs.tamper",
@@ -85,8 +101,10 @@ _ROOM = {
 """Where each public name lives."""
 
 __all__ = [
+    "AttackerTraining",
     "Budget",
     "BudgetError",
+    "ClassifierTraining",
     "DataError",
     "Derivation",
     "DeviceError",
@@ -96,16 +114,20 @@ __all__ = [
     "MissingExtraError",
     "MitsganError",
     "OutputError",
+    "PaperTraining",
     "PositionError",
     "Progress",
     "ProtectSettings",
     "Protected",
     "Protection",
+    "ProtectorTraining",
     "ResultError",
     "Scan",
     "Sealed",
     "ScanError",
     "SettingsError",
+    "TafimTraining",
+    "TrainingResult",
     "Verification",
     "Verified",
     "WeightsError",
@@ -115,6 +137,7 @@ __all__ = [
     "read",
     "seal",
     "tamper",
+    "train",
     "verify",
     "write",
 ]

@@ -29,6 +29,7 @@ from mitsgan.jobs.entries import rounded
 from mitsgan.jobs.outputs import scan_name
 from mitsgan.jobs.protect.protection import Protected
 from mitsgan.progress import Phases, Progress, silent
+from mitsgan.scan.canonical import canonical, canonical_order
 from mitsgan.scan.scan import Scan
 from mitsgan.settings import at_least
 
@@ -63,7 +64,7 @@ def candidates(
     at_least("limit", limit, 1)
     voxels = scan.scan if isinstance(scan, Protected) else scan
     with Phases(progress).phase("find", "finding candidates"):
-        return _entries(voxels, find_candidates(voxels, limit=limit))
+        return _entries(voxels, find_candidates(canonical(voxels), limit=limit))
 
 
 def list_candidates(settings: CandidatesFile, *, progress: Progress = silent) -> CandidatesResult:
@@ -103,9 +104,14 @@ def list_candidates(settings: CandidatesFile, *, progress: Progress = silent) ->
 
 
 def _entries(scan: Scan, places: Sequence[Candidate]) -> tuple[CandidateEntry, ...]:
+    """Candidates of ``scan`` in canonical order, with voxels as the scan itself has them."""
+    axial, order = canonical(scan), canonical_order(scan.geometry)
     return tuple(
         CandidateEntry(
-            place.position, scan.geometry.to_world(place.position), place.radius_mm, place.score
+            place.position if axial is scan else order.in_file(place.position, axial.shape),
+            axial.geometry.to_world(place.position),
+            place.radius_mm,
+            place.score,
         )
         for place in places
     )

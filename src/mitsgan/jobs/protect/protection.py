@@ -19,6 +19,7 @@ from mitsgan.mark import Key, Mark, WithRoom, series_identity
 from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.protect.registry import Identity, identify, load_protector
+from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 
 
@@ -104,9 +105,10 @@ class Protection:
         """
         budget, refinement = self.settings.budget, Refinement.of(self.settings)
         phases = Phases(progress)
+        axial = canonical(scan)
         try:
-            perturbation = self._for(scan, budget, refinement, phases)
-            parts, mark = self._with_mark(scan, perturbation)
+            perturbation = self._for(axial, budget, refinement, phases)
+            parts, mark = self._with_mark(axial, perturbation)
             with phases.phase("protect", f"protecting {_name(scan)}") as step:
                 moved = apply_perturbations(scan, parts, budget, progress=step)
         except torch.OutOfMemoryError as error:

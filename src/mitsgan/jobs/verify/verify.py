@@ -18,6 +18,7 @@ from mitsgan.jobs.verify.settings import FALSE_ALARMS, VerifyFile
 from mitsgan.mark import Detection, Key, detect, series_identity
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.reading import Reading
+from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 from mitsgan.settings import within
 
@@ -34,7 +35,7 @@ class Verified:
     Attributes:
         result: in numbers, to be written as JSON.
         detection: of the mark, if it was looked for: regions, slices, and the probability of
-            every voxel that it was repainted.
+            every voxel that it was repainted; in canonical order (`mitsgan.scan.canonical`).
         seal: what differs from the seal, if there is one.
     """
 
@@ -132,9 +133,9 @@ class _Subject:
         self._reading = reading
         self._scan: Scan | None = None
         if isinstance(scan, Protected):
-            self._scan = scan.scan
+            self._scan = canonical(scan.scan)
         elif isinstance(scan, Scan):
-            self._scan = scan
+            self._scan = canonical(scan)
         else:
             self.path = Path(scan)
             check_exists(self.path)
