@@ -17,6 +17,7 @@ from typing import Any
 
 from alarm_cases import BENIGN, GRAINS_MM, STRENGTHS_HU
 from mitsgan import __version__
+from mitsgan.cli.options import as_options
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig
@@ -126,7 +127,7 @@ def main() -> int:
     parser.add_argument("--phantoms", type=int, default=24, help="of every grain")
     options = parser.parse_args()
     try:
-        check_file(options.output, options.overwrite, "--output")
+        check_file(options.output, options.overwrite, "output")
         head = {
             "schema": 1,
             "kind": "alarms of the mark",
@@ -147,7 +148,7 @@ def main() -> int:
         write_json(options.output, {**head, **result}, overwrite=options.overwrite)
         kept.unlink()
     except MitsganError as error:
-        sys.stderr.write(f"mark_alarms: {error}\n")
+        sys.stderr.write(f"mark_alarms: {as_options(str(error))}\n")
         return 2
     return 0
 

@@ -6,8 +6,10 @@ other. Where one process trains alone, nothing of it is loaded.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import multiprocessing
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -167,7 +169,20 @@ def _enter(work: Callable[[Worker], T], messages: Any, fabric: Any) -> _Given[T]
     rank = fabric.global_rank
     told = tell if rank == 0 else silent
     try:
-        return _Given(work(Worker(rank, fabric.world_size, fabric.device, fabric, told)))
+        result = work(Worker(rank, fabric.world_size, fabric.device, fabric, told))
     except MitsganError as error:
         messages.put(error)
         raise SystemExit(1) from error
+    fabric.barrier()  # nobody leaves while another still waits for a message
+    torch.distributed.destroy_process_group()
+    atexit.register(_leave)
+    return _Given(result)
+
+
+def _leave() -> None:
+    """End this process as it is: its result is delivered and its files are closed.
+
+    A thread of torch that asks for Python's lock while Python ends aborts the process now and
+    then ("terminate called without an active exception").
+    """
+    os._exit(0)
