@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitsgan.attack.equalize import BINS, Equalization, _right, interp
+from mitsgan.attack.equalize import BINS, Equalization, Interpolation
 
 _STEPS = st.lists(st.integers(0, 5), min_size=1, max_size=12)
 
@@ -24,25 +24,26 @@ def test_interp_equals_numpy(data: st.DataObject, steps: list[int]) -> None:
     fp = np.asarray(data.draw(st.lists(values, min_size=len(xp), max_size=len(xp))), np.float64)
     between = data.draw(st.lists(st.floats(-12, 70), max_size=8))
     x = np.concatenate([xp, xp + 0.25, [xp[0] - 100, xp[-1] + 100], between])
-    ours = interp(torch.from_numpy(x), torch.from_numpy(xp), torch.from_numpy(fp))
+    ours = Interpolation(torch.from_numpy(xp), torch.from_numpy(fp))(torch.from_numpy(x))
     np.testing.assert_allclose(ours.numpy(), np.interp(x, xp, fp), rtol=0, atol=1e-10)
 
 
 def test_interp_keeps_the_shape() -> None:
     x = torch.zeros(2, 3, 4, dtype=torch.float64)
-    assert interp(x, _tensor([0, 1]), _tensor([5, 6])).shape == x.shape
+    assert Interpolation(_tensor([0, 1]), _tensor([5, 6]))(x).shape == x.shape
 
 
 def test_interp_has_the_slope_as_its_gradient() -> None:
     xp, fp = _tensor([0, 1, 3, 3, 7]), _tensor([0, 4, 5, 9, 1])
     x = _tensor([-2.0, 0.5, 2.0, 4.0, 6.9, 7.5]).requires_grad_(True)
-    (gradient,) = torch.autograd.grad(interp(x, xp, fp).sum(), x)
+    (gradient,) = torch.autograd.grad(Interpolation(xp, fp)(x).sum(), x)
     np.testing.assert_allclose(gradient.numpy(), [0, 4, 0.5, -2, -2, 0], atol=1e-12)
 
 
 def test_interp_on_a_flat_table_has_a_finite_gradient() -> None:
-    x = _tensor([0.0, 1.0, 2.0]).requires_grad_(True)
-    (gradient,) = torch.autograd.grad(interp(x, _tensor([1, 1, 1]), _tensor([3, 4, 5])).sum(), x)
+    x, flat = _tensor([0.0, 1.0, 2.0]), Interpolation(_tensor([1, 1, 1]), _tensor([3, 4, 5]))
+    x.requires_grad_(True)
+    (gradient,) = torch.autograd.grad(flat(x).sum(), x)
     assert torch.isfinite(gradient).all()
 
 
@@ -101,18 +102,29 @@ def test_works_in_the_precision_of_its_input() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_evenly_spaced_points_need_no_search(dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("kind", ["even", "uneven", "steep", "flat"])
+def test_a_look_into_the_table_finds_what_a_search_does(dtype: torch.dtype, kind: str) -> None:
     even = torch.linspace(-1024.3, 3071.7, 1000, dtype=dtype)
+    points = {
+        "even": even,
+        "uneven": even + 0.2 * (even[1] - even[0]) * torch.sin(torch.arange(1000)).to(dtype),
+        "steep": even.sign() * even.abs() ** 3 / 1e6,  # many points in few cells
+        "flat": even.clamp(0, 100),
+    }[kind]
     beyond = torch.full((1,), torch.inf, dtype=dtype)
     x = torch.cat(
         (
             5000 * torch.randn(5000, generator=torch.Generator().manual_seed(0)).to(dtype),
-            even,
-            torch.nextafter(even, beyond),
-            torch.nextafter(even, -beyond),
+            points,
+            torch.nextafter(points, beyond),
+            torch.nextafter(points, -beyond),
+            torch.tensor([torch.inf, -torch.inf, torch.nan], dtype=dtype),
         )
     )
-    for points in (even, even + 0.2 * (even[1] - even[0]) * torch.sin(torch.arange(1000))):
-        found = _right(x, points).clamp(1, 999)
-        expected = torch.searchsorted(points, x, right=True).clamp(1, 999)
-        assert torch.equal(found, expected)
+    found = Interpolation(points, even)._count(x)
+    assert found.equal(torch.searchsorted(points, x, right=True))
+
+
+def test_what_is_no_number_stays_none() -> None:
+    table = Equalization.fit(_cubes())
+    assert table.normalize(torch.tensor([torch.nan])).isnan().all()

@@ -17,6 +17,7 @@ from mitsgan.attack.objectives import excess_hu, less_excess
 from mitsgan.attack.strikes import Objective
 from mitsgan.errors import DataError, PositionError, SettingsError
 from mitsgan.optimize import Around, Ascent, AttackedScan, Threat, optimize
+from mitsgan.optimize.gradients import Gradients
 from mitsgan.scan.scan import Scan
 
 CENTRE = (14, 32, 32)
@@ -147,6 +148,25 @@ def test_directed_objectives_reach_what_they_ask_for(
     with torch.no_grad():
         untouched = float(strikes.values(attacked.hu, excess_hu))
     assert shrunk < 0.5 * untouched < untouched < grown
+
+
+def test_bfloat16_points_the_same_way(
+    attacked: AttackedScan, injector: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threat = Threat(injector, Around([CENTRE], attacked.spacing, 3.0))
+    plans = attacked.plans(threat, 4, np.random.default_rng(0))
+    perturbation = random_sign(attacked.hu, 5.0)
+    gradients = []
+    for half in (False, True):
+        monkeypatch.setattr(
+            "mitsgan.optimize.gradients.has_native_bfloat16", lambda device, half=half: half
+        )
+        with Gradients(attacked) as computed:
+            found = computed.at(threat, plans, perturbation, np.random.default_rng(0))
+            gradients.append(torch.stack([gradient for _, gradient in found]))
+    exact, rounded = (g.flatten(1) for g in gradients)
+    agree = torch.cosine_similarity(exact, rounded)
+    assert 0.7 < agree.min() < 1, "rounded, and still the same direction"
 
 
 class StopError(Exception):

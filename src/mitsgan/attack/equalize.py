@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,34 +12,75 @@ from torch import Tensor
 BINS = 10_000
 
 
-def interp(x: Tensor, xp: Tensor, fp: Tensor) -> Tensor:
+_CELLS = 1 << 16
+"""Cells of even width in which `Interpolation` looks up where to search."""
+
+
+class Interpolation:
     """Piecewise linear interpolation, ends held: `numpy.interp`, differentiable in ``x``.
 
-    ``xp`` must not decrease; where it is flat, the last of the equal points counts.
+    Prepared for many calls: most values are found by one look into a table of even cells, and few
+    have to be searched for.
+
+    Args:
+        xp: ``[n]``, must not decrease; where it is flat, the last of the equal points counts.
+        fp: ``[n]``.
     """
-    right = _right(x.detach(), xp).clamp(1, len(xp) - 1)
-    left = right - 1
-    x0, x1, f0, f1 = xp[left], xp[right], fp[left], fp[right]
-    width = x1 - x0
-    slope = torch.where(width > 0, (f1 - f0) / width.clamp_min(torch.finfo(x.dtype).tiny), 0)
-    return torch.where(x >= xp[-1], fp[-1], f0 + slope * (x.clamp(xp[0], xp[-1]) - x0))
+
+    def __init__(self, xp: Tensor, fp: Tensor) -> None:
+        width = xp.diff()
+        slope = fp.diff() / width.clamp_min(torch.finfo(xp.dtype).tiny)
+        slope = torch.where(width > 0, slope, 0)
+        self._xp, self._fp = xp, fp
+        self._slope = torch.cat((slope, slope[-1:]))
+        self._first, self._last = xp[0], xp[-1]
+        self._cells_per_x = _CELLS / (xp[-1] - xp[0]).clamp_min(torch.finfo(xp.dtype).tiny)
+        ends = xp.new_tensor([-torch.inf, torch.inf])
+        self._bounded = torch.cat((ends[:1], xp, ends[1:]))
+        edges = xp[0] + torch.arange(_CELLS, device=xp.device) / self._cells_per_x
+        self._before = torch.searchsorted(xp, edges.to(xp), right=True)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Of ``x`` of any shape, in the precision of the points."""
+        value: Tensor = _Interpolate.apply(x, self)  # type: ignore[no-untyped-call]
+        return value
+
+    def at(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Value and slope at ``x``."""
+        left = (self._count(x.flatten()) - 1).clamp_(0, len(self._xp) - 2)
+        slope = self._slope.index_select(0, left).view(x.shape)
+        x0, f0 = (values.index_select(0, left).view(x.shape) for values in (self._xp, self._fp))
+        value = f0 + slope * (x.clamp(self._first, self._last) - x0)
+        beyond = x >= self._last
+        inside = (x >= self._first) & ~beyond
+        return torch.where(beyond, self._fp[-1], value), slope * inside
+
+    def _count(self, x: Tensor) -> Tensor:
+        """How many points are at or below each of ``[m]``: `torch.searchsorted` from the right."""
+        cell = ((x - self._first) * self._cells_per_x).clamp_(0, _CELLS - 1).nan_to_num_(0).long()
+        count = self._before.index_select(0, cell)
+        count += self._bounded.index_select(0, count + 1) <= x
+        found = self._bounded.index_select(0, count) <= x
+        found &= self._bounded.index_select(0, count + 1) > x
+        rest = torch.nonzero(~found)[:, 0]  # several points in one cell, or rounding at its edge
+        if len(rest):
+            count[rest] = torch.searchsorted(self._xp, x[rest], right=True)
+        return count
 
 
-def _right(x: Tensor, xp: Tensor) -> Tensor:
-    """`torch.searchsorted` from the right; without a search where ``xp`` is evenly spaced."""
-    if len(xp) < 3 or not _is_even(xp):
-        return torch.searchsorted(xp, x.contiguous(), right=True)
-    step = (xp[-1] - xp[0]) / (len(xp) - 1)
-    guess = ((x - xp[0]) / step).clamp(0, len(xp) - 2).long()  # off by one at most
-    guess += (xp[guess + 1] <= x).long() - (xp[guess] > x).long()
-    return guess + 1
+class _Interpolate(torch.autograd.Function):
+    """`Interpolation.at` keeps one array for its gradient, where the steps would keep a dozen."""
 
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, points: Interpolation) -> Tensor:
+        value, slope = points.at(x)
+        ctx.save_for_backward(slope)
+        return value
 
-def _is_even(xp: Tensor) -> bool:
-    """Whether every point lies well within half a step of where even spacing would have it."""
-    step = (xp[-1] - xp[0]) / (len(xp) - 1)
-    even = xp[0] + step * torch.arange(len(xp), device=xp.device)
-    return bool((step > 0) & ((xp - even).abs().max() < 0.25 * step))
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (gradient,), (slope,) = gradients, ctx.saved_tensors
+        return gradient * slope, None
 
 
 @dataclass(frozen=True)
@@ -56,26 +98,33 @@ class Equalization:
     mean: float
     low: float
     high: float
+    _prepared: dict[tuple[bool, torch.dtype], Interpolation] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def normalize(self, hu: Tensor) -> Tensor:
         """HU to the generator's unit range: equalised, mean taken away, divided by the range."""
-        equalized = self._interp(hu, self.bins, self.cdf)
+        equalized = self._interpolated(hu, to_counts=True)
         return ((equalized - self.mean) / (self.high - self.low)).to(hu.dtype)
 
     def denormalize(self, unit: Tensor) -> Tensor:
         """The generator's unit range back to HU."""
         wide = unit.to(torch.promote_types(unit.dtype, self.cdf.dtype))
         counts = wide * (self.high - self.low) + self.mean
-        return self._interp(counts, self.cdf, self.bins).to(unit.dtype)
+        return self._interpolated(counts, to_counts=False).to(unit.dtype)
 
-    def _interp(self, x: Tensor, xp: Tensor, fp: Tensor) -> Tensor:
+    def _interpolated(self, x: Tensor, *, to_counts: bool) -> Tensor:
         """In the finer precision of the two.
 
         A published table of float64 has long stretches that are almost flat, where a rounding of
         its counts to float32 is dozens of HU on the way back.
         """
-        dtype = torch.promote_types(x.dtype, xp.dtype)
-        return interp(x.to(dtype), xp.to(x.device, dtype), fp.to(x.device, dtype))
+        dtype = torch.promote_types(x.dtype, self.cdf.dtype)
+        if (to_counts, dtype) not in self._prepared:
+            bins, cdf = self.bins.to(dtype), self.cdf.to(dtype)
+            points = (bins, cdf) if to_counts else (cdf, bins)
+            self._prepared[to_counts, dtype] = Interpolation(*points)
+        return self._prepared[to_counts, dtype](x.to(self.cdf.device, dtype))
 
     @classmethod
     def fit(cls, cubes: Iterable[Tensor]) -> Equalization:
@@ -87,7 +136,7 @@ class Equalization:
         edges = torch.linspace(low, high, BINS + 1, dtype=torch.float64)
         bins = (edges[1:] + edges[:-1]) / 2
         cdf = counts.cumsum(0) / len(held)
-        equalized = interp(values, bins, cdf)
+        equalized = Interpolation(bins, cdf)(values)
         return cls(
             bins.float(),
             cdf.float(),

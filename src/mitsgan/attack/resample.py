@@ -52,9 +52,21 @@ def zoom(volumes: Tensor, size: Triple, shift: Shift = (0.0, 0.0, 0.0)) -> Tenso
     The first and last samples of every axis stay where they are, as in the published attacker,
     unless all are moved by ``shift`` voxels of the input (held at the edges).
     """
-    for axis, target, moved in zip((-3, -2, -1), size, shift, strict=True):
-        if volumes.shape[axis] == target and not moved:
-            continue
-        matrix = torch.from_numpy(_zoom_matrix(volumes.shape[axis], target, moved)).to(volumes)
-        volumes = torch.tensordot(volumes, matrix, dims=([axis], [1])).movedim(-1, axis)
+    shape = volumes.shape[-3:]
+    in_z, in_y, in_x = (
+        torch.from_numpy(_zoom_matrix(length, target, moved)).to(volumes)
+        if length != target or moved
+        else None
+        for length, target, moved in zip(shape, size, shift, strict=True)
+    )
+    # In bfloat16, which whoever calls may have chosen for networks, lung is known to 4 HU.
+    with torch.autocast(volumes.device.type, enabled=False):
+        # Products of the last two axes, or of the third and the last two together: none is moved.
+        if in_x is not None:
+            volumes = volumes @ in_x.T
+        if in_y is not None:
+            volumes = in_y @ volumes
+        if in_z is not None:
+            flat = in_z @ volumes.flatten(-2)
+            volumes = flat.reshape(*flat.shape[:-1], *volumes.shape[-2:])
     return volumes

@@ -7,6 +7,7 @@ them can measure something else than the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -107,7 +108,7 @@ class References:
         painted: dict[_Key, Tensor] = {}
         if new:
             part = cut.part(new)
-            with torch.no_grad():
+            with _exactly(part.before):
                 cores = part.cores(variant(part, attacker))
             painted = {keys[number]: core for number, core in zip(new, cores, strict=True)}
             self._new += [(key, core.clone()) for key, core in painted.items()]
@@ -177,7 +178,7 @@ class Strikes:
             return torch.cat([part.reference for part in self.parts])
         if self.references is not None:
             return self.references.cores(self.original, self.attacker, self.variant)
-        with torch.no_grad():
+        with _exactly(self.original.before):
             return self.original.cores(self.variant(self.original, self.attacker)).clone()
 
     def outcomes(self, changed: Tensor | Cut | None = None) -> Iterator[Outcome]:
@@ -214,6 +215,13 @@ class Strikes:
         if changed is None:
             return self.original
         return changed if isinstance(changed, Cut) else cut_plans(changed, self.original.plans)
+
+
+@contextmanager
+def _exactly(like: Tensor) -> Iterator[None]:
+    """Without gradients, and in full precision whatever surrounds it: bfloat16 alone is 10 HU."""
+    with torch.no_grad(), torch.autocast(like.device.type, enabled=False):
+        yield
 
 
 def moved_hu(before: Cut, after: Cut, *, core: bool = False) -> Tensor:

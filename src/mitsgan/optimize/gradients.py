@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mitsgan.attack import BATCH, Plan, cut_blocks
 from mitsgan.attack.variety import Variety
+from mitsgan.networks.precision import has_native_bfloat16
 from mitsgan.optimize.attacked_scan import AttackedScan, Threat
 
 PROCESSED = 0.3
@@ -24,7 +25,8 @@ class Gradients:
     """Attacks in batches, on all cores: one batch a thread, and each thread on one core.
 
     Several cores on one batch would wait for each other most of the time. The batches, and so the
-    result, do not depend on how many threads there are.
+    result, do not depend on how many threads there are. Networks compute in bfloat16 where the
+    device does so natively: a sign needs no more.
 
     Args:
         scan: what is attacked.
@@ -34,6 +36,7 @@ class Gradients:
     def __init__(self, scan: AttackedScan, *, varied: bool = False) -> None:
         self._scan = scan
         self._varied = varied
+        self._half = has_native_bfloat16(scan.hu.device)
         self._threads = torch.get_num_threads() if scan.hu.device.type == "cpu" else 1
         self._pool: ThreadPoolExecutor | None = None
 
@@ -91,7 +94,8 @@ class Gradients:
             variety = Variety.draw(torch.Generator().manual_seed(seed), PROCESSED)
             strikes = variety.strikes(strikes.original, threat.attacker)
             changed = variety.cut(changed)
-        value = strikes.values(changed, threat.objective)
+        with torch.autocast(added.device.type, torch.bfloat16, enabled=self._half):
+            value = strikes.values(changed, threat.objective)
         (gradient,) = torch.autograd.grad(value.sum(), added)
         size = gradient.abs().mean((1, 2, 3), keepdim=True)
         gradient /= size.clamp_min(torch.finfo(gradient.dtype).tiny)

@@ -15,6 +15,7 @@ from mitsgan.anatomy.body import body_box, grown
 from mitsgan.anatomy.lung import lung_box
 from mitsgan.networks import Card
 from mitsgan.networks.golden import wave
+from mitsgan.networks.precision import has_native_bfloat16
 from mitsgan.perturb.budget import Budget
 from mitsgan.protect.network import HALO, PATCH, TILE, PerturbationGenerator
 from mitsgan.protect.protector import register
@@ -138,11 +139,3 @@ def slice_noise(seed: int, number: int, side: tuple[int, int]) -> Tensor:
     """Standard normal noise ``[y, x]`` of one slice, the same on every device."""
     state = int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0])
     return torch.randn(side, generator=torch.Generator().manual_seed(state % 2**63))
-
-
-def has_native_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is fast there; elsewhere it is emulated, and slower than float32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # new in 2.9
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

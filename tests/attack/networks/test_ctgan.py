@@ -230,3 +230,17 @@ def test_a_doubled_convolution_is_the_convolution_of_the_doubled(
         strict=True,
     ):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-11)
+
+
+def test_a_folded_kernel_is_kept_until_weights_change() -> None:
+    layer = _Same(2, 3).double()
+    x = torch.randn(1, 2, 5, 5, 5, dtype=torch.float64)
+    layer.requires_grad_(False)
+    first = layer.doubled(x)
+    assert layer.doubled(x).equal(first)
+    layer.weight.mul_(2)
+    plainly = layer(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+    torch.testing.assert_close(layer.doubled(x), plainly, rtol=0, atol=1e-12)
+    layer.requires_grad_(True)
+    (gradient,) = torch.autograd.grad(layer.doubled(x).sum(), layer.weight)
+    assert gradient.abs().sum() > 0

@@ -40,6 +40,7 @@ class _Same(nn.Conv3d):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 4)
+        self._folded: tuple[tuple[int, int], Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(F.pad(x, (1, 2) * 3))
@@ -53,16 +54,27 @@ class _Same(nn.Conv3d):
         """
         if min(field.shape[2:]) < _LARGE:
             return cast(Tensor, self(F.interpolate(field, scale_factor=2.0, mode="nearest")))
-        taps = _TAPS.to(self.weight)
-        folded = torch.einsum("pak,qbl,rcm,oiklm->pqroiabc", taps, taps, taps, self.weight)
-        outputs, inputs = self.weight.shape[:2]
-        kernel = folded.reshape(8 * outputs, inputs, 3, 3, 3)
-        kernel = kernel.contiguous(memory_format=torch.channels_last_3d)
+        outputs = self.weight.shape[0]
+        kernel = self._kernel()
         bias = None if self.bias is None else self.bias.repeat(8)
         z, y, x = field.shape[2:]
         split = F.conv3d(field, kernel, bias, padding=1).reshape(-1, 2, 2, 2, outputs, z, y, x)
         woven = split.permute(0, 4, 5, 1, 6, 2, 7, 3)
         return woven.reshape(-1, outputs, 2 * z, 2 * y, 2 * x)
+
+    def _kernel(self) -> Tensor:
+        """The folded kernel, kept as long as the weights stay what they are and learn nothing."""
+        weight = self.weight
+        state = (weight.data_ptr(), weight._version)
+        if self._folded is not None and self._folded[0] == state and not weight.requires_grad:
+            return self._folded[1]
+        taps = _TAPS.to(weight)
+        folded = torch.einsum("pak,qbl,rcm,oiklm->pqroiabc", taps, taps, taps, weight)
+        outputs, inputs = weight.shape[:2]
+        kernel = folded.reshape(8 * outputs, inputs, 3, 3, 3)
+        kernel = kernel.contiguous(memory_format=torch.channels_last_3d)
+        self._folded = None if weight.requires_grad else (state, kernel.detach())
+        return kernel
 
 
 _LARGE = 4
