@@ -159,7 +159,7 @@ def test_bfloat16_points_the_same_way(
     gradients = []
     for half in (False, True):
         monkeypatch.setattr(
-            "mitsgan.optimize.gradients.has_native_bfloat16", lambda device, half=half: half
+            "mitsgan.networks.precision.has_native_bfloat16", lambda device, half=half: half
         )
         with Gradients(attacked) as computed:
             found = computed.at(threat, plans, perturbation, np.random.default_rng(0))

@@ -1,12 +1,17 @@
 """Both trainings on a phantom, with tiny networks: they learn, and they leave their evidence."""
 
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from mitsgan.attack import TrainedAttacker
+from mitsgan.errors import SettingsError
+from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.protect.network import HALO
 from mitsgan.scan.scan import Scan
 from mitsgan.training.attacker import train_attacker
@@ -15,7 +20,7 @@ from mitsgan.training.data.crops import CropSampler
 from mitsgan.training.data.cubes import Volume
 from mitsgan.training.loop import Run, read_losses
 from mitsgan.training.pictures import loss_curve, sample_sheet
-from mitsgan.training.protector import manipulation_loss, train_protector
+from mitsgan.training.protector import attack_values, objectives_of, train_protector
 from mitsgan.training.validate import attacker_metrics
 
 PNG = b"\x89PNG"
@@ -63,32 +68,60 @@ def test_evidence_is_drawn(
         assert (tmp_path / name).read_bytes().startswith(PNG)
 
 
+CONFIG = ProtectorConfig(width=(4, 4), steps=12, crops=1, attacks=2, energy_weight=0.0, rate=1e-2)
+
+
 def test_a_protector_learns_to_disrupt(
     remover: TrainedAttacker, training_chest: Scan, tmp_path: Path
 ) -> None:
-    config = ProtectorConfig(
-        width=(4, 4), steps=12, crops=1, attacks=2, energy_weight=0.0, rate=1e-2
-    )
-    generator = train_protector([training_chest], [remover], config, Run(tmp_path))
+    generator = train_protector([training_chest], [remover], CONFIG, Run(tmp_path))
     rows = read_losses(tmp_path)
     assert not generator.training
-    assert fmean(r["disruption"] for r in rows[-4:]) > 2 * rows[0]["disruption"]
+    assert fmean(r["remove"] for r in rows[-4:]) > 2 * rows[0]["remove"]
     assert rows[-1]["energy"] > rows[0]["energy"]
 
 
-def test_a_target_takes_the_place_of_the_original_attack(
+def test_a_protector_goes_on_from_weights_on_varied_pieces_for_another_goal(
+    remover: TrainedAttacker, training_chest: Scan, tmp_path: Path
+) -> None:
+    first = train_protector(
+        [training_chest], [remover], replace(CONFIG, steps=1, reach=2), Run(tmp_path / "first")
+    )
+    assert len(first.far) == 2
+    config = replace(CONFIG, reach=2, augment=True, remove_goal="judged", rate=1e-9, steps=2)
+    with pytest.raises(SettingsError, match="needs somebody to judge"):
+        train_protector([training_chest], [remover], config, Run(tmp_path / "nobody"))
+    judge = NoduleClassifier.load()
+    second = train_protector(
+        [training_chest],
+        [remover],
+        config,
+        Run(tmp_path / "second"),
+        classifiers=[judge],
+        start=first,
+    )
+    for before, after in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(before, after, rtol=0, atol=1e-6)
+    assert all("remove" in row for row in read_losses(tmp_path / "second"))
+
+
+def test_what_it_asks_for_is_what_counts(
     remover: TrainedAttacker, data_volumes: list[Volume]
 ) -> None:
     crop = CropSampler(data_volumes, attacks=2).sample(torch.Generator().manual_seed(0))
-    random = [torch.Generator().manual_seed(1) for _ in range(3)]
     depth = len(crop.hu) - 2 * HALO
     nothing = torch.zeros(depth, *crop.hu.shape[1:], requires_grad=True)
-    loss, disruption = manipulation_loss(crop, nothing, [remover], random[0])
-    assert disruption < 0.1
-    assert abs(loss.item()) < 0.01
-    far, same = manipulation_loss(crop, nothing, [remover], random[1], target_hu=1000.0)
-    near, _ = manipulation_loss(crop, nothing, [remover], random[2], target_hu=-850.0)
-    assert same == disruption
-    assert far.item() > near.item() > 1  # the painted core is lung
-    (gradient,) = torch.autograd.grad(far, nothing)
+
+    def values(**settings: Any) -> Tensor:
+        objectives = objectives_of(replace(CONFIG, **settings))
+        random = torch.Generator().manual_seed(1)
+        (value,) = attack_values(crop, nothing, [remover], objectives, random).values()
+        assert value.shape == (2,)
+        return value
+
+    assert values().abs().max() < 0.01, "nothing is disrupted"
+    assert values(remove_goal="unchanged").max() < -1, "it paints another lung"
+    far, near = values(target_hu=1000.0), values(target_hu=-850.0)
+    assert far.max() < near.min() < -1, "the painted core is lung"
+    (gradient,) = torch.autograd.grad(far.sum(), nothing)
     assert gradient.abs().max() > 0

@@ -31,15 +31,29 @@ def nearby_noise_source(hu: NDArray[np.float32], position: Triple, block: Triple
 
     Of the eight neighbours half a block away in plane. Less than 5 % of lung is not enough.
     """
+    _, height, width = block
+    # All neighbours lie in here; lung is counted along z once.
+    around, _ = overlap(
+        block_start(position, (block[0], 2 * height + 2, 2 * width + 2)),
+        (block[0], 2 * height + 2, 2 * width + 2),
+        hu.shape,
+    )
+    inside = hu[around]
+    lung = np.count_nonzero((inside > LUNG[0]) & (inside < LUNG[1]), axis=0)
     best: tuple[int, Triple] | None = None
     for dy, dx in product((-1, 0, 1), repeat=2):
         if dy == dx == 0:
             continue
-        centre = (position[0], position[1] + dy * block[1] // 2, position[2] + dx * block[2] // 2)
-        inside = hu[overlap(block_start(centre, block), block, hu.shape)[0]]
-        lung = int(np.count_nonzero((inside > LUNG[0]) & (inside < LUNG[1])))
-        if best is None or lung > best[0]:
-            best = (lung, centre)
+        centre = (position[0], position[1] + dy * height // 2, position[2] + dx * width // 2)
+        _, rows, columns = overlap(block_start(centre, block), block, hu.shape)[0]
+        count = int(
+            lung[
+                rows.start - around[1].start : rows.stop - around[1].start,
+                columns.start - around[2].start : columns.stop - around[2].start,
+            ].sum()
+        )
+        if best is None or count > best[0]:
+            best = (count, centre)
     if best is None or best[0] < _ENOUGH_LUNG * np.prod(block):
         return None
     return best[1]

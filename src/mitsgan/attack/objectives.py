@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from mitsgan.attack.strikes import Objective, Outcome, disruption, rms
+from mitsgan.errors import SettingsError
 
 Goal: TypeAlias = Literal["distance", "excess", "unchanged", "remainder", "judged"]
 """What objectives are called in settings.
@@ -61,6 +62,15 @@ def more_remainder(outcome: Outcome) -> Tensor:
     return torch.log1p(remainder_hu(outcome) / _SCALE_HU)
 
 
+def painted_as(target_hu: float) -> Objective:
+    """Minus the logarithm of the RMSE from one density: attackers are to paint that, anywhere."""
+
+    def objective(outcome: Outcome) -> Tensor:
+        return -torch.log1p(rms(outcome.cores - target_hu) / _SCALE_HU)
+
+    return objective
+
+
 Judge: TypeAlias = Callable[[Tensor], Tensor]
 """The logit of a nodule in cubes ``[b, 32, 32, 32]`` in HU at 1 mm, ``[b]``; differentiable."""
 
@@ -85,3 +95,16 @@ OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
     }
 )
 """Those that need nobody's judgement, by `Goal`."""
+
+
+def objective_of(goal: Goal, judges: Sequence[Judge] = ()) -> Objective:
+    """The objective of that name; ``judges`` are asked where it is ``judged``.
+
+    Raises:
+        SettingsError: it is judged, and there are no judges.
+    """
+    if goal != "judged":
+        return OBJECTIVES[goal]
+    if not judges:
+        raise SettingsError("whether attacks convince needs somebody to judge; name classifiers")
+    return unconvincing(judges)

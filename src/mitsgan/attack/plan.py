@@ -103,6 +103,7 @@ def plan_attack(
     action: Action,
     *,
     style: Style = "repaired",
+    in_body: bool = False,
 ) -> Plan:
     """Plan a CT-GAN attack.
 
@@ -113,6 +114,8 @@ def plan_attack(
         action: inject or remove.
         style: ``published`` is for comparison with the release only: it fails on scans where
             the release fails, and a failing attacker is no protection.
+        in_body: the position is known to lie in the body, which is not looked at then: a piece of
+            a scan does not show it.
 
     Raises:
         PositionError: the core of the cube would leave the scan, the position is outside the
@@ -121,7 +124,7 @@ def plan_attack(
     z, y, x = (int(p) for p in position)
     cube, block = sizes(spacing, style)
     _check_border((z, y, x), cube, hu.shape)
-    if is_outside_body(hu, spacing, (z, y, x)):
+    if not in_body and is_outside_body(hu, spacing, (z, y, x)):
         raise PositionError(
             f"position {(z, y, x)} [z, y, x] lies outside the body: there is nothing but air "
             "between it and the edge of its slice; choose a position inside the body"

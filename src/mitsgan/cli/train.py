@@ -24,6 +24,7 @@ _METAVARS = {
     "config": "FILE.toml",
     "device": "cpu|cuda[:N]",
     "init": "FILE",
+    "judges": "FILE...",
     "licence": "TEXT",
     "output": "FILE.safetensors",
     "protector": "FILE",

@@ -11,3 +11,8 @@ def has_native_bfloat16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # new in 2.9
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def half_where_fast(device: torch.device) -> torch.autocast:
+    """A context in which networks compute in bfloat16, if the device does so natively."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_native_bfloat16(device))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mitsgan.attack import BATCH, Plan, cut_blocks
 from mitsgan.attack.variety import Variety
-from mitsgan.networks.precision import has_native_bfloat16
+from mitsgan.networks.precision import half_where_fast
 from mitsgan.optimize.attacked_scan import AttackedScan, Threat
 
 PROCESSED = 0.3
@@ -36,7 +36,6 @@ class Gradients:
     def __init__(self, scan: AttackedScan, *, varied: bool = False) -> None:
         self._scan = scan
         self._varied = varied
-        self._half = has_native_bfloat16(scan.hu.device)
         self._threads = torch.get_num_threads() if scan.hu.device.type == "cpu" else 1
         self._pool: ThreadPoolExecutor | None = None
 
@@ -94,7 +93,7 @@ class Gradients:
             variety = Variety.draw(torch.Generator().manual_seed(seed), PROCESSED)
             strikes = variety.strikes(strikes.original, threat.attacker)
             changed = variety.cut(changed)
-        with torch.autocast(added.device.type, torch.bfloat16, enabled=self._half):
+        with half_where_fast(added.device):
             value = strikes.values(changed, threat.objective)
         (gradient,) = torch.autograd.grad(value.sum(), added)
         size = gradient.abs().mean((1, 2, 3), keepdim=True)

@@ -58,7 +58,7 @@ class MitsGan(TrainedProtector):
     def from_tensors(cls, tensors: dict[str, Tensor], card: Card) -> Self:
         """See `Model.from_tensors`."""
         a, b = (int(w) for w in card["config"]["width"])
-        network = PerturbationGenerator((a, b))
+        network = PerturbationGenerator((a, b), int(card["config"].get("reach", 0)))
         network.load_state_dict(tensors)
         return cls(network, card=card)
 

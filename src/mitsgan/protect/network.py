@@ -51,12 +51,14 @@ class PerturbationGenerator(nn.Module):
 
     Args:
         width: channels at a quarter and an eighth of the in-plane resolution.
+        reach: further layers at an eighth of it, in plane, each of which sees twice as far as the
+            one before: 16, 32, 64 ... pixels to every side.
     """
 
-    def __init__(self, width: tuple[int, int] = (32, 48)) -> None:
+    def __init__(self, width: tuple[int, int] = (32, 48), reach: int = 0) -> None:
         super().__init__()
         a, b = width
-        self.width = width
+        self.width, self.reach = width, reach
         flat, half, deep = (1, 3, 3), (1, 2, 2), (0, 1, 1)
         inputs = 2 * PATCH**2 + _NOISE_CHANNELS + 2
         self.noise = NoiseNet()
@@ -65,6 +67,10 @@ class PerturbationGenerator(nn.Module):
         self.down = nn.Conv3d(a, b, half, stride=half)
         self.deep1 = nn.Conv3d(b, b, 3, padding=deep)
         self.deep2 = nn.Conv3d(b, b, 3, padding=deep)
+        self.far = nn.ModuleList(
+            nn.Conv3d(b, b, flat, padding=(0, 2**n, 2**n), dilation=(1, 2**n, 2**n))
+            for n in range(1, reach + 1)
+        )
         self.up = nn.ConvTranspose3d(b, a, half, stride=half)
         self.merge = nn.Conv3d(a, a, flat, padding=deep)
         self.head = nn.Conv3d(a, PATCH**2, flat, padding=deep)
@@ -84,6 +90,8 @@ class PerturbationGenerator(nn.Module):
         x = _relu(self.side(x)) + x
         deep = _relu(self.down(x))
         deep = _relu(self.deep2(_relu(self.deep1(deep))) + deep[:, :, HALO:-HALO])
+        for layer in self.far:
+            deep = deep + _relu(layer(deep))
         x = x[:, :, HALO:-HALO] + self.up(deep)
         x = _relu(self.merge(_relu(x)))
         residual = self.head(x)[0].movedim(0, -1).float()

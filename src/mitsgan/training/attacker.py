@@ -16,6 +16,7 @@ from mitsgan.attack import Discriminator, Equalization, TrainedAttacker
 from mitsgan.attack.networks.architectures import ARCHITECTURES
 from mitsgan.attack.surrogates import NAMES
 from mitsgan.networks.memory_format import channels_last
+from mitsgan.networks.precision import half_where_fast
 from mitsgan.scan.scan import Scan
 from mitsgan.training.config import AttackerConfig
 from mitsgan.training.data.cube_file import CubeFile, sampler_for
@@ -71,7 +72,7 @@ def train_attacker(
 
     def step(_: int, random: torch.Generator) -> dict[str, float]:
         cubes = sampler.sample(config.batch, random).to(run.worker.device)
-        with torch.autocast(cubes.device.type, torch.bfloat16):
+        with half_where_fast(cubes.device):
             condition = attacker.condition(cubes)
             target = equalization.normalize(cubes)[:, None]
             fake = generator(condition)
@@ -80,7 +81,7 @@ def train_attacker(
             fake_scores = discriminator(fake.detach(), condition)
             loss_d = (_mse(real_scores, 0) + _mse(fake_scores, 1)) / 2
         learners["discriminator"].descend(loss_d)
-        with torch.autocast(cubes.device.type, torch.bfloat16):
+        with half_where_fast(cubes.device):
             fooled = _mse(discriminator(fake, condition), 0)
             l1 = (fake.float() - target).abs().mean()
         loss_g = config.adversarial_weight * fooled + config.l1_weight * l1

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from mitsgan.networks.classifier import ClassifierNetwork, NoduleClassifier
 from mitsgan.networks.memory_format import channels_last
+from mitsgan.networks.precision import half_where_fast
 from mitsgan.scan.scan import Scan
 from mitsgan.training.config import ClassifierConfig
 from mitsgan.training.data.cubes import CubeSampler, Volume, sharpened, turned, volumes
@@ -42,7 +43,7 @@ def train_classifier(scans: Sequence[Scan], config: ClassifierConfig, run: Run) 
     def step(_: int, random: torch.Generator) -> dict[str, float]:
         examples = _examples(sampler, config, config.batch, random)
         cubes, labels = (tensor.to(run.worker.device) for tensor in examples)
-        with torch.autocast(cubes.device.type, torch.bfloat16):
+        with half_where_fast(cubes.device):
             logits = network(cubes).float()
         loss = F.binary_cross_entropy_with_logits(logits, labels)
         learner.descend(loss)

@@ -75,6 +75,8 @@ class ProtectorConfig(TrainingConfig):
 
     width: tuple[int, int] = (32, 48)
     """Channels of the generator's two levels."""
+    reach: int = 0
+    """Further layers of the lower level, each of which sees twice as far as the one before."""
     max_hu: float = 10.0
     """The budget during training; others scale the same perturbation."""
     steps: int = 3200
@@ -90,8 +92,17 @@ class ProtectorConfig(TrainingConfig):
     nothing stay as they are."""
     processed: float = 0.3
     """Share of attacks on a scan that was slightly blurred, or got more noise."""
+    inject_goal: Literal["distance", "excess", "unchanged", "judged"] = "distance"
+    """What an injection is to fail by: that something else is painted, that little is, that nothing
+    changes, or that classifiers see no nodule."""
+    remove_goal: Literal["distance", "remainder", "unchanged", "judged"] = "distance"
+    """What a removal is to fail by: that something else is painted, that something bright is left,
+    that nothing changes, or that classifiers still see a nodule."""
     target_hu: float | None = None
-    """What attackers are to paint, in place of anatomy; by default anything they did not mean."""
+    """What attackers are to paint, in place of anatomy, whatever else they are to fail by."""
+    augment: bool = False
+    """Vary kernel, dose, slice thickness, field of view, density and shape from crop to crop, in
+    place of pixel_scales and sharpness."""
     pixel_scales: tuple[float, ...] = (1.0,)
     """Every scan is trained on with its pixels that much larger."""
     sharpness: tuple[float, ...] = (0.0, 2.0, 4.0)
@@ -104,6 +115,7 @@ class ProtectorConfig(TrainingConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least("width", min(self.width), 1)
+        within("reach", self.reach, 0, 6)
         above_zero("max_hu", self.max_hu)
         at_least("steps", self.steps, 1)
         at_least("crops", self.crops, 1)

@@ -1,32 +1,33 @@
 """Train MITS-GAN through the attackers: gradients flow from the tampered scan to the generator.
 
 Domain loss: a discriminator cannot tell protected slices from original ones. Manipulation loss:
-the tampered protected scan is far from the tampered original one, at random lung positions, for
-attackers drawn from a mixture, after rounding and at times light processing of the scan. (The
+attacks on the protected scan fail, by one of `mitsgan.attack.objectives`, at random lung positions,
+for attackers drawn from a mixture, after rounding and at times light processing of the scan. (The
 release computes the tampered image outside the graph: docs/training.md.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mitsgan.attack import Attacker
-from mitsgan.attack.strikes import rms
+from mitsgan.attack import Action, Attacker, Objective
+from mitsgan.attack.objectives import Goal, objective_of, painted_as
 from mitsgan.attack.variety import Variety
+from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.networks.memory_format import channels_last
+from mitsgan.networks.precision import half_where_fast
 from mitsgan.protect.network import PATCH, PerturbationGenerator, SliceDiscriminator
 from mitsgan.scan.scan import Scan
 from mitsgan.training.config import ProtectorConfig
-from mitsgan.training.data.crops import Crop, CropSampler
+from mitsgan.training.data.crops import ACTIONS, Crop, CropSampler
 from mitsgan.training.data.cubes import sharpened, volumes
 from mitsgan.training.learner import Learner
 from mitsgan.training.loop import Run, run_loop
-
-_SMALLEST = 1e-3  # HU squared: a perturbation that begins at nothing has a gradient
 
 
 def train_protector(
@@ -34,19 +35,34 @@ def train_protector(
     attackers: Sequence[Attacker],
     config: ProtectorConfig,
     run: Run,
+    *,
+    classifiers: Sequence[NoduleClassifier] = (),
+    start: PerturbationGenerator | None = None,
 ) -> PerturbationGenerator:
     """Train on lung of ``scans`` against ``attackers``, which lie on the worker's device.
 
+    Args:
+        scans, attackers, config, run: what is trained on, against whom, how and where.
+        classifiers: who judges, where a goal of the configuration is to be judged; on the same
+            device.
+        start: to go on from, of the same width and reach; its discriminator begins anew.
+
     Returns:
-        The generator, in evaluation mode, on the CPU.
+        The generator, in evaluation mode, on the CPU. The losses say of each action how badly it
+        fails, on average over positions, as its objective measures it.
+
+    Raises:
+        SettingsError: see `objectives_of`.
     """
     device = run.worker.device
-    data = volumes(scans, pixel_scales=config.pixel_scales)
-    sampler = CropSampler(sharpened(data, config.sharpness), attacks=config.attacks)
+    objectives = objectives_of(config, classifiers)
+    sampler = _sampler(scans, config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        generator = channels_last(PerturbationGenerator(config.width)).to(device)
+        generator = channels_last(PerturbationGenerator(config.width, config.reach)).to(device)
         discriminator = SliceDiscriminator().to(device)
+    if start is not None:
+        generator.load_state_dict(start.state_dict())
     protecting = Learner(
         generator,
         torch.optim.Adam(generator.parameters(), config.rate, betas=(0.5, 0.99)),
@@ -60,34 +76,44 @@ def train_protector(
     )
 
     def step(_: int, random: torch.Generator) -> dict[str, float]:
-        sums = {"disruption": 0.0, "energy": 0.0, "domain": 0.0, "discriminator": 0.0}
+        sums: defaultdict[str, float] = defaultdict(float)
         protecting.forget()
         pairs = []
         for _ in range(config.crops):
             crop = sampler.sample(random).to(device)
             perturbation = perturb_crop(generator, crop, config.max_hu, random)
-            loss, disruption = manipulation_loss(
-                crop, perturbation, attackers, random, config.processed, config.target_hu
+            values = attack_values(
+                crop, perturbation, attackers, objectives, random, config.processed
             )
+            loss = -torch.cat(list(values.values())).mean()
             real, fake = _slices(crop, perturbation)
-            with torch.autocast(fake.device.type, torch.bfloat16):
+            with half_where_fast(fake.device):
                 logits = discriminator(fake).float()
             domain = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
             energy = (perturbation / config.max_hu).square().mean()
             total = loss + config.domain_weight * domain + config.energy_weight * energy
             torch.autograd.backward(total / config.crops)
             pairs.append((real, fake.detach()))
-            sums["disruption"] += disruption / config.crops
-            sums["energy"] += energy.item() / config.crops
-            sums["domain"] += domain.item() / config.crops
+            told: dict[str, Tensor] = {"energy": energy, "domain": domain}
+            for action, value in values.items():
+                told[action] = value.mean()
+            for name, value in told.items():
+                sums[name] += value.item() / config.crops
         protecting.step(longest=1.0)
-        sums["discriminator"] = _judge(judging, pairs)
-        return sums
+        return {**sums, "discriminator": _judge(judging, pairs)}
 
     learners = {"generator": protecting, "discriminator": judging}
     run_loop(step, config.steps, learners, run, seed=config.seed)
     protecting.finished()
     return generator
+
+
+def _sampler(scans: Sequence[Scan], config: ProtectorConfig) -> CropSampler:
+    if config.augment:
+        data = volumes(scans, thicknesses=())
+        return CropSampler(data, attacks=config.attacks, augment=True)
+    data = sharpened(volumes(scans, pixel_scales=config.pixel_scales), config.sharpness)
+    return CropSampler(data, attacks=config.attacks)
 
 
 def perturb_crop(
@@ -98,45 +124,48 @@ def perturb_crop(
     hu = torch.rot90(crop.hu, turns, (1, 2))
     hu = hu.flip(2) if flip % 2 else hu
     noise = torch.randn(len(hu), *(n // PATCH for n in hu.shape[1:]), generator=random)
-    with torch.autocast(hu.device.type, torch.bfloat16):
+    with half_where_fast(hu.device):
         residual = generator(hu.contiguous(), noise.to(hu.device), crop.spacing)
     residual = residual.flip(2) if flip % 2 else residual
     smooth = torch.rot90(residual, -turns, (1, 2)).float().tanh() * max_hu
     return smooth + (smooth.round() - smooth).detach()  # as stored; gradients pass straight
 
 
-def manipulation_loss(
+def attack_values(
     crop: Crop,
     perturbation: Tensor,
     attackers: Sequence[Attacker],
+    objectives: Mapping[Action, Objective],
     random: torch.Generator,
     processed: float = 0.0,
-    target_hu: float | None = None,
-) -> tuple[Tensor, float]:
-    """How little an attacker of each action, drawn at random, is disrupted.
-
-    The logarithm counts a position that resists as much as one that is easily disrupted. With
-    ``target_hu`` the loss is the distance of what is painted from that.
-
-    Returns:
-        The loss, and the mean disruption of the core in HU (RMSE).
-    """
-    disruptions, misses = [], []
+) -> dict[Action, Tensor]:
+    """How badly an attacker of each action, drawn at random, fails at each position of a crop."""
+    values: dict[Action, Tensor] = {}
     for cut in crop.cuts:
-        able = [a for a in attackers if a.action == cut.plans[0].action]
+        action = cut.plans[0].action
+        able = [attacker for attacker in attackers if attacker.action == action]
         if not able:
             continue
         attacker = able[int(torch.randint(len(able), (), generator=random))]
         variety = Variety.draw(random, processed)
         strikes, after = variety.strikes(cut, attacker), crop.protected(cut, perturbation)
-        # The reference is in full precision: rounding to bfloat16 alone is 10 HU here.
-        for outcome in strikes.outcomes(variety.cut(after)):
-            disruptions.append(rms(outcome.cores - outcome.reference, _SMALLEST))
-            if target_hu is not None:
-                misses.append(rms(outcome.cores - target_hu, _SMALLEST))
-    rmse = torch.cat(disruptions)
-    loss = (1 + torch.cat(misses) / 10).log().mean() if misses else -(1 + rmse / 10).log().mean()
-    return loss, float(rmse.detach().mean())
+        values[action] = strikes.values(variety.cut(after), objectives[action])
+    return values
+
+
+def objectives_of(
+    config: ProtectorConfig, classifiers: Sequence[NoduleClassifier] = ()
+) -> dict[Action, Objective]:
+    """What is made large, by action.
+
+    Raises:
+        SettingsError: classifiers are to judge, and there are none.
+    """
+    if config.target_hu is not None:
+        return dict.fromkeys(ACTIONS, painted_as(config.target_hu))
+    judges = [classifier.network for classifier in classifiers]
+    goals: dict[Action, Goal] = {"inject": config.inject_goal, "remove": config.remove_goal}
+    return {action: objective_of(goal, judges) for action, goal in goals.items()}
 
 
 def _slices(crop: Crop, perturbation: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,7 +180,7 @@ def _judge(judging: Learner, pairs: Sequence[tuple[Tensor, Tensor]]) -> float:
     """Let the discriminator learn from original and protected slices; its loss."""
     discriminator, loss = judging.network, pairs[0][0].new_zeros(())
     for real, fake in pairs:
-        with torch.autocast(fake.device.type, torch.bfloat16):
+        with half_where_fast(fake.device):
             real_logits, fake_logits = discriminator(real).float(), discriminator(fake).float()
         loss = loss + F.binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
         loss = loss + F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))

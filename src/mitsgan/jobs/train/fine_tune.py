@@ -1,10 +1,12 @@
-"""What an attacker is fine-tuned from, and on: weights that are there, and protected scans."""
+"""What networks are fine-tuned from, and on: weights that are there, and protected scans."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from mitsgan.attack import TrainedAttacker
 from mitsgan.errors import SettingsError
@@ -13,7 +15,7 @@ from mitsgan.jobs.train.inputs import Source, whole_scans
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import MitsGan
 from mitsgan.scan import Scan
-from mitsgan.training.config import AttackerConfig
+from mitsgan.training.config import AttackerConfig, ProtectorConfig
 
 SEEDS = 2
 """Protected versions of each scan: another seed gives another perturbation."""
@@ -41,6 +43,20 @@ def begin_with(
         config, architecture=known.get("architecture", "ct-gan"), width=int(known["width"])
     )
     return attacker, config, weights_entry(attacker.card, path, path.stem)
+
+
+def protector_to_begin_with(
+    path: Path, config: ProtectorConfig
+) -> tuple[MitsGan, ProtectorConfig, dict[str, object]]:
+    """A protector in float32, the configuration with its width and reach, and its name for a card.
+
+    Raises:
+        WeightsError: see `mitsgan.networks.load_weights`.
+    """
+    protector = MitsGan.load(path, dtype=torch.float32)
+    network = protector.network
+    config = replace(config, width=network.width, reach=network.reach)
+    return protector, config, weights_entry(protector.card, path, path.stem)
 
 
 def protectors(path: Path | None, seed: int) -> list[MitsGan]:

@@ -9,10 +9,12 @@ from typing import TypeAlias
 from mitsgan.attack import TrainedAttacker
 from mitsgan.jobs.train.attackers import trained_against
 from mitsgan.jobs.train.config_file import keep
+from mitsgan.jobs.train.fine_tune import protector_to_begin_with
 from mitsgan.jobs.train.inputs import read_scans
 from mitsgan.jobs.train.outputs import TrainingResult, card_of, write_weights
 from mitsgan.jobs.train.settings import PaperTraining, ProtectorTraining, TafimTraining, config_of
 from mitsgan.jobs.train.validation import forms_of, validate
+from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.progress import Phases
 from mitsgan.protect import MitsGan
 from mitsgan.protect.baselines.paper import MitsGanPaper
@@ -41,7 +43,7 @@ def work(settings: Settings, worker: Worker) -> TrainingResult | None:
     if worker.rank == 0:
         keep(settings)
     run = Run(settings.folder, settings.resume, worker)
-    protector, config = _trained(settings, scans, attackers, run)
+    protector, config, more = _trained(settings, scans, attackers, run)
     if worker.rank:
         return None
     folder, is_baseline = settings.folder, not isinstance(protector, MitsGan)
@@ -56,23 +58,44 @@ def work(settings: Settings, worker: Worker) -> TrainingResult | None:
         folder / "samples.png",
         phases,
     )
-    more = {"losses": last_losses(folder)} if is_baseline else {}
+    if is_baseline:
+        more["losses"] = last_losses(folder)
     card = card_of(settings, config, data, metrics, attackers=against, **more)
     return write_weights(settings, protector, card, phases.elapsed)
 
 
 def _trained(
     settings: Settings, scans: Sequence[Scan], attackers: Sequence[TrainedAttacker], run: Run
-) -> tuple[Trained, Mapping[str, object]]:
-    """The protector, and how it was trained."""
+) -> tuple[Trained, Mapping[str, object], dict[str, object]]:
+    """The protector, how it was trained, and what else its card says."""
     if isinstance(settings, ProtectorTraining):
-        own = config_of(settings, ProtectorConfig)
-        return MitsGan(train_protector(scans, attackers, own, run), own.seed), asdict(own)
+        return _trained_protector(settings, scans, attackers, run)
     baseline: MitsGanPaper | Tafim
     if isinstance(settings, PaperTraining):
         paper = config_of(settings, PaperConfig)
         baseline = MitsGanPaper(train_paper(scans, attackers, paper, run), paper.seed)
-        return baseline, {"architecture": identify(baseline).name, **asdict(paper)}
+        return baseline, {"architecture": identify(baseline).name, **asdict(paper)}, {}
     tafim = config_of(settings, TafimConfig)
     baseline = Tafim(train_tafim(scans, attackers, tafim, run))
-    return baseline, {"architecture": identify(baseline).name, **asdict(tafim)}
+    return baseline, {"architecture": identify(baseline).name, **asdict(tafim)}, {}
+
+
+def _trained_protector(
+    settings: ProtectorTraining,
+    scans: Sequence[Scan],
+    attackers: Sequence[TrainedAttacker],
+    run: Run,
+) -> tuple[MitsGan, Mapping[str, object], dict[str, object]]:
+    """As `_trained`."""
+    config, start = config_of(settings, ProtectorConfig), None
+    more: dict[str, object] = {}
+    if settings.init is not None:
+        begun, config, more["init"] = protector_to_begin_with(settings.init, config)
+        start = begun.network
+    judges = []
+    if "judged" in (config.inject_goal, config.remove_goal):
+        paths = settings.judges or (None,)  # None: the one that ships
+        judges = [NoduleClassifier.load(path, run.worker.device) for path in paths]
+        more["judges"] = [judge.card["sha256"] for judge in judges]
+    network = train_protector(scans, attackers, config, run, classifiers=judges, start=start)
+    return MitsGan(network, config.seed), asdict(config), more

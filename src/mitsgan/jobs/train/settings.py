@@ -119,10 +119,19 @@ class ProtectorTraining(TrainingFiles, Devices, ProtectorConfig):
 
     attackers: tuple[Path, ...]
     """Weights of the attackers to protect against."""
+    init: Path | None = None
+    """Go on from this protector's weights, of its width and reach, instead of from none."""
+    judges: tuple[Path, ...] = ()
+    """Nodule classifiers for goals that are judged; by default the one that ships."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_attackers(self.attackers)
+        if self.judges and "judged" not in (self.inject_goal, self.remove_goal):
+            raise SettingsError(
+                "`judges` belong to a goal that is judged; give `inject_goal=judged`, or leave "
+                "them out"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

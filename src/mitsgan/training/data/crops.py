@@ -11,8 +11,15 @@ from torch import Tensor
 
 from mitsgan.attack import Action, Cut, cut_blocks, cut_plans, plan_attack
 from mitsgan.attack.plan import sizes
+from mitsgan.errors import ScanError
 from mitsgan.protect.network import HALO, TILE
+from mitsgan.training.data.augment import varied_piece
 from mitsgan.training.data.cubes import Volume
+
+_TRIES = 50
+
+_ROOM_MM = 8.0
+"""Along z, beside one block: positions differ by so much."""
 
 ACTIONS: tuple[Action, ...] = ("inject", "remove")
 _Triple = tuple[int, int, int]
@@ -55,23 +62,44 @@ class CropSampler:
         data: scans.
         side: of the crop in plane, in voxels; a multiple of `TILE`. Less where a scan is smaller.
         attacks: positions per action and crop.
+        augment: whether every crop is of a piece that is changed at random, see
+            `mitsgan.training.data.augment`.
     """
 
-    def __init__(self, data: Sequence[Volume], side: int = 96, attacks: int = 4) -> None:
+    def __init__(
+        self, data: Sequence[Volume], side: int = 96, attacks: int = 4, *, augment: bool = False
+    ) -> None:
         if side % TILE:
             raise ValueError(f"side must be a multiple of {TILE}, found {side}")
         self.data = data
         self.side = side
         self.attacks = attacks
+        self.augment = augment
 
     def sample(self, generator: torch.Generator) -> Crop:
         """One crop, all decided by ``generator``."""
         pick, seed = torch.randint(2**31, (2,), generator=generator).tolist()
         rng = np.random.default_rng(seed)
         volume = self.data[pick % len(self.data)]
+        if self.augment:
+            volume = self._piece(volume, rng)
+        return self._crop(volume, rng)
+
+    def _piece(self, volume: Volume, rng: np.random.Generator) -> Volume:
+        """Changed at random, with a place to attack in it."""
+        for _ in range(_TRIES):
+            piece = varied_piece(volume, self.side, _ROOM_MM, rng)
+            if piece.has_position:
+                return piece
+        raise ScanError(
+            f"no piece of the scan of {tuple(volume.hu.shape)} voxels at {volume.spacing} mm has "
+            "a whole cube of 32 mm in deep lung; it is too small to train on"
+        )
+
+    def _crop(self, volume: Volume, rng: np.random.Generator) -> Crop:
         anchor = volume.position(rng)
         cube, block = sizes(volume.spacing)
-        deep = block[0] + max(2, round(8 / volume.spacing[0]))
+        deep = block[0] + max(2, round(_ROOM_MM / volume.spacing[0]))
         height, width = (min(self.side, n // TILE * TILE) for n in volume.hu.shape[1:])
         shape = (deep, height, width)
         offset = [rng.integers(-4, 5) for _ in range(3)]
@@ -85,7 +113,13 @@ class CropSampler:
         positions = self._positions(volume, anchor, start, shape, cube, rng)
         array = volume.hu.numpy()
         cuts = tuple(
-            cut_plans(volume.hu, [plan_attack(array, volume.spacing, p, action) for p in positions])
+            cut_plans(
+                volume.hu,
+                [
+                    plan_attack(array, volume.spacing, place, action, in_body=self.augment)
+                    for place in positions
+                ],
+            )
             for action in ACTIONS
         )
         return Crop(volume.hu[numbers][(slice(None), *inside)], volume.spacing, cuts, start)

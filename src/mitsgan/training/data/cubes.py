@@ -42,6 +42,11 @@ class Volume:
             f"{tuple(self.hu.shape)} voxels at {self.spacing} mm is too small to train on"
         )
 
+    @property
+    def has_position(self) -> bool:
+        """Whether there is a position at all."""
+        return bool(self._places.holds(self.lung.voxels).any())
+
     def holds(self, index: Sequence[float]) -> bool:
         """Whether the whole cube around a voxel ``[z, y, x]`` lies inside the scan."""
         return bool(self._places.holds(index))
@@ -51,6 +56,14 @@ class Volume:
         """Between voxels, because a cube may be shifted by a part of a voxel."""
         z, y, x = self.hu.shape
         return LungPlaces(self.lung, self.spacing, (z, y, x), between_voxels=True)
+
+    @cached_property
+    def fine_detail_hu(self) -> float:
+        """RMS in the lung of what a mean over 3 x 3 pixels takes away: noise, and the kernel."""
+        places = torch.from_numpy(self.lung.voxels)
+        if not len(places):
+            return 0.0
+        return float(detail(self.hu)[tuple(places.T)].square().mean().sqrt())
 
     def cube(self, index: Sequence[float]) -> Tensor:
         """``[32, 32, 32]`` at 1 mm around a voxel ``[z, y, x]``, which may be fractional."""
@@ -134,8 +147,12 @@ def sharpened(data: Sequence[Volume], amounts: Sequence[float]) -> list[Volume]:
 
 
 def _sharpen(hu: Tensor, amount: float) -> Tensor:
-    blurred = F.avg_pool2d(hu[:, None], 3, stride=1, padding=1, count_include_pad=False)[:, 0]
-    return (hu + amount * (hu - blurred)).clamp_(-1024, 3071)
+    return (hu + amount * detail(hu)).clamp_(-1024, 3071)
+
+
+def detail(hu: Tensor) -> Tensor:
+    """What a mean over 3 x 3 pixels takes away from slices ``[z, y, x]``."""
+    return hu - F.avg_pool2d(hu[:, None], 3, stride=1, padding=1, count_include_pad=False)[:, 0]
 
 
 def turned(cube: Tensor, choice: int) -> Tensor:
