@@ -244,3 +244,17 @@ def test_a_folded_kernel_is_kept_until_weights_change() -> None:
     layer.requires_grad_(True)
     (gradient,) = torch.autograd.grad(layer.doubled(x).sum(), layer.weight)
     assert gradient.abs().sum() > 0
+
+
+def test_a_folded_kernel_serves_inference_and_gradients() -> None:
+    layer = _Same(2, 3).double().requires_grad_(False)
+    x = torch.randn(1, 2, 5, 5, 5, dtype=torch.float64, requires_grad=True)
+    with torch.inference_mode():
+        inferred = layer.doubled(x)
+        copied = _Same(2, 3).double().requires_grad_(False)
+        copied.load_state_dict(layer.state_dict())
+        assert copied.doubled(x).equal(inferred)
+    doubled = layer.doubled(x)
+    torch.testing.assert_close(doubled, inferred.clone(), rtol=0, atol=0)
+    (gradient,) = torch.autograd.grad(doubled.sum(), x)
+    assert gradient.abs().sum() > 0

@@ -63,18 +63,27 @@ class _Same(nn.Conv3d):
         return woven.reshape(-1, outputs, 2 * z, 2 * y, 2 * x)
 
     def _kernel(self) -> Tensor:
-        """The folded kernel, kept as long as the weights stay what they are and learn nothing."""
+        """The folded kernel, kept as long as the weights stay what they are.
+
+        Weights that learn fold anew each time, as do those of inference mode, which do not count
+        their changes.
+        """
         weight = self.weight
+        if weight.requires_grad or weight.is_inference():
+            return self._fold()
         state = (weight.data_ptr(), weight._version)
-        if self._folded is not None and self._folded[0] == state and not weight.requires_grad:
-            return self._folded[1]
+        if self._folded is None or self._folded[0] != state:
+            with torch.inference_mode(False):  # what is kept may serve a gradient later
+                self._folded = (state, self._fold())
+        return self._folded[1]
+
+    def _fold(self) -> Tensor:
+        weight = self.weight
         taps = _TAPS.to(weight)
         folded = torch.einsum("pak,qbl,rcm,oiklm->pqroiabc", taps, taps, taps, weight)
         outputs, inputs = weight.shape[:2]
         kernel = folded.reshape(8 * outputs, inputs, 3, 3, 3)
-        kernel = kernel.contiguous(memory_format=torch.channels_last_3d)
-        self._folded = None if weight.requires_grad else (state, kernel.detach())
-        return kernel
+        return kernel.contiguous(memory_format=torch.channels_last_3d)
 
 
 _LARGE = 4
