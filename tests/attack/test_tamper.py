@@ -7,7 +7,7 @@ What the repaired attacker does differently from the published one is stated her
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -248,7 +248,12 @@ def test_a_shift_of_the_cube_is_taken_back_when_it_is_pasted(
     """An attacker that paints what it sees leaves a ramp alone, but for the held edges."""
 
     class Copy(TrainedAttacker):
-        def repaint(self, cubes: Tensor, repair: Callable[[Tensor], Tensor] = repair) -> Tensor:
+        def repaint(
+            self,
+            cubes: Tensor,
+            repair: Callable[[Tensor], Tensor] = repair,
+            seeds: Sequence[int] | None = None,
+        ) -> Tensor:
             seen.append(cubes)
             return cubes
 

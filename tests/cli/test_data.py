@@ -178,7 +178,7 @@ def test_patients_are_kept_apart(
 @pytest.fixture
 def attacker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Train a tiny injector on what is named."""
-    monkeypatch.setattr("mitsgan.training.attacker._TABLE_CUBES", 8)
+    monkeypatch.setattr("mitsgan.training.attacker.TABLE_CUBES", 8)
 
     def run(*data: str) -> int:
         return main(

@@ -41,7 +41,7 @@ assert "torch" not in sys.modules
 @pytest.fixture
 def attacker(series: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Train a tiny injector to ``tmp_path / "injector.safetensors"``."""
-    monkeypatch.setattr("mitsgan.training.attacker._TABLE_CUBES", 8)
+    monkeypatch.setattr("mitsgan.training.attacker.TABLE_CUBES", 8)
 
     def run(*options: str) -> int:
         return main(
@@ -117,6 +117,31 @@ def test_a_residual_attacker_has_a_width_of_its_own(
     assert attacker(*options) == 0
     loaded = TrainedAttacker.load(tmp_path / "injector.safetensors")
     assert type(loaded.network).__name__ == "ResidualInpainter"
+
+
+def test_trains_a_diffusion_attacker_of_either_action(
+    series: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("mitsgan.training.diffusion.TABLE_CUBES", 8)
+    remover, injector = (tmp_path / f"{name}.safetensors" for name in ("remover", "injector"))
+    command = ["train", "diffusion", str(series), "--steps", "1", "--batch", "2", "--quiet"]
+    tiny = ["--width", "4", "--sharpness", "0"]
+    assert main([*command, *tiny, "--action", "remove", "--output", str(remover)]) == 0
+    card = TrainedAttacker.load(remover).card
+    assert (card["config"]["architecture"], card["config"]["width"]) == ("diffusion", 4)
+    onwards = [*command, "--action", "inject", "--output", str(injector)]
+    assert main([*onwards, "--init", str(remover), "--held-out"]) == 0
+    loaded = TrainedAttacker.load(injector)
+    assert loaded.network.width == 4
+    assert (loaded.action, loaded.card["held_out"]) == ("inject", True)
+    assert loaded.card["init"]["sha256"] == card["sha256"]
+    capsys.readouterr()
+    gan = ["train", "attacker", str(series), "--action", "remove", "--init", str(remover)]
+    assert main([*gan, "--output", str(tmp_path / "gan.safetensors")]) == 2
+    assert "weights of a diffusion attacker" in capsys.readouterr().err
 
 
 def test_trains_a_classifier(series: Path, phantom_image: Path, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_two_processes_are_one_with_averaged_gradients(tmp_path: Path) -> None:
 
 def train_on_phantom(scan: Scan, folder: Path, worker: Worker) -> float:
     """Train an attacker; its results and the largest difference between the processes'."""
-    attacker_training._TABLE_CUBES = 8  # in this process, which ends with the training
+    attacker_training.TABLE_CUBES = 8  # in this process, which ends with the training
     config = AttackerConfig(action="remove", width=2, steps=2, batch=2)
     attacker = train_attacker([scan], config, Run(folder, worker=worker))
     parts = [p.flatten() for p in attacker.network.state_dict().values()]

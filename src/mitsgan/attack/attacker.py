@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Self
 
 import torch
@@ -57,8 +57,16 @@ class Attacker(ABC):
         All of the cube is used; what an attack is about is the core of 20 mm in its middle.
         """
 
-    def repaint(self, cubes: Tensor, repair: Callable[[Tensor], Tensor] = repair) -> Tensor:
-        """As `paint`; ``repair`` mends what is outside the range of a CT."""
+    def repaint(
+        self,
+        cubes: Tensor,
+        repair: Callable[[Tensor], Tensor] = repair,
+        seeds: Sequence[int] | None = None,
+    ) -> Tensor:
+        """As `paint`; ``repair`` mends what is outside the range of a CT.
+
+        ``seeds`` has one a cube, for those that draw at random; this one draws nothing.
+        """
         return repair(self.paint(cubes))
 
     def digest(self) -> str:

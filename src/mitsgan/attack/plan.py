@@ -56,6 +56,11 @@ class Plan:
         return block_start(self.position, self.block)
 
     @property
+    def seed(self) -> int:
+        """Of what an attacker draws at random there: the same before and after protection."""
+        return int(np.random.SeedSequence(self.position).generate_state(1)[0])
+
+    @property
     def cube_in_block(self) -> tuple[slice, slice, slice]:
         """Where the repainted cube lies inside the block."""
         z, y, x = (

@@ -99,7 +99,8 @@ def paint_cut(cut: Cut, attacker: Attacker, shift: Shift = UNMOVED) -> Tensor:
         raise PositionError(f"plans say {plan.action}, the attacker can {attacker.action}")
     where = (slice(None), *plan.cube_in_block)
     cubes = zoom(cut.before[where], (SIDE, SIDE, SIDE), shift)
-    repainted = attacker.repaint(cubes, repair_in_order if plan.style == "published" else repair)
+    mend = repair_in_order if plan.style == "published" else repair
+    repainted = attacker.repaint(cubes, mend, [p.seed for p in cut.plans])
     z, y, x = (-s * (SIDE - 1) / (n - 1) for s, n in zip(shift, plan.cube, strict=True))
     painted = cut.before.clone()
     painted[where] = zoom(repainted, plan.cube, (z, y, x))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
@@ -13,6 +14,8 @@ from mitsgan.attack.attacker import Attacker
 from mitsgan.attack.equalize import Equalization
 from mitsgan.attack.networks.architectures import ARCHITECTURES
 from mitsgan.attack.networks.ctgan import CORE, SIDE
+from mitsgan.attack.networks.diffusion import DiffusionInpainter
+from mitsgan.attack.overflow import repair
 from mitsgan.attack.plan import Action
 from mitsgan.networks import Card, Kind, Model, Precision
 from mitsgan.networks.golden import wave
@@ -92,10 +95,26 @@ class TrainedAttacker(Model, Attacker):
         unit = self.equalization.normalize(cubes)[:, None]
         return unit * _shell(unit)
 
-    def paint(self, cubes: Tensor) -> Tensor:
-        """See `Attacker.paint`: it has seen the shell alone, and repaints the whole cube."""
-        painted = self.network(self.condition(cubes))[:, 0].to(cubes.dtype)
-        return self.equalization.denormalize(painted.clamp(-0.5, 0.5))
+    def paint(self, cubes: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
+        """See `Attacker.paint`: it has seen the shell alone, and repaints the whole cube.
+
+        ``seeds`` has one a cube, for a network that draws at random; 0 for all by default.
+        """
+        condition = self.condition(cubes)
+        if isinstance(self.network, DiffusionInpainter):
+            painted = self.network(condition, seeds)
+        else:
+            painted = self.network(condition)
+        return self.equalization.denormalize(painted[:, 0].to(cubes.dtype).clamp(-0.5, 0.5))
+
+    def repaint(
+        self,
+        cubes: Tensor,
+        repair: Callable[[Tensor], Tensor] = repair,
+        seeds: Sequence[int] | None = None,
+    ) -> Tensor:
+        """See `Attacker.repaint`."""
+        return repair(self.paint(cubes, seeds))
 
     @property
     def device(self) -> torch.device:

@@ -13,6 +13,7 @@ from mitsgan.cli.console import Console
 from mitsgan.jobs.train.settings import (
     AttackerTraining,
     ClassifierTraining,
+    DiffusionTraining,
     PaperTraining,
     ProtectorTraining,
     TafimTraining,
@@ -52,6 +53,12 @@ class TrainAttacker(Called, AttackerTraining):
 
 @dataclass(frozen=True, kw_only=True)
 @shown("scans", **_METAVARS)
+class TrainDiffusion(Called, DiffusionTraining):
+    """Train a diffusion attacker on the lungs of scans; it works in memory only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+@shown("scans", **_METAVARS)
 class TrainProtector(Called, ProtectorTraining):
     """Train MITS-GAN on scans, to spoil what attackers paint that were trained before."""
 
@@ -74,10 +81,13 @@ class TrainTafim(Called, TafimTraining):
     """Train TAFIM, which draws every attack to one constant density; see docs/baselines.md."""
 
 
-TrainingCommand = TrainAttacker | TrainProtector | TrainClassifier | TrainPaper | TrainTafim
+TrainingCommand = (
+    TrainAttacker | TrainDiffusion | TrainProtector | TrainClassifier | TrainPaper | TrainTafim
+)
 
 COMMANDS: dict[str, type[TrainingCommand]] = {
     "attacker": TrainAttacker,
+    "diffusion": TrainDiffusion,
     "protector": TrainProtector,
     "classifier": TrainClassifier,
     "mits-gan-paper": TrainPaper,
@@ -92,6 +102,7 @@ class Train:
 
     what: Annotated[
         Annotated[TrainAttacker, subcommand("attacker")]
+        | Annotated[TrainDiffusion, subcommand("diffusion")]
         | Annotated[TrainProtector, subcommand("protector")]
         | Annotated[TrainClassifier, subcommand("classifier")]
         | Annotated[TrainPaper, subcommand("mits-gan-paper")]

@@ -26,7 +26,7 @@ from mitsgan.training.loop import Run, run_loop
 PURPOSE = "a surrogate, to train and measure protection with; it works in memory only"
 """What every attacker's card says it is for."""
 
-_TABLE_CUBES = 600
+TABLE_CUBES = 600
 
 
 def train_attacker(
@@ -47,7 +47,7 @@ def train_attacker(
     sampler = sampler_for(scans, config.action, config.sharpness)
     if start is None:
         table = torch.Generator().manual_seed(config.seed)
-        equalization = Equalization.fit(sampler.sample(_TABLE_CUBES, table))
+        equalization = Equalization.fit(sampler.sample(TABLE_CUBES, table))
     else:
         equalization = start.equalization
     with torch.random.fork_rng(devices=[]):

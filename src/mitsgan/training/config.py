@@ -12,7 +12,8 @@ from mitsgan.errors import SettingsError
 from mitsgan.settings import Settings, above_zero, at_least, within
 
 _RESIDUAL_GROUP = 8
-"""Channels of the residual network are normalised in groups of so many."""
+_DIFFUSION_GROUP = 4
+"""Widths of these networks are multiples of so many: their channels work in groups."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,39 @@ class AttackerConfig(TrainingConfig):
             )
         at_least("steps", self.steps, 1)
         at_least("batch", self.batch, 2)
+        _check_sharpness(self.sharpness)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionConfig(TrainingConfig):
+    """How a diffusion attacker is trained."""
+
+    action: Literal["inject", "remove"]
+    """What it is to do."""
+    width: int = 16
+    """Channels of the network's finest level, a multiple of 4."""
+    steps: int = 4000
+    """Optimiser steps."""
+    batch: int = 16
+    """Cubes a step."""
+    rate: float = 1e-3
+    """Adam's learning rate; falls to zero."""
+    average: float = 0.998
+    """How much of the moving average of the weights, which is what is kept, lasts each step."""
+    sharpness: tuple[float, ...] = (0.0, 2.0, 4.0)
+    """Amounts of unsharp masking; each scan serves once with each, as sharper kernels would."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("width", self.width, 4)
+        if self.width % _DIFFUSION_GROUP:
+            raise SettingsError(
+                f"`width` {self.width}: the diffusion network needs a multiple of "
+                f"{_DIFFUSION_GROUP}, such as 16"
+            )
+        at_least("steps", self.steps, 1)
+        at_least("batch", self.batch, 2)
+        within("average", self.average, 0, 1)
         _check_sharpness(self.sharpness)
 
 

@@ -10,6 +10,43 @@ from torch import Tensor, nn
 from mitsgan.training.fabric import ALONE, Worker
 
 
+class Average:
+    """A moving average of a network's weights.
+
+    Args:
+        network: whose weights are averaged; where it begins.
+        keep: how much of the average lasts each step. Less at first, or it would be the beginning.
+    """
+
+    def __init__(self, network: nn.Module, keep: float) -> None:
+        self._keep = keep
+        self._steps = 0
+        self._weights = {name: value.detach().clone() for name, value in _weights(network)}
+
+    def follow(self, network: nn.Module) -> None:
+        """Go a step towards the network."""
+        self._steps += 1
+        keep = min(self._keep, self._steps / (self._steps + _FIRST))
+        for name, value in _weights(network):
+            self._weights[name].lerp_(value.detach(), 1 - keep)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a checkpoint needs."""
+        return {"steps": self._steps, "weights": self._weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._steps = int(state["steps"])
+        for name, value in state["weights"].items():
+            self._weights[name].copy_(value)
+
+    def into(self, network: nn.Module) -> None:
+        """Give the network the averaged weights."""
+        with torch.no_grad():
+            for name, value in _weights(network):
+                value.copy_(self._weights[name])
+
+
 class Learner:
     """A network, its optimiser, and how the learning rate falls.
 
@@ -18,6 +55,7 @@ class Learner:
         optimiser: of the network's parameters.
         fall: steps until the rate is zero, along a cosine; None leaves it as it is.
         worker: one of the processes that train together.
+        average: of its weights; what is finished has these.
 
     Attributes:
         network: what learns.
@@ -30,8 +68,10 @@ class Learner:
         *,
         fall: int | None = None,
         worker: Worker = ALONE,
+        average: Average | None = None,
     ) -> None:
         self.network = network
+        self._average = average
         self._optimiser = optimiser
         self._worker = worker
         self._schedule = (
@@ -60,6 +100,8 @@ class Learner:
         self._optimiser.step()
         if self._schedule is not None:
             self._schedule.step()
+        if self._average is not None:
+            self._average.follow(self.network)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a checkpoint needs."""
@@ -72,8 +114,22 @@ class Learner:
 
     def finished(self) -> nn.Module:
         """The network, in evaluation mode, without gradients, on the CPU."""
+        if self._average is not None:
+            self._average.into(self.network)
         return self.network.eval().requires_grad_(False).cpu()
 
     def _parts(self) -> dict[str, Any]:
-        parts: dict[str, Any] = {"network": self.network, "optimiser": self._optimiser}
-        return parts if self._schedule is None else {**parts, "schedule": self._schedule}
+        more = {"schedule": self._schedule, "average": self._average}
+        return {
+            "network": self.network,
+            "optimiser": self._optimiser,
+            **{name: part for name, part in more.items() if part is not None},
+        }
+
+
+_FIRST = 9.0
+"""Steps after which half of a moving average has been learned, however long it is to last."""
+
+
+def _weights(network: nn.Module) -> list[tuple[str, Tensor]]:
+    return list(network.named_parameters())

@@ -9,11 +9,12 @@ from typing import Literal
 from torch import nn
 
 from mitsgan.attack.networks.ctgan import Generator
+from mitsgan.attack.networks.diffusion import DiffusionInpainter
 from mitsgan.attack.networks.residual import ResidualInpainter
 
-Architecture = Literal["ct-gan", "residual"]
+Architecture = Literal["ct-gan", "residual", "diffusion"]
 
 ARCHITECTURES: Mapping[Architecture, Callable[[int], nn.Module]] = MappingProxyType(
-    {"ct-gan": Generator, "residual": ResidualInpainter}
+    {"ct-gan": Generator, "residual": ResidualInpainter, "diffusion": DiffusionInpainter}
 )
 """From a width to the network, ``[b, 1, 32, 32, 32]`` to the same."""

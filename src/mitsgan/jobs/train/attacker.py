@@ -1,22 +1,29 @@
-"""Train an attacker, as one of the processes."""
+"""Train an attacker, of whichever kind, as one of the processes."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from mitsgan.attack import Attacker
+from mitsgan.attack import Attacker, TrainedAttacker
 from mitsgan.jobs.entries import weights_entry
 from mitsgan.jobs.train.config_file import keep
-from mitsgan.jobs.train.fine_tune import begin_with, protected_versions, protectors
+from mitsgan.jobs.train.fine_tune import (
+    begin_with,
+    config_like,
+    drawing_like,
+    protected_versions,
+    protectors,
+)
 from mitsgan.jobs.train.inputs import Entries, Source, read_sources, whole_scans
 from mitsgan.jobs.train.outputs import TrainingResult, card_of, write_weights
-from mitsgan.jobs.train.settings import AttackerTraining, config_of
+from mitsgan.jobs.train.settings import AttackerTraining, DiffusionTraining, config_of
 from mitsgan.networks import as_stored, load_weights, shipped
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.perturb import Budget
 from mitsgan.progress import Phases
 from mitsgan.training.attacker import PURPOSE, train_attacker
-from mitsgan.training.config import AttackerConfig
+from mitsgan.training.config import AttackerConfig, DiffusionConfig
+from mitsgan.training.diffusion import train_diffusion
 from mitsgan.training.fabric import Worker
 from mitsgan.training.judge import judge_attacker
 from mitsgan.training.loop import Run, last_losses
@@ -24,12 +31,12 @@ from mitsgan.training.pictures import loss_curve, sample_sheet
 from mitsgan.training.validate import attacker_metrics
 
 
-def work(settings: AttackerTraining, worker: Worker) -> TrainingResult | None:
+def work(settings: AttackerTraining | DiffusionTraining, worker: Worker) -> TrainingResult | None:
     """Train; the first of the processes goes on to the end, the others give None."""
     phases = Phases(worker.progress)
-    config, start, more = config_of(settings, AttackerConfig), None, {}
+    start, more = None, {}
     if settings.init is not None:
-        start, config, more["init"] = begin_with(settings.init, config)
+        start, more["init"] = begin_with(settings.init)
     layers = protectors(settings.protector, settings.seed) if settings.protect else []
     scans, data = read_sources(settings.scans, phases)
     seen = scans
@@ -43,7 +50,7 @@ def work(settings: AttackerTraining, worker: Worker) -> TrainingResult | None:
     if worker.rank == 0:
         keep(settings)
     run = Run(settings.folder, settings.resume, worker)
-    attacker = train_attacker(seen, config, run, start=start)
+    attacker, config = _trained(settings, seen, run, start)
     if worker.rank:
         return None
     stored = as_stored(attacker.network.state_dict(), settings.precision)
@@ -56,7 +63,7 @@ def work(settings: AttackerTraining, worker: Worker) -> TrainingResult | None:
     metrics = _metrics(settings, attacker, unseen, entries, phases)
     card = card_of(
         settings,
-        asdict(config),
+        config,
         data,
         metrics,
         purpose=PURPOSE,
@@ -67,8 +74,27 @@ def work(settings: AttackerTraining, worker: Worker) -> TrainingResult | None:
     return write_weights(settings, attacker, card, phases.elapsed, settings.precision)
 
 
+def _trained(
+    settings: AttackerTraining | DiffusionTraining,
+    sources: list[Source],
+    run: Run,
+    start: TrainedAttacker | None,
+) -> tuple[TrainedAttacker, dict[str, object]]:
+    """The attacker, and the configuration for its card."""
+    if isinstance(settings, DiffusionTraining):
+        drawing = config_of(settings, DiffusionConfig)
+        if start is not None:
+            drawing = drawing_like(start, drawing)
+        attacker = train_diffusion(sources, drawing, run, start=start)
+        return attacker, {"architecture": "diffusion", **asdict(drawing)}
+    config = config_of(settings, AttackerConfig)
+    if start is not None:
+        config = config_like(start, config)
+    return train_attacker(sources, config, run, start=start), asdict(config)
+
+
 def _metrics(
-    settings: AttackerTraining,
+    settings: AttackerTraining | DiffusionTraining,
     attacker: Attacker,
     unseen: list[Source],
     entries: Entries,

@@ -15,7 +15,9 @@ from mitsgan.jobs.train.inputs import Source, whole_scans
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import MitsGan
 from mitsgan.scan import Scan
-from mitsgan.training.config import AttackerConfig, ProtectorConfig
+from mitsgan.training.config import AttackerConfig, DiffusionConfig, ProtectorConfig
+
+_DIFFUSION = "diffusion"
 
 SEEDS = 2
 """Protected versions of each scan: another seed gives another perturbation."""
@@ -24,25 +26,44 @@ _APART = 1000
 """From the training's seed: the seeds that a user protects with, 0 by default, stay unseen."""
 
 
-def begin_with(
-    path: Path, config: AttackerConfig
-) -> tuple[TrainedAttacker, AttackerConfig, dict[str, object]]:
-    """An attacker, the configuration with its architecture and width, and its name for a card.
+def begin_with(path: Path) -> tuple[TrainedAttacker, dict[str, object]]:
+    """An attacker, and its name for a card.
 
     Raises:
         WeightsError: see `mitsgan.networks.load_weights`.
-        SettingsError: it does something else than what is to be trained.
     """
     attacker = TrainedAttacker.load(path)
-    if attacker.action != config.action:
+    return attacker, weights_entry(attacker.card, path, path.stem)
+
+
+def config_like(start: TrainedAttacker, config: AttackerConfig) -> AttackerConfig:
+    """The configuration with the architecture and width of what training begins with.
+
+    Raises:
+        SettingsError: that does something else than what is to be trained, or is a diffusion
+            attacker.
+    """
+    if start.action != config.action:
         raise SettingsError(
-            f"`init` {path}: these weights {attacker.action}, and `action` says {config.action}"
+            f"`init`: these weights {start.action}, and `action` says {config.action}"
         )
-    known = attacker.card["config"]
-    config = replace(
-        config, architecture=known.get("architecture", "ct-gan"), width=int(known["width"])
-    )
-    return attacker, config, weights_entry(attacker.card, path, path.stem)
+    known = start.card["config"]
+    architecture = known.get("architecture", "ct-gan")
+    if architecture == _DIFFUSION:
+        raise SettingsError("`init`: these are weights of a diffusion attacker; train diffusion")
+    return replace(config, architecture=architecture, width=int(known["width"]))
+
+
+def drawing_like(start: TrainedAttacker, config: DiffusionConfig) -> DiffusionConfig:
+    """The configuration with the width of the diffusion attacker that training begins with.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    known = start.card["config"]
+    if known.get("architecture") != _DIFFUSION:
+        raise SettingsError("`init`: these weights are of no diffusion attacker")
+    return replace(config, width=int(known["width"]))
 
 
 def protector_to_begin_with(

@@ -12,6 +12,7 @@ from mitsgan.jobs.train.settings import (
     AttackerTraining,
     ClassifierTraining,
     Devices,
+    DiffusionTraining,
     Training,
 )
 from mitsgan.progress import Progress, silent
@@ -37,7 +38,7 @@ def train(settings: Training, *, progress: Progress = silent) -> TrainingResult:
     from mitsgan.training.fabric import launch
 
     check_files(settings)
-    if not isinstance(settings, AttackerTraining | ClassifierTraining):
+    if not isinstance(settings, AttackerTraining | DiffusionTraining | ClassifierTraining):
         trained_against(settings.attackers)
     check_resumed(settings)
     devices, name = 1, "cpu"
@@ -57,7 +58,7 @@ def train(settings: Training, *, progress: Progress = silent) -> TrainingResult:
 
 def _work(settings: Training, worker: Worker) -> TrainingResult | None:
     """What every process does."""
-    if isinstance(settings, AttackerTraining):
+    if isinstance(settings, AttackerTraining | DiffusionTraining):
         from mitsgan.jobs.train import attacker
 
         return attacker.work(settings, worker)

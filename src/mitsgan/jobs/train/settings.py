@@ -14,6 +14,7 @@ from mitsgan.settings import Settings, above_zero, at_least
 from mitsgan.training.config import (
     AttackerConfig,
     ClassifierConfig,
+    DiffusionConfig,
     PaperConfig,
     ProtectorConfig,
     TafimConfig,
@@ -82,8 +83,8 @@ class Devices(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttackerTraining(TrainingFiles, Devices, AttackerConfig):
-    """An attacker of the CT-GAN kind; it works in memory only."""
+class AttackerFiles(TrainingFiles):
+    """What the training of an attacker reads and writes."""
 
     scans: tuple[Path, ...]
     """Chest CTs to train on: DICOM folders, images, or cubes (.npz) of `mitsgan data cubes`."""
@@ -111,6 +112,19 @@ class AttackerTraining(TrainingFiles, Devices, AttackerConfig):
         if self.protect and any(is_cubes(path) for path in self.scans):
             raise SettingsError("`protect` works on whole scans; name no files of cubes")
         above_zero("max_hu", self.max_hu)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackerTraining(AttackerFiles, Devices, AttackerConfig):
+    """An attacker of the CT-GAN kind; it works in memory only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionTraining(AttackerFiles, Devices, DiffusionConfig):
+    """A diffusion attacker, which draws cores out of noise; it works in memory only."""
+
+    init: Path | None = None
+    """Go on from this diffusion attacker's weights, of either action, instead of from none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,11 +184,17 @@ class TafimTraining(BaselineFiles, TafimConfig):
 
 
 Training: TypeAlias = (
-    AttackerTraining | ProtectorTraining | ClassifierTraining | PaperTraining | TafimTraining
+    AttackerTraining
+    | DiffusionTraining
+    | ProtectorTraining
+    | ClassifierTraining
+    | PaperTraining
+    | TafimTraining
 )
 
 TRAININGS: Mapping[str, type[Training]] = {
     "attacker": AttackerTraining,
+    "diffusion": DiffusionTraining,
     "protector": ProtectorTraining,
     "classifier": ClassifierTraining,
     "mits-gan-paper": PaperTraining,
