@@ -14,7 +14,7 @@ from mitsgan.training.config import DiffusionConfig
 from mitsgan.training.diffusion import train_diffusion
 from mitsgan.training.loop import Run, read_losses
 
-CONFIG = DiffusionConfig(action="remove", width=4, steps=40, batch=4, rate=4e-3, sharpness=(0.0,))
+CONFIG = DiffusionConfig(action="remove", width=8, steps=60, batch=4, rate=1e-2, sharpness=(0.0,))
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def remover(training_chest: Scan, run: Path) -> TrainedAttacker:
 
 def test_it_learns_to_draw(remover: TrainedAttacker, run: Path) -> None:
     losses = [row["loss"] for row in read_losses(run)]
-    assert len(losses) == 40
+    assert len(losses) == 60
     assert fmean(losses[-8:]) < 0.8 * fmean(losses[:4])
     assert (remover.name, remover.action, remover.network.training) == ("remover", "remove", False)
 

@@ -65,7 +65,8 @@ class DiffusionInpainter(nn.Module):
         self.join_fine = nn.Conv3d(middle + fine, fine, 1)
         self.fine_out = _Residual(fine)
         self.last = nn.Sequential(_norm(fine), nn.SiLU(), nn.Conv3d(fine, pixels, 3, padding=1))
-        nn.init.zeros_(cast(nn.Conv3d, self.last[-1]).weight)
+        for parameter in self.last[-1].parameters():  # begins with the mean of all v, zero
+            nn.init.zeros_(parameter)
 
     def forward(self, condition: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
         """Draw the cores.
