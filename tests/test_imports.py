@@ -57,7 +57,10 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         # cli: until the jobs know neither consoles nor options
         {*_SIDE_BY_SIDE, "files", "seal", "optimize", "training", "evaluate", "cli"}
     ),
-    "cli": frozenset({*_SIDE_BY_SIDE, "files", "seal", "optimize", "training", "evaluate", "jobs"}),
+    "node": frozenset({*_TOOLS, "phantom", "files", "seal", "jobs"}),
+    "cli": frozenset(
+        {*_SIDE_BY_SIDE, "files", "seal", "optimize", "training", "evaluate", "jobs", "node"}
+    ),
 }
 """Which rooms the modules of a room may import, besides their own (docs/layout.md)."""
 

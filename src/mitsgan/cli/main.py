@@ -26,6 +26,7 @@ from mitsgan.cli.evaluate import Evaluate
 from mitsgan.cli.evaluate_mark import EvaluateMark
 from mitsgan.cli.extensions import describe
 from mitsgan.cli.keygen import Keygen
+from mitsgan.cli.node import Node
 from mitsgan.cli.options import as_options
 from mitsgan.cli.process import Terminated, keep_freed_memory, rarely_collected, terminable
 from mitsgan.cli.protect import Protect
@@ -62,6 +63,7 @@ Command = (
     | Annotated[AttackerCommand, subcommand("attacker")]
     | Annotated[Data, subcommand("data")]
     | Annotated[Candidates, subcommand("candidates")]
+    | Annotated[Node, subcommand("node")]
     | Annotated[Demo, subcommand("demo")]
 )
 

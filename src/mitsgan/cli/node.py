@@ -1,0 +1,33 @@
+"""`mitsgan node`: protection on the route between scanner and archive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from tyro.conf import arg, subcommand
+
+from mitsgan.cli.node_check import NodeCheck
+from mitsgan.cli.node_letters import NodeExport, NodeQueue, NodeRetry, NodeShow
+from mitsgan.cli.node_run import NodeRun
+
+
+@dataclass(frozen=True)
+class Node:
+    """A DICOM service that protects the series passing through it. Needs: pip install
+    'mitsgan[node]'."""
+
+    what: Annotated[
+        Annotated[NodeRun, subcommand("run")]
+        | Annotated[NodeCheck, subcommand("check")]
+        | Annotated[NodeQueue, subcommand("queue")]
+        | Annotated[NodeShow, subcommand("show")]
+        | Annotated[NodeRetry, subcommand("retry")]
+        | Annotated[NodeExport, subcommand("export")],
+        arg(name=""),
+    ]
+    """Check before going live, then run; the others look after what is on its way."""
+
+    def run(self) -> int:
+        """Do it; the exit code."""
+        return self.what.run()

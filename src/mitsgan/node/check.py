@@ -1,0 +1,203 @@
+"""Before going live: does everything that a configuration names do what it must?"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pynetdicom import _config as pynetdicom_config
+from pynetdicom.presentation import build_context
+
+from mitsgan.errors import MitsganError
+from mitsgan.node.config import Destination, NodeConfig, Route
+from mitsgan.node.read_back import fetch
+from mitsgan.node.send import PeerError, connected, echo, items, send, stored_at
+from mitsgan.node.services import COMMITMENT, STUDY_ROOT_FIND, STUDY_ROOT_GET
+from mitsgan.node.spool import Spool, sync_file
+from mitsgan.node.tasks import CompareTask, ProtectTask, Task, VerifyTask
+from mitsgan.node.worker import Worker
+
+_TIME_ERROR = 5
+"""What ``adjtimex`` returns while the clock is not synchronised; source: its manual page."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: fine, to be known, or wrong."""
+
+    state: Literal["ok", "note", "WRONG"]
+    what: str
+    text: str = ""
+
+
+def check(config: NodeConfig, *, phantom: bool = True, deliver: bool = False) -> Iterator[Finding]:
+    """Look at everything that a node needs, one thing after another.
+
+    Args:
+        config: the configuration; the node may run already.
+        phantom: protect and verify a small synthetic series as each route does.
+        deliver: also send it to the destinations, where it stays.
+
+    Yields:
+        What was found, at once.
+    """
+    yield _tried("secrets", config.check_secrets)
+    yield from _spool(config)
+    yield _clock()
+    yield _node(config)
+    for name, destination in config.destinations.items():
+        yield from _destination(name, destination, config)
+    if phantom:
+        for route in config.routes:
+            if route.action == "protect":
+                yield from _phantom(route, config, deliver)
+
+
+def _tried(what: str, do: Callable[[], str | None]) -> Finding:
+    """Do something; what goes wrong is told."""
+    try:
+        return Finding("ok", what, do() or "")
+    except (MitsganError, OSError) as error:
+        return Finding("WRONG", what, str(error))
+
+
+def _spool(config: NodeConfig) -> Iterator[Finding]:
+    spool = Spool(config.spool)
+
+    def write() -> str:
+        spool.prepare()
+        with tempfile.NamedTemporaryFile(dir=spool.work) as file:
+            file.write(b"\0" * 4096)
+            file.flush()
+            sync_file(Path(file.name))
+        return str(config.spool)
+
+    written = _tried("spool", write)
+    yield written
+    if written.state == "ok":
+        free = spool.free_mb()
+        text = f"{free:.0f} MB free, of which {config.reserve_mb:.0f} MB are the reserve"
+        yield Finding("ok" if free > config.reserve_mb else "WRONG", "disk", text)
+
+
+def _clock() -> Finding:
+    """Whether the system's clock is synchronised, where it tells."""
+    if not sys.platform.startswith("linux"):
+        return Finding("note", "clock", "this system does not tell whether it is synchronised")
+    room = ctypes.create_string_buffer(512)  # struct timex, all zero: only look
+    if ctypes.CDLL(None).adjtimex(room) == _TIME_ERROR:
+        text = "not synchronised; seals and logs carry its time: run chrony or another NTP client"
+        return Finding("note", "clock", text)
+    return Finding("ok", "clock", "synchronised")
+
+
+def _node(config: NodeConfig) -> Finding:
+    """Whether the node itself answers, if it runs."""
+    listen = config.listen
+    address = "127.0.0.1" if listen.address == "0.0.0.0" else listen.address
+    own = Destination(
+        ae_title=listen.ae_title,
+        address=address,
+        port=listen.port,
+        tls=listen.tls,
+        timeout_seconds=5,
+    )
+    what = f"node at {address}:{listen.port}"
+    try:
+        echo(listen.ae_title, own)
+    except PeerError:
+        return Finding("note", what, "does not answer; is it running?")
+    except MitsganError as error:
+        return Finding("WRONG", what, str(error))
+    return Finding("ok", what, "answers C-ECHO")
+
+
+def _destination(name: str, destination: Destination, config: NodeConfig) -> Iterator[Finding]:
+    title = config.listen.ae_title
+    answered = _tried(f"{name}: C-ECHO", lambda: echo(title, destination))
+    yield answered
+    if answered.state != "ok":
+        return
+    wanted = [
+        (destination.ask, STUDY_ROOT_FIND, "C-FIND", "note"),
+        (destination.commitment, COMMITMENT, "storage commitment", "WRONG"),
+        (destination.read_back, STUDY_ROOT_GET, "C-GET", "WRONG"),
+    ]
+    for is_wanted, uid, words, otherwise in wanted:
+        if is_wanted:
+            yield _accepts(title, destination, uid, f"{name}: {words}", otherwise == "note")
+
+
+def _accepts(title: str, destination: Destination, uid: str, what: str, optional: bool) -> Finding:
+    try:
+        with connected(title, destination, [build_context(uid)]) as association:
+            if association.accepted_contexts:
+                return Finding("ok", what, "accepted")
+    except MitsganError as error:
+        return Finding("WRONG", what, str(error))
+    return Finding("note" if optional else "WRONG", what, "not accepted")
+
+
+def _phantom(route: Route, config: NodeConfig, deliver: bool) -> Iterator[Finding]:
+    """A synthetic series the way that the route's series go."""
+    from mitsgan.files.dicom.phantom import phantom_series
+    from mitsgan.phantom.chest import chest
+
+    worker, how = Worker(), route.protecting
+    with tempfile.TemporaryDirectory(dir=Spool(config.spool).work) as folder:
+        source, out = Path(folder) / "phantom", Path(folder) / "protected"
+        phantom_series(chest((32, 64, 64), (6.0, 5.6, 5.6), seed=1), source)
+        answer = worker.do(Task(protect=ProtectTask(source=source, out=out, settings=how)))
+        what = f"route {route.name}: a phantom"
+        yield Finding("WRONG" if answer.error else "ok", what, answer.error or answer.text)
+        if answer.error:
+            return
+        if how.sign is not None:
+            seal = out.with_name(f"{out.name}.seal.json")
+            yield _verdict(
+                worker, f"{what}'s seal", CompareTask(source=out, seal=seal, settings=how)
+            )
+        for name in route.destinations if deliver else ():
+            destination = config.destinations[name]
+            yield _tried(f"{what} to {name}", lambda d=destination: _deliver(config, d, out))
+            if destination.read_back:
+                back = Path(folder) / f"back-{name}"
+                yield _tried(
+                    f"{what} back from {name}",
+                    lambda d=destination, b=back: fetch(config.listen.ae_title, d, items(out), b),
+                )
+                yield _verdict(
+                    worker,
+                    f"{what} back from {name}: its seal",
+                    CompareTask(
+                        source=back, seal=out.with_name(f"{out.name}.seal.json"), settings=how
+                    ),
+                )
+
+
+def _verdict(worker: Worker, what: str, task: CompareTask | VerifyTask) -> Finding:
+    tasks = Task(compare=task) if isinstance(task, CompareTask) else Task(verify=task)
+    answer = worker.do(tasks)
+    text = answer.error or f"{answer.verdict} {answer.text}".strip()
+    return Finding("ok" if answer.verdict == "intact" else "WRONG", what, text)
+
+
+def _deliver(config: NodeConfig, destination: Destination, out: Path) -> str:
+    """Send what the peer lacks of a folder; what it then has, for people."""
+    from mitsgan.node.spool import read_header
+
+    pynetdicom_config.STORE_SEND_CHUNKED_DATASET = True
+    pynetdicom_config.STORE_RECV_CHUNKED_DATASET = True
+    title, files = config.listen.ae_title, items(out)
+    header = read_header(files[0].path)
+    there = stored_at(title, destination, header.study_uid, header.series_uid)
+    sent = []
+    lacking = [item for item in files if item.sop_uid not in (there or set())]
+    if lacking:
+        send(title, destination, lacking, sent.append)
+    return f"{len(sent)} of {len(files)} objects sent, the others were there"

@@ -1,0 +1,89 @@
+"""Storage commitment (PS3.4 annex J): an archive says that it keeps what it was sent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, generate_uid
+from pynetdicom.presentation import build_context
+
+from mitsgan.node.config import Destination
+from mitsgan.node.deliveries import Deliveries
+from mitsgan.node.ledger import Ledger
+from mitsgan.node.send import Item, PeerError, RefusedError, connected
+from mitsgan.node.services import COMMITMENT, COMMITMENT_INSTANCE
+
+LOG = logging.getLogger("mitsgan.node")
+
+_REQUEST = 1
+"""The action of N-ACTION (PS3.4 table J.3.2.1.1-1)."""
+
+
+def ask_commitment(
+    calling: str,
+    destination: Destination,
+    files: Sequence[Item],
+    before: Callable[[str], None],
+) -> str:
+    """Ask for storage commitment of files; the UID of the transaction.
+
+    The result comes later, in an association that the peer opens.
+
+    Args:
+        calling: our AE title.
+        destination: the peer.
+        files: what it was sent.
+        before: told the UID before it is asked, for the result may be quicker than the answer.
+
+    Raises:
+        PeerError: the peer cannot be reached, or answers with a failure.
+        RefusedError: it knows no storage commitment.
+    """
+    transaction = generate_uid()
+    request = Dataset()
+    request.TransactionUID = transaction
+    request.ReferencedSOPSequence = [_reference(item) for item in files]
+    with connected(calling, destination, [build_context(COMMITMENT)]) as association:
+        if not association.accepted_contexts:
+            raise RefusedError(f"{destination.ae_title} does not accept storage commitment")
+        before(transaction)
+        status, _ = association.send_n_action(
+            request, _REQUEST, UID(COMMITMENT), UID(COMMITMENT_INSTANCE)
+        )
+        if "Status" not in status or status.Status != 0:
+            shown = f"{status.Status:04X}" if "Status" in status else "none"
+            raise PeerError(f"{destination.ae_title}: storage commitment was answered {shown}")
+    return transaction
+
+
+def take_report(report: Dataset, ledger: Ledger) -> None:
+    """Enter the result of a storage commitment; one that was never asked for changes nothing.
+
+    Args:
+        report: *Event Information* of an N-EVENT-REPORT (PS3.4 table J.3.3.1.1-1).
+        ledger: where the transaction is.
+    """
+    deliveries = Deliveries(ledger)
+    delivery = deliveries.of_transaction(str(report.get("TransactionUID", "")))
+    if delivery is None:
+        LOG.warning("a result of storage commitment came that nobody waits for")
+        return
+    granted = {
+        str(item.ReferencedSOPInstanceUID) for item in report.get("ReferencedSOPSequence", [])
+    }
+    lacking = sorted(deliveries.sent(delivery) - granted)
+    if not lacking:
+        deliveries.advance(delivery, "granted")
+        return
+    deliveries.forget_sent(delivery, lacking)
+    deliveries.failed(delivery, f"{len(lacking)} objects were not committed", wait=0)
+    deliveries.advance(delivery, "pending", reason=f"{len(lacking)} objects were not committed")
+
+
+def _reference(item: Item) -> Dataset:
+    reference = Dataset()
+    reference.ReferencedSOPClassUID = item.class_uid
+    reference.ReferencedSOPInstanceUID = item.sop_uid
+    return reference

@@ -1,0 +1,298 @@
+"""The node's configuration: frozen, typed, checked when it is made; read from one TOML file."""
+
+from __future__ import annotations
+
+import ipaddress
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mitsgan.errors import SettingsError
+from mitsgan.jobs.protect.settings import ProtectSettings
+from mitsgan.jobs.shared import Signing
+from mitsgan.settings import Settings, above_zero, at_least, within
+from mitsgan.typed import read_toml
+
+Action = Literal["protect", "verify", "pass"]
+OnFailure = Literal["hold", "pass"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tls(Settings):
+    """A certificate of the node's own, and whom it believes; both ways are mutual."""
+
+    certificate: Path
+    key: Path
+    authorities: Path
+    """PEM; peers need a certificate that one of these signed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listen(Settings):
+    """Where the storage SCP listens, and what it bears."""
+
+    ae_title: str = "MITSGAN"
+    address: str = "127.0.0.1"
+    """Nothing beyond the own machine unless told otherwise; "0.0.0.0" is every interface."""
+    port: int = 11112
+    max_associations: int = 20
+    max_pdu: int = 262144
+    """Bytes; a longer PDU closes the connection."""
+    max_object_mb: float = 4096
+    association_seconds: float = 30
+    """How long a peer may take to ask for an association, and for its TLS handshake."""
+    idle_seconds: float = 60
+    """How long a connection may be silent, within a PDU or between two messages."""
+    tls: Tls | None = None
+
+    def __post_init__(self) -> None:
+        _check_title("ae_title", self.ae_title)
+        within("port", self.port, 1, 65535)
+        at_least("max_associations", self.max_associations, 1)
+        within("max_pdu", self.max_pdu, 4096, 1 << 24)
+        for name in ("max_object_mb", "association_seconds", "idle_seconds"):
+            above_zero(name, getattr(self, name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Http(Settings):
+    """Health, metrics and the status page."""
+
+    token_file: Path
+    """The status page's password, in a file only its owner reads."""
+    address: str = "127.0.0.1"
+    port: int = 8042
+
+    def __post_init__(self) -> None:
+        within("port", self.port, 1, 65535)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protecting(Signing, ProtectSettings):
+    """How a route protects: as `mitsgan protect`."""
+
+    key: Path | None = None
+    """Mark the scan with the key in this file."""
+    sign: Path | None = None
+    """Seal what was protected with this private key; seals stay in the spool."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_mark(self.key is not None)
+        if self.sign is None and (self.certificate or self.passphrase_file):
+            raise SettingsError(
+                "`certificate` and `passphrase_file` belong to a key; give `sign` too"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verifying(Settings):
+    """How a route verifies: by the mark."""
+
+    key: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route(Settings):
+    """Who sends, what is done to it, and where it goes; the first route that fits is taken."""
+
+    name: str
+    action: Action
+    destinations: tuple[str, ...]
+    calling: tuple[str, ...] = ()
+    """AE titles of senders; none listed means any."""
+    addresses: tuple[str, ...] = ()
+    """Addresses or networks of senders, such as "10.1.2.0/24"; none listed means any."""
+    certificates: tuple[str, ...] = ()
+    """SHA-256 of senders' TLS certificates (DER, hexadecimal); none listed means any."""
+    others: Literal["refuse", "forward"] = "refuse"
+    """What happens to objects that are no CT."""
+    quiet_seconds: float = 30
+    """A series is complete once nothing of it came for so long."""
+    expected: str = ""
+    """The keyword of an attribute that tells how many objects a series has; with so many it is
+    complete at once."""
+    protect: Protecting | None = None
+    verify: Verifying | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.destinations:
+            raise SettingsError("a route needs a `name` and at least one of `destinations`")
+        for title in self.calling:
+            _check_title("calling", title)
+        for network in self.addresses:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise SettingsError(f"`addresses` of route {self.name}: {error}") from None
+        above_zero("quiet_seconds", self.quiet_seconds)
+        _check_keyword(self.expected)
+        if (self.action == "verify") != (self.verify is not None):
+            raise SettingsError(f"route {self.name}: `verify` settings and action belong together")
+        if self.action != "protect" and self.protect is not None:
+            raise SettingsError(f"route {self.name}: `protect` settings need that action")
+
+    @property
+    def protecting(self) -> Protecting:
+        """How it protects; by default as `mitsgan protect` does."""
+        return self.protect or Protecting()
+
+    def fits(self, calling: str, address: str, certificate: str | None) -> bool:
+        """Whether a sender is one of this route's."""
+        if self.calling and calling not in self.calling:
+            return False
+        if self.certificates and certificate not in self.certificates:
+            return False
+        here = ipaddress.ip_address(address)
+        return not self.addresses or any(
+            here in ipaddress.ip_network(network) for network in self.addresses
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destination(Settings):
+    """A peer that series are sent to."""
+
+    ae_title: str
+    address: str
+    port: int
+    on_failure: OnFailure = "hold"
+    """If a series cannot be protected: hold it back (fail closed), or pass the original on."""
+    ask: bool = True
+    """Ask which objects of a series it has (C-FIND) before one is sent again."""
+    commitment: bool = False
+    """Ask for storage commitment; a series is committed only once it was granted."""
+    commitment_seconds: float = 60
+    """How long to wait for it until it is asked for again."""
+    read_back: bool = False
+    """Fetch the series back (C-GET) and verify its seal; needs a route that signs."""
+    tls: Tls | None = None
+    timeout_seconds: float = 60
+    """For a connection, and for each answer."""
+
+    def __post_init__(self) -> None:
+        _check_title("ae_title", self.ae_title)
+        within("port", self.port, 1, 65535)
+        above_zero("timeout_seconds", self.timeout_seconds)
+        above_zero("commitment_seconds", self.commitment_seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry(Settings):
+    """How often and how long apart what failed is tried again; then it is a dead letter."""
+
+    attempts: int = 8
+    first_seconds: float = 5
+    """Before the second attempt; doubled each time."""
+    longest_seconds: float = 900
+
+    def __post_init__(self) -> None:
+        at_least("attempts", self.attempts, 1)
+        above_zero("first_seconds", self.first_seconds)
+        at_least("longest_seconds", self.longest_seconds, self.first_seconds)
+
+    def wait(self, attempts: int) -> float:
+        """Seconds until the next attempt, after so many."""
+        return float(min(self.longest_seconds, self.first_seconds * 2 ** min(attempts - 1, 30)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeConfig(Settings):
+    """All of it.
+
+    Raises:
+        SettingsError: settings that make no sense, alone or together.
+    """
+
+    spool: Path
+    """A folder of the node's own: what it received and made, and its ledger."""
+    routes: tuple[Route, ...]
+    destinations: dict[str, Destination]
+    listen: Listen = field(default_factory=Listen)
+    retry: Retry = field(default_factory=Retry)
+    http: Http | None = None
+    reserve_mb: float = 2048
+    """Free space below which objects are answered A700, out of resources, in place of taken."""
+    reserve_memory_mb: float = 512
+    """The same for memory."""
+    keep_hours: float = 24
+    """How long files of committed series stay in the spool."""
+    series_seconds: float = 3600
+    """Longest time that work on one series may take."""
+    secrets: Path | None = None
+    """A secret store's folder, whose files need not be readable by their owner alone."""
+
+    def __post_init__(self) -> None:
+        names = [route.name for route in self.routes]
+        if not names or len(set(names)) != len(names):
+            raise SettingsError("`routes`: name at least one, and each by a name of its own")
+        for route in self.routes:
+            for name in route.destinations:
+                if name not in self.destinations:
+                    raise SettingsError(f"route {route.name}: no destination is called {name}")
+                signs = route.action == "protect" and route.protecting.sign is not None
+                if self.destinations[name].read_back and not signs:
+                    raise SettingsError(
+                        f"destination {name} is to be read back, but route {route.name} has no "
+                        f"key to `sign` with"
+                    )
+        for name in ("reserve_mb", "reserve_memory_mb", "keep_hours"):
+            at_least(name, getattr(self, name), 0)
+        above_zero("series_seconds", self.series_seconds)
+
+    def route(self, name: str) -> Route | None:
+        """A route by its name; None where the configuration has changed and it is gone."""
+        return next((route for route in self.routes if route.name == name), None)
+
+    def check_secrets(self) -> None:
+        """Raise `SettingsError` where a key or token is missing, or others may read it."""
+        for path in self._secrets():
+            if not path.is_file():
+                raise SettingsError(f"{path} does not exist, or is no file; make it, or name it")
+            stored = self.secrets is not None and path.resolve().is_relative_to(
+                self.secrets.resolve()
+            )
+            if not stored and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise SettingsError(
+                    f"{path} is a secret that others may read; `chmod 600 {path}`, or name its "
+                    f"folder as `secrets` if a secret store keeps it"
+                )
+
+    def _secrets(self) -> Iterator[Path]:
+        for route in self.routes:
+            if route.action == "protect":
+                how = route.protecting
+                yield from (p for p in (how.key, how.sign, how.passphrase_file) if p is not None)
+            if route.verify is not None:
+                yield route.verify.key
+        for tls in (self.listen.tls, *(d.tls for d in self.destinations.values())):
+            if tls is not None:
+                yield tls.key
+        if self.http is not None:
+            yield self.http.token_file
+
+
+def read_config(path: Path) -> NodeConfig:
+    """Read the configuration; paths in it that are relative start at its folder.
+
+    Raises:
+        SettingsError: no such file, no TOML, another key, a wrong type, or it makes no sense.
+    """
+    folder = path.resolve().parent
+    return read_toml(path, NodeConfig, resolve=lambda text: folder / Path(text).expanduser())
+
+
+def _check_title(name: str, title: str) -> None:
+    if not 1 <= len(title.strip()) <= 16 or not title.isascii() or "\\" in title:
+        raise SettingsError(
+            f"`{name}` must be an AE title of 1 to 16 ASCII characters, found {title!r}"
+        )
+
+
+def _check_keyword(keyword: str) -> None:
+    from pydicom.datadict import tag_for_keyword
+
+    if keyword and tag_for_keyword(keyword) is None:
+        raise SettingsError(f"`expected`: DICOM has no attribute {keyword}")

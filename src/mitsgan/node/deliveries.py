@@ -1,0 +1,197 @@
+"""What each destination of a series is to get, got, and confirmed; a part of the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from mitsgan.node.ledger import Ledger
+from mitsgan.node.ledger_schema import Delivery, DeliveryState, State
+
+What = Literal["protected", "received"]
+_COLUMNS = ", ".join(f"d.{field.name}" for field in fields(Delivery))
+_ENDS = "('committed', 'dead')"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one destination gets: objects as they were protected or received, or, with ``held``,
+    nothing: that text says why."""
+
+    what: What
+    held: str = ""
+
+
+class Deliveries:
+    """The deliveries of a ledger. Any thread may use them."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def plan(self, series: int, plans: Mapping[str, Plan], to: State, note: str = "") -> None:
+        """Enter what every destination gets, and the new state of the series, all at once.
+
+        A destination that has got all of it already stays as it is.
+        """
+        now = time.time()
+        with self._ledger.change() as db:
+            for destination, plan in plans.items():
+                db.execute(
+                    "INSERT INTO deliveries (series, destination, what, state, reason) "
+                    "VALUES (?, ?, ?, ?, ?) ON CONFLICT (series, destination) DO UPDATE SET "
+                    "what = excluded.what, state = excluded.state, reason = excluded.reason, "
+                    "attempts = 0, not_before = 0 WHERE state != 'committed'",
+                    (series, destination, plan.what, "dead" if plan.held else "pending", plan.held),
+                )
+            db.execute(
+                "UPDATE series SET state = ?, reason = '', note = ?, changed = ? WHERE id = ?",
+                (to, note, now, series),
+            )
+        self.settle(series)
+
+    def of(self, series: int) -> list[Delivery]:
+        """All deliveries of a series."""
+        return self._find("WHERE d.series = ? ORDER BY d.destination", (series,))
+
+    def due(self, destination: str) -> Delivery | None:
+        """What is to be done next for a destination, the oldest series first."""
+        found = self._find(
+            f"WHERE d.destination = ? AND d.state NOT IN {_ENDS} AND d.not_before <= ? "
+            "ORDER BY d.series LIMIT 1",
+            (destination, time.time()),
+        )
+        return found[0] if found else None
+
+    def waiting(self) -> dict[str, int]:
+        """How many series wait for each destination."""
+        rows = self._ledger.query(
+            f"SELECT destination, COUNT(*) FROM deliveries WHERE state NOT IN {_ENDS} "
+            "GROUP BY destination",
+            (),
+        )
+        return {str(row[0]): int(row[1]) for row in rows}
+
+    def begin(self, delivery: Delivery) -> None:
+        """Note that a series is on its way."""
+        self._ledger.move(delivery.series, "sending", of=["protected"])
+
+    def note_sent(self, delivery: Delivery, sop_uid: str) -> None:
+        """Note that a destination has an object."""
+        with self._ledger.change(durable=False) as db:
+            db.execute(
+                "INSERT OR IGNORE INTO sent VALUES (?, ?, ?)",
+                (delivery.series, delivery.destination, sop_uid),
+            )
+
+    def forget_sent(self, delivery: Delivery, sop_uids: list[str]) -> None:
+        """Note that a destination has not kept objects after all."""
+        with self._ledger.change() as db:
+            db.executemany(
+                "DELETE FROM sent WHERE series = ? AND destination = ? AND sop_uid = ?",
+                [(delivery.series, delivery.destination, uid) for uid in sop_uids],
+            )
+
+    def sent(self, delivery: Delivery) -> set[str]:
+        """SOP Instance UIDs that a destination has of a series."""
+        rows = self._ledger.query(
+            "SELECT sop_uid FROM sent WHERE series = ? AND destination = ?",
+            (delivery.series, delivery.destination),
+        )
+        return {str(row[0]) for row in rows}
+
+    def advance(
+        self,
+        delivery: Delivery,
+        to: DeliveryState,
+        *,
+        reason: str = "",
+        wait: float = 0,
+        transaction: str | None = None,
+    ) -> None:
+        """Change the state of a delivery, and of its series if that was the last one.
+
+        Args:
+            delivery: which.
+            to: its new state.
+            reason: why, of a dead one.
+            wait: seconds until it is looked at again.
+            transaction: UID of a storage commitment that was asked for.
+        """
+        with self._ledger.change() as db:
+            db.execute(
+                "UPDATE deliveries SET state = ?, reason = ?, not_before = ?, "
+                "transaction_uid = COALESCE(?, transaction_uid), "
+                "attempts = CASE WHEN state = ? THEN attempts ELSE 0 END "
+                "WHERE series = ? AND destination = ?",
+                (
+                    *(to, reason, time.time() + wait, transaction, to),
+                    *(delivery.series, delivery.destination),
+                ),
+            )
+        self.settle(delivery.series)
+
+    def failed(self, delivery: Delivery, reason: str, wait: float) -> None:
+        """Note a failed attempt; the delivery stays in its state until then."""
+        with self._ledger.change() as db:
+            db.execute(
+                "UPDATE deliveries SET attempts = attempts + 1, reason = ?, not_before = ? "
+                "WHERE series = ? AND destination = ?",
+                (reason, time.time() + wait, delivery.series, delivery.destination),
+            )
+
+    def of_transaction(self, uid: str) -> Delivery | None:
+        """The delivery that a storage commitment is about."""
+        found = self._find("WHERE d.transaction_uid = ? AND d.state = 'sent'", (uid,))
+        return found[0] if found else None
+
+    def settle(self, series: int) -> None:
+        """End a series all of whose deliveries have ended."""
+        with self._ledger.change() as db:
+            rows = db.execute(
+                "SELECT destination, state, reason FROM deliveries WHERE series = ?", (series,)
+            ).fetchall()
+            if not rows or any(state not in ("committed", "dead") for _, state, _ in rows):
+                return
+            reasons = [f"{name}: {reason}" for name, state, reason in rows if state == "dead"]
+            db.execute(
+                "UPDATE series SET state = ?, reason = ?, changed = ? WHERE id = ?",
+                ("dead" if reasons else "committed", "; ".join(reasons), time.time(), series),
+            )
+
+    def retry(self, series: int) -> bool:
+        """Take a dead letter up again; False where it is none.
+
+        What was protected is sent again to those who have not got it; what could not be protected
+        is tried anew.
+        """
+        with self._ledger.change() as db:
+            dead = db.execute(
+                "SELECT 1 FROM series WHERE id = ? AND state = 'dead' AND files = 'kept'", (series,)
+            ).fetchone()
+            if dead is None:
+                return False
+            again = db.execute(
+                "UPDATE deliveries SET state = 'pending', reason = '', attempts = 0, "
+                "not_before = 0 WHERE series = ? AND state = 'dead' AND reason NOT LIKE ?",
+                (series, f"{HELD}%"),
+            ).rowcount
+            held = db.execute(
+                "SELECT 1 FROM deliveries WHERE series = ? AND reason LIKE ?", (series, f"{HELD}%")
+            ).fetchone()
+            state = "sending" if again and held is None else "complete"
+            db.execute(
+                "UPDATE series SET state = ?, reason = '', attempts = 0, not_before = 0, "
+                "changed = ? WHERE id = ?",
+                (state, time.time(), series),
+            )
+        return True
+
+    def _find(self, where: str, values: tuple[object, ...]) -> list[Delivery]:
+        rows = self._ledger.query(f"SELECT {_COLUMNS} FROM deliveries d {where}", values)
+        return [Delivery(*row) for row in rows]
+
+
+HELD = "held back: "
+"""How the reason of a delivery begins that holds an original back."""

@@ -1,0 +1,177 @@
+"""A destination's deliveries, one after another: send, have committed, read back."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+
+from mitsgan.node.commitment import ask_commitment
+from mitsgan.node.config import Destination, NodeConfig
+from mitsgan.node.counters import Counters
+from mitsgan.node.deliveries import Deliveries
+from mitsgan.node.ledger import Ledger
+from mitsgan.node.ledger_schema import Delivery, Series
+from mitsgan.node.read_back import fetch
+from mitsgan.node.send import Item, PeerError, RefusedError, items, send, stored_at
+from mitsgan.node.spool import Spool
+from mitsgan.node.tasks import Answer, CompareTask, Task
+
+LOG = logging.getLogger("mitsgan.node")
+
+
+class Forwarder:
+    """Sends to one destination.
+
+    Attributes:
+        config: may be exchanged between two deliveries.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: NodeConfig,
+        spool: Spool,
+        ledger: Ledger,
+        counters: Counters,
+        do: Callable[[Task], Answer],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            name: of the destination, in the configuration.
+            config: the whole configuration.
+            spool, ledger: where series are.
+            counters: told of what was sent.
+            do: does tasks, in a worker.
+        """
+        self.name, self.config = name, config
+        self._spool, self._ledger, self._counters, self._do = spool, ledger, counters, do
+        self._deliveries = Deliveries(ledger)
+
+    def next(self) -> bool:
+        """Go on with the oldest delivery that is due; False where none is."""
+        delivery = self._deliveries.due(self.name)
+        if delivery is None:
+            return False
+        destination = self.config.destinations.get(self.name)
+        series = self._ledger.find(delivery.series)
+        if destination is None or series is None:
+            self._die(delivery, "the configuration has no such destination any more")
+            return True
+        try:
+            self._go_on(delivery, series, destination)
+        except RefusedError as error:
+            self._die(delivery, str(error))
+        except (PeerError, OSError) as error:
+            self._failed(delivery, str(error))
+        return True
+
+    def _go_on(self, delivery: Delivery, series: Series, destination: Destination) -> None:
+        """The next step of a delivery."""
+        match delivery.state:
+            case "pending":
+                self._send(delivery, series, destination)
+            case "sent" if destination.commitment:
+                self._ask(delivery, destination)
+            case _ if destination.read_back and delivery.what == "protected":
+                self._read_back(delivery, series, destination)
+            case _:
+                self._deliveries.advance(delivery, "committed")
+
+    def _files(self, delivery: Delivery) -> list[Item]:
+        """What the destination is to have."""
+        if delivery.what == "protected":
+            return items(self._spool.protected(delivery.series))
+        objects = self._ledger.objects(delivery.series)
+        listed = items(self._spool.received(delivery.series))
+        return [item for item in listed if item.sop_uid in objects]
+
+    def _send(self, delivery: Delivery, series: Series, destination: Destination) -> None:
+        self._deliveries.begin(delivery)
+        files = self._files(delivery)
+        title = self.config.listen.ae_title
+        present = self._deliveries.sent(delivery)
+        lacking = [item for item in files if item.sop_uid not in present]
+        if destination.ask and lacking:
+            there = self._there(series, delivery, lacking[0], destination)
+            for item in lacking:
+                if item.sop_uid in there:
+                    self._deliveries.note_sent(delivery, item.sop_uid)
+            lacking = [item for item in lacking if item.sop_uid not in there]
+
+        def on_sent(item: Item) -> None:
+            self._deliveries.note_sent(delivery, item.sop_uid)
+            self._counters.sent.labels(self.name).inc()
+
+        if lacking:
+            send(title, destination, lacking, on_sent)
+        done = not destination.commitment and not destination.read_back
+        self._deliveries.advance(delivery, "committed" if done else "sent")
+
+    def _there(
+        self, series: Series, delivery: Delivery, first: Item, destination: Destination
+    ) -> set[str]:
+        """What the destination has of the series that it is to get, as far as it says."""
+        from mitsgan.node.spool import read_header
+
+        header = read_header(first.path)
+        title = self.config.listen.ae_title
+        return stored_at(title, destination, header.study_uid, header.series_uid) or set()
+
+    def _ask(self, delivery: Delivery, destination: Destination) -> None:
+        """Ask for storage commitment; its result comes to the storage SCP, or is asked for anew."""
+        if delivery.attempts >= self.config.retry.attempts:
+            self._die(delivery, "storage commitment was asked for, and no result came")
+            return
+        title = self.config.listen.ae_title
+        transaction = ask_commitment(
+            title,
+            destination,
+            self._files(delivery),
+            before=lambda uid: self._deliveries.advance(
+                delivery, "sent", wait=destination.commitment_seconds, transaction=uid
+            ),
+        )
+        LOG.info("series %d: asked %s for commitment %s", delivery.series, self.name, transaction)
+        self._deliveries.failed(delivery, "waits for a result", destination.commitment_seconds)
+
+    def _read_back(self, delivery: Delivery, series: Series, destination: Destination) -> None:
+        """Fetch the series and compare it with its seal."""
+        route = self.config.route(series.route)
+        if route is None or not self._spool.seal(series.id).exists():
+            raise RefusedError("there is no seal to compare what it returns with")
+        title = self.config.listen.ae_title
+        files = self._files(delivery)
+        place = self._spool.work / f"back-{delivery.series}-{self.name}"
+        shutil.rmtree(place, ignore_errors=True)
+        try:
+            fetch(title, destination, files, place)
+            seal = self._spool.seal(delivery.series)
+            task = CompareTask(source=place, seal=seal, settings=route.protecting)
+            answer = self._do(Task(compare=task))
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+        if answer.error and answer.passing:
+            raise PeerError(answer.error)
+        if answer.error or answer.verdict != "intact":
+            why = answer.error or f"the seal says {answer.verdict} {answer.text}".strip()
+            self._die(delivery, f"what it returned is not what was sent: {why}")
+            return
+        self._ledger.verdict(delivery.series, "intact")
+        self._deliveries.advance(delivery, "committed")
+
+    def _failed(self, delivery: Delivery, reason: str) -> None:
+        self._counters.failures.labels(self.name).inc()
+        attempts = delivery.attempts + 1
+        retry = self.config.retry
+        if attempts >= retry.attempts:
+            self._die(delivery, f"{reason} ({attempts} attempts)")
+            return
+        wait = retry.wait(attempts)
+        self._deliveries.failed(delivery, reason, wait)
+        LOG.warning("series %d to %s: %s; next in %g s", delivery.series, self.name, reason, wait)
+
+    def _die(self, delivery: Delivery, reason: str) -> None:
+        self._deliveries.advance(delivery, "dead", reason=reason)
+        LOG.error("series %d to %s: %s", delivery.series, self.name, reason)

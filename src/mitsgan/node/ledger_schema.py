@@ -1,0 +1,96 @@
+"""The ledger's tables, and the states of a series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal[
+    "received", "complete", "working", "protected", "sending", "committed", "dead", "refused"
+]
+
+STATES: dict[State, str] = {
+    "received": "objects arrive; more may come",
+    "complete": "nothing more is expected; waits for work",
+    "working": "a worker protects or verifies it",
+    "protected": "waits to be sent",
+    "sending": "is on its way to its destinations",
+    "committed": "every destination has all of it",
+    "dead": "a dead letter: the reason stands beside it, the files are kept",
+    "refused": "was not taken: the reason stands beside it, nothing is kept",
+}
+"""Every state, and what it means; the last three are ends."""
+
+OPEN: tuple[State, ...] = ("received", "complete")
+"""States in which a series still takes objects."""
+
+DeliveryState = Literal["pending", "sent", "granted", "committed", "dead"]
+"""Sent: every object was answered with success; granted: storage commitment was, too."""
+
+VERSION = 1
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS series (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    series_uid TEXT NOT NULL, study_uid TEXT NOT NULL, route TEXT NOT NULL,
+    calling TEXT NOT NULL, address TEXT NOT NULL,
+    state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '',
+    created REAL NOT NULL, changed REAL NOT NULL, last_object REAL NOT NULL,
+    expected INTEGER, follows INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
+    not_before REAL NOT NULL DEFAULT 0, verdict TEXT NOT NULL DEFAULT '',
+    files TEXT NOT NULL DEFAULT 'kept');
+CREATE INDEX IF NOT EXISTS series_by_uid ON series (series_uid, route);
+CREATE INDEX IF NOT EXISTS series_by_state ON series (state);
+CREATE TABLE IF NOT EXISTS objects (
+    series INTEGER NOT NULL REFERENCES series (id), sop_uid TEXT NOT NULL,
+    class_uid TEXT NOT NULL, syntax TEXT NOT NULL, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL,
+    PRIMARY KEY (series, sop_uid)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS objects_by_uid ON objects (sop_uid);
+CREATE TABLE IF NOT EXISTS deliveries (
+    series INTEGER NOT NULL REFERENCES series (id), destination TEXT NOT NULL,
+    what TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
+    attempts INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0,
+    transaction_uid TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (series, destination)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sent (
+    series INTEGER NOT NULL, destination TEXT NOT NULL, sop_uid TEXT NOT NULL,
+    PRIMARY KEY (series, destination, sop_uid)) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Series:
+    """A row of the ledger: one series, as it came in one go; times in seconds of the epoch."""
+
+    id: int
+    series_uid: str
+    study_uid: str
+    route: str
+    calling: str
+    address: str
+    state: State
+    reason: str
+    note: str
+    created: float
+    changed: float
+    last_object: float
+    expected: int | None
+    follows: int | None
+    attempts: int
+    not_before: float
+    verdict: str
+    files: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What one destination is to get of a series; the transaction is of storage commitment."""
+
+    series: int
+    destination: str
+    what: Literal["protected", "received"]
+    state: DeliveryState
+    reason: str
+    attempts: int
+    not_before: float
+    transaction_uid: str

@@ -1,0 +1,72 @@
+"""A series back from an archive, by C-GET, to see what it really keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+from pynetdicom import build_role, evt
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.events import Event
+from pynetdicom.presentation import build_context
+
+from mitsgan.node.config import Destination
+from mitsgan.node.send import Item, PeerError, RefusedError, connected
+from mitsgan.node.services import STUDY_ROOT_GET, UNCOMPRESSED
+from mitsgan.node.spool import is_uid, read_header
+
+_PENDING = (0xFF00, 0xFF01)
+
+
+def fetch(calling: str, destination: Destination, files: Sequence[Item], folder: Path) -> None:
+    """Fetch a series into a folder, which is made.
+
+    Args:
+        calling: our AE title.
+        destination: the peer.
+        files: what it was sent, of one series.
+        folder: where the objects go, as ``SOP-INSTANCE-UID.dcm``.
+
+    Raises:
+        PeerError: the peer cannot be reached, or does not return every object.
+        RefusedError: it knows no C-GET.
+    """
+    folder.mkdir()
+
+    def keep(event: Event) -> int:
+        uid = str(cast(C_STORE, event.request).AffectedSOPInstanceUID)
+        if not is_uid(uid):
+            return 0xC000
+        Path(event.dataset_path).rename(folder / f"{uid}.dcm")
+        return 0
+
+    header = read_header(files[0].path)
+    classes = dict.fromkeys(item.class_uid for item in files)
+    contexts = [build_context(STUDY_ROOT_GET)]
+    for uid in classes:
+        syntaxes = dict.fromkeys(item.syntax for item in files if item.class_uid == uid)
+        contexts += [build_context(uid, syntax) for syntax in {**syntaxes, **UNCOMPRESSED}]
+    query = Dataset()
+    query.QueryRetrieveLevel = "SERIES"
+    query.StudyInstanceUID = header.study_uid
+    query.SeriesInstanceUID = header.series_uid
+    with connected(
+        calling,
+        destination,
+        contexts,
+        handlers=[(evt.EVT_C_STORE, keep)],
+        roles=[build_role(uid, scp_role=True) for uid in classes],
+    ) as association:
+        accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
+        if STUDY_ROOT_GET not in accepted:
+            raise RefusedError(f"{destination.ae_title} does not accept C-GET")
+        for status, _ in association.send_c_get(query, UID(STUDY_ROOT_GET)):
+            if "Status" not in status or status.Status not in (0, *_PENDING):
+                shown = f"{status.Status:04X}" if "Status" in status else "none"
+                raise PeerError(f"{destination.ae_title} answered C-GET with {shown}")
+    lacking = [item for item in files if not (folder / f"{item.sop_uid}.dcm").is_file()]
+    if lacking:
+        raise PeerError(f"{destination.ae_title} did not return {len(lacking)} objects")

@@ -1,0 +1,257 @@
+"""The storage SCP: who may send, and the way of an object to the disk.
+
+An object is acknowledged with 0x0000 only once its bytes, as they were received, are on the disk
+under its name and in the ledger. Until then nothing depends on it, and the sender still has it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.events import Event
+from pynetdicom.pdu_primitives import A_ASSOCIATE
+
+from mitsgan.errors import MitsganError
+from mitsgan.node.config import NodeConfig, Route
+from mitsgan.node.counters import Counters
+from mitsgan.node.ledger import Ledger
+from mitsgan.node.server import Server, peer_certificate
+from mitsgan.node.services import (
+    COMMITMENT,
+    CT_CLASSES,
+    TRANSFER_SYNTAXES,
+    VERIFICATION,
+    other_classes,
+)
+from mitsgan.node.spool import (
+    Header,
+    ObjectError,
+    Spool,
+    available_memory_mb,
+    data_digest,
+    read_header,
+)
+
+LOG = logging.getLogger("mitsgan.node")
+
+SUCCESS = 0x0000
+NOT_SUPPORTED = 0x0122
+NOT_AUTHORISED = 0x0124
+OUT_OF_RESOURCES = 0xA700
+CANNOT_UNDERSTAND = 0xC000
+OTHER_CONTENT = 0xC001
+"""Statuses of C-STORE (PS3.4 annex B.2.3); the last is ours: an object of the same UID, which
+differs, was received before."""
+
+STATUSES: dict[int, str] = {
+    SUCCESS: "the object is on the disk, or was before",
+    NOT_SUPPORTED: "the route of this sender refuses objects that are no CT",
+    NOT_AUTHORISED: "no route is for this sender any more",
+    OUT_OF_RESOURCES: "free space or memory is below the reserve, or the object is too large",
+    CANNOT_UNDERSTAND: "the object cannot be read, or has no UIDs",
+    OTHER_CONTENT: "an object of this UID but with other content was received before",
+}
+
+_REJECTED_PERMANENT, _BY_USER, _CALLING_UNKNOWN = 0x01, 0x01, 0x03
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who is at the other end of an association."""
+
+    calling: str
+    address: str
+    certificate: str | None
+
+    @classmethod
+    def of(cls, association: Association) -> Sender:
+        """The peer of an association that it asked for."""
+        requestor = association.requestor
+        # Before negotiation ends, only the request itself knows the title.
+        request = cast(A_ASSOCIATE, requestor.primitive)
+        title = str(request.calling_ae_title).strip()
+        return cls(title, requestor.address, peer_certificate(association))
+
+
+class Receiver:
+    """The storage SCP of a node.
+
+    Attributes:
+        config: may be exchanged while it runs.
+    """
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        spool: Spool,
+        ledger: Ledger,
+        counters: Counters,
+        report: Callable[[Dataset], None] | None = None,
+    ) -> None:
+        """Prepare; `start` listens.
+
+        Args:
+            config: the whole configuration.
+            spool, ledger: where objects go.
+            counters: told of what happens.
+            report: told of every result of storage commitment.
+        """
+        self.config = config
+        self._spool, self._ledger, self._counters = spool, ledger, counters
+        self._report = report
+        self._server: Server | None = None
+        self._series_lock = threading.Lock()
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: the address cannot be listened at.
+        """
+        listen = self.config.listen
+        ae = AE(listen.ae_title)
+        ae.maximum_associations = listen.max_associations
+        ae.maximum_pdu_size = listen.max_pdu
+        ae.acse_timeout = listen.association_seconds
+        ae.network_timeout = ae.dimse_timeout = listen.idle_seconds
+        syntaxes = list(TRANSFER_SYNTAXES)
+        for uid in CT_CLASSES:
+            ae.add_supported_context(uid, syntaxes)
+        if any(route.others == "forward" for route in self.config.routes):
+            for uid in other_classes():
+                ae.add_supported_context(uid, syntaxes)
+        ae.add_supported_context(VERIFICATION)
+        ae.add_supported_context(COMMITMENT, scu_role=True, scp_role=True)
+        handlers = [
+            (evt.EVT_REQUESTED, self._on_request),
+            (evt.EVT_C_ECHO, lambda event: SUCCESS),
+            (evt.EVT_C_STORE, self._on_store),
+            (evt.EVT_N_EVENT_REPORT, self._on_report),
+            (evt.EVT_ABORTED, lambda event: self._counters.aborted.inc()),
+        ]
+        self._server = Server.start(ae, listen, handlers)
+
+    def stop(self) -> None:
+        """Take no more associations, and abort those that are there."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    @property
+    def listening(self) -> bool:
+        """Whether it takes associations."""
+        return self._server is not None
+
+    def _route(self, sender: Sender) -> Route | None:
+        for route in self.config.routes:
+            if route.fits(sender.calling, sender.address, sender.certificate):
+                return route
+        return None
+
+    def _on_request(self, event: Event) -> None:
+        """Reject who has no route; anybody may ask for an echo."""
+        association = event.assoc
+        sender = Sender.of(association)
+        self._counters.associations.inc()
+        asked = {context.abstract_syntax for context in association.requestor.requested_contexts}
+        peers = {d.ae_title.strip() for d in self.config.destinations.values()}
+        if asked <= {VERIFICATION} or self._route(sender) is not None:
+            return
+        if asked <= {VERIFICATION, COMMITMENT} and sender.calling in peers:
+            return
+        LOG.warning("rejected an association of %s at %s", sender.calling, sender.address)
+        self._counters.rejected.inc()
+        association.acse.send_reject(_REJECTED_PERMANENT, _BY_USER, _CALLING_UNKNOWN)
+        association.kill()
+
+    def _on_store(self, event: Event) -> int | Dataset:
+        """Take one object."""
+        path = Path(event.dataset_path)
+        sender = Sender.of(event.assoc)
+        try:
+            status, reason = self._store(event, path, sender)
+        except ObjectError as error:
+            status, reason = CANNOT_UNDERSTAND, str(error)
+        except (OSError, MitsganError) as error:
+            # Whatever stands in the way of the disk or the ledger: the sender keeps its object.
+            LOG.error("an object could not be stored: %s", error)
+            status, reason = OUT_OF_RESOURCES, "the object could not be stored"
+        self._counters.objects.labels(f"{status:04X}").inc()
+        if status == SUCCESS:
+            return status
+        path.unlink(missing_ok=True)
+        answer = Dataset()
+        answer.Status = status
+        answer.ErrorComment = reason[:64]
+        return answer
+
+    def _store(self, event: Event, path: Path, sender: Sender) -> tuple[int, str]:
+        lack = self.lack()
+        if lack:
+            return OUT_OF_RESOURCES, lack
+        route = self._route(sender)
+        if route is None:
+            return NOT_AUTHORISED, "no route is for this sender"
+        # pynetdicom has written the object to this file as it came in, and not closed it yet.
+        request = cast(C_STORE, event.request)
+        file = cast(BinaryIO, request._dataset_file)
+        file.flush()
+        size = os.fstat(file.fileno()).st_size
+        if size > self.config.listen.max_object_mb * 1e6:
+            return OUT_OF_RESOURCES, "the object is too large"
+        header = read_header(path, route.expected)
+        if header.sop_uid != str(request.AffectedSOPInstanceUID):
+            raise ObjectError("SOPInstanceUID is not that of the request")
+        if header.class_uid not in CT_CLASSES and route.others == "refuse":
+            self._ledger.refuse(
+                header.series_uid, sender.calling, sender.address, "its objects are no CT"
+            )
+            return NOT_SUPPORTED, "objects that are no CT are refused here"
+        os.fsync(file.fileno())
+        return self.take(path, header, route.name, sender)
+
+    def lack(self) -> str:
+        """What there is too little of to take an object; nothing is "" """
+        if self._spool.free_mb() < self.config.reserve_mb:
+            return "too little free space"
+        if available_memory_mb() < self.config.reserve_memory_mb:
+            return "too little free memory"
+        return ""
+
+    def take(self, path: Path, header: Header, route: str, sender: Sender) -> tuple[int, str]:
+        """Move an object that is on the disk to its series, and enter it; its status and why."""
+        digest = data_digest(path)
+        size = path.stat().st_size
+        while True:
+            # One object at a time, so that two copies sent side by side are seen as such.
+            with self._series_lock:
+                known = self._ledger.known(header.series_uid, route, header.sop_uid)
+                if known == digest:
+                    path.unlink()
+                    self._ledger.revive(header.series_uid, route)
+                    self._counters.duplicates.inc()
+                    return SUCCESS, ""
+                if known is not None:
+                    reason = "an object of this UID with other content was received before"
+                    self._ledger.refuse(header.series_uid, sender.calling, sender.address, reason)
+                    return OTHER_CONTENT, reason
+                series = self._ledger.open_series(header, route, sender.calling, sender.address)
+                path = self._spool.place(path, series, header.sop_uid)
+                if self._ledger.enter(series, header, digest, size) == "new":
+                    return SUCCESS, ""
+
+    def _on_report(self, event: Event) -> tuple[int, None]:
+        """A peer tells what became of a storage commitment."""
+        if self._report is not None:
+            self._report(event.event_information)
+        return SUCCESS, None

@@ -1,0 +1,235 @@
+"""A series to a peer: what it lacks, in one association, in the encoding that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import UID
+from pynetdicom import AE
+from pynetdicom.association import Association
+from pynetdicom.presentation import build_context
+
+from mitsgan.errors import MitsganError
+from mitsgan.node.config import Destination
+from mitsgan.node.services import STUDY_ROOT_FIND, UNCOMPRESSED
+from mitsgan.node.tls import client_context
+
+_CONTEXTS = 128
+"""An association has no more (PS3.8 9.3.2.2)."""
+
+_PENDING = (0xFF00, 0xFF01)
+_WARNINGS = range(0xB000, 0xC000)
+_PERMANENT = (0x0122, *range(0xA900, 0xAA00), *range(0xC000, 0xD000))
+"""Statuses by which a peer says that it will never take an object (PS3.4 annex B.2.3)."""
+
+
+class PeerError(MitsganError):
+    """A peer cannot be reached, or does not do what it was asked; it may later on."""
+
+
+class RefusedError(MitsganError):
+    """A peer will never take what it was sent."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A file to send, and what it is."""
+
+    path: Path
+    sop_uid: str
+    class_uid: str
+    syntax: str
+
+
+def items(folder: Path) -> list[Item]:
+    """The objects in a folder, in the order of their names."""
+    listed = []
+    for path in sorted(folder.iterdir()):
+        meta = read_file_meta_info(path)
+        listed.append(
+            Item(
+                path,
+                str(meta.MediaStorageSOPInstanceUID),
+                str(meta.MediaStorageSOPClassUID),
+                str(meta.TransferSyntaxUID),
+            )
+        )
+    return listed
+
+
+@contextmanager
+def connected(
+    calling: str,
+    destination: Destination,
+    contexts: Sequence[Any],
+    *,
+    handlers: Sequence[Any] = (),
+    roles: Sequence[Any] = (),
+) -> Iterator[Association]:
+    """An association with a peer, released in the end.
+
+    Args:
+        calling: our AE title.
+        destination: the peer.
+        contexts: presentation contexts to ask for.
+        handlers: of events of the association.
+        roles: role selections to ask for.
+
+    Raises:
+        PeerError: it cannot be reached, or rejects the association.
+    """
+    ae = AE(calling)
+    ae.connection_timeout = ae.acse_timeout = destination.timeout_seconds
+    ae.dimse_timeout = ae.network_timeout = destination.timeout_seconds
+    tls = destination.tls
+    association = ae.associate(
+        destination.address,
+        destination.port,
+        ae_title=destination.ae_title,
+        contexts=list(contexts),
+        ext_neg=list(roles),
+        evt_handlers=list(handlers),
+        tls_args=None if tls is None else (client_context(tls), destination.address),
+    )
+    where = f"{destination.ae_title} at {destination.address}:{destination.port}"
+    if not association.is_established:
+        why = "rejected the association" if association.is_rejected else "cannot be reached"
+        raise PeerError(f"{where} {why}")
+    try:
+        yield association
+    finally:
+        if association.is_established:
+            association.release()
+
+
+def send(
+    calling: str,
+    destination: Destination,
+    files: Iterable[Item],
+    on_sent: Callable[[Item], None],
+) -> None:
+    """Send files in one association.
+
+    Args:
+        calling: our AE title.
+        destination: the peer.
+        files: what it is to get.
+        on_sent: called for each file once the peer has answered that it has it.
+
+    Raises:
+        PeerError: the peer is gone, or cannot take something now.
+        RefusedError: it will never take something; what came before it was sent.
+    """
+    wanted = list(files)
+    with connected(calling, destination, _contexts(wanted)) as association:
+        for number, item in enumerate(wanted):
+            status = _store(association, item, number % 65535 + 1)
+            if status is None:
+                raise PeerError(f"{destination.ae_title} gave no answer and left")
+            if status in _PERMANENT:
+                raise RefusedError(f"{destination.ae_title} refused an object: status {status:04X}")
+            if status != 0 and status not in _WARNINGS:
+                raise PeerError(f"{destination.ae_title} could not take an object: {status:04X}")
+            on_sent(item)
+
+
+def stored_at(
+    calling: str, destination: Destination, study_uid: str, series_uid: str
+) -> set[str] | None:
+    """Which objects of a series a peer has, by C-FIND; None where it does not answer that.
+
+    Raises:
+        PeerError: it cannot be reached, or fails in the middle.
+    """
+    query = Dataset()
+    query.QueryRetrieveLevel = "IMAGE"
+    query.StudyInstanceUID = study_uid
+    query.SeriesInstanceUID = series_uid
+    query.SOPInstanceUID = ""
+    context = build_context(STUDY_ROOT_FIND)
+    with connected(calling, destination, [context]) as association:
+        if not association.accepted_contexts:
+            return None
+        uids = set()
+        for status, answer in association.send_c_find(query, UID(STUDY_ROOT_FIND)):
+            if "Status" not in status:
+                raise PeerError(f"{destination.ae_title} gave no answer to a query and left")
+            if status.Status in _PENDING:
+                if answer is not None and "SOPInstanceUID" in answer:
+                    uids.add(str(answer.SOPInstanceUID))
+            elif status.Status != 0:
+                raise PeerError(f"{destination.ae_title} failed a query: {status.Status:04X}")
+    return uids
+
+
+def echo(calling: str, destination: Destination) -> None:
+    """C-ECHO.
+
+    Raises:
+        PeerError: the peer does not answer it.
+    """
+    from mitsgan.node.services import VERIFICATION
+
+    with connected(calling, destination, [build_context(VERIFICATION)]) as association:
+        status = association.send_c_echo()
+        if "Status" not in status or status.Status != 0:
+            raise PeerError(f"{destination.ae_title} does not answer C-ECHO")
+
+
+def _contexts(files: Sequence[Item]) -> list[Any]:
+    """Each class in its own encoding, and in those that any peer can take."""
+    pairs = dict.fromkeys((item.class_uid, item.syntax) for item in files)
+    contexts = [build_context(uid, syntax) for uid, syntax in pairs]
+    for uid in dict.fromkeys(item.class_uid for item in files):
+        for syntax in UNCOMPRESSED:
+            if (uid, syntax) not in pairs:
+                contexts.append(build_context(uid, syntax))
+    if len(contexts) > _CONTEXTS:
+        raise RefusedError(f"a series of {len(pairs)} kinds of objects is too mixed to be sent")
+    return contexts
+
+
+def _store(association: Association, item: Item, message: int) -> int | None:
+    """The status of one C-STORE; None where the peer has gone.
+
+    Raises:
+        RefusedError: the peer takes no encoding that the object could be sent in.
+    """
+    accepted = {
+        str(context.transfer_syntax[0])
+        for context in association.accepted_contexts
+        if str(context.abstract_syntax) == item.class_uid
+    }
+    what: Path | Dataset = item.path
+    if item.syntax not in accepted:
+        what = _decoded(item, accepted)
+    try:
+        answer = association.send_c_store(what, msg_id=message)
+    except (RuntimeError, OSError) as error:  # it is no longer there
+        raise PeerError(f"the association ended: {error}") from error
+    return int(answer.Status) if "Status" in answer else None
+
+
+def _decoded(item: Item, accepted: set[str]) -> Dataset:
+    """The object in an uncompressed encoding that the peer takes; its values are the same."""
+    syntax = next((uid for uid in UNCOMPRESSED if uid in accepted), None)
+    if syntax is None:
+        raise RefusedError(
+            f"the peer takes neither {UID(item.syntax).name} nor an uncompressed one"
+        )
+    dataset = dcmread(item.path)
+    if UID(item.syntax).is_encapsulated:
+        try:
+            dataset.decompress(generate_instance_uid=False)
+        except (RuntimeError, ValueError, NotImplementedError, AttributeError) as error:
+            raise RefusedError(
+                f"the peer does not take {UID(item.syntax).name}, and it cannot be decoded: {error}"
+            ) from error
+    return dataset

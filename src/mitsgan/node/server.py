@@ -1,0 +1,144 @@
+"""pynetdicom's server with bounds: long PDUs, silent peers and slow TLS handshakes end.
+
+pynetdicom waits for ever for the rest of a PDU, reads one of any length, and does the handshake of
+one peer before it looks at the next; a health check or a hostile peer could hold it up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import socket
+import ssl
+import threading
+from typing import Any, cast
+
+from pynetdicom import AE
+from pynetdicom.association import Association
+from pynetdicom.transport import (
+    AssociationServer,
+    AssociationSocket,
+    RequestHandler,
+    ThreadedAssociationServer,
+)
+
+from mitsgan.node.config import Listen
+from mitsgan.node.tls import server_context
+
+LOG = logging.getLogger("mitsgan.node")
+
+_READ = 1 << 18
+
+
+class BoundedSocket(AssociationSocket):
+    """A connection that takes no PDU above a length; reads in large pieces."""
+
+    longest: int = 1 << 24
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Read so many bytes, or fewer where the peer has gone.
+
+        Raises:
+            OSError: more than `longest`, or the peer was silent for too long.
+        """
+        if nr_bytes > self.longest:
+            raise OSError(f"a PDU of {nr_bytes} bytes is too long")
+        connection = cast(socket.socket, self.socket)
+        data = bytearray(nr_bytes)
+        view = memoryview(data)
+        done = 0
+        while done < nr_bytes:
+            count = connection.recv_into(view[done : done + _READ])
+            if not count:
+                break
+            done += count
+        view.release()
+        del data[done:]
+        return data
+
+
+class _Handler(RequestHandler):
+    """Starts an association whose connection is bounded."""
+
+    def handle(self) -> None:
+        """Do the TLS handshake if there is one, then start."""
+        server = cast("Server", self.server)
+        connection = self.request
+        try:
+            connection.settimeout(server.listen.association_seconds)
+            if isinstance(connection, ssl.SSLSocket):
+                connection.do_handshake()
+            connection.settimeout(server.listen.idle_seconds)
+        except OSError:
+            server.shutdown_request(connection)
+            return
+        super().handle()
+
+    def _create_association(self) -> Association:
+        association = super()._create_association()
+        server = cast("Server", self.server)
+        bounded = BoundedSocket(association, client_socket=cast(socket.socket, self.request))
+        # The longest PDU that was agreed on, and its header; requests come before any agreement.
+        bounded.longest = max(server.listen.max_pdu + 6, 1 << 20)
+        # The first socket has told of the connection already.
+        association.dul.event_queue.get_nowait()
+        association.dul.socket = bounded
+        association.dul.artim_timer.timeout = server.listen.association_seconds
+        return association
+
+
+class Server(ThreadedAssociationServer):
+    """Listens with the bounds of a configuration."""
+
+    def __init__(self, *args: Any, listen: Listen, **kwargs: Any) -> None:
+        """As pynetdicom's, with where to listen."""
+        self.listen = listen
+        super().__init__(*args, **kwargs)
+
+    @classmethod
+    def start(cls, ae: AE, listen: Listen, handlers: list[Any]) -> Server:
+        """Listen in a thread of its own."""
+        context = None if listen.tls is None else server_context(listen.tls)
+        server = ae.make_server(
+            (listen.address, listen.port),
+            ssl_context=context,
+            evt_handlers=handlers,
+            server_class=cast(Any, cls),
+            request_handler=_Handler,
+            listen=listen,
+        )
+        ae._servers.append(cast(ThreadedAssociationServer, server))
+        threading.Thread(target=server.serve_forever, name="storage SCP", daemon=True).start()
+        return cast(Server, server)
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        """Accept a connection; its handshake comes later, in its own thread."""
+        connection, address = cast(socket.socket, self.socket).accept()
+        if self.ssl_context is not None:
+            connection = self.ssl_context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A connection that failed concerns nobody else."""
+        LOG.exception("a connection failed")
+
+    def stop(self) -> None:
+        """Abort all associations, and listen no more."""
+        for association in self.active_associations:
+            association.abort()
+        self.shutdown()
+
+
+def peer_certificate(association: Association) -> str | None:
+    """SHA-256 of the TLS certificate of a peer, hexadecimal; None without one."""
+    wrapper = association.dul.socket
+    connection = None if wrapper is None else wrapper.socket
+    if not isinstance(connection, ssl.SSLSocket):
+        return None
+    certificate = connection.getpeercert(binary_form=True)
+    return None if certificate is None else hashlib.sha256(certificate).hexdigest()
+
+
+__all__ = ["AssociationServer", "BoundedSocket", "Server", "peer_certificate"]

@@ -1,0 +1,190 @@
+"""The node: its threads, from start to end."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+
+from pydicom.dataset import Dataset
+from pynetdicom import _config as pynetdicom_config
+
+from mitsgan.errors import SettingsError
+from mitsgan.node.commitment import take_report
+from mitsgan.node.config import NodeConfig
+from mitsgan.node.counters import Counters
+from mitsgan.node.forward import Forwarder
+from mitsgan.node.ledger import Ledger
+from mitsgan.node.receive import Receiver
+from mitsgan.node.recovery import recover
+from mitsgan.node.spool import Spool
+from mitsgan.node.work import Work
+from mitsgan.node.workers import WorkerProcess
+
+LOG = logging.getLogger("mitsgan.node")
+
+_TICK = 0.2
+"""Seconds between two looks at the ledger; commands change it while the node runs."""
+_CLEAN = 60.0
+"""Seconds between two looks for files that may go."""
+
+
+class Node:
+    """A node: receives, works, sends.
+
+    pynetdicom knows only one switch a process for streaming objects to files, and puts these where
+    `tempfile` does; so a process runs one node, and nothing else.
+    """
+
+    def __init__(self, config: NodeConfig) -> None:
+        """Open spool and ledger.
+
+        Args:
+            config: checked, and its secrets, too.
+
+        Raises:
+            SettingsError: a secret others may read, or another node has the spool.
+            DataError: see `Ledger`.
+        """
+        config.check_secrets()
+        self.config = config
+        self.spool = Spool(config.spool)
+        self.spool.prepare()
+        self._lock = os.open(self.spool.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise SettingsError(f"`spool` {config.spool}: another node has it") from None
+        self.ledger = Ledger(self.spool.ledger)
+        self.counters = Counters()
+        self.worker = WorkerProcess(config.series_seconds)
+        self.receiver = Receiver(
+            config, self.spool, self.ledger, self.counters, self._on_commitment
+        )
+        self._work = Work(config, self.spool, self.ledger, self.counters, self.worker.do)
+        self._forwarders: dict[str, Forwarder] = {}
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._failed = ""
+
+    def start(self) -> None:
+        """Recover, then listen and work.
+
+        Raises:
+            OSError: the address cannot be listened at, or the spool cannot be read.
+        """
+        pynetdicom_config.STORE_RECV_CHUNKED_DATASET = True
+        pynetdicom_config.STORE_SEND_CHUNKED_DATASET = True
+        pynetdicom_config.LOG_HANDLER_LEVEL = "none"
+        tempfile.tempdir = str(self.spool.incoming)
+        entered = recover(self.spool, self.ledger, self.receiver)
+        if entered:
+            LOG.warning("%d objects were found in the spool and entered", entered)
+        self._run("work", self._work_once)
+        self._run("complete", self._complete_once)
+        self._add_forwarders()
+        self.receiver.start()
+        listen = self.config.listen
+        LOG.info("%s listens at %s:%d", listen.ae_title, listen.address, listen.port)
+
+    def stop(self) -> None:
+        """Stop; what was acknowledged is on the disk, and goes on with the next start."""
+        self._stopping.set()
+        self.receiver.stop()
+        self.worker.stop()
+        for thread in self._threads:
+            thread.join()
+        self.worker.stop()  # one that began in between
+        self.ledger.close()
+        os.close(self._lock)
+
+    def reload(self, config: NodeConfig) -> None:
+        """Take another configuration; associations go on.
+
+        Raises:
+            SettingsError: it changes what only a new start can, or a secret is not safe.
+        """
+        for name in ("spool", "listen", "http"):
+            if getattr(config, name) != getattr(self.config, name):
+                raise SettingsError(f"`{name}` cannot change while the node runs; start it anew")
+        if _forwards(config) and not _forwards(self.config):
+            raise SettingsError("`others` of a first route cannot change while the node runs")
+        config.check_secrets()
+        self.config = self.receiver.config = self._work.config = config
+        for forwarder in self._forwarders.values():
+            forwarder.config = config
+        self._add_forwarders()
+        self.worker.renew()
+        LOG.info("took a new configuration")
+
+    def not_ready(self) -> str:
+        """Why it cannot take objects now; nothing is ""."""
+        if self._failed:
+            return self._failed
+        if not self.receiver.listening:
+            return "does not listen"
+        return self.receiver.lack()
+
+    def _add_forwarders(self) -> None:
+        for name in self.config.destinations:
+            if name not in self._forwarders:
+                forwarder = Forwarder(
+                    name, self.config, self.spool, self.ledger, self.counters, self.worker.do
+                )
+                self._forwarders[name] = forwarder
+                self._run(f"send to {name}", forwarder.next)
+
+    def _run(self, name: str, step: Callable[[], bool]) -> None:
+        """Repeat a step in a thread of its own, with a pause where there was nothing to do."""
+
+        def loop() -> None:
+            while not self._stopping.is_set():
+                try:
+                    if step():
+                        continue
+                except Exception:
+                    if self._stopping.is_set():
+                        return
+                    # A fault of ours must not stop the others; readiness tells of it.
+                    LOG.exception("%s failed", name)
+                    self._failed = f"{name} failed; see the log"
+                    self._stopping.wait(5)
+                self._stopping.wait(_TICK)
+
+        thread = threading.Thread(target=loop, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work_once(self) -> bool:
+        return self._work.next(self._stopping.is_set)
+
+    def _complete_once(self) -> bool:
+        self._work.complete()
+        now = time.monotonic()
+        if now - getattr(self, "_cleaned", -_CLEAN) >= _CLEAN:
+            self._cleaned = now
+            self.clean()
+        return False
+
+    def clean(self) -> None:
+        """Delete files of series that were committed long enough ago, and of aborted objects."""
+        before = time.time() - self.config.keep_hours * 3600
+        for series in self.ledger.expired(before):
+            self.spool.remove(series)
+            self.ledger.files_gone(series)
+        oldest = time.time() - max(3600.0, 10 * self.config.listen.idle_seconds)
+        for path in self.spool.incoming.iterdir():
+            if path.stat().st_mtime < oldest:
+                path.unlink(missing_ok=True)
+
+    def _on_commitment(self, report: Dataset) -> None:
+        take_report(report, self.ledger)
+
+
+def _forwards(config: NodeConfig) -> bool:
+    return any(route.others == "forward" for route in config.routes)

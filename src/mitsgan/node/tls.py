@@ -1,0 +1,45 @@
+"""TLS as DICOM wants it: the BCP 195 profile (PS3.15 B.9), certificates on both sides."""
+
+from __future__ import annotations
+
+import ssl
+
+from mitsgan.errors import SettingsError
+from mitsgan.node.config import Tls
+
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2: forward secrecy and authenticated encryption only; TLS 1.3 has no others."""
+
+
+def server_context(tls: Tls) -> ssl.SSLContext:
+    """For peers that connect to the node.
+
+    Raises:
+        SettingsError: see `client_context`.
+    """
+    return _context(tls, ssl.PROTOCOL_TLS_SERVER)
+
+
+def client_context(tls: Tls) -> ssl.SSLContext:
+    """For peers that the node connects to; their certificate must bear the address's name.
+
+    Raises:
+        SettingsError: a certificate or key that cannot be read, or that do not belong together.
+    """
+    return _context(tls, ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _context(tls: Tls, protocol: int) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+        context.load_verify_locations(tls.authorities)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            f"TLS with {tls.certificate}, {tls.key} and {tls.authorities}: {error}; name a "
+            f"certificate, its key and the authorities as PEM"
+        ) from error
+    return context

@@ -1,0 +1,194 @@
+"""From a complete series to what its destinations get: protect, verify or pass."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mitsgan.node.config import NodeConfig, Route
+from mitsgan.node.counters import Counters
+from mitsgan.node.deliveries import HELD, Deliveries, Plan
+from mitsgan.node.ledger import Ledger
+from mitsgan.node.ledger_schema import Series
+from mitsgan.node.services import CT_CLASSES
+from mitsgan.node.spool import Spool, link_files, sync_file, sync_folder
+from mitsgan.node.tasks import Answer, ProtectTask, Task, VerifyTask
+
+LOG = logging.getLogger("mitsgan.node")
+
+
+class Work:
+    """Decides what becomes of series, one at a time.
+
+    Attributes:
+        config: may be exchanged between two series.
+    """
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        spool: Spool,
+        ledger: Ledger,
+        counters: Counters,
+        do: Callable[[Task], Answer],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            config: the whole configuration.
+            spool, ledger: where series are.
+            counters: told of outcomes.
+            do: does the tasks, in a worker.
+        """
+        self.config = config
+        self._spool, self._ledger, self._counters, self._do = spool, ledger, counters, do
+        self._deliveries = Deliveries(ledger)
+        self._stopping: Callable[[], bool] = lambda: False
+
+    def complete(self) -> None:
+        """Find series of which nothing more is expected."""
+        now = time.time()
+        for series in self._ledger.in_states("received", limit=100_000):
+            route = self.config.route(series.route)
+            quiet = 0.0 if route is None else route.quiet_seconds
+            count = self._ledger.count(series.id)
+            whole = series.expected is not None and count >= series.expected
+            if whole or (now - series.last_object >= quiet and count):
+                self._ledger.complete(series.id, series.last_object)
+            elif not count and now - series.last_object >= max(quiet, 60):
+                # Its first object never reached the disk, and its sender was told so.
+                self._ledger.forget(series.id)
+
+    def next(self, stopping: Callable[[], bool] = lambda: False) -> bool:
+        """Work on the oldest series that waits; False where none does.
+
+        Args:
+            stopping: whether the node ends: then what a worker did not do is no failed attempt.
+        """
+        self._stopping = stopping
+        now = time.time()
+        for series in self._ledger.in_states("complete", limit=100_000):
+            if series.not_before > now:
+                continue
+            if self._ledger.move(series.id, "working", of=["complete"]):
+                self._work(series)
+                return True
+        return False
+
+    def _work(self, series: Series) -> None:
+        route = self.config.route(series.route)
+        if route is None:
+            self._end(series, f"the configuration has no route {series.route} any more")
+            return
+        objects = self._ledger.objects(series.id)
+        ct = all(class_uid in CT_CLASSES for class_uid in objects.values())
+        if route.action == "pass" or not ct:
+            self._pass(series, route, note="" if ct else "no CT: forwarded as it is")
+        elif route.action == "verify":
+            self._verify(series, route)
+        else:
+            self._protect(series, route)
+
+    def _pass(self, series: Series, route: Route, note: str = "") -> None:
+        plans = {name: Plan("received") for name in route.destinations}
+        self._counters.series.labels("passed").inc()
+        self._deliveries.plan(series.id, plans, "sending", note)
+
+    def _verify(self, series: Series, route: Route) -> None:
+        assert route.verify is not None
+        place = self._place(series)
+        source = self._gather(series, place)
+        answer = self._do(Task(verify=VerifyTask(source=source, settings=route.verify)))
+        shutil.rmtree(place, ignore_errors=True)
+        if answer.error and not self._give_up(series, answer):
+            return
+        verdict = answer.verdict or "unknown"
+        self._ledger.verdict(series.id, verdict)
+        self._counters.series.labels(f"verified_{verdict}").inc()
+        reason = answer.error or f"the mark says {verdict} {answer.text}".strip()
+        self._divide(series, route, None if verdict == "intact" else reason)
+
+    def _protect(self, series: Series, route: Route) -> None:
+        place = self._place(series)
+        out = place / "protected"
+        source = self._gather(series, place)
+        task = ProtectTask(source=source, out=out, settings=route.protecting)
+        answer = self._do(Task(protect=task))
+        if answer.error:
+            shutil.rmtree(place, ignore_errors=True)
+            if self._give_up(series, answer):
+                self._counters.series.labels("not_protected").inc()
+                self._divide(series, route, f"cannot be protected: {answer.error}")
+            return
+        self._keep(series, out)
+        shutil.rmtree(place, ignore_errors=True)
+        self._counters.series.labels("protected").inc()
+        plans = {name: Plan("protected") for name in route.destinations}
+        self._deliveries.plan(series.id, plans, "protected", answer.text)
+
+    def _keep(self, series: Series, out: Path) -> None:
+        """Move what the worker made to its place, on the disk, in place of an earlier one."""
+        target, seal = self._spool.protected(series.id), self._spool.seal(series.id)
+        for path in out.iterdir():
+            sync_file(path)
+        sync_folder(out)
+        shutil.rmtree(target, ignore_errors=True)
+        seal.unlink(missing_ok=True)
+        made = out.with_name(f"{out.name}.seal.json")
+        if made.exists():
+            sync_file(made)
+            made.rename(seal)
+        out.rename(target)
+        sync_folder(target.parent)
+
+    def _divide(self, series: Series, route: Route, trouble: str | None) -> None:
+        """Pass a series on to those who may have it, and hold it back from the others."""
+        plans = {}
+        for name in route.destinations:
+            opened = trouble is None or self.config.destinations[name].on_failure == "pass"
+            plans[name] = Plan("received", "" if opened else f"{HELD}{trouble}")
+        note = "" if trouble is None else f"the original: {trouble}"
+        self._deliveries.plan(series.id, plans, "sending", note)
+        if trouble is not None:
+            LOG.error("series %d: %s", series.id, trouble)
+
+    def _give_up(self, series: Series, answer: Answer) -> bool:
+        """Whether an error is final; otherwise the series is tried again later."""
+        if not answer.passing:
+            return True
+        if self._stopping():
+            self._ledger.move(series.id, "complete", of=["working"])
+            return False
+        retry = self.config.retry
+        attempts = series.attempts + 1
+        if attempts >= retry.attempts:
+            return True
+        self._ledger.postpone(series.id, retry.wait(attempts), answer.error)
+        LOG.warning("series %d: attempt %d: %s", series.id, attempts, answer.error)
+        return False
+
+    def _end(self, series: Series, reason: str) -> None:
+        self._ledger.move(series.id, "dead", of=["working"], reason=reason)
+        self._counters.series.labels("dead").inc()
+        LOG.error("series %d: %s", series.id, reason)
+
+    def _place(self, series: Series) -> Path:
+        """A new folder to work on a series in."""
+        place = self._spool.work / f"{series.id}-{os.urandom(4).hex()}"
+        place.mkdir(mode=0o700)
+        return place
+
+    def _gather(self, series: Series, place: Path) -> Path:
+        """Exactly the objects that the ledger knows, those of series that this one follows, too."""
+        folder = place / "received"
+        current: Series | None = series
+        while current is not None:
+            names = [f"{uid}.dcm" for uid in self._ledger.objects(current.id)]
+            files = [self._spool.received(current.id) / name for name in names]
+            link_files([file for file in files if file.exists()], folder)
+            current = None if current.follows is None else self._ledger.find(current.follows)
+        return folder
