@@ -63,13 +63,13 @@ class NodeRun(Command):
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """Log to stderr; pynetdicom, which logs what it receives, stays silent."""
+    """Log to stderr; libraries, which would log what they receive, stay silent."""
+    from mitsgan.node.quiet import silence
+
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("mitsgan.node")
     logger.handlers[:] = [handler]
     logger.setLevel(level)
     logger.propagate = False
-    silent = logging.getLogger("pynetdicom")
-    silent.handlers[:] = [logging.NullHandler()]
-    silent.propagate = False
+    silence()

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -14,12 +15,12 @@ from pynetdicom import _config as pynetdicom_config
 from pynetdicom.presentation import build_context
 
 from mitsgan.errors import MitsganError
-from mitsgan.node.config import Destination, NodeConfig, Route
+from mitsgan.node.config import Destination, NodeConfig, Protecting, Route
 from mitsgan.node.read_back import fetch
-from mitsgan.node.send import PeerError, connected, echo, items, send, stored_at
+from mitsgan.node.send import Item, PeerError, accepts, connected, echo, items, send, stored_at
 from mitsgan.node.services import COMMITMENT, STUDY_ROOT_FIND, STUDY_ROOT_GET
 from mitsgan.node.spool import Spool, sync_file
-from mitsgan.node.tasks import CompareTask, ProtectTask, Task, VerifyTask
+from mitsgan.node.tasks import CompareTask, ProtectTask, Task
 from mitsgan.node.worker import Worker
 
 _TIME_ERROR = 5
@@ -136,7 +137,7 @@ def _destination(name: str, destination: Destination, config: NodeConfig) -> Ite
 def _accepts(title: str, destination: Destination, uid: str, what: str, optional: bool) -> Finding:
     try:
         with connected(title, destination, [build_context(uid)]) as association:
-            if association.accepted_contexts:
+            if accepts(association, uid):
                 return Finding("ok", what, "accepted")
     except MitsganError as error:
         return Finding("WRONG", what, str(error))
@@ -157,32 +158,21 @@ def _phantom(route: Route, config: NodeConfig, deliver: bool) -> Iterator[Findin
         yield Finding("WRONG" if answer.error else "ok", what, answer.error or answer.text)
         if answer.error:
             return
+        seal = out.with_name(f"{out.name}.seal.json")
         if how.sign is not None:
-            seal = out.with_name(f"{out.name}.seal.json")
-            yield _verdict(
-                worker, f"{what}'s seal", CompareTask(source=out, seal=seal, settings=how)
-            )
+            yield _verdict(worker, f"{what}'s seal", out, seal, how)
         for name in route.destinations if deliver else ():
             destination = config.destinations[name]
-            yield _tried(f"{what} to {name}", lambda d=destination: _deliver(config, d, out))
+            yield _tried(f"{what} to {name}", partial(_deliver, config, destination, out))
             if destination.read_back:
                 back = Path(folder) / f"back-{name}"
-                yield _tried(
-                    f"{what} back from {name}",
-                    lambda d=destination, b=back: fetch(config.listen.ae_title, d, items(out), b),
-                )
-                yield _verdict(
-                    worker,
-                    f"{what} back from {name}: its seal",
-                    CompareTask(
-                        source=back, seal=out.with_name(f"{out.name}.seal.json"), settings=how
-                    ),
-                )
+                get = partial(fetch, config.listen.ae_title, destination, items(out), back)
+                yield _tried(f"{what} back from {name}", get)
+                yield _verdict(worker, f"{what} back from {name}: its seal", back, seal, how)
 
 
-def _verdict(worker: Worker, what: str, task: CompareTask | VerifyTask) -> Finding:
-    tasks = Task(compare=task) if isinstance(task, CompareTask) else Task(verify=task)
-    answer = worker.do(tasks)
+def _verdict(worker: Worker, what: str, scan: Path, seal: Path, how: Protecting) -> Finding:
+    answer = worker.do(Task(compare=CompareTask(source=scan, seal=seal, settings=how)))
     text = answer.error or f"{answer.verdict} {answer.text}".strip()
     return Finding("ok" if answer.verdict == "intact" else "WRONG", what, text)
 
@@ -196,7 +186,7 @@ def _deliver(config: NodeConfig, destination: Destination, out: Path) -> str:
     title, files = config.listen.ae_title, items(out)
     header = read_header(files[0].path)
     there = stored_at(title, destination, header.study_uid, header.series_uid)
-    sent = []
+    sent: list[Item] = []
     lacking = [item for item in files if item.sop_uid not in (there or set())]
     if lacking:
         send(title, destination, lacking, sent.append)

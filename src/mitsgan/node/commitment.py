@@ -12,7 +12,7 @@ from pynetdicom.presentation import build_context
 from mitsgan.node.config import Destination
 from mitsgan.node.deliveries import Deliveries
 from mitsgan.node.ledger import Ledger
-from mitsgan.node.send import Item, PeerError, RefusedError, connected
+from mitsgan.node.send import Item, PeerError, RefusedError, accepts, connected
 from mitsgan.node.services import COMMITMENT, COMMITMENT_INSTANCE
 
 LOG = logging.getLogger("mitsgan.node")
@@ -46,7 +46,7 @@ def ask_commitment(
     request.TransactionUID = transaction
     request.ReferencedSOPSequence = [_reference(item) for item in files]
     with connected(calling, destination, [build_context(COMMITMENT)]) as association:
-        if not association.accepted_contexts:
+        if not accepts(association, COMMITMENT):
             raise RefusedError(f"{destination.ae_title} does not accept storage commitment")
         before(transaction)
         status, _ = association.send_n_action(

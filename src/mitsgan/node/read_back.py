@@ -14,7 +14,7 @@ from pynetdicom.events import Event
 from pynetdicom.presentation import build_context
 
 from mitsgan.node.config import Destination
-from mitsgan.node.send import Item, PeerError, RefusedError, connected
+from mitsgan.node.send import Item, PeerError, RefusedError, accepts, connected
 from mitsgan.node.services import STUDY_ROOT_GET, UNCOMPRESSED
 from mitsgan.node.spool import is_uid, read_header
 
@@ -60,8 +60,7 @@ def fetch(calling: str, destination: Destination, files: Sequence[Item], folder:
         handlers=[(evt.EVT_C_STORE, keep)],
         roles=[build_role(uid, scp_role=True) for uid in classes],
     ) as association:
-        accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
-        if STUDY_ROOT_GET not in accepted:
+        if not accepts(association, STUDY_ROOT_GET):
             raise RefusedError(f"{destination.ae_title} does not accept C-GET")
         for status, _ in association.send_c_get(query, UID(STUDY_ROOT_GET)):
             if "Status" not in status or status.Status not in (0, *_PENDING):

@@ -18,11 +18,11 @@ from pynetdicom.presentation import build_context
 
 from mitsgan.errors import MitsganError
 from mitsgan.node.config import Destination
-from mitsgan.node.services import STUDY_ROOT_FIND, UNCOMPRESSED
+from mitsgan.node.services import STUDY_ROOT_FIND, UNCOMPRESSED, VERIFICATION
 from mitsgan.node.tls import client_context
 
-_CONTEXTS = 128
-"""An association has no more (PS3.8 9.3.2.2)."""
+_CONTEXTS = 127
+"""An association has 128 (PS3.8 9.3.2.2), of which one is of C-ECHO."""
 
 _PENDING = (0xFF00, 0xFF01)
 _WARNINGS = range(0xB000, 0xC000)
@@ -93,7 +93,8 @@ def connected(
         destination.address,
         destination.port,
         ae_title=destination.ae_title,
-        contexts=list(contexts),
+        # A peer that accepts nothing of what is asked for would count as one that is not there.
+        contexts=[*contexts, build_context(VERIFICATION)],
         ext_neg=list(roles),
         evt_handlers=list(handlers),
         tls_args=None if tls is None else (client_context(tls), destination.address),
@@ -107,6 +108,11 @@ def connected(
     finally:
         if association.is_established:
             association.release()
+
+
+def accepts(association: Association, uid: str) -> bool:
+    """Whether a peer accepted a SOP class."""
+    return any(str(context.abstract_syntax) == uid for context in association.accepted_contexts)
 
 
 def send(
@@ -155,7 +161,7 @@ def stored_at(
     query.SOPInstanceUID = ""
     context = build_context(STUDY_ROOT_FIND)
     with connected(calling, destination, [context]) as association:
-        if not association.accepted_contexts:
+        if not accepts(association, STUDY_ROOT_FIND):
             return None
         uids = set()
         for status, answer in association.send_c_find(query, UID(STUDY_ROOT_FIND)):
@@ -175,9 +181,7 @@ def echo(calling: str, destination: Destination) -> None:
     Raises:
         PeerError: the peer does not answer it.
     """
-    from mitsgan.node.services import VERIFICATION
-
-    with connected(calling, destination, [build_context(VERIFICATION)]) as association:
+    with connected(calling, destination, []) as association:
         status = association.send_c_echo()
         if "Status" not in status or status.Status != 0:
             raise PeerError(f"{destination.ae_title} does not answer C-ECHO")

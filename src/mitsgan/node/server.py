@@ -120,6 +120,10 @@ class Server(ThreadedAssociationServer):
             )
         return connection, address
 
+    def verify_request(self, request: object, client_address: object) -> bool:
+        """Whether a connection is looked at: far too many are closed, whatever they want."""
+        return len(self.active_associations) < 2 * self.listen.max_associations + 20
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A connection that failed concerns nobody else."""
         LOG.exception("a connection failed")

@@ -38,6 +38,8 @@ TRANSFER_SYNTAXES: dict[str, str] = {
     "1.2.840.10008.1.2.8.1": "Deflated Image Frame Compression",
     "1.2.840.10008.1.2.4.50": "JPEG Baseline (Process 1)",
     "1.2.840.10008.1.2.4.51": "JPEG Extended (Process 2 and 4)",
+    "1.2.840.10008.1.2.4.53": "JPEG Spectral Selection (Process 6 and 8, retired)",
+    "1.2.840.10008.1.2.4.55": "JPEG Full Progression (Process 10 and 12, retired)",
     "1.2.840.10008.1.2.4.57": "JPEG Lossless, Non-Hierarchical (Process 14)",
     "1.2.840.10008.1.2.4.70": "JPEG Lossless, First-Order Prediction (Process 14, Selection 1)",
     "1.2.840.10008.1.2.4.80": "JPEG-LS Lossless",

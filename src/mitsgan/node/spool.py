@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.multival import MultiValue
 
 from mitsgan.errors import MitsganError
+from mitsgan.files.quiet import UNREADABLE
 
 _UID = re.compile(r"^[0-9]+(\.[0-9]+)*$")
 _CHUNK = 1 << 20
@@ -59,7 +59,7 @@ def read_header(path: Path, expected: str = "") -> Header:
         values = [str(dataset.get(tag, "")) for tag in tags]
         syntax = str(meta.TransferSyntaxUID)
         count = _number(dataset.get(expected)) if expected else None
-    except (InvalidDicomError, AttributeError, ValueError, OSError, KeyError, EOFError) as error:
+    except UNREADABLE as error:
         raise ObjectError(f"the object cannot be read: {error}") from error
     for tag, value in zip(tags, values, strict=True):
         if not is_uid(value):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from mitsgan.errors import DeviceError, MitsganError, OutputError, SettingsError
 from mitsgan.node.config import Protecting
+from mitsgan.node.quiet import silence
 from mitsgan.node.tasks import Answer, CompareTask, ProtectTask, Task, VerifyTask
 from mitsgan.typed import parse_json, to_json
 
@@ -129,6 +130,7 @@ def serve(tasks: TextIO, answers: TextIO) -> None:
 def main() -> None:
     """Serve the process that started this one, whose number is the argument."""
     end_with_parent(int(sys.argv[1]))
+    silence()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the node ends its worker itself
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer

@@ -1,0 +1,247 @@
+"""Real peers of the node on loopback, for its tests and its campaign: Orthanc and dcmtk."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mitsgan.node.ledger import Ledger
+
+TOOLS = ("Orthanc", "storescu", "storescp")
+SBIN = "/usr/sbin"
+
+
+def tool(name: str) -> str | None:
+    """The path of a program of the system, or None."""
+    return shutil.which(name, path=f"{os.environ['PATH']}:{SBIN}")
+
+
+def free_port() -> int:
+    """A port that nobody listens at now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(ready: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait until something is so.
+
+    Raises:
+        TimeoutError: it is not, in that time.
+    """
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {seconds:g} s")
+        time.sleep(0.05)
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections at a port."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+class Program:
+    """A program that listens at a port, started and ended by us."""
+
+    def __init__(self, command: list[str], port: int, folder: Path, name: str) -> None:
+        self.command, self.port, self.folder = command, port, folder
+        self.log = folder / f"{name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, seconds: float = 30) -> None:
+        """Start it, and wait until it listens."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder
+            )
+
+        def ready() -> bool:
+            assert self.process is not None
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.command[0]} ended: {self.log.read_text()[-2000:]}")
+            return listens(self.port)
+
+        wait_for(ready, seconds, self.command[0])
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int | None:
+        """End it, with SIGKILL where it does not; its exit code."""
+        if self.process is None:
+            return None
+        self.process.send_signal(how)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self.stop(signal.SIGKILL)
+
+
+class Orthanc(Program):
+    """Debian's Orthanc, an archive with C-FIND, C-GET and storage commitment."""
+
+    def __init__(self, folder: Path, node_port: int, title: str = "ORTHANC") -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.http, port = free_port(), free_port()
+        settings = {
+            "Name": "archive",
+            "StorageDirectory": str(folder / "db"),
+            "IndexDirectory": str(folder / "db"),
+            "HttpPort": self.http,
+            "DicomPort": port,
+            "DicomAet": title,
+            "DicomModalities": {"node": ["MITSGAN", "127.0.0.1", node_port]},
+            "AuthenticationEnabled": False,
+            "RemoteAccessAllowed": False,
+            "DicomAlwaysAllowGet": True,
+            "OverwriteInstances": False,
+            "Plugins": [],
+        }
+        (folder / "orthanc.json").write_text(json.dumps(settings))
+        super().__init__([tool("Orthanc") or "Orthanc", "orthanc.json"], port, folder, "orthanc")
+
+    def get(self, path: str) -> Any:
+        """A document of its REST interface."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=30) as answer:
+            return json.load(answer)
+
+    def uids(self) -> list[str]:
+        """SOP Instance UIDs of all that it has."""
+        return [entry["MainDicomTags"]["SOPInstanceUID"] for entry in self.get("/instances?expand")]
+
+    def files(self, folder: Path) -> Path:
+        """Write all that it has into a folder, by SOP Instance UID."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for entry in self.get("/instances?expand"):
+            url = f"http://127.0.0.1:{self.http}/instances/{entry['ID']}/file"
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                name = f"{entry['MainDicomTags']['SOPInstanceUID']}.dcm"
+                (folder / name).write_bytes(answer.read())
+        return folder
+
+
+class Storescp(Program):
+    """dcmtk's storage SCP, which keeps what it gets bit for bit and knows no queries."""
+
+    def __init__(self, folder: Path, *options: str, title: str = "STORESCP") -> None:
+        port = free_port()
+        self.kept = folder / "kept"
+        self.kept.mkdir(parents=True, exist_ok=True)
+        command = [tool("storescp") or "storescp", "-aet", title, "-od", str(self.kept)]
+        super().__init__([*command, *options, str(port)], port, folder, "storescp")
+
+
+class NodeProcess(Program):
+    """A node of its own process, as its user runs it."""
+
+    def __init__(self, folder: Path, config: str, port: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config = folder / "node.toml"
+        self.config.write_text(config)
+        code = "import sys; from mitsgan.cli.main import main; sys.exit(main())"
+        command = [sys.executable, "-c", code, "node", "run", str(self.config)]
+        super().__init__(command, port, folder, "node")
+        self.spool = folder / "spool"
+
+    def ledger(self) -> Ledger:
+        """Its ledger, to look at."""
+        return Ledger(self.spool / "ledger.sqlite")
+
+    def states(self) -> list[str]:
+        """The state of every series, the oldest first."""
+        ledger = self.ledger()
+        try:
+            return [series.state for series in ledger.in_states(limit=100_000)]
+        finally:
+            ledger.close()
+
+    def wait_ended(self, count: int, seconds: float) -> None:
+        """Wait until so many series have ended, and none is under way."""
+
+        def ended() -> bool:
+            ends = [state in ("committed", "dead", "refused") for state in self.states()]
+            return len(ends) >= count and all(ends)
+
+        wait_for(ended, seconds, f"{count} series to end")
+
+
+def storescu(port: int, path: Path, *options: str, calling: str = "CT1") -> int:
+    """Send a file or a folder with dcmtk; its exit code."""
+    command = [tool("storescu") or "storescu", "-aet", calling, "-aec", "MITSGAN", "-R", *options]
+    ran = subprocess.run(
+        [*command, "+sd", "+r", "127.0.0.1", str(port), str(path)], capture_output=True, timeout=300
+    )
+    return ran.returncode
+
+
+def fuzz(port: int, seconds: float, seed: int) -> int:
+    """Send malformed PDUs for so long; how many connections that were.
+
+    Half are noise, half are a good A-ASSOCIATE-RQ in which bytes were changed, with more behind it.
+    """
+    chance = random.Random(seed)
+    good = _associate_request()
+    deadline, connections = time.monotonic() + seconds, 0
+    while time.monotonic() < deadline:
+        if chance.random() < 0.5:
+            data = bytearray(chance.randbytes(chance.randint(1, 2000)))
+            data[0] = chance.randint(0, 8)
+        else:
+            data = bytearray(good)
+            for _ in range(chance.randint(0, 6)):
+                data[chance.randrange(len(data))] = chance.randrange(256)
+            data += b"\x04\x00" + chance.randbytes(chance.randint(0, 500))
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
+                peer.settimeout(0.02)
+                peer.sendall(data)
+                with contextlib.suppress(TimeoutError):
+                    peer.recv(4096)
+        except OSError:
+            pass  # it has closed the connection, as it should
+        connections += 1
+    return connections
+
+
+def _associate_request() -> bytes:
+    """An A-ASSOCIATE-RQ as the node would accept it, but for who calls."""
+    from pynetdicom.pdu import A_ASSOCIATE_RQ
+    from pynetdicom.pdu_primitives import (
+        A_ASSOCIATE,
+        ImplementationClassUIDNotification,
+        MaximumLengthNotification,
+    )
+    from pynetdicom.presentation import build_context
+
+    request = A_ASSOCIATE()
+    request.application_context_name = "1.2.840.10008.3.1.1.1"
+    request.calling_ae_title, request.called_ae_title = "PASSES", "MITSGAN"
+    context = build_context("1.2.840.10008.5.1.4.1.1.2")
+    context.context_id = 1
+    request.presentation_context_definition_list = [context]
+    length, implementation = MaximumLengthNotification(), ImplementationClassUIDNotification()
+    length.maximum_length_received = 16382
+    implementation.implementation_class_uid = "1.2.3.4"
+    request.user_information = [length, implementation]
+    pdu = A_ASSOCIATE_RQ()
+    pdu.from_primitive(request)
+    return bytes(pdu.encode())

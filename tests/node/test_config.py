@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mitsgan.errors import SettingsError
+from mitsgan.node.config import NodeConfig, Retry, Route, read_config
+
+GOOD = """
+spool = "spool"
+[[routes]]
+name = "ct"
+action = "protect"
+destinations = ["pacs"]
+calling = ["CT1"]
+addresses = ["10.1.0.0/16", "127.0.0.1"]
+[routes.protect]
+max_hu = 5.0
+key = "mark.key"
+[destinations.pacs]
+ae_title = "PACS"
+address = "127.0.0.1"
+port = 104
+"""
+
+
+def config(folder: Path, text: str) -> NodeConfig:
+    path = folder / "node.toml"
+    path.write_text(text)
+    return read_config(path)
+
+
+def test_a_configuration_is_read_and_its_paths_start_at_its_folder(tmp_path: Path) -> None:
+    read = config(tmp_path, GOOD)
+    assert read.spool == tmp_path / "spool"
+    assert read.routes[0].protecting.key == tmp_path / "mark.key"
+    assert read.routes[0].protecting.max_hu == 5
+    assert read.listen.address == "127.0.0.1"
+    assert read.destinations["pacs"].on_failure == "hold"
+
+
+@pytest.mark.parametrize(
+    "old, new, words",
+    [
+        ("port = 104", "port = 0", "port"),
+        ('destinations = ["pacs"]', 'destinations = ["other"]', "no destination is called other"),
+        ('action = "protect"', 'action = "restore"', "action"),
+        ('action = "protect"', 'action = "verify"', "verify"),
+        ('calling = ["CT1"]', 'calling = ["A TITLE THAT IS TOO LONG"]', "16"),
+        ("10.1.0.0/16", "10.1.0.1/16", "addresses"),
+        ("max_hu = 5.0", "max_hu = 0.0", "max_hu"),
+        ('name = "ct"', 'name = "ct"\nexpected = "NoSuchThing"', "NoSuchThing"),
+        ('name = "ct"', 'name = "ct"\ncolour = 1', "colour"),
+        ("port = 104", "port = 104\nread_back = true", "sign"),
+    ],
+)
+def test_what_makes_no_sense_is_told(tmp_path: Path, old: str, new: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        config(tmp_path, GOOD.replace(old, new))
+
+
+def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    read = config(tmp_path, GOOD)
+    with pytest.raises(SettingsError, match="does not exist"):
+        read.check_secrets()
+    key = tmp_path / "mark.key"
+    key.write_text("secret")
+    key.chmod(0o640)
+    with pytest.raises(SettingsError, match="others may read"):
+        read.check_secrets()
+    key.chmod(0o600)
+    read.check_secrets()
+
+
+def test_a_secret_store_keeps_its_own_modes(tmp_path: Path) -> None:
+    (tmp_path / "mark.key").write_text("secret")
+    config(tmp_path, f'secrets = "{tmp_path}"\n{GOOD}').check_secrets()
+
+
+def test_a_sender_fits_by_title_address_and_certificate() -> None:
+    route = Route(
+        name="r",
+        action="pass",
+        destinations=("d",),
+        calling=("CT1",),
+        addresses=("10.1.0.0/16",),
+        certificates=("ab",),
+    )
+    assert route.fits("CT1", "10.1.2.3", "ab")
+    assert not route.fits("CT2", "10.1.2.3", "ab")
+    assert not route.fits("CT1", "10.2.2.3", "ab")
+    assert not route.fits("CT1", "10.1.2.3", None)
+
+
+def test_waits_double_up_to_a_bound() -> None:
+    retry = Retry(first_seconds=5, longest_seconds=60)
+    assert [retry.wait(n) for n in (1, 2, 3, 4, 5, 100)] == [5, 10, 20, 40, 60, 60]

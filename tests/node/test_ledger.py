@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mitsgan.errors import DataError
+from mitsgan.node.deliveries import HELD, Deliveries, Plan
+from mitsgan.node.ledger import Ledger
+from mitsgan.node.ledger_schema import Delivery, Series
+from mitsgan.node.spool import Header
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = Ledger(tmp_path / "ledger.sqlite")
+    yield opened
+    opened.close()
+
+
+def header(sop_uid: str) -> Header:
+    return Header(sop_uid, "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2", "1.2", "1.1")
+
+
+def receive(ledger: Ledger, sop_uid: str = "1.2.3") -> int:
+    series = ledger.open_series(header(sop_uid), "ct", "CT1", "127.0.0.1")
+    assert ledger.enter(series, header(sop_uid), "ab", 10) == "new"
+    return series
+
+
+def found(ledger: Ledger, series: int) -> Series:
+    row = ledger.find(series)
+    assert row is not None
+    return row
+
+
+def sending(ledger: Ledger, *destinations: str) -> tuple[int, list[Delivery]]:
+    series = receive(ledger)
+    deliveries = Deliveries(ledger)
+    deliveries.plan(series, {name: Plan("protected") for name in destinations}, "protected")
+    return series, deliveries.of(series)
+
+
+def test_objects_of_one_series_come_together(ledger: Ledger) -> None:
+    assert receive(ledger, "1.2.3") == receive(ledger, "1.2.4")
+    assert ledger.known("1.2", "ct", "1.2.3") == "ab"
+    assert ledger.known("1.2", "other", "1.2.3") is None
+    assert ledger.count(1) == 2
+
+
+def test_a_series_that_is_worked_on_is_followed_by_another(ledger: Ledger) -> None:
+    first = receive(ledger, "1.2.3")
+    ledger.complete(first, found(ledger, first).last_object)
+    assert ledger.move(first, "working", of=["complete"])
+    assert ledger.enter(first, header("1.2.4"), "ab", 10) == "closed"
+    second = receive(ledger, "1.2.4")
+    assert found(ledger, second).follows == first
+
+
+def test_an_object_that_comes_at_the_last_moment_keeps_a_series_open(ledger: Ledger) -> None:
+    series = receive(ledger)
+    seen = found(ledger, series).last_object
+    receive(ledger, "1.2.4")
+    ledger.complete(series, seen)
+    assert found(ledger, series).state == "received"
+
+
+def test_a_series_is_committed_when_every_destination_is(ledger: Ledger) -> None:
+    series, (one, two) = sending(ledger, "one", "two")
+    deliveries = Deliveries(ledger)
+    deliveries.begin(one)
+    deliveries.advance(one, "committed")
+    assert found(ledger, series).state == "sending"
+    deliveries.advance(two, "committed")
+    assert found(ledger, series).state == "committed"
+
+
+def test_a_dead_delivery_makes_a_dead_letter_that_can_be_sent_again(ledger: Ledger) -> None:
+    series, (one, two) = sending(ledger, "one", "two")
+    deliveries = Deliveries(ledger)
+    deliveries.begin(one)
+    deliveries.note_sent(one, "1.2.3")
+    deliveries.advance(one, "committed")
+    deliveries.advance(two, "dead", reason="no answer")
+    assert (found(ledger, series).state, found(ledger, series).reason) == (
+        "dead",
+        "two: no answer",
+    )
+    assert deliveries.retry(series)
+    assert found(ledger, series).state == "sending"
+    assert [d.state for d in deliveries.of(series)] == ["committed", "pending"]
+    assert not deliveries.retry(series)
+
+
+def test_what_was_held_back_is_protected_anew(ledger: Ledger) -> None:
+    series = receive(ledger)
+    deliveries = Deliveries(ledger)
+    deliveries.plan(series, {"one": Plan("received", f"{HELD}cannot be protected")}, "sending")
+    assert found(ledger, series).state == "dead"
+    assert deliveries.retry(series)
+    assert found(ledger, series).state == "complete"
+    assert deliveries.due("one") is None  # the original stays held back
+
+
+def test_a_dead_letter_is_taken_up_when_its_sender_sends_it_again(ledger: Ledger) -> None:
+    series = receive(ledger)
+    deliveries = Deliveries(ledger)
+    deliveries.plan(series, {"one": Plan("received", f"{HELD}a slice is missing")}, "sending")
+    assert receive(ledger, "1.2.4") == series
+    assert found(ledger, series).state == "received"
+    assert deliveries.of(series) == []
+
+
+def test_a_failed_delivery_waits(ledger: Ledger) -> None:
+    _, (one,) = sending(ledger, "one")
+    deliveries = Deliveries(ledger)
+    deliveries.failed(one, "no answer", 60)
+    assert deliveries.due("one") is None
+    assert deliveries.of(1)[0].attempts == 1
+
+
+def test_refusals_of_one_kind_are_one_row(ledger: Ledger) -> None:
+    for _ in range(3):
+        ledger.refuse("1.2", "CT1", "127.0.0.1", "no CT")
+    assert ledger.counts() == {"refused": 1}
+
+
+def test_all_is_there_after_the_ledger_is_opened_anew(tmp_path: Path) -> None:
+    first = Ledger(tmp_path / "l.sqlite")
+    receive(first)
+    first.close()
+    second = Ledger(tmp_path / "l.sqlite")
+    assert second.counts() == {"received": 1}
+    second.close()
+
+
+def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version=99")
+    connection.close()
+    with pytest.raises(DataError, match="version 99"):
+        Ledger(path)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+
+from mitsgan.files.quiet import quiet
+from mitsgan.node.spool import ObjectError, Spool, data_digest, is_uid, link_files, read_header
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    made = Spool(tmp_path / "spool")
+    made.prepare()
+    return made
+
+
+def test_folders_are_their_owners_alone(spool: Spool) -> None:
+    assert spool.root.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_object_is_moved_to_its_series(spool: Spool) -> None:
+    path = spool.incoming / "x"
+    path.write_bytes(b"data")
+    assert spool.place(path, 7, "1.2.3").read_bytes() == b"data"
+    assert not path.exists()
+    assert list(spool.numbers()) == [7]
+
+
+def test_what_a_crash_left_is_cleared_but_not_series(spool: Spool) -> None:
+    (spool.incoming / "half").write_bytes(b"")
+    (spool.work / "1-ab").mkdir()
+    (spool.incoming / "x").write_bytes(b"data")
+    kept = spool.place(spool.incoming / "x", 1, "1.2.3")
+    spool.clear()
+    assert list(spool.incoming.iterdir()) == list(spool.work.iterdir()) == []
+    assert kept.exists()
+
+
+def test_a_header_is_read(phantom: Path) -> None:
+    path = sorted(phantom.iterdir())[0]
+    dataset = dcmread(path)
+    header = read_header(path, "Rows")
+    assert header.sop_uid == dataset.SOPInstanceUID
+    assert header.series_uid == dataset.SeriesInstanceUID
+    assert header.expected == 64
+
+
+@pytest.mark.parametrize("uid", ["", "../../etc", "1.2/3", "1" * 65, "1.2.", "a.b"])
+def test_a_uid_that_is_none_names_no_file(uid: str, phantom: Path, tmp_path: Path) -> None:
+    assert not is_uid(uid)
+    dataset = dcmread(sorted(phantom.iterdir())[0])
+    with quiet():
+        dataset.SeriesInstanceUID = uid
+        dataset.save_as(tmp_path / "x.dcm")
+    with quiet(), pytest.raises(ObjectError, match="SeriesInstanceUID"):
+        read_header(tmp_path / "x.dcm")
+
+
+def test_noise_is_no_object(tmp_path: Path) -> None:
+    path = tmp_path / "x.dcm"
+    for data in (b"", b"\0" * 200, b"\0" * 128 + b"DICM" + b"\xff" * 100):
+        path.write_bytes(data)
+        with quiet(), pytest.raises(ObjectError):
+            read_header(path)
+
+
+def test_the_digest_is_of_the_data_not_of_what_a_receiver_adds(
+    phantom: Path, tmp_path: Path
+) -> None:
+    path = sorted(phantom.iterdir())[0]
+    dataset = dcmread(path)
+    dataset.file_meta.ImplementationVersionName = "OTHER"
+    dataset.save_as(tmp_path / "same.dcm")
+    assert data_digest(tmp_path / "same.dcm") == data_digest(path)
+    dataset.PatientID = "other"
+    dataset.save_as(tmp_path / "different.dcm")
+    assert data_digest(tmp_path / "different.dcm") != data_digest(path)
+
+
+def test_files_are_linked_not_copied(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"data")
+    link_files([tmp_path / "a"], tmp_path / "b")
+    assert (tmp_path / "b" / "a").stat().st_ino == (tmp_path / "a").stat().st_ino
