@@ -45,7 +45,7 @@ format: $(READY)-dev ## let ruff repair what it can
 	$(BIN)/ruff format .
 
 docs: $(READY)-dev ## rewrite the tables in README and docs from docs/results
-	$(BIN)/python docs/generate.py
+	$(BIN)/python tools/docs/generate.py
 
 bench: $(READY)-dev ## speed and memory, side by side with the alternatives
 	$(BIN)/python benchmarks/speed.py $(BENCH_ARGS)

@@ -56,7 +56,7 @@ SUMMARY: dict[str, Any] = {
 @pytest.fixture
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec = importlib.util.spec_from_file_location(
-        "benchmark_pages", ROOT / "docs" / "benchmark_pages.py"
+        "benchmark_pages", ROOT / "tools" / "docs" / "benchmark_pages.py"
     )
     assert spec is not None
     assert spec.loader is not None

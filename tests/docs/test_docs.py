@@ -13,7 +13,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 def test_every_table_is_the_one_that_the_results_give() -> None:
     run = subprocess.run(
-        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"],
+        [sys.executable, str(ROOT / "tools" / "docs" / "generate.py"), "--check"],
         capture_output=True,
         text=True,
         check=False,

@@ -1,6 +1,6 @@
 """Write the tables of the documentation from the JSON results and the cards of the weights.
 
-`python docs/generate.py` rewrites what stands between the markers ``<!-- NAME -->`` and
+`python tools/docs/generate.py` rewrites what stands between the markers ``<!-- NAME -->`` and
 ``<!-- /NAME -->``; `--check` changes nothing and exits 1 where a table is out of date.
 """
 
@@ -20,7 +20,7 @@ import content_tables
 import refinement_tables
 from safetensors import safe_open
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
 WEIGHTS = ROOT / "src" / "mitsgan" / "networks" / "pretrained"
 PAGES = (

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).parents[2] / "docs"
 SUMMARY = DOCS / "results" / "benchmark" / "summary.json"
 IMAGES = DOCS / "images"
 MISSING = "*Not run yet.*"

@@ -1,4 +1,4 @@
-"""Tables of docs/refine.md, drawn from docs/results/refine.json by docs/generate.py."""
+"""Tables of docs/refine.md, drawn from docs/results/refine.json by tools/docs/generate.py."""
 
 from __future__ import annotations
 
