@@ -30,7 +30,8 @@ from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Attacker, TrainedAttacker, plan_attack, surrogate_path
 from mitsgan.errors import MitsganError
-from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig, Result, measuring_key
+from mitsgan.evaluate.mark.bench import MarkBench, measuring_key
+from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
 from mitsgan.evaluate.mark.strikes import Strike, strike
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, json_text, scan_name, write_json
@@ -46,6 +47,9 @@ from mitsgan.perturb import Budget, Fixed, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
 from mitsgan.scan.scan import Scan
+from mitsgan.typed import to_tree
+
+Result = dict[str, Any]
 
 PATTERNS: dict[str, Content | None] = {
     "present": None,
@@ -83,7 +87,7 @@ class Layers:
     amplitude: NDArray[np.float32]
 
     @classmethod
-    def of(cls, scan: Scan, config: MarkEvaluationConfig, *, protect: bool) -> Layers:
+    def of(cls, scan: Scan, config: MarkEvaluationSettings, *, protect: bool) -> Layers:
         """Computed for a scan."""
         budget, depth = Budget(config.max_hu).on(scan), scan.shape[0]
         mark = Mark(measuring_key(config.seed), "any", config.mark_hu)
@@ -100,7 +104,7 @@ class ContentBench(MarkBench):
     """A bench whose mark has another pattern; see `MarkBench`."""
 
     def __init__(
-        self, scan: Scan, layers: Layers, config: MarkEvaluationConfig, content: Content | None
+        self, scan: Scan, layers: Layers, config: MarkEvaluationSettings, content: Content | None
     ) -> None:
         super().__init__(scan, "measured", [layers.protection], config)
         self._parts, self.content = layers, content
@@ -110,7 +114,7 @@ class ContentBench(MarkBench):
         """The pattern of one of the test keys."""
         if self.content is None:
             raise ValueError("the present pattern knows no content")
-        key = measuring_key(self.config.seed, number)
+        key = measuring_key(self.settings.seed, number)
         return ContentSigns(key, self.identity, self.scan, self.content)
 
     def marked(self, number: int = 0, *, identity: str | None = None) -> Scan:
@@ -142,7 +146,7 @@ class ContentBench(MarkBench):
             offset = [part.start // BLOCK for part in found.box]
             better = signs.sums(tried - found.products, offset) > 0
             found = replace(found, products=np.where(better, tried, found.products))
-        return judge(scan, positions, found, self.config.false_alarms)
+        return judge(scan, positions, found, self.settings.false_alarms)
 
     def score(self, scan: Scan, number: int = 0) -> float:
         """The z-score of the whole mark, no next step tried."""
@@ -154,7 +158,7 @@ class ContentBench(MarkBench):
         return judge(scan, positions, found).score
 
     def _measured(self, scan: Scan, signs: ContentSigns, steps: Steps, number: int) -> Measured:
-        series = series_key(measuring_key(self.config.seed, number), self.identity)
+        series = series_key(measuring_key(self.settings.seed, number), self.identity)
         positions = slice_positions(scan.geometry, range(scan.shape[0]))
         return measure(scan, series, positions, Detector(), signs=lambda z: signs.factors(steps, z))
 
@@ -183,7 +187,7 @@ def measure_pattern(
         "untouched": _untouched(bench, marked, counts, say),
         "attacks": {},
     }
-    positions = lung_positions(bench.scan, bench.config.positions, bench.config.seed)
+    positions = lung_positions(bench.scan, bench.settings.positions, bench.settings.seed)
     original = bench.scan.hu()
     for attacker in attackers:
         plans = [plan_attack(original, bench.scan.spacing, p, attacker.action) for p in positions]
@@ -194,7 +198,7 @@ def measure_pattern(
                 continue  # nobody knows what to align with
             say(f"{attacker.action}, {name}")
             handed = [evasion.apply(one, marked, bench.content or _TOLD) for one in strikes]
-            rows[name] = bench.located(marked, handed, "touched up")
+            rows[name] = to_tree(bench.located(marked, handed, "touched up"))
             rows[name] |= achieved(handed, strikes)
             rows[name]["moved_hu"] = _moved(bench, handed)
     return result
@@ -288,7 +292,7 @@ def _run(options: argparse.Namespace) -> int:
     check_file(options.output, options.overwrite or options.resume, "--output")
     if bool(options.scans) == bool(options.phantom):
         raise MitsganError("name scans, or a --phantom: one of the two")
-    config = MarkEvaluationConfig(
+    config = MarkEvaluationSettings(
         mark_hu=options.mark_hu,
         positions=options.positions,
         keys=options.keys,

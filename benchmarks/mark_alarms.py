@@ -20,8 +20,9 @@ from mitsgan import __version__
 from mitsgan.cli.options import as_options
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
-from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig
-from mitsgan.evaluate.mark.statistics import Rate
+from mitsgan.evaluate.mark.bench import MarkBench
+from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
+from mitsgan.evaluate.mark.statistics import rate
 from mitsgan.evaluate.purify.purifiers import purify_scan
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_json
@@ -29,6 +30,7 @@ from mitsgan.mark import Verdict
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
 from mitsgan.scan.scan import Scan
+from mitsgan.typed import to_tree
 
 AS_WRITTEN = "as written"
 _CHEST_MM = (120.0, 260.0, 260.0)
@@ -42,7 +44,7 @@ Say = Callable[[str], None]
 class ScanAlarms:
     """One scan under many keys: even ones with the protection, odd ones with the mark alone."""
 
-    def __init__(self, scan: Scan, config: MarkEvaluationConfig) -> None:
+    def __init__(self, scan: Scan, config: MarkEvaluationSettings) -> None:
         alone = MarkBench(scan, "alarms", [], config)
         both = MarkBench(scan, "alarms", [MitsGan.load()], config)
         self._benches = both, alone
@@ -69,15 +71,13 @@ def phantom_verdict(grain: tuple[float, float], number: int) -> str:
     ]
     z, y, x = (round(mm / step) for mm, step in zip(extent, (depth, pixel, pixel), strict=True))
     scan = chest((z, y, x), (depth, pixel, pixel), seed=number)
-    bench = MarkBench(scan, "alarms", [], MarkEvaluationConfig(max_hu=max_hu, mark_hu=mark_hu))
+    bench = MarkBench(scan, "alarms", [], MarkEvaluationSettings(max_hu=max_hu, mark_hu=mark_hu))
     return str(bench.verify(bench.marked(number), number).verdict)
 
 
 def counted(verdicts: list[str]) -> dict[str, object]:
     """How often each verdict was given, with its interval."""
-    return {
-        str(one): Rate(sum(v == one for v in verdicts), len(verdicts)).summary() for one in Verdict
-    }
+    return {str(v): to_tree(rate(verdicts.count(str(v)), len(verdicts))) for v in Verdict}
 
 
 def measure(options: argparse.Namespace, journal: Journal, say: Say) -> dict[str, Any]:
@@ -85,13 +85,13 @@ def measure(options: argparse.Namespace, journal: Journal, say: Say) -> dict[str
 
     def step(name: str, compute: Callable[[], str]) -> str:
         say(name)
-        return str(journal.step(name, compute))
+        return journal.step(name, str, compute)
 
     scans: dict[str, Any] = {}
     for path in options.scans:
         name = scan_name(path)
         scan = read_scan(path)
-        alarms = ScanAlarms(scan, MarkEvaluationConfig())
+        alarms = ScanAlarms(scan, MarkEvaluationSettings())
         found: dict[str, list[str]] = {}
         for number in range(options.keys):
             chosen = options.degradations if number < options.degraded_keys else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -60,3 +61,25 @@ class Result:
     def read(cls, path: Path) -> Self:
         """As `from_json`, from a file."""
         return cls.from_json(read_bytes(path, ResultError), str(path))
+
+
+@dataclass(frozen=True)
+class WeightsEntry:
+    """Name and checksum of weights; never where they lie on this machine."""
+
+    name: str
+    sha256: str
+
+    @classmethod
+    def of(cls, card: Mapping[str, object], path: Path | None, name: str) -> WeightsEntry:
+        """Of weights from a file, or those that ship by ``name``."""
+        return cls(path.stem if path is not None else name, str(card["sha256"]))
+
+
+@dataclass(frozen=True)
+class ScanEntry:
+    """Which scan it was; voxels and mm ``[z, y, x]``."""
+
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    name: str

@@ -14,10 +14,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from tests.browser.chromium import Tab, browser, find_browser
-from tests.evaluate.report_sample import NAMES, gallery, summary
+from tests.evaluate.report_sample import NAMES, gallery, report
 
-from mitsgan.evaluate.report import html_report
-from mitsgan.evaluate.report.parse import parse_summary
+from mitsgan.evaluate.report.html.page import html_report
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +27,7 @@ PLANES = ("axial", "coronal", "sagittal")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
     galleries = [gallery("inject"), gallery("remove")]
-    path.write_text(html_report(parse_summary(summary(), "here"), galleries), encoding="utf-8")
+    path.write_text(html_report(report(), galleries), encoding="utf-8")
     return path
 
 
@@ -119,7 +118,7 @@ def test_sliders_and_keys_change_the_picture(tab: Tab) -> None:
 def test_a_click_moves_the_other_planes_and_tells_hu(tab: Tab) -> None:
     tab.click("[data-role=axial]", right=0.2505, down=0.7505)
     assert slices(tab) == ["slice 20", f"slice {14 + 75}", f"slice {28 + 26}"]
-    hu = int(gallery("inject").region[0, 0, 6, 75, 26])
+    hu = int(gallery("inject").voxels[0, 0, 6, 75, 26])
     told = tab.value("document.querySelector('[data-role=readout]').textContent")
     # 26 voxels of 0.8 mm to the right of the position, 25 behind it.
     assert told == f"{hu} HU at voxel 20, 89, 54 [z, y, x], -8.8, -10.0, 50.0 mm (LPS)"

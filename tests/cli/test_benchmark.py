@@ -132,7 +132,7 @@ def test_an_interrupt_keeps_the_run_and_says_how_to_go_on(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mitsgan.evaluate.benchmark.run.run_benchmark", interrupted)
+    monkeypatch.setattr("mitsgan.evaluate.benchmark.run.measure", interrupted)
     folder = tmp_path / "run"
     assert main(["benchmark", str(config), "-o", str(folder)]) == 130
     assert "--resume goes on" in capsys.readouterr().err

@@ -24,7 +24,7 @@ def test_lists_places_and_writes_them_with_what_they_cover(
     assert scores == sorted(scores, reverse=True)
     assert 0 < result["covered"][str(len(scores))] <= 1
     assert result["known"] == result["recall"] == result["planted"] == []
-    assert "of the lung" in capsys.readouterr().out
+    assert "of the lung, by" in capsys.readouterr().out
 
     third = result["candidates"][2]["lps_mm"]
     nodules.write_text(json.dumps([{"world": third, "diameter_mm": 6.0}]))
@@ -33,7 +33,9 @@ def test_lists_places_and_writes_them_with_what_they_cover(
     (known,) = json.loads(out.read_text())["known"]
     assert known["rank"] == 3
     assert known["offset_mm"] == pytest.approx(0, abs=1e-6)
-    assert "6.0 mm" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Known nodules" in shown
+    assert "6.0" in shown[shown.index("Known nodules") :]
 
 
 def test_recall_is_that_of_nodules_planted_in_memory(series: Path, tmp_path: Path) -> None:

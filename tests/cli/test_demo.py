@@ -26,8 +26,8 @@ def demo(
 ) -> Run:
     """Demonstrate into ``tmp_path / "demo"``."""
 
-    monkeypatch.setattr(demonstration, "_SHAPE", (24, 96, 96))
-    monkeypatch.setattr(demonstration, "_SPACING", (8.0, 3.8, 3.8))
+    monkeypatch.setattr(demonstration, "SHAPE", (24, 96, 96))
+    monkeypatch.setattr(demonstration, "SPACING", (8.0, 3.8, 3.8))
 
     def run(*options: str) -> int:
         return main(
@@ -51,8 +51,8 @@ def test_demonstrates_again_and_again(
     assert 0 < np.abs(moved).max() <= 10
     report = json.loads((out / "report.json").read_text())
     assert report["fidelity"]["largest_hu"] == np.abs(moved).max()
-    assert report["schema"] == 1
-    assert set(report["disruption"]) == set(report["shown"]) == {"inject", "remove"}
+    assert (report["schema"], report["kind"]) == (1, "evaluation")
+    assert set(report["disruption"]) == {"inject", "remove"}
     page = (out / "report.html").read_text()
     assert report["protector"]["sha256"] in page
     assert str(tmp_path) not in page, "no path of this machine"
@@ -80,7 +80,7 @@ def test_keeps_the_earlier_one_when_interrupted(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(demonstration, "demonstrate", interrupted)
+    monkeypatch.setattr("mitsgan.jobs.evaluate.evaluation.evaluate", interrupted)
     assert demo("--overwrite") == 130
     assert (out / "report.html").read_text() == "earlier"
     assert [p.name for p in tmp_path.iterdir()] == ["demo"]
@@ -92,7 +92,7 @@ def test_an_interrupt_leaves_nothing(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(demonstration, "demonstrate", interrupted)
+    monkeypatch.setattr("mitsgan.jobs.evaluate.evaluation.evaluate", interrupted)
     assert demo() == 130
     assert list(tmp_path.iterdir()) == []
 

@@ -48,11 +48,11 @@ def test_writes_and_tells_all_numbers(
         assert result["attacks"][action]["sha256"] == card["sha256"]
     assert result["change"]["together_largest_hu"] <= 10
     told = capsys.readouterr().out
-    auc = result["attacks"]["remove"]["touched up"]["auc"]
+    auc = result["attacks"]["remove"]["cases"]["touched up"]["auc"]
     assert f"{auc:.4f}" in told
     assert "copy-move" in told
     assert "untouched, with a wrong key" in told
-    assert "RMS of the mark over the body" in told
+    assert "HU RMS over the body was added to chest" in told
     assert [path.name for path in tmp_path.iterdir()] == ["numbers.json"], "no journal is left"
 
 

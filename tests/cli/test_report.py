@@ -11,7 +11,8 @@ from tests.evaluate.report_sample import summary, write_run
 
 from mitsgan.cli.main import main
 
-EVALUATION = Path(__file__).parents[2] / "docs" / "results" / "lungdx-a0001.json"
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+EVALUATION, MARK = RESULTS / "lungdx-a0001.json", RESULTS / "mark-lungdx-a0001.json"
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +61,24 @@ def test_an_evaluation_becomes_a_page(tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     assert main(["report", str(EVALUATION), "-o", str(out), "--quiet"]) == 0
     page = out.read_text(encoding="utf-8")
-    for heading in ("Disruption", "Distance from the original", "Figures of diagnosis"):
+    for heading in (
+        "Disruption of the repainted 20 mm core, 48 lung positions per action",
+        "How far the scans are apart",
+        "What a diagnosis rests on",
+    ):
         assert f"<h3>{heading}</h3>" in page
     assert json.loads(EVALUATION.read_text())["protector"]["sha256"] in page
+
+
+def test_an_evaluation_of_the_mark_becomes_a_page(tmp_path: Path) -> None:
+    result = json.loads(MARK.read_text())
+    found = result["attacks"]["remove"]["cases"]["touched up"]["found"]
+    out = tmp_path / "report.html"
+    assert main(["report", str(MARK), "-o", str(out), "--quiet"]) == 0
+    page = out.read_text(encoding="utf-8")
+    assert f"Of {found['n']} removals, the mark finds {found['count']}." in page
+    assert "<h3>Verdicts on whole scans</h3>" in page
+    assert result["protector"]["sha256"] in page
 
 
 def test_refuses_what_is_no_run(

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from mitsgan.attack import Action
-from mitsgan.evaluate.report.pictures.gallery import ORIGINAL, Gallery, Place
+from mitsgan.evaluate.benchmark.result import Benchmark
+from mitsgan.evaluate.report.content import Report
+from mitsgan.evaluate.report.pictures.gallery import ORIGINAL, Attack, Gallery
 from mitsgan.scan.simulated import burn_in_hu
 
 NAMES = (ORIGINAL, "ours <10 HU>", "noise")
@@ -61,12 +63,17 @@ def summary() -> dict[str, Any]:
                 "y": {"label": "disruption", "unit": "HU", "log": False},
                 "series": [
                     {"name": "ours <10 HU>", "points": points},
-                    {"name": "noise", "points": [{"x": 2, "y": 1.0, "n": 48}, {"x": 10, "y": 5}]},
+                    {"name": "noise", "points": [{"x": 2, "y": 1.0, "n": 48}, {"x": 10, "y": 5.0}]},
                 ],
             }
         ],
         "gaps": ["LPIPS: no weights"],
     }
+
+
+def report(value: dict[str, Any] | None = None) -> Report:
+    """The summary, or another one, as a report."""
+    return Benchmark.from_json(json.dumps(value or summary()), "here").report()
 
 
 def gallery(action: Action) -> Gallery:
@@ -85,7 +92,7 @@ def gallery(action: Action) -> Gallery:
         painted = [h + ball * (1 + 0.2 * i) for i, h in enumerate(held)]
         marked = burn_in_hu(np.rint(np.stack(painted)).astype(np.int16))
         volumes.append(np.stack([untouched, marked]))
-    place = Place(
+    attack = Attack(
         action=action,
         attacker="painter",
         scan="chest",
@@ -99,7 +106,7 @@ def gallery(action: Action) -> Gallery:
         disruption_hu=(0.0, 31.4, 62.8),
         perturbation_hu=(0.0, 8.0, 30.0),
     )
-    return Gallery(place, volumes[0], volumes[1][:, :, 0])
+    return Gallery(attack, volumes[0], volumes[1][:, :, 0])
 
 
 def write_run(folder: Path) -> Path:

@@ -1,6 +1,5 @@
 """Fidelity, positions, disruption and the whole evaluation, on a phantom."""
 
-import json
 import math
 from dataclasses import replace
 
@@ -8,12 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Attacker, Equalization, Generator, TrainedAttacker, plan_attack
 from mitsgan.errors import PositionError, ScanError
-from mitsgan.evaluate import EvaluationConfig, evaluate, lung_positions
 from mitsgan.evaluate.attacks.disruption import disruption, pgd_disruption
 from mitsgan.evaluate.attacks.positions import plan_places
+from mitsgan.evaluate.evaluation import evaluate
 from mitsgan.evaluate.metrics.fidelity import fidelity
+from mitsgan.evaluate.result import Evaluation
+from mitsgan.evaluate.settings import EvaluationSettings
 from mitsgan.networks.classifier import ClassifierNetwork, NoduleClassifier
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
@@ -68,26 +70,26 @@ def test_no_perturbation_no_disruption(scan: Scan, protected: Scan, remover: Att
 def test_an_evaluation_is_complete_and_repeats(
     scan: Scan, protected: Scan, remover: Attacker
 ) -> None:
-    config = EvaluationConfig(positions=3, pgd_steps=2)
+    config = EvaluationSettings(diagnostics=False, positions=3, pgd_steps=2)
     result = evaluate(scan, protected, [remover], config)
-    assert json.loads(json.dumps(result)) == result
+    assert Evaluation.from_json(result.to_json()) == result
     assert result == evaluate(scan, protected, [remover], config)
-    assert result["unit"] == "HU"
-    rows = result["disruption"]["remove"]
+    assert result.unit == "HU"
+    rows = result.disruption["remove"]
     assert set(rows) == {"protected", "random sign", "constant offset", "PGD, position known"}
-    energy = rows["protected"]["perturbation_rmse_hu"]
-    assert rows["random sign"]["perturbation_rmse_hu"] == pytest.approx(energy, rel=0.02)
+    energy = rows["protected"].perturbation_rmse_hu
+    assert rows["random sign"].perturbation_rmse_hu == pytest.approx(energy, rel=0.02)
     for row in rows.values():
-        values = row["positions_rmse_hu"]
-        assert row["rmse_hu"]["median"] == np.median(values)
-        assert row["rmse_hu"]["worst"] == min(values)
-        assert row["gain"] == pytest.approx(np.median(values) / row["perturbation_rmse_hu"])
+        values = row.positions_rmse_hu
+        assert row.rmse_hu.median == np.median(values)
+        assert row.rmse_hu.worst == min(values)
+        assert row.gain == pytest.approx(np.median(values) / row.perturbation_rmse_hu)
 
 
 def test_scans_that_do_not_belong_together_are_refused(scan: Scan, remover: Attacker) -> None:
     other = replace(scan.with_slices(scan.stored[:-1], 0, len(scan.stored) - 1))
     with pytest.raises(ScanError, match="differ in shape"):
-        evaluate(scan, other, [remover], EvaluationConfig(positions=2))
+        evaluate(scan, other, [remover], EvaluationSettings(diagnostics=False, positions=2))
 
 
 def test_given_places_become_plans_or_are_refused(scan: Scan) -> None:
@@ -110,18 +112,18 @@ def test_an_evaluation_at_given_places_with_a_variant(
 ) -> None:
     voxels = lung_positions(scan, 2, 9)
     places = tuple(scan.geometry.to_world(v) for v in voxels)
-    base = EvaluationConfig(pgd_steps=1, places=places)
+    base = EvaluationSettings(diagnostics=False, pgd_steps=1, places=places)
     results = [
         evaluate(scan, protected, [remover], replace(base, variant=name))
         for name in ("plain", "low-frequency")
     ]
-    assert [p["voxel"] for p in results[0]["positions"]] == [list(v) for v in voxels]
-    rows = [result["disruption"]["remove"] for result in results]
-    assert len(rows[0]["protected"]["positions_rmse_hu"]) == 2
+    assert [p.voxel for p in results[0].positions] == voxels
+    rows = [result.disruption["remove"] for result in results]
+    assert len(rows[0]["protected"].positions_rmse_hu) == 2
     for name in rows[0]:
-        assert rows[0][name]["positions_rmse_hu"] != rows[1][name]["positions_rmse_hu"]
-    assert json.loads(json.dumps(results[1])) == results[1]
-    assert results[1]["config"]["variant"] == "low-frequency"
+        assert rows[0][name].positions_rmse_hu != rows[1][name].positions_rmse_hu
+    assert Evaluation.from_json(results[1].to_json()) == results[1]
+    assert results[1].config.variant == "low-frequency"
 
 
 def test_a_classifier_says_what_attacked_cubes_look_like(
@@ -130,15 +132,15 @@ def test_a_classifier_says_what_attacked_cubes_look_like(
     classifier = NoduleClassifier(ClassifierNetwork(2).eval())
     voxels = lung_positions(scan, 3, 9)
     known = (scan.geometry.to_world(voxels[2]), scan.geometry.to_world((0, 40, 60)))
-    config = EvaluationConfig(positions=2, pgd_steps=0, nodules=known)
+    config = EvaluationSettings(diagnostics=False, positions=2, pgd_steps=0, nodules=known)
     result = evaluate(scan, protected, [remover], config, classifier=classifier)
-    assert set(result["appearance"]) == {"remove"}
-    assert "20 mm core leaves the scan" in result["gaps"][0], "the second nodule"
+    assert set(result.appearance) == {"remove"}
+    assert "20 mm core leaves the scan" in result.gaps[0], "the second nodule"
     config = replace(config, nodules=known[:1])
     result = evaluate(scan, protected, [remover], config, classifier=classifier)
-    found = result["appearance"]
-    assert {name: row["n"] for name, row in found.items()} == {
+    found = result.appearance
+    assert {name: row.n for name, row in found.items()} == {
         "remove": 2,
         "remove, at known nodules": 1,
     }
-    assert found["remove"]["states"]["tampered protected"]["abnormal_share"] is not None
+    assert found["remove"].states["tampered protected"].abnormal_share is not None

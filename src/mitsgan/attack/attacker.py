@@ -50,6 +50,11 @@ class Attacker(ABC):
         """Channels of its network; None without one."""
         return None
 
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the file of its weights; without one, its `digest`."""
+        return str((self.card or {}).get("sha256") or self.digest())
+
     @abstractmethod
     def paint(self, cubes: Tensor) -> Tensor:
         """Cubes ``[b, 32, 32, 32]`` in HU at 1 mm, to the same as it paints them.

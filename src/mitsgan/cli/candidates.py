@@ -25,16 +25,13 @@ class Candidates(Command, Overwriting, CandidatesFile):
 
     def work(self, console: Console) -> int:
         """Find them; the exit code."""
-        from mitsgan.cli.candidates_table import print_candidates
         from mitsgan.jobs.candidates.candidates import list_candidates
         from mitsgan.jobs.outputs import check_file, write_result
 
         if self.output is not None:
             check_file(self.output, self.overwrite, "output", source=self.scan)
         result = list_candidates(self, progress=console)
-        console.close()
-        if not self.quiet:
-            print_candidates(result)
+        console.show_tables(result.tables)
         if self.output is not None:
             write_result(self.output, result, overwrite=self.overwrite)
             console.say(f"written: {self.output}")

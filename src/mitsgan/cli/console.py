@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 from types import TracebackType
@@ -13,6 +13,8 @@ from mitsgan.cli.options import as_options
 
 if TYPE_CHECKING:
     from mitsgan.cli.bars import Bars
+    from mitsgan.evaluate.report.content import Report
+    from mitsgan.evaluate.report.table import Table
 
 Progress = Callable[[int, int], None]
 Training = Callable[[int, int, Mapping[str, float]], None]
@@ -84,6 +86,22 @@ class Console:
         """Print what is to be known of the input and of the result, a line each."""
         for note in notes:
             self.say(f"note: {as_options(note)}")
+
+    def show(self, report: Report, *, tables: bool = True) -> None:
+        """Print a report to stdout: verdict, tables, or headline numbers alone, and gaps."""
+        self.say(report.lead)
+        self.show_tables(report.tables if tables else [report.headline_table])
+        for gap in report.gaps:
+            self.say(f"not measured: {gap}")
+
+    def show_tables(self, tables: Sequence[Table]) -> None:
+        """Print tables to stdout."""
+        if self.quiet:
+            return
+        from mitsgan.evaluate.report.terminal import print_tables
+
+        self.close()
+        print_tables(tables)
 
     def note(self, text: str) -> None:
         """Print a line about the run to stderr."""

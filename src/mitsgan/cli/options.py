@@ -15,13 +15,16 @@ _SETTING = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]+))?`")
 def as_options(message: str) -> str:
     """A message of the library with its settings as options.
 
-    `max_hu` becomes --max-hu, `max_hu=10` becomes --max-hu 10, and what is in backticks
-    otherwise, such as a command, stays.
+    `max_hu` becomes --max-hu, `max_hu=10` becomes --max-hu 10, `resume=True` becomes --resume,
+    `attack=False` becomes --no-attack, and what is in backticks otherwise, such as a command,
+    stays.
     """
 
     def option(match: re.Match[str]) -> str:
-        name = "--" + match[1].replace("_", "-")
-        return f"{name} {match[2]}" if match[2] else name
+        name, value = match[1].replace("_", "-"), match[2]
+        if value in (None, "True"):
+            return f"--{name}"
+        return f"--no-{name}" if value == "False" else f"--{name} {value}"
 
     return _SETTING.sub(option, message)
 

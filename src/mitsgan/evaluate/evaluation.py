@@ -4,80 +4,72 @@ diagnosis rests on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from mitsgan import __version__
-from mitsgan.anatomy.places import DEPTH_MM, lung_positions
-from mitsgan.attack import Attacker, Plan, Variant, hu_volume, plan_attack
+from mitsgan.anatomy.places import lung_positions
+from mitsgan.attack import Attacker, Plan, hu_volume, plan_attack
 from mitsgan.errors import MitsganError, PositionError, ScanError
-from mitsgan.evaluate.attacks.appearance import appearance
-from mitsgan.evaluate.attacks.disruption import Disruption, disruption, pgd_disruption
+from mitsgan.evaluate.attacks.appearance import AppearanceRow, appearance
+from mitsgan.evaluate.attacks.disruption import (
+    Disruption,
+    DisruptionRow,
+    disruption,
+    pgd_disruption,
+)
 from mitsgan.evaluate.attacks.healthy_lung import HealthyLung, healthy_lung
-from mitsgan.evaluate.attacks.positions import Place, plan_places
+from mitsgan.evaluate.attacks.positions import plan_places
 from mitsgan.evaluate.attacks.slices import tampered_slices, untouched_slices
 from mitsgan.evaluate.attacks.variants import variant
-from mitsgan.evaluate.diagnosis.diagnostics import Diagnosed, diagnose
+from mitsgan.evaluate.diagnosis.diagnostics import DIAGNOSIS_STEPS, Diagnosis, diagnose
 from mitsgan.evaluate.metrics.budget_check import check_geometry
-from mitsgan.evaluate.metrics.fidelity import DATA_RANGE_HU, fidelity
+from mitsgan.evaluate.metrics.fidelity import Fidelity, fidelity
 from mitsgan.evaluate.metrics.lpips import Lpips
-from mitsgan.evaluate.metrics.metrics import compare_slices
+from mitsgan.evaluate.metrics.metrics import LPIPS_SLICES, Comparison, compare_slices
+from mitsgan.evaluate.metrics.windows import WINDOWS
+from mitsgan.evaluate.result import (
+    CONTROL,
+    KNOWN,
+    OFFSET,
+    PROTECTED,
+    AttackerEntry,
+    Evaluation,
+    LpipsEntry,
+    PositionEntry,
+    WindowEntry,
+)
+from mitsgan.evaluate.settings import EvaluationSettings
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.perturb import Budget, Perturbation, apply_perturbations
+from mitsgan.progress import Progress, silent
 from mitsgan.protect import Offset, RandomSign
+from mitsgan.result import ScanEntry, WeightsEntry
 from mitsgan.scan.scan import Scan
 
-Result = dict[str, Any]
-"""JSON values; see docs/results."""
+Voxel = tuple[int, int, int]
 
-
-@dataclass(frozen=True)
-class EvaluationConfig:
-    """What is measured.
-
-    Attributes:
-        max_hu: the budget.
-        positions: random lung positions, attacked by both actions.
-        seed: of positions, controls and re-scan noise.
-        pgd_steps: gradient steps of the upper control at known positions; 0 leaves it out.
-        diagnostics: whether budget, metrics over regions and windows, and diagnostic invariants
-            are measured too; see `mitsgan.evaluate.diagnosis.diagnostics`.
-        nodules: where nodules are known to be, LPS mm, for the invariants.
-        noise_fraction: of the budget, see `mitsgan.protect.Budget`.
-        places: where to attack instead of at random positions, LPS mm.
-        variant: how attackers go about it, see `mitsgan.evaluate.attacks.variants`.
-    """
-
-    max_hu: float = 10.0
-    positions: int = 48
-    seed: int = 0
-    pgd_steps: int = 40
-    diagnostics: bool = False
-    nodules: tuple[Place, ...] = ()
-    noise_fraction: float | None = None
-    places: tuple[Place, ...] = ()
-    variant: str = "plain"
-
-    @property
-    def budget(self) -> Budget:
-        """What both belong to."""
-        return Budget(self.max_hu, self.noise_fraction)
+AT_NODULES = "remove, at known nodules"
+"""What cubes look like where nodules are known to be: a key of `Evaluation.appearance`."""
 
 
 def evaluate(
     original: Scan,
     protected: Scan,
     attackers: Sequence[Attacker],
-    config: EvaluationConfig,
+    settings: EvaluationSettings,
     *,
+    name: str = "scan",
     lpips: Lpips | None = None,
     classifier: NoduleClassifier | None = None,
-    progress: Callable[[str], None] | None = None,
-) -> Result:
+    protector: WeightsEntry | None = None,
+    judge: WeightsEntry | None = None,
+    gaps: Sequence[str] = (),
+    progress: Progress = silent,
+) -> Evaluation:
     """Measure fidelity and disruption of a protected scan.
 
     Controls have the RMSE that the perturbation has inside the attacked cubes: a random sign per
@@ -87,10 +79,14 @@ def evaluate(
     Args:
         original, protected: the scans.
         attackers: who tampers with both; none leaves disruption empty.
-        config: what is measured.
+        settings: what is measured.
+        name: of the scan.
         lpips: the perceptual distance of the diagnostics, if its weights are there.
         classifier: to be asked what attacked cubes look like, and, with diagnostics, whether
             findings appear or disappear.
+        protector: what protected the scan, if that is known.
+        judge: the weights of the classifier.
+        gaps: what could not be made ready for this, in words.
         progress: told what is being done.
 
     Raises:
@@ -98,136 +94,220 @@ def evaluate(
             with diagnostics the latter is a gap in the result instead.
         PositionError: there is too little lung, or a nodule or a given place lies outside the
             scan or, where it is attacked, too near its border.
-        VariantError: there is no such variant.
     """
-    say = progress or (lambda _: None)
     check_geometry(original, protected)
-    attack = variant(config.variant)
-    positions: list[tuple[int, int, int]] = []
-    if attackers and config.places:  # first: what is wrong with them is told at once
-        hu = original.hu().clip(-1024)
-        plans = plan_places(original, hu, config.places, attackers[0].action)
-        positions = [plan.position for plan in plans]
-    found: Diagnosed | None = None
-    if config.diagnostics:
-        found = diagnose(
-            original,
-            protected,
-            budget=config.budget,
-            seed=config.seed,
-            nodules=config.nodules,
-            lpips=lpips,
-            classifier=classifier,
-            say=say,
-        )
-        close = found.fidelity
-    else:
-        say("fidelity")
-        close = fidelity(original, protected)
-    result: Result = {
-        "version": __version__,
-        "unit": "HU",
-        "data_range_hu": DATA_RANGE_HU,
-        "config": {
-            **asdict(config),
-            **{key: [list(p) for p in getattr(config, key)] for key in ("nodules", "places")},
-        },
-        "position_depth_mm": DEPTH_MM,
-        "scan": {"shape": list(original.shape), "spacing_mm": list(original.spacing)},
-        "fidelity": asdict(close),
-        "positions": [],
-        "disruption": {},
-        "appearance": {},
-        "attackers": {},
-    }
-    if found is not None:
-        result |= found.as_result(lpips)
-    if not attackers:
-        return result
-    try:
-        positions = positions or lung_positions(original, config.positions, config.seed)
-    except ScanError:
-        if found is None:
-            raise
-        found.gaps.append("simulated tampering: there is no lung to attack")
-        return result
-    result["positions"] = [
-        {"voxel": list(p), "lps_mm": list(original.geometry.to_world(p))} for p in positions
-    ]
-    before, after = (hu_volume(scan) for scan in (original, protected))
-    healthy: HealthyLung | None = None
-    if classifier is not None:
-        say("healthy lung")
+    run = _Run(original, protected, attackers, settings, lpips, classifier, _Steps(progress))
+    run.steps.total = run.count_steps()
+    given: Sequence[Voxel] = ()
+    if attackers and settings.places:  # first: what is wrong with them is told at once
+        plans = plan_places(original, run.before.numpy(), settings.places, attackers[0].action)
+        given = [plan.position for plan in plans]
+    diagnosis = run.diagnose() if settings.diagnostics else None
+    moved = run.fidelity() if diagnosis is None else diagnosis.fidelity
+    missing = [] if diagnosis is None else list(diagnosis.gaps)
+    positions: Sequence[Voxel] = ()
+    if attackers:
         try:
-            healthy = healthy_lung(original, seed=config.seed)
-        except MitsganError as error:
-            if found is not None:
-                found.gaps.append(f"what healthy lung looks like: {error}")
-    if found is not None:
-        say("slices of the attacks")
-        pairs = untouched_slices(original, protected, positions)
-        found.metrics += compare_slices("protected", pairs, lpips)
-    for attacker in attackers:
-        plans = [
-            plan_attack(before.numpy(), original.spacing, p, attacker.action) for p in positions
-        ]
-        if found is not None:
-            say(f"{attacker.name}: tampered slices")
-            pairs = tampered_slices(original, (before, after), plans, attacker, variant=attack)
-            found.metrics += compare_slices(f"tampered: {attacker.action}", pairs, lpips)
-        rows = _rows(original, (before, after), plans, attacker, config, attack, say)
-        result["disruption"][attacker.action] = {k: v.summary() for k, v in rows.items()}
-        result["attackers"][attacker.action] = {
-            "name": attacker.name,
-            "width": attacker.width,
-        }
-        if classifier is None:
-            continue
-        say(f"{attacker.name}: what the attacked cubes look like")
-        looked_at: dict[str, list[Plan]] = {attacker.action: plans}
-        if attacker.action == "remove" and config.nodules:
-            try:
-                places = plan_places(original, before.numpy(), config.nodules, "remove")
-                looked_at["remove, at known nodules"] = places
-            except PositionError as error:
-                result["gaps"] = [*result.get("gaps", []), f"removal of known nodules: {error}"]
-        for name, where in looked_at.items():
-            looks = appearance(
-                before, after, where, attacker, classifier, healthy=healthy, variant=attack
-            )
-            result["appearance"][name] = looks.summary()
-    return result
+            positions = given or lung_positions(original, settings.positions, settings.seed)
+        except ScanError:
+            if diagnosis is None:
+                raise
+            missing.append("simulated tampering: there is no lung to attack")
+    metrics = [] if diagnosis is None else list(diagnosis.metrics)
+    struck = run.attack(positions, metrics, missing) if positions else []
+    run.steps.end()
+    return Evaluation(
+        config=settings,
+        scan=ScanEntry(original.shape, original.spacing, name),
+        fidelity=moved,
+        positions=tuple(PositionEntry(p, original.geometry.to_world(p)) for p in positions),
+        disruption={one.attacker.action: one.disruption for one in struck},
+        appearance={key: looks for one in struck for key, looks in one.appearance.items()},
+        attackers={one.attacker.action: _entry(one.attacker) for one in struck},
+        budget_check=None if diagnosis is None else diagnosis.budget,
+        metrics=tuple(metrics),
+        windows={} if diagnosis is None else {w.name: WindowEntry(w.low, w.high) for w in WINDOWS},
+        lpips=None if diagnosis is None or lpips is None else LpipsEntry("alex", LPIPS_SLICES),
+        invariants=() if diagnosis is None else diagnosis.invariants,
+        gaps=(*missing, *gaps),
+        protector=protector,
+        classifier=judge,
+    )
 
 
-def _rows(
-    original: Scan,
-    volumes: tuple[Tensor, Tensor],
-    plans: Sequence[Plan],
-    attacker: Attacker,
-    config: EvaluationConfig,
-    attack: Variant,
-    say: Callable[[str], None],
-) -> dict[str, Disruption]:
-    """One attacker on the protected scan and on the controls."""
-    before, after = volumes
-    say(f"{attacker.name}: protected scan")
-    ours = disruption(before, after, plans, attacker, variant=attack)
-    energy = ours.energy
-    rows: dict[str, Disruption] = {"protected": ours}
-    controls: dict[str, Perturbation] = {
-        "random sign": RandomSign(energy, config.seed),
-        "constant offset": Offset(round(energy)),
-    }
-    for name, layer in controls.items():
-        say(f"{attacker.name}: {name}")
-        control = apply_perturbations(original, [layer], Budget(config.max_hu)).scan
-        moved = hu_volume(control)
-        rows[name] = disruption(before, moved, plans, attacker, variant=attack)
-    if config.pgd_steps:
-        say(f"{attacker.name}: PGD at known positions")
-        limits = config.budget.limits(original)
-        bound = limits if isinstance(limits, float) else torch.from_numpy(limits)
-        rows["PGD, position known"] = pgd_disruption(
-            before, plans, attacker, bound, config.pgd_steps, config.seed, variant=attack
+def _entry(attacker: Attacker) -> AttackerEntry:
+    return AttackerEntry(attacker.name, attacker.width, attacker.checksum)
+
+
+class _Steps:
+    """Tells a `Progress` what is being done next."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._done = 0
+        self.total = 0
+
+    def __call__(self, what: str) -> None:
+        self._progress("measuring", self._done, self.total, what)
+        self._done += 1
+
+    def end(self) -> None:
+        """All is done."""
+        self._progress("measuring", self.total, self.total)
+
+
+@dataclass(frozen=True)
+class _Struck:
+    """What came of one attacker: disruption by what was added, and looks of attacked cubes."""
+
+    attacker: Attacker
+    disruption: dict[str, DisruptionRow]
+    appearance: dict[str, AppearanceRow]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One evaluation, step by step."""
+
+    original: Scan
+    protected: Scan
+    attackers: Sequence[Attacker]
+    settings: EvaluationSettings
+    lpips: Lpips | None
+    classifier: NoduleClassifier | None
+    steps: _Steps
+
+    @cached_property
+    def before(self) -> Tensor:
+        """The original, as attackers see it."""
+        return hu_volume(self.original)
+
+    @cached_property
+    def after(self) -> Tensor:
+        """The protected scan, as attackers see it."""
+        return hu_volume(self.protected)
+
+    def count_steps(self) -> int:
+        """How many steps there are, if nothing is missing."""
+        asks, measures = self.classifier is not None, self.settings.diagnostics
+        once = DIAGNOSIS_STEPS + asks if measures else 1
+        if not self.attackers:
+            return once
+        each = 3 + bool(self.settings.pgd_steps) + measures + asks
+        return once + asks + measures + each * len(self.attackers)
+
+    def diagnose(self) -> Diagnosis:
+        """What needs no attacker."""
+        return diagnose(
+            self.original,
+            self.protected,
+            budget=self.settings.budget,
+            seed=self.settings.seed,
+            nodules=self.settings.nodules,
+            lpips=self.lpips,
+            classifier=self.classifier,
+            say=self.steps,
         )
-    return rows
+
+    def fidelity(self) -> Fidelity:
+        """How far the whole scan moved."""
+        self.steps("fidelity")
+        return fidelity(self.original, self.protected)
+
+    def attack(
+        self, positions: Sequence[Voxel], metrics: list[Comparison], gaps: list[str]
+    ) -> list[_Struck]:
+        """All attackers at the same positions; metrics of the slices, and gaps, are added."""
+        healthy = self._healthy(gaps)
+        if self.settings.diagnostics:
+            self.steps("slices of the attacks")
+            pairs = untouched_slices(self.original, self.protected, positions)
+            metrics += compare_slices("protected", pairs, self.lpips)
+        struck = []
+        for attacker in self.attackers:
+            plans = [
+                plan_attack(self.before.numpy(), self.original.spacing, p, attacker.action)
+                for p in positions
+            ]
+            if self.settings.diagnostics:
+                metrics += self._tampered_slices(attacker, plans)
+            rows = {name: found.row() for name, found in self._disruption(attacker, plans)}
+            looks = self._appearance(attacker, plans, healthy, gaps)
+            struck.append(_Struck(attacker, rows, looks))
+        return struck
+
+    def _healthy(self, gaps: list[str]) -> HealthyLung | None:
+        if self.classifier is None:
+            return None
+        self.steps("healthy lung")
+        try:
+            return healthy_lung(self.original, seed=self.settings.seed)
+        except MitsganError as error:
+            gaps.append(f"what healthy lung looks like: {error}")
+            return None
+
+    def _tampered_slices(self, attacker: Attacker, plans: Sequence[Plan]) -> list[Comparison]:
+        self.steps(f"{attacker.name}: tampered slices")
+        pairs = tampered_slices(
+            self.original,
+            (self.before, self.after),
+            plans,
+            attacker,
+            variant=variant(self.settings.variant),
+        )
+        return compare_slices(f"tampered: {attacker.action}", pairs, self.lpips)
+
+    def _disruption(
+        self, attacker: Attacker, plans: Sequence[Plan]
+    ) -> Iterator[tuple[str, Disruption]]:
+        """One attacker on the protected scan and on the controls, by what was added."""
+        settings, attack = self.settings, variant(self.settings.variant)
+        self.steps(f"{attacker.name}: protected scan")
+        ours = disruption(self.before, self.after, plans, attacker, variant=attack)
+        yield PROTECTED, ours
+        controls: dict[str, Perturbation] = {
+            CONTROL: RandomSign(ours.energy, settings.seed),
+            OFFSET: Offset(round(ours.energy)),
+        }
+        for name, perturbation in controls.items():
+            self.steps(f"{attacker.name}: {name}")
+            budget = Budget(settings.max_hu)
+            moved = hu_volume(apply_perturbations(self.original, [perturbation], budget).scan)
+            yield name, disruption(self.before, moved, plans, attacker, variant=attack)
+        if settings.pgd_steps:
+            self.steps(f"{attacker.name}: PGD at known positions")
+            limits = settings.budget.limits(self.original)
+            bound = limits if isinstance(limits, float) else torch.from_numpy(limits)
+            steps, seed = settings.pgd_steps, settings.seed
+            yield (
+                KNOWN,
+                pgd_disruption(self.before, plans, attacker, bound, steps, seed, variant=attack),
+            )
+
+    def _appearance(
+        self,
+        attacker: Attacker,
+        plans: Sequence[Plan],
+        healthy: HealthyLung | None,
+        gaps: list[str],
+    ) -> dict[str, AppearanceRow]:
+        """What the attacked cubes look like, and for removal those at known nodules too."""
+        if self.classifier is None:
+            return {}
+        self.steps(f"{attacker.name}: what the attacked cubes look like")
+        where: dict[str, Sequence[Plan]] = {attacker.action: plans}
+        if attacker.action == "remove" and self.settings.nodules:
+            hu, nodules = self.before.numpy(), self.settings.nodules
+            try:
+                where[AT_NODULES] = plan_places(self.original, hu, nodules, "remove")
+            except PositionError as error:
+                gaps.append(f"removal of known nodules: {error}")
+        attack = variant(self.settings.variant)
+        return {
+            name: appearance(
+                *(self.before, self.after, some, attacker, self.classifier),
+                healthy=healthy,
+                variant=attack,
+            ).row()
+            for name, some in where.items()
+        }

@@ -6,9 +6,12 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mitsgan.errors import OutputError
+from mitsgan.typed import convert, to_tree
+
+T = TypeVar("T")
 
 
 class Journal:
@@ -56,16 +59,21 @@ class Journal:
         """All results that are kept, by their steps."""
         return dict(self._done)
 
-    def step(self, name: str, compute: Callable[[], Any]) -> Any:
+    def step(self, name: str, kind: type[T], compute: Callable[[], T]) -> T:
         """The result of a step: as it was kept, else computed and kept.
 
         Args:
             name: of the step, once in a measurement.
-            compute: gives JSON values.
+            kind: of the result: anything that JSON can be made of, and made from again.
+            compute: the step.
+
+        Raises:
+            OutputError: what was kept is of another kind.
         """
         if name not in self._done:
-            self.keep(name, compute())
-        return self._done[name]
+            self.keep(name, to_tree(compute()))
+        where = f"{self._path}, step {name!r}"
+        return convert(self._done[name], kind, where, error=OutputError)
 
     def keep(self, name: str, result: Any) -> None:
         """Keep the result of a step, JSON values, unless it is kept already."""

@@ -1,94 +1,133 @@
-"""What `mitsgan demo` does, step by step, in a folder that it is given."""
+"""The main job on a synthetic chest: both series, the evaluation, and a page about it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mitsgan.attack import Action, Attacker
-from mitsgan.cli.console import Console
-from mitsgan.cli.files import write_json
-from mitsgan.evaluate.demo import demonstrate
-from mitsgan.files import read_scan, write_scan
-from mitsgan.files.dicom.phantom import phantom_series
-from mitsgan.jobs.entries import weights_entry
-from mitsgan.jobs.protect.derivation import derivation
-from mitsgan.networks import Card
-from mitsgan.perturb import Budget, apply_perturbations
-from mitsgan.phantom.chest import chest
-from mitsgan.protect import MitsGan
-from mitsgan.protect.registry import identify
+from mitsgan.jobs.shared import Overwriting, OwnAttackers
+from mitsgan.progress import Phases, Progress, silent
+from mitsgan.settings import at_least
 
-SCHEMA = 1
-"""Of the demonstration's report."""
+if TYPE_CHECKING:
+    from mitsgan.evaluate.result import Evaluation
+    from mitsgan.jobs.evaluate.evaluation import Judges
+    from mitsgan.jobs.evaluate.settings import EvaluateSettings
+    from mitsgan.protect import MitsGan
 
-_SHAPE, _SPACING = (80, 384, 384), (2.4, 0.94, 0.94)
+SHAPE, SPACING = (80, 384, 384), (2.4, 0.94, 0.94)
 """The chest with pixels of a usual chest CT, such as the shipped protector was trained on."""
 
+POSITIONS = 12
+"""Random lung positions for the numbers; few, so that the demonstration is short."""
 
-def make_demonstration(
-    folder: Path,
-    layer: MitsGan,
-    weights: Path | None,
-    attackers: Sequence[Attacker],
-    cards: Mapping[Action, Card],
-    console: Console,
-    command: str,
-) -> str:
-    """Fill a folder with both series, the page and its numbers.
+NAME = "a synthetic chest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoFolder(Overwriting, OwnAttackers):
+    """What is demonstrated with, and where to."""
+
+    out: Path
+    """The folder to write: original, protected, report.html and report.json."""
+    seed: int = 0
+    """Of the chest, the perturbation, and the positions that are attacked."""
+    weights: Path | None = None
+    """A protector of your own; by default the one that ships with mitsgan."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("seed", self.seed, 0)
+
+    def command(self) -> str:
+        """What makes this demonstration again; files by name, not by where they lie."""
+        files = {"weights": self.weights, "injector": self.injector, "remover": self.remover}
+        options = (f" --{name} {path.name}" for name, path in files.items() if path is not None)
+        return f"mitsgan demo OUT --seed {self.seed}{''.join(options)}"
+
+
+def make_demo(settings: DemoFolder, *, progress: Progress = silent) -> Evaluation:
+    """Fill a folder with both series, the evaluation and the page.
 
     The protected series comes about as a user's would: the original is read back from its DICOM
-    files, protected, and written as derived from them. ``command`` is what makes all this again.
+    files, protected, and written as derived from them.
 
-    Returns:
-        One line about what came of it.
+    Args:
+        settings: what is to be done.
+        progress: told how far it is.
+
+    Raises:
+        OutputError: the folder is there and is no demonstration, or cannot be written.
+        MitsganError: see `mitsgan.jobs.evaluate.evaluation.Judges.load`.
     """
-    budget = Budget()
-    with console.phase("phantom", "making a synthetic chest"):
-        phantom_series(chest(_SHAPE, _SPACING, seed=layer.seed), folder / "original")
-    with console.phase("read", "reading it") as progress:
-        original = read_scan(folder / "original", progress=progress)
-    with console.phase("protect", "protecting it") as progress:
-        protected = apply_perturbations(original, [layer], budget, progress=progress)
-    with console.phase("write", "writing the protected series") as progress:
-        write_scan(
-            protected.scan,
-            folder / "protected",
-            derivation=derivation(identify(layer), budget, protected.scan),
-            progress=progress,
-        )
-    used = weights_entry(layer.card, weights, "mitsgan")
-    sha256 = {a.action: str(cards[a.action]["sha256"]) for a in attackers}
-    facts = {
-        "seed": f"{layer.seed} (chest, perturbation, positions, controls)",
-        "protector": f"{used['name']}, sha256 {used['sha256']}",
-        **{a.name: f"{a.action}, sha256 {sha256[a.action]}" for a in attackers},
-    }
-    with console.steps("evaluate", "tampering in memory") as say:
-        page, result = demonstrate(
-            original,
-            protected.scan,
-            attackers,
-            max_hu=budget.max_hu,
-            seed=layer.seed,
-            facts=facts,
-            command=command,
-            progress=say,
-        )
-    (folder / "report.html").write_text(page, encoding="utf-8")
-    for attacker in attackers:
-        result["attackers"][attacker.action]["sha256"] = sha256[attacker.action]
-    content = {
-        "schema": SCHEMA,
-        "kind": "demonstration",
-        **result,
-        "protector": used,
-        "seed": layer.seed,
-        "seconds": {phase: round(value, 3) for phase, value in console.seconds.items()},
-    }
-    write_json(folder / "report.json", content)
-    return (
-        f"a synthetic chest of {original.shape[0]} slices, protected: largest change "
-        f"{protected.largest_hu:g} HU (budget {budget.max_hu:g}), RMS {protected.rms_hu:.2f} HU; "
-        f"{console.elapsed:.0f} s"
+    from mitsgan.jobs.demo_folder import check_demo, demo_folder
+    from mitsgan.jobs.evaluate.evaluation import Judges
+    from mitsgan.jobs.evaluate.settings import EvaluateSettings
+    from mitsgan.perturb import Budget
+    from mitsgan.phantom.chest import NODULE_LPS
+    from mitsgan.protect import MitsGan
+
+    check_demo(settings.out, settings.overwrite)
+    measured = EvaluateSettings(
+        max_hu=Budget().max_hu,
+        positions=POSITIONS,
+        seed=settings.seed,
+        pgd_steps=0,
+        diagnostics=False,
+        nodules=(NODULE_LPS,),
+        injector=settings.injector,
+        remover=settings.remover,
     )
+    judges = Judges.load(measured)
+    layer = MitsGan.load(settings.weights, seed=settings.seed)
+    with demo_folder(settings.out, settings.overwrite) as folder:
+        return _fill(folder, settings, measured, judges, layer, progress)
+
+
+def _fill(
+    folder: Path,
+    settings: DemoFolder,
+    measured: EvaluateSettings,
+    judges: Judges,
+    layer: MitsGan,
+    progress: Progress,
+) -> Evaluation:
+    """Make everything that the folder holds."""
+    from mitsgan.evaluate.report.html.page import html_report
+    from mitsgan.files import read_scan, write_scan
+    from mitsgan.files.dicom.phantom import phantom_series
+    from mitsgan.jobs.evaluate.evaluation import evaluate_scans
+    from mitsgan.jobs.evaluate.pictures import evaluation_galleries
+    from mitsgan.jobs.outputs import write_result
+    from mitsgan.jobs.protect.derivation import derivation
+    from mitsgan.perturb import apply_perturbations
+    from mitsgan.phantom.chest import chest
+    from mitsgan.protect.registry import identify
+    from mitsgan.result import WeightsEntry
+
+    phases, budget = Phases(progress), measured.budget
+    with phases.phase("phantom", "making a synthetic chest"):
+        phantom_series(chest(SHAPE, SPACING, seed=settings.seed), folder / "original")
+    with phases.phase("read", "reading it") as step:
+        original = read_scan(folder / "original", progress=step)
+    with phases.phase("protect", "protecting it") as step:
+        protected = apply_perturbations(original, [layer], budget, progress=step).scan
+    with phases.phase("write", "writing the protected series") as step:
+        note = derivation(identify(layer), budget, protected)
+        write_scan(protected, folder / "protected", derivation=note, progress=step)
+    evaluation = evaluate_scans(
+        original,
+        protected,
+        measured,
+        judges=judges,
+        name=NAME,
+        protector=WeightsEntry.of(layer.card, settings.weights, "mitsgan"),
+        progress=progress,
+    )
+    with phases.phase("page", "drawing the page"):
+        galleries = evaluation_galleries(original, protected, judges.attackers, evaluation)
+        page = html_report(evaluation.report(settings.command()), galleries)
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    write_result(folder / "report.json", evaluation)
+    return evaluation

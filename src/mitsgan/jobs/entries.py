@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mitsgan.result import WeightsEntry
+
 if TYPE_CHECKING:
     from mitsgan.scan.scan import Scan
+
+__all__ = ["Grid", "Vector", "WeightsEntry", "rounded", "weights_entry"]
 
 Vector = tuple[float, float, float]
 
@@ -29,19 +33,6 @@ class Grid:
 
         shape, geometry = grid_in_file(scan)
         return cls(shape, geometry.spacing, geometry.origin, geometry.axes)
-
-
-@dataclass(frozen=True)
-class WeightsEntry:
-    """Name and checksum of weights; never where they lie on this machine."""
-
-    name: str
-    sha256: str
-
-    @classmethod
-    def of(cls, card: Mapping[str, object], path: Path | None, name: str) -> WeightsEntry:
-        """Of weights from a file, or those that ship by ``name``."""
-        return cls(path.stem if path is not None else name, str(card["sha256"]))
 
 
 def rounded(seconds: Mapping[str, float]) -> dict[str, float]:

@@ -49,6 +49,16 @@ class Overwriting(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnAttackers(Settings):
+    """Attackers of one's own."""
+
+    injector: Path | None = None
+    """An attacker that injects, instead of the one that ships."""
+    remover: Path | None = None
+    """An attacker that removes, instead of the one that ships."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Signing(Settings):
     """What belongs to a key that signs."""
 

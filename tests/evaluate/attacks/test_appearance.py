@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch import Tensor
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Plan, cut_plans, plan_attack, tamper_cut
 from mitsgan.errors import ScanError
-from mitsgan.evaluate.attacks.appearance import STATES, appearance
+from mitsgan.evaluate.attacks.appearance import STATES, AppearanceRow, State, appearance
 from mitsgan.evaluate.attacks.healthy_lung import FEATURES, HealthyLung, healthy_lung
 from mitsgan.evaluate.attacks.variants import variant
 from mitsgan.networks.classifier import ClassifierNetwork, NoduleClassifier
@@ -22,6 +21,7 @@ from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import RandomSign
 from mitsgan.scan.scan import Scan
+from mitsgan.typed import convert, to_tree
 
 
 class Bright(ClassifierNetwork):
@@ -104,26 +104,33 @@ def test_appearance_of_each_state(
     where, remover = plans(scan, 10), attacker("remove")  # one batch, and another of two
     found = appearance(volume(scan), volume(protected), where, remover, classifier, healthy=healthy)
     assert found.n == 10
-    result = found.summary()
-    assert json.loads(json.dumps(result)) == result
-    assert tuple(result["states"]) == STATES
-    for state, of in (("tampered original", scan), ("tampered protected", protected)):
+    result = found.row()
+    assert convert(to_tree(result), AppearanceRow, "here") == result
+    assert tuple(result.states) == STATES
+    struck: tuple[tuple[State, Scan], ...] = (
+        ("tampered original", scan),
+        ("tampered protected", protected),
+    )
+    for state, of in struck:
         cut = cut_plans(volume(of), where)
         with torch.no_grad():
             seen = cut.cubes(tamper_cut(cut, remover))
         stated = classifier.probability(seen)
-        row = result["states"][state]
-        assert row["positions_probability"] == pytest.approx(stated.tolist(), abs=1e-4)
-        assert row["nodule_share"] == pytest.approx(float((stated >= 0.5).float().mean()))
-        outside = [list(by) for by in healthy.outside(seen)]
-        assert row["positions_abnormal"] == outside
-        assert row["abnormal_share"] == sum(map(bool, outside)) / 10
+        row = result.states[state]
+        assert row.positions_probability == pytest.approx(stated.tolist(), abs=1e-4)
+        assert row.nodule_share == pytest.approx(float((stated >= 0.5).float().mean()))
+        outside = tuple(healthy.outside(seen))
+        assert row.positions_abnormal == outside
+        assert row.abnormal_share == sum(map(bool, outside)) / 10
         either = [bool(by) or p >= 0.5 for by, p in zip(outside, stated, strict=True)]
-        assert row["seen_share"] == sum(either) / 10
-    before = result["states"]["original"]
-    assert before["abnormal_share"] <= 0.1
-    assert result["states"]["tampered original"]["abnormal_share"] > 0.5, "never trained"
-    assert before["positions_probability"] != result["states"]["protected"]["positions_probability"]
+        assert row.seen_share == sum(either) / 10
+    before = result.states["original"]
+    untrained = result.states["tampered original"].abnormal_share
+    assert before.abnormal_share is not None
+    assert untrained is not None
+    assert before.abnormal_share <= 0.1
+    assert untrained > 0.5, "never trained"
+    assert before.positions_probability != result.states["protected"].positions_probability
 
 
 def test_the_variant_is_the_one_asked_for(scan: Scan, classifier: NoduleClassifier) -> None:
@@ -134,6 +141,6 @@ def test_the_variant_is_the_one_asked_for(scan: Scan, classifier: NoduleClassifi
     ]
     assert found[0].looks["tampered original"] != found[1].looks["tampered original"]
     assert found[0].looks["original"] == found[1].looks["original"]
-    summary = found[0].summary()["states"]["tampered original"]
-    assert summary["abnormal_share"] is None
-    assert summary["seen_share"] is None, "not known without healthy lung"
+    summary = found[0].row().states["tampered original"]
+    assert summary.abnormal_share is None
+    assert summary.seen_share is None, "not known without healthy lung"

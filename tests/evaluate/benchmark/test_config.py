@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from mitsgan.evaluate.benchmark.cells import all_cells, all_tasks, groups
-from mitsgan.evaluate.benchmark.config import BenchmarkConfig, BenchmarkError, read_config
+from mitsgan.evaluate.benchmark.config import (
+    BenchmarkConfig,
+    BenchmarkError,
+    BudgetEntry,
+    ProtectorEntry,
+    ScanEntry,
+    Sweep,
+)
+from mitsgan.evaluate.benchmark.reader import read_config
 from mitsgan.evaluate.purify.purifiers import PURIFIERS
 
 ROOT = Path(__file__).parents[3]
@@ -101,22 +109,30 @@ def test_every_cell_comes_once_and_neighbours_share_a_scan(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "old, new, said",
     [
-        ('title = "t"', 'titel = "t"', "titel is no key"),
+        ('title = "t"', 'title = "t"\ntitel = "t"', "titel: no such key; there are: title, scans"),
         ('title = "t"', "", "title is missing"),
-        ("positions = 4", 'positions = "4"', r"sweeps\[s\].positions: expected a whole number"),
+        ("positions = 4", 'positions = "4"', r"sweeps\[0\].positions: expected a whole number"),
         ("positions = 4", "positions = 0", "sweeps.s.positions must be 1 or more"),
-        ("positions = 4", "positions = 4\ncontrol = true", r"sweeps\[s\].control is no key"),
+        ("positions = 4", "positions = 4\ncontrol = true", r"sweeps\[0\].control: no such key"),
         ('attackers = ["textured"]\nb', 'attackers = ["rough"]\nb', "no 'rough'.*textured"),
         ('"median"', '"mdian"', "sweeps.s.purifiers: there is no 'mdian'"),
-        ('role = "unseen"', 'role = "new"', r"scans\[a\].role: expected one of unseen, training"),
+        (
+            'role = "unseen"',
+            'role = "new"',
+            r"scans\[0\].role: expected one of \"training\", \"unseen\"",
+        ),
         ('path = "ct/a"', "", "either path or phantom"),
         ('path = "ct/a"', 'path = "ct/a"\nplanted = 2\nnodules = [[1.0, 2.0, 3.0]]', "nodules or"),
-        ('path = "ct/a"', 'path = "ct/a"\nnodules = [[1.0, 2.0]]', "expected 3 values, found 2"),
+        (
+            'path = "ct/a"',
+            'path = "ct/a"\nnodules = [[1.0, 2.0]]',
+            r"nodules\[0\]: expected a list of 3",
+        ),
         ('name = "theirs"', 'name = "ours"', "'ours' is given twice"),
         ("[5, 10.0,", "[nan, 10.0,", "expected a number, found nan"),
         ("budgets = [5, 10]", "budgets = [{ max_hu = 9.0, noise_fraction = 0.5 }]", "of its own"),
         ('attackers = ["textured"]\nu', 'attackers = ["textured", "textured"]\nu', "earlier"),
-        ("${SCANS}", "${SCANNED}", "SCANNED is not set"),
+        ("${SCANS}", "${SCANNED}", "data: the environment variable SCANNED is not set"),
         ("[[scans]]", "[[scans]", "is not TOML"),
     ],
 )
@@ -127,7 +143,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, said: str) -
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(BenchmarkError, match="name a TOML file"):
+    with pytest.raises(BenchmarkError, match=r"none.toml cannot be read: No such file"):
         read_config(tmp_path / "none.toml", {})
 
 
@@ -140,3 +156,14 @@ def test_the_files_that_ship_can_be_read(name: str) -> None:
 def test_the_full_benchmark_leaves_no_purifier_out() -> None:
     config = read_config(ROOT / "benchmarks" / "full.toml", {"MITSGAN_DATA": "/somewhere"})
     assert {cell.purifier for cell in all_cells(config)} == {"none", *PURIFIERS}
+
+
+def test_python_is_told_what_a_file_is_told() -> None:
+    budgets = (BudgetEntry(10.0),)
+    with pytest.raises(BenchmarkError, match=r"sweeps.s.actions is empty"):
+        Sweep("s", ("a",), ("ours",), ("textured",), budgets, 4, actions=())
+    scan = ScanEntry("a", "unseen", Path("a"))
+    sweep = Sweep("s", ("b",), ("ours",), ("textured",), budgets, 4)
+    ours = ProtectorEntry("ours", "mits-gan")
+    with pytest.raises(BenchmarkError, match=r"sweeps.s.scans: there is no 'b'; there are: a"):
+        BenchmarkConfig("t", (scan,), (ours,), (sweep,))

@@ -15,9 +15,10 @@ from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Attacker, Plan, TrainedAttacker, plan_attack
 from mitsgan.evaluate.attacks.disruption import disruption, pgd_disruption
 from mitsgan.evaluate.benchmark.cells import all_tasks
-from mitsgan.evaluate.benchmark.config import BenchmarkConfig, BenchmarkError, read_config
+from mitsgan.evaluate.benchmark.config import BenchmarkConfig, BenchmarkError
 from mitsgan.evaluate.benchmark.provenance import provenance
-from mitsgan.evaluate.benchmark.run import run_benchmark
+from mitsgan.evaluate.benchmark.reader import read_config
+from mitsgan.evaluate.benchmark.run import measure
 from mitsgan.evaluate.benchmark.worker import Order, Worker
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.purify.purifiers import purify_scan
@@ -75,7 +76,7 @@ def order(tmp_path_factory: pytest.TempPathFactory) -> Order:
 
 def run(order: Order, path: Path | None = None, jobs: int = 1) -> Rows:
     journal = Journal(path, {})
-    run_benchmark(order, journal, jobs, lambda *_: None)
+    measure(order, journal, jobs, lambda *_: None)
     return journal.results()
 
 

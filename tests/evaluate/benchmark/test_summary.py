@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from mitsgan.evaluate.benchmark.cells import Cell, CurveCell, all_tasks
-from mitsgan.evaluate.benchmark.config import BenchmarkConfig, read_config
+from mitsgan.evaluate.benchmark.config import BenchmarkConfig
 from mitsgan.evaluate.benchmark.provenance import OTHER_WEIGHTS
+from mitsgan.evaluate.benchmark.reader import read_config
+from mitsgan.evaluate.benchmark.result import Benchmark
 from mitsgan.evaluate.benchmark.summary import summarise
 
 TEXT = """
@@ -153,15 +155,14 @@ def rows(config: BenchmarkConfig) -> dict[str, dict[str, Any]]:
     return found
 
 
-def made(config: BenchmarkConfig, results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def made(config: BenchmarkConfig, results: dict[str, dict[str, Any]]) -> Benchmark:
     return summarise(results, config, toml=TEXT, raw={}, command="c", gaps=["g"])
 
 
-def table(summary: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    (found,) = (t for t in summary["tables"] if t["id"] == name)
-    assert all(set(row) == {c["key"] for c in found["columns"]} for row in found["rows"])
-    rows: list[dict[str, Any]] = found["rows"]
-    return rows
+def table(summary: Benchmark, name: str) -> list[Any]:
+    (found,) = (t for t in summary.tables if t.id == name)
+    assert all(set(row) == {c.key for c in found.columns} for row in found.rows)
+    return list(found.rows)
 
 
 def test_the_order_in_which_rows_came_does_not_matter(config: BenchmarkConfig) -> None:
@@ -193,22 +194,22 @@ def test_fewer_positions_of_the_same_are_left_to_what_they_are_compared_with(
     before, after = (made(config, found) for found in (results, {**results, **fewer}))
     for name in ("main-a", "transfer", "worst", "appearance"):
         assert table(before, name) == table(after, name)
-    assert before["headline"] == after["headline"]
+    assert before.headline == after.headline
     assert len(table(after, "purifiers")) == 2 * len(table(before, "purifiers"))
 
 
 def test_the_headline_is_of_attackers_seen_and_held_out(config: BenchmarkConfig) -> None:
-    found = {f["label"]: f for f in made(config, rows(config))["headline"]}
-    assert found["over noise: a, 10 HU, white-box textured, inject"]["value"] == 3.0
-    assert found["gain: a, 10 HU, held-out residual, inject"]["value"] == 3.0
-    assert found["whole-scan RMSE: a, 10 HU"]["value"] == 5.5
-    assert all(f["n"] and f["note"] and isinstance(f["unit"], str) for f in found.values())
+    found = {f.label: f for f in made(config, rows(config)).headline}
+    assert found["over noise: a, 10 HU, white-box textured, inject"].value == 3.0
+    assert found["gain: a, 10 HU, held-out residual, inject"].value == 3.0
+    assert found["whole-scan RMSE: a, 10 HU"].value == 5.5
+    assert all(f.n and f.note for f in found.values())
 
 
 def test_another_training_of_a_pair_is_no_white_box(config: BenchmarkConfig) -> None:
     results = rows(config)
     results["p"]["trained_on"] = [f"textured{OTHER_WEIGHTS}"]
-    labels = [f["label"] for f in made(config, results)["headline"]]
+    labels = [f.label for f in made(config, results).headline]
     assert "gain: a, 10 HU, other weights of textured, inject" in labels
     assert not any("white-box" in label for label in labels)
 
@@ -246,13 +247,13 @@ def test_the_papers_numbers_stand_beside_ours(config: BenchmarkConfig) -> None:
 
 
 def test_curves_have_points_with_intervals(config: BenchmarkConfig) -> None:
-    curves = {c["id"]: c for c in made(config, rows(config))["curves"]}
-    ours, noise = curves["budget-a-textured-inject"]["series"]
-    assert [(p["x"], p["y"]) for p in ours["points"]] == [(5.0, 15.0), (10.0, 30.0)]
-    assert noise["name"] == "noise, RMSE of ours"
-    assert [p["y"] for p in noise["points"]] == [5.0, 10.0]
-    (known,) = curves["uncertainty-a-textured-inject"]["series"]
-    assert [(p["x"], p["y"], p["n"]) for p in known["points"]] == [(0.0, 101.0, 3)]
+    curves = {c.id: c for c in made(config, rows(config)).curves}
+    ours, noise = curves["budget-a-textured-inject"].series
+    assert [(p.x, p.y) for p in ours.points] == [(5.0, 15.0), (10.0, 30.0)]
+    assert noise.name == "noise, RMSE of ours"
+    assert [p.y for p in noise.points] == [5.0, 10.0]
+    (known,) = curves["uncertainty-a-textured-inject"].series
+    assert [(p.x, p.y, p.n) for p in known.points] == [(0.0, 101.0, 3)]
 
 
 def test_a_place_anywhere_in_the_lung_is_in_the_table_only(config: BenchmarkConfig) -> None:
@@ -263,9 +264,14 @@ def test_a_place_anywhere_in_the_lung_is_in_the_table_only(config: BenchmarkConf
 def test_a_run_that_is_not_whole_has_a_summary_too(config: BenchmarkConfig) -> None:
     results = {k: v for k, v in rows(config).items() if v["kind"] != "attack"}
     summary = made(config, results)
-    assert [f["label"] for f in summary["headline"]] == ["whole-scan RMSE: a, 10 HU"]
-    assert summary["gaps"] == ["g"]
+    assert [f.label for f in summary.headline] == ["whole-scan RMSE: a, 10 HU"]
+    assert summary.gaps == ("g",)
 
 
-def test_a_summary_is_json(config: BenchmarkConfig) -> None:
-    assert json.loads(json.dumps(made(config, rows(config)), allow_nan=False))["schema"] == 1
+def test_a_summary_comes_back_from_json_as_it_was(config: BenchmarkConfig) -> None:
+    summary = made(config, rows(config))
+    assert Benchmark.from_json(summary.to_json()) == summary
+    tree = json.loads(summary.to_json())
+    assert (tree["schema"], tree["kind"]) == (1, "benchmark")
+    assert set(tree["tables"][0]) == {"id", "title", "note", "columns", "rows"}
+    assert set(tree["tables"][0]["columns"][0]) == {"key", "label", "unit"}

@@ -1,6 +1,5 @@
 """Diagnostic invariants: each figure where the answer is known, and all of them on a phantom."""
 
-import json
 import math
 from dataclasses import replace
 
@@ -10,7 +9,6 @@ from numpy.typing import NDArray
 
 from mitsgan.anatomy.lung import find_lung
 from mitsgan.errors import PositionError
-from mitsgan.evaluate import EvaluationConfig, evaluate
 from mitsgan.evaluate.diagnosis.edge import Edge, edge_width, find_edges
 from mitsgan.evaluate.diagnosis.homogeneous import (
     Patches,
@@ -23,7 +21,10 @@ from mitsgan.evaluate.diagnosis.lung_density import density_features, histogram
 from mitsgan.evaluate.diagnosis.nodule_volume import segment_nodule
 from mitsgan.evaluate.diagnosis.rescan import Level, rescan
 from mitsgan.evaluate.diagnosis.texture import BIN_HU, cooccurrence, texture_features
+from mitsgan.evaluate.evaluation import evaluate
 from mitsgan.evaluate.metrics.regions import WHOLE, Region, lung_region
+from mitsgan.evaluate.result import Evaluation
+from mitsgan.evaluate.settings import EvaluationSettings
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import NODULE_DIAMETER, NODULE_LPS, chest
 from mitsgan.phantom.noise import scanner_noise
@@ -250,53 +251,60 @@ def test_the_volume_of_a_ball_and_of_a_ball_on_a_wall() -> None:
 def test_all_figures_of_a_phantom() -> None:
     scan = chest((40, 256, 256), (4.0, 1.25, 1.25), seed=4)
     protected = apply_perturbations(scan, [RandomSign(6.0)], Budget(10)).scan
-    config = EvaluationConfig(diagnostics=True, nodules=(NODULE_LPS,))
+    config = EvaluationSettings(nodules=(NODULE_LPS,))
     result = evaluate(scan, protected, [], config)
-    assert json.loads(json.dumps(result)) == result
-    assert result["gaps"] == []
-    assert result["disruption"] == {}
-    assert result["budget_check"]["kept"] is True
-    rows = {row["name"].split(" (")[0]: row for row in result["invariants"]}
+    assert Evaluation.from_json(result.to_json()) == result
+    assert result.gaps == ()
+    assert result.disruption == {}
+    assert result.budget_check is not None
+    assert result.budget_check.kept
+    rows = {row.name.split(" (")[0]: row for row in result.invariants}
     ball = math.pi / 6 * NODULE_DIAMETER**3
-    assert rows["nodule volume"]["original"] == pytest.approx(ball, rel=0.25)
-    assert rows["nodule volume"]["within"] is True
-    assert rows["Perc15"]["within"] is True
-    assert rows["soft tissue, mean"]["change"] == pytest.approx(0, abs=0.5)
+    assert rows["nodule volume"].original == pytest.approx(ball, rel=0.25)
+    assert rows["nodule volume"].within is True
+    assert rows["Perc15"].within is True
+    assert rows["soft tissue, mean"].change == pytest.approx(0, abs=0.5)
     area = rows["NPS, area"]
-    assert area["change"] == pytest.approx(36, rel=0.15)  # white noise of 6 HU
-    assert area["rescan_change"] == pytest.approx(36, rel=0.3)
+    assert area.change == pytest.approx(36, rel=0.15)  # white noise of 6 HU
+    assert area.rescan_change == pytest.approx(36, rel=0.3)
     pitch = rows["NPS, mean frequency"]
-    assert pitch["change"] > 0.005, "white noise is finer than the scanner's"
-    assert abs(pitch["rescan_change"]) < 0.6 * pitch["change"]
-    assert rows["edge 10-90 % width"]["original"] > 1
-    assert rows["lung GLCM, contrast"]["change"] > 0
-    assert rows["lung, mean"]["tolerance"] is None
-    assert rows["lung, mean"]["within"] is None
+    assert pitch.change is not None
+    assert pitch.rescan_change is not None
+    assert pitch.change > 0.005, "white noise is finer than the scanner's"
+    assert abs(pitch.rescan_change) < 0.6 * pitch.change
+    width, contrast = rows["edge 10-90 % width"].original, rows["lung GLCM, contrast"].change
+    assert width is not None
+    assert contrast is not None
+    assert width > 1
+    assert contrast > 0
+    assert rows["lung, mean"].tolerance is None
+    assert rows["lung, mean"].within is None
 
 
 def test_a_shift_beyond_tolerance_is_told(phantom: Scan) -> None:
     moved = apply_perturbations(phantom, [Offset(12)], Budget(12)).scan
-    result = evaluate(phantom, moved, [], EvaluationConfig(max_hu=10, diagnostics=True))
-    rows = {row["name"]: row for row in result["invariants"]}
-    assert rows["Perc15"]["change"] == pytest.approx(12, abs=0.1)
-    assert rows["Perc15"]["within"] is False
-    assert rows["soft tissue, mean"]["within"] is False
-    assert rows["soft tissue, sigma"]["change"] == pytest.approx(0, abs=1e-3)
-    assert result["budget_check"]["over"] > 0.9 * result["budget_check"]["voxels"]
+    result = evaluate(phantom, moved, [], EvaluationSettings(max_hu=10))
+    rows = {row.name: row for row in result.invariants}
+    assert rows["Perc15"].change == pytest.approx(12, abs=0.1)
+    assert rows["Perc15"].within is False
+    assert rows["soft tissue, mean"].within is False
+    assert rows["soft tissue, sigma"].change == pytest.approx(0, abs=1e-3)
+    assert result.budget_check is not None
+    assert result.budget_check.over > 0.9 * result.budget_check.voxels
 
 
 def test_what_cannot_be_measured_is_a_gap(phantom: Scan) -> None:
     water = phantom.with_stored(np.where(phantom.is_padding(), phantom.stored, 1024))
     noise = apply_perturbations(water, [RandomSign(3.0)], Budget(3)).scan
-    config = EvaluationConfig(diagnostics=True, nodules=((0.0, 0.0, 0.0),))
+    config = EvaluationSettings(nodules=((0.0, 0.0, 0.0),))
     result = evaluate(water, noise, [], config)
-    told = " ".join(result["gaps"])
+    told = " ".join(result.gaps)
     assert "lung: found no lung" in told
     assert "nodule at 0, 0, 0 mm (LPS)" in told
-    assert [row["region"] for row in result["metrics"]] == ["whole scan", "body"]
-    assert result["metrics"][0]["windows"]["HU"]["rmse_hu"] == pytest.approx(3)
-    assert not any(row["name"].startswith("lung") for row in result["invariants"])
+    assert [row.region for row in result.metrics] == ["whole scan", "body"]
+    assert result.metrics[0].windows["HU"].rmse_hu == pytest.approx(3)
+    assert not any(row.name.startswith("lung") for row in result.invariants)
     air = replace(phantom, stored=np.zeros_like(phantom.stored), padding=None)
-    gaps = evaluate(air, apply_perturbations(air, [Offset(2)], Budget(3)).scan, [], config)["gaps"]
+    gaps = evaluate(air, apply_perturbations(air, [Offset(2)], Budget(3)).scan, [], config).gaps
     assert any(gap.startswith("body: found no body") for gap in gaps)
     assert any("homogeneous" in gap for gap in gaps)

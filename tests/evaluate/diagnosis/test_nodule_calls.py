@@ -6,15 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from mitsgan.evaluate import EvaluationConfig, evaluate
+from mitsgan.evaluate.diagnosis.invariant import Invariant
 from mitsgan.evaluate.diagnosis.nodule_calls import (
     LUNG_PLACES,
     NULLS,
     CallPlaces,
     ask,
-    call_rows,
+    call_invariants,
     find_call_places,
 )
+from mitsgan.evaluate.evaluation import evaluate
+from mitsgan.evaluate.settings import EvaluationSettings
 from mitsgan.networks.classifier import ClassifierNetwork, NoduleClassifier
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import NODULE_LPS, chest
@@ -38,31 +40,31 @@ def scan() -> Scan:
     return chest((40, 88, 88), (4.0, 4.0, 4.0), seed=2)
 
 
-def rows_of(after: list[float], nulls: list[list[float]]) -> dict[str, dict[str, object]]:
+def rows_of(after: list[float], nulls: list[list[float]]) -> dict[str, Invariant]:
     before = {"(1, 2, 3)": [0.9], "lung places": [0.1, 0.2, 0.3, 0.6]}
     others = [{"(1, 2, 3)": [0.8], "lung places": values} for values in (after, *nulls)]
-    rows = call_rows(before, others[0], others[1:], PLACES, 0.5)
-    return {str(row["name"]): row for row in rows}
+    rows = call_invariants(before, others[0], others[1:], PLACES, 0.5)
+    return {row.name: row for row in rows}
 
 
 def test_calls_that_flip_are_counted_both_ways() -> None:
     rows = rows_of([0.6, 0.2, 0.3, 0.4], [[0.1, 0.2, 0.3, 0.4], [0.1, 0.2, 0.3, 0.6]])
     called = rows["nodules called, 4 lung places"]
-    assert (called["original"], called["protected"], called["change"]) == (1, 1, 0)
-    assert called["rescan_change"] == -1
+    assert (called.original, called.protected, called.change) == (1, 1, 0)
+    assert called.rescan_change == -1
     flips = rows["calls that flip, 4 lung places"]
-    assert (flips["change"], flips["tolerance"], flips["within"]) == (2, 1, False)
-    assert f"{NULLS} re-scans" in str(flips["tolerance_source"])
+    assert (flips.change, flips.tolerance, flips.within) == (2, 1, False)
+    assert f"{NULLS} re-scans" in str(flips.tolerance_source)
     moved = rows["nodule probability, mean move, 4 lung places"]
-    assert moved["change"] == pytest.approx(0.7 / 4)
-    assert moved["rescan_change"] == pytest.approx(0.2 / 4)
-    assert rows["nodule probability (1, 2, 3)"]["change"] == pytest.approx(-0.1)
-    assert rows["calls that flip, 1 nodule (1, 2, 3)"]["within"] is True
+    assert moved.change == pytest.approx(0.7 / 4)
+    assert moved.rescan_change == pytest.approx(0.2 / 4)
+    assert rows["nodule probability (1, 2, 3)"].change == pytest.approx(-0.1)
+    assert rows["calls that flip, 1 nodule (1, 2, 3)"].within is True
 
 
 def test_as_many_flips_as_in_the_worst_rescan_are_within() -> None:
     rows = rows_of([0.6, 0.2, 0.3, 0.6], [[0.1, 0.2, 0.3, 0.6], [0.1, 0.7, 0.3, 0.6]])
-    assert rows["calls that flip, 4 lung places"]["within"] is True
+    assert rows["calls that flip, 4 lung places"].within is True
 
 
 def test_places_are_asked_where_they_lie(scan: Scan) -> None:
@@ -81,13 +83,12 @@ def test_places_are_asked_where_they_lie(scan: Scan) -> None:
 
 def test_the_rows_are_among_the_invariants(scan: Scan) -> None:
     protected = apply_perturbations(scan, [RandomSign(4.0)], Budget(10)).scan
-    config = EvaluationConfig(diagnostics=True, nodules=(NODULE_LPS,))
+    config = EvaluationSettings(nodules=(NODULE_LPS,))
     judge = NoduleClassifier(Bright(1).eval())
-    rows = evaluate(scan, protected, [], config, classifier=judge)["invariants"]
-    names = [row["name"] for row in rows]
+    rows = evaluate(scan, protected, [], config, classifier=judge).invariants
+    names = [row.name for row in rows]
     assert f"calls that flip, {LUNG_PLACES} lung places" in names
     assert any(name.startswith("calls that flip, 1 nodule") for name in names)
-    assert all(set(row) == set(rows[0]) for row in rows)
-    plain = evaluate(scan, protected, [], config)["invariants"]
-    assert [row["name"] for row in plain] == names[: len(plain)]
+    plain = evaluate(scan, protected, [], config).invariants
+    assert [row.name for row in plain] == names[: len(plain)]
     assert len(plain) < len(names)

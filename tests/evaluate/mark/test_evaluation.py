@@ -13,9 +13,10 @@ from tests.evaluate.untrained import attacker
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import plan_attack
 from mitsgan.evaluate.mark import bench as mark_bench
-from mitsgan.evaluate.mark.bars import bars
-from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig, measuring_key
+from mitsgan.evaluate.mark.bench import MarkBench, measuring_key
 from mitsgan.evaluate.mark.evaluation import PURIFIED, evaluate_mark
+from mitsgan.evaluate.mark.result import LocatedRow, MarkEvaluation
+from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
 from mitsgan.evaluate.mark.statistics import auc
 from mitsgan.evaluate.mark.strikes import Form, Strike, strike, struck
 from mitsgan.evaluate.purify.purifiers import purify_scan
@@ -24,6 +25,7 @@ from mitsgan.mark import Detection, Key, Verdict
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import RandomSign
 from mitsgan.scan.scan import Scan
+from mitsgan.typed import convert
 
 IDENTITY = "a phantom"
 BLOCK = 4
@@ -76,7 +78,7 @@ class Oracle:
 
 
 def bench_of(scan: Scan, **config: Any) -> MarkBench:
-    return MarkBench(scan, IDENTITY, [RandomSign(5.0)], MarkEvaluationConfig(**config))
+    return MarkBench(scan, IDENTITY, [RandomSign(5.0)], MarkEvaluationSettings(**config))
 
 
 @pytest.mark.parametrize("form", ["touched up", "core 20 mm"])
@@ -89,13 +91,13 @@ def test_a_perfect_detector_gets_perfect_figures(
     monkeypatch.setattr(mark_bench, "detect", oracle)
     strikes = remover_strikes(marked, 4)
     found = bench.located(marked, strikes, form)
-    assert found["n"] == 4
-    assert found["auc"] == 1
-    assert found["found"]["count"] == 4
-    assert found["positions_untouched_score"] == [0] * 4
-    assert min(found["positions_score"]) > 0.5
+    assert found.n == 4
+    assert found.auc == 1
+    assert found.found.count == 4
+    assert set(found.positions_untouched_score) == {0.0}
+    assert min(found.positions_score) > 0.5
     # Blocks of 12 mm cannot follow a cube, nor does this oracle tell added noise from new paint.
-    assert found["dice"]["lowest"] > 0.5
+    assert found.dice.lowest > 0.5
 
 
 def test_a_blind_detector_gets_none(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,9 +106,9 @@ def test_a_blind_detector_gets_none(scan: Scan, monkeypatch: pytest.MonkeyPatch)
     blind = Oracle(marked)
     monkeypatch.setattr(mark_bench, "detect", lambda scan, *_, **__: blind(marked, *_))
     found = bench.located(marked, remover_strikes(marked, 3), "touched up")
-    assert found["auc"] == 0.5
-    assert found["found"]["count"] == 0
-    assert found["dice"]["highest"] == 0
+    assert found.auc == 0.5
+    assert found.found.count == 0
+    assert found.dice.highest == 0
 
 
 @pytest.mark.parametrize("name", ["rounding", "blur-0.5mm"])
@@ -128,9 +130,9 @@ def test_purifying_only_what_changed_is_purifying_all(
 def test_the_budget_holds_for_mark_and_protection_together(scan: Scan) -> None:
     bench = bench_of(scan, max_hu=6.0, mark_hu=2.0)
     change = bench.change(bench.marked())
-    assert change["together_largest_hu"] <= 6
-    assert 1.2 < change["mark_rms_over_body_hu"] < 2.5
-    assert change["together_rms_hu"] > change["mark_rms_hu"]
+    assert change.together_largest_hu <= 6
+    assert 1.2 < change.mark_rms_over_body_hu < 2.5
+    assert change.together_rms_hu > change.mark_rms_hu
 
 
 def test_keys_follow_from_seed_and_number() -> None:
@@ -139,36 +141,18 @@ def test_keys_follow_from_seed_and_number() -> None:
     assert measuring_key(1, 2).secret == measuring_key(1, 2).secret
 
 
-def test_bars_say_what_is_missed() -> None:
-    case = {"auc": 0.9995, "dice": {"median": 0.72}}
-    behind = {f"touched up, {name}": {"auc": 0.98} for name in PURIFIED}
-    rows = bars(
-        {
-            "change": {"mark_rms_over_body_hu": 3.2},
-            "false_alarms": {"as written": {"tampered": {"rate": 0.01}}},
-            "attacks": {"remove": {"touched up": case, **behind}},
-        }
-    )
-    met = {row["what"]: row["met"] for row in rows}
-    assert met.pop("share of untouched scans alarmed")
-    assert met.pop("remove: AUC per position")
-    assert met.pop("remove: median Dice")
-    assert not met.pop("RMS of the mark over the body, HU")
-    assert set(met) == {f"remove: AUC behind {name}" for name in PURIFIED[:-1]}
-    assert not any(met.values())
-
-
 @pytest.mark.slow
 def test_an_evaluation_is_complete_and_goes_on(scan: Scan, tmp_path: Path) -> None:
-    config = MarkEvaluationConfig(mark_hu=8.0, max_hu=20.0, positions=3, keys=2, purified_keys=1)
+    config = MarkEvaluationSettings(mark_hu=8.0, max_hu=20.0, positions=3, keys=2, purified_keys=1)
     journal = tmp_path / "journal"
     said: list[str] = []
 
-    def run(stop_at: str) -> dict[str, Any]:
-        def progress(what: str) -> None:
-            if what == stop_at:
+    def run(stop_at: str) -> MarkEvaluation:
+        def progress(phase: str, done: int, total: int, note: str = "") -> None:
+            if note == stop_at:
                 raise KeyboardInterrupt
-            said.append(what)
+            assert 0 <= done <= total
+            said.append(note)
 
         remover = attacker("remove")
         return evaluate_mark(
@@ -179,32 +163,33 @@ def test_an_evaluation_is_complete_and_goes_on(scan: Scan, tmp_path: Path) -> No
         run("untouched scans: 2 of 2")
     done = [json.loads(line) for line in journal.read_text().splitlines()][1:]
     result = run("nowhere")
-    assert json.loads(json.dumps(result)) == result
+    assert MarkEvaluation.from_json(result.to_json()) == result
+    assert said[-1] == ""
     assert "untouched scans: 2 of 2" in said
     # Voxels of 3 mm do not tell where a mark is missing, but they do tell that it is there.
-    assert result["untouched"]["score"] > 20
-    assert result["false_alarms"]["with a wrong key"]["unknown"]["count"] == 1
-    remove = result["attacks"]["remove"]
-    assert {f"touched up, {name}" for name in PURIFIED} < set(remove)
+    assert result.untouched.score > 20
+    assert result.false_alarms["with a wrong key"]["unknown"].count == 1
+    remove = result.attacks["remove"]
+    assert {f"touched up, {name}" for name in PURIFIED} < set(remove.cases)
     for title in ("touched up", "core 20 mm", "touched up, rounding"):
-        case = remove[title]
-        assert case["auc"] == auc(case["positions_score"], case["positions_untouched_score"])
-    assert sum(row["count"] for row in remove["one at a time"].values()) == 3
-    names = {row["name"] for row in result["manipulations"]}
+        case = remove.cases[title]
+        assert case.auc == auc(case.positions_score, case.positions_untouched_score)
+    assert sum(row.count for row in remove.one_at_a_time.values()) == 3
+    names = {row.name for row in result.manipulations}
     assert {"copy-move", "splice", "painted blob, 20 mm", "slices deleted"} < names
-    assert len(result["bars"]) == 8
     steps = {entry["step"]: entry["result"] for entry in done}
-    assert steps["remove: touched up"] == remove["touched up"]
+    kept = convert(steps["remove: touched up"], LocatedRow, "journal")
+    assert kept == remove.cases["touched up"]
 
 
 @pytest.mark.slow
 @pytest.mark.real_data
 def test_a_repainted_core_is_found_on_a_real_scan(data: Path) -> None:
     scan = read_scan(data / "ct" / "lidc-0001")
-    bench = MarkBench(scan, IDENTITY, [], MarkEvaluationConfig())
+    bench = MarkBench(scan, IDENTITY, [], MarkEvaluationSettings())
     marked = bench.marked()
     assert bench.verify(marked).verdict == Verdict.INTACT
     found = bench.located(marked, remover_strikes(marked, 4), "core 20 mm")
-    assert found["auc"] == 1
-    assert found["found"]["count"] == 4
-    assert found["dice"]["lowest"] > 0.6
+    assert found.auc == 1
+    assert found.found.count == 4
+    assert found.dice.lowest > 0.6

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitsgan.evaluate.mark.statistics import Rate, auc, dice, spread
+from mitsgan.evaluate.mark.statistics import RateRow, Spread, auc, dice, rate, spread
 
 scores = st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=12)
 
@@ -36,12 +36,12 @@ def test_dice_of_known_masks() -> None:
 
 def test_rates_have_wilsons_interval() -> None:
     # Wilson 1927, as in any textbook: 0 of 100 and 5 of 50.
-    none = Rate(0, 100).summary()
-    assert none["rate"] == 0
-    assert none["interval_95"] == pytest.approx([0, 0.0370], abs=1e-4)
-    assert Rate(5, 50).summary()["interval_95"] == pytest.approx([0.0435, 0.2136], abs=1e-4)
-    assert Rate(0, 0).summary() == {"count": 0, "n": 0}
+    none = rate(0, 100)
+    assert none.rate == 0
+    assert none.interval_95 == pytest.approx([0, 0.0370], abs=1e-4)
+    assert rate(5, 50).interval_95 == pytest.approx([0.0435, 0.2136], abs=1e-4)
+    assert rate(0, 0) == RateRow(0, 0)
 
 
 def test_spread_of_few_values() -> None:
-    assert spread([1, 2, 6, 3]) == {"mean": 3, "median": 2.5, "lowest": 1, "highest": 6}
+    assert spread([1, 2, 6, 3]) == Spread(mean=3, median=2.5, lowest=1, highest=6)

@@ -35,6 +35,7 @@ def test_a_budget_that_follows_the_noise_is_measured_on_the_original(small_chest
     found = check_budget(small_chest, protected, budget)
     assert found.kept
     assert found.noise_fraction == 0.5
+    assert found.largest_hu is not None
     assert 10 < found.largest_hu <= 30
     assert check_budget(small_chest, protected, Budget(30, 0.4)).over > 0.5 * found.voxels
     # Noise that the protection added must not raise what it is allowed.
@@ -46,8 +47,8 @@ def test_one_voxel_beyond_it_is_found(small_chest: Scan, protected: Scan) -> Non
     stored = protected.stored.copy()
     stored[20, 30, 31] = small_chest.stored[20, 30, 31] + 17
     found = check_budget(small_chest, protected.with_stored(stored), Budget(6))
-    assert (found.over, found.largest_hu, found.worst_voxel) == (1, 17, [20, 30, 31])
-    assert found.worst_lps_mm == list(small_chest.geometry.to_world((20, 30, 31)))
+    assert (found.over, found.largest_hu, found.worst_voxel) == (1, 17, (20, 30, 31))
+    assert found.worst_lps_mm == small_chest.geometry.to_world((20, 30, 31))
     assert not found.kept
 
 
@@ -64,7 +65,7 @@ def test_a_voxel_that_is_no_number_is_beyond_any_budget(small_chest: Scan) -> No
     broken = floating.stored.copy()
     broken[16, 32, 32] = np.nan
     found = check_budget(floating, floating.with_stored(broken), Budget(10))
-    assert (found.over, found.largest_hu, found.worst_voxel) == (1, np.inf, [16, 32, 32])
+    assert (found.over, found.largest_hu, found.worst_voxel) == (1, np.inf, (16, 32, 32))
 
 
 def test_another_grid_is_refused(small_chest: Scan) -> None:

@@ -15,7 +15,7 @@ from mitsgan.anatomy.lung import find_lung
 from mitsgan.errors import ScanError
 from mitsgan.evaluate.attacks.slices import untouched_slices
 from mitsgan.evaluate.metrics.fidelity import fidelity
-from mitsgan.evaluate.metrics.metrics import compare_scans, compare_slices
+from mitsgan.evaluate.metrics.metrics import Metrics, compare_scans, compare_slices
 from mitsgan.evaluate.metrics.regions import (
     WHOLE,
     Region,
@@ -55,51 +55,54 @@ def test_every_region_and_window_against_a_direct_statement(
 ) -> None:
     regions = [WHOLE, body_region(small_chest), lung_region(find_lung(small_chest))]
     rows = compare_scans(small_chest, protected, regions)
-    assert [row["region"] for row in rows] == ["whole scan", "body", "lung"]
+    assert [row.region for row in rows] == ["whole scan", "body", "lung"]
     a, b = small_chest.hu(), protected.hu()
     for region, row in zip(regions, rows, strict=True):
         mask = region.mask(small_chest, 0, small_chest.shape[0])
-        assert row["voxels"] == mask.sum() > 1000
+        assert row.voxels == mask.sum() > 1000
         for window in WINDOWS:
             x, y = (
                 (v.clip(window.low, window.high) if window.clips else v)[mask].astype(float)
                 for v in (a, b)
             )
-            found = row["windows"][window.name]
-            assert found["rmse_hu"] == pytest.approx(np.sqrt(((x - y) ** 2).mean()))
-            assert found["mae_hu"] == pytest.approx(np.abs(x - y).mean())
-            assert found["largest_hu"] == np.abs(x - y).max()
+            found = row.windows[window.name]
+            assert found.rmse_hu == pytest.approx(np.sqrt(((x - y) ** 2).mean()))
+            assert found.mae_hu == pytest.approx(np.abs(x - y).mean())
+            assert found.largest_hu == np.abs(x - y).max()
             p, t = torch.from_numpy(x), torch.from_numpy(y)
             theirs = peak_signal_noise_ratio(p, t, data_range=window.data_range)
-            assert found["psnr_db"] == pytest.approx(float(theirs), abs=1e-4)
+            assert found.psnr_db == pytest.approx(float(theirs), abs=1e-4)
             if region is not WHOLE:
-                assert found["ssim"] == pytest.approx(ssim_map(a, b, window)[mask].mean(), abs=1e-5)
-            assert found["lpips"] is None
-    lung, body = rows[2]["windows"], rows[1]["windows"]
-    assert lung["mediastinal"]["rmse_hu"] < body["mediastinal"]["rmse_hu"], "lung is black there"
+                assert found.ssim == pytest.approx(ssim_map(a, b, window)[mask].mean(), abs=1e-5)
+            assert found.lpips is None
+    lung, body = rows[2].windows, rows[1].windows
+    grey = (lung["mediastinal"].rmse_hu, body["mediastinal"].rmse_hu)
+    assert grey[0] is not None
+    assert grey[1] is not None
+    assert grey[0] < grey[1], "lung is black there"
 
 
 def test_the_whole_scan_in_hu_is_the_fidelity(small_chest: Scan, protected: Scan) -> None:
     (row,) = compare_scans(small_chest, protected, [WHOLE])
-    close, found = fidelity(small_chest, protected), row["windows"]["HU"]
-    assert found["rmse_hu"] == pytest.approx(close.rmse_hu)
-    assert found["largest_hu"] == close.largest_hu
-    assert found["psnr_db"] == pytest.approx(close.psnr_db)
-    assert found["ssim"] == pytest.approx(close.ssim, abs=2e-4)  # that is in single precision
+    close, found = fidelity(small_chest, protected), row.windows["HU"]
+    assert found.rmse_hu == pytest.approx(close.rmse_hu)
+    assert found.largest_hu == close.largest_hu
+    assert found.psnr_db == pytest.approx(close.psnr_db)
+    assert found.ssim == close.ssim
 
 
 def test_the_same_scan_is_the_same(small_chest: Scan) -> None:
     (row,) = compare_scans(small_chest, small_chest, [WHOLE], windows=[HU])
-    found = row["windows"]["HU"]
-    assert (found["rmse_hu"], found["psnr_db"]) == (0.0, math.inf)
-    assert found["ssim"] == pytest.approx(1)
+    found = row.windows["HU"]
+    assert (found.rmse_hu, found.psnr_db) == (0.0, math.inf)
+    assert found.ssim == pytest.approx(1)
 
 
 def test_an_empty_region_has_no_values(small_chest: Scan, protected: Scan) -> None:
     nowhere = Region("nowhere", np.zeros((1, 1, 1), bool), small_chest.shape)
     (row,) = compare_scans(small_chest, protected, [nowhere])
-    assert row["voxels"] == 0
-    assert set(row["windows"]["HU"].values()) == {None}
+    assert row.voxels == 0
+    assert row.windows["HU"] == Metrics()
 
 
 def test_slices_and_squares_of_attacks(small_chest: Scan, protected: Scan) -> None:
@@ -111,10 +114,10 @@ def test_slices_and_squares_of_attacks(small_chest: Scan, protected: Scan) -> No
     assert rows.start <= 32 < rows.stop
     assert columns.start <= 20 < columns.stop
     moved = (protected.hu() - small_chest.hu())[16][rows, columns]
-    assert squares["voxels"] == 36
-    found = squares["windows"]["HU"]["rmse_hu"]
+    assert squares.voxels == 36
+    found = squares.windows["HU"].rmse_hu
     assert found == pytest.approx(np.sqrt(np.square(moved, dtype=float).mean()))
-    assert slices["voxels"] == (~small_chest.is_padding(16, 17)).sum()
+    assert slices.voxels == (~small_chest.is_padding(16, 17)).sum()
 
 
 def test_the_body_is_without_table_and_air(small_chest: Scan) -> None:

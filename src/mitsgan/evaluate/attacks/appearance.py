@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -20,6 +20,38 @@ from mitsgan.networks.classifier import NoduleClassifier
 
 State = Literal["original", "protected", "tampered original", "tampered protected"]
 STATES: tuple[State, ...] = get_args(State)
+
+
+@dataclass(frozen=True)
+class LooksRow:
+    """`Looks` as results hold them.
+
+    Attributes:
+        nodule_share: the part of the positions that is called a nodule.
+        abnormal_share: the part that is no healthy lung of this scan; None where that was not
+            measured, as the two below.
+        seen_share: the part that is either: there a reader would look twice.
+        abnormal_by: the part that is abnormal by each feature.
+        positions_probability, positions_abnormal: the values of every position.
+    """
+
+    nodule_share: float
+    abnormal_share: float | None
+    seen_share: float | None
+    abnormal_by: dict[Feature, float]
+    positions_probability: tuple[float, ...]
+    positions_abnormal: tuple[tuple[Feature, ...], ...] | None
+
+
+@dataclass(frozen=True)
+class AppearanceRow:
+    """An `Appearance` as results hold it.
+
+    An injection worked where a nodule is called; a removal where nothing is seen.
+    """
+
+    n: int
+    states: dict[State, LooksRow]
 
 
 @dataclass(frozen=True)
@@ -37,25 +69,19 @@ class Looks:
     nodule: tuple[bool, ...]
     abnormal: tuple[tuple[Feature, ...], ...] | None
 
-    def summary(self) -> dict[str, Any]:
-        """Shares of positions, and the values of each, for results."""
-        found: dict[str, Any] = {
-            "nodule_share": _share(self.nodule),
-            "abnormal_share": None,
-            "seen_share": None,
-            "abnormal_by": {},
-            "positions_probability": list(self.probability),
-            "positions_abnormal": None,
-        }
-        if self.abnormal is not None:
-            pairs = zip(self.nodule, self.abnormal, strict=True)
-            found |= {
-                "abnormal_share": _share([bool(by) for by in self.abnormal]),
-                "seen_share": _share([nodule or bool(by) for nodule, by in pairs]),
-                "abnormal_by": {f: _share([f in by for by in self.abnormal]) for f in FEATURES},
-                "positions_abnormal": [list(by) for by in self.abnormal],
-            }
-        return found
+    def row(self) -> LooksRow:
+        """For results."""
+        if self.abnormal is None:
+            return LooksRow(_share(self.nodule), None, None, {}, self.probability, None)
+        pairs = zip(self.nodule, self.abnormal, strict=True)
+        return LooksRow(
+            nodule_share=_share(self.nodule),
+            abnormal_share=_share([bool(by) for by in self.abnormal]),
+            seen_share=_share([nodule or bool(by) for nodule, by in pairs]),
+            abnormal_by={f: _share([f in by for by in self.abnormal]) for f in FEATURES},
+            positions_probability=self.probability,
+            positions_abnormal=self.abnormal,
+        )
 
 
 @dataclass(frozen=True)
@@ -75,14 +101,9 @@ class Appearance:
         """How many positions."""
         return len(self.looks["original"].nodule)
 
-    def summary(self) -> dict[str, Any]:
-        """For results.
-
-        Of each state ``nodule_share`` is called a nodule, ``abnormal_share`` is no healthy lung of
-        this scan, ``seen_share`` is either: there a reader would look twice. An injection worked
-        where a nodule is called; a removal where nothing is seen.
-        """
-        return {"n": self.n, "states": {state: self.looks[state].summary() for state in STATES}}
+    def row(self) -> AppearanceRow:
+        """For results."""
+        return AppearanceRow(self.n, {state: self.looks[state].row() for state in STATES})
 
 
 def appearance(

@@ -16,6 +16,38 @@ from mitsgan.optimize.known import perturb_known
 
 
 @dataclass(frozen=True)
+class Spread:
+    """Mean, median, and the worst: the least disrupted position.
+
+    A PSNR is infinite where nothing differs; None where that was read from JSON.
+    """
+
+    mean: float | None
+    median: float | None
+    worst: float | None
+
+
+@dataclass(frozen=True)
+class DisruptionRow:
+    """A `Disruption` as results hold it.
+
+    Attributes:
+        n: how many positions.
+        rmse_hu, psnr_db: the disruption.
+        perturbation_rmse_hu: over all 32 mm cubes together.
+        gain: median disruption over that.
+        positions_rmse_hu: the disruption of every position.
+    """
+
+    n: int
+    rmse_hu: Spread
+    psnr_db: Spread
+    perturbation_rmse_hu: float
+    gain: float
+    positions_rmse_hu: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Disruption:
     """One value per position, inside the repainted 20 mm core.
 
@@ -32,22 +64,18 @@ class Disruption:
         """RMSE of the perturbation over all cubes together, HU."""
         return math.sqrt(fmean(v**2 for v in self.perturbation_hu))
 
-    def summary(self) -> dict[str, object]:
-        """Mean, median and worst (the least disrupted position), for results."""
-        rmse = self.rmse_hu
-        energy = self.energy
-        return {
-            "n": len(rmse),
-            "rmse_hu": {"mean": fmean(rmse), "median": median(rmse), "worst": min(rmse)},
-            "psnr_db": {
-                "mean": fmean(psnr(v) for v in rmse),
-                "median": median(psnr(v) for v in rmse),
-                "worst": max(psnr(v) for v in rmse),
-            },
-            "perturbation_rmse_hu": energy,
-            "gain": median(rmse) / energy if energy else 0.0,
-            "positions_rmse_hu": list(rmse),
-        }
+    def row(self) -> DisruptionRow:
+        """For results."""
+        rmse, energy = self.rmse_hu, self.energy
+        decibels = [psnr(v) for v in rmse]
+        return DisruptionRow(
+            n=len(rmse),
+            rmse_hu=Spread(fmean(rmse), median(rmse), min(rmse)),
+            psnr_db=Spread(fmean(decibels), median(decibels), max(decibels)),
+            perturbation_rmse_hu=energy,
+            gain=median(rmse) / energy if energy else 0.0,
+            positions_rmse_hu=rmse,
+        )
 
 
 def disruption(

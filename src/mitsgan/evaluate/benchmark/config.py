@@ -1,13 +1,8 @@
-"""What a benchmark measures, read from a TOML file into frozen dataclasses.
-
-Every key is described in docs/benchmark.md. A key that is not known is refused: a misspelt one
-would otherwise measure something else than was meant.
-"""
+"""What a benchmark measures; every field is a key of its TOML file, see docs/benchmark.md."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -15,7 +10,6 @@ from typing import Literal
 
 from mitsgan.attack import ATTACKERS, Action
 from mitsgan.errors import MitsganError
-from mitsgan.evaluate.benchmark.toml import read_table
 from mitsgan.evaluate.purify.purifiers import PURIFIERS
 
 NONE = "none"
@@ -62,6 +56,12 @@ class ScanEntry:
     phantom: PhantomEntry | None = None
     nodules: tuple[tuple[float, float, float], ...] = ()
     planted: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.path is None) == (self.phantom is None):
+            raise BenchmarkError(f"scans.{self.name}: give either path or phantom")
+        if self.nodules and self.planted:
+            raise BenchmarkError(f"scans.{self.name}: give either nodules or planted")
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,15 @@ class Sweep:
     controls: bool = True
     slices: bool = False
 
+    def __post_init__(self) -> None:
+        where = f"sweeps.{self.name}"
+        for key in ("scans", "protectors", "attackers", "actions", "budgets", "variants"):
+            if not getattr(self, key):
+                raise BenchmarkError(f"{where}.{key} is empty, so nothing would be measured")
+        _known(f"{where}.purifiers", self.purifiers, [NONE, *PURIFIERS])
+        if self.positions < 1:
+            raise BenchmarkError(f"{where}.positions must be 1 or more, found {self.positions}")
+
 
 @dataclass(frozen=True)
 class Uncertainty:
@@ -194,88 +203,59 @@ class BenchmarkConfig:
     seed: int = 0
     resamples: int = 2000
 
+    def __post_init__(self) -> None:
+        scans = _names("scans", [s.name for s in self.scans])
+        protectors = _names("protectors", [p.name for p in self.protectors])
+        attackers = [*ATTACKERS.names(), *_names("attackers", [a.name for a in self.attackers])]
+        _names("sweeps", [s.name for s in self.sweeps])
+        for entry in self.protectors:
+            _known(f"protectors.{entry.name}.attacker", [entry.attacker], attackers)
+        for sweep in self.sweeps:
+            where = f"sweeps.{sweep.name}"
+            _known(f"{where}.scans", sweep.scans, scans)
+            _known(f"{where}.protectors", sweep.protectors, protectors)
+            _known(f"{where}.attackers", sweep.attackers, attackers)
+            self._check_budgets(sweep)
+        for number, curve in enumerate(self.uncertainty):
+            where = f"uncertainty[{number}]"
+            _known(f"{where}.scan", [curve.scan], scans)
+            _known(f"{where}.attackers", curve.attackers, attackers)
+            _known(f"{where}.protectors", curve.protectors, protectors)
+        self._check_curves()
+        if self.gallery is not None:
+            _known("gallery.scan", [self.gallery.scan], scans)
+            _known("gallery.attacker", [self.gallery.attacker], attackers)
+            _known("gallery.protectors", self.gallery.protectors, protectors)
 
-def read_config(path: Path, environment: Mapping[str, str]) -> BenchmarkConfig:
-    """Read a benchmark's configuration.
-
-    Args:
-        path: a TOML file. Paths in it may start with ``${NAME}``; relative ones start from the
-            file's folder, those of scans from ``data``.
-        environment: what ``${NAME}`` stands for.
-
-    Raises:
-        BenchmarkError: the file cannot be read, a key is unknown or of the wrong type, or a name
-            stands for nothing; says which key.
-    """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BenchmarkError(f"{path}: {error.strerror or error}; name a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BenchmarkError(f"{path} is not TOML: {error}") from error
-    try:
-        config = read_table(BenchmarkConfig, table, path.resolve().parent, environment)
-        _check(config)
-    except ValueError as error:
-        raise BenchmarkError(f"{path}: {error}; see docs/benchmark.md") from error
-    return config
-
-
-def _check(config: BenchmarkConfig) -> None:
-    scans = _names("scans", [s.name for s in config.scans])
-    protectors = _names("protectors", [p.name for p in config.protectors])
-    own = _names("attackers", [a.name for a in config.attackers])
-    attackers = [*ATTACKERS.names(), *own]
-    _names("sweeps", [s.name for s in config.sweeps])
-    for scan in config.scans:
-        if (scan.path is None) == (scan.phantom is None):
-            raise ValueError(f"scans.{scan.name}: give either path or phantom")
-        if scan.nodules and scan.planted:
-            raise ValueError(f"scans.{scan.name}: give either nodules or planted")
-    for sweep in config.sweeps:
-        where = f"sweeps.{sweep.name}"
-        for key in ("scans", "protectors", "attackers", "actions", "budgets", "variants"):
-            if not getattr(sweep, key):
-                raise ValueError(f"{where}.{key} is empty, so nothing would be measured")
-        _known(f"{where}.scans", sweep.scans, scans)
-        _known(f"{where}.protectors", sweep.protectors, protectors)
-        _known(f"{where}.attackers", sweep.attackers, attackers)
-        _known(f"{where}.purifiers", sweep.purifiers, [NONE, *PURIFIERS])
-        if sweep.positions < 1:
-            raise ValueError(f"{where}.positions must be 1 or more, found {sweep.positions}")
-        known = [e.name for e in config.protectors if e.is_known_position]
+    def _check_budgets(self, sweep: Sweep) -> None:
+        known = [entry.name for entry in self.protectors if entry.is_known_position]
         both = [name for name in sweep.protectors if name in known]
         if both and any(budget.noise_fraction is not None for budget in sweep.budgets):
-            raise ValueError(
-                f"{where}.budgets: {both[0]} works without a scan's noise; give it a sweep of "
-                "its own, with budgets in HU alone"
+            raise BenchmarkError(
+                f"sweeps.{sweep.name}.budgets: {both[0]} works without a scan's noise; give it a "
+                "sweep of its own, with budgets in HU alone"
             )
-    curves: set[object] = set()
-    for number, curve in enumerate(config.uncertainty):
-        where = f"uncertainty[{number}]"
-        for strike in product([curve.scan], curve.attackers, curve.actions, [curve.max_hu]):
-            if strike in curves:
-                raise ValueError(f"{where}: {strike} is measured by an earlier curve already")
-            curves.add(strike)
-        _known(f"{where}.scan", [curve.scan], scans)
-        _known(f"{where}.attackers", curve.attackers, attackers)
-        _known(f"{where}.protectors", curve.protectors, protectors)
-    if config.gallery is not None:
-        _known("gallery.scan", [config.gallery.scan], scans)
-        _known("gallery.attacker", [config.gallery.attacker], attackers)
-        _known("gallery.protectors", config.gallery.protectors, protectors)
-    for entry in config.protectors:
-        _known(f"protectors.{entry.name}.attacker", [entry.attacker], attackers)
+
+    def _check_curves(self) -> None:
+        """Every curve is measured once."""
+        before: set[object] = set()
+        for number, curve in enumerate(self.uncertainty):
+            for strike in product([curve.scan], curve.attackers, curve.actions, [curve.max_hu]):
+                if strike in before:
+                    raise BenchmarkError(
+                        f"uncertainty[{number}]: {strike} is measured by an earlier curve already"
+                    )
+                before.add(strike)
 
 
 def _names(where: str, names: Sequence[str]) -> Sequence[str]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"{where}: the name {twice[0]!r} is given twice")
+        raise BenchmarkError(f"{where}: the name {twice[0]!r} is given twice")
     return names
 
 
 def _known(where: str, wanted: Sequence[str], known: Sequence[str]) -> None:
     for name in wanted:
         if name not in known:
-            raise ValueError(f"{where}: there is no {name!r}; there are: {', '.join(known)}")
+            raise BenchmarkError(f"{where}: there is no {name!r}; there are: {', '.join(known)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import tomllib
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any
 from mitsgan.atomic import atomic_output, check_target
 from mitsgan.errors import OutputError
 from mitsgan.evaluate.benchmark.config import BenchmarkError
+from mitsgan.evaluate.benchmark.result import Benchmark
 from mitsgan.evaluate.journal import Journal
 
 CONFIG, RESULTS, SUMMARY = "config.toml", "results.jsonl", "summary.json"
@@ -53,12 +53,10 @@ class RunFolder:
         """
         return Journal(self.path / RESULTS, {"config": self.raw, **subject})
 
-    def write_summary(self, summary: Mapping[str, object]) -> Path:
+    def write_summary(self, summary: Benchmark) -> None:
         """Write ``summary.json``, in place of an earlier one of this run."""
-        text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
         with atomic_output(self.path / SUMMARY, overwrite=True) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
-        return self.path / SUMMARY
+            temporary.write_text(summary.to_json(), encoding="utf-8")
 
     def _check(self, config: Path, resume: bool) -> None:
         if not resume:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mitsgan.attack import Attacker, Plan, hu_volume
 from mitsgan.evaluate.attacks.slices import Pair, tampered_slices, untouched_slices
 from mitsgan.evaluate.metrics.lpips import Lpips
-from mitsgan.evaluate.metrics.metrics import Row, compare_slices
+from mitsgan.evaluate.metrics.metrics import Comparison, compare_slices
 from mitsgan.evaluate.metrics.windows import HU
 from mitsgan.scan.scan import Scan
 
@@ -86,7 +86,7 @@ def compare_blocks(
     plans: Sequence[Plan],
     attacker: Attacker,
     lpips: Lpips | None,
-) -> list[Row]:
+) -> list[Comparison]:
     """Compare the slices through the positions of attacks, and the squares in them.
 
     Args:
@@ -105,7 +105,7 @@ def compare_blocks(
         (real, result, inside, square)
         for (real, *_), (_, result, inside, square) in zip(untouched, tampered, strict=True)
     ]
-    rows: list[Row] = []
+    rows: list[Comparison] = []
     for name, pairs in ((PROTECTED, untouched), (TAMPERED, tampered), (AGAINST_REAL, against)):
         rows += compare_slices(name, pairs, lpips, windows=(HU,))
     return rows

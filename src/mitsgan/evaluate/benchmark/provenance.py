@@ -27,7 +27,7 @@ def provenance(config: BenchmarkConfig) -> dict[str, Row]:
     for name in dict.fromkeys(task.attacker for task in all_tasks(config)):
         for action in _ACTIONS:
             attacker = load_attacker(config, name, action)
-            card = attacker.card or {"sha256": attacker.digest()}
+            card = {**(attacker.card or {}), "sha256": attacker.checksum}
             key = f"weights | {name} | {action}"
             rows[key] = _weights(f"attacker, {action}", name, card)
         rows[f"attacker | {name}"] = {

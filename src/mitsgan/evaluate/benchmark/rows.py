@@ -9,6 +9,8 @@ from typing import Any
 
 from mitsgan.evaluate.benchmark.bootstrap import Interval, median_interval, ratio_interval
 from mitsgan.evaluate.benchmark.config import NONE, PLAIN
+from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.table import Column, Table
 
 Row = dict[str, Any]
 
@@ -106,53 +108,42 @@ class Rows:
 
 
 MEASURED = (
-    ("n", "positions", ""),
-    ("disruption", "disruption, median", "HU"),
-    ("low", "from", "HU"),
-    ("high", "to", "HU"),
-    ("worst", "worst", "HU"),
-    ("perturbation", "perturbation in cube", "HU"),
-    ("gain", "gain in core", ""),
-    ("noise", "noise of equal RMSE", "HU"),
-    ("over_noise", "over noise", ""),
-    ("over_noise_low", "from", ""),
-    ("over_noise_high", "to", ""),
+    Column("n", "positions"),
+    Column("disruption", "disruption, median", "HU"),
+    Column("low", "from", "HU"),
+    Column("high", "to", "HU"),
+    Column("worst", "worst", "HU"),
+    Column("perturbation", "perturbation in cube", "HU"),
+    Column("gain", "gain in core"),
+    Column("noise", "noise of equal RMSE", "HU"),
+    Column("over_noise", "over noise"),
+    Column("over_noise_low", "from"),
+    Column("over_noise_high", "to"),
 )
-"""Columns of `Rows.measured`: key, label, unit."""
+"""Columns of `Rows.measured`."""
 
 NAMED = (
-    ("scan", "scan", ""),
-    ("protector", "protector", ""),
-    ("form", "form", ""),
-    ("budget", "budget", ""),
-    ("attacker", "attackers", ""),
-    ("action", "action", ""),
+    Column("scan", "scan"),
+    Column("protector", "protector"),
+    Column("form", "form"),
+    Column("budget", "budget"),
+    Column("attacker", "attackers"),
+    Column("action", "action"),
 )
 """Columns that say what a row of attacks is of."""
 
 
-def named(row: Mapping[str, Any], columns: Iterable[tuple[str, str, str]] = NAMED) -> Row:
+def named(row: Mapping[str, Any], columns: Iterable[Column] = NAMED) -> Row:
     """What a row is of."""
-    return {key: row[key] for key, _, _ in columns}
+    return {column.key: row[column.key] for column in columns}
 
 
-def table(
-    id: str,
-    title: str,
-    note: str,
-    columns: Sequence[tuple[str, str, str]],
-    rows: Sequence[Row],
-) -> Row:
-    """A table for the summary; values to four significant digits."""
-    return {
-        "id": id,
-        "title": title,
-        "note": note,
-        "columns": [{"key": key, "label": label, "unit": unit} for key, label, unit in columns],
-        "rows": [{key: shortened(row.get(key)) for key, _, _ in columns} for row in rows],
-    }
+def table(id: str, title: str, note: str, columns: Sequence[Column], rows: Sequence[Row]) -> Table:
+    """A table of the columns' values, see `shortened`."""
+    cells = tuple({c.key: shortened(row.get(c.key)) for c in columns} for row in rows)
+    return Table(id, title, tuple(columns), cells, note)
 
 
-def shortened(value: Any) -> Any:
+def shortened(value: Cell) -> Cell:
     """A number to five significant digits: more would claim more than was measured."""
     return float(f"{value:.5g}") if isinstance(value, float) else value

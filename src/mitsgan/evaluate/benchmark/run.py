@@ -30,7 +30,7 @@ _BATCH, _SIBLINGS = 8, 8
 _WAIT = 1.0
 
 
-def run_benchmark(order: Order, journal: Journal, jobs: int, progress: Progress) -> None:
+def measure(order: Order, journal: Journal, jobs: int, progress: Progress) -> None:
     """Measure whatever the journal does not hold yet.
 
     Args:

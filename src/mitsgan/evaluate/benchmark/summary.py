@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mitsgan import __version__
+from mitsgan.evaluate.benchmark.bootstrap import Interval
 from mitsgan.evaluate.benchmark.cells import all_tasks
 from mitsgan.evaluate.benchmark.config import BenchmarkConfig
 from mitsgan.evaluate.benchmark.provenance import OTHER_WEIGHTS
+from mitsgan.evaluate.benchmark.result import Benchmark
 from mitsgan.evaluate.benchmark.rows import Row, Rows, shortened
 from mitsgan.evaluate.benchmark.tables import all_tables, uncertainty
+from mitsgan.evaluate.report.content import Axis, Curve, Headline, Point, Series
 
-SCHEMA = 1
-
-_HU = {"label": "disruption in the core, median", "unit": "HU", "log": True}
+_HU = Axis("disruption in the core, median", "HU", log=True)
 
 
 def summarise(
@@ -25,7 +25,7 @@ def summarise(
     raw: Mapping[str, Any],
     command: str,
     gaps: Sequence[str] = (),
-) -> Row:
+) -> Benchmark:
     """Make the summary.
 
     Args:
@@ -34,34 +34,28 @@ def summarise(
         toml, raw: the configuration as text, and as tables.
         command: that repeats the run.
         gaps: what could not be measured, in words.
-
-    Returns:
-        JSON values; the schema is in docs/benchmark.md.
     """
     rows = Rows(_in_order(results, config), config.resamples, config.seed)
-    return {
-        "schema": SCHEMA,
-        "kind": "benchmark",
-        "version": __version__,
-        "title": config.title,
-        "command": command,
-        "config_toml": toml,
-        "config": raw,
-        "provenance": {
+    return Benchmark(
+        title=config.title,
+        command=command,
+        config_toml=toml,
+        config=dict(raw),
+        provenance={
             "weights": [_only(row, "role", "name", "sha256") for row in rows.of("weights")],
             "scans": [
                 {"name": row["scan"], **_only(row, "shape", "spacing_mm", "role")}
                 for row in rows.of("scan")
             ],
         },
-        "headline": headline(rows, config),
-        "tables": all_tables(rows),
-        "curves": [*budget_curves(rows, config), *uncertainty_curves(rows)],
-        "gaps": list(gaps),
-    }
+        headline=tuple(headline(rows, config)),
+        tables=tuple(all_tables(rows)),
+        curves=(*budget_curves(rows, config), *uncertainty_curves(rows)),
+        gaps=tuple(gaps),
+    )
 
 
-def headline(rows: Rows, config: BenchmarkConfig) -> list[Row]:
+def headline(rows: Rows, config: BenchmarkConfig) -> list[Headline]:
     """What the first protector is worth on unseen scans, at the budgets of the first sweep."""
     ours = config.protectors[0].name
     budgets = {budget.name for budget in config.sweeps[0].budgets}
@@ -72,7 +66,7 @@ def headline(rows: Rows, config: BenchmarkConfig) -> list[Row]:
         "other weights of": {name.removesuffix(OTHER_WEIGHTS) for name in trained},
         "held-out": held_out,
     }
-    found: list[Row] = []
+    numbers: list[Headline] = []
     for row in rows.main(protector=ours, role="unseen"):
         noise = rows.beside(row, control="noise")
         kind = next((k for k, names in kinds.items() if row["attacker"] in names), None)
@@ -85,7 +79,7 @@ def headline(rows: Rows, config: BenchmarkConfig) -> list[Row]:
             rows.gain(row),
         )
         noise_gain = rows.gain(noise)
-        found += [
+        numbers += [
             _figure(f"disruption: {name}", over, "HU", "median RMSE in the repainted 20 mm core"),
             _figure(f"over noise: {name}", ratio, "", "median over that of noise of equal RMSE"),
             _figure(f"gain: {name}", gain, "", f"noise of equal RMSE: {noise_gain.value:.3g}"),
@@ -93,19 +87,19 @@ def headline(rows: Rows, config: BenchmarkConfig) -> list[Row]:
     for row in rows.of("protection", protector=ours, role="unseen"):
         if row["budget"] not in budgets:
             continue
-        found.append(
-            {
-                "label": f"whole-scan RMSE: {row['scan']}, {row['budget']}",
-                "value": shortened(row["rmse_hu"]),
-                "unit": "HU",
-                "n": row["voxels"],
-                "note": f"largest change {row['largest_hu']:g} HU; n counts voxels",
-            }
+        numbers.append(
+            Headline(
+                f"whole-scan RMSE: {row['scan']}, {row['budget']}",
+                shortened(row["rmse_hu"]),
+                "HU",
+                row["voxels"],
+                f"largest change {row['largest_hu']:g} HU; n counts voxels",
+            )
         )
-    return found
+    return numbers
 
 
-def budget_curves(rows: Rows, config: BenchmarkConfig) -> list[Row]:
+def budget_curves(rows: Rows, config: BenchmarkConfig) -> list[Curve]:
     """Disruption over the budget, a curve per protector, and noise of the first one's RMSE."""
     caps = {
         budget.name: budget.max_hu
@@ -114,78 +108,70 @@ def budget_curves(rows: Rows, config: BenchmarkConfig) -> list[Row]:
         if budget.noise_fraction is None
     }
     ours = config.protectors[0].name
-    found: dict[tuple[str, str, str], dict[str, dict[float, Row]]] = {}
+    plots: dict[tuple[str, str, str], dict[str, dict[float, Point]]] = {}
     plain = [(row["protector"], row) for row in rows.attacks(form="clipped")]
     noise = rows.attacks(form="clipped", protector=ours, control="noise")
     for name, row in [*plain, *((f"noise, RMSE of {ours}", row) for row in noise)]:
         if row["budget"] not in caps:
             continue
-        place = row["scan"], row["attacker"], row["action"]
-        points = found.setdefault(place, {}).setdefault(name, {})
+        plot = plots.setdefault((row["scan"], row["attacker"], row["action"]), {})
+        points = plot.setdefault(name, {})
         cap = caps[row["budget"]]
         # Of one budget measured at several numbers of positions, the most count.
-        if cap not in points or points[cap]["n"] < row["n"]:
+        if cap not in points or (points[cap].n or 0) < row["n"]:
             over = rows.median(row["disruption_rmse_hu"])
             points[cap] = _point(cap, over.value, over.low, over.high, over.n)
     note = "Median over positions, 95 % bootstrap interval; plain attackers, no purifier."
-    x = {"label": "budget", "unit": "HU", "log": True}
     curves = []
-    for (scan, attacker, action), by_protector in found.items():
-        series = [
-            {"name": name, "points": [points[cap] for cap in sorted(points)]}
+    for (scan, attacker, action), by_protector in plots.items():
+        series = tuple(
+            Series(name, tuple(points[cap] for cap in sorted(points)))
             for name, points in by_protector.items()
             if len(points) > 1
-        ]
+        )
         if series:
             id = f"budget-{scan}-{attacker}-{action}"
             title = f"Disruption over budget: {action} by {attacker} on {scan}"
-            curves.append(_curve(id, title, note, x, series))
+            curves.append(Curve(id, title, Axis("budget", "HU", log=True), _HU, series, note))
     return curves
 
 
-def uncertainty_curves(rows: Rows) -> list[Row]:
+def uncertainty_curves(rows: Rows) -> list[Curve]:
     """Disruption over how well the position is known, a curve per method."""
-    found: dict[tuple[str, str, str], dict[str, list[Row]]] = {}
-    for line in uncertainty(rows)[0]["rows"]:
+    plots: dict[tuple[str, str, str], dict[str, list[Point]]] = {}
+    for line in uncertainty(rows)[0].rows:
         if isinstance(line["uncertainty"], str):
             continue  # uniform in the lung has no place on the axis; the table has it
-        place = line["scan"], line["attacker"], line["action"]
+        where = str(line["scan"]), str(line["attacker"]), str(line["action"])
         values = (line[key] for key in ("uncertainty", "disruption", "low", "high", "n"))
-        found.setdefault(place, {}).setdefault(line["protector"], []).append(_point(*values))
+        plots.setdefault(where, {}).setdefault(str(line["protector"]), []).append(_point(*values))
     note = "Median over centres, 95 % bootstrap interval; attacked at draws of no optimisation."
-    x = {"label": "position known to", "unit": "mm", "log": False}
     return [
-        _curve(
+        Curve(
             f"uncertainty-{scan}-{attacker}-{action}",
             f"Disruption over position uncertainty: {action} by {attacker} on {scan}",
+            Axis("position known to", "mm"),
+            _HU,
+            tuple(Series(name, tuple(points)) for name, points in series.items()),
             note,
-            x,
-            [{"name": name, "points": points} for name, points in series.items()],
         )
-        for (scan, attacker, action), series in found.items()
+        for (scan, attacker, action), series in plots.items()
     ]
 
 
-def _curve(id: str, title: str, note: str, x: Row, series: list[Row]) -> Row:
-    return {"id": id, "title": title, "note": note, "x": x, "y": dict(_HU), "series": series}
+def _point(x: Any, y: Any, low: Any, high: Any, n: Any) -> Point:
+    y, low, high = (shortened(value) for value in (y, low, high))
+    return Point(x, y, low, high, n)
 
 
-def _point(x: float, y: float, low: float, high: float, n: int) -> Row:
-    return {
-        "x": x,
-        **{k: shortened(v) for k, v in (("y", y), ("low", low), ("high", high))},
-        "n": n,
-    }
-
-
-def _figure(label: str, value: Any, unit: str, note: str) -> Row:
-    return {
-        "label": label,
-        "value": shortened(value.value),
-        "unit": unit,
-        "n": value.n,
-        "note": f"95 % {value.low:.3g} to {value.high:.3g}; {note}",
-    }
+def _figure(label: str, value: Interval, unit: str, note: str) -> Headline:
+    return Headline(
+        label,
+        shortened(value.value),
+        unit,
+        value.n,
+        f"95 % {value.low:.3g} to {value.high:.3g}; {note}",
+    )
 
 
 def _only(row: Row, *keys: str) -> Row:

@@ -8,16 +8,17 @@ from statistics import fmean, median, quantiles
 from mitsgan.evaluate.benchmark.paper_tables import BLOCKS
 from mitsgan.evaluate.benchmark.rows import MEASURED, NAMED, Row, Rows, named, table
 from mitsgan.evaluate.benchmark.tables_hardness import appearance, purifiers, variants
+from mitsgan.evaluate.report.table import Column, Table
 
 _METRICS = (
-    ("rmse_hu", "RMSE", "HU"),
-    ("psnr_db", "PSNR", "dB"),
-    ("lpips", "LPIPS", ""),
-    ("ssim", "SSIM", ""),
+    Column("rmse_hu", "RMSE", "HU"),
+    Column("psnr_db", "PSNR", "dB"),
+    Column("lpips", "LPIPS"),
+    Column("ssim", "SSIM"),
 )
 
 
-def all_tables(rows: Rows) -> list[Row]:
+def all_tables(rows: Rows) -> list[Table]:
     """Every table that has rows."""
     made = [
         *(main(rows, scan) for scan in _scans(rows)),
@@ -30,10 +31,10 @@ def all_tables(rows: Rows) -> list[Row]:
         *paper(rows),
         *uncertainty(rows),
     ]
-    return [one for one in made if one["rows"]]
+    return [one for one in made if one.rows]
 
 
-def main(rows: Rows, scan: str) -> Row:
+def main(rows: Rows, scan: str) -> Table:
     """Every protector against every attacker on one scan, beside controls of equal RMSE."""
     found = []
     for row in rows.main(scan=scan):
@@ -47,12 +48,12 @@ def main(rows: Rows, scan: str) -> Row:
         "repainted 20 mm core; median over positions, 95 % bootstrap interval. Noise and offset "
         "have the RMSE of the perturbation in the attacked 32 mm cubes. Gain: disruption over "
         "perturbation, both in the core. Worst: the least disrupted position.",
-        (*NAMED[1:], *MEASURED, ("offset", "offset of equal RMSE", "HU")),
+        (*NAMED[1:], *MEASURED, Column("offset", "offset of equal RMSE", "HU")),
         found,
     )
 
 
-def transfer(rows: Rows) -> Row:
+def transfer(rows: Rows) -> Table:
     """What protectors reach against attackers they were trained on, and against others."""
     attackers = list(dict.fromkeys(row["attacker"] for row in rows.attacks()))
     known = {row["protector"]: row["trained_on"] for row in rows.of("protector")}
@@ -71,16 +72,16 @@ def transfer(rows: Rows) -> Row:
         "Median disruption, and the same over noise of equal RMSE, by pair of attackers.",
         (
             *of,
-            ("trained_on", "trained on", ""),
+            Column("trained_on", "trained on"),
             MEASURED[0],
-            *((f"{name}_hu", name, "HU") for name in attackers),
-            *((f"{name}_over", f"{name} over noise", "") for name in attackers),
+            *(Column(f"{name}_hu", name, "HU") for name in attackers),
+            *(Column(f"{name}_over", f"{name} over noise") for name in attackers),
         ),
         list(found.values()),
     )
 
 
-def worst(rows: Rows) -> Row:
+def worst(rows: Rows) -> Table:
     """The position that is disrupted least, and how often noise does as well."""
     found = []
     for row in rows.main():
@@ -109,19 +110,19 @@ def worst(rows: Rows) -> Row:
         "disrupts more than it. Positions count from 0.",
         (
             *NAMED,
-            ("n", "positions", ""),
-            ("worst", "least", "HU"),
-            ("noise", "noise there", "HU"),
-            ("tenth", "10th percentile", "HU"),
-            ("median", "median", "HU"),
-            ("position", "which", ""),
-            ("better", "better than noise", "%"),
+            Column("n", "positions"),
+            Column("worst", "least", "HU"),
+            Column("noise", "noise there", "HU"),
+            Column("tenth", "10th percentile", "HU"),
+            Column("median", "median", "HU"),
+            Column("position", "which"),
+            Column("better", "better than noise", "%"),
         ),
         found,
     )
 
 
-def protection(rows: Rows) -> Row:
+def protection(rows: Rows) -> Table:
     """How far protected scans moved."""
     return table(
         "protection",
@@ -130,18 +131,18 @@ def protection(rows: Rows) -> Row:
         "include what is computed for the scan, optimisation too, on the machine of the run.",
         (
             *NAMED[:4],
-            ("voxels", "voxels", ""),
-            ("largest_hu", "largest", "HU"),
-            ("rmse_hu", "RMSE", "HU"),
-            ("psnr_db", "PSNR", "dB"),
-            ("ssim", "SSIM", ""),
-            ("seconds", "time", "s"),
+            Column("voxels", "voxels"),
+            Column("largest_hu", "largest", "HU"),
+            Column("rmse_hu", "RMSE", "HU"),
+            Column("psnr_db", "PSNR", "dB"),
+            Column("ssim", "SSIM"),
+            Column("seconds", "time", "s"),
         ),
         list(rows.of("protection")),
     )
 
 
-def paper(rows: Rows) -> list[Row]:
+def paper(rows: Rows) -> list[Table]:
     """The blocks of the MITS-GAN paper's table, measured, next to what it printed."""
     made = []
     for block in BLOCKS:
@@ -161,7 +162,7 @@ def paper(rows: Rows) -> list[Row]:
             "scans, positions and attackers, and state neither unit nor range."
         )
         published = len(block.published)
-        columns = (NAMED[1], *NAMED[2:4], NAMED[0], *NAMED[4:], ("n", "slices", ""), *_METRICS)
+        columns = (NAMED[1], *NAMED[2:4], NAMED[0], *NAMED[4:], Column("n", "slices"), *_METRICS)
         # The published rows alone would be no result.
         made.append(
             table(block.id, block.title, note, columns, found if len(found) > published else [])
@@ -169,7 +170,7 @@ def paper(rows: Rows) -> list[Row]:
     return made
 
 
-def uncertainty(rows: Rows) -> list[Row]:
+def uncertainty(rows: Rows) -> list[Table]:
     """What is left when the position is known to so many millimetres only."""
     found: dict[tuple[object, ...], list[Row]] = {}
     for row in rows.of("uncertainty"):
@@ -193,7 +194,12 @@ def uncertainty(rows: Rows) -> list[Row]:
                 "perturbation": median(point["perturbation_hu"] for point in points),
             }
         )
-    columns = (*NAMED[:2], *NAMED[4:], ("uncertainty", "position known to", "mm"), *MEASURED[:4])
+    columns = (
+        *NAMED[:2],
+        *NAMED[4:],
+        Column("uncertainty", "position known to", "mm"),
+        *MEASURED[:4],
+    )
     note = (
         "Optimised for positions drawn around a centre, attacked at other draws of the same; "
         "median over centres, 95 % bootstrap interval."

@@ -6,9 +6,10 @@ from statistics import fmean, median
 
 from mitsgan.evaluate.benchmark.config import NONE, PLAIN
 from mitsgan.evaluate.benchmark.rows import MEASURED, NAMED, Row, Rows, named, table
+from mitsgan.evaluate.report.table import Column, Table
 
 
-def purifiers(rows: Rows) -> Row:
+def purifiers(rows: Rows) -> Table:
     """What is left of a disruption once both scans went through the same purifier."""
     found = []
     for row in rows.of("attack", control=None, variant=PLAIN):
@@ -24,12 +25,12 @@ def purifiers(rows: Rows) -> Row:
         "Original and protected scan go through the same purifier; disruption is measured between "
         "what the attacker makes of either, the perturbation is what the purifier leaves of it. "
         "Left: of the disruption without a purifier, at the same positions.",
-        (*NAMED, ("purifier", "purifier", ""), *MEASURED, ("left", "left", "%")),
+        (*NAMED, Column("purifier", "purifier"), *MEASURED, Column("left", "left", "%")),
         found,
     )
 
 
-def variants(rows: Rows) -> Row:
+def variants(rows: Rows) -> Table:
     """Attackers who know the method."""
     found = []
     for row in rows.of("attack", control=None, purifier=NONE):
@@ -40,12 +41,12 @@ def variants(rows: Rows) -> Row:
         "adaptive",
         "Attackers who know the method",
         "The same variant of the attack on both scans; docs/purifiers.md says what each does.",
-        (*NAMED, ("variant", "variant", ""), *MEASURED),
+        (*NAMED, Column("variant", "variant"), *MEASURED),
         found,
     )
 
 
-def appearance(rows: Rows) -> Row:
+def appearance(rows: Rows) -> Table:
     """What tampered cubes look like: a nodule, healthy lung, or neither."""
     (limit,) = [row["threshold"] for row in rows.of("classifier")] or [0.5]
     found = []
@@ -71,9 +72,9 @@ def appearance(rows: Rows) -> Row:
         "where no nodule is called; a removal where a nodule is called or the place is abnormal.",
         (
             *NAMED,
-            ("n", "positions", ""),
+            Column("n", "positions"),
             *(
-                (f"{key}_{scan}", f"{label}, {scan} tampered", "%")
+                Column(f"{key}_{scan}", f"{label}, {scan} tampered", "%")
                 for key, label in shares
                 for scan in ("original", "protected")
             ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
 
@@ -27,6 +27,7 @@ from mitsgan.evaluate.benchmark.protectors import (
 )
 from mitsgan.evaluate.metrics.fidelity import fidelity
 from mitsgan.evaluate.metrics.lpips import Lpips
+from mitsgan.evaluate.metrics.windows import HU
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.perturb import Budget, Fixed, Perturbation, apply_perturbations
 from mitsgan.protect import Offset, RandomSign
@@ -203,9 +204,8 @@ class Worker:
         plans = bench.plans(cell.positions, cell.action)
         rows = compare_blocks(bench.scan, self._scan(bench, cell), plans, attacker, self._lpips)
         blocks = {
-            f"{row['compared']} | {row['region']}": {
-                key: None if value is None else _finite(value)
-                for key, value in row["windows"]["HU"].items()
+            f"{row.compared} | {row.region}": {
+                key: _finite(value) for key, value in asdict(row.windows[HU.name]).items()
             }
             for row in rows
         }
@@ -253,6 +253,6 @@ def _scan_row(bench: Bench) -> Row:
     }
 
 
-def _finite(value: float) -> float | None:
+def _finite(value: float | None) -> float | None:
     """What is infinite, a PSNR of equal pictures, is no JSON number."""
-    return round(value, 4) if abs(value) < float("inf") else None
+    return round(value, 4) if value is not None and abs(value) < float("inf") else None

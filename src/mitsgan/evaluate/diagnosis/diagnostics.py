@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from mitsgan.anatomy.lung import Lung, find_lung
 from mitsgan.errors import ScanError
 from mitsgan.evaluate.attacks.positions import Place
-from mitsgan.evaluate.diagnosis.invariants import Row, find_places, invariants
+from mitsgan.evaluate.diagnosis.invariant import Invariant
+from mitsgan.evaluate.diagnosis.invariants import find_places, invariants
 from mitsgan.evaluate.diagnosis.nodule_calls import find_call_places
 from mitsgan.evaluate.diagnosis.rescan import Level
-from mitsgan.evaluate.metrics.budget_check import check_budget
+from mitsgan.evaluate.metrics.budget_check import BudgetCheck, check_budget
 from mitsgan.evaluate.metrics.fidelity import Fidelity
 from mitsgan.evaluate.metrics.lpips import Lpips
-from mitsgan.evaluate.metrics.metrics import LPIPS_SLICES, compare_scans
+from mitsgan.evaluate.metrics.metrics import Comparison, compare_scans
 from mitsgan.evaluate.metrics.regions import WHOLE, Region, body_region, lung_region
-from mitsgan.evaluate.metrics.windows import WINDOWS
+from mitsgan.evaluate.metrics.windows import HU
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.perturb import Budget
 from mitsgan.scan.scan import Scan
@@ -27,40 +27,30 @@ LUNG_DEPTH_MM = 3.0
 """Density and texture of the lung are measured this far from its border, where no voxel is
 partly wall."""
 
+DIAGNOSIS_STEPS = 6
+"""Of `diagnose`, as it tells them; with a classifier one more."""
 
-@dataclass
-class Diagnosed:
-    """JSON values, as they go into the result.
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was measured without an attacker.
 
     Attributes:
-        budget: see `mitsgan.evaluate.metrics.budget_check.BudgetCheck`.
-        metrics: rows of `mitsgan.evaluate.metrics.metrics`.
-        invariants: rows of `mitsgan.evaluate.diagnosis.invariants`.
+        budget: whether the budget was kept.
+        metrics: how far the scans are apart, region by region; the whole scan first.
+        invariants: what a diagnosis rests on.
         gaps: what could not be measured, and why, in words.
     """
 
-    budget: dict[str, Any]
-    metrics: list[dict[str, Any]]
-    invariants: list[Row]
-    gaps: list[str] = field(default_factory=list)
+    budget: BudgetCheck
+    metrics: tuple[Comparison, ...]
+    invariants: tuple[Invariant, ...]
+    gaps: tuple[str, ...]
 
     @property
     def fidelity(self) -> Fidelity:
-        """The row of the whole scan in HU."""
-        whole = self.metrics[0]["windows"]["HU"]
-        keys = ("largest_hu", "rmse_hu", "psnr_db", "ssim")
-        return Fidelity(*(float(whole[key]) for key in keys))
-
-    def as_result(self, lpips: Lpips | None) -> dict[str, Any]:
-        """What a result holds of it."""
-        return {
-            "budget_check": self.budget,
-            "metrics": self.metrics,
-            "windows": {w.name: {"low_hu": w.low, "high_hu": w.high} for w in WINDOWS},
-            "lpips": None if lpips is None else {"network": "alex", "slices": LPIPS_SLICES},
-            "invariants": self.invariants,
-            "gaps": self.gaps,
-        }
+        """The whole scan in HU."""
+        return Fidelity.of(self.metrics[0].windows[HU.name])
 
 
 def diagnose(
@@ -73,7 +63,7 @@ def diagnose(
     lpips: Lpips | None = None,
     classifier: NoduleClassifier | None = None,
     say: Callable[[str], None] = lambda _: None,
-) -> Diagnosed:
+) -> Diagnosis:
     """Measure what needs no attacker.
 
     Args:
@@ -107,27 +97,22 @@ def diagnose(
     say("places for invariants")
     places, missing = find_places(original, lung, deep, nodules)
     say("metrics")
-    rows = compare_scans(original, protected, regions, lpips)
-    whole = rows[0]["windows"]["HU"]
-    if whole["rmse_hu"] is None:
+    metrics = compare_scans(original, protected, regions, lpips)
+    if not metrics[0].voxels:
         raise ScanError("every voxel of the original is padding; give a CT scan in HU")
     calls = None
     if classifier is not None:
         where, nowhere = find_call_places(original, nodules, seed)
         missing += nowhere
         calls = (where, classifier)
-    levels = _levels(regions, rows)
+    levels = _levels(regions, metrics)
     figures = invariants(original, protected, places, levels, seed, calls=calls, say=say)
-    checked = {**asdict(check), "kept": check.kept}
-    return Diagnosed(checked, rows, figures, [*gaps, *missing])
+    return Diagnosis(check, tuple(metrics), tuple(figures), (*gaps, *missing))
 
 
-def _levels(regions: Sequence[Region], rows: Sequence[dict[str, Any]]) -> list[Level]:
+def _levels(regions: Sequence[Region], metrics: Sequence[Comparison]) -> list[Level]:
     """RMSE of every region without the next, which lies inside it."""
-    sums = [
-        (row["voxels"] * (row["windows"]["HU"]["rmse_hu"] or 0.0) ** 2, row["voxels"])
-        for row in rows
-    ]
+    sums = [(m.voxels * (m.windows[HU.name].rmse_hu or 0.0) ** 2, m.voxels) for m in metrics]
     levels = []
     for number, region in enumerate(regions):
         squares, voxels = sums[number]

@@ -9,24 +9,22 @@ tolerances: docs/metrics.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from mitsgan.evaluate.attacks.positions import Place
 from mitsgan.evaluate.diagnosis import edge, homogeneous
 from mitsgan.evaluate.diagnosis.edge import edge_width, find_edges
 from mitsgan.evaluate.diagnosis.homogeneous import Patches, find_patches, noise_spectrum
+from mitsgan.evaluate.diagnosis.invariant import Invariant
 from mitsgan.evaluate.diagnosis.lung_density import density_features, histogram
-from mitsgan.evaluate.diagnosis.nodule_calls import NULLS, CallPlaces, ask, call_rows
+from mitsgan.evaluate.diagnosis.nodule_calls import NULLS, CallPlaces, ask, call_invariants
 from mitsgan.evaluate.diagnosis.nodule_volume import segment_nodule
 from mitsgan.evaluate.diagnosis.rescan import Level, rescan
 from mitsgan.evaluate.diagnosis.texture import cooccurrence, texture_features
 from mitsgan.evaluate.metrics.regions import Region
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.scan.scan import Scan
-
-Row = dict[str, Any]
-"""JSON values: name, unit, original, protected, change, rescan_change, tolerance and more."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ def invariants(
     *,
     calls: tuple[CallPlaces, NoduleClassifier] | None = None,
     say: Callable[[str], None] = lambda _: None,
-) -> list[Row]:
+) -> list[Invariant]:
     """Measure every figure in the original, the protected scan and the null.
 
     Args:
@@ -144,8 +142,6 @@ def invariants(
         calls: where the nodule classifier is asked as well, and which; that takes more re-scans.
         say: told what is being done.
 
-    Returns:
-        A row per figure.
     """
     say("figures of the original")
     first = _figures(original, original, places)
@@ -154,25 +150,17 @@ def invariants(
     say("figures under re-scan noise")
     again = rescan(original, levels, places.patches, seed)
     null = _figures(again, original, places)
-    rows = []
+    figures = []
     for name, (unit, value) in first.items():
-        changes = [
+        moved, rescanned = (
             None if value is None or other is None else other - value
-            for _, other in (figures.get(name, (unit, None)) for figures in (second, null))
-        ]
-        rows.append(
-            {
-                "name": name,
-                "unit": unit,
-                "original": value,
-                "protected": second.get(name, (unit, None))[1],
-                "change": changes[0],
-                "rescan_change": changes[1],
-                **_verdict(name, value, changes[0]),
-            }
+            for _, other in (measured.get(name, (unit, None)) for measured in (second, null))
         )
+        protected_value = second.get(name, (unit, None))[1]
+        figure = Invariant(name, unit, value, protected_value, moved, rescanned)
+        figures.append(_judged(figure))
     if calls is None:
-        return rows
+        return figures
     say("calls of the nodule classifier")
     where, classifier = calls
     nulls = [ask(again, where, classifier)]
@@ -180,18 +168,19 @@ def invariants(
         other = rescan(original, levels, places.patches, seed + _APART * number)
         nulls.append(ask(other, where, classifier))
     before, after = (ask(scan, where, classifier) for scan in (original, protected))
-    return rows + call_rows(before, after, nulls, where, classifier.threshold)
+    return figures + call_invariants(before, after, nulls, where, classifier.threshold)
 
 
-def _verdict(name: str, value: float | None, change: float | None) -> Row:
-    claimed = next((t for start, t in TOLERANCES.items() if name.startswith(start)), None)
+def _judged(figure: Invariant) -> Invariant:
+    """The figure with its tolerance, if one is claimed, and whether it is kept."""
+    claimed = next((t for start, t in TOLERANCES.items() if figure.name.startswith(start)), None)
     if claimed is None:
-        return {"tolerance": None, "tolerance_source": None, "within": None}
+        return figure
     limit = claimed.limit
     if claimed.unit == "percent":
-        limit = 0.0 if value is None else limit / 100 * abs(value)
-    within = None if change is None else abs(change) <= limit
-    return {"tolerance": limit, "tolerance_source": claimed.source, "within": within}
+        limit = 0.0 if figure.original is None else limit / 100 * abs(figure.original)
+    within = None if figure.change is None else abs(figure.change) <= limit
+    return replace(figure, tolerance=limit, tolerance_source=claimed.source, within=within)
 
 
 def _figures(scan: Scan, original: Scan, places: Places) -> _Figures:

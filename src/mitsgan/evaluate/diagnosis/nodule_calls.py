@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from mitsgan.attack import cut_blocks
 from mitsgan.attack.networks.ctgan import SIDE
 from mitsgan.attack.resample import zoom
 from mitsgan.errors import MitsganError
+from mitsgan.evaluate.diagnosis.invariant import Invariant
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.scan.scan import Scan
 
@@ -80,34 +80,34 @@ def ask(scan: Scan, places: CallPlaces, classifier: NoduleClassifier) -> _Calls:
     return found
 
 
-def call_rows(
+def call_invariants(
     before: _Calls,
     after: _Calls,
     nulls: Sequence[_Calls],
     places: CallPlaces,
     threshold: float,
-) -> list[dict[str, Any]]:
-    """Rows for the invariants.
+) -> list[Invariant]:
+    """What becomes of the classifier's calls, as figures beside the others.
 
     Args:
         before, after, nulls: from `ask`, of the original, the protected scan and re-scans.
         places: which of them are known nodules.
         threshold: from which on a probability calls a nodule.
     """
-    rows = []
+    figures = []
     for name, values in before.items():
         if name in places.nodules:
             numbers = (values[0], after[name][0], nulls[0][name][0])
-            rows.append(_row(f"nodule probability {name}", "", numbers))
+            figures.append(_figure(f"nodule probability {name}", "", numbers))
             continue
         called = (sum(v >= threshold for v in calls[name]) for calls in (before, after, nulls[0]))
-        rows.append(_row(f"nodules called, {len(values)} {name}", "places", tuple(called)))
+        figures.append(_figure(f"nodules called, {len(values)} {name}", "places", tuple(called)))
         moved = [
             fmean(abs(b - a) for a, b in zip(values, calls[name], strict=True))
             for calls in (after, nulls[0])
         ]
         label = f"nodule probability, mean move, {len(values)} {name}"
-        rows.append(_row(label, "", (0.0, moved[0], moved[1])))
+        figures.append(_figure(label, "", (0.0, moved[0], moved[1])))
     for name, values in before.items():
         flips = [
             sum((a >= threshold) != (b >= threshold) for a, b in zip(values, other, strict=True))
@@ -115,25 +115,15 @@ def call_rows(
         ]
         most = max(flips[1:])
         label = "1 nodule " + name if name in places.nodules else f"{len(values)} {name}"
-        row = _row(f"calls that flip, {label}", "places", (0, flips[0], most))
+        figure = _figure(f"calls that flip, {label}", "places", (0, flips[0], most))
         within = flips[0] <= most
-        rows.append({**row, "tolerance": most, "tolerance_source": SOURCE, "within": within})
-    return rows
+        figures.append(replace(figure, tolerance=most, tolerance_source=SOURCE, within=within))
+    return figures
 
 
-def _row(name: str, unit: str, values: tuple[float, ...]) -> dict[str, Any]:
+def _figure(name: str, unit: str, values: tuple[float, ...]) -> Invariant:
     original, protected, null = (float(v) for v in values)
-    return {
-        "name": name,
-        "unit": unit,
-        "original": original,
-        "protected": protected,
-        "change": protected - original,
-        "rescan_change": null - original,
-        "tolerance": None,
-        "tolerance_source": None,
-        "within": None,
-    }
+    return Invariant(name, unit, original, protected, protected - original, null - original)
 
 
 def _holds(scan: Scan, voxel: Sequence[int]) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.attack.cube import overlap
-from mitsgan.evaluate.mark.statistics import Rate, auc, dice, spread
+from mitsgan.evaluate.mark.result import ChangeRow, LocatedRow
+from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
+from mitsgan.evaluate.mark.statistics import auc, dice, rate, spread
 from mitsgan.evaluate.mark.strikes import Form, Strike, rounds, struck
 from mitsgan.evaluate.purify.purifiers import purifier, purify_scan
 from mitsgan.mark import Detection, Key, Mark, WithRoom
@@ -20,40 +21,12 @@ from mitsgan.mark.windows import BLOCK
 from mitsgan.perturb import Budget, Fixed, Perturbation, apply_perturbations
 from mitsgan.scan.scan import Scan
 
-Result = dict[str, Any]
-"""JSON values; see docs/results."""
-
 T = TypeVar("T", bound=np.generic)
 
 SURROUND_MM = 6.0
 """How far around an attacked block what is flagged still counts as its own."""
 
 _BODY_HU = -950.0
-
-
-@dataclass(frozen=True)
-class MarkEvaluationConfig:
-    """What is measured.
-
-    Attributes:
-        max_hu: the budget that protection and mark share.
-        mark_hu: RMS of the mark over the body.
-        positions: random lung positions, struck by every attacker.
-        keys: untouched scans that are verified, each marked with a key of its own.
-        purified_keys: how many of these are also sent through every purifier.
-        wrong_keys: how many wrong keys the first of them is verified with.
-        false_alarms: the rate of false alarms per scan that the detector is asked for.
-        seed: of positions, keys and noise.
-    """
-
-    max_hu: float = 10.0
-    mark_hu: float = 3.0
-    positions: int = 100
-    keys: int = 100
-    purified_keys: int = 20
-    wrong_keys: int = 5
-    false_alarms: float = 0.01
-    seed: int = 0
 
 
 def measuring_key(seed: int, number: int = 0) -> Key:
@@ -67,56 +40,56 @@ class MarkBench:
     Args:
         scan: before any protection; not modified.
         identity: of its series.
-        layers: what protects it together with the mark; may be none.
-        config: strength, budget, seed.
+        perturbations: what protects it together with the mark; may be none.
+        settings: strength, budget, seed.
     """
 
     def __init__(
         self,
         scan: Scan,
         identity: str,
-        layers: Sequence[Perturbation],
-        config: MarkEvaluationConfig,
+        perturbations: Sequence[Perturbation],
+        settings: MarkEvaluationSettings,
     ) -> None:
-        self.scan, self.identity, self.config = scan, identity, config
-        self.budget = Budget(config.max_hu)
+        self.scan, self.identity, self.settings = scan, identity, settings
+        self.budget = Budget(settings.max_hu)
         # Once, since no key changes it.
-        self._layers = [Fixed.of(layer, scan, self.budget) for layer in layers]
+        self._fixed = [Fixed.of(one, scan, self.budget) for one in perturbations]
         self._untouched: dict[str | None, tuple[Scan, Detection]] = {}
 
     def marked(self, number: int = 0, *, identity: str | None = None) -> Scan:
         """The scan, protected and marked with one of the test keys."""
         mark = self._mark(number, identity)
-        held = [WithRoom(layer, mark) for layer in self._layers]
-        return apply_perturbations(self.scan, [*held, mark], self.budget).scan
+        beside = [WithRoom(perturbation, mark) for perturbation in self._fixed]
+        return apply_perturbations(self.scan, [*beside, mark], self.budget).scan
 
     def verify(self, scan: Scan, number: int = 0) -> Detection:
         """As ``mitsgan verify`` does, with one of the test keys."""
-        key = measuring_key(self.config.seed, number)
-        return detect(scan, key, self.identity, false_alarms=self.config.false_alarms)
+        key = measuring_key(self.settings.seed, number)
+        return detect(scan, key, self.identity, false_alarms=self.settings.false_alarms)
 
     def purified(self, scan: Scan, name: str | None) -> Scan:
         """Sent through a purifier, or as it is."""
-        return scan if name is None else purify_scan(scan, name, seed=self.config.seed)
+        return scan if name is None else purify_scan(scan, name, seed=self.settings.seed)
 
-    def change(self, marked: Scan) -> Result:
-        """How far the mark alone and all layers together move the scan, HU."""
+    def change(self, marked: Scan) -> ChangeRow:
+        """How far the mark alone and all perturbations together move the scan, HU."""
         alone = apply_perturbations(self.scan, [self._mark(0)], self.budget)
         padding, hu = self.scan.is_padding(), self.scan.hu()
         body = ~padding & (hu > _BODY_HU)
         added = (alone.scan.hu() - hu)[body].astype(np.float64)
         together = (marked.hu() - hu)[~padding].astype(np.float64)
-        return {
-            "mark_rms_hu": alone.rms_hu,
-            "mark_rms_over_body_hu": float(np.sqrt(np.mean(added**2))),
-            "mark_largest_hu": alone.largest_hu,
-            "together_rms_hu": float(np.sqrt(np.mean(together**2))),
-            "together_largest_hu": float(np.abs(together).max()),
-        }
+        return ChangeRow(
+            mark_rms_hu=alone.rms_hu,
+            mark_rms_over_body_hu=float(np.sqrt(np.mean(added**2))),
+            mark_largest_hu=alone.largest_hu,
+            together_rms_hu=float(np.sqrt(np.mean(together**2))),
+            together_largest_hu=float(np.abs(together).max()),
+        )
 
     def located(
         self, marked: Scan, strikes: Sequence[Strike], form: Form, name: str | None = None
-    ) -> Result:
+    ) -> LocatedRow:
         """How well struck positions are told from untouched ones, and how well located.
 
         Strikes that lie far enough apart share a scan. A position's score is the shortfall of the
@@ -133,28 +106,19 @@ class MarkBench:
         scores, overlaps = [0.0] * len(strikes), [0.0] * len(strikes)
         for members in shared:
             tampered = struck(marked, [strikes[i] for i in members], form)
-            found = self.verify(self._purified_again(tampered, marked, name))
+            detection = self.verify(self._purified_again(tampered, marked, name))
             for i in members:
-                scores[i] = _score(found, strikes[i], spacing)
-                overlaps[i] = _overlap(found, strikes[i], form, spacing)
-        return {
-            "n": len(strikes),
-            "auc": auc(scores, untouched),
-            "dice": spread(overlaps),
-            "found": Rate(sum(v > 0 for v in overlaps), len(overlaps)).summary(),
-            "positions_score": scores,
-            "positions_untouched_score": untouched,
-            "positions_dice": overlaps,
-        }
-
-    def head(self) -> Result:
-        """What was measured, and on what."""
-        return {
-            "unit": "HU",
-            "config": asdict(self.config),
-            "key": "SHA-256 of seed and number: for measurements only",
-            "scan": {"shape": list(self.scan.shape), "spacing_mm": list(self.scan.spacing)},
-        }
+                scores[i] = _score(detection, strikes[i], spacing)
+                overlaps[i] = _overlap(detection, strikes[i], form, spacing)
+        return LocatedRow(
+            n=len(strikes),
+            auc=auc(scores, untouched),
+            dice=spread(overlaps),
+            found=rate(sum(v > 0 for v in overlaps), len(overlaps)),
+            positions_score=tuple(scores),
+            positions_untouched_score=tuple(untouched),
+            positions_dice=tuple(overlaps),
+        )
 
     def _purified_again(self, tampered: Scan, marked: Scan, name: str | None) -> Scan:
         """The same as `purified`; where slices are purified one by one, only changed ones are."""
@@ -168,22 +132,22 @@ class MarkBench:
         return tampered.with_stored(stored)
 
     def _mark(self, number: int, identity: str | None = None) -> Mark:
-        key = measuring_key(self.config.seed, number)
-        return Mark(key, identity or self.identity, self.config.mark_hu)
+        key = measuring_key(self.settings.seed, number)
+        return Mark(key, identity or self.identity, self.settings.mark_hu)
 
 
-def _score(found: Detection, one: Strike, spacing: Sequence[float]) -> float:
+def _score(detection: Detection, one: Strike, spacing: Sequence[float]) -> float:
     """Largest shortfall of the mark within the 20 mm core of a strike, in standard deviations."""
-    return found.shortfall(one.core(), spacing)
+    return detection.shortfall(one.core(), spacing)
 
 
-def _overlap(found: Detection, one: Strike, form: Form, spacing: Sequence[float]) -> float:
+def _overlap(detection: Detection, one: Strike, form: Form, spacing: Sequence[float]) -> float:
     """Dice of what is flagged in and around a block with what was replaced in it."""
     margin = [int(SURROUND_MM / step) for step in spacing]
     true = np.pad(one.block(form, spacing)[1], [(m, m) for m in margin])
     first = [s - m for s, m in zip(one.plan.start, margin, strict=True)]
-    inside, part = overlap(first, true.shape, found.shape)
-    return dice(_within(found.flagged, inside), true[part])
+    inside, part = overlap(first, true.shape, detection.shape)
+    return dice(_within(detection.flagged, inside), true[part])
 
 
 def _within(blocks: NDArray[T], box: tuple[slice, slice, slice]) -> NDArray[T]:

@@ -7,93 +7,131 @@ The scan is protected and marked in memory, tampered with in memory, and verifie
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import TypeVar, get_args
 
-from mitsgan import __version__
-from mitsgan.anatomy.places import DEPTH_MM, lung_positions
+from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Attacker, plan_attack
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark import manipulations as tampering
 from mitsgan.evaluate.mark import slice_manipulations as slicewise
-from mitsgan.evaluate.mark.bars import BEHIND, bars
-from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig, Result, measuring_key
+from mitsgan.evaluate.mark.bench import MarkBench
 from mitsgan.evaluate.mark.manipulations import Manipulation, Position
-from mitsgan.evaluate.mark.statistics import Rate, dice, spread
+from mitsgan.evaluate.mark.result import (
+    AttackRow,
+    DetectionRow,
+    JudgedRow,
+    LocatedRow,
+    ManipulationRow,
+    MarkEvaluation,
+    Verdicts,
+)
+from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
+from mitsgan.evaluate.mark.statistics import dice, rate, spread
 from mitsgan.evaluate.mark.strikes import Form, Strike, strike, struck
-from mitsgan.mark import Detection, SliceState, Verdict
+from mitsgan.mark import SliceState, Verdict
 from mitsgan.perturb import Perturbation
+from mitsgan.progress import Progress, silent
+from mitsgan.result import ScanEntry, WeightsEntry
 from mitsgan.scan.scan import Scan
+from mitsgan.typed import to_tree
 
-__all__ = ["MarkEvaluationConfig", "evaluate_mark", "measuring_key"]
+T = TypeVar("T")
 
-PURIFIED = (*BEHIND, "resample-1mm")
-"""Purifiers behind which the mark is measured; resampling has no bar."""
+PURIFIED = ("rounding", "jpeg2000-8", "noise-10hu", "blur-0.5mm", "resample-1mm")
+"""Purifiers behind which the mark is measured."""
 
 _EACH = 10
 """Positions of every manipulation that has one."""
 
 _WHOLE_SLICES = (SliceState.REPLACED, SliceState.MOVED, SliceState.FLIPPED)
 
-Say = Callable[[str], None]
-
 
 def evaluate_mark(
     scan: Scan,
     identity: str,
-    layers: Sequence[Perturbation],
+    perturbations: Sequence[Perturbation],
     attackers: Sequence[Attacker],
-    config: MarkEvaluationConfig,
+    settings: MarkEvaluationSettings,
     *,
+    name: str = "scan",
+    protector: WeightsEntry | None = None,
     journal: Path | None = None,
-    progress: Say | None = None,
-) -> Result:
+    progress: Progress = silent,
+) -> MarkEvaluation:
     """Measure the mark on a scan.
 
     Args:
         scan: before any protection; not modified.
         identity: of its series, see `mitsgan.mark.series_identity`.
-        layers: what protects it together with the mark; may be none.
+        perturbations: what protects it together with the mark; may be none.
         attackers: strike every position, in the repaired style, each on its own.
-        config: what is measured.
+        settings: what is measured.
+        name: of the scan.
+        protector: the weights of what protects it.
         journal: a file for what is done, by which an interrupted measurement goes on; remove it
             when the result is safe.
-        progress: called with what is being done.
+        progress: told what is being done.
 
     Raises:
         PositionError: there is too little lung.
         BudgetError: the budget is smaller than one stored step.
         OutputError: the journal belongs to another measurement.
     """
-    say = progress or (lambda _: None)
-    positions = lung_positions(scan, config.positions, config.seed)
-    bench = MarkBench(scan, identity, layers, config)
-    say("marking")
+    positions = lung_positions(scan, settings.positions, settings.seed)
+    bench = MarkBench(scan, identity, perturbations, settings)
+    total = _count_steps(settings, len(attackers))
+    progress("measuring", 0, total, "marking")
     marked = bench.marked()
-    result: Result = {
-        "version": __version__,
-        **bench.head(),
-        "position_depth_mm": DEPTH_MM,
-        "change": bench.change(marked),
-        "untouched": _told(bench.verify(marked)),
+    change, untouched = bench.change(marked), DetectionRow.of(bench.verify(marked))
+    subject = {
+        "config": to_tree(settings),
+        "scan": [scan.shape, scan.spacing],
+        "untouched": to_tree(untouched),
+        "attackers": [attacker.digest() for attacker in attackers],
     }
-    kept = Journal(journal, {**result, "attackers": [a.digest() for a in attackers]})
-    bound = _Run(bench, marked, kept, say)
-    original = scan.hu()
-    result["attacks"] = {}
+    run = _Run(bench, marked, _Steps(Journal(journal, subject), progress, total))
+    attacks = {}
     for attacker in attackers:
-        plans = [plan_attack(original, scan.spacing, p, attacker.action) for p in positions]
-        strikes = strike(marked, plans, attacker)
-        result["attacks"][attacker.action] = bound.attacked(strikes, attacker.name)
+        plans = [plan_attack(scan.hu(), scan.spacing, p, attacker.action) for p in positions]
+        attacks[attacker.action] = run.attacked(strike(marked, plans, attacker), attacker)
     other = bench.marked(identity=f"{identity}, another series")
-    result["manipulations"] = bound.manipulated(other, positions)
-    result["false_alarms"] = bound.untouched()
-    result["bars"] = bars(result)
+    result = MarkEvaluation(
+        config=settings,
+        scan=ScanEntry(scan.shape, scan.spacing, name),
+        change=change,
+        untouched=untouched,
+        attacks=attacks,
+        manipulations=run.manipulated(other, positions),
+        false_alarms=run.untouched(),
+        protector=protector,
+    )
+    progress("measuring", total, total)
     return result
+
+
+def _count_steps(settings: MarkEvaluationSettings, attackers: int) -> int:
+    """How many steps there are."""
+    cases = len(get_args(Form)) + len(PURIFIED) + settings.positions
+    manipulations = 5 * min(_EACH, settings.positions) + 10
+    return attackers * cases + manipulations + settings.keys
+
+
+class _Steps:
+    """Steps of a journal, each told to a `Progress`."""
+
+    def __init__(self, journal: Journal, progress: Progress, total: int) -> None:
+        self._journal, self._progress = journal, progress
+        self._done, self._total = 0, total
+
+    def __call__(self, name: str, kind: type[T], compute: Callable[[], T]) -> T:
+        """The result of a step, see `Journal.step`."""
+        self._progress("measuring", min(self._done, self._total - 1), self._total, name)
+        self._done += 1
+        return self._journal.step(name, kind, compute)
 
 
 @dataclass(frozen=True)
@@ -102,84 +140,88 @@ class _Run:
 
     bench: MarkBench
     marked: Scan
-    kept: Journal
-    say: Say
+    step: _Steps
 
-    def attacked(self, strikes: Sequence[Strike], name: str) -> Result:
+    def attacked(self, strikes: Sequence[Strike], attacker: Attacker) -> AttackRow:
         """All forms of one attacker's strikes, and the plain one behind purifiers."""
-        action, ml = strikes[0].plan.action, math.prod(self.bench.scan.spacing) / 1000
-        rows: Result = {
-            "name": name,
-            "replaced_ml": spread([float(s.replaced.sum()) * ml for s in strikes]),
-        }
+        action, ml = attacker.action, math.prod(self.bench.scan.spacing) / 1000
         cases: list[tuple[str, Form, str | None]] = [(form, form, None) for form in get_args(Form)]
         cases += [(f"touched up, {purifier}", "touched up", purifier) for purifier in PURIFIED]
-        for title, form, purifier in cases:
-            rows[title] = self._step(
+        located = {
+            title: self.step(
                 f"{action}: {title}",
+                LocatedRow,
                 partial(self.bench.located, self.marked, strikes, form, purifier),
             )
-        rows["one at a time"] = _verdicts(
-            [
-                self._step(
-                    f"{action}: one at a time, {number + 1} of {len(strikes)}",
-                    partial(self._verdict_on, one),
-                )
-                for number, one in enumerate(strikes)
-            ]
-        )
-        return rows
-
-    def manipulated(self, other: Scan, positions: Sequence[Position]) -> list[Result]:
-        """Tampering without a model: verdicts, and Dice where a place was changed."""
-        rows: dict[str, list[Result]] = {}
-        for number, made in enumerate(_manipulations(self.marked, other, positions)):
-            step = f"{made.name}, {number}"
-            rows.setdefault(made.name, []).append(self._step(step, partial(self._judged, made)))
-        return [
-            {
-                "name": name,
-                "verdicts": _verdicts([row["verdict"] for row in found]),
-                "dice": spread([row["dice"] for row in found]),
-                "reason": found[0]["reason"],
-                "slices": found[0]["slices"],
-            }
-            for name, found in rows.items()
+            for title, form, purifier in cases
+        }
+        verdicts = [
+            self.step(
+                f"{action}: one at a time, {number + 1} of {len(strikes)}",
+                str,
+                partial(self._verdict_on, one),
+            )
+            for number, one in enumerate(strikes)
         ]
+        return AttackRow(
+            name=attacker.name,
+            sha256=attacker.checksum,
+            replaced_ml=spread([float(one.replaced.sum()) * ml for one in strikes]),
+            cases=located,
+            one_at_a_time=_counted(verdicts),
+        )
 
-    def untouched(self) -> Result:
+    def manipulated(
+        self, other: Scan, positions: Sequence[Position]
+    ) -> tuple[ManipulationRow, ...]:
+        """Tampering without a model: verdicts, and Dice where a place was changed."""
+        rows: dict[str, list[JudgedRow]] = {}
+        for number, tampered in enumerate(_manipulations(self.marked, other, positions)):
+            judged = self.step(
+                f"{tampered.name}, {number}", JudgedRow, partial(self._judged, tampered)
+            )
+            rows.setdefault(tampered.name, []).append(judged)
+        return tuple(
+            ManipulationRow(
+                name=name,
+                verdicts=_counted([row.detection.verdict for row in judged]),
+                dice=spread([row.dice for row in judged]),
+                reason=judged[0].detection.reason,
+                slices=judged[0].detection.slices,
+            )
+            for name, judged in rows.items()
+        )
+
+    def untouched(self) -> dict[str, Verdicts]:
         """What is said of untouched scans under many keys, and of one under wrong keys."""
-        count = self.bench.config.keys
-        found: dict[str, list[str]] = {}
+        count = self.bench.settings.keys
+        verdicts: dict[str, list[str]] = {}
         for number in range(count):
-            step = f"untouched scans: {number + 1} of {count}"
-            for name, verdict in self._step(step, partial(self._under_key, number)).items():
-                found.setdefault(name, []).append(verdict)
-        return {name: _verdicts(verdicts) for name, verdicts in found.items()}
-
-    def _step(self, name: str, compute: Callable[[], Any]) -> Any:
-        self.say(name)
-        return self.kept.step(name, compute)
+            name = f"untouched scans: {number + 1} of {count}"
+            said = self.step(name, dict[str, str], partial(self._under_key, number))
+            for what, verdict in said.items():
+                verdicts.setdefault(what, []).append(verdict)
+        return {what: _counted(some) for what, some in verdicts.items()}
 
     def _verdict_on(self, one: Strike) -> str:
         return str(self.bench.verify(struck(self.marked, [one], "touched up")).verdict)
 
-    def _judged(self, made: Manipulation) -> Result:
-        found = self.bench.verify(made.scan)
-        flagged = found.mask()
-        flagged[[one.number for one in found.slices if one.state in _WHOLE_SLICES]] = True
-        return {"dice": dice(flagged, made.changed), **_told(found)}
+    def _judged(self, tampered: Manipulation) -> JudgedRow:
+        detection = self.bench.verify(tampered.scan)
+        flagged = detection.mask()
+        flagged[[one.number for one in detection.slices if one.state in _WHOLE_SLICES]] = True
+        return JudgedRow(dice(flagged, tampered.changed), DetectionRow.of(detection))
 
     def _under_key(self, number: int) -> dict[str, str]:
-        config = self.bench.config
+        settings = self.bench.settings
         marked = self.bench.marked(number) if number else self.marked
-        found = {"as written": self.bench.verify(marked, number)}
-        if 0 < number <= config.wrong_keys:
-            found["with a wrong key"] = self.bench.verify(self.marked, number)
-        if number < config.purified_keys:
+        detections = {"as written": self.bench.verify(marked, number)}
+        if 0 < number <= settings.wrong_keys:
+            detections["with a wrong key"] = self.bench.verify(self.marked, number)
+        if number < settings.purified_keys:
             for name in PURIFIED:
-                found[name] = self.bench.verify(self.bench.purified(marked, name), number)
-        return {name: str(detection.verdict) for name, detection in found.items()}
+                detections[name] = self.bench.verify(self.bench.purified(marked, name), number)
+        return {name: str(detection.verdict) for name, detection in detections.items()}
 
 
 def _manipulations(
@@ -199,20 +241,5 @@ def _manipulations(
     yield slicewise.flip(marked)
 
 
-def _told(found: Detection) -> Result:
-    """A detection in few words."""
-    return {
-        "verdict": str(found.verdict),
-        "reason": found.reason,
-        "score": found.score,
-        "strength_hu": found.strength_hu,
-        "verified": found.verified,
-        "slices": dict(Counter(str(one.state) for one in found.slices)),
-    }
-
-
-def _verdicts(found: Sequence[str]) -> Result:
-    return {
-        str(verdict): Rate(sum(v == verdict for v in found), len(found)).summary()
-        for verdict in Verdict
-    }
+def _counted(verdicts: Sequence[str]) -> Verdicts:
+    return {str(v): rate(verdicts.count(str(v)), len(verdicts)) for v in Verdict}

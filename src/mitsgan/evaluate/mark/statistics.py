@@ -30,33 +30,44 @@ def dice(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
 
 
 @dataclass(frozen=True)
-class Rate:
-    """How often something happened, with its 95 % interval (Wilson's)."""
+class RateRow:
+    """How often something happened: rate from 0 to 1, and its 95 % interval (Wilson's).
+
+    Neither is known where nothing was tried.
+    """
 
     count: int
     n: int
-
-    def summary(self) -> dict[str, object]:
-        """For results; rates from 0 to 1, none where nothing was tried."""
-        if not self.n:
-            return {"count": 0, "n": 0}
-        from scipy.stats import binomtest
-
-        ends = binomtest(self.count, self.n).proportion_ci(0.95, method="wilson")
-        return {
-            "count": self.count,
-            "n": self.n,
-            "rate": self.count / self.n,
-            "interval_95": [float(ends.low), float(ends.high)],
-        }
+    rate: float | None = None
+    interval_95: tuple[float, float] | None = None
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Mean, median and extremes, for results."""
-    held = np.asarray(values, np.float64)
-    return {
-        "mean": float(held.mean()),
-        "median": float(np.median(held)),
-        "lowest": float(held.min()),
-        "highest": float(held.max()),
-    }
+def rate(count: int, n: int) -> RateRow:
+    """``count`` of ``n`` with its interval, by SciPy."""
+    from scipy.stats import binomtest
+
+    if not n:
+        return RateRow(0, 0)
+    ends = binomtest(count, n).proportion_ci(0.95, method="wilson")
+    return RateRow(count, n, count / n, (float(ends.low), float(ends.high)))
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean, median and extremes."""
+
+    mean: float
+    median: float
+    lowest: float
+    highest: float
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Mean, median and extremes of one or more values."""
+    numbers = np.asarray(values, np.float64)
+    return Spread(
+        mean=float(numbers.mean()),
+        median=float(np.median(numbers)),
+        lowest=float(numbers.min()),
+        highest=float(numbers.max()),
+    )

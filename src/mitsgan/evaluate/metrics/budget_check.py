@@ -28,29 +28,27 @@ class BudgetCheck:
         max_hu, noise_fraction: the budget.
         voxels: how many were checked, padding left out.
         over: how many of them moved further than the budget.
-        largest_hu: the largest change.
+        largest_hu: the largest change; infinite where a voxel is no number any more, which
+            JSON has no word for: None where that was read.
         worst_voxel: where, ``[z, y, x]``; None where nothing moved.
         worst_lps_mm: the same place in mm.
         padding: how many voxels are padding in the original.
         padding_moved: how many of them are not what they were.
         corners_mm: how far the corners of the two grids lie apart at most.
+        kept: whether all is as it should be.
     """
 
     max_hu: float
     voxels: int
     over: int
-    largest_hu: float
-    worst_voxel: list[int] | None
-    worst_lps_mm: list[float] | None
+    largest_hu: float | None
+    worst_voxel: tuple[int, int, int] | None
+    worst_lps_mm: tuple[float, float, float] | None
     padding: int
     padding_moved: int
     corners_mm: float
-    noise_fraction: float | None = None
-
-    @property
-    def kept(self) -> bool:
-        """Whether all is as it should be."""
-        return not self.over and not self.padding_moved
+    noise_fraction: float | None
+    kept: bool
 
 
 def check_budget(original: Scan, protected: Scan, budget: Budget) -> BudgetCheck:
@@ -63,7 +61,8 @@ def check_budget(original: Scan, protected: Scan, budget: Budget) -> BudgetCheck
     if budget.noise_fraction is not None:
         budget = replace(budget, noise=measure_noise(original))
     voxels = over = padding = moved = 0
-    largest, worst = 0.0, None
+    largest = 0.0
+    worst: tuple[int, int, int] | None = None
     for start in range(0, original.shape[0], _SLAB):
         stop = min(start + _SLAB, original.shape[0])
         a, b = original.hu(start, stop), protected.hu(start, stop)
@@ -80,19 +79,20 @@ def check_budget(original: Scan, protected: Scan, budget: Budget) -> BudgetCheck
         if change.max() > largest:
             largest = float(change.max())
             z, y, x = np.unravel_index(int(change.argmax()), change.shape)
-            worst = [start + int(z), int(y), int(x)]
-    where = None if worst is None else list(original.geometry.to_world(worst))
+            worst = (start + int(z), int(y), int(x))
+    where = None if worst is None else original.geometry.to_world(worst)
     return BudgetCheck(
-        budget.max_hu,
-        voxels,
-        over,
-        largest,
-        worst,
-        where,
-        padding,
-        moved,
-        corners,
-        budget.noise_fraction,
+        max_hu=budget.max_hu,
+        voxels=voxels,
+        over=over,
+        largest_hu=largest,
+        worst_voxel=worst,
+        worst_lps_mm=where,
+        padding=padding,
+        padding_moved=moved,
+        corners_mm=corners,
+        noise_fraction=budget.noise_fraction,
+        kept=not over and not moved,
     )
 
 

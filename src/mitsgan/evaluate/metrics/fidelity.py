@@ -15,12 +15,21 @@ DATA_RANGE_HU = HU.data_range
 
 @dataclass(frozen=True)
 class Fidelity:
-    """Whole scan, padding left out of the first three; SSIM is the mean over axial slices."""
+    """Whole scan, padding left out of the first three; SSIM is the mean over axial slices.
+
+    ``psnr_db`` is infinite where nothing differs; None where that was read from JSON.
+    """
 
     largest_hu: float
     rmse_hu: float
-    psnr_db: float
+    psnr_db: float | None
     ssim: float
+
+    @classmethod
+    def of(cls, whole: metrics.Metrics) -> Fidelity:
+        """From the metrics of the whole scan in HU; a scan of padding alone differs by nothing."""
+        rmse = whole.rmse_hu or 0.0
+        return cls(whole.largest_hu or 0.0, rmse, psnr(rmse), whole.ssim or 0.0)
 
 
 def psnr(rmse_hu: float) -> float:
@@ -30,7 +39,5 @@ def psnr(rmse_hu: float) -> float:
 
 def fidelity(original: Scan, changed: Scan) -> Fidelity:
     """Compare two scans of one shape; HU are clipped to -1000..1000 for SSIM only."""
-    (row,) = metrics.compare_scans(original, changed, [WHOLE], windows=(HU,))
-    whole = row["windows"][HU.name]
-    rmse = whole["rmse_hu"] or 0.0  # a scan of padding alone
-    return Fidelity(whole["largest_hu"] or 0.0, rmse, psnr(rmse), whole["ssim"] or 0.0)
+    (whole,) = metrics.compare_scans(original, changed, [WHOLE], windows=(HU,))
+    return Fidelity.of(whole.windows[HU.name])

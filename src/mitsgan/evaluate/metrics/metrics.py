@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +16,48 @@ from numpy.typing import NDArray
 from mitsgan.evaluate.metrics.lpips import SMALLEST, Lpips
 from mitsgan.evaluate.metrics.regions import WHOLE, Region
 from mitsgan.evaluate.metrics.ssim import ssim_map
-from mitsgan.evaluate.metrics.windows import HU, WINDOWS, Window
+from mitsgan.evaluate.metrics.windows import WINDOWS, Window
 from mitsgan.scan.scan import Scan
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Row = dict[str, Any]
-"""JSON values: ``compared``, ``region``, ``voxels`` and, per window, the metrics."""
 
 LPIPS_SLICES = 12
 """Of a whole scan as many slices, evenly spread, are looked at by LPIPS: it is slow."""
 
 _SLAB = 8
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """How far two scans are apart in one place and window; None: nothing was measured there.
+
+    ``psnr_db`` is infinite where nothing differs.
+    """
+
+    rmse_hu: float | None = None
+    mae_hu: float | None = None
+    largest_hu: float | None = None
+    psnr_db: float | None = None
+    ssim: float | None = None
+    lpips: float | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two scans compared in one place.
+
+    Attributes:
+        compared: what was done to both before, such as "protected".
+        region: where.
+        voxels: how many.
+        windows: the metrics in every grey scale.
+    """
+
+    compared: str
+    region: str
+    voxels: int
+    windows: dict[str, Metrics]
 
 
 @dataclass
@@ -51,20 +80,19 @@ class Tally:
         self.absolutes += float(np.abs(values).sum())
         self.largest = max(self.largest, float(np.abs(values).max(initial=0.0)))
 
-    def values(self) -> dict[str, float | None]:
-        """The metrics; None where there was nothing to measure."""
+    def metrics(self) -> Metrics:
+        """What the sums come to."""
         if not self.voxels:
-            empty = ("rmse_hu", "mae_hu", "largest_hu", "psnr_db", "ssim", "lpips")
-            return dict.fromkeys(empty)
+            return Metrics()
         rmse = math.sqrt(self.squares / self.voxels)
-        return {
-            "rmse_hu": rmse,
-            "mae_hu": self.absolutes / self.voxels,
-            "largest_hu": self.largest,
-            "psnr_db": psnr(rmse, self.window.data_range),
-            "ssim": _mean(self.ssim),
-            "lpips": _mean(self.lpips),
-        }
+        return Metrics(
+            rmse_hu=rmse,
+            mae_hu=self.absolutes / self.voxels,
+            largest_hu=self.largest,
+            psnr_db=psnr(rmse, self.window.data_range),
+            ssim=_mean(self.ssim),
+            lpips=_mean(self.lpips),
+        )
 
 
 def psnr(rmse: float, data_range: float) -> float:
@@ -79,7 +107,7 @@ def compare_scans(
     lpips: Lpips | None = None,
     *,
     windows: Sequence[Window] = WINDOWS,
-) -> list[Row]:
+) -> list[Comparison]:
     """Compare two scans of one shape over regions of the first.
 
     SSIM is the mean of its map over the region; over the whole scan it is the usual mean of
@@ -92,7 +120,7 @@ def compare_scans(
         windows: in which grey scales.
 
     Returns:
-        A row per region.
+        One for each region.
     """
     tallies = [[Tally(window) for window in windows] for _ in regions]
     looked_at = _spread(original.shape[0], LPIPS_SLICES) if lpips else set[int]()
@@ -115,7 +143,7 @@ def compare_scans(
                 elif seen is not None:
                     tally.lpips.append(_sum(seen[1][mask[picked]]))
     return [
-        _row("protected", region.name, tally)
+        _compared("protected", region.name, tally)
         for region, tally in zip(regions, tallies, strict=True)
     ]
 
@@ -126,7 +154,7 @@ def compare_slices(
     lpips: Lpips | None = None,
     *,
     windows: Sequence[Window] = WINDOWS,
-) -> list[Row]:
+) -> list[Comparison]:
     """Compare pairs of slices, whole and inside a square.
 
     Args:
@@ -137,7 +165,7 @@ def compare_slices(
         windows: in which grey scales.
 
     Returns:
-        Two rows: the slices of the attacks, and the squares in them that an attack repaints.
+        Two: the slices of the attacks, and the squares in them that an attack repaints.
     """
     whole, square = ([Tally(window) for window in windows] for _ in range(2))
     for before, after, inside, box in pairs:
@@ -155,16 +183,15 @@ def compare_slices(
                 if min(a[cut].shape[1:]) >= SMALLEST:
                     score = lpips.maps(a[cut], b[cut], window)[0][0]
                     on_square.lpips.append((float(score), 1))
-    return [_row(compared, "attack slices", whole), _row(compared, "attack squares", square)]
+    return [
+        _compared(compared, "attack slices", whole),
+        _compared(compared, "attack squares", square),
+    ]
 
 
-def _row(compared: str, region: str, tallies: Sequence[Tally]) -> Row:
-    return {
-        "compared": compared,
-        "region": region,
-        "voxels": tallies[0].voxels,
-        "windows": {tally.window.name: tally.values() for tally in tallies},
-    }
+def _compared(compared: str, region: str, tallies: Sequence[Tally]) -> Comparison:
+    windows = {tally.window.name: tally.metrics() for tally in tallies}
+    return Comparison(compared, region, tallies[0].voxels, windows)
 
 
 def _difference(a: Array, b: Array, window: Window) -> Array:
@@ -186,6 +213,3 @@ def _spread(count: int, wanted: int) -> set[int]:
     """Up to ``wanted`` of ``count`` slices, evenly spread, the ends left out."""
     n = min(count, wanted)
     return {int((i + 0.5) * count / n) for i in range(n)}
-
-
-__all__ = ["HU", "LPIPS_SLICES", "Row", "Tally", "compare_scans", "compare_slices", "psnr"]

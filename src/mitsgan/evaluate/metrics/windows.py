@@ -38,9 +38,11 @@ class Window:
 HU = Window("HU", -1000.0, 1000.0, clips=False)
 """The whole range of tissue: errors of every size count, PSNR refers to 2000 HU."""
 
+LUNG = Window("lung", -1350.0, 150.0)
+
 WINDOWS = (
     HU,
-    Window("lung", -1350.0, 150.0),
+    LUNG,
     Window("mediastinal", -160.0, 240.0),
     Window("bone", -500.0, 1300.0),
 )

@@ -1,16 +1,4 @@
-"""A run's results for readers: one self-contained page, or its tables as Markdown, CSV, JSON."""
+"""Results for readers: one self-contained page, or tables for terminal, Markdown, CSV, JSON.
 
-from mitsgan.evaluate.report.content import Summary
-from mitsgan.evaluate.report.html.page import html_report
-from mitsgan.evaluate.report.reading import read_galleries, read_summary
-from mitsgan.evaluate.report.text import csv_report, json_report, markdown_report
-
-__all__ = [
-    "Summary",
-    "csv_report",
-    "html_report",
-    "json_report",
-    "markdown_report",
-    "read_galleries",
-    "read_summary",
-]
+`content` and `table` say what a report holds; `html`, `text` and `terminal` draw it.
+"""

@@ -1,12 +1,14 @@
-"""What a run found, as generic headlines, tables and curves; and how it was made."""
+"""What a report says, before anything is drawn: a verdict, numbers, tables, curves, limits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Cell = str | float | int | bool | None
+from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.table import Column, Table
+
 Json = Mapping[str, Any]
 
 
@@ -22,30 +24,6 @@ class Headline:
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of a table: under which key rows hold it, what it is called, its unit."""
-
-    key: str
-    label: str
-    unit: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table; every row maps column keys to cells, and a cell that is missing is empty."""
-
-    id: str
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[Mapping[str, Cell], ...]
-    note: str = ""
-
-    def cells(self, row: Mapping[str, Cell]) -> list[Cell]:
-        """A row in the order of the columns."""
-        return [row.get(column.key) for column in self.columns]
-
-
-@dataclass(frozen=True)
 class Axis:
     """An axis of a plot."""
 
@@ -55,15 +33,19 @@ class Axis:
 
     @property
     def title(self) -> str:
+        """Label and unit."""
         return f"{self.label}, {self.unit}" if self.unit else self.label
 
 
 @dataclass(frozen=True)
 class Point:
-    """One point of a curve, with its interval and the number of measurements behind it."""
+    """One point of a curve, with its interval and the number of measurements behind it.
+
+    ``y`` is None where nothing was measured.
+    """
 
     x: float
-    y: float
+    y: float | None
     low: float | None = None
     high: float | None = None
     n: int | None = None
@@ -102,46 +84,56 @@ class Curve:
             {"series": s.name, "x": p.x, "y": p.y, "low": p.low, "high": p.high, "n": p.n}
             for s in self.series
             for p in s.points
+            if p.y is not None
         )
         return Table(self.id, self.title, columns, rows, self.note)
 
 
 @dataclass(frozen=True)
-class Summary:
-    """Everything a report tells, pictures apart.
+class Report:
+    """Everything that a report says, pictures apart.
 
     Attributes:
         title: of the run.
         version: of mitsgan that made it.
+        lead: the verdict, in a sentence or two.
         command: what makes it again.
         config: the configuration file's text, or JSON.
         provenance: weights, scans and whatever else went in, as JSON values.
         headline: the numbers that count, first.
         tables, curves: the measurements.
+        limits: what the numbers do not show.
         gaps: what was not measured, and why.
     """
 
     title: str
     version: str
+    lead: str
     command: str
     config: str
     provenance: Json
     headline: tuple[Headline, ...] = ()
     tables: tuple[Table, ...] = ()
     curves: tuple[Curve, ...] = ()
+    limits: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
 
     @property
     def headline_table(self) -> Table:
         """The headline numbers as a table."""
-        columns = tuple(Column(key, key) for key in ("figure", "value", "unit", "n", "note"))
-        rows = tuple(
-            {"figure": h.label, "value": h.value, "unit": h.unit, "n": h.n, "note": h.note}
-            for h in self.headline
-        )
-        return Table("headline", "Summary", columns, rows)
+        return headline_table(self.headline)
 
     @property
     def all_tables(self) -> tuple[Table, ...]:
         """The tables, then the curves as tables."""
         return (*self.tables, *(curve.table() for curve in self.curves))
+
+
+def headline_table(headline: Sequence[Headline]) -> Table:
+    """Headline numbers as a table."""
+    columns = tuple(Column(key, key) for key in ("figure", "value", "unit", "n", "note"))
+    rows = tuple(
+        {"figure": h.label, "value": h.value, "unit": h.unit, "n": h.n, "note": h.note}
+        for h in headline
+    )
+    return Table("headline", "Summary", columns, rows)

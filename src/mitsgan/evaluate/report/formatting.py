@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterable
 from typing import TypeGuard
 
-from mitsgan.evaluate.report.content import Cell, Table
+Cell = str | float | int | bool | None
+"""What a table holds; None: not measured."""
 
 MISSING = "n/a"
 
-_OF_LARGEST, _OF_SMALLEST = 4, 3
+_OF_LARGEST = 4
 _SPAN = 1000.0
 """A number smaller than the largest by more than this is not worth a column's decimals."""
 
@@ -22,21 +23,17 @@ def is_number(cell: Cell) -> TypeGuard[int | float]:
     return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
-def column_decimals(table: Table) -> list[int | None]:
-    """Decimals of each column; None where numbers of several units share it."""
-    if any(column.key == "unit" for column in table.columns):
-        return [None] * len(table.columns)
-    return [decimals(row.get(column.key) for row in table.rows) for column in table.columns]
+def decimals(cells: Iterable[Cell], significant: int = _OF_LARGEST) -> int:
+    """How many decimals numbers need together; none where all of them are whole.
 
-
-def decimals(cells: Iterable[Cell]) -> int:
-    """How many decimals numbers need together; none where all of them are whole."""
+    ``significant`` digits are shown of the largest, one less of the smallest.
+    """
     numbers = [float(c) for c in cells if is_number(c) and math.isfinite(c)]
     if all(v.is_integer() for v in numbers):
         return 0
     largest = max(map(abs, numbers))
     smallest = max(min(abs(v) for v in numbers if v), largest / _SPAN)
-    wanted = max(_places(largest, _OF_LARGEST), _places(smallest, _OF_SMALLEST))
+    wanted = max(_places(largest, significant), _places(smallest, significant - 1))
     return min(max(wanted, 0), _MOST_DECIMALS)
 
 
@@ -45,7 +42,12 @@ def _places(value: float, digits: int) -> int:
     return digits - 1 - math.floor(math.log10(value))
 
 
-def printed(cell: Cell, places: int | None = None) -> str:
+def rounded(cell: Cell) -> str:
+    """A number by itself as text, to three digits."""
+    return printed(cell, decimals([cell], significant=3) if is_number(cell) else None)
+
+
+def printed(cell: Cell, places: int | None = None, *, signed: bool = False) -> str:
     """A cell as text; ``places`` are the decimals of its column, by default its own.
 
     A number too small for them is printed with a power of ten rather than as zero.
@@ -59,14 +61,7 @@ def printed(cell: Cell, places: int | None = None) -> str:
     if not math.isfinite(cell):
         return MISSING if math.isnan(cell) else f"{'-' * (cell < 0)}∞"
     places = decimals([cell]) if places is None else places
+    sign = "+" if signed else ""
     if cell and abs(cell) <= 0.5 * 10**-places:
-        return f"{cell:.1e}"
-    return f"{cell + 0.0:.{places}f}"  # no minus before zero
-
-
-def colour_bar(what: str, low: float, high: float, stops: str) -> str:
-    """What colours mean: HU from ``low`` to ``high``, with the colours between as CSS."""
-    return (
-        f'<span>{what}: {low:g}<i style="background:linear-gradient(90deg, {stops})"></i>'
-        f"{high:g} HU</span>"
-    )
+        return f"{cell:{sign}.1e}"
+    return f"{cell + 0.0:{sign}.{places}f}"  # no minus before zero

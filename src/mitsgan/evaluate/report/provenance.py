@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from mitsgan.evaluate.report.content import Cell, Column, Json, Table
+from mitsgan.evaluate.report.content import Json
+from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.table import Column, Table
 
 _LABELS = {"sha256": "SHA-256", "spacing_mm": "spacing, mm [z, y, x]", "shape": "voxels [z, y, x]"}
 

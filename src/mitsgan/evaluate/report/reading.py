@@ -1,20 +1,29 @@
-"""Finds and reads what a run left: its summary, and its galleries."""
+"""Finds and reads what a run left: its numbers, and its galleries."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mitsgan.errors import ResultError
-from mitsgan.evaluate.report.content import Summary
-from mitsgan.evaluate.report.from_evaluation import from_evaluation
-from mitsgan.evaluate.report.parse import parse_summary
+from mitsgan.evaluate.benchmark.result import Benchmark
+from mitsgan.evaluate.mark.result import MarkEvaluation
+from mitsgan.evaluate.report.content import Report
 from mitsgan.evaluate.report.pictures.gallery import Gallery
+from mitsgan.evaluate.result import Evaluation
+from mitsgan.typed import read_json
 
 SUMMARY = "summary.json"
 
 
-def summary_path(run: Path) -> Path:
+KINDS: Mapping[str, type[Benchmark | Evaluation | MarkEvaluation]] = {
+    kind.KIND: kind for kind in (Benchmark, Evaluation, MarkEvaluation)
+}
+"""Results that can be reported, by what their JSON says they are."""
+
+
+def result_path(run: Path) -> Path:
     """The file that holds a run's numbers: in its folder, or named itself.
 
     Raises:
@@ -23,29 +32,29 @@ def summary_path(run: Path) -> Path:
     path = run / SUMMARY if run.is_dir() else run
     if not path.is_file():
         raise ResultError(
-            f"{path} does not exist; name the folder that `mitsgan benchmark` wrote, "
-            "its summary.json, or the JSON that `mitsgan evaluate -o` wrote"
+            f"{path} does not exist; name the folder that `mitsgan benchmark` wrote, or the JSON "
+            "that `mitsgan benchmark`, `mitsgan evaluate` or `mitsgan evaluate-mark` wrote"
         )
     return path
 
 
-def read_summary(run: Path) -> Summary:
-    """The numbers of a benchmark, or of one evaluation.
+def read_report(run: Path) -> Report:
+    """What a run found, for readers.
 
     Args:
-        run: the folder of a benchmark, its summary, or the JSON of `mitsgan evaluate`.
+        run: the folder of a benchmark, or the JSON of a result.
 
     Raises:
         ResultError: there is no such file, or it holds something else.
     """
-    path = summary_path(run)
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ResultError(f"{path} is not readable as JSON: {error}") from error
-    if isinstance(value, dict) and "fidelity" in value and "kind" not in value:
-        return from_evaluation(value, str(path))
-    return parse_summary(value, str(path))
+    path = result_path(run)
+    kind = str(read_json(path, dict[str, Any]).get("kind"))
+    if kind not in KINDS:
+        raise ResultError(
+            f"{path}: expected a result of kind {', '.join(KINDS)}, found kind {kind!r}; name the "
+            "JSON that `mitsgan benchmark`, `mitsgan evaluate` or `mitsgan evaluate-mark` wrote"
+        )
+    return KINDS[kind].read(path).report()
 
 
 def read_galleries(run: Path) -> list[Gallery]:

@@ -1,72 +1,80 @@
-"""A summary without pictures: as Markdown, as one long CSV, as JSON."""
+"""A report without pictures: as Markdown, as one long CSV, as JSON."""
 
 from __future__ import annotations
 
 import csv
-import json
-from dataclasses import asdict
+from collections.abc import Iterable
 from io import StringIO
 
-from mitsgan.evaluate.report.content import Summary, Table
-from mitsgan.evaluate.report.formatting import column_decimals, is_number, printed
+from mitsgan.evaluate.report.content import Report
 from mitsgan.evaluate.report.provenance import facts
+from mitsgan.evaluate.report.table import Table
+from mitsgan.typed import to_json
 
 LONG = ("table", "title", "row", "column", "label", "unit", "value")
 """Columns of the CSV: one line per cell, so that tables of any shape share one file."""
 
 
-def csv_report(summary: Summary) -> str:
-    """Every cell of every table and curve on a line of its own, at full precision."""
-    held = StringIO()
-    writer = csv.writer(held, lineterminator="\n")
+def csv_tables(tables: Iterable[Table]) -> str:
+    """Every cell of every table on a line of its own, at full precision."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
     writer.writerow(LONG)
-    for table in (summary.headline_table, *summary.all_tables):
+    for table in tables:
         for number, row in enumerate(table.rows, 1):
             for column, cell in zip(table.columns, table.cells(row), strict=True):
                 value = "" if cell is None else str(cell)
                 writer.writerow(
                     (table.id, table.title, number, column.key, column.label, column.unit, value)
                 )
-    return held.getvalue()
+    return text.getvalue()
 
 
-def json_report(summary: Summary) -> str:
-    """The summary as JSON, curves and tables apart."""
-    return json.dumps(asdict(summary), indent=2, ensure_ascii=False, default=dict) + "\n"
+def csv_report(report: Report) -> str:
+    """Every cell of every table and curve, see `csv_tables`."""
+    return csv_tables((report.headline_table, *report.all_tables))
 
 
-def markdown_report(summary: Summary) -> str:
-    """The whole summary as Markdown; curves as tables."""
-    parts = [f"# {summary.title}", f"mitsgan {summary.version}"]
-    if summary.headline:
-        parts += ["## Summary", _table(summary.headline_table)]
-    for table in summary.all_tables:
-        parts += [f"## {table.title}", *([table.note] if table.note else []), _table(table)]
-    if summary.gaps:
-        parts += ["## What was not measured", "\n".join(f"- {gap}" for gap in summary.gaps)]
+def json_report(report: Report) -> str:
+    """The report as JSON, curves and tables apart."""
+    return to_json(report)
+
+
+def markdown_table(table: Table) -> str:
+    """A table as Markdown, without its title and note; rows that stand out in bold."""
+    ruler = ["---:" if numeric else "---" for numeric in table.numeric()]
+    rows = [
+        [f"**{text}**" if number in table.strong and text else text for text in texts]
+        for number, texts in enumerate(table.texts())
+    ]
+    lines = [[column.heading for column in table.columns], ruler, *rows]
+    return "\n".join(f"| {' | '.join(map(_inside, line))} |" for line in lines)
+
+
+def markdown_report(report: Report) -> str:
+    """The whole report as Markdown; curves as tables."""
+    parts = [f"# {report.title}", f"mitsgan {report.version}", *_if(report.lead)]
+    if report.headline:
+        parts += ["## Summary", markdown_table(report.headline_table)]
+    for table in report.all_tables:
+        parts += [f"## {table.title}", *_if(table.note), markdown_table(table.without_empty())]
+    for title, points in (
+        ("What this does not show", report.limits),
+        ("What was not measured", report.gaps),
+    ):
+        if points:
+            parts += [f"## {title}", "\n".join(f"- {point}" for point in points)]
     parts.append("## How to make this again")
-    if summary.command:
-        parts.append(_code(summary.command))
-    parts += [_table(table) for table in facts(summary.provenance)]
-    if summary.config:
-        parts += ["Configuration:", _code(summary.config)]
+    if report.command:
+        parts.append(_code(report.command))
+    parts += [markdown_table(table) for table in facts(report.provenance)]
+    if report.config:
+        parts += ["Configuration:", _code(report.config)]
     return "\n\n".join(parts) + "\n"
 
 
-def _table(table: Table) -> str:
-    shared = column_decimals(table)
-    rows = [table.cells(row) for row in table.rows]
-    ruler = [
-        "---:" if any(is_number(row[i]) for row in rows) else "---"
-        for i in range(len(table.columns))
-    ]
-    heads = [f"{c.label}, {c.unit}" if c.unit else c.label for c in table.columns]
-    lines = [
-        heads,
-        ruler,
-        *([printed(c, p) for c, p in zip(row, shared, strict=True)] for row in rows),
-    ]
-    return "\n".join(f"| {' | '.join(map(_inside, line))} |" for line in lines)
+def _if(text: str) -> list[str]:
+    return [text] if text else []
 
 
 def _inside(cell: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from mitsgan import __version__
 from mitsgan.evaluate.candidate_recall import Hit, RecallRow
 from mitsgan.jobs.entries import Vector
-from mitsgan.result import Result
+from mitsgan.result import Result, ScanEntry
+
+if TYPE_CHECKING:
+    from mitsgan.evaluate.report.table import Table
 
 
 @dataclass(frozen=True)
@@ -51,15 +55,6 @@ class HitEntry:
         )
 
 
-@dataclass(frozen=True)
-class ScanEntry:
-    """Which scan it was."""
-
-    shape: tuple[int, int, int]
-    spacing_mm: Vector
-    name: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class CandidatesResult(Result):
     """The candidates of a scan.
@@ -86,3 +81,10 @@ class CandidatesResult(Result):
     planted: tuple[HitEntry, ...]
     seed: int
     seconds: dict[str, float]
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """The list, what it covers, and which nodules it names."""
+        from mitsgan.jobs.candidates.tables import candidates_tables
+
+        return candidates_tables(self)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from mitsgan.attack import Attacker
-from mitsgan.evaluate import EvaluationConfig, evaluate
-from mitsgan.jobs.picture import write_overview
+from mitsgan.atomic import atomic_output
+from mitsgan.attack import Action, Attacker
+from mitsgan.evaluate.evaluation import evaluate
+from mitsgan.evaluate.report.pictures.overview import overview
+from mitsgan.evaluate.result import Evaluation
+from mitsgan.evaluate.settings import EvaluationSettings
+from mitsgan.jobs.evaluate.pictures import evaluation_galleries
 from mitsgan.jobs.train.inputs import Entries
 from mitsgan.networks import shipped
 from mitsgan.networks.classifier import NoduleClassifier
@@ -58,22 +61,29 @@ def validate(
             widest = Fixed.of(protector, scan, Budget(max(forms.values())))
             for form, max_hu in forms.items():
                 protected = apply_perturbations(scan, [widest], Budget(max_hu))
-                config = EvaluationConfig(max_hu, POSITIONS, seed, pgd_steps=0)
-                result = evaluate(
+                settings = EvaluationSettings(
+                    max_hu=max_hu, positions=POSITIONS, seed=seed, pgd_steps=0, diagnostics=False
+                )
+                evaluation = evaluate(
                     scan,
                     protected.scan,
                     attackers,
-                    config,
+                    settings,
+                    name=name,
                     classifier=classifier,
-                    progress=lambda what: step(0, 0, what),
+                    progress=lambda _, done, total, note="": step(done, total, note),
                 )
-                result["scan"]["name"] = name
                 row: dict[str, object] = {"perturbation_rms_hu": round(protected.rms_hu, 2)}
                 for attacker in attackers:
-                    row[attacker.action] = _row(result, attacker.action)
+                    row[attacker.action] = _row(evaluation, attacker.action)
                 measured[name][form] = row
         if number == 0:
-            write_overview(picture, scan, protected.scan, attackers, result, overwrite=True)
+            galleries = evaluation_galleries(scan, protected.scan, attackers, evaluation)
+            drawn = overview(
+                galleries, evaluation.config.max_hu, f"{name}, positions of median disruption."
+            )
+            with atomic_output(picture, overwrite=True) as temporary:
+                temporary.write_bytes(drawn)
     return {"positions": POSITIONS, "scans": measured}
 
 
@@ -82,10 +92,13 @@ def forms_of(max_hu: float, *, native: bool) -> dict[str, float]:
     return {"native": NATIVE_HU, "clipped": max_hu} if native else {"clipped": max_hu}
 
 
-def _row(result: Mapping[str, Any], action: str) -> dict[str, object]:
-    rows = result["disruption"][action]
-    looks = result["appearance"][action]["states"]["tampered protected"]
+def _row(evaluation: Evaluation, action: Action) -> dict[str, object]:
+    rows = evaluation.disruption[action]
+    looks = evaluation.appearance[action].states["tampered protected"]
     return {
-        **{name: {k: row["rmse_hu"][k] for k in ("median", "worst")} for name, row in rows.items()},
-        "nodule_share": looks["nodule_share"],
+        **{
+            name: {"median": row.rmse_hu.median, "worst": row.rmse_hu.worst}
+            for name, row in rows.items()
+        },
+        "nodule_share": looks.nodule_share,
     }

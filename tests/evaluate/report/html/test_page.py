@@ -7,6 +7,7 @@ import json
 import re
 import zlib
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 
@@ -14,15 +15,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from tests.evaluate.report_sample import NAMES, gallery, summary
+from tests.evaluate.report_sample import NAMES, gallery, report, summary
 
-from mitsgan.evaluate.report import html_report
+from mitsgan.evaluate.report.content import Point, Series
 from mitsgan.evaluate.report.html import viewer as viewer_module
-from mitsgan.evaluate.report.html.chart import chart
+from mitsgan.evaluate.report.html.chart import chart_svg, series_colours
 from mitsgan.evaluate.report.html.figures import heat
-from mitsgan.evaluate.report.html.scale import make_scale
+from mitsgan.evaluate.report.html.page import html_report
 from mitsgan.evaluate.report.html.viewer import viewer
-from mitsgan.evaluate.report.parse import parse_summary
 from mitsgan.evaluate.report.pictures.gallery import Gallery
 
 VOID = frozenset({"meta", "img", "link", "br", "input"})
@@ -62,7 +62,7 @@ def galleries() -> list[Gallery]:
 
 @pytest.fixture(scope="module")
 def html(galleries: list[Gallery]) -> str:
-    return html_report(parse_summary(summary(), "here"), galleries)
+    return html_report(report(), galleries)
 
 
 def test_needs_nothing_from_outside(html: str) -> None:
@@ -72,7 +72,7 @@ def test_needs_nothing_from_outside(html: str) -> None:
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', html)
     assert f"script-src 'sha256-{digest}'" in policy
     assert policy.startswith("default-src 'none'; img-src data:;")
-    assert not re.search(r"https?:|[\"'(]//[a-z]|url\(|@import|<iframe", html)
+    assert not re.search(r"https?:|[\"'(]//[a-z]|url\((?!#)|@import|<iframe", html)
     for tag, attributes in Reader(html).tags:
         source = attributes.get("src") or attributes.get("href") or "#"
         assert source.startswith(("data:", "#")), (tag, source)
@@ -82,8 +82,22 @@ def test_needs_nothing_from_outside(html: str) -> None:
 def test_numbers_come_first_with_unit_and_n(html: str) -> None:
     text = Reader(html).text
     first = re.sub(r"\s+", " ", text[: text.index("Injecting a nodule into chest")])
-    assert "Disruption33.12 HUmediann = 48" in first
-    assert "Not theren/a HU" in first
+    assert "Disruption 33.1 HUmediann = 48" in first
+    assert "Not there n/a HU" in first
+
+
+def test_the_verdict_stands_above_the_numbers() -> None:
+    value = summary()
+    value["headline"] = [
+        {"label": f"{kind}: chest, {action}", "value": number, "unit": "", "n": 48, "note": ""}
+        for kind, numbers in (("disruption", (21.4, 33.1)), ("over noise", (1.24, 1.96)))
+        for action, number in zip(("inject", "remove"), numbers, strict=True)
+    ]
+    text = Reader(html_report(report(value))).text
+    lead = text.index("by 21 to 33 HU (medians over positions")
+    assert "1.2 to 2.0 times as far as noise" in text
+    assert lead < text.index("disruption: chest, inject")
+    assert lead < text.index("What this does not show") < text.index("no reader study")
 
 
 def test_what_others_wrote_is_text(html: str) -> None:
@@ -101,19 +115,19 @@ def test_tells_how_to_make_it_again(html: str) -> None:
 
 
 def test_without_galleries_there_are_numbers_alone() -> None:
-    html = html_report(parse_summary(summary(), "here"))
+    html = html_report(report())
     tags = [tag for tag, _ in Reader(html).tags]
     assert "img" not in tags
     assert "canvas" not in tags
     assert "simulated" not in Reader(html).text.split("{")[0]
-    assert tags.count("table") == 2 + 3
+    assert tags.count("table") == 2 + 3, "numbers, the curve, and what went in"
 
 
 def test_many_headlines_are_cards_first_and_a_table_of_all() -> None:
     value = summary()
     first = value["headline"][0]
     value["headline"] = [{**first, "label": f"figure {i}"} for i in range(12)]
-    html = html_report(parse_summary(value, "here"))
+    html = html_report(report(value))
     assert html.count('<div class="card">') == 8
     (table,) = re.findall(r'id="table-headline">.*?</table>', html, re.DOTALL)
     assert [f"figure {i}</td>" in table for i in range(12)] == [True] * 12
@@ -160,15 +174,15 @@ def test_the_viewer_holds_the_voxels(html: str, galleries: list[Gallery]) -> Non
         n = len(NAMES)
         for i in range(n):
             untouched = added[i] + (added[0] if i else 0)
-            np.testing.assert_array_equal(untouched, one.region[0, i].ravel())
-            np.testing.assert_array_equal(untouched + added[n + i], one.region[1, i].ravel())
+            np.testing.assert_array_equal(untouched, one.voxels[0, i].ravel())
+            np.testing.assert_array_equal(untouched + added[n + i], one.voxels[1, i].ravel())
 
 
 def test_the_viewer_shows_less_where_voxels_are_many(
     galleries: list[Gallery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(viewer_module, "LIMIT_BYTES", 1)
-    html = viewer(galleries)
+    html = html_report(report(), galleries)
     assert "Voxels of 48 mm around" in html
     (card,) = re.findall(r'id="viewer-data">([^<]+)<', html)
     told = json.loads(card)["galleries"][0]
@@ -178,13 +192,12 @@ def test_the_viewer_shows_less_where_voxels_are_many(
     assert told["at"] == [6, 30, 30]
     assert told["cube"] == [[2, 10], [10, 50], [10, 50]]
     assert told["marked"] == 0, "what is cut off carried the mark"
-    kept = galleries[0].region[0, 0, :, 20:81, 22:83]
+    kept = galleries[0].voxels[0, 0, :, 20:81, 22:83]
     np.testing.assert_array_equal(_volumes(html, 0)[0], kept.ravel())
 
 
 def test_the_viewer_knows_left_from_right(galleries: list[Gallery]) -> None:
-    (card,) = re.findall(r'id="viewer-data">([^<]+)<', viewer(galleries))
-    told = json.loads(card)["galleries"][0]
+    told = json.loads(viewer(galleries).data)["galleries"][0]
     assert told["ends"] == [["F", "H"], ["A", "P"], ["R", "L"]]
     assert told["marked"] == 17
 
@@ -197,35 +210,35 @@ def test_heat_follows_the_root() -> None:
 
 
 def test_a_chart_draws_points_where_they_belong() -> None:
-    (curve,) = parse_summary(summary(), "here").curves
-    drawn = chart(curve)
-    marks = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="4" class="point c0"', drawn)
-    (x0, y0), (x1, y1), (x2, y2) = [(float(x), float(y)) for x, y in marks[:3]]
+    curve = report().curves[0]
+    svg = chart_svg(curve, series_colours([curve]))
+    assert svg == chart_svg(curve, series_colours([curve])), "the same every time"
+    titled = re.findall(r'<title>([^<]+)</title>.*?<use href="[^"]+" x="([^"]+)" y="([^"]+)"', svg,
+                        re.DOTALL)  # fmt: skip
+    ours = [(float(x), float(y)) for title, x, y in titled if title.startswith("ours")]
+    (x0, y0), (x1, y1), (x2, y2) = ours
     # Budgets of 2, 5 and 10 on a logarithm; disruptions of 6, 15 and 30 from zero.
     assert (x1 - x0) / (x2 - x0) == pytest.approx(np.log(2.5) / np.log(5), abs=1e-3)
     assert (y0 - y1) / (y0 - y2) == pytest.approx(9 / 24, abs=1e-3)
-    assert "ours &lt;10 HU&gt;: 15 HU (10 to 20) at 5 HU, n = 48" in drawn
-    assert drawn.count('class="band') == 1, "the second series has no interval"
-    assert "disruption, HU</text>" in drawn
-    assert "budget, HU</text>" in drawn
+    assert titled[1][0] == "ours &lt;10 HU&gt;: 15 HU (10 to 20) at 5 HU, n = 48"
+    assert len(titled) == 5
+    for label in ("disruption, HU", "budget, HU", "ours &lt;10 HU&gt;"):
+        assert f">{label}</text>" in svg
+    assert svg.count("fill-opacity: 0.15") == 1, "the second series has no interval"
 
 
-@pytest.mark.parametrize(
-    "values, log, own, ticks",
-    [
-        ([2, 5, 10, 20, 40], True, True, (2, 5, 10, 20, 40)),
-        ([12, 326], True, False, (10, 20, 50, 100, 200, 500)),
-        ([3, 4000], True, False, (1, 10, 100, 1000, 10000)),
-        ([0, 5], True, False, (0, 1, 2, 3, 4, 5)),
-        ([-3, 7], False, False, (-4, -2, 0, 2, 4, 6, 8)),
-        ([3], False, True, (3,)),
-        ([0], False, False, (0, 0.1)),
-    ],
-)
-def test_scales_hold_their_values(
-    values: list[float], log: bool, own: bool, ticks: tuple[float, ...]
-) -> None:
-    scale = make_scale(values, 100, 300, log=log, own_ticks=own)
-    if values != [0]:
-        assert scale.ticks == pytest.approx(ticks)
-    assert all(100 <= scale.at(v) <= 300 for v in (*values, *scale.ticks))
+def test_a_chart_follows_the_page_from_light_to_dark() -> None:
+    curve = report().curves[0]
+    svg = chart_svg(curve, {"ours <10 HU>": 3, "noise": 11})
+    assert {"var(--c3)", "var(--ink)", "var(--soft)"} <= set(re.findall(r"var\(--\w+\)", svg))
+    assert "#0b6e75" not in svg
+    assert "stroke-dasharray" in svg, "a colour that comes again is told by its dashes"
+    assert not re.search(r"xmlns|https?:", svg)
+
+
+def test_a_curve_of_nothing_has_no_plot() -> None:
+    curve = report().curves[0]
+    empty = replace(curve, series=(Series("noise", (Point(2.0, None),)),))
+    assert chart_svg(empty, {"noise": 0}) == ""
+    html = html_report(replace(report(), curves=(empty,)))
+    assert "Nothing was measured." in html

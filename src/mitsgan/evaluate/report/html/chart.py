@@ -1,133 +1,196 @@
-"""A curve as an inline SVG: lines, the band of each interval, units, a legend, and the numbers.
+"""Curves as SVG by matplotlib: lines, the band of each interval, units, a legend.
 
-Drawn by hand, so that colours follow the page from light to dark and every point tells its value.
+In a page the colours follow it from light to dark, and every point says its value when it is
+pointed at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html import escape
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from typing import TYPE_CHECKING
 
-from mitsgan.evaluate.report.content import Curve, Point, Series
+import matplotlib
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+from mitsgan.evaluate.report.content import Axis, Curve, Point, Series
 from mitsgan.evaluate.report.formatting import printed
-from mitsgan.evaluate.report.html.scale import Scale, make_scale
-from mitsgan.evaluate.report.html.table import html_table
+from mitsgan.evaluate.report.html.table import HtmlTable, html_table
 
-_WIDTH, _HEIGHT = 720, 400
-_LEFT, _RIGHT, _TOP, _BOTTOM = 68, 18, 14, 54
-_COLOURS = 8
-"""How many the style sheet holds; a further series repeats a colour with another marker."""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis as DrawnAxis
 
-_MARKERS = (
-    '<circle cx="{x}" cy="{y}" r="4"{class_}>{title}</circle>',
-    '<rect x="{left}" y="{top}" width="7.4" height="7.4"{class_}>{title}</rect>',
-    '<path d="M{x} {above}l4.8 8.4h-9.6z"{class_}>{title}</path>',
-    '<path d="M{x} {over}l5.2 5.2l-5.2 5.2l-5.2 -5.2z"{class_}>{title}</path>',
+PALETTE = (
+    *("#0b6e75", "#c2571a", "#6a4fb3", "#2f7d32"),
+    *("#b3246b", "#8a6d00", "#2b66c4", "#5c6670"),
 )
+"""On white; the style sheet has a light and a dark one of each."""
+
+MARKERS = "os^D"
 """Shapes tell lines apart where colours do not."""
 
+_INK, _SOFT, _RULE = "#010101", "#020202", "#030303"
+"""Stand for colours of the page."""
 
-def chart(curve: Curve) -> str:
-    """The plot with its title, legend, note and numbers."""
-    series = [s for s in curve.series if s.points]
-    drawn = _svg(curve, series) if series else "<p>Nothing was measured.</p>\n"
-    legend = "".join(
-        f'<li><svg viewBox="0 0 30 12" aria-hidden="true"><path class="line {_colour(i)}" '
-        f'd="M1 6H29"/>{_marker(i, 15, 6)}</svg>{escape(s.name)}</li>\n'
-        for i, s in enumerate(series)
-    )
-    note = f"<figcaption>{escape(curve.note)}</figcaption>\n" if curve.note else ""
-    return (
-        f'<figure class="chart">\n<h3>{escape(curve.title)}</h3>\n<div class="wide">{drawn}</div>\n'
-        f'<ul class="legend">\n{legend}</ul>\n{note}'
-        f"<details><summary>The numbers</summary>\n{html_table(curve.table())}</details>\n"
-        "</figure>\n"
-    )
+_PAGE_COLOURS = {
+    _INK: "var(--ink)",
+    _SOFT: "var(--soft)",
+    _RULE: "var(--line)",
+    **{colour: f"var(--c{number})" for number, colour in enumerate(PALETTE)},
+}
+_INCHES = (5.2, 3.9)
+"""Small, so that its letters can be read where the page is narrow."""
+
+_SHORT = 24
+"""Letters of a name of which two fit side by side."""
+
+_OWN_TICKS = 7
+"""So few values of a parameter are the ticks themselves."""
 
 
-def _svg(curve: Curve, series: Sequence[Series]) -> str:
-    points = [p for s in series for p in s.points]
+@dataclass(frozen=True)
+class Chart:
+    """A curve as the page's template draws it."""
+
+    title: str
+    note: str
+    svg: Markup
+    table: HtmlTable
+
+
+def chart(curve: Curve, colours: Mapping[str, int]) -> Chart:
+    """The plot, its note and its numbers; ``colours`` are numbers of the palette by series."""
+    return Chart(curve.title, curve.note, chart_svg(curve, colours), html_table(curve.table()))
+
+
+def series_colours(curves: Sequence[Curve]) -> dict[str, int]:
+    """A colour for every name of a series, the same in all curves."""
+    names = dict.fromkeys(series.name for curve in curves for series in curve.series)
+    return {name: number for number, name in enumerate(names)}
+
+
+def chart_svg(curve: Curve, colours: Mapping[str, int]) -> Markup:
+    """The plot as an element of a page; empty where nothing was measured."""
+    if not curve.table().rows:
+        return Markup("")
+    text = StringIO()
+    with matplotlib.rc_context(
+        {
+            "axes.labelcolor": _INK,
+            "font.size": 9,
+            "svg.fonttype": "none",
+            "svg.hashsalt": curve.id,
+            "text.color": _INK,
+        }
+    ):
+        figure = Figure(figsize=_INCHES, layout="constrained")
+        axes = figure.add_subplot()
+        draw_curve(axes, curve, colours)
+        axes.set(xlabel=curve.x.title, ylabel=curve.y.title)
+        axes.grid(axis="y", color=_RULE, linewidth=0.8)
+        axes.tick_params(colors=_SOFT)
+        axes.spines[["left", "right", "top"]].set_visible(False)
+        axes.spines["bottom"].set_color(_SOFT)
+        longest = max(len(series.name) for series in curve.series)
+        columns = 2 if longest <= _SHORT else 1
+        figure.legend(loc="outside lower left", ncols=columns, frameon=False)
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    return _in_page(text.getvalue(), curve)
+
+
+def draw_curve(axes: Axes, curve: Curve, colours: Mapping[str, int]) -> None:
+    """Draw lines, bands, points and ticks of a curve; series without points are left out."""
+    for number, series in enumerate(curve.series):
+        if any(point.y is not None for point in series.points):
+            _draw_series(axes, series, number, colours[series.name])
+    points = [p for series in curve.series for p in series.points if p.y is not None]
     heights = [v for p in points for v in (p.y, p.low, p.high) if v is not None]
-    x = make_scale(
-        [p.x for p in points], _LEFT + 14, _WIDTH - _RIGHT - 14, log=curve.x.log, own_ticks=True
-    )
-    y = make_scale(heights, _HEIGHT - _BOTTOM, _TOP, log=curve.y.log, own_ticks=False)
-    lines = "".join(_line(i, s, x, y, curve) for i, s in enumerate(series))
-    bands = "".join(_band(i, s, x, y) for i, s in enumerate(series))
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="{escape(curve.title)}: {escape(curve.y.title)} over {escape(curve.x.title)}'
-        f'; the numbers are in the table below">\n{_frame(curve, x, y)}{bands}{lines}</svg>\n'
-    )
+    _scale(axes.xaxis, axes.set_xscale, curve.x, sorted({p.x for p in points}), own_ticks=True)
+    _scale(axes.yaxis, axes.set_yscale, curve.y, heights, own_ticks=False)
+    if not _is_log(curve.y, heights):
+        axes.set_ylim(bottom=min(0.0, *heights))
 
 
-def _frame(curve: Curve, x: Scale, y: Scale) -> str:
-    bottom, middle = _HEIGHT - _BOTTOM, (_TOP + _HEIGHT - _BOTTOM) / 2
-    across = "".join(
-        f'<path class="rule" d="M{_LEFT} {y.at(t):.1f}H{_WIDTH - _RIGHT}"/>'
-        f'<text x="{_LEFT - 8}" y="{y.at(t) + 4.5:.1f}" class="end">{t:g}</text>'
-        for t in y.ticks
-    )
-    down = "".join(
-        f'<path class="tick" d="M{x.at(t):.1f} {bottom}v5"/>'
-        f'<text x="{x.at(t):.1f}" y="{bottom + 21}" class="mid">{t:g}</text>'
-        for t in x.ticks
-    )
-    return (
-        f'{across}{down}<path class="tick" d="M{_LEFT} {bottom}H{_WIDTH - _RIGHT}"/>'
-        f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 8}" class="mid title">'
-        f"{escape(curve.x.title)}</text>"
-        f'<text transform="translate(17 {middle}) rotate(-90)" class="mid title">'
-        f"{escape(curve.y.title)}</text>\n"
-    )
-
-
-def _band(number: int, series: Series, x: Scale, y: Scale) -> str:
-    """Between lower and upper ends; over a single point, a line."""
-    ends = [
-        (x.at(p.x), y.at(p.low), y.at(p.high))
-        for p in series.points
-        if p.low is not None and p.high is not None
+def _draw_series(axes: Axes, series: Series, number: int, look: int) -> None:
+    colour, marker = PALETTE[look % len(PALETTE)], MARKERS[look % len(MARKERS)]
+    style = "-" if look < len(PALETTE) else "--"
+    points = [(p.x, p.y) for p in series.points if p.y is not None]
+    bands = [
+        (p.x, p.low, p.high) for p in series.points if p.low is not None and p.high is not None
     ]
-    if not ends:
-        return ""
-    there = "L".join(f"{at:.1f} {high:.1f}" for at, _, high in ends)
-    back = "L".join(f"{at:.1f} {low:.1f}" for at, low, _ in reversed(ends))
-    return f'<path class="band {_colour(number)}" d="M{there}L{back}Z"/>\n'
+    axes.plot(*zip(*points, strict=True), style, color=colour, linewidth=1.4)
+    axes.plot([], [], style, color=colour, marker=marker, markersize=5, label=series.name)
+    for i, point in enumerate(series.points):
+        if point.y is not None:
+            axes.plot(
+                *(point.x, point.y, marker),
+                color=colour,
+                markersize=5,
+                gid=_point_id(number, i),
+            )
+    if bands:
+        x, low, high = zip(*bands, strict=True)
+        axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
-def _line(number: int, series: Series, x: Scale, y: Scale, curve: Curve) -> str:
-    places = [(x.at(p.x), y.at(p.y)) for p in series.points]
-    path = "L".join(f"{a:.1f} {b:.1f}" for a, b in places)
-    marks = "".join(
-        _marker(number, a, b, f"{series.name}: {_told(p, curve)}")
-        for (a, b), p in zip(places, series.points, strict=True)
+def _scale(
+    axis: DrawnAxis,
+    set_scale: Callable[[str], None],
+    of: Axis,
+    values: Sequence[float],
+    *,
+    own_ticks: bool,
+) -> None:
+    """Linear or logarithmic, with round numbers as ticks, or the values where they are few."""
+    log = _is_log(of, values)
+    set_scale("log" if log else "linear")
+    if own_ticks and len(values) <= _OWN_TICKS:
+        axis.set_major_locator(FixedLocator(list(values)))
+    elif log:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _is_log(axis: Axis, values: Sequence[float]) -> bool:
+    return axis.log and min(values) > 0
+
+
+def _in_page(svg: str, curve: Curve) -> Markup:
+    """The element alone, in the colours of the page and with the values of its points."""
+    svg = svg[svg.index("<svg ") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' (xmlns(:\w+)?|version)="[^"]*"', "", svg).replace("xlink:href", "href")
+    svg = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font: \1 system-ui, sans-serif", svg)
+    for stand_in, colour in _PAGE_COLOURS.items():
+        svg = svg.replace(stand_in, colour)
+    for number, series in enumerate(curve.series):
+        for i, point in enumerate(series.points):
+            value = escape(f"{series.name}: {_value(point, curve)}")
+            svg = svg.replace(f'<g id="{_point_id(number, i)}">', f"<g><title>{value}</title>")
+    svg = re.sub(r' id="[a-z]+[a-z.]*_\d+"', "", svg)  # the same in every plot of a page
+    label = escape(
+        f"{curve.title}: {curve.y.title} over {curve.x.title}; the numbers are in the table below"
     )
-    dashed = " dashed" if number >= _COLOURS else ""
-    return f'<path class="line {_colour(number)}{dashed}" d="M{path}"/>{marks}\n'
+    opening = f'<svg role="img" aria-label="{label}" '
+    return Markup(re.sub(r'<svg width="[^"]*" height="[^"]*" ', opening, svg, count=1))
 
 
-def _marker(number: int, x: float, y: float, title: str = "") -> str:
-    return _MARKERS[number % len(_MARKERS)].format(
-        x=f"{x:.1f}",
-        y=f"{y:.1f}",
-        left=f"{x - 3.7:.1f}",
-        top=f"{y - 3.7:.1f}",
-        above=f"{y - 5.2:.1f}",
-        over=f"{y - 5.2:.1f}",
-        class_=f' class="point {_colour(number)}"',
-        title=f"<title>{escape(title)}</title>" if title else "",
-    )
+def _point_id(series: int, point: int) -> str:
+    """Names a point within one plot."""
+    return f"point-{series}-{point}"
 
 
-def _told(point: Point, curve: Curve) -> str:
+def _value(point: Point, curve: Curve) -> str:
+    """What a point says when it is pointed at."""
     between = ""
     if point.low is not None and point.high is not None:
         between = f" ({printed(point.low)} to {printed(point.high)})"
     count = "" if point.n is None else f", n = {point.n}"
     at = f"{point.x:g} {curve.x.unit}".strip()
     return f"{printed(point.y)} {curve.y.unit}".strip() + f"{between} at {at}{count}"
-
-
-def _colour(number: int) -> str:
-    return f"c{number % _COLOURS}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from html import escape
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 import matplotlib
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from mitsgan.evaluate.report.formatting import colour_bar
-from mitsgan.evaluate.report.pictures.burn_in import burn_in, frame, gray
-from mitsgan.evaluate.report.pictures.comparison import LUNG_WINDOW, ZOOM_MM, Pixels, Planes
+from mitsgan.evaluate.metrics.windows import LUNG
+from mitsgan.evaluate.report.pictures.burn_in import Pixels, burn_in, frame, gray
 from mitsgan.evaluate.report.pictures.gallery import Gallery
+from mitsgan.evaluate.report.pictures.planes import ZOOM_MM, Planes
 
 HEAT = "inferno"
 """The colours of an absolute difference, black where there is none."""
@@ -27,125 +27,186 @@ DOING = {"inject": "Injecting", "remove": "Removing"}
 _INTO = {"inject": "into", "remove": "from"}
 _HALVES = ("untouched", "tampered")
 _LIMITS = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+_FEW = 2
+"""So few names leave a page half empty as columns."""
+
 _SHARE = 99.5
-"""Percentile of the differences around the attack that a colour scale holds."""
+"""Percentile of the differences around the attack that a colour scale reaches to."""
 
 
-def figures(gallery: Gallery) -> str:
-    """Both figures of one attack: pictures, and heat maps on a common scale."""
-    place = gallery.place
-    z, y, x = place.position
+@dataclass(frozen=True)
+class Picture:
+    """An image that is part of the page, as a data URL; ``note`` stands below it."""
+
+    data: str
+    width: int
+    height: int
+    alt: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Pictures side by side, one per column of the figure."""
+
+    title: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class ColourBar:
+    """What colours mean: HU from ``low`` to ``high``, with the colours between as CSS."""
+
+    label: str
+    low: float
+    high: float
+    stops: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Rows of pictures under the names of their columns."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    bar: ColourBar
+    note: str
+
+    def across(self) -> Figure:
+        """The same with rows as columns."""
+        rows = tuple(
+            Row(name, tuple(row.pictures[i] for row in self.rows))
+            for i, name in enumerate(self.columns)
+        )
+        return replace(self, columns=tuple(row.title for row in self.rows), rows=rows)
+
+
+@dataclass(frozen=True)
+class AttackFigures:
+    """Everything that is shown of one attack."""
+
+    title: str
+    note: str
+    figures: tuple[Figure, ...]
+
+
+def attack_figures(gallery: Gallery) -> AttackFigures:
+    """Pictures of one attack, and heat maps on a common scale."""
+    attack = gallery.attack
+    z, y, x = attack.position
     plane = torch.from_numpy(gallery.plane.astype(np.float32))
-    planes = Planes(place.spacing, (0, y, x), plane[0, 0][None])
-    told = [f"core RMSE {d:.0f} HU" if i else "" for i, d in enumerate(place.disruption_hu)]
-    world = ", ".join(f"{v:.0f}" for v in place.world)
-    where = f" {_INTO[place.action]} {place.scan}" if place.scan else ""
-    heading = (
-        f"<h3>{DOING[place.action]} a nodule{escape(where)}</h3>\n<p>By {escape(place.attacker)} "
-        f"at {world} mm (LPS), voxel {z}, {y}, {x} [z, y, x]; one position, n = 1. It is an "
-        "example; the tables hold the measurement.</p>\n"
+    planes = Planes(attack.spacing, (0, y, x), plane[0, 0][None])
+    world = ", ".join(f"{v:.0f}" for v in attack.world)
+    where = f" {_INTO[attack.action]} {attack.scan}" if attack.scan else ""
+    figures = [_scans(gallery, plane, planes)]
+    if len(attack.names) > 1:
+        figures.append(_heat_maps(gallery, plane, planes))
+    if len(attack.names) <= _FEW:
+        figures = [figure.across() for figure in figures]
+    return AttackFigures(
+        f"{DOING[attack.action]} a nodule{where}",
+        f"By {attack.attacker} at {world} mm (LPS), voxel {z}, {y}, {x} [z, y, x]; one position, "
+        "n = 1. It is an example; the tables hold the measurement.",
+        tuple(figures),
     )
-    return heading + _scans(gallery, plane, planes, told) + _heat(gallery, plane, planes)
 
 
-def _scans(gallery: Gallery, plane: Tensor, planes: Planes, told: Sequence[str]) -> str:
-    low, high = LUNG_WINDOW
+def _scans(gallery: Gallery, plane: Tensor, planes: Planes) -> Figure:
+    """The scan and its protected versions, before and after the attack."""
 
-    def draw(held: Tensor) -> Pixels:
-        return gray(_array(held), low, high)
+    def draw(hu: Tensor) -> Pixels:
+        return gray(hu.numpy(), LUNG.low, LUNG.high)
 
-    names = gallery.place.names
+    attack = gallery.attack
+    apart = ["", *(f"core RMSE {hu:.0f} HU" for hu in attack.disruption_hu[1:])]
     rows = []
     for half, what in enumerate(_HALVES):
-        held = plane[half]
-        rows.append(_row(f"{what}, axial slice", held, names, planes, draw, half, whole=True))
-        rows.append(
-            _row(f"{what}, zoom", held, names, planes, draw, half, told=told if half else ())
-        )
-    return _figure(
-        names,
-        rows,
-        colour_bar("CT, lung window", low, high, "#000, #fff"),
+        add = _Drawing(attack.names, planes, draw, is_tampered=bool(half))
+        rows.append(add.whole_slices(f"{what}, axial slice", plane[half]))
+        rows.append(add.zooms(f"{what}, zoom", plane[half], apart if half else ()))
+    return Figure(
+        attack.names,
+        tuple(rows),
+        ColourBar("CT, lung window", LUNG.low, LUNG.high, "#000, #fff"),
         f"The frame in a slice is what the zoom below it shows, {ZOOM_MM:.0f} mm wide; the "
         "attacker repaints the middle 32 mm. Core RMSE is that to the tampered original, in the "
         "repainted 20 mm. Pictures are interpolated (bicubic).",
     )
 
 
-def _heat(gallery: Gallery, plane: Tensor, planes: Planes) -> str:
+def _heat_maps(gallery: Gallery, plane: Tensor, planes: Planes) -> Figure:
     """|protected - original|, and the same of what tampering made of them."""
-    names = gallery.place.names[1:]
-    if not names:
-        return ""
+    names = gallery.attack.names[1:]
     apart = (plane[:, 1:] - plane[:, :1]).abs()
-    near = [planes.axial_zoom(one[None]).clamp_min(0) for half in apart for one in half]
+    near = [planes.axial_zoom(hu[None]).clamp_min(0) for half in apart for hu in half]
     limit = _limit(float(np.percentile(torch.stack(near).numpy(), _SHARE)))
 
-    def draw(held: Tensor) -> Pixels:
-        return heat(_array(held), limit)
+    def draw(hu: Tensor) -> Pixels:
+        return heat(hu.numpy(), limit)
 
     rows = []
     for half, what in enumerate(_HALVES):
-        held = apart[half]
-        rows.append(_row(f"difference, {what}, slice", held, names, planes, draw, half, whole=True))
-        rows.append(_row(f"difference, {what}, zoom", held, names, planes, draw, half))
-    return _figure(
+        add = _Drawing(names, planes, draw, is_tampered=bool(half))
+        rows.append(add.whole_slices(f"difference, {what}, slice", apart[half]))
+        rows.append(add.zooms(f"difference, {what}, zoom", apart[half]))
+    return Figure(
         names,
-        rows,
-        colour_bar(
+        tuple(rows),
+        ColourBar(
             f"|difference|, {limit / 4:g} HU in the middle", 0, limit, ", ".join(heat_stops())
         ),
         "|protected - original| in HU, before tampering and after both were tampered with. "
-        "Colours follow the square root, on one scale for all, which holds "
+        "Colours follow the square root, on one scale for all, which reaches to "
         f"{_SHARE:g} % of what the zooms show.",
     )
 
 
-def _row(
-    title: str,
-    held: Tensor,
-    names: Sequence[str],
-    planes: Planes,
-    draw: Callable[[Tensor], Pixels],
-    simulated: int,
-    *,
-    whole: bool = False,
-    told: Sequence[str] = (),
-) -> str:
-    """One row of pictures, a column per name."""
-    cells = []
-    for number, name in enumerate(names):
-        one = held[number][None]
-        pixels = draw(planes.axial_slice(one) if whole else planes.axial_zoom(one))
-        if whole:
-            pixels = frame(pixels, *planes.box)
-        if simulated:
-            pixels = burn_in(pixels)
-        note = f"<span>{escape(told[number])}</span>" if told else ""
-        cells.append(f"<div>{picture(pixels, f'{title}: {name}')}{note}</div>\n")
-    return f'<p class="view">{escape(title.capitalize())}</p>\n{"".join(cells)}'
+@dataclass(frozen=True)
+class _Drawing:
+    """Draws rows of one figure, a picture per name.
+
+    Attributes:
+        names: of the columns.
+        planes: of the scan, whose only slice is the one through the attack.
+        draw: HU ``[y, x]`` to pixels.
+        is_tampered: whether an attacker had a hand in what is drawn.
+    """
+
+    names: Sequence[str]
+    planes: Planes
+    draw: Callable[[Tensor], Pixels]
+    is_tampered: bool
+
+    def whole_slices(self, title: str, slices: Tensor) -> Row:
+        """Whole slices ``[n, y, x]``, with a frame around what the zooms show."""
+        drawn = (self.draw(self.planes.axial_slice(hu[None])) for hu in slices)
+        return self._row(title, [frame(pixels, *self.planes.frame) for pixels in drawn], ())
+
+    def zooms(self, title: str, slices: Tensor, notes: Sequence[str] = ()) -> Row:
+        """The middle of the same."""
+        drawn = [self.draw(self.planes.axial_zoom(hu[None])) for hu in slices]
+        return self._row(title, drawn, notes)
+
+    def _row(self, title: str, drawn: Sequence[Pixels], notes: Sequence[str]) -> Row:
+        marked = [burn_in(pixels) if self.is_tampered else pixels for pixels in drawn]
+        return Row(
+            title,
+            tuple(
+                picture(pixels, f"{title}: {name}", note)
+                for pixels, name, note in zip(
+                    marked, self.names, notes or [""] * len(marked), strict=True
+                )
+            ),
+        )
 
 
-def _figure(names: Sequence[str], rows: Sequence[str], bars: str, caption: str) -> str:
-    heads = "".join(f'<div class="head">{escape(name)}</div>' for name in names)
-    return (
-        '<figure>\n<div class="wide" tabindex="0" role="region" aria-label="pictures">\n'
-        f'<div class="grid" style="--columns:{len(names)}">\n<p class="view"></p>{heads}\n'
-        f'{"".join(rows)}</div>\n</div>\n<div class="scales">{bars}</div>\n'
-        f"<figcaption>{escape(caption)}</figcaption>\n</figure>\n"
-    )
-
-
-def picture(pixels: Pixels, alt: str) -> str:
-    """An image that is part of the page; lossless WebP, half the size of PNG."""
-    held = BytesIO()
-    Image.fromarray(pixels).save(held, format="WEBP", lossless=True, quality=60, method=3)
+def picture(pixels: Pixels, alt: str, note: str = "") -> Picture:
+    """An image as lossless WebP, half the size of PNG."""
+    data = BytesIO()
+    Image.fromarray(pixels).save(data, format="WEBP", lossless=True, quality=60, method=3)
     height, width = pixels.shape[:2]
-    data = b64encode(held.getvalue()).decode("ascii")
-    return (
-        f'<img src="data:image/webp;base64,{data}" width="{width}" height="{height}" '
-        f'alt="{escape(alt)}">'
-    )
+    text = b64encode(data.getvalue()).decode("ascii")
+    return Picture(f"data:image/webp;base64,{text}", width, height, alt, note)
 
 
 def heat(hu: NDArray[np.float32], limit: float) -> Pixels:
@@ -165,8 +226,3 @@ def heat_stops(count: int = 9) -> list[str]:
 
 def _limit(value: float) -> float:
     return next((float(v) for v in _LIMITS if v >= value), float(_LIMITS[-1]))
-
-
-def _array(held: Tensor) -> NDArray[np.float32]:
-    made: NDArray[np.float32] = held.numpy()
-    return made

@@ -1,68 +1,83 @@
-"""A table as HTML whose columns sort by a click."""
+"""A table as the page's template draws it."""
 
 from __future__ import annotations
 
-from html import escape
+from dataclasses import dataclass
 
-from mitsgan.evaluate.report.content import Cell, Table
-from mitsgan.evaluate.report.formatting import MISSING, column_decimals, is_number, printed
+from mitsgan.evaluate.report.formatting import is_number
+from mitsgan.evaluate.report.table import Table
 
 _LONG = 40
 """A cell of more letters may break."""
 
-_TALL = 30
-"""A table of more rows scrolls in a frame of its own."""
+
+@dataclass(frozen=True)
+class HtmlHead:
+    """The head of a column; columns of numbers stand on the right."""
+
+    label: str
+    unit: str
+    is_numeric: bool
+    is_long: bool = False
 
 
-def html_table(table: Table) -> str:
-    """The table in a frame that scrolls; without its title and note."""
-    places = column_decimals(table)
-    numeric = [any(is_number(row.get(c.key)) for row in table.rows) for c in table.columns]
-    heads = "".join(
-        f'<th scope="col" aria-sort="none"{_kind(is_numeric)}><button type="button">'
-        f"{escape(column.label)}{_unit(column.unit)}</button></th>"
+@dataclass(frozen=True)
+class HtmlCell:
+    """A cell.
+
+    Attributes:
+        text: as it is printed.
+        value: what a number is sorted by: all its digits; None for text.
+        is_numeric: whether its column is one of numbers.
+        is_missing: whether nothing was measured.
+        is_long: whether it may break.
+    """
+
+    text: str
+    value: str | None
+    is_numeric: bool
+    is_missing: bool
+    is_long: bool
+
+
+@dataclass(frozen=True)
+class HtmlRow:
+    """A row, and whether it stands out."""
+
+    cells: tuple[HtmlCell, ...]
+    strong: bool
+
+
+@dataclass(frozen=True)
+class HtmlTable:
+    """A table without the columns in which nothing was measured."""
+
+    id: str
+    title: str
+    note: str
+    heads: tuple[HtmlHead, ...]
+    rows: tuple[HtmlRow, ...]
+
+
+def html_table(table: Table) -> HtmlTable:
+    """What the template needs to know of a table."""
+    table = table.without_empty()
+    numeric = table.numeric()
+    heads = tuple(
+        HtmlHead(column.label, column.unit, is_numeric)
         for column, is_numeric in zip(table.columns, numeric, strict=True)
     )
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f"<td{_kind(is_numeric, cell)}{_value(cell)}>{_text(cell, held)}</td>"
-            for cell, held, is_numeric in zip(table.cells(row), places, numeric, strict=True)
+    rows = []
+    for number, (row, texts) in enumerate(zip(table.rows, table.texts(), strict=True)):
+        cells = tuple(
+            HtmlCell(
+                text=text,
+                value=repr(float(cell)) if is_number(cell) else None,
+                is_numeric=is_numeric,
+                is_missing=cell is None,
+                is_long=len(text) > _LONG,
+            )
+            for cell, text, is_numeric in zip(table.cells(row), texts, numeric, strict=True)
         )
-        + "</tr>\n"
-        for row in table.rows
-    )
-    tall = " tall" if len(table.rows) > _TALL else ""
-    return (
-        f'<div class="wide{tall}" tabindex="0" role="region" aria-label="{escape(table.title)}">\n'
-        f'<table class="sortable" id="table-{escape(table.id)}">\n'
-        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
-    )
-
-
-def html_section(table: Table) -> str:
-    """The table under its title, with its note."""
-    note = f"<p>{escape(table.note)}</p>\n" if table.note else ""
-    return f"<h3>{escape(table.title)}</h3>\n{note}{html_table(table)}"
-
-
-def _kind(is_numeric: bool, cell: Cell = None) -> str:
-    """Text stands on the left, and breaks only where it is long."""
-    if is_numeric:
-        return ""
-    return f' class="text{" long" if len(str(cell)) > _LONG else ""}"'
-
-
-def _unit(unit: str) -> str:
-    return f" <small>{escape(unit)}</small>" if unit else ""
-
-
-def _value(cell: Cell) -> str:
-    """What a number is sorted by: all its digits."""
-    return f' data-value="{float(cell)!r}"' if is_number(cell) else ""
-
-
-def _text(cell: Cell, places: int | None) -> str:
-    if cell is None:
-        return f'<span class="missing">{MISSING}</span>'
-    return escape(printed(cell, places))
+        rows.append(HtmlRow(cells, number in table.strong))
+    return HtmlTable(table.id, table.title, table.note, heads, tuple(rows))

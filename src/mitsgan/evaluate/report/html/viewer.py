@@ -6,10 +6,11 @@ import json
 import zlib
 from base64 import b64encode
 from collections.abc import Sequence
-from html import escape
+from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from mitsgan.evaluate.metrics.windows import HU, WINDOWS
@@ -25,8 +26,6 @@ _SIDES_MM = (SIDE_MM, 64.0, 48.0)
 _ENDS = (("R", "L"), ("A", "P"), ("F", "H"))
 """Where decreasing and increasing LPS coordinates lead, along x, y and z."""
 
-_PLANES = ("axial", "coronal", "sagittal")
-
 PICTURES = (
     ("original", "original"),
     ("protected", "protected"),
@@ -37,94 +36,71 @@ PICTURES = (
 )
 
 
-def viewer(galleries: Sequence[Gallery]) -> str:
-    """The viewer of all galleries, or nothing where there is none."""
-    if not galleries:
-        return ""
+@dataclass(frozen=True)
+class Viewer:
+    """What the template of the viewer needs.
+
+    Attributes:
+        side_mm: of the cube around each attack whose voxels are in the page.
+        attacks, pictures: values and words of the menus.
+        windows: names of the grey scales.
+        data: what the script needs to know, JSON inside a script block.
+        volumes: of each gallery, the voxels as text.
+    """
+
+    side_mm: float
+    attacks: tuple[tuple[int, str], ...]
+    pictures: tuple[tuple[str, str], ...]
+    windows: tuple[str, ...]
+    data: Markup
+    volumes: tuple[tuple[str, ...], ...]
+
+
+def viewer(galleries: Sequence[Gallery]) -> Viewer:
+    """The viewer of one or more galleries."""
     side, volumes = _fitting(galleries)
+    windows = [window for window in WINDOWS if window is not HU]
     data = {
         "mark": MARK,
         "colours": _colours(),
-        "windows": {w.name: [w.low, w.high] for w in WINDOWS if w is not HU},
+        "windows": {w.name: [w.low, w.high] for w in windows},
         "galleries": [_card(g, side) for g in galleries],
     }
-    blocks = "".join(
-        f'<script type="text/plain" id="volume-{g}-{v}">{volume}</script>\n'
-        for g, held in enumerate(volumes)
-        for v, volume in enumerate(held)
-    )
     # "<" would let a name end the block.
-    card = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    return (
-        '<div id="viewer" hidden>\n'
-        f"<p>Voxels of {side:g} mm around the attack, and what tampering made of them. Click "
-        "into a picture to move the other two planes there; arrow keys step through slices. "
-        "HU and place follow the pointer.</p>\n"
-        f'{_controls(galleries)}<div class="planes">\n{"".join(map(_plane, _PLANES))}</div>\n'
-        '<p class="readout" data-role="readout" aria-live="polite"></p>\n'
-        f'<script type="application/json" id="viewer-data">{card}</script>\n{blocks}</div>\n'
-        '<p class="note" id="no-viewer">The slice viewer needs JavaScript and a browser of 2023 '
-        "or later; everything else on this page does not.</p>\n"
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    return Viewer(
+        side_mm=side,
+        attacks=tuple((number, _attack(g)) for number, g in enumerate(galleries)),
+        pictures=PICTURES,
+        windows=tuple(window.name for window in windows),
+        data=Markup(text),
+        volumes=volumes,
     )
 
 
-def _controls(galleries: Sequence[Gallery]) -> str:
-    attacks = [
-        (str(i), ", ".join(filter(None, (g.place.action, g.place.scan, g.place.attacker))))
-        for i, g in enumerate(galleries)
-    ]
-    windows = "".join(
-        f'<label><input type="radio" name="window" value="{w.name}"'
-        f"{' checked' if w.name == 'lung' else ''}> {w.name}</label>\n"
-        for w in WINDOWS
-        if w is not HU
-    )
-    return (
-        '<div class="controls">\n'
-        f"{_select('gallery', 'attack', attacks)}{_select('picture', 'picture', PICTURES)}"
-        f"{_select('protector', 'protected by', ())}"
-        f"<fieldset><legend>window</legend>\n{windows}</fieldset>\n"
-        '<label>differences to <select data-role="limit">'
-        + "".join(f'<option value="{v}">&#177;{v} HU</option>' for v in (10, 25, 50, 200, 500))
-        + "</select></label>\n"
-        '<label><input type="checkbox" data-role="guides" checked> guides</label>\n</div>\n'
-        '<div class="scales"><span data-role="scale"></span></div>\n'
-    )
+def _attack(gallery: Gallery) -> str:
+    attack = gallery.attack
+    return ", ".join(filter(None, (attack.action, attack.scan, attack.attacker)))
 
 
-def _select(role: str, label: str, options: Sequence[tuple[str, str]]) -> str:
-    held = "".join(f'<option value="{escape(v)}">{escape(text)}</option>' for v, text in options)
-    return f'<label>{label} <select data-role="{role}">{held}</select></label>\n'
-
-
-def _plane(name: str) -> str:
-    return (
-        f'<div class="plane"><canvas data-role="{name}" tabindex="0" role="img" width="10" '
-        f'height="10"></canvas>\n<label>{name} <output data-role="{name}-slice"></output>'
-        f'<input type="range" min="0" value="0" data-role="{name}-slider"></label>\n'
-        f'<button type="button" data-role="{name}-save">Save {name} picture</button></div>\n'
-    )
-
-
-def _fitting(galleries: Sequence[Gallery]) -> tuple[float, list[list[str]]]:
-    """The largest region whose voxels fit into the page, and these."""
+def _fitting(galleries: Sequence[Gallery]) -> tuple[float, tuple[tuple[str, ...], ...]]:
+    """The largest side of cubes whose voxels fit into the page, and these."""
     for side in _SIDES_MM:
-        volumes = [_volumes(g, side) for g in galleries]
-        if sum(len(v) for held in volumes for v in held) <= LIMIT_BYTES:
+        volumes = tuple(_volumes(gallery, side) for gallery in galleries)
+        if sum(len(text) for texts in volumes for text in texts) <= LIMIT_BYTES:
             break
     return side, volumes
 
 
-def _volumes(gallery: Gallery, side: float) -> list[str]:
+def _volumes(gallery: Gallery, side: float) -> tuple[str, ...]:
     """Every volume as what it adds to the one it was made from, deflated, in base 64.
 
     Untouched ones first, tampered ones after: protected ones add to the original, and tampered
     ones to what was tampered with.
     """
-    region = gallery.region[(slice(None), slice(None), *_box(gallery, side))]
-    untouched, tampered = region
+    untouched, tampered = gallery.voxels[(slice(None), slice(None), *_shown(gallery, side))]
     added = [untouched[0], *(untouched[1:] - untouched[0]), *(tampered - untouched)]
-    return [_packed(volume) for volume in added]
+    return tuple(_packed(volume) for volume in added)
 
 
 def _packed(volume: NDArray[np.int16]) -> str:
@@ -133,15 +109,15 @@ def _packed(volume: NDArray[np.int16]) -> str:
     return b64encode(zlib.compress(words.T.tobytes(), 6)).decode("ascii")
 
 
-def _box(gallery: Gallery, side: float) -> tuple[slice, ...]:
-    """The part of the region that is ``side`` mm around the position; all of it if it is less."""
-    place = gallery.place
+def _shown(gallery: Gallery, side: float) -> tuple[slice, ...]:
+    """The part of the voxels that is ``side`` mm around the attack; all if they are less."""
+    attack = gallery.attack
     if side == SIDE_MM:
         return (slice(None),) * 3
     parts = []
-    lengths = gallery.region.shape[2:]
+    lengths = gallery.voxels.shape[2:]
     for at, first, step, length in zip(
-        place.position, place.start, place.spacing, lengths, strict=True
+        attack.position, attack.start, attack.spacing, lengths, strict=True
     ):
         half = round(side / 2 / step)
         parts.append(slice(max(at - first - half, 0), min(at - first + half + 1, length)))
@@ -153,27 +129,27 @@ def _card(gallery: Gallery, side: float) -> dict[str, object]:
 
     ``marked`` rows of every axial slice carry the mark in the voxels: the drawn one covers them.
     """
-    place, box = gallery.place, _box(gallery, side)
-    offset = [part.start or 0 for part in box]
-    start = [a + b for a, b in zip(place.start, offset, strict=True)]
-    height, width = gallery.region.shape[3:]
+    attack, shown = gallery.attack, _shown(gallery, side)
+    offset = [part.start or 0 for part in shown]
+    start = [a + b for a, b in zip(attack.start, offset, strict=True)]
+    height, width = gallery.voxels.shape[3:]
     band = band_rows(width)
     ends = []
-    for axis in place.axes:
+    for axis in attack.axes:
         along = int(np.argmax(np.abs(axis)))
         ends.append(_ENDS[along][:: 1 if axis[along] > 0 else -1])
     return {
-        "action": place.action,
-        "names": place.names,
-        "shape": gallery.region[0, 0][box].shape,
+        "action": attack.action,
+        "names": attack.names,
+        "shape": gallery.voxels[0, 0][shown].shape,
         "start": start,
-        "at": [p - s for p, s in zip(place.position, start, strict=True)],
-        "world": place.world,
-        "axes": place.axes,
-        "spacing": place.spacing,
+        "at": [p - s for p, s in zip(attack.position, start, strict=True)],
+        "world": attack.world,
+        "axes": attack.axes,
+        "spacing": attack.spacing,
         "ends": ends,
-        "marked": max(band - (height - (box[1].stop or height)), 0),
-        "cube": [[a - s, b - s] for (a, b), s in zip(place.cube, start, strict=True)],
+        "marked": max(band - (height - (shown[1].stop or height)), 0),
+        "cube": [[a - s, b - s] for (a, b), s in zip(attack.cube, start, strict=True)],
     }
 
 

@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mitsgan.atomic import atomic_output
-from mitsgan.attack import Action, Attacker, Plan, Strikes, cut_plans, paste_block
+from mitsgan.attack import (
+    Action,
+    Attacker,
+    Plan,
+    Strikes,
+    Variant,
+    cut_plans,
+    paste_block,
+    tamper_cut,
+)
 from mitsgan.attack.strikes import rms
 from mitsgan.errors import ResultError, ScanError
 from mitsgan.scan.scan import Scan
@@ -41,7 +50,7 @@ World = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Place:
+class Attack:
     """Where an attack struck, and what by.
 
     Attributes:
@@ -78,13 +87,14 @@ class Gallery:
     """Voxels in HU, int16, of the scan and its protected versions, as they are and tampered with.
 
     Attributes:
-        place: where, what by, and how far apart the results are.
-        region: ``[2, n, z, y, x]``; first axis untouched and tampered, second `Place.names`.
+        attack: where, what by, and how far apart the results are.
+        voxels: around the attack, ``[2, n, z, y, x]``; first axis untouched and tampered, second
+            `Attack.names`.
         plane: ``[2, n, y, x]``; the whole axial slice through the position.
     """
 
-    place: Place
-    region: NDArray[np.int16]
+    attack: Attack
+    voxels: NDArray[np.int16]
     plane: NDArray[np.int16]
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
@@ -93,9 +103,9 @@ class Gallery:
         Raises:
             OutputError: it exists, or cannot be written.
         """
-        card = np.array(json.dumps({"schema": 1, **asdict(self.place)}))
+        card = np.array(json.dumps({"schema": 1, **asdict(self.attack)}))
         with atomic_output(path, overwrite=overwrite) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, place=card, region=self.region, plane=self.plane)
+            np.savez_compressed(file, place=card, region=self.voxels, plane=self.plane)
 
     @classmethod
     def load(cls, path: Path) -> Gallery:
@@ -105,13 +115,13 @@ class Gallery:
             ResultError: the file is no gallery, or is damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as held:
-                card = json.loads(str(held["place"]))
-                region, plane = held["region"], held["plane"]
+            with np.load(path, allow_pickle=False) as arrays:
+                card = json.loads(str(arrays["place"]))
+                voxels, plane = arrays["region"], arrays["plane"]
             if card.pop("schema") != 1:
                 raise ValueError("its schema is not 1")
-            place = Place(**{key: _frozen(value) for key, value in card.items()})
-            gallery = cls(place, region, plane)
+            attack = Attack(**{key: _frozen(value) for key, value in card.items()})
+            gallery = cls(attack, voxels, plane)
             gallery._check()
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise ResultError(
@@ -120,8 +130,8 @@ class Gallery:
         return gallery
 
     def _check(self) -> None:
-        count = len(self.place.names)
-        for name, array, axes in (("region", self.region, 5), ("plane", self.plane, 4)):
+        count = len(self.attack.names)
+        for name, array, axes in (("region", self.voxels, 5), ("plane", self.plane, 4)):
             if array.dtype != np.int16 or array.ndim != axes or array.shape[:2] != (2, count):
                 raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
 
@@ -133,6 +143,7 @@ def make_gallery(
     plan: Plan,
     *,
     scan: str = "",
+    variant: Variant = tamper_cut,
 ) -> Gallery:
     """Attack a scan and its protected versions by one plan, and keep what lies around.
 
@@ -143,6 +154,7 @@ def make_gallery(
         attacker: of the plan's action.
         plan: for the original.
         scan: the scan's name.
+        variant: how the attacker goes about it.
 
     Raises:
         ScanError: a protected version has another shape, or the name of the original.
@@ -158,25 +170,25 @@ def make_gallery(
     ]
     names = (ORIGINAL, *protected)
     strikes: Strikes | None = None
-    regions, planes, disrupted, moved = [], [], [], []
+    voxels, planes, disrupted, moved = [], [], [], []
     for name in names:
         version = original if strikes is None else protected[name]
         if version.shape != original.shape:
             raise ScanError(f"{name} has the shape {version.shape}, the original {original.shape}")
         volume = torch.from_numpy(version.hu().clip(_LOWEST_HU, _HIGHEST_HU))
         cut = cut_plans(volume, [plan])
-        strikes = strikes or Strikes(cut, attacker)
+        strikes = strikes or Strikes(cut, attacker, variant)
         with torch.no_grad():
             (outcome,) = strikes.outcomes(cut)
         block = outcome.tampered[0]
         disrupted.append(float(rms(outcome.cores - outcome.reference, smallest=0.0)))
         moved.append(float(strikes.moved(cut)))
-        regions.append(_pair(volume[tuple(slice(*span) for span in spans)], block, plan, spans))
+        voxels.append(_pair(volume[tuple(slice(*span) for span in spans)], block, plan, spans))
         z, (rows, columns) = plan.position[0], original.shape[1:]
         slab = [(z, z + 1), (0, rows), (0, columns)]
         planes.append(_pair(volume[z : z + 1], block, plan, slab)[:, 0])
     cube_start = [s + c.start for s, c in zip(plan.start, plan.cube_in_block, strict=True)]
-    place = Place(
+    attack = Attack(
         action=plan.action,
         attacker=attacker.name,
         scan=scan,
@@ -190,7 +202,7 @@ def make_gallery(
         disruption_hu=tuple(disrupted),
         perturbation_hu=tuple(moved),
     )
-    return Gallery(place, np.stack(regions, 1), np.stack(planes, 1))
+    return Gallery(attack, np.stack(voxels, 1), np.stack(planes, 1))
 
 
 def _span(at: int, step: float, length: int, least: int) -> tuple[int, int]:
@@ -200,12 +212,12 @@ def _span(at: int, step: float, length: int, least: int) -> tuple[int, int]:
 
 
 def _pair(
-    held: Tensor, block: Tensor, plan: Plan, spans: list[tuple[int, int]]
+    piece: Tensor, block: Tensor, plan: Plan, spans: list[tuple[int, int]]
 ) -> NDArray[np.int16]:
     """A piece of a scan, as it is and with the tampered block in it, ``[2, z, y, x]``."""
-    tampered = held.clone()
+    tampered = piece.clone()
     paste_block(tampered, block, [a - s[0] for a, s in zip(plan.start, spans, strict=True)])
-    untouched, painted = (v.round().to(torch.int16).numpy() for v in (held, tampered))
+    untouched, painted = (v.round().to(torch.int16).numpy() for v in (piece, tampered))
     return np.stack([untouched, burn_in_hu(painted)])
 
 

@@ -1,31 +1,54 @@
-"""The comparisons of a scan as one picture, for papers and front pages."""
+"""Galleries of one scan as a single picture, for papers and front pages.
+
+Rows are views, columns are what the MITS-GAN paper shows: original, protected, perturbation,
+both tampered with, and the difference of those two. Whatever an attacker had a hand in carries
+SIMULATED in its pixels.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 
+import numpy as np
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from torch import Tensor
 
-from mitsgan.evaluate.report.pictures.comparison import (
-    COLUMNS,
-    DIFFERENCE_HU,
-    LUNG_WINDOW,
-    Comparison,
-)
+from mitsgan.evaluate.metrics.windows import LUNG
+from mitsgan.evaluate.report.pictures.burn_in import Pixels, burn_in, diverging, gray
+from mitsgan.evaluate.report.pictures.gallery import Gallery
+from mitsgan.evaluate.report.pictures.planes import Planes
+
+DIFFERENCE_HU = 200.0
+"""The difference of tampered scans is shown from minus to plus this."""
 
 DPI = 130
 
+_SIMULATED = ("tampered original", "tampered protected", "difference of tampered")
+COLUMNS = ("original", "protected", "perturbation", *_SIMULATED)
 
-def overview(comparisons: Sequence[Comparison], caption: str) -> bytes:
-    """Draw zoomed views of every comparison, one row a view, as PNG.
+
+@dataclass(frozen=True)
+class View:
+    """One plane through one attack; ``pictures`` in the order of `COLUMNS`, ``[y, x, 3]``."""
+
+    action: str
+    plane: str
+    pictures: tuple[Pixels, ...]
+
+
+def overview(galleries: Sequence[Gallery], max_hu: float, caption: str) -> bytes:
+    """Draw an axial and a coronal view of every gallery, one row a view, as PNG.
 
     Args:
-        comparisons: at least one.
+        galleries: at least one; of each the first protected version is shown.
+        max_hu: the perturbation is shown from minus to plus this.
         caption: about scan and weights, below; windows and scales are added.
     """
-    rows = [(c, view) for c in comparisons for view in c.views if view.name != "axial slice"]
+    rows = [view for gallery in galleries for view in views(gallery, max_hu)]
     width, side = 12.0, 12.0 / (len(COLUMNS) + 0.35)
     height = side * len(rows) + 0.75
     figure = Figure(figsize=(width, height), facecolor="white")
@@ -39,29 +62,58 @@ def overview(comparisons: Sequence[Comparison], caption: str) -> bytes:
         wspace=0.03,
         hspace=0.03,
     )
-    for row, (comparison, view) in enumerate(rows):
-        for column, (what, pixels) in enumerate(zip(COLUMNS, view.pictures, strict=True)):
+    for row, view in enumerate(rows):
+        for column, (title, pixels) in enumerate(zip(COLUMNS, view.pictures, strict=True)):
             axes = grid[row, column]
             axes.imshow(pixels, interpolation="none")
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
             if row == 0:
-                axes.set_title(what.title, fontsize=10)
+                axes.set_title(title, fontsize=10)
             if column == 0:
-                plane = view.name.split()[0]
-                axes.set_ylabel(f"{comparison.action}, {plane}", fontsize=10)
-    low, high = LUNG_WINDOW
-    worth = "; ".join(f"{c.action} {c.disruption_hu:.0f} HU" for c in comparisons)
-    limit = comparisons[0].perturbation_limit_hu
+                axes.set_ylabel(f"{view.action}, {view.plane}", fontsize=9)
+    attacks = (gallery.attack for gallery in galleries)
+    disruption = "; ".join(f"{a.action} {a.disruption_hu[1]:.0f} HU" for a in attacks)
     figure.text(
         0.3 / width,
         0.22 / height,
-        f"{caption}  Window {low:.0f} to {high:.0f} HU, perturbation ±{limit:g} HU, "
-        f"difference ±{DIFFERENCE_HU:.0f} HU.  Disruption of the core: {worth}.",
+        f"{caption}  Window {LUNG.low:.0f} to {LUNG.high:.0f} HU, perturbation ±{max_hu:g} HU, "
+        f"difference ±{DIFFERENCE_HU:.0f} HU.  Disruption of the core: {disruption}.",
         fontsize=8.5,
         verticalalignment="center",
         wrap=True,
     )
-    held = BytesIO()
-    figure.savefig(held, dpi=DPI)
-    return held.getvalue()
+    data = BytesIO()
+    figure.savefig(data, dpi=DPI)
+    return data.getvalue()
+
+
+def views(gallery: Gallery, max_hu: float) -> Iterator[View]:
+    """The axial and the coronal view of a gallery."""
+    attack = gallery.attack
+    (original, protected), (struck, spoilt) = torch.from_numpy(
+        gallery.voxels[:, :2].astype(np.float32)
+    )
+    z, y, x = (at - first for at, first in zip(attack.position, attack.start, strict=True))
+    planes = Planes(attack.spacing, (z, y, x), original)
+    volumes = (original, protected, protected - original, struck, spoilt, spoilt - struck)
+    cuts: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
+        ("axial", planes.axial_zoom),
+        ("coronal", planes.coronal_zoom),
+    )
+    for name, cut in cuts:
+        drawn = (
+            _drawn(title, cut(volume), max_hu)
+            for title, volume in zip(COLUMNS, volumes, strict=True)
+        )
+        yield View(attack.action, name, tuple(drawn))
+
+
+def _drawn(title: str, plane: Tensor, max_hu: float) -> Pixels:
+    if title == "perturbation":
+        pixels = diverging(plane.numpy(), max_hu)
+    elif title == "difference of tampered":
+        pixels = diverging(plane.numpy(), DIFFERENCE_HU)
+    else:
+        pixels = gray(plane.numpy(), LUNG.low, LUNG.high)
+    return burn_in(pixels) if title in _SIMULATED else pixels

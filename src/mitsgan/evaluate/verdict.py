@@ -1,0 +1,173 @@
+"""An evaluation as a report: the verdict in words, the numbers that count, their limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from mitsgan.attack import ATTACKERS, Action
+from mitsgan.evaluate.metrics.budget_check import BudgetCheck
+from mitsgan.evaluate.report.content import Headline, Json, Report
+from mitsgan.evaluate.result import CONTROL, OFFSET, PROTECTED, Evaluation
+from mitsgan.evaluate.settings import EvaluationSettings
+from mitsgan.perturb import Budget
+from mitsgan.typed import to_json, to_tree
+
+LIMITS = (
+    "Disruption is a distance between two pictures. It does not say whether a reader would notice; "
+    "no reader study has been made.",
+    "The numbers hold for these attackers, this scan and these positions. Attackers of another "
+    "kind, or that filter the scan first or know of the protection, are not covered by them.",
+    "Protection does not prevent tampering and does not detect it: it changes what the tampering "
+    "model paints.",
+)
+
+_DOING: Mapping[Action, str] = {"inject": "injecting", "remove": "removing"}
+
+
+def evaluation_report(evaluation: Evaluation, command: str = "") -> Report:
+    """The report of an evaluation; ``command`` makes it again, by default `mitsgan evaluate`."""
+    return Report(
+        title=f"Protection of {evaluation.scan.name}, evaluated",
+        version=evaluation.version,
+        lead=" ".join(lead(evaluation)),
+        command=command or evaluate_command(evaluation),
+        config=to_json(evaluation.config),
+        provenance=_provenance(evaluation),
+        headline=tuple(headline(evaluation)),
+        tables=tuple(evaluation.tables),
+        limits=LIMITS,
+        gaps=evaluation.gaps,
+    )
+
+
+def lead(evaluation: Evaluation) -> Iterator[str]:
+    """The verdict in sentences, whichever way it went."""
+    moved = evaluation.fidelity
+    yield (
+        f"A perturbation of at most {_hu(moved.largest_hu)} (RMS {_hu(moved.rmse_hu)}) was added "
+        f"to {evaluation.scan.name}."
+    )
+    check = evaluation.budget_check
+    if check is not None and not check.kept:
+        yield budget_sentence(check)
+    medians = {
+        action: {name: row.rmse_hu.median or 0.0 for name, row in rows.items()}
+        for action, rows in evaluation.disruption.items()
+    }
+    if not medians:
+        return
+    ours = _and(f"{_hu(rows[PROTECTED])} when {_DOING[a]}" for a, rows in medians.items())
+    noise = _and(_hu(rows[CONTROL]) for rows in medians.values())
+    yield (
+        "The same generative models then tampered with the original and with the protected scan. "
+        f"In the repainted core their two results differ by {ours} (RMSE, median over "
+        f"{len(evaluation.positions)} positions); noise of equal strength reaches {noise}."
+    )
+    stronger = [_DOING[a] for a, rows in medians.items() if rows[OFFSET] > rows[PROTECTED]]
+    if stronger:
+        yield f"A constant offset of equal strength does more for {_and(stronger)}."
+    yield from _passing(evaluation)
+
+
+def _passing(evaluation: Evaluation) -> Iterator[str]:
+    """How many attacks still pass for what they are meant to be."""
+    injected = evaluation.appearance.get("inject")
+    if injected is not None:
+        without, with_it = (
+            round(injected.states[state].nodule_share * injected.n)
+            for state in ("tampered original", "tampered protected")
+        )
+        yield (
+            f"Of {injected.n} injected nodules, {without} pass for nodules without protection and "
+            f"{with_it} with it, by the nodule classifier."
+        )
+
+
+def headline(evaluation: Evaluation) -> Iterator[Headline]:
+    """The numbers that count."""
+    moved, check = evaluation.fidelity, evaluation.budget_check
+    voxels = None if check is None else check.voxels
+    yield Headline(
+        "Largest change of any voxel",
+        moved.largest_hu,
+        "HU",
+        voxels,
+        f"The budget is {evaluation.config.budget}; it holds for stored values, after rounding.",
+    )
+    psnr = "infinite" if moved.psnr_db is None else f"{moved.psnr_db:.1f} dB"
+    yield Headline(
+        "RMS change", moved.rmse_hu, "HU", voxels, f"PSNR {psnr}, SSIM {moved.ssim:.4f}."
+    )
+    for action, rows in evaluation.disruption.items():
+        ours = rows[PROTECTED]
+        others = "; ".join(
+            f"{name} {row.rmse_hu.median:.0f} HU" for name, row in rows.items() if name != PROTECTED
+        )
+        yield Headline(
+            f"Disruption, {_DOING[action]}",
+            ours.rmse_hu.median,
+            "HU",
+            ours.n,
+            f"Median over positions. Controls: {others}.",
+        )
+
+
+def budget_sentence(check: BudgetCheck) -> str:
+    """Whether the budget was kept, in one sentence."""
+    budget = Budget(check.max_hu, check.noise_fraction)
+    if not check.over or check.worst_voxel is None or check.worst_lps_mm is None:
+        text = f"budget of {budget} kept by all {check.voxels} voxels"
+    else:
+        z, y, x = check.worst_voxel
+        place = ", ".join(f"{v:.1f}" for v in check.worst_lps_mm)
+        text = (
+            f"BUDGET of {budget} NOT KEPT: {check.over} of {check.voxels} voxels are beyond it, "
+            f"the largest change is {_hu(check.largest_hu)} at voxel ({z}, {y}, {x}) [z, y, x], "
+            f"({place}) mm LPS"
+        )
+    padding = (
+        "no padding"
+        if not check.padding
+        else f"padding untouched ({check.padding} voxels)"
+        if not check.padding_moved
+        else f"PADDING CHANGED: {check.padding_moved} of {check.padding} voxels"
+    )
+    return f"{text}; {padding}; same geometry (corners within {check.corners_mm:.2g} mm)"
+
+
+def evaluate_command(evaluation: Evaluation) -> str:
+    """`mitsgan evaluate` with the options that this was made by; files by name."""
+    name = evaluation.scan.name
+    words = ["mitsgan evaluate", name, *([] if evaluation.protector else [f"{name}-protected"])]
+    defaults, given = (to_tree(s) for s in (EvaluationSettings(), evaluation.config))
+    for key in ("positions", "seed", "max_hu", "noise_fraction", "pgd_steps", "variant"):
+        if given[key] != defaults[key]:
+            words.append(f"--{key.replace('_', '-')} {given[key]}")
+    for option, places in (("position", given["places"]), ("nodule", given["nodules"])):
+        words += [f"--{option} {','.join(f'{v:g}' for v in place)}" for place in places]
+    names = " ".join(f"-{attacker.name}" for attacker in evaluation.attackers.values())
+    pairs = [pair for pair in ATTACKERS.names()[1:] if f"-{pair}" in names]
+    words += [f"--attackers {pair}" for pair in pairs]
+    return " ".join(words if evaluation.attackers else [*words, "--no-attack"])
+
+
+def _provenance(evaluation: Evaluation) -> Json:
+    weights = [
+        {"role": role, "name": entry.name, "sha256": entry.sha256}
+        for role, entry in (
+            ("protector", evaluation.protector),
+            *evaluation.attackers.items(),
+            ("classifier", evaluation.classifier),
+        )
+        if entry is not None
+    ]
+    return {"weights": weights, "scans": [to_tree(evaluation.scan)]}
+
+
+def _hu(value: float | None) -> str:
+    """HU of one number; None was infinite before it became JSON."""
+    return "infinitely many HU" if value is None else f"{value:.3g} HU"
+
+
+def _and(words: Iterator[str] | Sequence[str]) -> str:
+    return " and ".join(words)

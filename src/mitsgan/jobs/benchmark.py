@@ -1,0 +1,112 @@
+"""Measure protectors against attackers on scans, as a TOML file says, in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from mitsgan.progress import Phases, Progress, Steps, silent
+from mitsgan.settings import Settings, at_least
+
+if TYPE_CHECKING:
+    from mitsgan.evaluate.benchmark.result import Benchmark
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkRun(Settings):
+    """What is measured, and where to."""
+
+    config: Path
+    """What is measured."""
+    output: Path
+    """A new folder for the results."""
+    resume: bool = False
+    """Go on with the run that is in the folder; what it has measured is not measured again."""
+    jobs: int = 1
+    """Processes that work at the same time; each holds a scan in memory."""
+    lpips_weights: Path | None = None
+    """AlexNet as torchvision stores it; by default the one in torch's cache, if it is there."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("jobs", self.jobs, 1)
+
+
+def run_benchmark(
+    settings: BenchmarkRun,
+    environment: Mapping[str, str] | None = None,
+    *,
+    progress: Progress = silent,
+) -> Benchmark:
+    """Run a benchmark, or go on with one; the folder holds every measured value at any time.
+
+    Args:
+        settings: what is to be done.
+        environment: what ``${NAME}`` in the configuration's paths stands for.
+        progress: told how far it is.
+
+    Raises:
+        BenchmarkError: the configuration makes no sense, or the folder's run has another one.
+        OutputError: the folder is there, or cannot be made.
+        MitsganError: whatever a measurement raises.
+    """
+    from mitsgan.evaluate.benchmark.folder import RunFolder
+    from mitsgan.evaluate.benchmark.pictures import galleries
+    from mitsgan.evaluate.benchmark.provenance import checksums, provenance
+    from mitsgan.evaluate.benchmark.reader import read_config
+    from mitsgan.evaluate.benchmark.run import measure
+    from mitsgan.evaluate.benchmark.summary import summarise
+    from mitsgan.evaluate.benchmark.worker import Order, Worker
+    from mitsgan.evaluate.metrics.lpips import cached_backbone
+    from mitsgan.jobs.benchmark_scans import load_subject
+    from mitsgan.jobs.lpips import load_lpips
+
+    phases = Phases(progress)
+    config = read_config(settings.config, environment or {})
+    lpips, gap = load_lpips(settings.lpips_weights)
+    perceptual = None if lpips is None else settings.lpips_weights or cached_backbone()
+    origin = provenance(config)
+    folder = RunFolder(settings.output, settings.config, resume=settings.resume)
+    journal = folder.journal({"weights": list(checksums(origin)), "lpips": lpips is not None})
+    for key, row in origin.items():
+        journal.keep(key, row)
+    order = Order(config, load_subject, perceptual)
+    with phases.phase("benchmark", "measuring") as step:
+        measure(order, journal, settings.jobs, _cells(step))
+    with phases.phase("pictures", "making pictures") as step:
+        for name, gallery in galleries(Worker(order), config):
+            step(0, 0, name)
+            gallery.save(folder.path / name, overwrite=True)
+    named = settings.config.name if settings.config.is_absolute() else settings.config
+    result = summarise(
+        journal.results(),
+        config,
+        toml=folder.toml,
+        raw=folder.raw,
+        command=f"mitsgan benchmark {named} --output {settings.output.name}",
+        gaps=[] if gap is None else [gap],
+    )
+    folder.write_summary(result)
+    return result
+
+
+def _cells(step: Steps) -> Callable[[int, int, float], None]:
+    """Progress of cells in words; not more often than every half second."""
+    last = float("-inf")
+
+    def tell(done: int, total: int, seconds: float) -> None:
+        nonlocal last
+        now = perf_counter()
+        if now - last >= 0.5 or done == total:
+            last = now
+            step(done, total, f"{done} of {total} cells, about {_time(seconds)} left")
+
+    return tell
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min" if minutes >= 10 else f"{minutes} min {rest} s"

@@ -1,0 +1,193 @@
+"""Scans in memory or on disk in, the evaluation out; what was asked for is written beside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mitsgan.atomic import atomic_output
+from mitsgan.attack import Attacker
+from mitsgan.errors import SettingsError
+from mitsgan.evaluate.evaluation import evaluate
+from mitsgan.evaluate.metrics.lpips import Lpips
+from mitsgan.evaluate.report.html.page import html_report
+from mitsgan.evaluate.report.pictures.overview import overview
+from mitsgan.evaluate.result import Evaluation
+from mitsgan.files import read_scan
+from mitsgan.jobs.attackers import load_attackers
+from mitsgan.jobs.evaluate.pictures import evaluation_galleries
+from mitsgan.jobs.evaluate.settings import EvaluateFiles, EvaluateSettings
+from mitsgan.jobs.lpips import load_lpips
+from mitsgan.jobs.outputs import check_file, scan_name, write_result
+from mitsgan.jobs.shared import check_exists
+from mitsgan.networks import shipped
+from mitsgan.networks.classifier import NoduleClassifier
+from mitsgan.perturb import apply_perturbations
+from mitsgan.progress import Phases, Progress, silent
+from mitsgan.protect import MitsGan
+from mitsgan.result import WeightsEntry
+from mitsgan.scan.scan import Scan
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Who measures a scan, with weights loaded once for many.
+
+    Attributes:
+        attackers: who tampers; none where nobody does.
+        classifier, judge: who is asked what cubes look like, and its weights.
+        lpips: the perceptual distance, if its weights are there.
+        gaps: what could not be loaded, in words.
+    """
+
+    attackers: Sequence[Attacker]
+    classifier: NoduleClassifier
+    judge: WeightsEntry
+    lpips: Lpips | None
+    gaps: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, settings: EvaluateSettings) -> Judges:
+        """Load what the settings name.
+
+        Raises:
+            WeightsError: see `mitsgan.networks.load_weights`.
+            SettingsError: weights of another action.
+        """
+        attackers = load_attackers(settings, settings.attackers) if settings.attack else []
+        lpips, gap = load_lpips(settings.lpips_weights)
+        path = settings.classifier or shipped("classifier")
+        classifier = NoduleClassifier.load(path)
+        judge = WeightsEntry.of(classifier.card, settings.classifier, "classifier")
+        return cls(attackers, classifier, judge, lpips, () if gap is None else (gap,))
+
+
+def evaluate_scans(
+    original: Scan,
+    protected: Scan,
+    settings: EvaluateSettings,
+    *,
+    judges: Judges | None = None,
+    name: str = "scan",
+    protector: WeightsEntry | None = None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Evaluate a scan in memory and its protected version.
+
+    Args:
+        original, protected: the scans.
+        settings: what is measured.
+        judges: of the same settings, if they are loaded already.
+        name: of the scan.
+        protector: what protected the scan, if that is known.
+        progress: told how far it is.
+
+    Raises:
+        MitsganError: see `Judges.load` and `mitsgan.evaluate.evaluate`.
+    """
+    judges = judges or Judges.load(settings)
+    return evaluate(
+        original,
+        protected,
+        judges.attackers,
+        settings.measured(),
+        name=name,
+        lpips=judges.lpips,
+        classifier=judges.classifier,
+        protector=protector,
+        judge=judges.judge,
+        gaps=judges.gaps if settings.diagnostics else (),
+        progress=progress,
+    )
+
+
+def evaluate_files(settings: EvaluateFiles, *, progress: Progress = silent) -> Evaluation:
+    """Evaluate scans on disk, and write what was asked for.
+
+    Whatever can fail without the scans fails before they are read.
+
+    Args:
+        settings: what is to be done.
+        progress: told how far it is.
+
+    Raises:
+        ScanError: a scan cannot be read, or they do not belong together.
+        SettingsError: both scans are the same.
+        OutputError: an output cannot be written there.
+        MitsganError: see `evaluate_scans`.
+    """
+    phases = Phases(progress)
+    for path in (settings.original, settings.protected):
+        if path is not None:
+            check_exists(path)
+    for name in ("output", "html", "picture"):
+        path = getattr(settings, name)
+        if path is not None:
+            check_file(path, settings.overwrite, name, source=settings.original)
+    judges = Judges.load(settings)
+    layer = None
+    if settings.protected is None:
+        layer = MitsGan.load(settings.weights, seed=settings.seed)
+    with phases.phase("read", f"reading {settings.original}") as step:
+        original = read_scan(settings.original, settings, progress=step)
+    protected, protector = _protected(settings, original, layer, phases)
+    evaluation = evaluate_scans(
+        original,
+        protected,
+        settings,
+        judges=judges,
+        name=scan_name(settings.original),
+        protector=protector,
+        progress=progress,
+    )
+    _write(settings, evaluation, (original, protected), judges.attackers, phases)
+    return evaluation
+
+
+def _protected(
+    settings: EvaluateFiles, original: Scan, layer: MitsGan | None, phases: Phases
+) -> tuple[Scan, WeightsEntry | None]:
+    """The protected scan: read, or made in memory, then with the weights that made it."""
+    if layer is not None:
+        with phases.phase("protect", f"protecting {settings.original}") as step:
+            scan = apply_perturbations(original, [layer], settings.budget, progress=step).scan
+        return scan, WeightsEntry.of(layer.card, settings.weights, "mitsgan")
+    path = settings.protected or Path()
+    with phases.phase("read protected", f"reading {path}") as step:
+        scan = read_scan(path, progress=step)
+    if np.array_equal(scan.stored, original.stored):
+        raise SettingsError(
+            f"{path} has the same voxels as {settings.original}, so nothing protects it; "
+            "give a scan and its protected version"
+        )
+    return scan, None
+
+
+def _write(
+    settings: EvaluateFiles,
+    evaluation: Evaluation,
+    scans: tuple[Scan, Scan],
+    attackers: Sequence[Attacker],
+    phases: Phases,
+) -> None:
+    """Numbers, page and picture, as far as they are asked for."""
+    if settings.output is not None:
+        write_result(settings.output, evaluation, overwrite=settings.overwrite)
+    galleries = []
+    if evaluation.disruption and (settings.html or settings.picture):
+        with phases.phase("pictures", "making pictures"):
+            galleries = evaluation_galleries(*scans, attackers, evaluation)
+    if settings.html is not None:
+        with phases.phase("page", f"drawing {settings.html}"):
+            page = html_report(evaluation.report(), galleries)
+        with atomic_output(settings.html, overwrite=settings.overwrite) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+    if settings.picture is not None and galleries:
+        caption = f"{evaluation.scan.name}, positions of median disruption."
+        with phases.phase("picture", f"drawing {settings.picture}"):
+            drawn = overview(galleries, settings.max_hu, caption)
+        with atomic_output(settings.picture, overwrite=settings.overwrite) as temporary:
+            temporary.write_bytes(drawn)

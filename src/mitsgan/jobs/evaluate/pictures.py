@@ -1,0 +1,42 @@
+"""Which of the attacks of an evaluation are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mitsgan.attack import Attacker, hu_volume, plan_attack
+from mitsgan.evaluate.attacks.variants import variant
+from mitsgan.evaluate.report.pictures.gallery import Gallery, make_gallery
+from mitsgan.evaluate.result import PROTECTED, Evaluation
+from mitsgan.scan.scan import Scan
+
+
+def evaluation_galleries(
+    original: Scan, protected: Scan, attackers: Sequence[Attacker], evaluation: Evaluation
+) -> list[Gallery]:
+    """For each attacker, the position whose disruption is the (lower) median.
+
+    Removal is shown at the first known nodule, if there is one: elsewhere it has nothing to remove.
+
+    Raises:
+        PositionError: the nodule is too near the border of the scan.
+    """
+    hu = hu_volume(original).numpy()
+    galleries = []
+    for attacker in attackers:
+        values = evaluation.disruption[attacker.action][PROTECTED].positions_rmse_hu
+        middle = sorted(range(len(values)), key=values.__getitem__)[(len(values) - 1) // 2]
+        position = evaluation.positions[middle].voxel
+        if attacker.action == "remove" and evaluation.config.nodules:
+            position = original.geometry.to_voxel(evaluation.config.nodules[0])
+        galleries.append(
+            make_gallery(
+                original,
+                {PROTECTED: protected},
+                attacker,
+                plan_attack(hu, original.spacing, position, attacker.action),
+                scan=evaluation.scan.name,
+                variant=variant(evaluation.config.variant),
+            )
+        )
+    return galleries

@@ -1,0 +1,61 @@
+"""What is evaluated, by whom it is attacked, and what is written about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mitsgan.errors import SettingsError
+from mitsgan.evaluate.settings import EvaluationSettings
+from mitsgan.jobs.shared import Overwriting, OwnAttackers
+from mitsgan.reading import Reading
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSettings(OwnAttackers, EvaluationSettings):
+    """What is measured, and with what weights."""
+
+    attack: bool = True
+    """Tamper with both scans, and compare what comes of it."""
+    attackers: str = "textured"
+    """The pair to tamper with: textured, smooth, narrow, residual (no protector was trained
+    against it), or one of your own."""
+    classifier: Path | None = None
+    """The nodule classifier that says what is seen; by default the one that ships."""
+    lpips_weights: Path | None = None
+    """AlexNet as torchvision stores it; by default the one in torch's cache, if it is there."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.places and not self.attack:
+            raise SettingsError("places say where to attack; do without `attack=False`")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateFiles(Overwriting, EvaluateSettings, Reading):
+    """As `EvaluateSettings`, of scans on disk.
+
+    How a scan is read is said of the original; what protecting wrote says all that it means.
+    """
+
+    original: Path
+    """The scan before protection: a DICOM folder or an image."""
+    protected: Path | None = None
+    """The same scan, protected; without it, the original is protected in memory first."""
+    weights: Path | None = None
+    """A protector of your own; by default the one that ships with mitsgan."""
+    output: Path | None = None
+    """Write all numbers, for machines."""
+    html: Path | None = None
+    """Write a page that needs no network: the verdict, the numbers, and pictures."""
+    picture: Path | None = None
+    """Draw, for each action, the position with the median disruption; removal at a known nodule,
+    if one is named."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        Reading.__post_init__(self)
+        if self.protected is not None and self.weights is not None:
+            raise SettingsError("`weights` protects in memory; leave it out, or PROTECTED")
+        if self.picture is not None and not self.attack:
+            raise SettingsError("`picture` shows tampering; do without `attack=False`")

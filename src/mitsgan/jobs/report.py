@@ -1,0 +1,60 @@
+"""Make of what a run found one page, or its tables as text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mitsgan.jobs.shared import Overwriting
+from mitsgan.progress import Phases, Progress, silent
+
+Format = Literal["html", "md", "csv", "json"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFile(Overwriting):
+    """What is reported, and where to."""
+
+    run_folder: Path
+    """What `mitsgan benchmark` wrote: its folder, or the summary.json in it, which has no pictures;
+    or the JSON of `mitsgan evaluate` or `mitsgan evaluate-mark`."""
+    output: Path
+    """The file to write."""
+    format: Format | None = None
+    """By default what the output's name ends with, else html. csv holds one line per cell."""
+
+
+def report_file(settings: ReportFile, *, progress: Progress = silent) -> int:
+    """Write a report; how many bytes it has.
+
+    Args:
+        settings: what is to be done.
+        progress: told how far it is.
+
+    Raises:
+        ResultError: there is no run, or it is damaged.
+        OutputError: the output cannot be written there.
+    """
+    from mitsgan.atomic import atomic_output
+    from mitsgan.evaluate.report.reading import read_galleries, read_report, result_path
+    from mitsgan.evaluate.report.text import csv_report, json_report, markdown_report
+    from mitsgan.jobs.outputs import check_file
+
+    phases = Phases(progress)
+    source = result_path(settings.run_folder)
+    check_file(settings.output, settings.overwrite, "output", source=source)
+    report = read_report(settings.run_folder)
+    texts = {"md": markdown_report, "csv": csv_report, "json": json_report}
+    kind = settings.format or settings.output.suffix.lower().removeprefix(".")
+    if kind in texts:
+        text = texts[kind](report)
+    else:
+        from mitsgan.evaluate.report.html.page import html_report
+
+        galleries = read_galleries(settings.run_folder)
+        with phases.phase("draw", f"drawing {settings.output}"):
+            text = html_report(report, galleries)
+    with atomic_output(settings.output, overwrite=settings.overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return len(text.encode())

@@ -1,0 +1,116 @@
+"""Tables: what is printed, what is left out, and how every renderer draws the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.table import Column, Table
+from mitsgan.evaluate.report.terminal import print_tables
+from mitsgan.evaluate.report.text import csv_tables, markdown_table
+
+TABLE = Table(
+    "main",
+    "Disruption",
+    (
+        Column("scan", "scan"),
+        Column("action", "action"),
+        Column("what", "what was [added]"),
+        Column("n", "n", "positions"),
+        Column("disruption", "median", "HU", digits=1),
+        Column("low", "from", "HU"),
+        Column("high", "to", "HU"),
+        Column("gain", "gain", significant=2),
+        Column("gain_low", "from"),
+        Column("gain_high", "to"),
+        Column("lpips", "LPIPS", digits=4),
+    ),
+    (
+        {
+            "scan": "a",
+            "action": "inject",
+            "what": "protected",
+            "n": 48,
+            "disruption": 25.449,
+            "low": 22.0,
+            "high": 28.5,
+            "gain": 2.706,
+            "gain_low": 2.31,
+            "gain_high": 2.95,
+        },
+        {"scan": "a", "action": "inject", "what": "noise", "n": 48, "disruption": 18.8, "gain": 2},
+        {"scan": "a", "action": "remove", "what": "protected", "n": 48, "disruption": 33.9},
+    ),
+    "Median over positions.",
+    strong=(0, 2),
+)
+
+
+def test_cells_are_printed_with_the_decimals_of_their_column() -> None:
+    rows = TABLE.texts()
+    assert rows[0] == [
+        *("a", "inject", "protected", "48", "25.4"),
+        *("22.0", "28.5", "2.7", "2.3", "3.0", "n/a"),
+    ]
+    assert [row[4] for row in rows] == ["25.4", "18.8", "33.9"]
+    assert rows[2][7] == "n/a"
+
+
+def test_numbers_of_several_units_each_have_their_own_decimals() -> None:
+    columns = (Column("v", "value"), Column("unit", "unit"), Column("c", "change", signed=True))
+    rows: tuple[Mapping[str, Cell], ...]
+    rows = ({"v": 1234.6, "unit": "HU", "c": -3.468}, {"v": 0.0123, "unit": "", "c": 0.5})
+    texts = Table("t", "t", columns, rows).texts()
+    assert texts == [["1235", "HU", "-3.468"], ["0.01230", "", "+0.5000"]]
+    fewer = (columns[0], columns[1], Column("c", "change", signed=True, significant=2))
+    assert [row[2] for row in Table("t", "t", fewer, rows).texts()] == ["-3.5", "+0.50"]
+
+
+def test_columns_in_which_nothing_was_measured_are_left_out() -> None:
+    assert [c.key for c in TABLE.without_empty().columns] == [c.key for c in TABLE.columns[:-1]]
+
+
+def test_a_compact_table_has_intervals_in_its_cells_and_says_once_what_is_the_same() -> None:
+    compact = TABLE.without_empty().compact()
+    assert [c.key for c in compact.columns] == ["action", "what", "disruption", "gain"]
+    assert compact.note == "Median over positions. In all rows: scan: a; n, positions: 48."
+    assert compact.texts() == [
+        ["inject", "protected", "25.4 (22.0 to 28.5)", "2.7 (2.3 to 3.0)"],
+        ["inject", "noise", "18.8", "2.0"],
+        ["remove", "protected", "33.9", "n/a"],
+    ]
+
+
+def test_markdown_is_bold_where_the_table_is() -> None:
+    lines = markdown_table(TABLE.without_empty().compact()).split("\n")
+    assert lines[0] == "| action | what was [added] | median, HU | gain |"
+    assert lines[1] == "| --- | --- | --- | --- |"
+    assert lines[2] == "| **inject** | **protected** | **25.4 (22.0 to 28.5)** | "\
+        "**2.7 (2.3 to 3.0)** |"  # fmt: skip
+    assert lines[3] == "| inject | noise | 18.8 | 2.0 |"
+
+
+def test_csv_has_every_digit() -> None:
+    lines = csv_tables([TABLE]).splitlines()
+    assert len(lines) == 1 + 3 * len(TABLE.columns)
+    assert "main,Disruption,1,disruption,median,HU,25.449" in lines
+    assert "main,Disruption,2,lpips,LPIPS,," in lines
+
+
+def test_the_terminal_leaves_out_names_that_come_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_tables([TABLE])
+    drawn = capsys.readouterr().out
+    assert "what was [added]" in " ".join(drawn.split()), "brackets are no markup"
+    rows = [line for line in drawn.splitlines() if "48" in line]
+    cells = [[cell.strip() for cell in row.strip("│").split("│")] for row in rows]
+    assert [row[:4] for row in cells] == [
+        ["a", "inject", "protected", "48"],
+        ["", "", "noise", "48"],
+        ["", "remove", "protected", "48"],
+    ]
+    assert "Median over positions." in " ".join(drawn.split())
+    assert "LPIPS" not in drawn

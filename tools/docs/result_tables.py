@@ -1,0 +1,174 @@
+"""Tables of what evaluations of the protection, the mark and candidates found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from drawing import drawn, plain
+
+from mark_bars import bars_table
+from mitsgan.evaluate.mark.result import LocatedRow, MarkEvaluation
+from mitsgan.evaluate.mark.tables import verdicts_table
+from mitsgan.evaluate.report.table import Column
+from mitsgan.evaluate.result import CONTROL, OFFSET, PROTECTED, Evaluation
+from mitsgan.evaluate.tables import disruption_table, invariants_table
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+
+_SCAN = "lungdx-a0001"
+_PAIRS = {"textured": "", "smooth": "-smooth", "narrow": "-narrow", "residual": "-residual"}
+_MARKS = {
+    _SCAN: f"mark-{_SCAN}.json",
+    f"{_SCAN}, twice the mark": f"mark-{_SCAN}-strong.json",
+    "lidc-0001": "mark-lidc-0001.json",
+}
+_VERDICTS = ("intact", "tampered", "unknown")
+
+
+def evaluation(suffix: str = "") -> Evaluation:
+    """The evaluation on the unseen scan, by default with the first pair of attackers."""
+    return Evaluation.read(RESULTS / f"{_SCAN}{suffix}.json")
+
+
+def mark_evaluation(name: str = _SCAN) -> MarkEvaluation:
+    """An evaluation of the mark, by default on the unseen scan."""
+    return MarkEvaluation.read(RESULTS / _MARKS[name])
+
+
+def fidelity() -> str:
+    """How far the protected scan is from its original."""
+    result = evaluation()
+    moved, scan = result.fidelity, result.scan
+    shape = " x ".join(str(n) for n in scan.shape)
+    spacing = " x ".join(f"{s:.3g}" for s in scan.spacing_mm)
+    return plain(
+        (
+            "scan",
+            "budget",
+            Column("", "largest change", "HU"),
+            Column("", "RMSE", "HU", digits=2),
+            Column("", "PSNR", "dB", digits=1),
+            Column("", "SSIM", digits=4),
+        ),
+        [
+            (
+                f"`{scan.name}`, {shape} at {spacing} mm",
+                str(result.config.budget),
+                moved.largest_hu,
+                moved.rmse_hu,
+                moved.psnr_db,
+                moved.ssim,
+            )
+        ],
+    )
+
+
+def disruption() -> str:
+    """How far tampering the protected scan goes astray, beside the controls."""
+    return drawn(disruption_table(evaluation()))
+
+
+def transfer() -> str:
+    """Disruption of attackers that the protector was trained against, and of others."""
+    rows = []
+    for pair, suffix in _PAIRS.items():
+        for action, by_name in evaluation(suffix).disruption.items():
+            ours, noise, offset = (
+                by_name[name].rmse_hu.median or 0.0 for name in (PROTECTED, CONTROL, OFFSET)
+            )
+            rows.append((f"`{pair}`", action, ours, noise, offset, ours / noise))
+    return plain(
+        (
+            "attackers",
+            "action",
+            Column("", "protected", "HU", digits=1),
+            Column("", CONTROL, "HU", digits=1),
+            Column("", OFFSET, "HU", digits=1),
+            Column("", f"protected over {CONTROL}", digits=2),
+        ),
+        rows,
+    )
+
+
+def diagnosis() -> str:
+    """What a diagnosis rests on, original against protected, next to re-scan noise."""
+    return drawn(invariants_table(evaluation()))
+
+
+def mark_attacks() -> str:
+    """How well the mark tells tampered places from untouched ones, and finds them."""
+    results = {name: mark_evaluation(name) for name in _MARKS}
+    rows = []
+    for action in ("inject", "remove"):
+        cases = [result.attacks[action].cases for result in results.values()]
+        for title in cases[0]:
+            cells = (cell for case in cases for cell in _located(case[title]))
+            rows.append((action, title, *cells))
+    columns = [
+        column
+        for name in results
+        for column in (Column("", f"{name}: AUC", digits=3), f"{name}: found (median Dice)")
+    ]
+    return plain(("action", "what was pasted, and what followed", *columns), rows)
+
+
+def _located(case: LocatedRow) -> tuple[float, str]:
+    return case.auc, f"{case.found.count} of {case.found.n} ({case.dice.median:.2f})"
+
+
+def mark_verdicts() -> str:
+    """What `mitsgan verify` says of whole scans."""
+    return drawn(verdicts_table(mark_evaluation()))
+
+
+def mark_bars() -> str:
+    """What was wanted of the mark, and what was measured."""
+    return drawn(bars_table(mark_evaluation()))
+
+
+def mark_alarms() -> str:
+    """What is said of untouched scans behind what they may go through in good faith."""
+    scans = _json("mark-alarms.json")["scans"]
+    first = next(iter(scans.values()))["verdicts"]
+    rows = [(what, *(_counts(scan["verdicts"][what]) for scan in scans.values())) for what in first]
+    return plain(("untouched, and then", *(f"`{name}`" for name in scans)), rows)
+
+
+def mark_grains() -> str:
+    """What is said of untouched synthetic chests."""
+    rows = [
+        (row["slices_mm"], row["pixels_mm"], *(row["verdicts"][v]["count"] for v in _VERDICTS))
+        for row in _json("mark-alarms.json")["phantoms"]
+    ]
+    sizes = (Column("", "slices", "mm", digits=1), Column("", "pixels", "mm", digits=1))
+    return plain((*sizes, *_VERDICTS), rows)
+
+
+def _counts(verdicts: Mapping[str, Any]) -> str:
+    said = ((verdicts[verdict]["count"], verdict) for verdict in _VERDICTS)
+    return ", ".join(f"{count} {verdict}" for count, verdict in said if count)
+
+
+def candidates() -> str:
+    """Which planted nodules the finder of candidates names, scan by scan."""
+    shares = [
+        Column("", label, "%", digits=0)
+        for label in ("covered", "planted nodules named", "deep in the lung", "at its border")
+    ]
+    return plain(("scan", "candidates", *shares), list(_candidate_rows()))
+
+
+def _candidate_rows() -> Iterator[tuple[str | float, ...]]:
+    for path in sorted(RESULTS.glob("candidates-*.json")):
+        result = _json(path.name)
+        parts = {row["nodules"]: row for row in result["recall"]}
+        for limit, part in result["covered"].items():
+            named = (parts[name]["recall"][limit] for name in ("all", "inside", "border"))
+            yield (f"`{result['scan']['name']}`", int(limit), *(100 * v for v in (part, *named)))
+
+
+def _json(name: str) -> Any:
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))

@@ -1,0 +1,162 @@
+"""Tables of speed, memory and refinement, from the JSON of the benchmarks that measure them."""
+
+from __future__ import annotations
+
+import json
+from statistics import fmean
+from typing import Any
+
+from drawing import plain
+from result_tables import RESULTS
+
+from mitsgan.evaluate.report.table import Column
+
+Json = dict[str, Any]
+
+_METHODS = {
+    "random sign": "random sign, 10 HU",
+    "network": "network",
+    "pgd": "PGD from random numbers",
+    "refined": "PGD from the network",
+}
+
+
+def speed() -> str:
+    """Time and memory, side by side."""
+    result = _read("speed")
+    measured, ratios = result["measured"], result["ratios"]
+    ours, plain_pydicom = measured["protect"], measured["read_write"]
+
+    def times(part: Json) -> tuple[str, str]:
+        within, whole = (part[kind]["median"] for kind in ("in_process", "whole_process"))
+        return f"{within:.2f} s", f"{whole:.2f} s"
+
+    rows = [
+        ("plain pydicom: read and write", *times(plain_pydicom)),
+        ("`mitsgan protect`", *times(ours)),
+        _ratios(ratios, "protect_over_read_write"),
+        ("reading the marked series", *times(measured["read"])),
+        ("`mitsgan verify --key`", *times(measured["verify"])),
+        _ratios(ratios, "verify_over_read"),
+    ]
+    slices = result["scan"]["shape"][0]
+    first = plain(
+        (
+            f"{slices} slices of 512 x 512",
+            "the work itself",
+            "the whole process, start included",
+        ),
+        rows,
+    )
+    paper = measured["paper"]["per_slice"]["median"]
+    alone = measured["apply_layers"]["per_slice"]["median"]
+    second = plain(
+        ("what", "measured"),
+        [
+            (
+                "peak memory of `mitsgan protect`",
+                f"{ours['peak_memory']['median']:.2f} GB (target: at most 2.5)",
+            ),
+            ("protection alone, per slice", f"{1000 * alone:.1f} ms"),
+            ("the released architecture in float64, per slice", f"{paper:.1f} s"),
+            (
+                "**released / ours, per slice**",
+                f"{ratios['paper_over_ours_per_slice']['value']:.0f}",
+            ),
+        ],
+    )
+    return f"{first}\n\n{second}"
+
+
+def _ratios(ratios: Json, name: str) -> tuple[str, str, str]:
+    """Of the work itself, and of the whole process, with what is aimed at."""
+
+    def told(key: str) -> str:
+        target = ratios[key].get("target_at_most")
+        aim = "" if target is None else f" (target: at most {target:g})"
+        return f"{ratios[key]['value']:.1f}{aim}"
+
+    return "**ratio**", told(f"{name}_without_start"), told(name)
+
+
+def memory() -> str:
+    """Peak memory on a large scan, beside what is allowed."""
+    result = _read("memory")
+    depth, rows, columns = result["scan"]["shape"]
+    names = {"protect": "`mitsgan protect`", "protect_and_mark": "the same with `--key`"}
+    return plain(
+        (
+            f"synthetic chest of {depth} slices of {rows} x {columns}",
+            Column("", "peak memory", "GB", digits=2),
+            Column("", "allowed", "GB", digits=2),
+        ),
+        [
+            (names[name], row["peak_memory"]["median"], row["target_at_most"])
+            for name, row in sorted(result["measured"].items())
+        ],
+    )
+
+
+def tamper_speed() -> str:
+    """What one attack costs, and what a batch of them with gradients."""
+    result = _read("tamper-speed")
+    shape, count = " x ".join(str(n) for n in result["scan"]["shape"]), result["batch"]
+    names = {
+        "tamper_in_place": "one position, in place",
+        "batch_over_singles_in_scan": f"{count} positions over {count} single ones, gradients",
+        "batch_over_singles_in_blocks": "the same, blocks already cut",
+    }
+    first = plain(
+        (
+            f"{shape} voxels, width {result['width']}, {result['threads']} threads",
+            Column("", "time", "s", digits=3),
+        ),
+        [(row["what"], row["median"]) for row in result["measured"].values()],
+    )
+    targets = []
+    for name, row in result["targets"].items():
+        unit, most = " s" if row["unit"] == "s" else "", row.get("target_at_most")
+        aim = "" if most is None else f"at most {most:g}{unit}"
+        targets.append((names[name], f"**{row['value']:.3f}{unit}**", aim))
+    return f"{first}\n\n{plain(('', 'measured', 'target'), targets)}"
+
+
+def refined(part: str) -> str:
+    """Methods, their cost, and the median disruption that each attacker suffers."""
+    rows = _read("refine")[part]["rows"]
+    names = [name for name, reached in rows[0]["reached"].items() if isinstance(reached, dict)]
+    cells = []
+    for row in rows:
+        reached = row["reached"]
+        values = (f"{reached[name]['median']:.0f} ({reached[name]['least']:.0f})" for name in names)
+        steps, seconds = (f"{v:g}" if v else "" for v in (row["steps"], row["cpu_seconds"]))
+        method = _METHODS[row["method"]]
+        cells.append((method, steps, seconds, reached["whole_scan_rmse_hu"], *values))
+    energy = Column("", "its RMSE", "HU", digits=2)
+    return plain(("perturbation", "steps", "CPU seconds", energy, *names), cells)
+
+
+def refined_by_uncertainty() -> str:
+    """The curve of disruption over position uncertainty, a row per method and action."""
+    points = _read("refine")["uncertainty"]["points"]
+    radii = sorted({point["uncertainty_mm"] for point in points})
+    rows = []
+    for action in dict.fromkeys(point["action"] for point in points):
+        for method in dict.fromkeys(point["method"] for point in points):
+            means = (
+                fmean(
+                    p["rmse_hu"]
+                    for p in points
+                    if (p["action"], p["method"], p["uncertainty_mm"]) == (action, method, radius)
+                )
+                for radius in radii
+            )
+            label = "PGD for this uncertainty" if method == "pgd" else _METHODS[method]
+            rows.append((action, label, *means))
+    columns = (Column("", f"{radius:g} mm", "HU", digits=0) for radius in radii)
+    return plain(("action", "perturbation", *columns), rows)
+
+
+def _read(name: str) -> Json:
+    result: Json = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return result
