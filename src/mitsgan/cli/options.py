@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import re
 
-from mitsgan import settings
-from mitsgan.errors import SettingsError as UsageError
-
-__all__ = ["UsageError", "as_options", "at_least", "setting"]
-
 _SETTING = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]+))?`")
 
 
@@ -32,8 +27,3 @@ def as_options(message: str) -> str:
 def setting(option: str) -> str:
     """What the library calls an option."""
     return option.removeprefix("--").replace("-", "_")
-
-
-def at_least(option: str, value: float, lowest: float) -> None:
-    """Raise `SettingsError` where a number is too small."""
-    settings.at_least(setting(option), value, lowest)

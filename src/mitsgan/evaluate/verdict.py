@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mitsgan.attack import ATTACKERS, Action
 from mitsgan.evaluate.metrics.budget_check import BudgetCheck
+from mitsgan.evaluate.report.command_line import changed, command_line
 from mitsgan.evaluate.report.content import Headline, Json, Report
 from mitsgan.evaluate.result import CONTROL, OFFSET, PROTECTED, Evaluation
-from mitsgan.evaluate.settings import EvaluationSettings
 from mitsgan.perturb import Budget
 from mitsgan.typed import to_json, to_tree
 
@@ -23,6 +23,9 @@ LIMITS = (
 
 _DOING: Mapping[Action, str] = {"inject": "injecting", "remove": "removing"}
 
+_OPTIONS: Mapping[str, str] = {"places": "position", "nodules": "nodule"}
+"""What the command calls settings that it has by another name."""
+
 
 def evaluation_report(evaluation: Evaluation, command: str = "") -> Report:
     """The report of an evaluation; ``command`` makes it again, by default `mitsgan evaluate`."""
@@ -30,7 +33,7 @@ def evaluation_report(evaluation: Evaluation, command: str = "") -> Report:
         title=f"Protection of {evaluation.scan.name}, evaluated",
         version=evaluation.version,
         lead=" ".join(lead(evaluation)),
-        command=command or evaluate_command(evaluation),
+        command=command or _command(evaluation),
         config=to_json(evaluation.config),
         provenance=_provenance(evaluation),
         headline=tuple(headline(evaluation)),
@@ -135,20 +138,20 @@ def budget_sentence(check: BudgetCheck) -> str:
     return f"{text}; {padding}; same geometry (corners within {check.corners_mm:.2g} mm)"
 
 
-def evaluate_command(evaluation: Evaluation) -> str:
+def _command(evaluation: Evaluation) -> str:
     """`mitsgan evaluate` with the options that this was made by; files by name."""
-    name = evaluation.scan.name
-    words = ["mitsgan evaluate", name, *([] if evaluation.protector else [f"{name}-protected"])]
-    defaults, given = (to_tree(s) for s in (EvaluationSettings(), evaluation.config))
-    for key in ("positions", "seed", "max_hu", "noise_fraction", "pgd_steps", "variant"):
-        if given[key] != defaults[key]:
-            words.append(f"--{key.replace('_', '-')} {given[key]}")
-    for option, places in (("position", given["places"]), ("nodule", given["nodules"])):
-        words += [f"--{option} {','.join(f'{v:g}' for v in place)}" for place in places]
+    name, settings = evaluation.scan.name, changed(evaluation.config)
+    settings.pop("diagnostics", None)  # no option: the demonstration does without
     names = " ".join(f"-{attacker.name}" for attacker in evaluation.attackers.values())
     pairs = [pair for pair in ATTACKERS.names()[1:] if f"-{pair}" in names]
-    words += [f"--attackers {pair}" for pair in pairs]
-    return " ".join(words if evaluation.attackers else [*words, "--no-attack"])
+    return command_line(
+        "evaluate",
+        name,
+        *([] if evaluation.protector else [f"{name}-protected"]),
+        **{_OPTIONS.get(key, key): value for key, value in settings.items()},
+        attackers=pairs[0] if pairs else None,
+        attack=None if evaluation.attackers else False,
+    )
 
 
 def _provenance(evaluation: Evaluation) -> Json:

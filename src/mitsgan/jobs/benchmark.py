@@ -61,6 +61,7 @@ def run_benchmark(
     from mitsgan.evaluate.benchmark.summary import summarise
     from mitsgan.evaluate.benchmark.worker import Order, Worker
     from mitsgan.evaluate.metrics.lpips import cached_backbone
+    from mitsgan.evaluate.report.command_line import command_line
     from mitsgan.jobs.benchmark_scans import load_subject
     from mitsgan.jobs.lpips import load_lpips
 
@@ -86,7 +87,7 @@ def run_benchmark(
         config,
         toml=folder.toml,
         raw=folder.raw,
-        command=f"mitsgan benchmark {named} --output {settings.output.name}",
+        command=command_line("benchmark", str(named), output=settings.output.name),
         gaps=[] if gap is None else [gap],
     )
     folder.write_summary(result)

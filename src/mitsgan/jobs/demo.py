@@ -42,9 +42,11 @@ class DemoFolder(Overwriting, OwnAttackers):
 
     def command(self) -> str:
         """What makes this demonstration again; files by name, not by where they lie."""
+        from mitsgan.evaluate.report.command_line import command_line
+
         files = {"weights": self.weights, "injector": self.injector, "remover": self.remover}
-        options = (f" --{name} {path.name}" for name, path in files.items() if path is not None)
-        return f"mitsgan demo OUT --seed {self.seed}{''.join(options)}"
+        names = {name: None if path is None else path.name for name, path in files.items()}
+        return command_line("demo", "OUT", seed=self.seed, **names)
 
 
 def make_demo(settings: DemoFolder, *, progress: Progress = silent) -> Evaluation:

@@ -20,7 +20,9 @@ def check_demo(out: Path, overwrite: bool) -> None:
             raise OutputError(f"{out} exists and is no demonstration; name a new folder")
         check_target(out, overwrite)
     elif not overwrite:
-        raise OutputError(f"{out} holds an earlier demonstration; give --overwrite to replace it")
+        raise OutputError(
+            f"{out} holds an earlier demonstration; give `overwrite=True` to replace it"
+        )
     else:
         check_target(_beside(out))
         for part in ("original", "protected"):

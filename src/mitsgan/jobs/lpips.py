@@ -22,7 +22,7 @@ def load_lpips(path: Path | None) -> tuple[Lpips | None, str | None]:
     cached = cached_backbone()
     if cached is None:
         return None, (
-            "LPIPS: torch's cache holds no AlexNet (alexnet-owt-*.pth); give --lpips-weights FILE"
+            "LPIPS: torch's cache holds no AlexNet (alexnet-owt-*.pth); give `lpips_weights`"
         )
     try:
         return Lpips.load(cached), None

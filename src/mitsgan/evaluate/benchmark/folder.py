@@ -61,7 +61,8 @@ class RunFolder:
     def _check(self, config: Path, resume: bool) -> None:
         if not resume:
             raise OutputError(
-                f"{self.path} exists; name another folder, or give --resume to go on with its run"
+                f"{self.path} exists; name another folder, or give `resume=True` to go on with "
+                "its run"
             )
         held = self.path / CONFIG
         if not held.is_file():

@@ -116,7 +116,7 @@ def _received(found: Any, processes: Sequence[BaseProcess]) -> Iterator[Result]:
             if ended:
                 raise BenchmarkError(
                     f"a process of the benchmark ended by itself (code {ended[0]}), perhaps for "
-                    "want of memory; give --resume and fewer --jobs"
+                    "want of memory; give `resume=True` and fewer `jobs`"
                 ) from None
             continue
         if result is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mitsgan.evaluate.mark.result import MarkEvaluation
-from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
+from mitsgan.evaluate.report.command_line import changed, command_line
 from mitsgan.evaluate.report.content import Headline, Report
 from mitsgan.typed import to_json, to_tree
 
@@ -89,10 +89,10 @@ def headline(evaluation: MarkEvaluation) -> Iterator[Headline]:
 
 
 def _command(evaluation: MarkEvaluation) -> str:
-    words = ["mitsgan evaluate-mark", evaluation.scan.name]
-    defaults, given = (to_tree(s) for s in (MarkEvaluationSettings(), evaluation.config))
-    options = {"max_hu": "budget"}
-    for key, value in given.items():
-        if value != defaults[key]:
-            words.append(f"--{options.get(key, key).replace('_', '-')} {value}")
-    return " ".join(words if evaluation.protector else [*words, "--mark-only"])
+    """`mitsgan evaluate-mark` with the options that this was made by."""
+    return command_line(
+        "evaluate-mark",
+        evaluation.scan.name,
+        **changed(evaluation.config),
+        mark_only=None if evaluation.protector else True,
+    )

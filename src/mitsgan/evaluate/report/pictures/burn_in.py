@@ -33,12 +33,6 @@ def diverging(hu: NDArray[np.float32], limit: float) -> Pixels:
     return np.asarray(np.rint(np.asarray(colour)[..., :3] * 255), np.uint8)
 
 
-def diverging_stops(count: int = 9) -> list[str]:
-    """The colours from minus to plus, as CSS."""
-    colours = matplotlib.colormaps[DIVERGING](np.linspace(0, 1, count))
-    return [f"rgb({', '.join(str(round(255 * float(v))) for v in rgba[:3])})" for rgba in colours]
-
-
 def frame(pixels: Pixels, rows: tuple[int, int], columns: tuple[int, int]) -> Pixels:
     """The picture with a frame, two pixels wide, around what is shown elsewhere enlarged."""
     framed = pixels.copy()

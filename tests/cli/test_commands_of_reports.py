@@ -1,0 +1,52 @@
+"""A report says by which command its result is made again: one that the command line takes."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from mitsgan.cli.evaluate import Evaluate
+from mitsgan.cli.evaluate_mark import EvaluateMark
+from mitsgan.cli.main import _command
+from mitsgan.evaluate.mark.result import MarkEvaluation
+from mitsgan.evaluate.report.command_line import command_line
+from mitsgan.evaluate.report.reading import read_report
+from mitsgan.evaluate.result import Evaluation
+from mitsgan.jobs.demo import DemoFolder
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+
+
+@pytest.mark.parametrize("name", ["lungdx-a0001", "lungdx-a0001-residual"])
+def test_an_evaluation_is_made_again(name: str) -> None:
+    path = RESULTS / f"{name}.json"
+    _, *arguments = shlex.split(read_report(path).command)
+    command = _command(arguments)
+    assert isinstance(command, Evaluate)
+    result = Evaluation.read(path)
+    assert command.measured() == result.config
+    assert command.original == Path(result.scan.name)
+    assert all(a.name.endswith(command.attackers) for a in result.attackers.values())
+
+
+@pytest.mark.parametrize("name", ["mark-lungdx-a0001", "mark-lungdx-a0001-strong"])
+def test_an_evaluation_of_the_mark_is_made_again(name: str) -> None:
+    path = RESULTS / f"{name}.json"
+    _, *arguments = shlex.split(read_report(path).command)
+    command = _command(arguments)
+    assert isinstance(command, EvaluateMark)
+    assert command.measured() == MarkEvaluation.read(path).config
+
+
+def test_a_demonstration_is_made_again() -> None:
+    settings = DemoFolder(out=Path("somewhere/OUT"), seed=3, weights=Path("mine/own weights.pt"))
+    assert settings.command() == "mitsgan demo OUT --seed 3 --weights 'own weights.pt'"
+
+
+def test_settings_become_options() -> None:
+    told = command_line("evaluate", "chest", "b c", seed=1, position=[(1.5, -2, 3), (4, 5, 6)])
+    assert told == "mitsgan evaluate chest 'b c' --seed 1 --position 1.5,-2,3 --position 4,5,6"
+    assert command_line("x", on=True, off=False, nothing=None) == "mitsgan x --on --no-off"
+    assert command_line("x", max_hu=20.0, small=1e-6) == "mitsgan x --max-hu 20 --small 1e-06"
