@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -114,3 +115,33 @@ def test_the_terminal_leaves_out_names_that_come_again(
     ]
     assert "Median over positions." in " ".join(drawn.split())
     assert "LPIPS" not in drawn
+
+
+WIDE = Table(
+    "wide",
+    "Many columns",
+    (Column("name", "name"), *(Column(f"c{i}", f"column {i}", "HU") for i in range(9))),
+    ({"name": "a scan with a rather long name", **{f"c{i}": 10_000_019.0 + i for i in range(9)}},),
+)
+
+
+def test_in_a_pipe_a_wide_table_takes_the_room_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    print_tables([WIDE])
+    drawn = capsys.readouterr().out
+    assert all(f"{10_000_019 + i} │" in drawn for i in range(9))
+    assert "…" not in drawn
+    assert len({len(line) for line in drawn.splitlines()[1:]}) == 1
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+def test_a_narrow_terminal_folds_and_leaves_nothing_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_tables([WIDE])
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert max(map(len, lines)) <= columns
+    rows = [line[1:-1].split("│") for line in lines if line.startswith("│")]
+    cells = ["".join(part.strip() for part in column) for column in zip(*rows, strict=True)]
+    assert cells[1:] == [str(10_000_019 + i) for i in range(9)]

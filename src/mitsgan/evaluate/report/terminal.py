@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from mitsgan.evaluate.report.table import Table
+from mitsgan.evaluate.report.table import Column, Table
 
 if TYPE_CHECKING:
     from rich.table import Table as Drawn
 
 WIDTH = 100
-"""Where stdout is no terminal that could tell."""
+"""Where stdout is no terminal that could tell; more where a table needs more."""
+
+_ANY = 10_000
 
 _SHORT, _NAME = 24, 22
 """Letters of a cell that are not worth breaking; and of the first column, which others make room
@@ -20,15 +23,26 @@ for."""
 
 
 def print_tables(tables: Iterable[Table]) -> None:
-    """Print tables to stdout, units beneath the headings."""
+    """Print tables to stdout, units beneath the headings; no cell is ever cut off.
+
+    What needs more room than a terminal has is folded, number by number if it must be. A file or a
+    pipe has all the room that a table needs.
+    """
     from rich.console import Console
 
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH)
     for table in tables:
-        console.print(_drawn(table.without_empty()))
+        wide = _drawn(table.without_empty())
+        least = console.measure(wide, options=console.options.update(max_width=_ANY)).minimum
+        if least <= console.width:
+            console.print(wide)
+        elif sys.stdout.isatty():
+            console.print(_drawn(table.without_empty(), is_narrow=True))
+        else:
+            Console(file=sys.stdout, width=least).print(wide)
 
 
-def _drawn(table: Table) -> Drawn:
+def _drawn(table: Table, *, is_narrow: bool = False) -> Drawn:
     """A table of rich: names that come again are left out, and groups of them set apart."""
     from rich.markup import escape
     from rich.table import Table as Drawn
@@ -36,13 +50,13 @@ def _drawn(table: Table) -> Drawn:
     drawn = Drawn(title=escape(table.title), caption=escape(table.note))
     numeric, texts = table.numeric(), table.texts()
     for i, (column, is_number) in enumerate(zip(table.columns, numeric, strict=True)):
-        heading = f"{column.label}\n{column.unit}" if column.unit else column.label
         longest = max((len(row[i]) for row in texts), default=0)
         drawn.add_column(
-            escape(heading),
+            escape(_heading(column, longest if is_number else _NAME)),
             justify="right" if is_number else "left",
-            min_width=None if i else min(longest, _NAME),
-            no_wrap=not is_number and longest <= _SHORT,
+            min_width=None if i or is_narrow else min(longest, _NAME),
+            no_wrap=not is_narrow and (is_number or longest <= _SHORT),
+            overflow="fold",
         )
     names = next((i for i, is_number in enumerate(numeric) if is_number), len(numeric))
     grouped = len({row[0] for row in texts}) < len(texts) and names > 0
@@ -56,6 +70,16 @@ def _drawn(table: Table) -> Drawn:
         )
         before = row
     return drawn
+
+
+def _heading(column: Column, width: int) -> str:
+    """Label and unit, on lines hardly longer than the cells below."""
+    lines = wrap(
+        column.label,
+        max(width, *map(len, column.label.split())),
+        break_on_hyphens=False,
+    )
+    return "\n".join([*lines, column.unit] if column.unit else lines)
 
 
 def _without_repeats(row: list[str], before: list[str], names: int) -> list[str]:
