@@ -18,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.jobs.verify.settings import VerifyFile
 from mitsgan.jobs.verify.verify import verify_file
 from mitsgan.phantom.chest import chest
-from node_peers import NodeProcess, Orthanc, Program, free_port
+from node_peers import NodeProcess, Orthanc, Program, free_port, fuzz
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 BUDGET_HU = 5.0
@@ -79,12 +80,17 @@ class Plan:
     archive_kills: int = 20
     pause_seconds: tuple[float, float] = (0.3, 4.0)
     quiet_seconds: float = 10
+    fuzz_seconds: float = 60
     seed: int = 0
 
 
 @dataclass
 class Count:
-    """What became of everything; all but the first line must be 0."""
+    """What became of everything. What is missing, arrived twice and so on must be 0.
+
+    A series whose sender was interrupted for longer than ``quiet_seconds`` comes in two goes; it is
+    protected twice, the second time as a whole, and its first objects arrive twice.
+    """
 
     objects_acknowledged: int = 0
     objects_sent_again_by_senders: int = 0
@@ -97,6 +103,7 @@ class Count:
     series_beyond_budget: int = 0
     series_whose_seal_does_not_verify: int = 0
     series_that_came_in_two_goes: int = 0
+    malformed_connections: int = 0
     kills: dict[str, int] = field(default_factory=dict)
 
 
@@ -174,7 +181,9 @@ def campaign(plan: Plan, folder: Path) -> Count:
     senders = Senders(port, series, plan.senders)
     for thread in senders.threads:
         thread.start()
-    kills = _kill(plan, node, archive)
+    with ThreadPoolExecutor() as pool:
+        malformed = pool.submit(fuzz, port, plan.fuzz_seconds, plan.seed)
+        kills = _kill(plan, node, archive)
     for thread in senders.threads:
         thread.join()
     node.wait_ended(plan.series, 1800)
@@ -183,7 +192,7 @@ def campaign(plan: Plan, folder: Path) -> Count:
     finally:
         node.stop()
         archive.stop()
-    count.kills = dict(kills)
+    count.kills, count.malformed_connections = dict(kills), malformed.result()
     return count
 
 

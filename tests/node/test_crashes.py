@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_what_was_acknowledged_arrives_once_whatever_is_killed(peers: None, tmp_path: Path) -> None:
-    plan = Plan(series=4, node_kills=3, archive_kills=1, senders=3, quiet_seconds=4)
+    plan = Plan(series=4, node_kills=3, archive_kills=1, senders=3, quiet_seconds=4, fuzz_seconds=2)
     count = campaign(plan, tmp_path)
     assert count.kills == {"node": 3, "archive": 1}
     assert count.objects_acknowledged == 4 * plan.slices

@@ -8,6 +8,7 @@ from typing import Annotated
 from tyro.conf import arg, subcommand
 
 from mitsgan.cli.node_check import NodeCheck
+from mitsgan.cli.node_conformance import NodeConformance
 from mitsgan.cli.node_letters import NodeExport, NodeQueue, NodeRetry, NodeShow
 from mitsgan.cli.node_run import NodeRun
 
@@ -23,7 +24,8 @@ class Node:
         | Annotated[NodeQueue, subcommand("queue")]
         | Annotated[NodeShow, subcommand("show")]
         | Annotated[NodeRetry, subcommand("retry")]
-        | Annotated[NodeExport, subcommand("export")],
+        | Annotated[NodeExport, subcommand("export")]
+        | Annotated[NodeConformance, subcommand("conformance")],
         arg(name=""),
     ]
     """Check before going live, then run; the others look after what is on its way."""

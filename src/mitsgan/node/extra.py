@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from mitsgan.errors import MissingExtraError
 
-_PACKAGES = ("pynetdicom", "prometheus_client")
+_PACKAGES = ("pynetdicom", "prometheus_client", "starlette", "uvicorn")
 
 
 def require_node() -> None:

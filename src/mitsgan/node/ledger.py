@@ -251,6 +251,10 @@ class Ledger:
         where = "" if not states else f"WHERE state IN ({', '.join('?' * len(states))})"
         return list(self._series(f"{where} ORDER BY id LIMIT ?", (*states, limit)))
 
+    def latest(self, count: int) -> list[Series]:
+        """The newest series, the newest first."""
+        return list(self._series("ORDER BY id DESC LIMIT ?", (count,)))
+
     def objects(self, series: int) -> dict[str, str]:
         """Objects of a series, by SOP Instance UID: their SOP class."""
         rows = self.query("SELECT sop_uid, class_uid FROM objects WHERE series = ?", (series,))

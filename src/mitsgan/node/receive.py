@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -182,7 +183,7 @@ class Receiver:
             status, reason = self._store(event, path, sender)
         except ObjectError as error:
             status, reason = CANNOT_UNDERSTAND, str(error)
-        except (OSError, MitsganError) as error:
+        except (OSError, sqlite3.Error, MitsganError) as error:
             # Whatever stands in the way of the disk or the ledger: the sender keeps its object.
             LOG.error("an object could not be stored: %s", error)
             status, reason = OUT_OF_RESOURCES, "the object could not be stored"

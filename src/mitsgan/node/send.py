@@ -26,7 +26,7 @@ _CONTEXTS = 127
 
 _PENDING = (0xFF00, 0xFF01)
 _WARNINGS = range(0xB000, 0xC000)
-_PERMANENT = (0x0122, *range(0xA900, 0xAA00), *range(0xC000, 0xD000))
+PERMANENT_STATUSES = (0x0122, *range(0xA900, 0xAA00), *range(0xC000, 0xD000))
 """Statuses by which a peer says that it will never take an object (PS3.4 annex B.2.3)."""
 
 
@@ -139,7 +139,7 @@ def send(
             status = _store(association, item, number % 65535 + 1)
             if status is None:
                 raise PeerError(f"{destination.ae_title} gave no answer and left")
-            if status in _PERMANENT:
+            if status in PERMANENT_STATUSES:
                 raise RefusedError(f"{destination.ae_title} refused an object: status {status:04X}")
             if status != 0 and status not in _WARNINGS:
                 raise PeerError(f"{destination.ae_title} could not take an object: {status:04X}")

@@ -18,6 +18,7 @@ from mitsgan.node.commitment import take_report
 from mitsgan.node.config import NodeConfig
 from mitsgan.node.counters import Counters
 from mitsgan.node.forward import Forwarder
+from mitsgan.node.http import HttpServer, Views, read_token
 from mitsgan.node.ledger import Ledger
 from mitsgan.node.receive import Receiver
 from mitsgan.node.recovery import recover
@@ -68,9 +69,15 @@ class Node:
         )
         self._work = Work(config, self.spool, self.ledger, self.counters, self.worker.do)
         self._forwarders: dict[str, Forwarder] = {}
+        self._http: HttpServer | None = None
+        if config.http is not None:
+            token = read_token(config.http)
+            registry = self.counters.registry
+            views = Views(self.ledger, self.spool, registry, self.not_ready, token)
+            self._http = HttpServer(views, config.http)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._failed = ""
+        self._failures: dict[str, str] = {}
 
     def start(self) -> None:
         """Recover, then listen and work.
@@ -89,12 +96,16 @@ class Node:
         self._run("complete", self._complete_once)
         self._add_forwarders()
         self.receiver.start()
+        if self._http is not None:
+            self._http.start()
         listen = self.config.listen
         LOG.info("%s listens at %s:%d", listen.ae_title, listen.address, listen.port)
 
     def stop(self) -> None:
         """Stop; what was acknowledged is on the disk, and goes on with the next start."""
         self._stopping.set()
+        if self._http is not None:
+            self._http.stop()
         self.receiver.stop()
         self.worker.stop()
         for thread in self._threads:
@@ -124,8 +135,8 @@ class Node:
 
     def not_ready(self) -> str:
         """Why it cannot take objects now; nothing is ""."""
-        if self._failed:
-            return self._failed
+        for failure in list(self._failures.values()):
+            return failure
         if not self.receiver.listening:
             return "does not listen"
         return self.receiver.lack()
@@ -145,14 +156,16 @@ class Node:
         def loop() -> None:
             while not self._stopping.is_set():
                 try:
-                    if step():
+                    busy = step()
+                    self._failures.pop(name, None)
+                    if busy:
                         continue
                 except Exception:
                     if self._stopping.is_set():
                         return
                     # A fault of ours must not stop the others; readiness tells of it.
                     LOG.exception("%s failed", name)
-                    self._failed = f"{name} failed; see the log"
+                    self._failures[name] = f"{name} failed; see the log"
                     self._stopping.wait(5)
                 self._stopping.wait(_TICK)
 

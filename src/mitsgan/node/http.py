@@ -1,0 +1,205 @@
+"""Health, metrics and the status page, over HTTP on loopback unless told otherwise."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import uvicorn
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from mitsgan.errors import SettingsError
+from mitsgan.node.config import Http
+from mitsgan.node.deliveries import Deliveries
+from mitsgan.node.ledger import Ledger
+from mitsgan.node.ledger_schema import STATES
+from mitsgan.node.spool import Spool
+from mitsgan.node.status_page import status_page, status_rows
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_SHORTEST_TOKEN = 16
+
+
+@dataclass(frozen=True)
+class Views:
+    """What HTTP shows of a node.
+
+    Attributes:
+        ledger, spool: of the node.
+        registry: its counters.
+        not_ready: why it cannot take objects now; "" where it can.
+        token: opens the status page.
+    """
+
+    ledger: Ledger
+    spool: Spool
+    registry: CollectorRegistry
+    not_ready: Callable[[], str]
+    token: str
+
+    def application(self, hosts: list[str]) -> Starlette:
+        """The web application, for requests to certain hosts."""
+        self.registry.register(_Gauges(self.ledger, self.spool))
+        return Starlette(
+            routes=[
+                Route("/health/live", self._live),
+                Route("/health/ready", self._ready),
+                Route("/metrics", self._metrics),
+                Route("/", self._status),
+                Route("/series", self._series),
+                Route("/series/{number:int}/retry", self._retry, methods=["POST"]),
+            ],
+            # Another site's name that leads here must not open the page in somebody's browser.
+            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
+        )
+
+    def _live(self, request: Request) -> Response:
+        return PlainTextResponse("live\n")
+
+    def _ready(self, request: Request) -> Response:
+        reason = self.not_ready()
+        return PlainTextResponse(f"{reason or 'ready'}\n", status_code=503 if reason else 200)
+
+    def _metrics(self, request: Request) -> Response:
+        return Response(generate_latest(self.registry), media_type="text/plain; version=0.0.4")
+
+    def _status(self, request: Request) -> Response:
+        if not self._may(request):
+            return _unauthorised()
+        page = status_page(self.ledger, self._proof(), self.not_ready())
+        return Response(page, media_type="text/html", headers=_HEADERS)
+
+    def _series(self, request: Request) -> Response:
+        if not self._may(request):
+            return _unauthorised()
+        return JSONResponse(status_rows(self.ledger), headers=_HEADERS)
+
+    async def _retry(self, request: Request) -> Response:
+        if not self._may(request):
+            return _unauthorised()
+        bearer = request.headers.get("authorization", "").lower().startswith("bearer ")
+        body = (await request.body()).decode("latin-1")
+        # A browser sends its password along with forms of other sites, too; these lack the proof.
+        if not bearer and not hmac.compare_digest(body, f"proof={self._proof()}"):
+            return PlainTextResponse("the form is of another page\n", status_code=403)
+        number = int(request.path_params["number"])
+        if not Deliveries(self.ledger).retry(number):
+            return PlainTextResponse("no dead letter whose files are kept\n", status_code=409)
+        return RedirectResponse("/", status_code=303)
+
+    def _proof(self) -> str:
+        """What a form of our own page carries."""
+        return hmac.new(self.token.encode(), b"retry", hashlib.sha256).hexdigest()
+
+    def _may(self, request: Request) -> bool:
+        """Whether a request has the token: as Bearer, or as the password of Basic."""
+        kind, _, value = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "basic":
+            try:
+                value = base64.b64decode(value, validate=True).decode().partition(":")[2]
+            except (binascii.Error, UnicodeDecodeError):
+                return False
+        elif kind.lower() != "bearer":
+            return False
+        return hmac.compare_digest(value.encode(), self.token.encode())
+
+
+class _Gauges(Collector):
+    """How many series are in each state and wait for each destination, and the free space."""
+
+    def __init__(self, ledger: Ledger, spool: Spool) -> None:
+        self._ledger, self._spool = ledger, spool
+
+    def collect(self) -> Iterator[Metric]:
+        """As they are now."""
+        states = GaugeMetricFamily("mitsgan_node_series", "series, by state", labels=["state"])
+        counts = self._ledger.counts()
+        for state in STATES:
+            states.add_metric([state], counts.get(state, 0))
+        yield states
+        waiting = GaugeMetricFamily(
+            "mitsgan_node_waiting", "series that wait, by destination", labels=["destination"]
+        )
+        for destination, count in Deliveries(self._ledger).waiting().items():
+            waiting.add_metric([destination], count)
+        yield waiting
+        free = self._spool.free_mb() * 1e6
+        yield GaugeMetricFamily("mitsgan_node_free_bytes", "free space in the spool", value=free)
+
+
+class HttpServer:
+    """Serves in a thread of its own."""
+
+    def __init__(self, views: Views, settings: Http) -> None:
+        hosts = ["127.0.0.1", "localhost", "[::1]", settings.address]
+        if settings.address in ("0.0.0.0", "::"):
+            hosts = ["*"]
+        config = uvicorn.Config(
+            views.application(hosts),
+            host=settings.address,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+            limit_concurrency=50,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, name="HTTP", daemon=True)
+
+    def start(self) -> None:
+        """Listen."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop."""
+        self._server.should_exit = True
+        self._thread.join(5)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it serves."""
+        return self._thread.is_alive()
+
+
+def read_token(settings: Http) -> str:
+    """The token.
+
+    Raises:
+        SettingsError: it is too short to be a secret.
+    """
+    token = settings.token_file.read_text().strip()
+    if len(token) < _SHORTEST_TOKEN:
+        raise SettingsError(
+            f"`token_file` {settings.token_file} holds {len(token)} characters; put at least "
+            f"{_SHORTEST_TOKEN} in it: openssl rand -hex 16"
+        )
+    return token
+
+
+def _unauthorised() -> Response:
+    return PlainTextResponse(
+        "the token is missing or wrong\n",
+        status_code=401,
+        headers={"WWW-Authenticate": 'Basic realm="mitsgan node, password: the token"'},
+    )

@@ -1,0 +1,65 @@
+"""The plugin of Orthanc: a series that becomes stable comes back protected, once."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from tests.node.conftest import NOISE, route
+
+from node_peers import NodeProcess, Orthanc, free_port, wait_for
+
+PLUGIN = Path(__file__).parents[2] / "deploy" / "node" / "orthanc_plugin.py"
+LIBRARY = Path("/usr/share/orthanc/plugins/libOrthancPython.so")
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_stable_series_comes_back_protected_and_goes_round_no_more(
+    peers: None, phantom: Path, tmp_path: Path
+) -> None:
+    if not LIBRARY.exists():
+        pytest.skip("not installed: Debian's orthanc-python")
+    port = free_port()
+    archive = Orthanc(tmp_path / "archive", port)
+    path = archive.folder / "orthanc.json"
+    settings = json.loads(path.read_text())
+    settings |= {
+        "Plugins": [str(LIBRARY)],
+        "PythonScript": str(PLUGIN),
+        "StableAge": 1,
+        "Mitsgan": {"Node": "node"},
+    }
+    path.write_text(json.dumps(settings))
+    config = (
+        f'spool = "spool"\nreserve_mb = 10\nreserve_memory_mb = 10\n[listen]\nport = {port}\n'
+        + route("ct", "protect", ["archive"], calling="ORTHANC", more=NOISE)
+        + f'[destinations.archive]\nae_title = "ORTHANC"\naddress = "127.0.0.1"\n'
+        f"port = {archive.port}\n"
+    )
+    node = NodeProcess(tmp_path / "node", config, port)
+    try:
+        archive.start()
+        node.start()
+        for file in phantom.iterdir():
+            url = f"http://127.0.0.1:{archive.http}/instances"
+            urllib.request.urlopen(urllib.request.Request(url, file.read_bytes())).close()
+        wait_for(lambda: node.spool.exists() and node.states() == ["committed"], 60, "the end")
+        assert len(archive.uids()) == 32
+        time.sleep(5)  # the protected series is stable by now, too
+        assert node.states() == ["committed"]
+        assert len(archive.uids()) == 32
+    finally:
+        node.stop()
+        archive.stop()
+
+
+def test_the_plugin_is_small_and_needs_only_the_standard_library() -> None:
+    code = PLUGIN.read_text().split('"""', 2)[2]
+    assert len([line for line in code.splitlines() if line.strip()]) <= 40
+    names = {line.split()[1] for line in code.splitlines() if line.startswith("import ")}
+    assert names - {"orthanc"} <= set(sys.stdlib_module_names)
