@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,3 +115,10 @@ def world(peers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wor
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """Let sockets that pynetdicom left end within the test that has left them."""
+    yield
+    gc.collect()

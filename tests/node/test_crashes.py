@@ -8,7 +8,12 @@ import pytest
 
 from node_campaign import Plan, campaign
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # pynetdicom leaves a socket that was refused to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 def test_what_was_acknowledged_arrives_once_whatever_is_killed(peers: None, tmp_path: Path) -> None:

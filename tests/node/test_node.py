@@ -25,7 +25,12 @@ from mitsgan.node.services import TRANSFER_SYNTAXES
 from mitsgan.node.spool import data_digest
 from node_peers import NodeProcess, fuzz, storescu, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # pynetdicom leaves a socket that was refused to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 def series_of(node: NodeProcess, route: str) -> list[Series]:

@@ -15,7 +15,12 @@ from tests.node.conftest import NOISE, phantoms, route
 
 from node_peers import NodeProcess, Storescp, free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # pynetdicom leaves a socket that was refused to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 

@@ -17,7 +17,12 @@ from tests.node.conftest import NOISE, route
 
 from node_peers import NodeProcess, Storescp, free_port, storescu, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # pynetdicom leaves a socket that was refused to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 TOKEN = "a token of some length"
 
