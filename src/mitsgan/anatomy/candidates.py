@@ -72,13 +72,13 @@ def find_candidates(
     Raises:
         ScanError: there is no lung in the scan.
     """
-    return _found_in(scan, lung or find_lung(scan), limit)
+    return _candidates_in(scan, lung or find_lung(scan), limit)
 
 
 @once_per_scan
-def _found_in(scan: Scan, lung: Lung, limit: int) -> tuple[Candidate, ...]:
+def _candidates_in(scan: Scan, lung: Lung, limit: int) -> tuple[Candidate, ...]:
     hu, depth, origin = _lung_alone(scan, lung)
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     centres, reach = np.empty((0, 3)), np.empty(0)
     for peak in sorted(_peaks(hu, depth), reverse=True):
         centre = origin + peak.place_mm
@@ -88,10 +88,10 @@ def _found_in(scan: Scan, lung: Lung, limit: int) -> tuple[Candidate, ...]:
         centres, reach = np.vstack([centres, centre]), np.append(reach, max(radius, _NEAREST_MM))
         voxel = np.clip(np.rint(centre / scan.spacing), 0, np.subtract(scan.shape, 1))
         z, y, x = (int(v) for v in voxel)
-        found.append(Candidate((z, y, x), radius, peak.score))
-        if len(found) == limit:
+        candidates.append(Candidate((z, y, x), radius, peak.score))
+        if len(candidates) == limit:
             break
-    return tuple(found)
+    return tuple(candidates)
 
 
 def _lung_alone(scan: Scan, lung: Lung) -> tuple[_Volume, _Volume, _Vector]:

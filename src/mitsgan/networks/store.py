@@ -49,10 +49,10 @@ def save_weights(
 
     The checksum in the card covers the tensors' names, shapes and bytes as stored.
     """
-    held = _all_stored(tensors, precision)
-    full = {**card, "format": _FORMAT, "precision": precision, "sha256": _checksum(held)}
+    stored = _all_stored(tensors, precision)
+    full = {**card, "format": _FORMAT, "precision": precision, "sha256": _checksum(stored)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(save(held, metadata={_KEY: json.dumps(full, sort_keys=True)}))
+    path.write_bytes(save(stored, metadata={_KEY: json.dumps(full, sort_keys=True)}))
 
 
 def as_stored(tensors: Mapping[str, Tensor], precision: Precision) -> dict[str, Tensor]:
@@ -61,10 +61,10 @@ def as_stored(tensors: Mapping[str, Tensor], precision: Precision) -> dict[str, 
 
 
 def _all_stored(tensors: Mapping[str, Tensor], precision: Precision) -> dict[str, Tensor]:
-    held: dict[str, Tensor] = {}
+    stored: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        held.update(_stored(name, tensor.detach().cpu(), precision))
-    return held
+        stored.update(_stored(name, tensor.detach().cpu(), precision))
+    return stored
 
 
 def _stored(name: str, tensor: Tensor, precision: Precision) -> dict[str, Tensor]:
@@ -116,13 +116,13 @@ def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], Card]:
         ) from error
     try:
         card = json.loads(metadata[_KEY])
-        found, expected = card["kind"], card["sha256"]
+        actual_kind, expected = card["kind"], card["sha256"]
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(
             f"{path}: carries no mitsgan card; give weights made by `mitsgan train`"
         ) from error
-    if found != kind:
-        raise WeightsError(f"{path}: these are weights of a {found}; a {kind} is needed here")
+    if actual_kind != kind:
+        raise WeightsError(f"{path}: these are weights of a {actual_kind}; a {kind} is needed here")
     if card.get("format") != _FORMAT:
         raise WeightsError(
             f"{path}: format {card.get('format')}, this version reads {_FORMAT}; update mitsgan"

@@ -65,23 +65,23 @@ def apply_perturbations(
     stored = np.empty_like(scan.stored)
     largest, squares, voxels = 0.0, 0.0, 0
 
-    def work(start: int, stop: int) -> tuple[int, list[_Moved]]:
+    def work(start: int, stop: int) -> tuple[int, list[_Change]]:
         first, *others = perturbations
         total = first.perturbation(scan, start, stop, budget)
         for other in others:
             total = total + other.perturbation(scan, start, stop, budget)
         limits = budget.limits(scan, start, stop)
-        moved = []
+        changes = []
         for z in range(start, stop):  # one by one: a slice stays in the processor's cache
             limit = limits if isinstance(limits, float) else limits[z - start]
-            moved.append(_move(scan, z, total[z - start], limit, budget, stored[z]))
-        return stop, moved
+            changes.append(_move(scan, z, total[z - start], limit, budget, stored[z]))
+        return stop, changes
 
     for done, slices in in_slabs(work, scan.shape[0], slab):
-        for one in slices:
-            largest = max(largest, one.largest_hu)
-            squares += one.squares
-            voxels += one.voxels
+        for change in slices:
+            largest = max(largest, change.largest_hu)
+            squares += change.squares
+            voxels += change.voxels
         if progress is not None:
             progress(done, scan.shape[0])
     rms = float(np.sqrt(squares / voxels)) if voxels else 0.0
@@ -92,7 +92,7 @@ def apply_perturbations(
 
 
 @dataclass(frozen=True)
-class _Moved:
+class _Change:
     """How far one slice moved: the most, HU; the sum of squares, HU^2; voxels, padding apart."""
 
     largest_hu: float
@@ -107,7 +107,7 @@ def _move(
     limits: Limits,
     budget: Budget,
     into: NDArray[Any],
-) -> _Moved:
+) -> _Change:
     """Write slice ``z``, moved as wanted within its limits, and check it."""
     whole = scan.stored[z]
     into[...] = whole
@@ -115,7 +115,7 @@ def _move(
     voxels = whole.size - int(np.count_nonzero(padding))
     box = _not_zero(wanted)
     if box is None:
-        return _Moved(0.0, 0.0, voxels)
+        return _Change(0.0, 0.0, voxels)
     wanted, old, slope = wanted[box], whole[box], float(scan.slope[z])
     if not np.isfinite(wanted).all():
         raise BudgetError(f"a perturbation gave values that are no numbers in slice {z}")
@@ -134,7 +134,7 @@ def _move(
     into[box] = new
     # not vdot: the threads of BLAS would get in torch's way
     squares = float(np.square(change, dtype=np.float64).sum()) * slope**2
-    return _Moved(most, squares, voxels)
+    return _Change(most, squares, voxels)
 
 
 def _not_zero(wanted: NDArray[np.float32]) -> tuple[slice, slice] | None:

@@ -45,7 +45,7 @@ class Phantom:
         """None: it belongs to no series."""
         return None
 
-    def made(self, scan: Scan) -> bool:
+    def is_of(self, scan: Scan) -> bool:
         """Whether the voxels of ``scan`` are still those of the phantom."""
         return _digest(scan.stored) == self.digest
 

@@ -23,7 +23,8 @@ from mitsgan.protect.trained import TrainedProtector
 from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import AIR_HU, Scan
 
-Box = tuple[slice, slice, slice]
+Extent = tuple[slice, slice, slice]
+"""Slices, rows and columns."""
 
 _REACH_MM = 24.0
 """An attacker in the lung sees 16 mm around its position, and touches up another 5."""
@@ -114,7 +115,7 @@ class MitsGan(TrainedProtector):
 
 
 @once_per_scan
-def where_it_acts(scan: Scan) -> Box:
+def where_it_acts(scan: Scan) -> Extent:
     """Slices, rows and columns that are perturbed: the lungs, and what an attack on them sees.
 
     The whole body where there is no lung. Found once for a scan.

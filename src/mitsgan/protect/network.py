@@ -111,9 +111,9 @@ class PerturbationGenerator(nn.Module):
         inputs = torch.empty(
             (*noise.shape, weight.shape[1]), dtype=weight.dtype, device=weight.device
         )
-        for z, one in enumerate(hu):  # slice by slice: it stays in the cache
-            lung = one.add(850).div_(150).clamp_(-1.5, 3)
-            tissue = one.div(500).clamp_(-2, 2)
+        for z, slice_hu in enumerate(hu):  # slice by slice: it stays in the cache
+            lung = slice_hu.add(850).div_(150).clamp_(-1.5, 3)
+            tissue = slice_hu.div(500).clamp_(-2, 2)
             inputs[z, ..., :pixels] = to_patches(lung.to(weight.dtype)[None])[0]
             inputs[z, ..., pixels : 2 * pixels] = to_patches(tissue.to(weight.dtype)[None])[0]
         shaped = self.noise(noise[None, None].to(weight.dtype))[0].movedim(0, -1)

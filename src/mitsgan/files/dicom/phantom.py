@@ -51,7 +51,7 @@ def phantom_series(scan: Scan, folder: Path, *, overwrite: bool = False) -> list
             "only a phantom can be written as a new DICOM series, found a scan that was not made "
             "by mitsgan.phantom.chest.chest; a protected scan is derived from its own source"
         )
-    if not phantom.made(scan):
+    if not phantom.is_of(scan):
         raise ScanError(
             "the voxels of this scan are not those of the phantom it comes from; "
             "an altered scan cannot be written as a new DICOM series"
