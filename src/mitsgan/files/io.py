@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +12,10 @@ from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
 from mitsgan.files.dicom.files import Progress
 from mitsgan.files.dicom.read import read_dicom
-from mitsgan.files.dicom.write.series import DICOM_SUFFIXES, check_dicom, write_dicom
+from mitsgan.files.dicom.write.series import DICOM_SUFFIXES, check_dicom, is_single, write_dicom
 from mitsgan.files.itk import ITK_SUFFIXES, companions, read_itk, write_itk
 from mitsgan.files.nifti import NIFTI_SUFFIXES, PAIR_SUFFIXES, read_nifti, write_nifti
+from mitsgan.files.readback import check_readback
 from mitsgan.reading import Reading
 from mitsgan.scan.canonical import canonical, geometry_notes, in_file_order
 from mitsgan.scan.plausible import check_plausible
@@ -68,12 +71,14 @@ def write_scan(
     path: Path,
     *,
     derivation: Derivation,
+    largest_hu: float | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """Write a scan, whole or not at all, in the format that the path's ending says.
 
-    The axes get the order of the file that it was read from. No ending that is known means a folder
+    What was written is read back by other means, and compared, before it is moved into place. The
+    axes get the order of the file that it was read from. No ending that is known means a folder
     of DICOM, which only a scan from DICOM can become. What an attacker was simulated on is never
     DICOM, and carries SIMULATED in every axial slice.
 
@@ -81,12 +86,49 @@ def write_scan(
         scan: the scan, its ``source`` as it was read.
         path: the output; missing folders above it are made.
         derivation: what was done to the voxels, for the header.
+        largest_hu: how far a voxel may be from the source on disk; None where there is no limit.
         overwrite: whether an existing output may be replaced.
         progress: called with (done, total) steps.
 
     Raises:
-        OutputError: it exists, is or holds the source, cannot be written, or the disk is full.
+        OutputError: it exists, is or holds the source, cannot be written, the disk is full, or it
+            does not read back as it should.
         ScanError: the values do not fit what the file can hold.
+    """
+    with writing(
+        scan,
+        path,
+        derivation=derivation,
+        largest_hu=largest_hu,
+        overwrite=overwrite,
+        progress=progress,
+    ):
+        pass
+
+
+@contextmanager
+def writing(
+    scan: Scan,
+    path: Path,
+    *,
+    derivation: Derivation,
+    largest_hu: float | None = None,
+    overwrite: bool = False,
+    beside: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Iterator[Path]:
+    """As `write_scan`, with a look at what was written before it is moved into place.
+
+    Args:
+        scan, path, derivation, largest_hu, overwrite, progress: see `write_scan`.
+        beside: names of files that the block writes beside the output, such as its seal. All come
+            into place together, or none does.
+
+    Yields:
+        Where the output lies, whole and checked, until the block ends.
+
+    Raises:
+        OutputError, ScanError: see `write_scan`.
     """
     check_output(path, overwrite, source=source_path(scan))
     if isinstance(scan.source, Simulated):
@@ -97,16 +139,17 @@ def write_scan(
             )
         scan = burnt(scan)
     scan = in_file_order(scan)
-    if not is_image(path):
-        write_dicom(scan, path, derivation=derivation, overwrite=overwrite, progress=progress)
-        return
-    with atomic_output(path, overwrite=overwrite, companions=companions(path)) as temporary:
-        if _is_nifti(path):
+    folder = not is_image(path) and not is_single(path)
+    together = (*companions(path), *beside)
+    with atomic_output(path, overwrite=overwrite, folder=folder, companions=together) as temporary:
+        if not is_image(path):
+            write_dicom(scan, temporary, derivation=derivation, progress=_half(progress, 0))
+        elif _is_nifti(path):
             write_nifti(scan, temporary, derivation)
         else:
             write_itk(scan, temporary, derivation)
-        if progress is not None:
-            progress(1, 1)
+        check_readback(scan, temporary, largest_hu, _half(progress, 1))
+        yield temporary
 
 
 def check_output(path: Path, overwrite: bool = False, *, source: Path | None = None) -> None:
@@ -164,6 +207,13 @@ def is_readable_image(path: Path) -> bool:
 def source_path(scan: Scan) -> Path | None:
     """The file or folder that a scan was read from, or None."""
     return None if scan.source is None else scan.source.path
+
+
+def _half(progress: Progress | None, number: int) -> Progress | None:
+    """Progress of the first or second of two passes."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, 2 * total)
 
 
 def _noted(scan: Scan, reading: Reading) -> Scan:

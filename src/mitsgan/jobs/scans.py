@@ -82,11 +82,18 @@ def write(
     target = Path(path)
     if isinstance(scan, Protected):
         _check_unchanged(scan)
-        voxels, derivation = scan.scan, scan.derivation
+        voxels, derivation, most = scan.scan, scan.derivation, scan.budget.max_hu
     else:
-        voxels, derivation = scan, _plain(scan, target)
+        voxels, derivation, most = scan, _plain(scan, target), None
     with Phases(progress).phase("write", f"writing {target}") as step:
-        write_scan(voxels, target, derivation=derivation, overwrite=overwrite, progress=step)
+        write_scan(
+            voxels,
+            target,
+            derivation=derivation,
+            largest_hu=most,
+            overwrite=overwrite,
+            progress=step,
+        )
 
 
 def origin_of(scan: Scan, path: Path) -> Origin:

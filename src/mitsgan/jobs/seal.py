@@ -178,13 +178,26 @@ class Sealing:
         return cls(Signer.load(key, signing.certificate, ask), path, overwrite)
 
     def seal(
-        self, scan: Path, *, choice: Choice | None = None, progress: Steps | None = None
+        self,
+        scan: Path,
+        *,
+        choice: Choice | None = None,
+        beside: Path | None = None,
+        progress: Steps | None = None,
     ) -> int:
-        """Seal a scan as it lies on disk; how many slices it has."""
+        """Seal a scan as it lies on disk; how many slices it has.
+
+        Args:
+            scan: the scan.
+            choice: which scan, where a folder holds several.
+            beside: write the seal beside this, under its name, for the time being.
+            progress: told how far it is.
+        """
         from mitsgan.seal.seal import make_seal, write_seal
 
         document = make_seal(scan, self.signer, choice, progress=progress)
-        write_seal(document, self.path, overwrite=self.overwrite)
+        path = self.path if beside is None else beside.with_name(self.path.name)
+        write_seal(document, path, overwrite=self.overwrite)
         content = document["content"]
         return len(content["slices"]) if isinstance(content, dict) else 0
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mitsgan.errors import OutputError
-from mitsgan.files import check_derivable, check_output, read_scan, write_scan
+from mitsgan.files import check_derivable, check_output, read_scan, writing
 from mitsgan.jobs.entries import Grid, WeightsEntry, rounded
 from mitsgan.jobs.protect import result
 from mitsgan.jobs.protect.settings import ProtectFile
@@ -57,18 +58,31 @@ def protect_file(
     check_derivable(scan, settings.out)
     protected = protection.protect(scan, progress=progress)
     phases.seconds.update(protected.seconds)
-    with phases.phase("write", f"writing {settings.out}") as step:
-        write_scan(
-            protected.scan,
-            settings.out,
-            derivation=protected.derivation,
-            overwrite=settings.overwrite,
-            progress=step,
-        )
-    if sealing is not None:
-        with phases.phase("seal", f"sealing {settings.out}") as step:
-            sealing.seal(settings.out, progress=step)
+    _write(settings, protected, sealing, phases)
     return _result(settings, protected, phases)
+
+
+def _write(
+    settings: ProtectFile, protected: Protected, sealing: Sealing | None, phases: Phases
+) -> None:
+    """Write the scan, and its seal if there is to be one: both, or neither."""
+    seal = [] if sealing is None else [sealing.path.name]
+    with ExitStack() as stack:
+        with phases.phase("write", f"writing {settings.out}") as step:
+            written = stack.enter_context(
+                writing(
+                    protected.scan,
+                    settings.out,
+                    derivation=protected.derivation,
+                    largest_hu=settings.max_hu,
+                    overwrite=settings.overwrite,
+                    beside=seal,
+                    progress=step,
+                )
+            )
+        if sealing is not None:
+            with phases.phase("seal", f"sealing {settings.out}") as step:
+                sealing.seal(written, beside=written, progress=step)
 
 
 def load_protection(settings: ProtectFile) -> Protection:

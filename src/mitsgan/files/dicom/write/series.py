@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
-from mitsgan.atomic import atomic_output
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
 from mitsgan.files.dicom.files import Progress, SliceFile
@@ -63,16 +62,19 @@ def write_dicom(
     path: Path,
     *,
     derivation: Derivation,
-    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """Write a scan that came from DICOM as a derived series.
 
-    A folder with the file names of the source; or one file, if the source is one and ``path``
-    ends in ``.dcm``.
+    Args:
+        scan: in the order of its file.
+        path: a folder that is there, for files of the names of the source; or a file, if the source
+            is one and ``path`` ends in ``.dcm``.
+        derivation: what was done to the voxels.
+        progress: called with slices done and slices in all.
 
     Raises:
-        OutputError: the output exists, cannot be written, or the scan did not come from DICOM.
+        OutputError: the scan did not come from DICOM.
         ScanError: values that the bits stored cannot hold, or UIDs that are no good.
     """
     source, uids = check_dicom(scan, path)
@@ -83,17 +85,15 @@ def write_dicom(
         _check_range(scan, source, z)
     extremes = int(scan.stored.min()), int(scan.stored.max())
     single = is_single(path)
-    with atomic_output(path, overwrite=overwrite, folder=not single) as temporary:
-        done = 0
-        for file in source.files:
-            if progress is not None:
-                progress(done, len(source.slices))
-            target = temporary if single else temporary / file.name
-            if not single:
-                target.parent.mkdir(parents=True, exist_ok=True)
-            done += _write_file(scan, source, uids, file, target, extremes, derivation)
+    done = 0
+    for file in source.files:
         if progress is not None:
             progress(done, len(source.slices))
+        target = path if single else path / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        done += _write_file(scan, source, uids, file, target, extremes, derivation)
+    if progress is not None:
+        progress(done, len(source.slices))
 
 
 def is_single(path: Path) -> bool:

@@ -1,0 +1,115 @@
+"""DICOM read by pydicom from end to end: its parser, its decoders, its attributes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from mitsgan.errors import OutputError
+from mitsgan.files.dicom.files import SliceFile
+from mitsgan.files.dicom.find.parse import whole_dataset
+from mitsgan.files.dicom.pixels.decode import decode_frame
+from mitsgan.files.dicom.pixels.read import UNCOMPRESSED
+from mitsgan.files.dicom.source import DicomSource
+from mitsgan.files.quiet import UNREADABLE, quiet
+
+
+def dicom_slices(
+    source: DicomSource, written: Path | None
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """The slices of a series in HU, file by file.
+
+    Args:
+        source: which files, and which slice is where in them.
+        written: the series that was derived of it; None for the source itself.
+
+    Raises:
+        OutputError: a file cannot be read, or holds another number of frames.
+    """
+    places: dict[SliceFile, list[int]] = defaultdict(list)
+    for z, frame in enumerate(source.slices):
+        places[frame.file].append(z)
+    for file, numbers in places.items():
+        try:
+            with quiet():
+                dataset = whole_dataset(file) if written is None else dcmread(_place(written, file))
+                frames = _frames(dataset, source, numbers[0])
+                for z in numbers:
+                    number = source.slices[z].number
+                    values = _settled(frames[number], source, z).astype(np.float64)
+                    slope, intercept = _rescale(dataset, number)
+                    yield z, values * slope + intercept + source.hu_offset
+        except UNREADABLE as error:
+            where = file.path if written is None else f"{written.name}/{file.name}"
+            raise OutputError(
+                f"{where} cannot be read anew ({' '.join(str(error).split())}); nothing was written"
+            ) from error
+
+
+def check_identity(source: DicomSource, written: Path) -> None:
+    """Raise unless every object that was written has a UID of its own, and says so twice."""
+    seen: dict[str, SliceFile] = {}
+    for file in source.files:
+        with quiet():
+            dataset = dcmread(_place(written, file), stop_before_pixels=True)
+            uid = str(dataset.SOPInstanceUID)
+            meta = str(dataset.file_meta.MediaStorageSOPInstanceUID)
+        if uid in seen or uid != meta or uid == file.instance:
+            raise OutputError(
+                f"{written.name}/{file.name} has no UID of its own ({uid}); nothing was written. "
+                f"Please report this"
+            )
+        seen[uid] = file
+
+
+def _place(written: Path, file: SliceFile) -> Path:
+    return written / file.name if written.is_dir() else written
+
+
+def _frames(dataset: Dataset, source: DicomSource, z: int) -> list[NDArray[Any]]:
+    """The pixels of all frames, as pydicom has them; by our decoder where pydicom has none."""
+    count = int(dataset.get("NumberOfFrames") or 1)
+    try:
+        pixels = dataset.pixel_array
+    except UNREADABLE:
+        syntax, form = dataset.file_meta.TransferSyntaxUID, source.forms[z]
+        if syntax in UNCOMPRESSED:
+            raise
+        return [
+            decode_frame(dataset.PixelData, syntax, form, number, count) for number in range(count)
+        ]
+    return list(pixels) if count > 1 else [pixels]
+
+
+def _settled(words: NDArray[Any], source: DicomSource, z: int) -> NDArray[Any]:
+    """Values of words, without what stands in the bits above them if that is no part of them."""
+    if z not in source.spare:
+        return words
+    form = source.forms[z]
+    values: NDArray[Any] = words.astype(np.int32) & form.mask
+    values[values > form.highest] -= form.mask + 1
+    return values
+
+
+def _rescale(dataset: Dataset, number: int) -> tuple[float, float]:
+    """Slope and intercept of a frame; 1 and 0 where they were lost."""
+    holder: Any = dataset
+    groups = dataset.get("PerFrameFunctionalGroupsSequence")
+    if groups:
+        shared = dataset.get("SharedFunctionalGroupsSequence") or [Dataset()]
+        for item in (groups[number], shared[0]):
+            if "PixelValueTransformationSequence" in item:
+                holder = item.PixelValueTransformationSequence[0]
+                break
+    slope, intercept = holder.get("RescaleSlope"), holder.get("RescaleIntercept")
+    return (
+        1.0 if slope in (None, "") else float(str(slope)),
+        0.0 if intercept in (None, "") else float(str(intercept)),
+    )
