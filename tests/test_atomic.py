@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from mitsgan.atomic import atomic_output, check_target
+from mitsgan.atomic import atomic_output, check_target, check_targets
 from mitsgan.errors import OutputError
 
 
 def _dicom(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(bytes(128) + b"DICM")
+    path.write_bytes(bytes(128) + b"DICM\x08\x00\x70\x00LO\x08\x00mitsgan ")
 
 
 def _write_and_fail(out: Path, failure: BaseException) -> None:
@@ -69,19 +70,82 @@ def test_an_earlier_result_stays_until_the_new_one_is_whole(tmp_path: Path) -> N
 
 def test_two_files_get_there_both_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "x.mhd"
-    for name in ("x.mhd", "x.raw"):
-        (tmp_path / name).write_text("old")
-    move = Path.rename
+    ours = "mitsgan_derivation = protected"
+    for name, content in (("x.mhd", ours), ("x.raw", "old")):
+        (tmp_path / name).write_text(content)
+    link, move = os.link, Path.rename
 
-    def fails_on_the_second(self: Path, target: Path) -> Path:
+    def fails_on_the_second(source: Path, target: Path) -> None:
+        if source.name == "x.raw":
+            raise OSError(errno.EPERM, "Operation not permitted")
+        link(source, target)
+
+    def fails_too(self: Path, target: Path) -> Path:
         if self.parent.name == "new" and self.name == "x.raw":
             raise OSError(errno.EIO, "Input/output error")
         return move(self, target)
 
-    monkeypatch.setattr(Path, "rename", fails_on_the_second)
+    monkeypatch.setattr(os, "link", fails_on_the_second)
+    monkeypatch.setattr(Path, "rename", fails_too)
     with pytest.raises(OutputError, match="Input/output error"):
         _write_pair(out)
-    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"x.mhd": "old", "x.raw": "old"}
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"x.mhd": ours, "x.raw": "old"}
+
+
+def test_without_links_a_file_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", no_links)
+    with atomic_output(tmp_path / "a.json") as temporary:
+        temporary.write_text("{}")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_what_appears_meanwhile_is_kept(tmp_path: Path, folder: bool) -> None:
+    out = tmp_path / "out"
+
+    def write() -> None:
+        with atomic_output(out, folder=folder) as temporary:
+            if folder:
+                (temporary / "new").write_text("new")
+                out.mkdir()
+                (out / "theirs").write_text("theirs")
+            else:
+                temporary.write_text("new")
+                out.write_text("theirs")
+
+    with pytest.raises(OutputError, match="appeared while it was being made"):
+        write()
+    kept = out / "theirs" if folder else out
+    assert kept.read_text() == "theirs"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_file_never_becomes_a_folder_nor_a_folder_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text('{"kind": "protection", "schema": 1}')
+    check_target(tmp_path / "file", overwrite=True, folder=False)
+    with pytest.raises(OutputError, match="is a file, and would become a folder"):
+        check_target(tmp_path / "file", overwrite=True, folder=True)
+    _dicom(tmp_path / "folder" / "1.dcm")
+    with pytest.raises(OutputError, match="is a folder, and would become a file"):
+        check_target(tmp_path / "folder", overwrite=True, folder=False)
+
+
+def test_what_belongs_to_an_output_of_ours_is_ours(tmp_path: Path) -> None:
+    (tmp_path / "x.raw").write_text("somebody else's")
+    with pytest.raises(OutputError, match=r"x\.raw is a file that mitsgan did not make"):
+        check_targets(tmp_path / "x.mhd", ["x.raw"], overwrite=True)
+    (tmp_path / "x.mhd").write_text("mitsgan_derivation = protected")
+    check_targets(tmp_path / "x.mhd", ["x.raw"], overwrite=True)
+
+
+def test_in_folders_of_our_own_anything_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    with atomic_output(tmp_path / "a", overwrite=True, anything=True) as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "a").read_text() == "new"
 
 
 def test_existing_output_is_refused(tmp_path: Path) -> None:
@@ -94,7 +158,7 @@ def test_a_folder_with_other_peoples_files_is_never_replaced(tmp_path: Path) -> 
     _dicom(out / "1.dcm")
     check_target(out, overwrite=True)
     (out / "thesis.doc").write_text("years of work")
-    with pytest.raises(OutputError, match=r"thesis\.doc, which is not DICOM"):
+    with pytest.raises(OutputError, match=r"thesis\.doc, which mitsgan did not make"):
         check_target(out, overwrite=True)
 
 

@@ -14,17 +14,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src"
 
 _TOOLS = (
-    *(
-        "errors",
-        "atomic",
-        "slabs",
-        "progress",
-        "settings",
-        "reading",
-        "typed",
-        "result",
-        "registry",
-    ),
+    *("errors", "quiet", "ownership", "leftovers", "atomic", "slabs", "progress"),
+    *("settings", "reading", "typed", "result", "registry"),
 )
 _SCANS = (*_TOOLS, "scan", "anatomy", "networks")
 _SIDE_BY_SIDE = (*_SCANS, "perturb", "phantom", "attack", "protect", "mark")
@@ -32,7 +23,10 @@ _SIDE_BY_SIDE = (*_SCANS, "perturb", "phantom", "attack", "protect", "mark")
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "door": frozenset(),
     "errors": frozenset(),
-    "atomic": frozenset({"errors"}),
+    "atomic": frozenset({"errors", "leftovers", "ownership"}),
+    "leftovers": frozenset({"errors"}),
+    "ownership": frozenset(),
+    "quiet": frozenset(),
     "slabs": frozenset(),
     "progress": frozenset(),
     "settings": frozenset({"errors"}),

@@ -5,24 +5,35 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from mitsgan.errors import OutputError
+from mitsgan.leftovers import sweep, work_folder
+from mitsgan.ownership import is_ours
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR}
 
 
-def check_target(path: Path, overwrite: bool = False, *, source: Path | None = None) -> None:
+def check_target(
+    path: Path,
+    overwrite: bool = False,
+    *,
+    folder: bool | None = None,
+    source: Path | None = None,
+    anything: bool = False,
+) -> None:
     """Raise `OutputError` where ``path`` could not be written; touches nothing.
 
     Args:
         path: the file or folder to be.
-        overwrite: whether an existing one may be replaced. A folder is replaced only if all its
-            files are DICOM, so that a mistyped path cannot cost anybody their documents.
+        overwrite: whether an existing one may be replaced. Only what mitsgan made ever is, and a
+            folder only if all that is in it is; a file never becomes a folder, nor a folder a file.
+        folder: whether it is to be a folder; None where that is not known yet.
         source: what the result is made from; the output may not be it, hold it or lie in it.
+        anything: replace what is there whoever made it; for files in folders of our own.
     """
     target = path.resolve()
     if source is not None:
@@ -32,8 +43,8 @@ def check_target(path: Path, overwrite: bool = False, *, source: Path | None = N
     if path.exists() or path.is_symlink():
         if not overwrite:
             raise OutputError(f"output {path} exists; choose another, or allow overwriting it")
-        if path.is_dir():
-            _check_replaceable(path, target)
+        if not anything:
+            _check_replaceable(path, target, folder)
     parent = target.parent
     while not parent.exists():
         parent = parent.parent
@@ -45,50 +56,72 @@ def check_target(path: Path, overwrite: bool = False, *, source: Path | None = N
 
 @contextmanager
 def atomic_output(
-    path: Path, *, overwrite: bool = False, folder: bool = False, companions: Sequence[str] = ()
+    path: Path,
+    *,
+    overwrite: bool = False,
+    folder: bool = False,
+    companions: Sequence[str] = (),
+    anything: bool = False,
 ) -> Iterator[Path]:
     """Give a temporary place to write to; move the result to ``path`` when the block ends well.
 
     On any error, a full disk or an interrupt included, nothing is left behind, and with
-    ``overwrite`` an existing output stays as it was.
+    ``overwrite`` an existing output stays as it was, aside, until the new one is whole. What a
+    killed run left is swept by the next one that writes to the same folder.
 
     Args:
         path: where the result is to be.
-        overwrite: whether an existing output may be replaced.
+        overwrite: whether an existing output may be replaced, see `check_target`.
         folder: whether the result is a folder; it then exists, empty, when the block starts.
         companions: names of further files that the block writes next to the first one and that
             belong to it, such as the ``.raw`` of an ``.mhd``.
+        anything: see `check_target`.
 
     Yields:
         A path with the same name as ``path`` on the same file system.
 
     Raises:
-        OutputError: the output exists, cannot be written, or the disk is full.
+        OutputError: the output exists, cannot be written, or the disk is full; or another run is
+            writing it.
     """
     targets = [path, *(path.with_name(name) for name in companions)]
-    for target in targets:
-        check_target(target, overwrite)
+    check_targets(path, companions, overwrite, folder=folder, anything=anything)
     made = _missing_parents(path)
-    work: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
-        new = work / "new"
-        new.mkdir()
-        temporary = new / path.name
-        if folder:
-            temporary.mkdir()
-        yield temporary
-        _commit(new, work / "old", targets, overwrite)
-        made = []
-    except OSError as error:
-        raise output_error(path, error) from error
-    finally:
-        if work is not None:
-            shutil.rmtree(work, ignore_errors=True)
-        for parent in made:
-            with suppress(OSError):  # somebody else has put something there meanwhile
-                parent.rmdir()
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.callback(_remove_empty, made)
+            sweep(path.parent)
+            work = stack.enter_context(work_folder(path))
+            new = work / "new"
+            new.mkdir()
+            temporary = new / path.name
+            if folder:
+                temporary.mkdir()
+            yield temporary
+            _commit(new, work / "old", targets, overwrite)
+        except OSError as error:
+            raise output_error(path, error) from error
+
+
+def check_targets(
+    path: Path,
+    companions: Sequence[str],
+    overwrite: bool = False,
+    *,
+    folder: bool | None = None,
+    source: Path | None = None,
+    anything: bool = False,
+) -> None:
+    """As `check_target`, of an output and files that belong to it.
+
+    What belongs to an output of ours is ours, too: the ``.raw`` of an ``.mhd`` carries no mark.
+    """
+    check_target(path, overwrite, folder=folder, source=source, anything=anything)
+    ours = path.exists()
+    for name in companions:
+        other = path.with_name(name)
+        check_target(other, overwrite, folder=False, source=source, anything=anything or ours)
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
@@ -118,29 +151,36 @@ def _check_apart(path: Path, target: Path, source: Path) -> None:
         raise OutputError(f"output {path} contains the input {source}; choose another folder")
 
 
-def _check_replaceable(path: Path, target: Path) -> None:
+def _check_replaceable(path: Path, target: Path, folder: bool | None) -> None:
+    """Raise unless what is there was made by mitsgan, all of it, and is of the same kind."""
     here = Path.cwd().resolve()
     if path.is_symlink() or path.is_mount() or target == here or target in here.parents:
-        raise OutputError(f"output {path} cannot be replaced as a whole; choose another folder")
-    for file in sorted(path.rglob("*")):
-        if file.is_file() and not _is_dicom(file):
+        raise OutputError(f"output {path} cannot be replaced as a whole; choose another")
+    if folder is not None and path.is_dir() != folder:
+        kinds = ("folder", "file") if path.is_dir() else ("file", "folder")
+        raise OutputError(
+            f"output {path} is a {kinds[0]}, and would become a {kinds[1]}; choose another, or "
+            f"take it away yourself"
+        )
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    for file in files:
+        if not file.is_dir() and not is_ours(file):
+            what = f"holds {file.relative_to(path)}, which" if path.is_dir() else "is a file that"
             raise OutputError(
-                f"output {path} holds {file.relative_to(path)}, which is not DICOM, so it does not "
-                f"look like an earlier result; move it away yourself or choose another output"
+                f"output {path} {what} mitsgan did not make, so it is not replaced; move it away "
+                f"yourself or choose another output"
             )
-
-
-def _is_dicom(file: Path) -> bool:
-    try:
-        with file.open("rb") as handle:
-            return handle.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
 
 
 def _missing_parents(path: Path) -> list[Path]:
     """Folders to be made for ``path``, innermost first."""
     return [parent for parent in path.absolute().parents if not parent.exists()]
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):  # it is not empty: the output is there, or somebody else's file
+            folder.rmdir()
 
 
 def _commit(new: Path, old: Path, targets: Sequence[Path], overwrite: bool) -> None:
@@ -151,13 +191,34 @@ def _commit(new: Path, old: Path, targets: Sequence[Path], overwrite: bool) -> N
         for target in targets:
             if target.exists() or target.is_symlink():
                 if not overwrite:
-                    raise OutputError(f"output {target} appeared while it was being made; kept it")
+                    raise _appeared(target)
                 undo.append((old / target.name, target))
                 target.rename(old / target.name)
             undo.append((target, new / target.name))
-            (new / target.name).rename(target)
+            _move_in(new / target.name, target)
     except BaseException:
         for there, back in reversed(undo):
-            with suppress(FileNotFoundError):  # the interrupt came before that move
+            with suppress(OSError):  # the interrupt came before that move
                 there.rename(back)
         raise
+
+
+def _move_in(source: Path, target: Path) -> None:
+    """Move to a place where nothing is; to a place that was taken meanwhile, nothing is moved."""
+    try:
+        if source.is_dir():
+            source.rename(target)  # which fails over a folder that is not empty
+            return
+        os.link(source, target)  # unlike a rename, this fails over a file
+    except OSError as error:
+        if error.errno in _TAKEN:
+            raise _appeared(target) from error
+        if source.is_dir():
+            raise
+        source.rename(target)  # a file system without links
+    else:
+        source.unlink()
+
+
+def _appeared(target: Path) -> OutputError:
+    return OutputError(f"output {target} appeared while it was being made; kept it")

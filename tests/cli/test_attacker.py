@@ -118,7 +118,11 @@ def test_an_attacker_there_is_kept(
     output.write_bytes(b"mine")
     assert imported("inject") == 2
     assert "--overwrite" in capsys.readouterr().err
+    assert imported("inject", "--overwrite") == 2
+    assert "mitsgan did not make" in capsys.readouterr().err
     assert output.read_bytes() == b"mine"
+    output.unlink()
+    assert imported("inject") == 0
     assert imported("inject", "--overwrite") == 0
     assert TrainedAttacker.load(output).action == "inject"
 

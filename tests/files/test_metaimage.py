@@ -55,3 +55,15 @@ def test_an_offset_is_added_for_us_and_left_out_of_the_file(
     np.testing.assert_array_equal(back, scan.stored)
     write_scan(scan, tmp_path / "b.nii", derivation=derivation)
     np.testing.assert_array_equal(read_scan(tmp_path / "b.nii").hu(), scan.hu())
+
+
+def test_a_header_without_spacing_says_so(tmp_path: Path) -> None:
+    sitk.WriteImage(_image(), str(tmp_path / "a.nrrd"))
+    assert read_scan(tmp_path / "a.nrrd").notes == ()
+    content = (tmp_path / "a.nrrd").read_bytes()
+    lines = [b"space: ", b"space directions: ", b"space origin: ", b"kinds: "]
+    header, _, data = content.partition(b"\n\n")
+    kept = [line for line in header.split(b"\n") if not line.startswith(tuple(lines))]
+    (tmp_path / "b.nrrd").write_bytes(b"\n".join(kept) + b"\n\n" + data)
+    (note,) = read_scan(tmp_path / "b.nrrd").notes
+    assert "no voxel spacing: voxels are taken to be 1 mm apart" in note

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from mitsgan.atomic import atomic_output, check_target
+from mitsgan.atomic import atomic_output, check_targets
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
 from mitsgan.files.dicom.files import Progress
@@ -160,9 +160,8 @@ def check_output(path: Path, overwrite: bool = False, *, source: Path | None = N
         overwrite: whether an existing one may be replaced.
         source: the input that the scan is, or will be, read from.
     """
-    check_target(path, overwrite, source=source)
-    for name in companions(path):
-        check_target(path.with_name(name), overwrite, source=source)
+    folder = not is_image(path) and not is_single(path)
+    check_targets(path, companions(path), overwrite, folder=folder, source=source)
     if is_image(path):
         return
     ending = path.suffix[1:].lower()

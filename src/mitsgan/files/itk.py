@@ -14,7 +14,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
-from mitsgan.files.quiet import UNREADABLE, mute
+from mitsgan.quiet import UNREADABLE, mute
 from mitsgan.scan.memory import image_scan, in_hu
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.sitk import geometry_of, set_geometry
@@ -23,6 +23,9 @@ ITK_SUFFIXES = (".mha", ".mhd", ".nrrd", ".nhdr")
 DERIVATION_KEY = "mitsgan_derivation"
 
 _LONGEST_HEADER = 65536
+_SPACING = re.compile(
+    rb"^(ElementSpacing|ElementSize|spacings|space directions) *[:=]", re.MULTILINE | re.IGNORECASE
+)
 _DATA_FILE = re.compile(
     rb"^(?:ElementDataFile *=|data ?file:)([^\r\n]*)", re.MULTILINE | re.IGNORECASE
 )
@@ -36,11 +39,13 @@ class ItkSource:
         path: the file.
         metadata: of its header, besides what tells the grid.
         compressed: whether it was.
+        hu_offset: HU that were added to its values.
     """
 
     path: Path
     metadata: tuple[tuple[str, str], ...]
     compressed: bool
+    hu_offset: float = 0.0
 
     @property
     def identity(self) -> None:
@@ -71,9 +76,9 @@ def read_itk(path: Path, hu_offset: float = 0.0) -> Scan:
         raise ScanError(not_a_volume(path, f"{dimensions} dimensions, {components} component(s)"))
     stored = sitk.GetArrayFromImage(image)
     kept, notes = _metadata(image)
-    source = ItkSource(path, kept, _is_compressed(path))
+    source = ItkSource(path, kept, _is_compressed(path), hu_offset)
     scan = image_scan(stored, geometry_of(image), source, 1.0, hu_offset)
-    return replace(scan, notes=notes)
+    return replace(scan, notes=(*notes, *_spacing_notes(path)))
 
 
 def write_itk(scan: Scan, path: Path, derivation: Derivation) -> None:
@@ -128,6 +133,13 @@ def _metadata(image: Any) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
             lost.append(key)
     notes = [f"metadata that is no text is not kept: {', '.join(lost)}"] if lost else []
     return tuple(kept), tuple(notes)
+
+
+def _spacing_notes(path: Path) -> tuple[str, ...]:
+    """A note where the header does not say how far voxels are apart."""
+    if _SPACING.search(_header(path)) is not None:
+        return ()
+    return ("the header gives no voxel spacing: voxels are taken to be 1 mm apart",)
 
 
 def _check_data_file(path: Path) -> None:

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
 from mitsgan.files.itk import not_a_volume
-from mitsgan.files.quiet import UNREADABLE, quiet
+from mitsgan.ownership import NAME
+from mitsgan.quiet import UNREADABLE, quiet
 from mitsgan.scan.geometry import Geometry
 from mitsgan.scan.memory import image_scan, in_hu
 from mitsgan.scan.scan import Scan
@@ -121,9 +122,9 @@ def write_nifti(scan: Scan, path: Path, derivation: Derivation) -> None:
         image.header.set_xyzt_units(_MILLIMETRES)
         image.set_sform(image.affine, code="scanner")
         image.set_qform(image.affine, code="scanner")
-    image.header.extensions.append(
-        Nifti1Extension(_COMMENT, derivation.description.encode("utf-8"))
-    )
+    said = derivation.description
+    said = said if NAME in said else f"{NAME}: {said}"
+    image.header.extensions.append(Nifti1Extension(_COMMENT, said.encode("utf-8")))
     image.header.set_slope_inter(slope, intercept)
     try:
         with quiet():

@@ -18,7 +18,7 @@ def check_demo(out: Path, overwrite: bool) -> None:
     if not _is_earlier(out):
         if out.exists() and not overwrite:
             raise OutputError(f"{out} exists and is no demonstration; name a new folder")
-        check_target(out, overwrite)
+        check_target(out, overwrite, folder=True)
     elif not overwrite:
         raise OutputError(
             f"{out} holds an earlier demonstration; give `overwrite=True` to replace it"
@@ -26,7 +26,7 @@ def check_demo(out: Path, overwrite: bool) -> None:
     else:
         check_target(_beside(out))
         for part in ("original", "protected"):
-            check_target(out / part, overwrite=True)
+            check_target(out / part, overwrite=True, folder=True)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def check_file(
         )
     if path.exists() and not overwrite:
         raise OutputError(f"`{setting}` {path} exists; name another file, or give `overwrite`")
-    check_target(path, overwrite, source=source)
+    check_target(path, overwrite, folder=False, source=source)
 
 
 def write_json(path: Path, value: Mapping[str, object], *, overwrite: bool = False) -> None:

@@ -173,7 +173,7 @@ class Sealing:
         """
         from mitsgan.seal.signature import Signer
 
-        check_target(path, overwrite, source=source)
+        check_target(path, overwrite, folder=False, source=source)
         ask = _asks(key, signing.passphrase_file, passphrase)
         return cls(Signer.load(key, signing.certificate, ask), path, overwrite)
 
@@ -226,7 +226,7 @@ def _check_copies(scan: Path, folder: Path, sealing: Sealing) -> None:
             f"the seal alone is for images too"
         )
     sealing.signer.sign_dicom(b"")
-    check_target(folder, sealing.overwrite, source=scan)
+    check_target(folder, sealing.overwrite, folder=True, source=scan)
     if folder.resolve() in (sealing.path.resolve(), *sealing.path.resolve().parents):
         raise SettingsError(
             f"the seal {sealing.path} would lie in the copies {folder}; name a file outside them"

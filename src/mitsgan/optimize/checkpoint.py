@@ -85,7 +85,10 @@ class Checkpoint:
             "seconds": state.seconds,
         }
         arrays = {name: getattr(state, name)[box].cpu().numpy() for name in _ARRAYS}
-        with atomic_output(self._path, overwrite=True) as temporary, temporary.open("wb") as file:
+        with (
+            atomic_output(self._path, overwrite=True, anything=True) as temporary,
+            temporary.open("wb") as file,
+        ):
             np.savez(file, allow_pickle=False, card=np.array(json.dumps(card)), **arrays)
         self._saved = time.monotonic()
 

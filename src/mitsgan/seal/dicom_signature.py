@@ -21,7 +21,7 @@ from pydicom import dcmread, dcmwrite
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from mitsgan.atomic import atomic_output
 from mitsgan.errors import OutputError, ScanError
@@ -31,7 +31,8 @@ from mitsgan.files.dicom.files import Progress, SliceFile
 from mitsgan.files.dicom.find.parse import whole_dataset
 from mitsgan.files.dicom.pixels.write import native_bytes
 from mitsgan.files.dicom.write.encode import Encoding
-from mitsgan.files.quiet import UNREADABLE, quiet
+from mitsgan.files.dicom.write.header import IMPLEMENTATION_UID, implementation_name
+from mitsgan.quiet import UNREADABLE, quiet
 
 _MAC_PARAMETERS, _SIGNATURES = 0x4FFE0001, 0xFFFAFFFA
 _OFFSET_TABLES = (0x7FE00001, 0x7FE00002, 0x7FE00003)
@@ -161,6 +162,8 @@ def _explicit(file: SliceFile, frames: Sequence[SliceContent]) -> bytes:
             del dataset[tag]
     dataset.file_meta = FileMetaDataset(dict(file.meta.items()))
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
+    dataset.file_meta.ImplementationVersionName = implementation_name()
     out = BytesIO()
     with quiet():
         dcmwrite(out, dataset, implicit_vr=False, little_endian=True, enforce_file_format=True)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mitsgan import __version__
 from mitsgan.attack import Attacker, Strikes, plan_attack
 from mitsgan.scan.scan import Scan
 from mitsgan.training.data.cubes import Volume, volumes
@@ -37,7 +38,7 @@ def loss_curve(folder: Path, path: Path) -> None:
         low, high = np.percentile(values, (0.5, 99.5))
         if low < high:
             axes.set_ylim(low, high)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, metadata={"Software": f"mitsgan {__version__}"})
 
 
 def sample_sheet(
@@ -87,7 +88,7 @@ def sample_sheet(
                     axes.set_title(title[k], fontsize=8)
     low, high = LUNG_WINDOW
     figure.suptitle(f"{attacker.name}, unseen positions; window {low:.0f} to {high:.0f} HU", size=9)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, metadata={"Software": f"mitsgan {__version__}"})
 
 
 def _tampered(

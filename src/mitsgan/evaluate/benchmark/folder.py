@@ -55,7 +55,7 @@ class RunFolder:
 
     def write_summary(self, summary: Benchmark) -> None:
         """Write ``summary.json``, in place of an earlier one of this run."""
-        with atomic_output(self.path / SUMMARY, overwrite=True) as temporary:
+        with atomic_output(self.path / SUMMARY, overwrite=True, anything=True) as temporary:
             temporary.write_text(summary.to_json(), encoding="utf-8")
 
     def _check(self, config: Path, resume: bool) -> None:

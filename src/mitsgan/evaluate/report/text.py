@@ -9,7 +9,7 @@ from io import StringIO
 from mitsgan.evaluate.report.content import Report
 from mitsgan.evaluate.report.provenance import facts
 from mitsgan.evaluate.report.table import Table
-from mitsgan.typed import to_json
+from mitsgan.typed import to_json, to_tree
 
 LONG = ("table", "title", "row", "column", "label", "unit", "value")
 """Columns of the CSV: one line per cell, so that tables of any shape share one file."""
@@ -37,7 +37,7 @@ def csv_report(report: Report) -> str:
 
 def json_report(report: Report) -> str:
     """The report as JSON, curves and tables apart."""
-    return to_json(report)
+    return to_json({"schema": 1, "kind": "report", **to_tree(report)})
 
 
 def markdown_table(table: Table) -> str:

@@ -31,7 +31,7 @@ from mitsgan.files.dicom.order import check_order
 from mitsgan.files.dicom.pixels.decode import decodable
 from mitsgan.files.dicom.pixels.form import PixelFormat
 from mitsgan.files.dicom.pixels.read import UNCOMPRESSED, read_words
-from mitsgan.files.quiet import UNREADABLE
+from mitsgan.quiet import UNREADABLE
 from mitsgan.reading import Choice
 
 PATIENT = (

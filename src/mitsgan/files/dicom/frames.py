@@ -21,7 +21,7 @@ from pydicom.tag import BaseTag
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
-from mitsgan.files.quiet import UNREADABLE, quiet
+from mitsgan.quiet import UNREADABLE, quiet
 
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 LEGACY_ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.2"

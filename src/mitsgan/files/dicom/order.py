@@ -15,7 +15,7 @@ from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.find.parse import body_tags
-from mitsgan.files.quiet import UNREADABLE
+from mitsgan.quiet import UNREADABLE
 
 _OTHER_PIXELS = (0x7FE00008, 0x7FE00009)
 _LARGE = 4096

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.pixels.utils import pixel_array
 
 from mitsgan.errors import OutputError
 from mitsgan.files.dicom.files import SliceFile
@@ -18,7 +19,7 @@ from mitsgan.files.dicom.find.parse import whole_dataset
 from mitsgan.files.dicom.pixels.decode import decode_frame
 from mitsgan.files.dicom.pixels.read import UNCOMPRESSED
 from mitsgan.files.dicom.source import DicomSource
-from mitsgan.files.quiet import UNREADABLE, quiet
+from mitsgan.quiet import UNREADABLE, quiet
 
 
 def dicom_slices(
@@ -77,7 +78,7 @@ def _frames(dataset: Dataset, source: DicomSource, z: int) -> list[NDArray[Any]]
     """The pixels of all frames, as pydicom has them; by our decoder where pydicom has none."""
     count = int(dataset.get("NumberOfFrames") or 1)
     try:
-        pixels = dataset.pixel_array
+        pixels = pixel_array(dataset, correct_unused_bits=False)
     except UNREADABLE:
         syntax, form = dataset.file_meta.TransferSyntaxUID, source.forms[z]
         if syntax in UNCOMPRESSED:

@@ -21,7 +21,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from mitsgan.errors import OutputError
-from mitsgan.files.quiet import UNREADABLE, mute
+from mitsgan.quiet import UNREADABLE, mute
 
 _NIFTI = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8"} | {
     256: "i1",

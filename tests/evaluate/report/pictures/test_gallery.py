@@ -94,7 +94,8 @@ def test_refuses_what_is_no_gallery(gallery: Gallery, tmp_path: Path) -> None:
     np.savez(path, region=gallery.voxels)
     with pytest.raises(ResultError, match="place"):
         Gallery.load(path)
-    replace(gallery, voxels=gallery.voxels[:, :1]).save(path, overwrite=True)
+    path.unlink()
+    replace(gallery, voxels=gallery.voxels[:, :1]).save(path)
     with pytest.raises(ResultError, match="region is int16 of shape"):
         Gallery.load(path)
 

@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from mitsgan import __version__
 from mitsgan.evaluate.metrics.windows import LUNG
 from mitsgan.evaluate.report.pictures.burn_in import Pixels, burn_in, diverging, gray
 from mitsgan.evaluate.report.pictures.gallery import Gallery
@@ -84,7 +85,7 @@ def overview(galleries: Sequence[Gallery], max_hu: float, caption: str) -> bytes
         wrap=True,
     )
     data = BytesIO()
-    figure.savefig(data, dpi=DPI)
+    figure.savefig(data, dpi=DPI, metadata={"Software": f"mitsgan {__version__}"})
     return data.getvalue()
 
 

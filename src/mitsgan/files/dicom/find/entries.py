@@ -18,9 +18,12 @@ from typing import IO, BinaryIO, cast
 from pydicom import dcmread
 
 from mitsgan.errors import ScanError
-from mitsgan.files.quiet import UNREADABLE, quiet
+from mitsgan.quiet import UNREADABLE, quiet
 
 DIRECTORY = "DICOMDIR"
+READABLE = "DICOM (a folder, a file, a DICOMDIR, a .zip), .nii, .nii.gz, .mha, .mhd, .nrrd or .nhdr"
+"""What can be read, for messages."""
+
 _CHUNK = 1 << 20
 
 Stamp = tuple[int, int, int]
@@ -78,7 +81,8 @@ class Archive:
             members = [member for member in self._zip.infolist() if not member.is_dir()]
         except (zipfile.BadZipFile, OSError, ValueError) as error:
             raise ScanError(
-                f"{self.path} cannot be read as a zip archive ({error}): fetch it again"
+                f"{self.path} cannot be read as a zip archive ({error}): fetch it again. What can "
+                f"be read: {READABLE}"
             ) from error
         entries = []
         for member in sorted(members, key=lambda member: member.filename):

@@ -8,15 +8,12 @@ from pathlib import Path
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import Progress, SliceFile
-from mitsgan.files.dicom.find.entries import Entry, entries_at, is_collection
+from mitsgan.files.dicom.find.entries import READABLE, Entry, entries_at, is_collection
 from mitsgan.files.dicom.find.parse import read_header
 from mitsgan.files.dicom.find.sift import POINTER, LeftOut, side_file
-from mitsgan.files.quiet import UNREADABLE
+from mitsgan.quiet import UNREADABLE
 
 _LOOKED_AT = 1024
-
-READABLE = "DICOM (a folder, a file, a DICOMDIR, a .zip), .nii, .nii.gz, .mha, .mhd, .nrrd or .nhdr"
-"""What can be read, for messages."""
 
 
 @dataclass(frozen=True)

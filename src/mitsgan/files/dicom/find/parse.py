@@ -30,7 +30,7 @@ from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.find.entries import Entry
-from mitsgan.files.quiet import UNREADABLE, quiet
+from mitsgan.quiet import UNREADABLE, quiet
 
 NATIVE = {ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian}
 _MARK = 128

@@ -33,7 +33,7 @@ from pydicom.uid import (
 )
 
 from mitsgan.files.dicom.pixels.form import PixelFormat
-from mitsgan.files.quiet import mute, quiet
+from mitsgan.quiet import mute, quiet
 
 ENCAPSULATED_PLAIN = UID("1.2.840.10008.1.2.1.98")
 DEFLATED_FRAMES = UID("1.2.840.10008.1.2.8.1")

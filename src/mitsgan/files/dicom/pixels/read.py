@@ -23,7 +23,7 @@ from mitsgan.files.dicom.find.parse import NATIVE, whole_dataset
 from mitsgan.files.dicom.frames import frame_count
 from mitsgan.files.dicom.pixels.decode import decodable, decode_frame, remedy
 from mitsgan.files.dicom.pixels.form import PixelFormat
-from mitsgan.files.quiet import UNREADABLE, quiet
+from mitsgan.quiet import UNREADABLE, quiet
 
 UNCOMPRESSED = {*NATIVE, DeflatedExplicitVRLittleEndian}
 

@@ -25,7 +25,7 @@ from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.pixels.decode import PLUGINS, decode_frame, pixel_options
 from mitsgan.files.dicom.pixels.form import PixelFormat
 from mitsgan.files.dicom.pixels.read import UNCOMPRESSED
-from mitsgan.files.quiet import quiet
+from mitsgan.quiet import quiet
 
 _REENCODED = {JPEGLSLossless, JPEG2000Lossless, RLELossless}
 

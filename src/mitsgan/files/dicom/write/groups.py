@@ -18,7 +18,7 @@ from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.frames import FRAME_TYPE, PER_FRAME_GROUPS, SHARED_GROUPS
 from mitsgan.files.dicom.write.encode import Element, Encoding
-from mitsgan.files.quiet import quiet
+from mitsgan.quiet import quiet
 
 _DERIVATION_IMAGE = 0x00089124
 _REFERENCED_SERIES = 0x00081115

@@ -70,7 +70,7 @@ CHANGED = frozenset(
 The series number is not among them: the pair then sorts side by side, and UIDs and description
 tell the two apart."""
 
-_IMPLEMENTATION_UID = f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, 'mitsgan/implementation').int}"
+IMPLEMENTATION_UID = f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, 'mitsgan/implementation').int}"
 _LO_LENGTH, _ST_LENGTH = 64, 1024
 # JPEG baseline and extended, the retired kinds of lossy JPEG, JPEG-LS near-lossless. JPEG 2000
 # is not among them: its general syntax may be lossless.
@@ -151,13 +151,18 @@ def derived_meta(file: SliceFile, uids: Uids, derivation: Derivation, syntax: UI
         (0x00020002, "UI", sop_class(file)),
         (0x00020003, "UI", instance),
         (0x00020010, "UI", str(syntax)),
-        (0x00020012, "UI", _IMPLEMENTATION_UID),
-        (0x00020013, "SH", f"MITSGAN_{_version()}"[:16]),
+        (0x00020012, "UI", IMPLEMENTATION_UID),
+        (0x00020013, "SH", implementation_name()),
     ):
         elements[tag] = FILE_META.raw(tag, vr, value)
     body = FILE_META.encode(elements[tag] for tag in sorted(elements))
     length = FILE_META.raw(0x00020000, "UL", len(body).to_bytes(4, "little"))
     return file.preamble + b"DICM" + FILE_META.encode([length]) + body
+
+
+def implementation_name() -> str:
+    """What group 0002 calls the program that wrote a file."""
+    return f"MITSGAN_{_version()}"[:16]
 
 
 def sop_class(file: SliceFile) -> str:

@@ -1,0 +1,118 @@
+"""Folders in which outputs are written, and what is left of them when a run is killed.
+
+Each work folder holds a file that its process keeps locked. Where nobody does, the process is gone:
+whoever next writes to the same folder puts back what was set aside, and removes the rest.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from mitsgan.errors import OutputError
+
+try:
+    import fcntl as _fcntl
+except ImportError:  # Windows, where a killed run's folders stay
+    fcntl: Any = None
+else:
+    fcntl = _fcntl
+
+_SUFFIX = ".partial"
+_LOCK = "lock"
+_UNLOCKED_FOR_S = 3600.0
+"""A work folder without a lock is being made at this moment, or was when its process was killed."""
+
+
+@contextmanager
+def work_folder(path: Path) -> Iterator[Path]:
+    """A new folder beside ``path``, ours alone, and removed in the end.
+
+    Raises:
+        OutputError: another run is writing ``path`` already.
+    """
+    work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent))
+    try:
+        with _locked(work):
+            _refuse_another(path, work)
+            yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed runs left in a folder; what they had set aside goes back to its place."""
+    for work in sorted(folder.glob(f".*{_SUFFIX}")):
+        with suppress(OSError):
+            if _is_abandoned(work):
+                _restore(work / "old", folder)
+                shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _locked(work: Path) -> Iterator[None]:
+    """Hold the lock of a work folder; under its name only once it is held."""
+    if fcntl is None:
+        yield
+        return
+    number = os.open(work / f"{_LOCK}.new", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (work / f"{_LOCK}.new").rename(work / _LOCK)
+        yield
+    finally:
+        os.close(number)
+
+
+def _is_abandoned(work: Path) -> bool:
+    if fcntl is None or work.is_symlink() or not work.is_dir():
+        return False
+    lock = work / _LOCK
+    if not lock.exists():
+        names = {file.name for file in work.iterdir()}
+        old = time.time() - work.stat().st_mtime > _UNLOCKED_FOR_S
+        return old and names <= {f"{_LOCK}.new"}
+    number = os.open(lock, os.O_RDWR)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(number)
+    return True
+
+
+def _restore(aside: Path, folder: Path) -> None:
+    """Put earlier results back whose successors never came."""
+    if not aside.is_dir():
+        return
+    for earlier in aside.iterdir():
+        if not (folder / earlier.name).exists():
+            earlier.rename(folder / earlier.name)
+
+
+def _refuse_another(path: Path, work: Path) -> None:
+    """Raise where somebody else began to write ``path`` before."""
+    if not (work / _LOCK).exists():
+        return
+    own = _age(work)
+    for other in path.parent.glob(f".{glob.escape(path.name)}.*{_SUFFIX}"):
+        with suppress(FileNotFoundError):
+            if other != work and _age(other) < own and not _is_abandoned(other):
+                raise OutputError(
+                    f"output {path} is being written by another run; wait for it, or choose "
+                    f"another output"
+                )
+
+
+def _age(work: Path) -> tuple[int, str]:
+    """Orders work folders by when their lock was taken."""
+    return (work / _LOCK).stat().st_ctime_ns, work.name

@@ -1,0 +1,114 @@
+"""A killed run leaves nothing for good, and two runs never write one output."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from mitsgan.atomic import atomic_output
+from mitsgan.errors import OutputError
+from mitsgan.leftovers import sweep, work_folder
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks of this kind are POSIX's")
+
+_OURS = '{"kind": "test", "schema": 1}'
+
+
+def _killed(folder: Path, code: str) -> None:
+    """Run some lines in a process that is killed once it says so."""
+    source = f"""
+import time
+from pathlib import Path
+from mitsgan import atomic
+from mitsgan.atomic import atomic_output
+folder = Path({str(folder)!r})
+{textwrap.dedent(code)}
+"""
+    process = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "now\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+def test_what_a_killed_run_left_is_swept_by_the_next(tmp_path: Path) -> None:
+    _killed(
+        tmp_path,
+        """
+        with atomic_output(folder / "out", folder=True) as temporary:
+            (temporary / "half").write_text("half")
+            print("now", flush=True)
+            time.sleep(60)
+        """,
+    )
+    assert not (tmp_path / "out").exists()
+    assert len(list(tmp_path.iterdir())) == 1
+    with atomic_output(tmp_path / "other.json") as temporary:
+        temporary.write_text(_OURS)
+    assert [p.name for p in tmp_path.iterdir()] == ["other.json"]
+
+
+def test_a_result_that_was_set_aside_comes_back(tmp_path: Path) -> None:
+    (tmp_path / "out.json").write_text(_OURS)
+    _killed(
+        tmp_path,
+        """
+        def die(*_):
+            print("now", flush=True)
+            time.sleep(60)
+        atomic._move_in = die
+        with atomic_output(folder / "out.json", overwrite=True) as temporary:
+            temporary.write_text("new")
+        """,
+    )
+    assert not (tmp_path / "out.json").exists()
+    sweep(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
+    assert (tmp_path / "out.json").read_text() == _OURS
+
+
+def test_a_run_that_is_alive_is_left_alone(tmp_path: Path) -> None:
+    with work_folder(tmp_path / "out") as work:
+        sweep(tmp_path)
+        assert work.is_dir()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_of_other_programs_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ".theirs.partial").mkdir()
+    (tmp_path / ".theirs.partial" / "data").write_text("theirs")
+    sweep(tmp_path)
+    assert (tmp_path / ".theirs.partial" / "data").exists()
+
+
+def test_a_folder_whose_lock_was_never_taken_goes_when_it_is_old(tmp_path: Path) -> None:
+    work = tmp_path / ".out.abc.partial"
+    work.mkdir()
+    sweep(tmp_path)
+    assert work.exists()
+    long_ago = time.time() - 7200
+    os.utime(work, (long_ago, long_ago))
+    sweep(tmp_path)
+    assert not work.exists()
+
+
+def test_two_runs_to_one_output(tmp_path: Path) -> None:
+    def second() -> None:
+        with atomic_output(tmp_path / "out[1]"):
+            pytest.fail("it began all the same")
+
+    with atomic_output(tmp_path / "out[1]") as first:
+        with pytest.raises(OutputError, match="is being written by another run"):
+            second()
+        with atomic_output(tmp_path / "another") as temporary:
+            temporary.write_text("another")
+        first.write_text("first")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["another", "out[1]"]
