@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from mitsgan.files.quiet import quiet
 from mitsgan.node.spool import ObjectError, Spool, data_digest, is_uid, link_files, read_header
+from mitsgan.quiet import quiet
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.multival import MultiValue
 
 from mitsgan.errors import MitsganError
-from mitsgan.files.quiet import UNREADABLE
+from mitsgan.quiet import UNREADABLE
 
 _UID = re.compile(r"^[0-9]+(\.[0-9]+)*$")
 _CHUNK = 1 << 20
