@@ -32,8 +32,12 @@ if TYPE_CHECKING:
         SettingsError,
         WeightsError,
     )
+    from mitsgan.evaluate.benchmark.result import Benchmark
+    from mitsgan.evaluate.result import Evaluation
     from mitsgan.files.derivation import Derivation
+    from mitsgan.jobs.benchmark import benchmark
     from mitsgan.jobs.candidates.candidates import candidates
+    from mitsgan.jobs.evaluate.memory import evaluate
     from mitsgan.jobs.protect.protection import Protected, Protection, protect
     from mitsgan.jobs.protect.settings import ProtectSettings
     from mitsgan.jobs.scans import read, write
@@ -74,6 +78,10 @@ _ROOM = {
     "Verified": "mitsgan.jobs.verify.verify",
     "Verification": "mitsgan.jobs.verify.result",
     "candidates": "mitsgan.jobs.candidates.candidates",
+    "evaluate": "mitsgan.jobs.evaluate.memory",
+    "Evaluation": "mitsgan.evaluate.result",
+    "benchmark": "mitsgan.jobs.benchmark",
+    "Benchmark": "mitsgan.evaluate.benchmark.result",
     "train": "mitsgan.jobs.train.job",
     "AttackerTraining": "mitsgan.jobs.train.settings",
     "ProtectorTraining": "mitsgan.jobs.train.settings",
@@ -102,12 +110,14 @@ _ROOM = {
 
 __all__ = [
     "AttackerTraining",
+    "Benchmark",
     "Budget",
     "BudgetError",
     "ClassifierTraining",
     "DataError",
     "Derivation",
     "DeviceError",
+    "Evaluation",
     "Geometry",
     "IdentityError",
     "Key",
@@ -132,7 +142,9 @@ __all__ = [
     "Verified",
     "WeightsError",
     "__version__",
+    "benchmark",
     "candidates",
+    "evaluate",
     "protect",
     "read",
     "seal",
@@ -142,7 +154,7 @@ __all__ = [
     "write",
 ]
 
-_ALSO_ROOMS = frozenset({"protect", "seal"})
+_ALSO_ROOMS = frozenset({"evaluate", "protect", "seal"})
 """Functions whose name is that of a room, too."""
 
 open_door(__name__, _ROOM, _ALSO_ROOMS)

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from mitsgan.jobs.shared import AnyPath, optional_path
 from mitsgan.progress import Phases, Progress, Steps, silent
 from mitsgan.settings import Settings, at_least
 
@@ -35,13 +36,54 @@ class BenchmarkRun(Settings):
         at_least("jobs", self.jobs, 1)
 
 
+def benchmark(
+    config: AnyPath,
+    output: AnyPath,
+    *,
+    resume: bool = False,
+    jobs: int = 1,
+    lpips_weights: AnyPath | None = None,
+    environment: Mapping[str, str] | None = None,
+    progress: Progress = silent,
+) -> Benchmark:
+    """Measure protectors against attackers on scans, with controls.
+
+    The run folder holds every measured value at any time, the summary that is returned, and
+    pictures for a report; docs/benchmark.md tells all of it.
+
+    Args:
+        config: a TOML file that says what is measured.
+        output: a new folder for the run.
+        resume: go on with the run that is in the folder.
+        jobs: processes that work at the same time. A script that uses several starts them below
+            ``if __name__ == "__main__":``.
+        lpips_weights: AlexNet for LPIPS; by default what lies in torch's cache.
+        environment: what ``${NAME}`` in paths of the file stands for, such as `os.environ`.
+        progress: told how far it is.
+
+    Raises:
+        BenchmarkError: the file makes no sense, or the folder's run was begun by another one.
+        SettingsError: settings that make no sense.
+        OutputError: the folder is there, or cannot be made.
+        MitsganError: whatever a measurement raises.
+    """
+    settings = BenchmarkRun(
+        config=Path(config),
+        output=Path(output),
+        resume=resume,
+        jobs=jobs,
+        lpips_weights=optional_path(lpips_weights),
+    )
+    return run_benchmark(settings, environment, progress=progress)
+
+
 def run_benchmark(
     settings: BenchmarkRun,
     environment: Mapping[str, str] | None = None,
     *,
     progress: Progress = silent,
 ) -> Benchmark:
-    """Run a benchmark, or go on with one; the folder holds every measured value at any time.
+    """As `benchmark`, by settings.
 
     Args:
         settings: what is to be done.

@@ -14,6 +14,11 @@ AnyPath = str | PathLike[str]
 """What Python takes for a path; settings hold `Path`."""
 
 
+def optional_path(path: AnyPath | None) -> Path | None:
+    """A path for settings, or None."""
+    return None if path is None else Path(path)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScanInput(Settings, Choice):
     """The scan that a job reads, as it lies on disk."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from mitsgan.perturb import apply_perturbations
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.protect import MitsGan
 from mitsgan.result import WeightsEntry
+from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 
 
@@ -89,9 +90,10 @@ def evaluate_scans(
         MitsganError: see `Judges.load` and `mitsgan.evaluate.evaluate`.
     """
     judges = judges or Judges.load(settings)
-    return evaluate(
-        original,
-        protected,
+    axial = canonical(original)
+    evaluation = evaluate(
+        axial,
+        canonical(protected),
         judges.attackers,
         settings.measured(),
         name=name,
@@ -102,6 +104,21 @@ def evaluate_scans(
         gaps=judges.gaps if settings.diagnostics else (),
         progress=progress,
     )
+    return _with_voxels_of(axial, evaluation)
+
+
+def _with_voxels_of(axial: Scan, evaluation: Evaluation) -> Evaluation:
+    """The same with voxels as the original itself has them; it was measured in canonical order."""
+    if axial.order.is_identity:
+        return evaluation
+    positions = tuple(
+        replace(position, voxel=axial.order.in_file(position.voxel, axial.shape))
+        for position in evaluation.positions
+    )
+    check = evaluation.budget_check
+    if check is not None and check.worst_voxel is not None:
+        check = replace(check, worst_voxel=axial.order.in_file(check.worst_voxel, axial.shape))
+    return replace(evaluation, positions=positions, budget_check=check)
 
 
 def evaluate_files(settings: EvaluateFiles, *, progress: Progress = silent) -> Evaluation:

@@ -26,15 +26,17 @@ def evaluation_galleries(
     for attacker in attackers:
         values = evaluation.disruption[attacker.action][PROTECTED].positions_rmse_hu
         middle = sorted(range(len(values)), key=values.__getitem__)[(len(values) - 1) // 2]
-        position = evaluation.positions[middle].voxel
+        place = evaluation.positions[middle].lps_mm
         if attacker.action == "remove" and evaluation.config.nodules:
-            position = original.geometry.to_voxel(evaluation.config.nodules[0])
+            place = evaluation.config.nodules[0]
         galleries.append(
             make_gallery(
                 original,
                 {PROTECTED: protected},
                 attacker,
-                plan_attack(hu, original.spacing, position, attacker.action),
+                plan_attack(
+                    hu, original.spacing, original.geometry.to_voxel(place), attacker.action
+                ),
                 scan=evaluation.scan.name,
                 variant=variant(evaluation.config.variant),
             )

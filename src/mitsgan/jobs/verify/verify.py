@@ -11,7 +11,7 @@ from mitsgan.files import read_scan
 from mitsgan.jobs.entries import Grid, rounded
 from mitsgan.jobs.outputs import check_file
 from mitsgan.jobs.protect.protection import Protected
-from mitsgan.jobs.shared import AnyPath, check_exists
+from mitsgan.jobs.shared import AnyPath, check_exists, optional_path
 from mitsgan.jobs.verify.mark import mark_entries, write_map
 from mitsgan.jobs.verify.result import Verdict, Verification
 from mitsgan.jobs.verify.settings import FALSE_ALARMS, VerifyFile
@@ -91,7 +91,7 @@ def verify(
     if trust is not None and seal is None:
         raise SettingsError("`trust` says whom to believe a seal; give `seal` too")
     within("false_alarms", false_alarms, 1e-9, 0.5)
-    wanted = _Wanted(_path(seal), _path(trust), identity, false_alarms)
+    wanted = _Wanted(optional_path(seal), optional_path(trust), identity, false_alarms)
     return _verify(_Subject(scan, Reading(series=series)), _loaded(key), wanted, Phases(progress))
 
 
@@ -174,10 +174,6 @@ def _verify(subject: _Subject, key: Key | None, wanted: _Wanted, phases: Phases)
 
 def _loaded(key: Key | AnyPath | None) -> Key | None:
     return key if key is None or isinstance(key, Key) else Key.load(Path(key))
-
-
-def _path(path: AnyPath | None) -> Path | None:
-    return None if path is None else Path(path)
 
 
 def _detect(subject: _Subject, key: Key, wanted: _Wanted, phases: Phases) -> Detection:

@@ -1,0 +1,140 @@
+"""Evaluate scans in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mitsgan.errors import SettingsError
+from mitsgan.evaluate.result import Evaluation
+from mitsgan.evaluate.settings import Place, VariantName
+from mitsgan.jobs.evaluate.evaluation import evaluate_scans
+from mitsgan.jobs.evaluate.settings import EvaluateSettings
+from mitsgan.jobs.outputs import scan_name
+from mitsgan.jobs.protect.protection import Protected
+from mitsgan.jobs.shared import AnyPath, optional_path
+from mitsgan.perturb import Budget
+from mitsgan.progress import Progress, silent
+from mitsgan.protect import MitsGan
+from mitsgan.result import WeightsEntry
+from mitsgan.scan.scan import Scan
+
+
+def evaluate(
+    original: Scan,
+    protected: Scan | Protected,
+    *,
+    max_hu: float | None = None,
+    noise_fraction: float | None = None,
+    attack: bool = True,
+    attackers: str = "textured",
+    injector: AnyPath | None = None,
+    remover: AnyPath | None = None,
+    variant: VariantName = "plain",
+    positions: int = 48,
+    places: Sequence[Place] = (),
+    nodules: Sequence[Place] = (),
+    pgd_steps: int = 40,
+    diagnostics: bool = True,
+    classifier: AnyPath | None = None,
+    lpips_weights: AnyPath | None = None,
+    seed: int = 0,
+    name: str | None = None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """What a protected scan is worth, beside controls of the same strength.
+
+    The same simulated attackers tamper with both scans, in memory. docs/metrics.md defines every
+    number of the result; `Evaluation.tables` are the tables that `mitsgan evaluate` prints, and
+    `Evaluation.report` is the report with its verdict.
+
+    Args:
+        original, protected: the scan before and after, neither of them modified.
+        max_hu, noise_fraction: the budget that is checked; by default the one that ``protected``
+            was protected with, and 10 HU where it does not tell.
+        attack: tamper with both scans, and compare what comes of it.
+        attackers: the pair, see `mitsgan.attack.ATTACKERS`.
+        injector, remover: weights of an attacker of one's own, in place of one of the pair.
+        variant: how the attackers go about it; all but ``plain`` know of the protection.
+        positions: how many random positions in the lung are attacked.
+        places: where to attack instead, LPS mm.
+        nodules: where a nodule is known to be, LPS mm.
+        pgd_steps: of the control that knows position and attacker; 0 leaves it out.
+        diagnostics: measure metrics by region, and what a diagnosis rests on, too.
+        classifier: weights of the nodule classifier; by default those that ship.
+        lpips_weights: AlexNet for LPIPS; by default what lies in torch's cache.
+        seed: of positions, controls and re-scan noise.
+        name: of the scan, in the result; by default that of its file.
+        progress: told how far it is.
+
+    Raises:
+        SettingsError: settings that make no sense, alone or together; or both scans are the same.
+        BudgetError: a budget that makes no sense.
+        WeightsError: weights that cannot be read.
+        ScanError: the scans do not belong together, or there is no lung to attack.
+        PositionError: a place cannot be attacked.
+
+    Examples:
+        >>> import mitsgan as mg
+        >>> from mitsgan.phantom.chest import chest
+        >>> scan = chest((40, 128, 128), (4.0, 2.8, 2.8))
+        >>> protected = mg.protect(scan, protector="noise", max_hu=5)
+        >>> evaluation = mg.evaluate(scan, protected, positions=2, pgd_steps=0, diagnostics=False)
+        >>> evaluation.fidelity.largest_hu
+        5.0
+        >>> sorted(evaluation.disruption)
+        ['inject', 'remove']
+    """
+    budget = Budget()
+    if isinstance(protected, Protected):
+        budget = protected.budget
+    if max_hu is not None or noise_fraction is not None:
+        budget = Budget(budget.max_hu if max_hu is None else max_hu, noise_fraction)
+    settings = EvaluateSettings(
+        max_hu=budget.max_hu,
+        noise_fraction=budget.noise_fraction,
+        attack=attack,
+        attackers=attackers,
+        injector=optional_path(injector),
+        remover=optional_path(remover),
+        variant=variant,
+        positions=positions,
+        places=tuple(places),
+        nodules=tuple(nodules),
+        pgd_steps=pgd_steps,
+        diagnostics=diagnostics,
+        classifier=optional_path(classifier),
+        lpips_weights=optional_path(lpips_weights),
+        seed=seed,
+    )
+    scan = protected.scan if isinstance(protected, Protected) else protected
+    if np.array_equal(scan.stored, original.stored):
+        raise SettingsError(
+            "`protected` has the same voxels as `original`, so nothing protects it; give a scan "
+            "and its protected version"
+        )
+    return evaluate_scans(
+        original,
+        scan,
+        settings,
+        name=name or _name(original),
+        protector=_protector(protected, seed),
+        progress=progress,
+    )
+
+
+def _name(scan: Scan) -> str:
+    path = None if scan.source is None else scan.source.path
+    return "scan" if path is None else scan_name(path)
+
+
+def _protector(protected: Scan | Protected, seed: int) -> WeightsEntry | None:
+    """The weights that protected, if an evaluation of the original would protect it likewise."""
+    if not isinstance(protected, Protected):
+        return None
+    who = protected.protector
+    alike = (who.name, who.seed) == (MitsGan.name, seed)
+    if who.card is None or not alike or protected.refinement or protected.mark_hu is not None:
+        return None
+    return WeightsEntry(who.shipped or who.name, str(who.card["sha256"]))
