@@ -108,3 +108,36 @@ def test_a_plot_of_other_curves_is_stale(summary: Path) -> None:
     changed = json.dumps(SUMMARY).replace('"y": 15.0', '"y": 16.0')
     summary.write_text(changed)
     assert list(pages.stale_plots()) == [path]
+
+
+def test_what_matters_is_what_the_data_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each number of the digest, from the tables of the committed run."""
+    monkeypatch.setattr(
+        pages, "SUMMARY", Path(__file__).parents[2] / "docs/results/benchmark/summary.json"
+    )
+    result = json.loads(pages.SUMMARY.read_text())
+    tables = {table["id"]: table["rows"] for table in result["tables"]}
+    lines = filled("digest")
+    assert len(lines) < 25
+    (row,) = [line for line in lines if line.startswith("| residual | inject")]
+    (measured,) = [
+        r
+        for r in tables["main-lungdx-a0001"]
+        if (r["protector"], r["budget"], r["attacker"], r["action"])
+        == ("MITS-GAN", "10 HU", "residual", "inject")
+    ]
+    for key in ("disruption", "noise", "offset"):
+        assert f"| {measured[key]:.1f} " in row
+    ours = [
+        r
+        for r in tables["main-lungdx-a0001"]
+        if (r["protector"], r["budget"], r["n"]) == ("MITS-GAN", "10 HU", 48)
+    ]
+    beaten = sum(r["offset"] > r["disruption"] for r in ours)
+    assert any(f"does more in {beaten} of {len(ours)} rows" in line for line in lines)
+    moved = max(
+        abs(r["nodule_protected"] - r["nodule_original"])
+        for r in tables["appearance"]
+        if (r["scan"], r["protector"], r["budget"]) == ("lungdx-a0001", "MITS-GAN", "10 HU")
+    )
+    assert any(f"moves by at most {moved:.0f} percentage points" in line for line in lines)

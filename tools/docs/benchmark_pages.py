@@ -1,4 +1,4 @@
-"""Tables and plots of docs/benchmark.md, from docs/results/benchmark/summary.json."""
+"""Tables and plots of docs/benchmark.md and benchmark-data.md, from the benchmark's summary."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import matplotlib
+from benchmark_digest import digest
 from drawing import drawn
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -61,6 +62,8 @@ def draw_plots() -> None:
 def _block(name: str, summary: Benchmark) -> str:
     if name == "headline":
         return drawn(headline_table(summary.headline))
+    if name == "digest":
+        return digest(summary)
     if name == "gaps":
         return "\n".join(f"- {gap}" for gap in summary.gaps) or "Nothing."
     if name.startswith("plot-"):

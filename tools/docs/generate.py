@@ -31,7 +31,10 @@ PAGES = tuple(
         "README.md",
         "docs/results/README.md",
         *(f"docs/{page}.md" for page in ("training", "mark", "attackers", "refine")),
-        *(f"docs/{page}.md" for page in ("candidates", "benchmark", "benchmarks")),
+        *(
+            f"docs/{page}.md"
+            for page in ("candidates", "benchmark", "benchmark-data", "benchmarks")
+        ),
     )
 )
 

@@ -1,0 +1,123 @@
+"""What matters of a benchmark in twenty lines: one table, and sentences with their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+
+from drawing import drawn
+
+from mitsgan.evaluate.benchmark.result import Benchmark
+from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.table import Column, Table
+
+Row = Mapping[str, Cell]
+
+_COLUMNS = (
+    Column("attacker", "attackers"),
+    Column("action", "action"),
+    Column("disruption", "disruption", "HU", digits=1),
+    Column("low", "low", "HU"),
+    Column("high", "high", "HU"),
+    Column("noise", "noise of equal RMSE", "HU", digits=1),
+    Column("offset", "offset of equal RMSE", "HU", digits=1),
+    Column("over_noise", "over noise", digits=2),
+    Column("over_noise_low", "low"),
+    Column("over_noise_high", "high"),
+    Column("known", "PGD, position known", "HU", digits=0),
+    Column("looks", "called a nodule: without, with it", "%"),
+)
+
+
+def digest(summary: Benchmark) -> str:
+    """The first protector on the first unseen scan, at the first budget."""
+    rows = {table.id: table.rows for table in summary.tables}
+    scan = next(s["name"] for s in summary.provenance["scans"] if s["role"] == "unseen")
+    everything = rows[f"main-{scan}"]
+    who, budget = everything[0]["protector"], _budget(summary)
+    at_budget = [row for row in everything if row["budget"] == budget]
+    most = max(_number(row["n"]) for row in at_budget)
+    ours = [row for row in at_budget if row["protector"] == who and row["n"] == most]
+    looks = [
+        row
+        for row in rows["appearance"]
+        if (row["scan"], row["budget"], row["protector"]) == (scan, budget, who)
+    ]
+    known = [row for row in at_budget if row["protector"] == "PGD, position known"]
+    table = Table("digest", "", _COLUMNS, tuple(_line(row, known, looks) for row in ours))
+    about = f"{who} on `{scan}`, which no training saw: budget {budget}, {most:g} positions."
+    parts = (about, drawn(table), "\n".join(f"- {text}" for text in _sentences(ours, rows, looks)))
+    return "\n\n".join(parts)
+
+
+def _budget(summary: Benchmark) -> Cell:
+    cap = summary.config["sweeps"][0]["budgets"][0]
+    return f"{cap:g} HU"
+
+
+def _line(row: Row, known: Sequence[Row], looks: Sequence[Row]) -> dict[str, Cell]:
+    look = next((r for r in looks if _attack(r) == _attack(row)), None)
+    return {
+        **row,
+        "known": next((r["disruption"] for r in known if _attack(r) == _attack(row)), ""),
+        "looks": ""
+        if look is None
+        else "{nodule_original:.0f}, {nodule_protected:.0f}".format_map(look),
+    }
+
+
+def _sentences(
+    ours: Sequence[Row], rows: Mapping[str, Sequence[Row]], looks: Sequence[Row]
+) -> Iterator[str]:
+    """What the numbers say, whichever way they go."""
+    over = [_number(row["over_noise"]) for row in ours]
+    yield (
+        f"Next to noise of the same strength it disrupts {_range(over, 1)} times as much. A "
+        f"constant offset of that strength does more in {_count(ours, 'offset')} of {len(ours)} "
+        "rows."
+    )
+    moved = max(
+        abs(_number(row["nodule_protected"]) - _number(row["nodule_original"])) for row in looks
+    )
+    yield (
+        "It does not keep an attack from passing: the share of tampered cubes that the nodule "
+        f"classifier calls a nodule moves by at most {moved:.0f} percentage points."
+    )
+    left = [_number(row["left"]) for row in rows["purifiers"] if row["left"] is not None]
+    yield (
+        f"After a purifier {_range(left, 0)} % of the disruption is left (median "
+        f"{median(left):.0f} %, over purifiers, attackers and actions)."
+    )
+    knowing = [_number(row["over_noise"]) for row in rows["adaptive"] if row["variant"] != "plain"]
+    yield (
+        f"Against attackers who know the method it disrupts {_range(knowing, 1)} times as much as "
+        "noise."
+    )
+    whole = next(
+        row
+        for row in rows["protection"]
+        if all(row[key] == looks[0][key] for key in ("scan", "protector", "budget"))
+    )
+    yield (
+        f"The whole scan moves by {_number(whole['rmse_hu']):.1f} HU RMS (PSNR "
+        f"{_number(whole['psnr_db']):.1f} dB, SSIM {_number(whole['ssim']):.3f})."
+    )
+
+
+def _count(rows: Sequence[Row], control: str) -> int:
+    """In how many rows a control does more."""
+    return sum(_number(row[control]) > _number(row["disruption"]) for row in rows)
+
+
+def _attack(row: Row) -> tuple[Cell, Cell]:
+    return row["attacker"], row["action"]
+
+
+def _range(values: Sequence[float], digits: int) -> str:
+    return f"{min(values):.{digits}f} to {max(values):.{digits}f}"
+
+
+def _number(cell: Cell) -> float:
+    if not isinstance(cell, int | float):
+        raise TypeError(f"expected a number, found {cell!r}")
+    return cell
