@@ -5,10 +5,12 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
 PYTEST_ARGS ?=
+TEST_JOBS ?= 2
 BENCH_ARGS ?=
 BENCH_TAMPER_ARGS ?=
 
 BIN := $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The exact pin goes in first and alone: a range would let pip pick the newest, multi-gigabyte
 # build even where a small one of the wanted version is at hand.
@@ -19,7 +21,7 @@ KEY := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 READY := $(VENV)/.ready-$(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format docs bench clean distclean
+.PHONY: help demo test coverage check lint types hooks format docs site bench clean distclean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,8 +32,16 @@ help: ## this list
 demo: $(READY) ## protect a synthetic chest, tamper with it in memory, show the result in $(DEMO)/
 	$(BIN)/mitsgan demo $(DEMO) --overwrite
 
-test: lint types ## set up, then linter, type checker and all tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: lint types ## set up, then linter, type checker and all but the slow tests
+	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
+
+coverage: $(READY)-dev ## all tests, slow ones too, and how much of the source they run
+	@mkdir -p build/coverage
+	$(PYTEST) --cov --cov-report= $(PYTEST_ARGS)
+	$(BIN)/python tools/coverage_floor.py
+	$(BIN)/coverage report
+
+check: hooks coverage site ## everything that a change has to pass
 
 lint: $(READY)-dev ## ruff: rules and formatting
 	$(BIN)/ruff check .
@@ -40,6 +50,9 @@ lint: $(READY)-dev ## ruff: rules and formatting
 types: $(READY)-dev ## mypy, strict
 	$(BIN)/mypy
 
+hooks: $(READY)-dev ## spelling, private keys, large files: what a commit is checked for
+	$(BIN)/pre-commit run --all-files
+
 format: $(READY)-dev ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -47,12 +60,15 @@ format: $(READY)-dev ## let ruff repair what it can
 docs: $(READY)-dev ## rewrite the tables in README and docs from docs/results
 	$(BIN)/python tools/docs/generate.py
 
+site: $(READY)-dev ## the documentation with the API as a site in build/site, strictly
+	$(BIN)/python -m sphinx -W --keep-going -q -j auto -d build/doctrees docs build/site
+
 bench: $(READY)-dev ## speed and memory, side by side with the alternatives
 	$(BIN)/python benchmarks/speed.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/tamper.py $(BENCH_TAMPER_ARGS)
 
 clean: ## remove caches and the demo's result, keep the environment
-	rm -rf build dist $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist $(DEMO) docs/api .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environment too

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before torch is imported, and for all that tests start: on one thread each, workers do not
+    # get in each other's way.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
 

@@ -152,6 +152,7 @@ def test_the_function_in_place_of_the_generator_overflows(
     assert float((painted - other).abs().max()) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.parametrize("action", _ACTIONS)
 @pytest.mark.parametrize("position", [None, (60, 250, 120), (75, 300, 390)])

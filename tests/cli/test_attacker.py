@@ -92,6 +92,7 @@ def test_the_licence_is_that_of_the_authors(imported: Run, tmp_path: Path) -> No
     assert card["licence"] == "as given by its authors"
 
 
+@pytest.mark.slow
 def test_an_imported_attacker_is_measured_with(
     imported: Run,
     series: Path,

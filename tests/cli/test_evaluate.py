@@ -64,6 +64,7 @@ def test_protects_in_memory_and_measures(
     assert width > height > 500
 
 
+@pytest.mark.slow
 def test_measures_a_scan_that_was_protected_before(
     evaluate: Run, series: Path, protector_options: list[str], tmp_path: Path
 ) -> None:
@@ -190,6 +191,7 @@ def test_a_budget_that_is_not_kept_is_told(
     assert "BUDGET of 2 HU NOT KEPT" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_two_formats_of_one_scan(
     evaluate: Run, series: Path, protector_options: list[str], tmp_path: Path
 ) -> None:
@@ -220,6 +222,7 @@ def test_a_scan_elsewhere_is_refused(
     assert "lie in different places" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_lpips_without_weights_is_a_gap_and_with_them_a_column(
     evaluate: Run,
     protector_options: list[str],

@@ -14,6 +14,7 @@ from mitsgan.scan.scan import Scan
 CENTRES = [(14, 32, 32), (13, 28, 36)]
 
 
+@pytest.mark.slow
 def test_rows_and_that_a_known_position_is_worth_most(scan: Scan, injector: Attacker) -> None:
     sign = torch.randint(0, 2, scan.shape, generator=torch.Generator().manual_seed(0)) * 20.0 - 10
     rows = position_uncertainty(

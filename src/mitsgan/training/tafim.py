@@ -1,7 +1,7 @@
 """Train TAFIM (Aneja et al. 2022) through the attackers: a baseline.
 
-MSE(M(x + d_net), y) + MSE(M(x + d_global), y) + 10 (|d_net|^2 + |d_global|^2): what an attacker M
-paints is to become one constant density y. What differs from the release is in docs/baselines.md.
+``MSE(M(x + d_net), y) + MSE(M(x + d_global), y) + 10 (|d_net|^2 + |d_global|^2)``: what an attacker
+M paints is to become one constant density y. What differs from the release is in docs/baselines.md.
 """
 
 from __future__ import annotations

@@ -165,10 +165,12 @@ class _Spy:
         return self.worker.results(tasks)
 
 
+@pytest.mark.slow
 def test_processes_find_the_same(results: Rows, order: Order) -> None:
     assert without_seconds(run(order, jobs=2)) == without_seconds(results)
 
 
+@pytest.mark.slow
 def test_an_error_in_a_process_is_told(order: Order, tmp_path: Path) -> None:
     entry = order.config.attackers[0]
     text = TEXT.replace('injector = "inject', 'injector = "remove')
