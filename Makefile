@@ -21,7 +21,7 @@ KEY := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 READY := $(VENV)/.ready-$(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage check lint types hooks format docs site bench clean distclean
+.PHONY: help demo test slow coverage check lint types hooks format docs site bench clean distclean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,9 +35,13 @@ demo: $(READY) ## protect a synthetic chest, tamper with it in memory, show the 
 test: lint types ## set up, then linter, type checker and all but the slow tests
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-coverage: $(READY)-dev ## all tests, slow ones too, and how much of the source they run
-	@mkdir -p build/coverage
-	$(PYTEST) --cov --cov-report= $(PYTEST_ARGS)
+slow: $(READY)-dev ## the slow tests
+	$(PYTEST) -m slow $(PYTEST_ARGS)
+
+coverage: ## all tests, slow ones too, and how much of the source they run
+	@rm -rf build/coverage && mkdir -p build/coverage
+	$(MAKE) test PYTEST_ARGS="--cov --cov-report="
+	$(MAKE) slow PYTEST_ARGS="--cov --cov-report= --cov-append"
 	$(BIN)/python tools/coverage_floor.py
 	$(BIN)/coverage report
 
