@@ -102,7 +102,7 @@ def test_refusals(weights: dict[str, Path], small_chest: Scan) -> None:
 
 def test_the_order_is_that_of_use() -> None:
     names = PROTECTORS.names()
-    assert names[:5] == ("mits-gan", "mits-gan-paper", "tafim", "noise", "offset")
+    assert names[:6] == ("mits-gan", "wave", "mits-gan-paper", "tafim", "noise", "offset")
     assert [name for name in names if not PROTECTORS.get(name).bounded] == list(TRAINED[1:])
 
 

@@ -43,8 +43,22 @@ class CoarseMask:
         )
         return bool(self.mask[z, y, x])
 
+    def slice(self, z: int, shape: Sequence[int]) -> NDArray[np.bool_]:
+        """``[y, x]``, the nearest coarse voxel's: which pixels of slice ``z`` lie inside.
+
+        Args:
+            z: of the scan.
+            shape: of a slice of the scan.
+        """
+        nearest = [
+            np.minimum(np.rint(np.arange(n) / s).astype(int), coarse - 1)
+            for n, s, coarse in zip((z + 1, *shape), self.stride, self.mask.shape, strict=True)
+        ]
+        depth, rows, columns = nearest[0][z], nearest[1], nearest[2]
+        return np.asarray(self.mask[depth][np.ix_(rows, columns)])
+
     def within(self, depth_mm: float, spacing: tuple[float, float, float]) -> Self:
-        """Only what lies at least ``depth_mm`` inside the mask."""
+        """Only what lies at least ``depth_mm`` inside the mask; what is around, if negative."""
         distance = sitk.SignedMaurerDistanceMap(
             coarse_image(self.mask, self.stride, spacing),
             insideIsPositive=True,

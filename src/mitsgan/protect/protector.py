@@ -90,6 +90,7 @@ PROTECTORS: Registry[type[Protector]] = Registry(
     PROTECTORS_GROUP,
     (
         "mitsgan.protect.mitsgan",
+        "mitsgan.protect.wave",
         "mitsgan.protect.baselines.paper",
         "mitsgan.protect.baselines.tafim",
         "mitsgan.protect.controls",
