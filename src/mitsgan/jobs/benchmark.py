@@ -100,7 +100,7 @@ def run_benchmark(
     from mitsgan.evaluate.benchmark.provenance import checksums, provenance
     from mitsgan.evaluate.benchmark.reader import read_config
     from mitsgan.evaluate.benchmark.run import measure
-    from mitsgan.evaluate.benchmark.summary import summarise
+    from mitsgan.evaluate.benchmark.summary.summary import summarise
     from mitsgan.evaluate.benchmark.worker import Order, Worker
     from mitsgan.evaluate.metrics.lpips import cached_backbone
     from mitsgan.evaluate.report.command_line import command_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mitsgan.evaluate.benchmark.bootstrap import interval, median_interval, ratio_interval
+from mitsgan.evaluate.benchmark.summary.bootstrap import interval, median_interval, ratio_interval
 
 
 def test_a_median_lies_in_its_interval_and_is_the_median() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean, median
 
 from mitsgan.evaluate.benchmark.config import NONE, PLAIN
-from mitsgan.evaluate.benchmark.rows import MEASURED, NAMED, Row, Rows, named, table
+from mitsgan.evaluate.benchmark.summary.rows import MEASURED, NAMED, Row, Rows, named, table
 from mitsgan.evaluate.report.table import Column, Table
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from statistics import fmean, median, quantiles
 
 from mitsgan.evaluate.benchmark.paper_tables import BLOCKS
-from mitsgan.evaluate.benchmark.rows import MEASURED, NAMED, Row, Rows, named, table
-from mitsgan.evaluate.benchmark.tables_hardness import appearance, purifiers, variants
+from mitsgan.evaluate.benchmark.summary.hardness import appearance, purifiers, variants
+from mitsgan.evaluate.benchmark.summary.rows import MEASURED, NAMED, Row, Rows, named, table
 from mitsgan.evaluate.report.table import Column, Table
 
 _METRICS = (

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mitsgan.evaluate.benchmark.bootstrap import Interval
 from mitsgan.evaluate.benchmark.cells import all_tasks
 from mitsgan.evaluate.benchmark.config import BenchmarkConfig
 from mitsgan.evaluate.benchmark.provenance import OTHER_WEIGHTS
 from mitsgan.evaluate.benchmark.result import Benchmark
-from mitsgan.evaluate.benchmark.rows import Row, Rows, shortened
-from mitsgan.evaluate.benchmark.tables import all_tables, uncertainty
+from mitsgan.evaluate.benchmark.summary.bootstrap import Interval
+from mitsgan.evaluate.benchmark.summary.rows import Row, Rows, shortened
+from mitsgan.evaluate.benchmark.summary.tables import all_tables, uncertainty
 from mitsgan.evaluate.report.content import Axis, Curve, Headline, Point, Series
 
 _HU = Axis("disruption in the core, median", "HU", log=True)

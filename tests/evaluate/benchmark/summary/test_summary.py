@@ -13,7 +13,7 @@ from mitsgan.evaluate.benchmark.config import BenchmarkConfig
 from mitsgan.evaluate.benchmark.provenance import OTHER_WEIGHTS
 from mitsgan.evaluate.benchmark.reader import read_config
 from mitsgan.evaluate.benchmark.result import Benchmark
-from mitsgan.evaluate.benchmark.summary import summarise
+from mitsgan.evaluate.benchmark.summary.summary import summarise
 
 TEXT = """
 title = "t"

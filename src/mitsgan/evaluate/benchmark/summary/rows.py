@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from mitsgan.evaluate.benchmark.bootstrap import Interval, median_interval, ratio_interval
 from mitsgan.evaluate.benchmark.config import NONE, PLAIN
+from mitsgan.evaluate.benchmark.summary.bootstrap import Interval, median_interval, ratio_interval
 from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column, Table
 

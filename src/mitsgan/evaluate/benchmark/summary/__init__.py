@@ -1,0 +1,1 @@
+"""From the rows of a benchmark to its tables, each with intervals; see docs/benchmark.md."""
