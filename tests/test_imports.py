@@ -47,10 +47,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "optimize": frozenset({*_SCANS, "attack", "perturb", "protect"}),
     "training": frozenset({*_SIDE_BY_SIDE, "optimize"}),
     "evaluate": frozenset({*_SIDE_BY_SIDE, "optimize"}),
-    "jobs": frozenset(
-        # cli: until the jobs know neither consoles nor options
-        {*_SIDE_BY_SIDE, "files", "seal", "optimize", "training", "evaluate", "cli"}
-    ),
+    "jobs": frozenset({*_SIDE_BY_SIDE, "files", "seal", "optimize", "training", "evaluate"}),
     "node": frozenset({*_TOOLS, "phantom", "files", "seal", "jobs"}),
     "cli": frozenset(
         {*_SIDE_BY_SIDE, "files", "seal", "optimize", "training", "evaluate", "jobs", "node"}
