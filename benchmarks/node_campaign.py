@@ -238,15 +238,28 @@ def _count(
         groups.setdefault(str(header.SeriesInstanceUID), []).append(path)
     count.objects_missing = len(senders.acknowledged - set(sources))
     count.objects_that_arrived_twice = sum(n > 1 for n in sources.values())
+    made = _made(node)
     for number, files in enumerate(groups.values()):
-        _verify(number, files, series, node, folder, count)
+        _verify(number, files, made, node, folder, count)
     return count
+
+
+def _made(node: NodeProcess) -> dict[frozenset[str], Path]:
+    """Every series that the node has protected, by the UIDs of its objects."""
+    made = {}
+    for folder in (node.spool / "series").iterdir():
+        if (folder / "protected").is_dir():
+            headers = (
+                dcmread(p, stop_before_pixels=True) for p in (folder / "protected").iterdir()
+            )
+            made[frozenset(str(header.SOPInstanceUID) for header in headers)] = folder
+    return made
 
 
 def _verify(
     number: int,
     files: list[Path],
-    series: list[Path],
+    made: dict[frozenset[str], Path],
     node: NodeProcess,
     folder: Path,
     count: Count,
@@ -256,20 +269,22 @@ def _verify(
     place.mkdir(parents=True)
     for path in files:
         path.rename(place / path.name)
-    there = {path.name for path in place.iterdir()}
-    for sealed in (node.spool / "series").iterdir():
-        made = sealed / "protected"
-        if made.is_dir() and there == {
-            f"{dcmread(p, stop_before_pixels=True).SOPInstanceUID}.dcm" for p in made.iterdir()
-        }:
-            trust = Path(str(node.folder / "seal.pub"))
-            seal = sealed / "protected.seal.json"
-            verdict = verify_file(VerifyFile(scan=place, seal=seal, trust=trust)).verdict
-            count.series_whose_seal_does_not_verify += verdict != "intact"
-            moved = np.abs(read_scan(place).hu() - read_scan(sealed / "received").hu())
-            count.series_beyond_budget += bool(moved.max() > BUDGET_HU)
-            return
-    count.series_whose_seal_does_not_verify += 1
+    sealed = made.get(frozenset(path.stem for path in files))
+    if sealed is None:  # not whole, or nothing that the node has made
+        count.series_whose_seal_does_not_verify += 1
+        return
+    seal, trust = sealed / "protected.seal.json", node.folder / "seal.pub"
+    verdict = verify_file(VerifyFile(scan=place, seal=seal, trust=trust)).verdict
+    count.series_whose_seal_does_not_verify += verdict != "intact"
+    if not _in_one_go(sealed, place):
+        return
+    moved = np.abs(read_scan(place).hu() - read_scan(sealed / "received").hu())
+    count.series_beyond_budget += bool(moved.max() > BUDGET_HU)
+
+
+def _in_one_go(sealed: Path, place: Path) -> bool:
+    """Whether the originals of a series all lie with it, as they do where it came in one go."""
+    return len(list((sealed / "received").iterdir())) == len(list(place.iterdir()))
 
 
 def _key(folder: Path) -> Path:

@@ -53,6 +53,8 @@ def test_a_configuration_is_read_and_its_paths_start_at_its_folder(tmp_path: Pat
         ('name = "ct"', 'name = "ct"\nexpected = "NoSuchThing"', "NoSuchThing"),
         ('name = "ct"', 'name = "ct"\ncolour = 1', "colour"),
         ("port = 104", "port = 104\nread_back = true", "sign"),
+        ("port = 104", 'port = 104\nurl = "https://x/y"', "not both"),
+        ('address = "127.0.0.1"\n', "", "address"),
     ],
 )
 def test_what_makes_no_sense_is_told(tmp_path: Path, old: str, new: str, words: str) -> None:

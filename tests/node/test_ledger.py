@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset
 
 from mitsgan.errors import DataError
+from mitsgan.node.commitment import take_report
+from mitsgan.node.config import Retry
 from mitsgan.node.deliveries import HELD, Deliveries, Plan
 from mitsgan.node.ledger import Ledger
 from mitsgan.node.ledger_schema import Delivery, Series
@@ -143,3 +146,42 @@ def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(DataError, match="version 99"):
         Ledger(path)
+
+
+def report(transaction: str, *granted: str) -> Dataset:
+    event = Dataset()
+    event.TransactionUID = transaction
+    event.ReferencedSOPSequence = []
+    for uid in granted:
+        item = Dataset()
+        item.ReferencedSOPInstanceUID = uid
+        event.ReferencedSOPSequence.append(item)
+    return event
+
+
+def test_what_an_archive_does_not_commit_is_sent_again_and_at_last_a_dead_letter(
+    ledger: Ledger,
+) -> None:
+    series, (one,) = sending(ledger, "one")
+    deliveries, retry = Deliveries(ledger), Retry(attempts=2, first_seconds=0.01)
+    for uid in ("1.2.3", "1.2.4"):
+        deliveries.note_sent(one, uid)
+    deliveries.advance(one, "sent", transaction="1.9")
+    take_report(report("1.8"), ledger, retry)  # of nobody
+    assert deliveries.of(series)[0].state == "sent"
+    take_report(report("1.9", "1.2.3"), ledger, retry)
+    assert deliveries.of(series)[0].state == "pending"
+    assert deliveries.sent(one) == {"1.2.3"}
+    deliveries.note_sent(one, "1.2.4")
+    deliveries.advance(one, "sent", transaction="1.10")
+    take_report(report("1.10", "1.2.3"), ledger, retry)
+    assert found(ledger, series).reason == "one: 1 objects were not committed (2 times)"
+
+
+def test_commitment_of_all_grants_a_delivery(ledger: Ledger) -> None:
+    series, (one,) = sending(ledger, "one")
+    deliveries = Deliveries(ledger)
+    deliveries.note_sent(one, "1.2.3")
+    deliveries.advance(one, "sent", transaction="1.9")
+    take_report(report("1.9", "1.2.3"), ledger, Retry())
+    assert deliveries.of(series)[0].state == "granted"

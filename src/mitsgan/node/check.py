@@ -16,6 +16,7 @@ from pynetdicom.presentation import build_context
 
 from mitsgan.errors import MitsganError
 from mitsgan.node.config import Destination, NodeConfig, Protecting, Route
+from mitsgan.node.dicomweb import reach, send_web, stored_at_web
 from mitsgan.node.read_back import fetch
 from mitsgan.node.send import Item, PeerError, accepts, connected, echo, items, send, stored_at
 from mitsgan.node.services import COMMITMENT, STUDY_ROOT_FIND, STUDY_ROOT_GET
@@ -120,6 +121,9 @@ def _node(config: NodeConfig) -> Finding:
 
 def _destination(name: str, destination: Destination, config: NodeConfig) -> Iterator[Finding]:
     title = config.listen.ae_title
+    if destination.url:
+        yield _tried(f"{name}: DICOMweb", lambda: reach(destination))
+        return
     answered = _tried(f"{name}: C-ECHO", lambda: echo(title, destination))
     yield answered
     if answered.state != "ok":
@@ -185,9 +189,12 @@ def _deliver(config: NodeConfig, destination: Destination, out: Path) -> str:
     pynetdicom_config.STORE_RECV_CHUNKED_DATASET = True
     title, files = config.listen.ae_title, items(out)
     header = read_header(files[0].path)
-    there = stored_at(title, destination, header.study_uid, header.series_uid)
+    where = (destination, header.study_uid, header.series_uid)
+    there = stored_at_web(*where) if destination.url else stored_at(title, *where)
     sent: list[Item] = []
     lacking = [item for item in files if item.sop_uid not in (there or set())]
-    if lacking:
+    if lacking and destination.url:
+        send_web(destination, lacking, sent.append)
+    elif lacking:
         send(title, destination, lacking, sent.append)
     return f"{len(sent)} of {len(files)} objects sent, the others were there"

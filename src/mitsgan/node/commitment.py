@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, generate_uid
 from pynetdicom.presentation import build_context
 
-from mitsgan.node.config import Destination
+from mitsgan.node.config import Destination, Retry
 from mitsgan.node.deliveries import Deliveries
 from mitsgan.node.ledger import Ledger
 from mitsgan.node.send import Item, PeerError, RefusedError, accepts, connected
@@ -58,12 +58,13 @@ def ask_commitment(
     return transaction
 
 
-def take_report(report: Dataset, ledger: Ledger) -> None:
+def take_report(report: Dataset, ledger: Ledger, retry: Retry) -> None:
     """Enter the result of a storage commitment; one that was never asked for changes nothing.
 
     Args:
         report: *Event Information* of an N-EVENT-REPORT (PS3.4 table J.3.3.1.1-1).
         ledger: where the transaction is.
+        retry: how often objects that were not committed are sent again, and how long apart.
     """
     deliveries = Deliveries(ledger)
     delivery = deliveries.of_transaction(str(report.get("TransactionUID", "")))
@@ -77,9 +78,13 @@ def take_report(report: Dataset, ledger: Ledger) -> None:
     if not lacking:
         deliveries.advance(delivery, "granted")
         return
-    deliveries.forget_sent(delivery, lacking)
-    deliveries.failed(delivery, f"{len(lacking)} objects were not committed", wait=0)
-    deliveries.advance(delivery, "pending", reason=f"{len(lacking)} objects were not committed")
+    reason = f"{len(lacking)} objects were not committed"
+    deliveries.denied(delivery, lacking)
+    denied = delivery.denied + 1
+    if denied >= retry.attempts:
+        deliveries.advance(delivery, "dead", reason=f"{reason} ({denied} times)")
+    else:
+        deliveries.advance(delivery, "pending", reason=reason, wait=retry.wait(denied))
 
 
 def _reference(item: Item) -> Dataset:

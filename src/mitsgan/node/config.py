@@ -153,11 +153,15 @@ class Route(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class Destination(Settings):
-    """A peer that series are sent to."""
+    """A peer that series are sent to: by C-STORE to an AE title, or by STOW-RS to a URL."""
 
-    ae_title: str
-    address: str
-    port: int
+    ae_title: str = ""
+    address: str = ""
+    port: int = 0
+    url: str = ""
+    """Of a DICOMweb server, such as "https://pacs.example/dicom-web", in place of an AE title."""
+    bearer_file: Path | None = None
+    """Holds a token that the DICOMweb server wants."""
     on_failure: OnFailure = "hold"
     """If a series cannot be protected: hold it back (fail closed), or pass the original on."""
     ask: bool = True
@@ -173,10 +177,26 @@ class Destination(Settings):
     """For a connection, and for each answer."""
 
     def __post_init__(self) -> None:
-        _check_title("ae_title", self.ae_title)
-        within("port", self.port, 1, 65535)
+        if self.url:
+            self._check_web()
+        else:
+            _check_title("ae_title", self.ae_title)
+            within("port", self.port, 1, 65535)
+            if not self.address or self.bearer_file is not None:
+                raise SettingsError(
+                    "a destination needs `ae_title`, `address` and `port`, or a `url`, to which "
+                    "alone `bearer_file` belongs"
+                )
         above_zero("timeout_seconds", self.timeout_seconds)
         above_zero("commitment_seconds", self.commitment_seconds)
+
+    def _check_web(self) -> None:
+        if not self.url.startswith(("http://", "https://")):
+            raise SettingsError(f"`url` must begin with http:// or https://, found {self.url}")
+        if self.ae_title or self.address or self.port:
+            raise SettingsError("a destination has a `url` or an `ae_title`, not both")
+        if self.commitment or self.read_back:
+            raise SettingsError("`commitment` and `read_back` need an `ae_title`, not a `url`")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,6 +290,9 @@ class NodeConfig(Settings):
         for tls in (self.listen.tls, *(d.tls for d in self.destinations.values())):
             if tls is not None:
                 yield tls.key
+        for destination in self.destinations.values():
+            if destination.bearer_file is not None:
+                yield destination.bearer_file
         if self.http is not None:
             yield self.http.token_file
 

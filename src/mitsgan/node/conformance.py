@@ -22,7 +22,7 @@ from mitsgan.node.tls import CIPHERS
 _SERVICES = {
     VERIFICATION: ("Verification", "yes", "yes"),
     **{uid: (name, "yes", "yes") for uid, name in CT_CLASSES.items()},
-    COMMITMENT: ("Storage Commitment Push Model", "yes", "no"),
+    COMMITMENT: ("Storage Commitment Push Model", "yes", "yes"),
     STUDY_ROOT_FIND: ("Study Root Query/Retrieve - FIND", "yes", "no"),
     STUDY_ROOT_GET: ("Study Root Query/Retrieve - GET", "yes", "no"),
 }
@@ -54,7 +54,9 @@ def _sections() -> list[tuple[str, str]]:
         ("Associations", _associations(listen)),
         ("Storage as SCP", _storage()),
         ("Storage as SCU", _sending()),
+        ("DICOMweb", _WEB),
         ("Storage commitment as SCU", _COMMITMENT),
+        ("Storage commitment as SCP", _PROMISES),
         ("Query and retrieve as SCU", _QUERY),
         ("Derived objects", _DERIVED),
         ("Security", _security()),
@@ -124,11 +126,23 @@ def _sending() -> str:
     )
 
 
+_WEB = (
+    "As a client, for destinations with a `url`: STOW-RS with `application/dicom` in "
+    "`multipart/related`, a length and no chunks, objects in their own transfer syntax; QIDO-RS "
+    "for the instances of a series, before and after, with `ask`. As a server: none."
+)
 _COMMITMENT = (
     "For destinations with `commitment`: N-ACTION for all objects of a series once they were sent. "
     "The N-EVENT-REPORT is taken in an association that the peer opens. Objects that were not "
     "committed are sent again. Without a result in `commitment_seconds` it is asked for again, "
     "under a new transaction."
+)
+_PROMISES = (
+    "N-ACTION is taken from senders whose AE title is that of a destination, which tells where "
+    "they listen; others are answered 0124. The N-EVENT-REPORT comes in an association that the "
+    "node opens: an object is committed once every destination has the whole series that was made "
+    "of it; 0112 is the reason for one that was never received, 0110 for a dead letter, and for "
+    "one that is still under way after `series_seconds`."
 )
 _QUERY = (
     "C-FIND, study root, level IMAGE, keys Study, Series (unique) and SOP Instance UID "

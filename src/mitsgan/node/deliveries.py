@@ -85,12 +85,16 @@ class Deliveries:
                 (delivery.series, delivery.destination, sop_uid),
             )
 
-    def forget_sent(self, delivery: Delivery, sop_uids: list[str]) -> None:
-        """Note that a destination has not kept objects after all."""
+    def denied(self, delivery: Delivery, sop_uids: list[str]) -> None:
+        """Note that a destination has not kept objects after all, so that they are sent again."""
         with self._ledger.change() as db:
             db.executemany(
                 "DELETE FROM sent WHERE series = ? AND destination = ? AND sop_uid = ?",
                 [(delivery.series, delivery.destination, uid) for uid in sop_uids],
+            )
+            db.execute(
+                "UPDATE deliveries SET denied = denied + 1 WHERE series = ? AND destination = ?",
+                (delivery.series, delivery.destination),
             )
 
     def sent(self, delivery: Delivery) -> set[str]:
@@ -173,7 +177,7 @@ class Deliveries:
             if dead is None:
                 return False
             again = db.execute(
-                "UPDATE deliveries SET state = 'pending', reason = '', attempts = 0, "
+                "UPDATE deliveries SET state = 'pending', reason = '', attempts = 0, denied = 0, "
                 "not_before = 0 WHERE series = ? AND state = 'dead' AND reason NOT LIKE ?",
                 (series, f"{HELD}%"),
             ).rowcount

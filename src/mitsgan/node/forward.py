@@ -10,6 +10,7 @@ from mitsgan.node.commitment import ask_commitment
 from mitsgan.node.config import Destination, NodeConfig
 from mitsgan.node.counters import Counters
 from mitsgan.node.deliveries import Deliveries
+from mitsgan.node.dicomweb import send_web, stored_at_web
 from mitsgan.node.ledger import Ledger
 from mitsgan.node.ledger_schema import Delivery, Series
 from mitsgan.node.read_back import fetch
@@ -104,10 +105,25 @@ class Forwarder:
             self._deliveries.note_sent(delivery, item.sop_uid)
             self._counters.sent.labels(self.name).inc()
 
-        if lacking:
+        if lacking and destination.url:
+            send_web(destination, lacking, on_sent)
+            self._check_there(series, delivery, files, destination)
+        elif lacking:
             send(title, destination, lacking, on_sent)
         done = not destination.commitment and not destination.read_back
         self._deliveries.advance(delivery, "committed" if done else "sent")
+
+    def _check_there(
+        self, series: Series, delivery: Delivery, files: list[Item], destination: Destination
+    ) -> None:
+        """Raise where a server answered that it stored what it then does not have."""
+        if not destination.ask:
+            return
+        there = self._there(series, delivery, files[0], destination)
+        lacking = [item.sop_uid for item in files if item.sop_uid not in there]
+        if lacking:
+            self._deliveries.denied(delivery, lacking)
+            raise PeerError(f"it does not have {len(lacking)} objects that it said it stored")
 
     def _there(
         self, series: Series, delivery: Delivery, first: Item, destination: Destination
@@ -117,6 +133,8 @@ class Forwarder:
 
         header = read_header(first.path)
         title = self.config.listen.ae_title
+        if destination.url:
+            return stored_at_web(destination, header.study_uid, header.series_uid)
         return stored_at(title, destination, header.study_uid, header.series_uid) or set()
 
     def _ask(self, delivery: Delivery, destination: Destination) -> None:
@@ -124,17 +142,16 @@ class Forwarder:
         if delivery.attempts >= self.config.retry.attempts:
             self._die(delivery, "storage commitment was asked for, and no result came")
             return
-        title = self.config.listen.ae_title
-        transaction = ask_commitment(
-            title,
-            destination,
-            self._files(delivery),
-            before=lambda uid: self._deliveries.advance(
-                delivery, "sent", wait=destination.commitment_seconds, transaction=uid
-            ),
-        )
+
+        def before(uid: str) -> None:
+            # The result may come before the answer, so nothing is written after it is asked for.
+            wait = destination.commitment_seconds
+            self._deliveries.failed(delivery, "", wait)
+            self._deliveries.advance(delivery, "sent", wait=wait, transaction=uid)
+
+        title, files = self.config.listen.ae_title, self._files(delivery)
+        transaction = ask_commitment(title, destination, files, before)
         LOG.info("series %d: asked %s for commitment %s", delivery.series, self.name, transaction)
-        self._deliveries.failed(delivery, "waits for a result", destination.commitment_seconds)
 
     def _read_back(self, delivery: Delivery, series: Series, destination: Destination) -> None:
         """Fetch the series and compare it with its seal."""

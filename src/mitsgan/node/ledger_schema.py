@@ -50,12 +50,17 @@ CREATE TABLE IF NOT EXISTS deliveries (
     series INTEGER NOT NULL REFERENCES series (id), destination TEXT NOT NULL,
     what TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
     attempts INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0,
-    transaction_uid TEXT NOT NULL DEFAULT '',
+    transaction_uid TEXT NOT NULL DEFAULT '', denied INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (series, destination)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sent (
     series INTEGER NOT NULL, destination TEXT NOT NULL, sop_uid TEXT NOT NULL,
     PRIMARY KEY (series, destination, sop_uid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS promises (
+    transaction_uid TEXT PRIMARY KEY, calling TEXT NOT NULL, objects TEXT NOT NULL,
+    created REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+    not_before REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
 """
+"""Promises are storage commitments that senders asked for, and of which they have no result yet."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What one destination is to get of a series; the transaction is of storage commitment."""
+    """What one destination is to get of a series.
+
+    Its transaction is of storage commitment, which was denied so often.
+    """
 
     series: int
     destination: str
@@ -94,3 +102,4 @@ class Delivery:
     attempts: int
     not_before: float
     transaction_uid: str
+    denied: int

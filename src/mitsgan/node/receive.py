@@ -98,6 +98,7 @@ class Receiver:
         ledger: Ledger,
         counters: Counters,
         report: Callable[[Dataset], None] | None = None,
+        promise: Callable[[str, Dataset], int] | None = None,
     ) -> None:
         """Prepare; `start` listens.
 
@@ -106,10 +107,11 @@ class Receiver:
             spool, ledger: where objects go.
             counters: told of what happens.
             report: told of every result of storage commitment.
+            promise: takes a sender's request for storage commitment; its status.
         """
         self.config = config
         self._spool, self._ledger, self._counters = spool, ledger, counters
-        self._report = report
+        self._report, self._promise = report, promise
         self._server: Server | None = None
         self._series_lock = threading.Lock()
 
@@ -138,6 +140,7 @@ class Receiver:
             (evt.EVT_C_ECHO, lambda event: SUCCESS),
             (evt.EVT_C_STORE, self._on_store),
             (evt.EVT_N_EVENT_REPORT, self._on_report),
+            (evt.EVT_N_ACTION, self._on_action),
             (evt.EVT_ABORTED, lambda event: self._counters.aborted.inc()),
         ]
         self._server = Server.start(ae, listen, handlers)
@@ -165,7 +168,7 @@ class Receiver:
         sender = Sender.of(association)
         self._counters.associations.inc()
         asked = {context.abstract_syntax for context in association.requestor.requested_contexts}
-        peers = {d.ae_title.strip() for d in self.config.destinations.values()}
+        peers = {d.ae_title.strip() for d in self.config.destinations.values()} - {""}
         if asked <= {VERIFICATION} or self._route(sender) is not None:
             return
         if asked <= {VERIFICATION, COMMITMENT} and sender.calling in peers:
@@ -250,6 +253,12 @@ class Receiver:
                 path = self._spool.place(path, series, header.sop_uid)
                 if self._ledger.enter(series, header, digest, size) == "new":
                     return SUCCESS, ""
+
+    def _on_action(self, event: Event) -> tuple[int, None]:
+        """A sender asks for storage commitment."""
+        if self._promise is None or event.action_type != 1:
+            return NOT_SUPPORTED, None
+        return self._promise(Sender.of(event.assoc).calling, event.action_information), None
 
     def _on_report(self, event: Event) -> tuple[int, None]:
         """A peer tells what became of a storage commitment."""

@@ -20,6 +20,7 @@ from mitsgan.node.counters import Counters
 from mitsgan.node.forward import Forwarder
 from mitsgan.node.http import HttpServer, Views, read_token
 from mitsgan.node.ledger import Ledger
+from mitsgan.node.promises import Promises
 from mitsgan.node.receive import Receiver
 from mitsgan.node.recovery import recover
 from mitsgan.node.spool import Spool
@@ -64,8 +65,14 @@ class Node:
         self.ledger = Ledger(self.spool.ledger)
         self.counters = Counters()
         self.worker = WorkerProcess(config.series_seconds)
+        self.promises = Promises(config, self.ledger)
         self.receiver = Receiver(
-            config, self.spool, self.ledger, self.counters, self._on_commitment
+            config,
+            self.spool,
+            self.ledger,
+            self.counters,
+            self._on_commitment,
+            self.promises.ask,
         )
         self._work = Work(config, self.spool, self.ledger, self.counters, self.worker.do)
         self._forwarders: dict[str, Forwarder] = {}
@@ -94,6 +101,7 @@ class Node:
             LOG.warning("%d objects were found in the spool and entered", entered)
         self._run("work", self._work_once)
         self._run("complete", self._complete_once)
+        self._run("commitment", self.promises.next)
         self._add_forwarders()
         self.receiver.start()
         if self._http is not None:
@@ -126,7 +134,7 @@ class Node:
         if _forwards(config) and not _forwards(self.config):
             raise SettingsError("`others` of a first route cannot change while the node runs")
         config.check_secrets()
-        self.config = self.receiver.config = self._work.config = config
+        self.config = self.receiver.config = self._work.config = self.promises.config = config
         for forwarder in self._forwarders.values():
             forwarder.config = config
         self._add_forwarders()
@@ -196,7 +204,7 @@ class Node:
                 path.unlink(missing_ok=True)
 
     def _on_commitment(self, report: Dataset) -> None:
-        take_report(report, self.ledger)
+        take_report(report, self.ledger, self.config.retry)
 
 
 def _forwards(config: NodeConfig) -> bool:

@@ -1,0 +1,148 @@
+"""STOW-RS to Orthanc's DICOMweb plugin, and to servers that answer otherwise."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from tests.node.conftest import NOISE, route
+
+from mitsgan.node.config import Destination
+from mitsgan.node.dicomweb import send_web, stored_at_web
+from mitsgan.node.send import Item, PeerError, RefusedError, items
+from node_peers import NodeProcess, Orthanc, free_port, storescu
+
+LIBRARY = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_series_is_protected_and_stored_by_stow(
+    peers: None, phantom: Path, tmp_path: Path
+) -> None:
+    if not LIBRARY.exists():
+        pytest.skip("not installed: Debian's orthanc-dicomweb")
+    port = free_port()
+    archive = Orthanc(tmp_path / "archive", port)
+    settings = archive.folder / "orthanc.json"
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "Plugins": [str(LIBRARY)]}))
+    config = (
+        f'spool = "spool"\nreserve_mb = 10\nreserve_memory_mb = 10\n[listen]\nport = {port}\n'
+        + route("ct", "protect", ["web"], more=NOISE)
+        + f'[destinations.web]\nurl = "http://127.0.0.1:{archive.http}/dicom-web"\n'
+    )
+    node = NodeProcess(tmp_path / "node", config, port)
+    try:
+        archive.start()
+        node.start()
+        assert storescu(port, phantom, calling="CT") == 0
+        node.wait_ended(1, 60)
+        assert node.states() == ["committed"]
+        assert len(archive.uids()) == 16
+        sent = items(node.spool / "series" / "1" / "protected")
+        assert {item.sop_uid for item in sent} == set(archive.uids())
+    finally:
+        node.stop()
+        archive.stop()
+
+
+class Server:
+    """Answers every request alike."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        seen = self.seen = []  # type: list[tuple[str, str, bytes]]
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                seen.append((self.path, self.headers.get("Authorization", ""), data))
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST  # noqa: N815 - the base class names them
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Nobody reads it."""
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/web/"
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def item(tmp_path: Path) -> Item:
+    path = tmp_path / "object"
+    path.write_bytes(b"data")
+    return Item(path, "1.2.3", "1.2", "1.2.840.10008.1.2")
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    made = Server(*request.param)
+    yield made
+    made.stop()
+
+
+def stored(*uids: str) -> bytes:
+    entries = [{"00081155": {"vr": "UI", "Value": [uid]}} for uid in uids]
+    return json.dumps({"00081199": {"vr": "SQ", "Value": entries}}).encode()
+
+
+FAILED = json.dumps(
+    {"00081198": {"Value": [{"00081155": {"Value": ["1.2.3"]}, "00081197": {"Value": [0xA900]}}]}}
+).encode()
+
+
+@pytest.mark.parametrize("server", [(200, stored("1.2.3"))], indirect=True)
+def test_what_a_server_says_it_stored_counts(server: Server, item: Item, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret\n")
+    sent: list[Item] = []
+    send_web(Destination(url=server.url, bearer_file=token), [item], sent.append)
+    assert sent == [item]
+    ((path, authorization, data),) = server.seen
+    assert (path, authorization) == ("/web/studies", "Bearer secret")
+    assert b"Content-Type: application/dicom\r\n\r\ndata\r\n--" in data
+
+
+@pytest.mark.parametrize(
+    "server, error",
+    [
+        ((200, stored()), PeerError),  # success, and nothing was stored
+        ((200, b"<html>"), PeerError),
+        ((503, b""), PeerError),
+        ((401, b""), PeerError),
+        ((409, FAILED), RefusedError),
+        ((415, b""), RefusedError),
+    ],
+    indirect=["server"],
+)
+def test_any_other_answer_is_no_success(server: Server, item: Item, error: type[Exception]) -> None:
+    sent: list[Item] = []
+    with pytest.raises(error):
+        send_web(Destination(url=server.url), [item], sent.append)
+    assert sent == []
+
+
+@pytest.mark.parametrize("server", [(204, b"")], indirect=True)
+def test_a_series_that_a_server_does_not_know_has_no_objects(server: Server) -> None:
+    assert stored_at_web(Destination(url=server.url), "1.2", "1.3") == set()
+    assert server.seen[0][0].startswith("/web/studies/1.2/series/1.3/instances?")
+
+
+def test_a_server_that_is_not_there_is_tried_again_later(item: Item) -> None:
+    with pytest.raises(PeerError, match="cannot be reached"):
+        send_web(Destination(url=f"http://127.0.0.1:{free_port()}"), [item], print)
