@@ -34,7 +34,7 @@ from mitsgan.evaluate.mark.bench import MarkBench, measuring_key
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
 from mitsgan.evaluate.mark.strikes import Strike, strike
 from mitsgan.files import read_scan
-from mitsgan.jobs.outputs import check_file, json_text, scan_name, write_json
+from mitsgan.jobs.outputs import check_file, scan_name, write_json
 from mitsgan.mark import Detection, Mark, WithRoom
 from mitsgan.mark.find.judge import judge
 from mitsgan.mark.find.measure import Measured, measure
@@ -47,7 +47,7 @@ from mitsgan.perturb import Budget, Fixed, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
 from mitsgan.scan.scan import Scan
-from mitsgan.typed import to_tree
+from mitsgan.typed import to_json, to_tree
 
 Result = dict[str, Any]
 
@@ -315,7 +315,7 @@ def _run(options: argparse.Namespace) -> int:
     }
     if options.resume and options.output.exists():
         earlier = json.loads(options.output.read_text(encoding="utf-8"))
-        if {**earlier, "scans": {}} != json.loads(json_text(result)):
+        if {**earlier, "scans": {}} != json.loads(to_json(result)):
             raise MitsganError(
                 f"{options.output} was measured with other options, or elsewhere; repeat those, "
                 "or leave out --resume"

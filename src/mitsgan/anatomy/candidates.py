@@ -15,6 +15,7 @@ from math import sqrt
 import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own habit
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from mitsgan.anatomy.lung import Lung, find_lung
 from mitsgan.scan.once import once_per_scan
@@ -142,13 +143,7 @@ def _summits(hu: _Volume, inside: NDArray[np.bool_], least: float) -> NDArray[np
         low, high = (_shifted(hu, axis, way) for way in (-1, 1))
         bump[core] += 2 * hu[core] - low - high
     bump[~inside] = 0
-    most = bump.copy()
-    for axis in range(3):
-        ahead, behind = ([slice(None)] * 3 for _ in range(2))
-        ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
-        before = most.copy()
-        np.maximum(most[tuple(behind)], before[tuple(ahead)], out=most[tuple(behind)])
-        np.maximum(most[tuple(ahead)], before[tuple(behind)], out=most[tuple(ahead)])
+    most = ndimage.maximum_filter(bump, size=3, mode="nearest")
     return np.argwhere((bump >= least) & (bump == most))
 
 

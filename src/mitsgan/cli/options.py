@@ -22,8 +22,3 @@ def as_options(message: str) -> str:
         return f"--no-{name}" if value == "False" else f"--{name} {value}"
 
     return _SETTING.sub(option, message)
-
-
-def setting(option: str) -> str:
-    """What the library calls an option."""
-    return option.removeprefix("--").replace("-", "_")

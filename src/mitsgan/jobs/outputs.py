@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
 from mitsgan.atomic import atomic_output, check_target
 from mitsgan.errors import OutputError
 from mitsgan.result import Result
+from mitsgan.typed import to_json
 
 
 def check_file(
@@ -45,7 +44,7 @@ def check_file(
 def write_json(path: Path, value: Mapping[str, object], *, overwrite: bool = False) -> None:
     """Write JSON for people and machines; what is not finite becomes null, as JSON wants it."""
     with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_text(json_text(value) + "\n", encoding="utf-8")
+        temporary.write_text(to_json(value), encoding="utf-8")
 
 
 def write_result(path: Path, result: Result, *, overwrite: bool = False) -> None:
@@ -58,21 +57,6 @@ def write_result(path: Path, result: Result, *, overwrite: bool = False) -> None
         temporary.write_text(result.to_json(), encoding="utf-8")
 
 
-def json_text(value: Mapping[str, object]) -> str:
-    """A result as JSON; what is not finite becomes null, as JSON wants it."""
-    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
-
-
 def scan_name(path: Path) -> str:
     """A scan's own name, without the machine's folders around it."""
     return path.name or path.resolve().name
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
