@@ -63,6 +63,7 @@ def read_toml(
     *,
     error: type[MitsganError] = SettingsError,
     resolve: Callable[[str], Path] | None = None,
+    prepare: Callable[[dict[str, Any]], object] | None = None,
 ) -> T:
     """Read a TOML file.
 
@@ -72,6 +73,7 @@ def read_toml(
         error: what is raised.
         resolve: makes a path of its text, by default from the file's own folder. A `ValueError`
             of it is told with the place in the file.
+        prepare: makes the tree that is read of the one in the file, where short forms are allowed.
 
     Raises:
         MitsganError: ``error``, where there is no such file, it is no TOML, or not of this kind.
@@ -80,7 +82,13 @@ def read_toml(
         tree = tomllib.loads(read_bytes(path, error).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as reason:
         raise error(f"{path} is no TOML ({reason}); mend it, or name another file") from None
-    return convert(tree, kind, str(path), error=error, resolve=resolve or path.parent.joinpath)
+    return convert(
+        tree if prepare is None else prepare(tree),
+        kind,
+        str(path),
+        error=error,
+        resolve=resolve or path.parent.joinpath,
+    )
 
 
 def convert(

@@ -133,7 +133,7 @@ def test_every_cell_comes_once_and_neighbours_share_a_scan(tmp_path: Path) -> No
         ("budgets = [5, 10]", "budgets = [{ max_hu = 9.0, noise_fraction = 0.5 }]", "of its own"),
         ('attackers = ["textured"]\nu', 'attackers = ["textured", "textured"]\nu', "earlier"),
         ("${SCANS}", "${SCANNED}", "data: the environment variable SCANNED is not set"),
-        ("[[scans]]", "[[scans]", "is not TOML"),
+        ("[[scans]]", "[[scans]", "is no TOML"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:

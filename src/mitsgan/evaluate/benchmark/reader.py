@@ -7,14 +7,13 @@ meant.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mitsgan.evaluate.benchmark.config import BenchmarkConfig, BenchmarkError
-from mitsgan.typed import convert, read_bytes
+from mitsgan.typed import read_toml
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
@@ -44,12 +43,8 @@ def read_config(path: Path, environment: Mapping[str, str]) -> BenchmarkConfig:
         return Path(_VARIABLE.sub(named, text)).expanduser()
 
     try:
-        tree = tomllib.loads(read_bytes(path, BenchmarkError).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BenchmarkError(f"{path} is not TOML: {error}") from error
-    try:
-        config = convert(
-            _with_budgets(tree), BenchmarkConfig, str(path), error=BenchmarkError, resolve=path_of
+        config = read_toml(
+            path, BenchmarkConfig, error=BenchmarkError, resolve=path_of, prepare=_with_budgets
         )
     except BenchmarkError as error:
         raise BenchmarkError(f"{error}; see docs/benchmark.md") from error

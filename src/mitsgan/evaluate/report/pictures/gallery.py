@@ -6,10 +6,9 @@ Whatever the attacker had a hand in carries SIMULATED in its voxels.
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,9 @@ from mitsgan.attack.strikes import rms
 from mitsgan.errors import ResultError, ScanError
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.simulated import burn_in_hu
+from mitsgan.typed import convert, parse_json, to_json, to_tree
+
+_SCHEMA = 1
 
 ORIGINAL = "original"
 """The name under which the scan itself stands before its protected versions."""
@@ -103,7 +105,7 @@ class Gallery:
         Raises:
             OutputError: it exists, or cannot be written.
         """
-        card = np.array(json.dumps({"schema": 1, **asdict(self.attack)}))
+        card = np.array(to_json({"schema": _SCHEMA, **to_tree(self.attack)}))
         with atomic_output(path, overwrite=overwrite) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, place=card, region=self.voxels, plane=self.plane)
 
@@ -116,14 +118,13 @@ class Gallery:
         """
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                card = json.loads(str(arrays["place"]))
+                card = parse_json(str(arrays["place"]), dict[str, Any], "place")
                 voxels, plane = arrays["region"], arrays["plane"]
-            if card.pop("schema") != 1:
-                raise ValueError("its schema is not 1")
-            attack = Attack(**{key: _frozen(value) for key, value in card.items()})
-            gallery = cls(attack, voxels, plane)
+            if card.pop("schema", None) != _SCHEMA:
+                raise ValueError(f"its schema is not {_SCHEMA}")
+            gallery = cls(convert(card, Attack, "place"), voxels, plane)
             gallery._check()
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, ResultError) as error:
             raise ResultError(
                 f"{path} is no gallery of a run, or is damaged ({error}); repeat the run"
             ) from error
@@ -219,8 +220,3 @@ def _pair(
     paste_block(tampered, block, [a - s[0] for a, s in zip(plan.start, spans, strict=True)])
     untouched, painted = (v.round().to(torch.int16).numpy() for v in (piece, tampered))
     return np.stack([untouched, burn_in_hu(painted)])
-
-
-def _frozen(value: Any) -> Any:
-    """Lists, as JSON gives them, to tuples."""
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
