@@ -28,7 +28,7 @@ def test_draws_a_page_into_the_run(run: Path, capsys: pytest.CaptureFixture[str]
     assert 'id="volume-1-5"' in page, "both galleries, all their volumes"
     assert str(run) not in page, "no path of this machine"
     told = capsys.readouterr()
-    assert f"written: {out}, {out.stat().st_size / 1e6:.1f} MB" in told.out
+    assert f"written: {out}, {round(out.stat().st_size / 1000):,} kB" in told.out
 
     assert main(["report", str(run), "-o", str(out)]) == 2
     assert "--overwrite" in capsys.readouterr().err

@@ -19,5 +19,5 @@ class Report(Command, ReportFile):
         from mitsgan.jobs.report import report_file
 
         size = report_file(self, progress=console)
-        console.say(f"written: {self.output}, {size / 1e6:.1f} MB")
+        console.say(f"written: {self.output}, {max(1, round(size / 1000)):,} kB")
         return 0
