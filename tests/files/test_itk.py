@@ -16,7 +16,6 @@ from mitsgan.errors import OutputError, ScanError
 from mitsgan.files import Derivation, read_scan, write_scan
 from mitsgan.scan import Geometry, Scan
 from mitsgan.scan.canonical import in_file_order
-from mitsgan.scan.memory import image_scan
 
 _SUFFIXES = [".mha", ".mhd", ".nrrd", ".nhdr", ".nii", ".nii.gz"]
 _OBLIQUE = ((0.0, -0.6, 0.8), (0.0, 0.8, 0.6), (1.0, 0.0, 0.0))
@@ -25,7 +24,7 @@ _OBLIQUE = ((0.0, -0.6, 0.8), (0.0, 0.8, 0.6), (1.0, 0.0, 0.0))
 def _scan(dtype: Any = np.int16, low: int = -1000, slope: float = 1.0, shift: float = 0.0) -> Scan:
     stored = np.random.default_rng(0).integers(low, low + 3000, (4, 5, 6)).astype(dtype)
     stored[0, 0, :2] = low, low + 2999
-    return image_scan(
+    return Scan.of_image(
         stored, Geometry((2.5, 0.5, 0.75), (-10.0, 20.0, -30.5), _OBLIQUE), None, slope, shift
     )
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from mitsgan.errors import ScanError
 from mitsgan.phantom.chest import chest
 from mitsgan.scan import Geometry, Scan
-from mitsgan.scan.memory import image_scan
 from mitsgan.scan.plausible import check_plausible
 
 Change = Callable[[NDArray[np.float32]], NDArray[Any]]
@@ -26,7 +25,7 @@ def body() -> NDArray[np.float32]:
 
 
 def _check(hu: NDArray[Any], dtype: Any = np.int16) -> None:
-    check_plausible(image_scan(np.rint(hu).astype(dtype), Geometry((8.0, 3.8, 3.8)), None), "it")
+    check_plausible(Scan.of_image(np.rint(hu).astype(dtype), Geometry((8.0, 3.8, 3.8)), None), "it")
 
 
 def _clipped(low: float, high: float) -> Change:
@@ -84,7 +83,7 @@ def test_the_offset_that_is_told_mends_it(
 ) -> None:
     hu = np.where(body < -1500, -1000, body)
     hu = (hu + np.random.default_rng(1).normal(0, noise, hu.shape)).clip(-1090) + shift
-    scan = image_scan(np.rint(hu).astype(np.int16), Geometry((8.0, 3.8, 3.8)), None)
+    scan = Scan.of_image(np.rint(hu).astype(np.int16), Geometry((8.0, 3.8, 3.8)), None)
     with pytest.raises(ScanError, match="hu_offset") as caught:
         check_plausible(scan, "it")
     told = float(str(caught.value).partition("hu_offset=")[2].partition("`")[0])
@@ -119,4 +118,4 @@ def test_one_bad_voxel_far_from_the_grid_that_is_looked_at_counts(
 
 
 def _floats(hu: NDArray[Any]) -> Scan:
-    return image_scan(hu.astype(np.float32), Geometry((1.0, 1.0, 1.0)), None)
+    return Scan.of_image(hu.astype(np.float32), Geometry((1.0, 1.0, 1.0)), None)

@@ -10,10 +10,11 @@ from typing import Any
 from drawing import drawn, plain
 
 from mark_bars import bars_table
+from mitsgan.evaluate.controls import CONTROL, OFFSET, PROTECTED
 from mitsgan.evaluate.mark.result import LocatedRow, MarkEvaluation
 from mitsgan.evaluate.mark.tables import verdicts_table
 from mitsgan.evaluate.report.table import Column
-from mitsgan.evaluate.result import CONTROL, OFFSET, PROTECTED, Evaluation
+from mitsgan.evaluate.result import Evaluation
 from mitsgan.evaluate.tables import disruption_table, invariants_table
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"

@@ -25,6 +25,7 @@ from mitsgan.evaluate.attacks.healthy_lung import HealthyLung, healthy_lung
 from mitsgan.evaluate.attacks.positions import plan_places
 from mitsgan.evaluate.attacks.slices import tampered_slices, untouched_slices
 from mitsgan.evaluate.attacks.variants import variant
+from mitsgan.evaluate.controls import CONTROL, KNOWN, OFFSET, PROTECTED
 from mitsgan.evaluate.diagnosis.diagnostics import DIAGNOSIS_STEPS, Diagnosis, diagnose
 from mitsgan.evaluate.metrics.budget_check import check_geometry
 from mitsgan.evaluate.metrics.fidelity import Fidelity, fidelity
@@ -32,10 +33,6 @@ from mitsgan.evaluate.metrics.lpips import Lpips
 from mitsgan.evaluate.metrics.metrics import LPIPS_SLICES, Comparison, compare_slices
 from mitsgan.evaluate.metrics.windows import WINDOWS
 from mitsgan.evaluate.result import (
-    CONTROL,
-    KNOWN,
-    OFFSET,
-    PROTECTED,
     AttackerEntry,
     Evaluation,
     LpipsEntry,

@@ -22,17 +22,6 @@ if TYPE_CHECKING:
     from mitsgan.evaluate.report.content import Report
     from mitsgan.evaluate.report.table import Table
 
-CONTROL = "random sign"
-"""The control that a verdict compares with: noise of the same strength, without any design."""
-
-OFFSET = "constant offset"
-"""The other control: the same HU added everywhere."""
-
-KNOWN = "PGD, position known"
-"""The upper control: optimised for each position and this very attacker."""
-
-PROTECTED = "protected"
-
 
 @dataclass(frozen=True)
 class PositionEntry:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import inf
+from typing import TYPE_CHECKING
 
+from mitsgan.evaluate.controls import PROTECTED
 from mitsgan.evaluate.metrics.metrics import Metrics
 from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column, Table
-from mitsgan.evaluate.result import PROTECTED, Evaluation
+
+if TYPE_CHECKING:
+    from mitsgan.evaluate.result import Evaluation
 
 
 def evaluation_tables(evaluation: Evaluation) -> Sequence[Table]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from mitsgan.attack import ATTACKERS, Action
+from mitsgan.evaluate.controls import CONTROL, OFFSET, PROTECTED
 from mitsgan.evaluate.metrics.budget_check import BudgetCheck
 from mitsgan.evaluate.report.command_line import changed, command_line
 from mitsgan.evaluate.report.content import Headline, Json, Report
-from mitsgan.evaluate.result import CONTROL, OFFSET, PROTECTED, Evaluation
 from mitsgan.perturb import Budget
 from mitsgan.typed import to_json, to_tree
+
+if TYPE_CHECKING:
+    from mitsgan.evaluate.result import Evaluation
 
 LIMITS = (
     "Disruption is a distance between two pictures. It does not say whether a reader would notice; "

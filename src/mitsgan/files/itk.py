@@ -15,7 +15,7 @@ import SimpleITK as sitk  # noqa: N813
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
 from mitsgan.quiet import UNREADABLE, mute
-from mitsgan.scan.memory import image_scan, in_hu
+from mitsgan.scan.memory import in_hu
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.sitk import geometry_of, set_geometry
 
@@ -77,7 +77,7 @@ def read_itk(path: Path, hu_offset: float = 0.0) -> Scan:
     stored = sitk.GetArrayFromImage(image)
     kept, notes = _metadata(image)
     source = ItkSource(path, kept, _is_compressed(path), hu_offset)
-    scan = image_scan(stored, geometry_of(image), source, 1.0, hu_offset)
+    scan = Scan.of_image(stored, geometry_of(image), source, 1.0, hu_offset)
     return replace(scan, notes=(*notes, *_spacing_notes(path)))
 
 

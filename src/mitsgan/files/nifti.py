@@ -24,7 +24,7 @@ from mitsgan.files.itk import not_a_volume
 from mitsgan.ownership import NAME
 from mitsgan.quiet import UNREADABLE, quiet
 from mitsgan.scan.geometry import Geometry
-from mitsgan.scan.memory import image_scan, in_hu
+from mitsgan.scan.memory import in_hu
 from mitsgan.scan.scan import Scan
 
 _Nifti1: Any = nib.Nifti1Image  # nibabel types little of what is used here
@@ -90,7 +90,7 @@ def read_nifti(path: Path, hu_offset: float = 0.0) -> Scan:
         raise ScanError(f"{path} has slope {slope}, expected a positive number; rewrite it in HU")
     stored = data.reshape(data.shape[:3]).transpose(2, 1, 0)
     source = NiftiSource(path, image, hu_offset)
-    return image_scan(stored, _geometry(image, path), source, slope, intercept + hu_offset)
+    return Scan.of_image(stored, _geometry(image, path), source, slope, intercept + hu_offset)
 
 
 def write_nifti(scan: Scan, path: Path, derivation: Derivation) -> None:

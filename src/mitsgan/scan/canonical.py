@@ -27,12 +27,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mitsgan.scan.geometry import Geometry
 from mitsgan.scan.order import AxisOrder
-from mitsgan.scan.scan import Geometry, Scan
+
+if TYPE_CHECKING:
+    from mitsgan.scan.scan import Scan
 
 _LPS = np.eye(3)[::-1]
 """Where axes z, y and x of canonical order point: to the head, the back, the left."""

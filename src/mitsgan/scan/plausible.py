@@ -8,11 +8,15 @@ and soft tissue at 0 to 100; of dense bone and metal there is little.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.errors import ScanError
-from mitsgan.scan.scan import Scan
+
+if TYPE_CHECKING:
+    from mitsgan.scan.scan import Scan
 
 _SAMPLES = 400_000
 _LABELS = 255.0

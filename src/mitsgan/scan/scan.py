@@ -81,9 +81,7 @@ class Scan:
             >>> scan.shape, scan.spacing
             ((4, 4, 4), (2.5, 0.7, 0.7))
         """
-        from mitsgan.scan.memory import from_hu
-
-        return from_hu(array, Geometry(spacing_mm, origin_mm, axes), plausible=plausible)
+        return cls._of_hu(np.array(array), Geometry(spacing_mm, origin_mm, axes), plausible)
 
     @classmethod
     def from_sitk(cls, image: Any, *, plausible: bool = True) -> Scan:
@@ -92,15 +90,58 @@ class Scan:
         Raises:
             ScanError: not three dimensions of one grey value, or values that are no CT in HU.
         """
-        from mitsgan.scan.sitk import from_sitk
+        from mitsgan.scan.sitk import voxels_of
 
-        return from_sitk(image, plausible=plausible)
+        return cls._of_hu(*voxels_of(image), plausible)
 
     def to_sitk(self) -> Any:
         """A ``SimpleITK.Image`` in HU, in the order of the file that the scan was read from."""
         from mitsgan.scan.sitk import to_sitk
 
         return to_sitk(self)
+
+    @classmethod
+    def _of_hu(cls, hu: NDArray[Any], geometry: Geometry, plausible: bool) -> Scan:
+        from mitsgan.scan.plausible import check_plausible
+
+        if hu.ndim != 3 or hu.dtype.kind not in "iuf":
+            raise ScanError(
+                f"a scan is an array [z, y, x] of integers or floats in HU, found {hu.dtype} of "
+                f"shape {hu.shape}"
+            )
+        scan = cls.of_image(hu, geometry, None)
+        if plausible:
+            check_plausible(scan, "the array", "`plausible=False`")
+        return scan
+
+    @classmethod
+    def of_image(
+        cls,
+        stored: NDArray[Any],
+        geometry: Geometry,
+        source: Source | None,
+        slope: float = 1.0,
+        intercept: float = 0.0,
+    ) -> Scan:
+        """A scan of one rescale for all slices, whose range is that of its dtype.
+
+        Args:
+            stored: ``[z, y, x]``; copied only where its bytes have to be rearranged.
+            geometry: where the voxels lie.
+            source: where they came from, or None.
+            slope, intercept: HU = stored * slope + intercept.
+        """
+        stored = np.ascontiguousarray(stored, stored.dtype.newbyteorder("="))
+        info = np.iinfo(stored.dtype) if stored.dtype.kind in "iu" else np.finfo(stored.dtype)
+        return cls(
+            stored=stored,
+            slope=np.full(len(stored), slope),
+            intercept=np.full(len(stored), intercept),
+            lowest=float(info.min),
+            highest=float(info.max),
+            geometry=geometry,
+            source=source,
+        )
 
     def __post_init__(self) -> None:
         if self.stored.ndim != 3 or 0 in self.stored.shape:

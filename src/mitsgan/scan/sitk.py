@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
 
 from mitsgan.errors import ScanError
+from mitsgan.scan.canonical import in_file_order
 from mitsgan.scan.geometry import Geometry
-from mitsgan.scan.memory import from_hu, in_hu
-from mitsgan.scan.scan import Scan
+from mitsgan.scan.memory import in_hu
+
+if TYPE_CHECKING:
+    from mitsgan.scan.scan import Scan
 
 
-def from_sitk(image: Any, *, plausible: bool = True) -> Scan:
-    """See `Scan.from_sitk`."""
+def voxels_of(image: Any) -> tuple[NDArray[Any], Geometry]:
+    """The voxels of an image ``[z, y, x]``, copied, and where they lie.
+
+    Raises:
+        ScanError: not three dimensions of one grey value.
+    """
     dimensions, components = image.GetDimension(), image.GetNumberOfComponentsPerPixel()
     if dimensions != 3 or components != 1:
         raise ScanError(
             f"the image has {dimensions} dimensions and {components} values per voxel; expected "
             "three dimensions and one grey value"
         )
-    return from_hu(sitk.GetArrayViewFromImage(image), geometry_of(image), plausible=plausible)
+    return sitk.GetArrayFromImage(image), geometry_of(image)
 
 
 def to_sitk(scan: Scan) -> Any:
     """See `Scan.to_sitk`."""
-    from mitsgan.scan.canonical import in_file_order
-
     scan = in_file_order(scan)
     image: Any = sitk.GetImageFromArray(in_hu(scan))
     set_geometry(image, scan.geometry)

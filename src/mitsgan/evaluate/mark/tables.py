@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from mitsgan.evaluate.mark.result import MarkEvaluation, Verdicts
 from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column, Table
 from mitsgan.mark import Verdict
+
+if TYPE_CHECKING:
+    from mitsgan.evaluate.mark.result import MarkEvaluation, Verdicts
 
 
 def mark_tables(evaluation: MarkEvaluation) -> Sequence[Table]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from mitsgan.evaluate.mark.result import MarkEvaluation
 from mitsgan.evaluate.report.command_line import changed, command_line
 from mitsgan.evaluate.report.content import Headline, Report
 from mitsgan.typed import to_json, to_tree
+
+if TYPE_CHECKING:
+    from mitsgan.evaluate.mark.result import MarkEvaluation
 
 LIMITS = (
     "The numbers hold for these attackers, this scan and these positions. A place is found where "

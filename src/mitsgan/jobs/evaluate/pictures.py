@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from mitsgan.attack import Attacker, hu_volume, plan_attack
 from mitsgan.evaluate.attacks.variants import variant
+from mitsgan.evaluate.controls import PROTECTED
 from mitsgan.evaluate.report.pictures.gallery import Gallery, make_gallery
-from mitsgan.evaluate.result import PROTECTED, Evaluation
+from mitsgan.evaluate.result import Evaluation
 from mitsgan.scan.scan import Scan
 
 
