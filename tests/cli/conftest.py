@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from mitsgan.attack import Action, Equalization, Generator, TrainedAttacker
+from mitsgan.cli.main import main
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
@@ -63,3 +65,15 @@ def attacker_options(weights: Path) -> list[str]:
 def protector_options(weights: Path) -> list[str]:
     """The options that name the protector."""
     return ["--weights", str(weights / "mitsgan.safetensors")]
+
+
+@pytest.fixture
+def protect(series: Path, protector_options: list[str], tmp_path: Path) -> Callable[..., int]:
+    """Protect ``source`` into ``tmp_path / "out"`` on the CPU, with further options."""
+
+    def run(*options: str, source: Path = series, out: Path = tmp_path / "out") -> int:
+        return main(
+            ["protect", str(source), str(out), "--device", "cpu", *protector_options, *options]
+        )
+
+    return run
