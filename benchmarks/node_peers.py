@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mitsgan.node.ledger import Ledger
+from mitsgan.node.store.ledger import Ledger
 
 TOOLS = ("Orthanc", "storescu", "storescp")
 SBIN = "/usr/sbin"

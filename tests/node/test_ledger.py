@@ -10,10 +10,10 @@ from pydicom.dataset import Dataset
 from mitsgan.errors import DataError
 from mitsgan.node.commitment import take_report
 from mitsgan.node.config import Retry
-from mitsgan.node.deliveries import HELD, Deliveries, Plan
-from mitsgan.node.ledger import Ledger
-from mitsgan.node.ledger_schema import Delivery, Series
-from mitsgan.node.spool import Header
+from mitsgan.node.store.deliveries import HELD, Deliveries, Plan
+from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.ledger_schema import Delivery, Series
+from mitsgan.node.store.spool import Header
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from pynetdicom import AE
 from tests.node.conftest import World, phantoms
 
 from mitsgan.files import read_scan
-from mitsgan.node.ledger_schema import Series
 from mitsgan.node.services import TRANSFER_SYNTAXES
-from mitsgan.node.spool import data_digest
+from mitsgan.node.store.ledger_schema import Series
+from mitsgan.node.store.spool import data_digest
 from node_peers import NodeProcess, fuzz, storescu, wait_for
 
 pytestmark = [

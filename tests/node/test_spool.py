@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from mitsgan.node.spool import ObjectError, Spool, data_digest, is_uid, link_files, read_header
+from mitsgan.node.store.spool import (
+    ObjectError,
+    Spool,
+    data_digest,
+    is_uid,
+    link_files,
+    read_header,
+)
 from mitsgan.quiet import quiet
 
 

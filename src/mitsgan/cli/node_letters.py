@@ -16,10 +16,10 @@ from mitsgan.cli.console import Console
 from mitsgan.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
-    from mitsgan.node.deliveries import Deliveries
-    from mitsgan.node.ledger import Ledger
-    from mitsgan.node.ledger_schema import Series
-    from mitsgan.node.spool import Spool
+    from mitsgan.node.store.deliveries import Deliveries
+    from mitsgan.node.store.ledger import Ledger
+    from mitsgan.node.store.ledger_schema import Series
+    from mitsgan.node.store.spool import Spool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,9 @@ class OfNode(Command):
     def opened(self) -> Iterator[tuple[Spool, Ledger, Deliveries]]:
         """The node's spool and ledger."""
         from mitsgan.node.config import read_config
-        from mitsgan.node.deliveries import Deliveries
-        from mitsgan.node.ledger import Ledger
-        from mitsgan.node.spool import Spool
+        from mitsgan.node.store.deliveries import Deliveries
+        from mitsgan.node.store.ledger import Ledger
+        from mitsgan.node.store.spool import Spool
 
         spool = Spool(read_config(self.config).spool)
         if not spool.ledger.is_file():

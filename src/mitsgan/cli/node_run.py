@@ -64,7 +64,7 @@ class NodeRun(Command):
 
 def log_to_stderr(level: int = logging.INFO) -> None:
     """Log to stderr; libraries, which would log what they receive, stay silent."""
-    from mitsgan.node.quiet import silence
+    from mitsgan.node.processing.quiet import silence
 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

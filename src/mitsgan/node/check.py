@@ -17,12 +17,12 @@ from pynetdicom.presentation import build_context
 from mitsgan.errors import MitsganError
 from mitsgan.node.config import Destination, NodeConfig, Protecting, Route
 from mitsgan.node.dicomweb import reach, send_web, stored_at_web
+from mitsgan.node.processing.tasks import CompareTask, ProtectTask, Task
+from mitsgan.node.processing.worker import Worker
 from mitsgan.node.read_back import fetch
 from mitsgan.node.send import Item, PeerError, accepts, connected, echo, items, send, stored_at
 from mitsgan.node.services import COMMITMENT, STUDY_ROOT_FIND, STUDY_ROOT_GET
-from mitsgan.node.spool import Spool, sync_file
-from mitsgan.node.tasks import CompareTask, ProtectTask, Task
-from mitsgan.node.worker import Worker
+from mitsgan.node.store.spool import Spool, sync_file
 
 _TIME_ERROR = 5
 """What ``adjtimex`` returns while the clock is not synchronised; source: its manual page."""
@@ -183,7 +183,7 @@ def _verdict(worker: Worker, what: str, scan: Path, seal: Path, how: Protecting)
 
 def _deliver(config: NodeConfig, destination: Destination, out: Path) -> str:
     """Send what the peer lacks of a folder; what it then has, for people."""
-    from mitsgan.node.spool import read_header
+    from mitsgan.node.store.spool import read_header
 
     pynetdicom_config.STORE_SEND_CHUNKED_DATASET = True
     pynetdicom_config.STORE_RECV_CHUNKED_DATASET = True

@@ -10,10 +10,10 @@ from pydicom.uid import UID, generate_uid
 from pynetdicom.presentation import build_context
 
 from mitsgan.node.config import Destination, Retry
-from mitsgan.node.deliveries import Deliveries
-from mitsgan.node.ledger import Ledger
 from mitsgan.node.send import Item, PeerError, RefusedError, accepts, connected
 from mitsgan.node.services import COMMITMENT, COMMITMENT_INSTANCE
+from mitsgan.node.store.deliveries import Deliveries
+from mitsgan.node.store.ledger import Ledger
 
 LOG = logging.getLogger("mitsgan.node")
 

@@ -8,15 +8,15 @@ from collections.abc import Callable
 
 from mitsgan.node.commitment import ask_commitment
 from mitsgan.node.config import Destination, NodeConfig
-from mitsgan.node.counters import Counters
-from mitsgan.node.deliveries import Deliveries
 from mitsgan.node.dicomweb import send_web, stored_at_web
-from mitsgan.node.ledger import Ledger
-from mitsgan.node.ledger_schema import Delivery, Series
+from mitsgan.node.http.counters import Counters
+from mitsgan.node.processing.tasks import Answer, CompareTask, Task
 from mitsgan.node.read_back import fetch
 from mitsgan.node.send import Item, PeerError, RefusedError, items, send, stored_at
-from mitsgan.node.spool import Spool
-from mitsgan.node.tasks import Answer, CompareTask, Task
+from mitsgan.node.store.deliveries import Deliveries
+from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.ledger_schema import Delivery, Series
+from mitsgan.node.store.spool import Spool
 
 LOG = logging.getLogger("mitsgan.node")
 
@@ -129,7 +129,7 @@ class Forwarder:
         self, series: Series, delivery: Delivery, first: Item, destination: Destination
     ) -> set[str]:
         """What the destination has of the series that it is to get, as far as it says."""
-        from mitsgan.node.spool import read_header
+        from mitsgan.node.store.spool import read_header
 
         header = read_header(first.path)
         title = self.config.listen.ae_title

@@ -16,7 +16,7 @@ from pynetdicom.presentation import build_context
 from mitsgan.node.config import Destination
 from mitsgan.node.send import Item, PeerError, RefusedError, accepts, connected
 from mitsgan.node.services import STUDY_ROOT_GET, UNCOMPRESSED
-from mitsgan.node.spool import is_uid, read_header
+from mitsgan.node.store.spool import is_uid, read_header
 
 _PENDING = (0xFF00, 0xFF01)
 

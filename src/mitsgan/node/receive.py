@@ -24,8 +24,7 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE
 
 from mitsgan.errors import MitsganError
 from mitsgan.node.config import NodeConfig, Route
-from mitsgan.node.counters import Counters
-from mitsgan.node.ledger import Ledger
+from mitsgan.node.http.counters import Counters
 from mitsgan.node.server import Server, peer_certificate
 from mitsgan.node.services import (
     COMMITMENT,
@@ -34,7 +33,8 @@ from mitsgan.node.services import (
     VERIFICATION,
     other_classes,
 )
-from mitsgan.node.spool import (
+from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.spool import (
     Header,
     ObjectError,
     Spool,

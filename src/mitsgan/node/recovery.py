@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 
-from mitsgan.node.ledger import Ledger
 from mitsgan.node.receive import Receiver, Sender
-from mitsgan.node.spool import ObjectError, Spool, read_header
+from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.spool import ObjectError, Spool, read_header
 
 LOG = logging.getLogger("mitsgan.node")
 

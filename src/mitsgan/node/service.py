@@ -16,16 +16,16 @@ from pynetdicom import _config as pynetdicom_config
 from mitsgan.errors import SettingsError
 from mitsgan.node.commitment import take_report
 from mitsgan.node.config import NodeConfig
-from mitsgan.node.counters import Counters
 from mitsgan.node.forward import Forwarder
-from mitsgan.node.http import HttpServer, Views, read_token
-from mitsgan.node.ledger import Ledger
+from mitsgan.node.http.counters import Counters
+from mitsgan.node.http.server import HttpServer, Views, read_token
+from mitsgan.node.processing.work import Work
+from mitsgan.node.processing.workers import WorkerProcess
 from mitsgan.node.promises import Promises
 from mitsgan.node.receive import Receiver
 from mitsgan.node.recovery import recover
-from mitsgan.node.spool import Spool
-from mitsgan.node.work import Work
-from mitsgan.node.workers import WorkerProcess
+from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.spool import Spool
 
 LOG = logging.getLogger("mitsgan.node")
 

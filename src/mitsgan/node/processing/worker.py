@@ -1,7 +1,8 @@
 """The worker: a process of its own that protects and verifies, one series at a time.
 
-``python -m mitsgan.node.worker`` reads a task a line from its input and answers with a line. It
-ends with its input. Memory and crashes of codecs and networks stay in here; the node goes on.
+``python -m mitsgan.node.processing.worker`` reads a task a line from its input and answers with a
+line. It ends with its input. Memory and crashes of codecs and networks stay in here; the node
+goes on.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from mitsgan.errors import DeviceError, MitsganError, OutputError, SettingsError
 from mitsgan.node.config import Protecting
-from mitsgan.node.quiet import silence
-from mitsgan.node.tasks import Answer, CompareTask, ProtectTask, Task, VerifyTask
+from mitsgan.node.processing.quiet import silence
+from mitsgan.node.processing.tasks import Answer, CompareTask, ProtectTask, Task, VerifyTask
 from mitsgan.typed import parse_json, to_json
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from mitsgan.node.tasks import Answer, Task
+from mitsgan.node.processing.tasks import Answer, Task
 from mitsgan.typed import parse_json, to_json
 
 _TASKS = 50
@@ -65,7 +65,7 @@ class WorkerProcess:
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "mitsgan.node.worker", str(os.getpid())],
+                [sys.executable, "-m", "mitsgan.node.processing.worker", str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

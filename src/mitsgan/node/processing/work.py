@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mitsgan.node.config import NodeConfig, Route
-from mitsgan.node.counters import Counters
-from mitsgan.node.deliveries import HELD, Deliveries, Plan
-from mitsgan.node.ledger import Ledger
-from mitsgan.node.ledger_schema import Series
+from mitsgan.node.http.counters import Counters
+from mitsgan.node.processing.tasks import Answer, ProtectTask, Task, VerifyTask
 from mitsgan.node.services import CT_CLASSES
-from mitsgan.node.spool import Spool, link_files, sync_file, sync_folder
-from mitsgan.node.tasks import Answer, ProtectTask, Task, VerifyTask
+from mitsgan.node.store.deliveries import HELD, Deliveries, Plan
+from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.ledger_schema import Series
+from mitsgan.node.store.spool import Spool, link_files, sync_file, sync_folder
 
 LOG = logging.getLogger("mitsgan.node")
 

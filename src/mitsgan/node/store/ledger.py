@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mitsgan.errors import DataError
-from mitsgan.node.ledger_schema import OPEN, SCHEMA, VERSION, Series, State
-from mitsgan.node.spool import Header
+from mitsgan.node.store.ledger_schema import OPEN, SCHEMA, VERSION, Series, State
+from mitsgan.node.store.spool import Header
 
 Entry = Literal["new", "closed"]
 _SERIES = ", ".join(field.name for field in fields(Series))

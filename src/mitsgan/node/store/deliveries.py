@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from mitsgan.node.ledger import Ledger
-from mitsgan.node.ledger_schema import Delivery, DeliveryState, State
+from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.ledger_schema import Delivery, DeliveryState, State
 
 What = Literal["protected", "received"]
 _COLUMNS = ", ".join(f"d.{field.name}" for field in fields(Delivery))

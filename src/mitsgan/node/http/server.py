@@ -23,11 +23,11 @@ from starlette.routing import Route
 
 from mitsgan.errors import SettingsError
 from mitsgan.node.config import Http
-from mitsgan.node.deliveries import Deliveries
-from mitsgan.node.ledger import Ledger
-from mitsgan.node.ledger_schema import STATES
-from mitsgan.node.spool import Spool
-from mitsgan.node.status_page import status_page, status_rows
+from mitsgan.node.http.status_page import status_page, status_rows
+from mitsgan.node.store.deliveries import Deliveries
+from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.ledger_schema import STATES
+from mitsgan.node.store.spool import Spool
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
 
-from mitsgan.node.deliveries import Deliveries
-from mitsgan.node.ledger import Ledger
-from mitsgan.node.ledger_schema import STATES, Series
+from mitsgan.node.store.deliveries import Deliveries
+from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.ledger_schema import STATES, Series
 
 _SHOWN = 200
 

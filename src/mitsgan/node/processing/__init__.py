@@ -1,0 +1,1 @@
+"""From a complete series to what its destinations get, in a process of its own."""
