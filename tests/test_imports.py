@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,21 @@ def test_imports_run_one_way() -> None:
     assert upward(graph(SOURCE)) == []
 
 
+def circle(edges: Mapping[str, set[str]]) -> list[str]:
+    """One circle of modules that import each other, the first named twice; [] if there is none."""
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        modules_in_it: list[str] = error.args[1]
+        return modules_in_it
+    return []
+
+
+def test_no_modules_import_each_other() -> None:
+    """Not inside functions either; what only the type checker reads may be named both ways."""
+    assert circle(graph(SOURCE, types=False)) == []
+
+
 def test_attackers_cannot_reach_files() -> None:
     edges = graph(SOURCE, types=False)
     guarded = [module for module in edges if room(module) in NEVER_FILES]
@@ -240,6 +256,22 @@ def test_checker_catches_an_import_that_runs_up(
     path.write_text(path.read_text() + line + "\n")
     (wrong,) = upward(graph(tree))
     assert found in wrong
+
+
+def test_checker_catches_a_circle(tree: Path) -> None:
+    (tree / "mitsgan" / "perturb" / "limits.py").write_text("from . import budget\n")
+    assert circle(graph(tree)) == []
+    path = tree / "mitsgan" / "perturb" / "budget.py"
+    before = path.read_text()
+    path.write_text(
+        before + "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from . import limits\n"
+    )
+    assert circle(graph(tree, types=False)) == []
+    path.write_text(before + "def f():\n    from . import limits\n")
+    assert set(circle(graph(tree, types=False))) == {
+        "mitsgan.perturb.budget",
+        "mitsgan.perturb.limits",
+    }
 
 
 def test_checker_asks_for_a_rule_for_a_new_room(tree: Path) -> None:
