@@ -131,7 +131,9 @@ class Report:
 
 def headline_table(headline: Sequence[Headline]) -> Table:
     """Headline numbers as a table."""
-    columns = tuple(Column(key, key) for key in ("figure", "value", "unit", "n", "note"))
+    columns = tuple(
+        Column(key, key, significant=3) for key in ("figure", "value", "unit", "n", "note")
+    )
     rows = tuple(
         {"figure": h.label, "value": h.value, "unit": h.unit, "n": h.n, "note": h.note}
         for h in headline
