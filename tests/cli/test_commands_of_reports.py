@@ -14,7 +14,7 @@ from mitsgan.evaluate.mark.result import MarkEvaluation
 from mitsgan.evaluate.report.command_line import command_line
 from mitsgan.evaluate.report.reading import read_report
 from mitsgan.evaluate.result import Evaluation
-from mitsgan.jobs.demo import DemoFolder
+from mitsgan.jobs.demo.demo import DemoFolder
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 

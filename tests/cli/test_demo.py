@@ -11,8 +11,8 @@ import pytest
 
 from mitsgan.cli.main import main
 from mitsgan.files import read_scan
-from mitsgan.jobs import demo as demonstration
-from mitsgan.jobs.demo_folder import PARTS
+from mitsgan.jobs.demo import demo as demonstration
+from mitsgan.jobs.demo.folder import PARTS
 
 Run = Callable[..., int]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mitsgan.cli.command import Command, shown
 from mitsgan.cli.console import Console
-from mitsgan.jobs.demo import DemoFolder
+from mitsgan.jobs.demo.demo import DemoFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +16,7 @@ class Demo(Command, DemoFolder):
 
     def work(self, console: Console) -> int:
         """Make the demonstration; the exit code."""
-        from mitsgan.jobs.demo import make_demo
+        from mitsgan.jobs.demo.demo import make_demo
 
         evaluation = make_demo(self, progress=console)
         console.say(evaluation.report().lead)

@@ -16,10 +16,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.mark.find.median import median
 from mitsgan.mark.find.noise import VOXELS, Cells, Mask, Noise, is_body, noise_classes
 from mitsgan.mark.find.settings import Detector
 from mitsgan.mark.find.worn import between, by_detail, has_holes, is_flat_everywhere
+from mitsgan.mark.median import median
 from mitsgan.mark.sliding import SLAB, Slider, covered
 from mitsgan.mark.windows import Window, window
 from mitsgan.slabs import in_slabs, per_thread

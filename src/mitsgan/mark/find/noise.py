@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.mark.find.median import median
 from mitsgan.mark.find.settings import Detector
+from mitsgan.mark.median import median
 from mitsgan.mark.sliding import SLAB, Slider
 from mitsgan.mark.strength import BODY_HU, NOISE_MM
 from mitsgan.mark.windows import BLOCK, window

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitsgan.mark.find.median import median
+from mitsgan.mark.median import median
 
 
 @given(

@@ -63,7 +63,7 @@ def make_demo(settings: DemoFolder, *, progress: Progress = silent) -> Evaluatio
         OutputError: the folder is there and is no demonstration, or cannot be written.
         MitsganError: see `mitsgan.jobs.evaluate.evaluation.Judges.load`.
     """
-    from mitsgan.jobs.demo_folder import check_demo, demo_folder
+    from mitsgan.jobs.demo.folder import check_demo, demo_folder
     from mitsgan.jobs.evaluate.evaluation import Judges
     from mitsgan.jobs.evaluate.settings import EvaluateSettings
     from mitsgan.perturb import Budget

@@ -1,0 +1,1 @@
+"""The demonstration: a synthetic chest, protected and tampered with."""
