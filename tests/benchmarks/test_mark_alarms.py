@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from alarm_cases import bilateral, near_lossless
 
@@ -30,6 +31,7 @@ def test_bilateral_smooths_noise_and_keeps_edges() -> None:
     assert done[0, :, 20].mean() > 990
 
 
+@pytest.mark.slow
 def test_a_tiny_run_counts_every_verdict_and_goes_on_where_it_was(tmp_path: Path) -> None:
     output = tmp_path / "alarms.json"
     command = [sys.executable, str(_SCRIPT), "--output", str(output), "--phantoms", "1"]

@@ -28,6 +28,7 @@ def classifier(training_chest: Scan, run: Path) -> NoduleClassifier:
     return train_classifier([training_chest], CONFIG, Run(run))
 
 
+@pytest.mark.slow
 def test_it_tells_nodules_from_lung(
     classifier: NoduleClassifier, run: Path, training_chest: Scan
 ) -> None:
@@ -51,6 +52,7 @@ class _Paints(torch.nn.Module):
         return self.painted.expand_as(condition)
 
 
+@pytest.mark.slow
 def test_a_painted_ball_is_called_nodule_and_painted_air_is_not(
     classifier: NoduleClassifier, training_chest: Scan
 ) -> None:
@@ -64,6 +66,7 @@ def test_a_painted_ball_is_called_nodule_and_painted_air_is_not(
     assert found["nodule_after"] < found["nodule_before"] - 0.5
 
 
+@pytest.mark.slow
 def test_the_same_seed_judges_the_same(classifier: NoduleClassifier, training_chest: Scan) -> None:
     table = Equalization.fit([torch.linspace(-1000, 200, 40_000)])
     attacker = TrainedAttacker("remove", Generator(2).eval(), table)
