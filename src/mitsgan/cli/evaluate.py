@@ -16,7 +16,14 @@ _Places = UseAppendAction[tuple[PlaceOption, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("original", "protected", short="output", protected="[PROTECTED]", nodules="X,Y,Z")
+@shown(
+    "original",
+    "protected",
+    short="output",
+    protected="[PROTECTED]",
+    nodules="X,Y,Z",
+    attackers="NAME",
+)
 class Evaluate(Command, EvaluateFiles):
     """Compare a scan and its protected version: budget, metrics, figures of diagnosis, tampering.
 

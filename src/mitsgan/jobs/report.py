@@ -17,8 +17,7 @@ class ReportFile(Overwriting):
     """What is reported, and where to."""
 
     run_folder: Path
-    """What `mitsgan benchmark` wrote: its folder, or the summary.json in it, which has no pictures;
-    or the JSON of `mitsgan evaluate` or `mitsgan evaluate-mark`."""
+    """What a run left: a benchmark's folder, its summary.json, or the JSON of an evaluation."""
     output: Path
     """The file to write."""
     format: Format | None = None

@@ -16,10 +16,9 @@ class EvaluateSettings(OwnAttackers, EvaluationSettings):
     """What is measured, and with what weights."""
 
     attack: bool = True
-    """Tamper with both scans, and compare what comes of it."""
+    """Whether both scans are tampered with, and what comes of it compared."""
     attackers: str = "textured"
-    """The pair to tamper with: textured, smooth, narrow, residual (no protector was trained
-    against it), or one of your own."""
+    """The pair to tamper with: textured, smooth, narrow, residual (held out), or your own."""
     classifier: Path | None = None
     """The nodule classifier that says what is seen; by default the one that ships."""
     lpips_weights: Path | None = None
@@ -49,8 +48,7 @@ class EvaluateFiles(Overwriting, EvaluateSettings, Reading):
     html: Path | None = None
     """Write a page that needs no network: the verdict, the numbers, and pictures."""
     picture: Path | None = None
-    """Draw, for each action, the position with the median disruption; removal at a known nodule,
-    if one is named."""
+    """Draw for each action the position of median disruption; removal at a known nodule."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
