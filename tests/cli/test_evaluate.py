@@ -187,7 +187,7 @@ def test_a_budget_that_is_not_kept_is_told(
 ) -> None:
     protected = tmp_path / "protected"
     assert main(["protect", str(series), str(protected), *protector_options, "--quiet"]) == 0
-    assert evaluate(str(protected), "--max-hu", "2", "--no-attack") == 0
+    assert evaluate(str(protected), "--max-hu", "2", "--no-attack") == 1
     assert "BUDGET of 2 HU NOT KEPT" in capsys.readouterr().out
 
 

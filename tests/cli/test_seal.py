@@ -192,6 +192,10 @@ def test_mark_and_seal_together(
     told = json.loads(capsys.readouterr().out)
     assert (told["verdict"], told["mark_verdict"]) == ("unknown", "unknown")
     assert told["seal"]["verdict"] == "intact"
+    assert told["decided_by"] == "mark"
+    assert main(["verify", str(series), *both]) == 3
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "mark unknown, seal intact: UNKNOWN, the mark decided"
 
 
 def test_a_missing_slice_is_told_although_the_mark_cannot_read_the_scan(

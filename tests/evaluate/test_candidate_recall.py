@@ -36,6 +36,7 @@ def test_rank_counts_only_candidates_that_name_no_nodule() -> None:
     first, second, third = match(found, nodules, SPACING)
     assert (first.rank, first.offset_mm, first.score) == (1, 1.0, 90.0)
     assert (second.rank, second.offset_mm) == (2, 2.0)
+    assert (first.number, second.number) == (1, 4)  # in the list, with what names none
     assert third == Hit(nodules[2])
 
 

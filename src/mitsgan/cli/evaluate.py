@@ -28,6 +28,9 @@ class Evaluate(Command, EvaluateFiles):
     """Compare a scan and its protected version: budget, metrics, figures of diagnosis, tampering.
 
     Tampering is simulated on both scans, in memory. Every number is defined in docs/metrics.md.
+
+    Exit codes: 0 measured, 1 measured, and the budget was not kept; 2 an error, told in one
+    message; 70 a bug, with its traceback.
     """
 
     diagnostics: Suppress[bool] = True
@@ -46,4 +49,5 @@ class Evaluate(Command, EvaluateFiles):
         for path in (self.output, self.html, self.picture if evaluation.disruption else None):
             if path is not None:
                 console.say(f"written: {path}")
-        return 0
+        check = evaluation.budget_check
+        return 0 if check is None or (check.kept and not check.padding_moved) else 1

@@ -21,7 +21,15 @@ def summary(verified: Verified) -> str:
     if result.mark_not_verified is not None:
         lines.append(f"the mark was not looked for: {result.mark_not_verified}")
     lines += [f"note: {as_options(note)}" for note in result.notes]
+    if result.decided_by is not None and verified.seal is not None:
+        lines.append(_both(result, verified.seal.verdict))
     return "\n".join(lines)
+
+
+def _both(result: Verification, of_seal: str) -> str:
+    """Mark and seal side by side, and which of them decided."""
+    who = "both say so" if result.decided_by == "both" else f"the {result.decided_by} decided"
+    return f"mark {result.mark_verdict}, seal {of_seal}: {result.verdict.upper()}, {who}"
 
 
 def _of_mark(result: Verification) -> list[str]:

@@ -66,6 +66,7 @@ class Hit:
         offset_mm: of the candidate from its centre.
         radius_mm: that the candidate tells.
         score: of the candidate.
+        number: of the candidate in the list, from 1.
     """
 
     nodule: Nodule
@@ -73,6 +74,7 @@ class Hit:
     offset_mm: float | None = None
     radius_mm: float | None = None
     score: float | None = None
+    number: int | None = None
 
 
 def match(
@@ -90,7 +92,9 @@ def match(
             continue
         best = int(named.argmax())
         found, rank = candidates[best], 1 + int(others[:best].sum())
-        hits.append(Hit(nodule, rank, float(distance[best]), found.radius_mm, found.score))
+        hits.append(
+            Hit(nodule, rank, float(distance[best]), found.radius_mm, found.score, best + 1)
+        )
     return hits
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PROTECTION = "protection against tampering"
+"""Stands in the description of every protection, and in no other."""
+
 
 @dataclass(frozen=True)
 class Derivation:

@@ -14,6 +14,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.imageglobals import LoggingOutputSuppressor
 from nibabel.nifti1 import Nifti1Extension
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def read_nifti(path: Path, hu_offset: float = 0.0) -> Scan:
         ScanError: it cannot be read, or is not one three-dimensional grey image.
     """
     try:
-        with quiet():
+        with quiet(), LoggingOutputSuppressor():
             image: Any = _load(path)
             if not isinstance(image, _Pair):
                 raise ScanError(
@@ -127,7 +128,7 @@ def write_nifti(scan: Scan, path: Path, derivation: Derivation) -> None:
     image.header.extensions.append(Nifti1Extension(_COMMENT, said.encode("utf-8")))
     image.header.set_slope_inter(slope, intercept)
     try:
-        with quiet():
+        with quiet(), LoggingOutputSuppressor():
             nib.save(image, path)
     except (HeaderDataError, ValueError, TypeError) as error:
         raise OutputError(

@@ -144,6 +144,8 @@ def test_readers_agree(tmp_path: Path, scan: Scan) -> None:
     assert found.diameter_mm == pytest.approx((6 * volume / np.pi) ** (1 / 3))
     assert len(listed.of(scan, ["1.2.3"], readers=1)) == 2
     assert listed.of(scan, ["other"]) == ()
+    assert listed.most_readers(scan, ["1.2.3"]) == 3
+    assert listed.most_readers(scan, ["other"]) == 0
 
 
 def test_contours_of_another_series(tmp_path: Path, scan: Scan) -> None:

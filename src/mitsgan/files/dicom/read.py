@@ -18,6 +18,7 @@ from pydicom.dataset import Dataset
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import Progress, SliceFile
+from mitsgan.files.dicom.find.alone import alone_note
 from mitsgan.files.dicom.find.copies import drop_copies
 from mitsgan.files.dicom.find.headers import read_headers
 from mitsgan.files.dicom.find.select import choose_frames, select_series
@@ -117,9 +118,10 @@ def find_slices(
     kept, copies = drop_copies(list({frame.file: None for frame in frames}))
     if choice.strict:
         refuse_left_out(copies)
-    note = left_out_note([*left_out, *copies])
     files = set(kept)
-    return [frame for frame in frames if frame.file in files], [note] if note else []
+    frames = [frame for frame in frames if frame.file in files]
+    notes = left_out_note([*left_out, *copies]), alone_note(path, frames)
+    return frames, [note for note in notes if note]
 
 
 def _read_stored(

@@ -26,13 +26,22 @@ def nodules_of(scan: Scan, lists: Sequence[Path], readers: int) -> list[Nodule]:
     """
     nodules: list[Nodule] = []
     for path in lists:
-        findings = read_annotations(path).of(scan, series_names(scan), readers)
+        listed, names = read_annotations(path), series_names(scan)
+        findings = listed.of(scan, names, readers)
         if not findings:
-            raise DataError(
-                f"{path} lists no nodule of this scan; name a list that does, or lower `readers`"
-            )
+            raise DataError(_none_listed(path, listed.most_readers(scan, names), readers))
         nodules += [Nodule(f.index(scan.geometry), f.diameter_mm) for f in findings]
     return nodules
+
+
+def _none_listed(path: Path, most: int, readers: int) -> str:
+    """Why a list tells no nodule of a scan."""
+    if most == 0:
+        return f"{path} lists no nodule of this scan; name a list that does"
+    return (
+        f"{path} lists nodules of this scan, but none that {readers} readers marked: at most "
+        f"{most} agree; give `readers={most}`"
+    )
 
 
 def planter(scan: Scan, seed: int) -> Plant:

@@ -44,6 +44,7 @@ class HitEntry:
     offset_mm: float | None
     radius_mm: float | None
     score: float | None
+    number: int | None = None
 
     @classmethod
     def of(cls, hit: Hit) -> HitEntry:
@@ -52,6 +53,7 @@ class HitEntry:
         return cls(
             *(nodule.voxel, nodule.diameter_mm, nodule.kind, nodule.place),
             *(hit.rank, hit.offset_mm, hit.radius_mm, hit.score),
+            number=hit.number,
         )
 
 

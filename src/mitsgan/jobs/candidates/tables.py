@@ -68,13 +68,13 @@ def known_table(result: CandidatesResult) -> Table:
         (
             Column("voxel", "voxel [z, y, x]"),
             Column("diameter", "diameter", "mm", digits=1),
-            Column("rank", "named as number"),
+            Column("number", "named as number"),
         ),
         tuple(
             {
                 "voxel": ", ".join(f"{v:.0f}" for v in hit.voxel),
                 "diameter": hit.diameter_mm,
-                "rank": "not named" if hit.rank is None else hit.rank,
+                "number": "not named" if hit.number is None else hit.number,
             }
             for hit in result.known
         ),

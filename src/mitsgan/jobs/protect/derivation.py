@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 from mitsgan import __version__
-from mitsgan.files.derivation import Derivation
+from mitsgan.files.derivation import PROTECTION, Derivation
 from mitsgan.jobs.protect.refinement import Refinement
 from mitsgan.perturb import Budget
 from mitsgan.protect.registry import Identity
@@ -33,7 +33,7 @@ def derivation(
     refined = "" if refinement is None else f", {refinement.note()}"
     weights = "none" if who.card is None else str(who.card["sha256"])
     control = who.control and refinement is None
-    purpose = "(a control, no protection)" if control else "protection against tampering"
+    purpose = "(a control, no protection)" if control else PROTECTION
     return Derivation(
         description=(
             f"{who.title} {purpose}: every voxel within {budget} of "

@@ -127,7 +127,7 @@ def _result(settings: ProtectFile, protected: Protected, phases: Phases) -> resu
             padding_voxels=scan.stored.size - protected.voxels,
         ),
         change=result.ChangeEntry(protected.largest_hu, protected.rms_hu, hu),
-        notes=scan.notes,
+        notes=(*scan.notes, *protected.notes),
         seconds=rounded(phases.seconds),
         device=who.device,
         precision=who.precision,

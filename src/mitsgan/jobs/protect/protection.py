@@ -12,6 +12,7 @@ from mitsgan.errors import DeviceError, SettingsError
 from mitsgan.files.derivation import Derivation
 from mitsgan.jobs.device import choose_device
 from mitsgan.jobs.protect.derivation import derivation
+from mitsgan.jobs.protect.notes import protection_notes
 from mitsgan.jobs.protect.refinement import Refinement
 from mitsgan.jobs.protect.settings import MARK_HU, PGD, ProtectSettings
 from mitsgan.jobs.shared import AnyPath
@@ -40,6 +41,7 @@ class Protected:
         largest_hu, rms_hu: of its difference from the original, over voxels that are not padding.
         voxels: how many these are.
         seconds: of each phase.
+        notes: what makes the protection worth less than usual, a sentence each.
     """
 
     scan: Scan
@@ -52,6 +54,7 @@ class Protected:
     rms_hu: float
     voxels: int
     seconds: Mapping[str, float]
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.scan.stored.setflags(write=False)
@@ -126,6 +129,7 @@ class Protection:
             rms_hu=moved.rms_hu,
             voxels=moved.voxels,
             seconds=phases.seconds,
+            notes=tuple(protection_notes(axial, budget, moved.rms_hu)),
         )
 
     def _for(

@@ -13,6 +13,9 @@ from mitsgan.settings import Settings, at_least
 if TYPE_CHECKING:
     from mitsgan.perturb import Budget
 
+VISIBLE_HU = 50.0
+"""Above this a perturbation is no longer hidden in what a reader sees."""
+
 PGD = "pgd"
 """The protector that is optimised from random numbers."""
 
@@ -117,9 +120,16 @@ class ProtectFile(Overwriting, Signing, ProtectSettings, CtInput):
     """Write DICOM under UIDs that are all new, where an anonymiser emptied those of the source."""
     sign: Path | None = None
     """Seal what was written with this private key; the seal is OUT.seal.json."""
+    yes_visible: bool = False
+    """Do protect by more than 50 HU, which a reader sees."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.max_hu > VISIBLE_HU and not self.yes_visible:
+            raise SettingsError(
+                f"`max_hu={self.max_hu:g}` is beyond {VISIBLE_HU:g} HU: readers see it, lesions "
+                "change their looks; give a smaller one, or `yes_visible=True` if it is meant"
+            )
         self.check_mark(self.key is not None)
         if self.sign is None and (self.certificate or self.passphrase_file):
             raise SettingsError(

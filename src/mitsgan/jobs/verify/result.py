@@ -69,12 +69,13 @@ class Verification(Result):
         seal: of the seal.
         notes: what is to be known of the input, a sentence each.
         seconds: of each phase.
+        decided_by: of mark and seal, where both were looked at: whose verdict is that of the scan.
     """
 
     KIND: ClassVar[str] = "verification"
     LEFT_OUT_IF_NONE: ClassVar[frozenset[str]] = frozenset(
         {"reason", "mark", "false_alarms_per_scan", "regions", "missing_ends", "slices", "scan"}
-        | {"mark_verdict", "mark_not_verified", "seal"}
+        | {"mark_verdict", "mark_not_verified", "seal", "decided_by"}
     )
 
     version: str = __version__
@@ -90,5 +91,6 @@ class Verification(Result):
     mark_verdict: Verdict | None = None
     mark_not_verified: str | None = None
     seal: SealEntry | None = None
+    decided_by: Literal["mark", "seal", "both"] | None = None
     notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)

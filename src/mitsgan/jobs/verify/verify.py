@@ -215,9 +215,13 @@ def _result(
             of_mark["mark_verdict"] = str(detection.verdict)
     if seal is not None:
         verdicts.append(seal.verdict)
+    worst = next(verdict for verdict in _WORST if verdict in verdicts)
+    if detection is not None and seal is not None:
+        deciding = [str(detection.verdict) == worst, seal.verdict == worst]
+        of_mark["decided_by"] = "both" if all(deciding) else "mark" if deciding[0] else "seal"
     return Verification(
         source=str(subject),
-        verdict=next(verdict for verdict in _WORST if verdict in verdicts),
+        verdict=worst,
         mark_not_verified=not_verified,
         seal=None if seal is None else seal.entry(),
         seconds=rounded(phases.seconds),

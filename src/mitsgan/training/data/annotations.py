@@ -97,6 +97,20 @@ class Annotations:
                 )
         return tuple(found)
 
+    def most_readers(self, scan: Scan, names: Collection[str]) -> int:
+        """How many readers marked the nodule that most of them marked; 0 where none is marked.
+
+        Args:
+            scan, names: as in `of`.
+
+        Raises:
+            DataError: LIDC's contours do not fit the scan.
+        """
+        if not self.marks or self.series not in {*names, ""}:
+            return 0
+        counts = range(len({mark.reader for mark in self.marks}), 0, -1)
+        return next((n for n in counts if agreed(self.marks, scan, n, self.path)), 0)
+
 
 def read_annotations(path: Path) -> Annotations:
     """Read a list of nodules, the format told by the ending: ``.csv``, ``.json`` or ``.xml``.
