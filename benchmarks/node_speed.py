@@ -106,10 +106,10 @@ def seconds(do: Callable[[], object]) -> float:
 def peak_mb(node: NodeProcess) -> dict[str, float]:
     """Largest resident memory of a node and of its worker so far."""
     assert node.process is not None
-    children = Path(f"/proc/{node.process.pid}/task/{node.process.pid}/children").read_text()
     pids = {"node": str(node.process.pid)}
-    if children.split():
-        pids["worker"] = children.split()[0]
+    for task in Path(f"/proc/{node.process.pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            pids["worker"] = child
     peaks = {}
     for name, pid in pids.items():
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()

@@ -61,6 +61,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "speed": speed_tables.speed,
     "memory": speed_tables.memory,
     "tamper-speed": speed_tables.tamper_speed,
+    "node-campaign": node_tables.campaign,
+    "node-speed": node_tables.speed,
     "refine-nodules": partial(speed_tables.refined, "nodules"),
     "refine-lung": partial(speed_tables.refined, "lung"),
     "refine-uncertainty": speed_tables.refined_by_uncertainty,

@@ -11,6 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -114,6 +115,7 @@ class Receiver:
         self._report, self._promise = report, promise
         self._server: Server | None = None
         self._series_lock = threading.Lock()
+        self._disk = ThreadPoolExecutor(config.listen.max_associations, "disk")
 
     def start(self) -> None:
         """Listen.
@@ -213,7 +215,12 @@ class Receiver:
         size = os.fstat(file.fileno()).st_size
         if size > self.config.listen.max_object_mb * 1e6:
             return OUT_OF_RESOURCES, "the object is too large"
-        header = read_header(path, route.expected)
+        # The disk writes while the header is read.
+        synced = self._disk.submit(os.fsync, file.fileno())
+        try:
+            header, digest = read_header(path, route.expected), data_digest(path)
+        finally:
+            synced.result()
         if header.sop_uid != str(request.AffectedSOPInstanceUID):
             raise ObjectError("SOPInstanceUID is not that of the request")
         if header.class_uid not in CT_CLASSES and route.others == "refuse":
@@ -221,8 +228,7 @@ class Receiver:
                 header.series_uid, sender.calling, sender.address, "its objects are no CT"
             )
             return NOT_SUPPORTED, "objects that are no CT are refused here"
-        os.fsync(file.fileno())
-        return self.take(path, header, route.name, sender)
+        return self.take(path, header, digest, route.name, sender)
 
     def lack(self) -> str:
         """What there is too little of to take an object; nothing is "" """
@@ -232,9 +238,10 @@ class Receiver:
             return "too little free memory"
         return ""
 
-    def take(self, path: Path, header: Header, route: str, sender: Sender) -> tuple[int, str]:
+    def take(
+        self, path: Path, header: Header, digest: str, route: str, sender: Sender
+    ) -> tuple[int, str]:
         """Move an object that is on the disk to its series, and enter it; its status and why."""
-        digest = data_digest(path)
         size = path.stat().st_size
         while True:
             # One object at a time, so that two copies sent side by side are seen as such.

@@ -11,7 +11,7 @@ import logging
 
 from mitsgan.node.receive import Receiver, Sender
 from mitsgan.node.store.ledger import Ledger
-from mitsgan.node.store.spool import ObjectError, Spool, read_header
+from mitsgan.node.store.spool import ObjectError, Spool, data_digest, read_header
 
 LOG = logging.getLogger("mitsgan.node")
 
@@ -51,6 +51,7 @@ def _enter(number: int, spool: Spool, ledger: Ledger, receiver: Receiver) -> int
             path.unlink()  # its bytes never were on the disk, so it was not acknowledged
             continue
         # From where it lies: once moved into `incoming`, another crash would lose it.
-        receiver.take(path, header, series.route, Sender(series.calling, series.address, None))
+        sender = Sender(series.calling, series.address, None)
+        receiver.take(path, header, data_digest(path), series.route, sender)
         entered += 1
     return entered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.events import Event
 from pynetdicom.presentation import build_context
 
 from mitsgan.errors import MitsganError
@@ -96,7 +98,7 @@ def connected(
         # A peer that accepts nothing of what is asked for would count as one that is not there.
         contexts=[*contexts, build_context(VERIFICATION)],
         ext_neg=list(roles),
-        evt_handlers=list(handlers),
+        evt_handlers=[*handlers, (evt.EVT_CONN_OPEN, _send_at_once)],
         tls_args=None if tls is None else (client_context(tls), destination.address),
     )
     where = f"{destination.ae_title} at {destination.address}:{destination.port}"
@@ -108,6 +110,13 @@ def connected(
     finally:
         if association.is_established:
             association.release()
+
+
+def _send_at_once(event: Event) -> None:
+    """Do not let the end of a message wait until the peer has confirmed what came before."""
+    wrapper = event.assoc.dul.socket
+    if wrapper is not None and wrapper.socket is not None:
+        wrapper.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def accepts(association: Association, uid: str) -> bool:

@@ -69,6 +69,8 @@ class _Handler(RequestHandler):
             if isinstance(connection, ssl.SSLSocket):
                 connection.do_handshake()
             connection.settimeout(server.listen.idle_seconds)
+            # Else an answer waits until the peer has confirmed the one before.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
             server.shutdown_request(connection)
             return

@@ -1,0 +1,56 @@
+"""Tables of what the node was put through, from the JSON of its campaign and its benchmark."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from drawing import plain
+from result_tables import RESULTS
+
+Json = dict[str, Any]
+
+_COUNTS = {
+    "objects_acknowledged": "objects acknowledged",
+    "series_committed": "series committed",
+    "series_not_committed": "series that ended otherwise",
+    "series_that_came_in_two_goes": "series that came in two goes",
+    "objects_missing": "acknowledged objects that the archive lacks",
+    "objects_that_arrived_twice": "objects that arrived twice",
+    "equal_uids_in_archive": "objects of an equal UID in the archive",
+    "originals_in_archive": "originals in the archive",
+    "series_beyond_budget": "series beyond their budget",
+    "series_whose_seal_does_not_verify": "series whose seal does not verify",
+}
+
+
+def campaign() -> str:
+    """What was killed, and what became of every object."""
+    result = _read("node-campaign")
+    count, plan = result["count"], result["plan"]
+    kills = ", ".join(f"{name} {number}" for name, number in sorted(count["kills"].items()))
+    rows = [("series sent", str(plan["series"])), ("senders at once", str(plan["senders"]))]
+    rows += [("killed", kills), ("malformed PDUs for", f"{plan['fuzz_seconds']:g} s")]
+    rows += [(words, str(count[name])) for name, words in _COUNTS.items()]
+    return plain(("", "counted"), rows)
+
+
+def speed() -> str:
+    """Ratios of the node to programs that only write, and only send."""
+    result = _read("node-speed")
+    rows = []
+    for name, words, target in (
+        ("receive_ratio", "receive / bare receive", 1.5),
+        ("forward_ratio", "receive, protect, forward / (bare receive + bare send)", 2),
+    ):
+        ratio = result[name]
+        measured = f"{ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['largest']:.2f})"
+        rows.append((words, measured, f"at most {target:g}"))
+    for name, peak in result["peak_mb"].items():
+        rows.append((f"peak memory, {name}", f"{peak:.0f} MB", ""))
+    return plain((f"{result['slices']} slices of {result['size']}²", "measured", "target"), rows)
+
+
+def _read(name: str) -> Json:
+    result: Json = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return result
