@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT / "benchmarks")]
 import benchmark_pages  # noqa: E402 - the path above first
 import card_tables  # noqa: E402
 import content_tables  # noqa: E402
+import node_tables  # noqa: E402
 import result_tables  # noqa: E402
 import speed_tables  # noqa: E402
 from drawing import plain  # noqa: E402
