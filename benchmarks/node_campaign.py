@@ -314,8 +314,11 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=Plan.series)
     parser.add_argument("--node-kills", type=int, default=Plan.node_kills)
     parser.add_argument("--archive-kills", type=int, default=Plan.archive_kills)
-    given = parser.parse_args()
-    plan = Plan(series=given.series, node_kills=given.node_kills, archive_kills=given.archive_kills)
+    parser.add_argument("--quiet-seconds", type=float, default=Plan.quiet_seconds)
+    parser.add_argument("--fuzz-seconds", type=float, default=Plan.fuzz_seconds)
+    given = vars(parser.parse_args())
+    out: Path = given.pop("out")
+    plan = Plan(**given)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         count = campaign(plan, Path(folder))
@@ -328,7 +331,7 @@ def main() -> None:
         "seconds": round(time.monotonic() - start, 1),
         "machine": machine(),
     }
-    given.out.write_text(json.dumps(result, indent=2) + "\n")
+    out.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":
