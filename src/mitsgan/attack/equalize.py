@@ -60,9 +60,9 @@ class Interpolation:
         cell = ((x - self._first) * self._cells_per_x).clamp_(0, _CELLS - 1).nan_to_num_(0).long()
         count = self._before.index_select(0, cell)
         count += self._bounded.index_select(0, count + 1) <= x
-        found = self._bounded.index_select(0, count) <= x
-        found &= self._bounded.index_select(0, count + 1) > x
-        rest = torch.nonzero(~found)[:, 0]  # several points in one cell, or rounding at its edge
+        inside = self._bounded.index_select(0, count) <= x
+        inside &= self._bounded.index_select(0, count + 1) > x
+        rest = torch.nonzero(~inside)[:, 0]  # several points in one cell, or rounding at its edge
         if len(rest):
             count[rest] = torch.searchsorted(self._xp, x[rest], right=True)
         return count
@@ -129,13 +129,13 @@ class Equalization:
     @classmethod
     def fit(cls, cubes: Iterable[Tensor]) -> Equalization:
         """One histogram over all ``cubes`` (each in HU, any shape, all of one size)."""
-        held = [cube.flatten().double() for cube in cubes]
-        values = torch.cat(held)
+        parts = [cube.flatten().double() for cube in cubes]
+        values = torch.cat(parts)
         low, high = float(values.min()), float(values.max())
         counts = torch.histc(values, BINS, low, high)
         edges = torch.linspace(low, high, BINS + 1, dtype=torch.float64)
         bins = (edges[1:] + edges[:-1]) / 2
-        cdf = counts.cumsum(0) / len(held)
+        cdf = counts.cumsum(0) / len(parts)
         equalized = Interpolation(bins, cdf)(values)
         return cls(
             bins.float(),

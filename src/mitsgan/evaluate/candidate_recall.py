@@ -91,10 +91,8 @@ def match(
             hits.append(Hit(nodule))
             continue
         best = int(named.argmax())
-        found, rank = candidates[best], 1 + int(others[:best].sum())
-        hits.append(
-            Hit(nodule, rank, float(distance[best]), found.radius_mm, found.score, best + 1)
-        )
+        hit, rank = candidates[best], 1 + int(others[:best].sum())
+        hits.append(Hit(nodule, rank, float(distance[best]), hit.radius_mm, hit.score, best + 1))
     return hits
 
 

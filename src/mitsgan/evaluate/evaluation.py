@@ -228,7 +228,9 @@ class _Run:
             ]
             if self.settings.diagnostics:
                 metrics += self._tampered_slices(attacker, plans)
-            rows = {name: found.row() for name, found in self._disruption(attacker, plans)}
+            rows = {
+                name: disruption.row() for name, disruption in self._disruption(attacker, plans)
+            }
             looks = self._appearance(attacker, plans, healthy, gaps)
             struck.append(_Struck(attacker, rows, looks))
         return struck

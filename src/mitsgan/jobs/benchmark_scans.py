@@ -27,8 +27,8 @@ def load_subject(entry: ScanEntry, seed: int) -> Subject:
         PositionError: nodules cannot be planted.
     """
     if entry.phantom is not None:
-        made = entry.phantom
-        scan = chest(made.shape, made.spacing_mm, made.seed)
+        phantom = entry.phantom
+        scan = chest(phantom.shape, phantom.spacing_mm, phantom.seed)
     elif entry.path is not None:
         scan = read_scan(entry.path)
     if entry.planted:

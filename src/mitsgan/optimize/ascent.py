@@ -199,10 +199,10 @@ class _Climb:
 
     def perturbation(self) -> Tensor:
         """In whole HU; without a start, none where no attack looked."""
-        found = self.state.perturbation.round()
+        rounded = self.state.perturbation.round()
         if self.start is None:
-            found[self.state.touched == 0] = 0
-        return found
+            rounded[self.state.touched == 0] = 0
+        return rounded
 
 
 def _fractions(ascent: Ascent, state: State, progress: Steps | None) -> Iterator[float]:

@@ -67,18 +67,18 @@ def position_uncertainty(
     rows: list[dict[str, Any]] = []
     for radius in uncertainties_mm:
         everywhere = math.isinf(radius)
-        made: Tensor | None = None
+        optimized: Tensor | None = None
         for number, centre in enumerate(centres):
             places: Places = (
                 LungPlaces.of(original) if everywhere else Around((centre,), scan.spacing, radius)
             )
             threat = Threat(attacker, places)
-            if made is None or not everywhere:
+            if optimized is None or not everywhere:
                 ascent = Ascent(steps=steps * len(centres) if everywhere else steps, seed=seed)
-                made = optimize(scan, [threat], max_hu, ascent)
+                optimized = optimize(scan, [threat], max_hu, ascent)
             rng = np.random.default_rng((seed, number, 1))  # the ascent's own has another length
             plans = scan.plans(threat, draws if radius else 1, rng)
-            for method, perturbation in {METHOD: made, **perturbations}.items():
+            for method, perturbation in {METHOD: optimized, **perturbations}.items():
                 rows.append(
                     {
                         "method": method,

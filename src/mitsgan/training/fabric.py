@@ -167,9 +167,9 @@ def _enter(work: Callable[[Worker], T], messages: Any, fabric: Any) -> _Given[T]
         messages.put((phase, done, total, note))
 
     rank = fabric.global_rank
-    told = tell if rank == 0 else silent
+    progress = tell if rank == 0 else silent
     try:
-        result = work(Worker(rank, fabric.world_size, fabric.device, fabric, told))
+        result = work(Worker(rank, fabric.world_size, fabric.device, fabric, progress))
     except MitsganError as error:
         messages.put(error)
         raise SystemExit(1) from error

@@ -40,9 +40,9 @@ def judge_attacker(
     rng = np.random.default_rng(seed)
     random = torch.Generator().manual_seed(seed)
     before, after = [], []
-    found = volumes(scans, thicknesses=())
-    for volume in found:
-        wanted = -(-positions // len(found))
+    lungs = volumes(scans, thicknesses=())
+    for volume in lungs:
+        wanted = -(-positions // len(lungs))
         for first in range(0, wanted, BATCH):
             count = min(BATCH, wanted - first)
             cut = _cut(volume, count, attacker.action, rng, random)

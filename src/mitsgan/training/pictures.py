@@ -49,12 +49,12 @@ def sample_sheet(
     Every tampered picture says SIMULATED.
     """
     rng = np.random.default_rng(seed)
-    found = volumes(scans, thicknesses=())
+    lungs = volumes(scans, thicknesses=())
     figure = Figure(figsize=(14, 1.6 * rows + 0.6), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(rows, 9, squeeze=False)
     for row in range(rows):
-        before, after, aspect = _tampered(attacker, found[row % len(found)], rng)
+        before, after, aspect = _tampered(attacker, lungs[row % len(lungs)], rng)
         for plane, name in enumerate(_PLANES):
             middle = [_middle(v, plane) for v in (before, after, after - before)]
             for k, image in enumerate(middle):

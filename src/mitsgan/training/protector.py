@@ -94,10 +94,10 @@ def train_protector(
             total = loss + config.domain_weight * domain + config.energy_weight * energy
             torch.autograd.backward(total / config.crops)
             pairs.append((real, fake.detach()))
-            told: dict[str, Tensor] = {"energy": energy, "domain": domain}
+            terms: dict[str, Tensor] = {"energy": energy, "domain": domain}
             for action, value in values.items():
-                told[action] = value.mean()
-            for name, value in told.items():
+                terms[action] = value.mean()
+            for name, value in terms.items():
                 sums[name] += value.item() / config.crops
         protecting.step(longest=1.0)
         return {**sums, "discriminator": _judge(judging, pairs)}

@@ -59,8 +59,8 @@ def train_tafim(
         )[0][0]
         unit = to_unit(volume.hu[seen], *UNIT)[:, None]
         losses = {}
-        for name, found in (("net", net(unit)), ("global", net.universal(*unit.shape[2:]))):
-            added = added_hu(unit, found)
+        for name, output in (("net", net(unit)), ("global", net.universal(*unit.shape[2:]))):
+            added = added_hu(unit, output)
             painted = _painted(cut, added[:, 0], seen.start, attacker)
             losses[name] = ((painted - config.target_hu) / UNIT_HU).square().mean()
             losses[f"{name}_perturbation"] = (added / UNIT_HU).square().mean()

@@ -86,7 +86,7 @@ def generator_layers(config: object) -> tuple[int, dict[str, str]]:
 
 
 def _matched(chain: list[_Layer], width: int) -> dict[str, str]:
-    held: dict[str, str] = {}
+    layer_of: dict[str, str] = {}
     before = ""
     ends: dict[str, str] = {}
     """The last layer of each level: where the skips come from."""
@@ -109,9 +109,9 @@ def _matched(chain: list[_Layer], width: int) -> dict[str, str]:
             )
         ends[step.where] = layer.name
         if step.module:
-            held[step.module] = layer.name
+            layer_of[step.module] = layer.name
         before = layer.name
-    return held
+    return layer_of
 
 
 def _steps(width: int) -> Iterator[_Step]:
@@ -154,22 +154,22 @@ def _check(layer: _Layer, step: _Step) -> None:
         )
     defaults = _DEFAULTS.get(layer.kind, {})
     for option, expected in step.options.items():
-        found = layer.options.get(option, defaults.get(option))
-        if not _equal(found, expected):
+        value = layer.options.get(option, defaults.get(option))
+        if not _equal(value, expected):
             shown = expected[0] if isinstance(expected, tuple) else expected
             raise WeightsError(
-                f"layer {layer.name} has {option} {found}; CT-GAN's generator has {shown} there "
+                f"layer {layer.name} has {option} {value}; CT-GAN's generator has {shown} there "
                 f"({step.where})"
             )
 
 
-def _equal(found: object, expected: object) -> bool:
+def _equal(value: object, expected: object) -> bool:
     if isinstance(expected, tuple):
-        return any(_equal(found, one) for one in expected)
+        return any(_equal(value, one) for one in expected)
     if isinstance(expected, float):
         # Keras 2 writes 0.2 as the nearest float32.
-        return isinstance(found, float | int) and abs(found - expected) < 1e-6
-    return found == expected
+        return isinstance(value, float | int) and abs(value - expected) < 1e-6
+    return value == expected
 
 
 def _words(step: _Step | None) -> str:

@@ -130,10 +130,10 @@ def pickled_pair(data: bytes) -> tuple[NDArray[np.float64], NDArray[np.float64]]
                 )
             if operation.name in _PUTS and int(str(argument)) > len(data):
                 raise WeightsError(f"asks for memory beyond its size at byte {position}; damaged")
-        held = _Reader(io.BytesIO(data), fix_imports=False, encoding="latin1").load()
-        if not isinstance(held, list | tuple) or len(held) != 2:
+        pair = _Reader(io.BytesIO(data), fix_imports=False, encoding="latin1").load()
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
             raise WeightsError("holds something else than a list of two arrays")
-        first, second = held
+        first, second = pair
         if not (isinstance(first, _Array) and isinstance(second, _Array)):
             raise WeightsError("holds a list of something else than two arrays")
         return first.values(), second.values()

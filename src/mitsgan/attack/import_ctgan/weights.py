@@ -98,17 +98,17 @@ def _weights(
     with torch.device("meta"):
         shapes = {name: tuple(t.shape) for name, t in Generator(width).state_dict().items()}
     for module, layer in layers.items():
-        found = _datasets(h5py, file["model_weights"], layer)
+        datasets = _datasets(h5py, file["model_weights"], layer)
         names = _NAMES[module.rsplit(".", 1)[-1]]
-        if set(found) != set(names.values()):
+        if set(datasets) != set(names.values()):
             raise WeightsError(
-                f"layer {layer} holds {', '.join(sorted(found)) or 'no weights'}; expected "
+                f"layer {layer} holds {', '.join(sorted(datasets)) or 'no weights'}; expected "
                 f"{', '.join(names.values())}: the file is damaged; get it again"
             )
         for ours, theirs in names.items():
-            if found[theirs].file.filename != file.filename or found[theirs].external:
+            if datasets[theirs].file.filename != file.filename or datasets[theirs].external:
                 raise WeightsError(f"layer {layer} keeps {theirs} in another file; save one file")
-            values = _read(found[theirs], layer, theirs, shapes[f"{module}.{ours}"])
+            values = _read(datasets[theirs], layer, theirs, shapes[f"{module}.{ours}"])
             yield f"{module}.{ours}", torch.from_numpy(values)
         if "running_var" in names:
             yield f"{module}.num_batches_tracked", torch.tensor(0)
@@ -119,14 +119,14 @@ def _datasets(h5py: Any, weights: Any, layer: str) -> dict[str, Any]:
     group = weights.get(layer)
     if not isinstance(group, h5py.Group):
         raise WeightsError(f"layer {layer} has no weights: the file is damaged; get it again")
-    found: dict[str, Any] = {}
+    datasets: dict[str, Any] = {}
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
-            found[name.rsplit("/", 1)[-1].removesuffix(":0")] = item
+            datasets[name.rsplit("/", 1)[-1].removesuffix(":0")] = item
 
     group.visititems(visit)
-    return found
+    return datasets
 
 
 def _read(dataset: Any, layer: str, name: str, expected: tuple[int, ...]) -> NDArray[np.float32]:

@@ -153,5 +153,5 @@ def _look(cubes: Tensor, classifier: NoduleClassifier, healthy: HealthyLung | No
     )
 
 
-def _share(found: Sequence[bool]) -> float:
-    return sum(found) / len(found)
+def _share(answers: Sequence[bool]) -> float:
+    return sum(answers) / len(answers)

@@ -69,11 +69,11 @@ def healthy_lung(scan: Scan, *, count: int = CUBES, seed: int = 0) -> HealthyLun
     size, _ = sizes(scan.spacing)
     positions = lung_positions(scan, count, seed)
     volume = hu_volume(scan)
-    found = [
+    features = [
         _features(zoom(cut_blocks(volume, positions[i : i + _BATCH], size), (SIDE, SIDE, SIDE)))
         for i in range(0, count, _BATCH)
     ]
-    core, shell = (torch.cat(parts) for parts in zip(*found, strict=True))
+    core, shell = (torch.cat(parts) for parts in zip(*features, strict=True))
     expected = torch.linalg.lstsq(shell.double(), core.double()).solution.float()
     low, high = (core - shell @ expected).aminmax(dim=0)
     ends = zip(FEATURES, low.tolist(), high.tolist(), strict=True)

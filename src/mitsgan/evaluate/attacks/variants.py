@@ -112,8 +112,8 @@ def _touched_up(cut: Cut, painted: Tensor) -> Tensor:
 def _moved(block: Tensor, rows: int, columns: int) -> Tensor:
     """``[b, z, y, x]`` seen from so many voxels further on, edges held."""
     height, width = block.shape[-2:]
-    held = F.pad(block, (1, 1, 1, 1), mode="replicate")
-    return held[..., 1 + rows : 1 + rows + height, 1 + columns : 1 + columns + width]
+    padded = F.pad(block, (1, 1, 1, 1), mode="replicate")
+    return padded[..., 1 + rows : 1 + rows + height, 1 + columns : 1 + columns + width]
 
 
 def _gaussian(cut: Cut) -> Tensor:

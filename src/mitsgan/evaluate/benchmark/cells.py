@@ -131,7 +131,7 @@ def budgets(config: BenchmarkConfig) -> dict[str, BudgetEntry]:
 
 def _of(sweep: Sweep, config: BenchmarkConfig) -> list[Cell]:
     entries = {entry.name: entry for entry in config.protectors}
-    found: list[Cell] = []
+    cells: list[Cell] = []
     for scan in sweep.scans:
         for name in sweep.protectors:
             entry = entries[name]
@@ -140,7 +140,7 @@ def _of(sweep: Sweep, config: BenchmarkConfig) -> list[Cell]:
             for budget in limits:
                 for control in CONTROLS if sweep.controls and not known else CONTROLS[:1]:
                     for purifier in (NONE,) if known else sweep.purifiers:
-                        found += [
+                        cells += [
                             Cell(
                                 *(scan, name, entry.form, budget, control),
                                 *(attacker, action, variant, purifier, sweep.positions),
@@ -150,7 +150,7 @@ def _of(sweep: Sweep, config: BenchmarkConfig) -> list[Cell]:
                             for variant in sweep.variants
                         ]
     if not sweep.slices:
-        return found
-    plain = [c for c in found if not c.control and c.purifier == NONE]
+        return cells
+    plain = [c for c in cells if not c.control and c.purifier == NONE]
     shown = [c for c in plain if not entries[c.protector].is_known_position]
-    return found + [replace(cell, slices=True) for cell in shown]
+    return cells + [replace(cell, slices=True) for cell in shown]

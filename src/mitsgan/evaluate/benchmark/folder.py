@@ -64,15 +64,15 @@ class RunFolder:
                 f"{self.path} exists; name another folder, or give `resume=True` to go on with "
                 "its run"
             )
-        held = self.path / CONFIG
-        if not held.is_file():
+        kept = self.path / CONFIG
+        if not kept.is_file():
             raise OutputError(f"{self.path} holds no run of a benchmark ({CONFIG} is missing)")
-        before = _plain(tomllib.loads(held.read_text(encoding="utf-8")))
-        found = _difference(before, self.raw)
-        if found is not None:
+        before = _plain(tomllib.loads(kept.read_text(encoding="utf-8")))
+        difference = _difference(before, self.raw)
+        if difference is not None:
             raise BenchmarkError(
-                f"{config} is not what {self.path} was begun with: {found}; go on with "
-                f"{held}, or name a new folder"
+                f"{config} is not what {self.path} was begun with: {difference}; go on with "
+                f"{kept}, or name a new folder"
             )
 
 
@@ -92,16 +92,16 @@ def _difference(before: Any, now: Any, where: str = "") -> str | None:
             at = f"{where}.{key}" if where else key
             if key not in before or key not in now:
                 return f"{at} is {'new' if key not in before else 'gone'}"
-            found = _difference(before[key], now[key], at)
-            if found is not None:
-                return found
+            difference = _difference(before[key], now[key], at)
+            if difference is not None:
+                return difference
         return None
     if isinstance(before, list) and isinstance(now, list):
         if len(before) != len(now):
             return f"{where} had {len(before)} entries, now {len(now)}"
         for number, pair in enumerate(zip(before, now, strict=True)):
-            found = _difference(*pair, f"{where}[{number}]")
-            if found is not None:
-                return found
+            difference = _difference(*pair, f"{where}[{number}]")
+            if difference is not None:
+                return difference
         return None
     return None if before == now else f"{where} was {before!r}, now {now!r}"

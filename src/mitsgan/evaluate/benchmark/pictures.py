@@ -35,5 +35,5 @@ def galleries(worker: Worker, config: BenchmarkConfig) -> Iterator[tuple[str, Ga
     for action in wanted.actions:
         plans = bench.plans(wanted.position + 1, action)
         attacker = worker.attacker(wanted.attacker, action)
-        made = make_gallery(bench.scan, protected, attacker, plans[-1], scan=wanted.scan)
-        yield f"gallery-{action}.npz", made
+        gallery = make_gallery(bench.scan, protected, attacker, plans[-1], scan=wanted.scan)
+        yield f"gallery-{action}.npz", gallery

@@ -87,30 +87,30 @@ def _results(order: Order, parts: list[list[Task]], jobs: int) -> Iterator[Itera
         yield (result for part in parts for result in worker.results(part))
         return
     context = multiprocessing.get_context("spawn")
-    todo, found = context.Queue(), context.Queue()
+    todo, results = context.Queue(), context.Queue()
     for part in [*parts, *[None] * jobs]:
         todo.put(part)
     threads = max(1, torch.get_num_threads() // jobs)
     processes = [
-        context.Process(target=_serve, args=(order, threads, todo, found), daemon=True)
+        context.Process(target=_serve, args=(order, threads, todo, results), daemon=True)
         for _ in range(jobs)
     ]
     for process in processes:
         process.start()
     try:
-        yield _received(found, processes)
+        yield _received(results, processes)
     finally:
         for process in processes:
             process.terminate()
             process.join()
 
 
-def _received(found: Any, processes: Sequence[BaseProcess]) -> Iterator[Result]:
+def _received(results: Any, processes: Sequence[BaseProcess]) -> Iterator[Result]:
     """Results of all processes, until each has said that nothing is left to do."""
     working = len(processes)
     while working:
         try:
-            result = found.get(timeout=_WAIT)
+            result = results.get(timeout=_WAIT)
         except queue.Empty:
             ended = [p.exitcode for p in processes if p.exitcode]
             if ended:
@@ -127,7 +127,7 @@ def _received(found: Any, processes: Sequence[BaseProcess]) -> Iterator[Result]:
             yield result
 
 
-def _serve(order: Order, threads: int, todo: Any, found: Any) -> None:
+def _serve(order: Order, threads: int, todo: Any, results: Any) -> None:
     """One process: groups of tasks in, results out, and None at the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends the others
     torch.set_num_threads(threads)
@@ -135,7 +135,7 @@ def _serve(order: Order, threads: int, todo: Any, found: Any) -> None:
         worker = Worker(order)
         while (part := todo.get()) is not None:
             for result in worker.results(part):
-                found.put(result)
-        found.put(None)
+                results.put(result)
+        results.put(None)
     except Exception as error:  # noqa: BLE001 - told in the first process, whatever it is
-        found.put(error)
+        results.put(error)

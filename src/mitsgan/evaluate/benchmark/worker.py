@@ -181,23 +181,23 @@ class Worker:
 
     def _scan(self, bench: Bench, cell: Cell) -> Scan:
         """The protected scan, or a control of its RMSE in the attacked cubes."""
-        held = self._version[1]
-        protected = held.protected
+        version = self._version[1]
+        protected = version.protected
         if protected is None:  # `results` protects before it asks
             raise BenchmarkError(f"{cell.key}: asked for before its scan was protected")
         if not cell.control:
             return protected
         wanted = (cell.control, cell.positions)
-        if wanted not in held.controls:
+        if wanted not in version.controls:
             energy = bench.energy(protected, cell.positions)
             # Another seed than a protector's: the control of noise is not that same noise.
             layer: Perturbation = RandomSign(energy, self._config.seed + 1)
             if cell.control == "offset":
                 layer = Offset(round(energy))
             limit = Budget(max(energy, 1.0) + 1)
-            held.controls.clear()
-            held.controls[wanted] = apply_perturbations(bench.scan, [layer], limit).scan
-        return held.controls[wanted]
+            version.controls.clear()
+            version.controls[wanted] = apply_perturbations(bench.scan, [layer], limit).scan
+        return version.controls[wanted]
 
     def _slices(self, bench: Bench, cell: Cell) -> Row:
         attacker = self.attacker(cell.attacker, cell.action)

@@ -89,8 +89,8 @@ def diagnose(
         gaps.append(f"body: {error}")
     lung = deep = None
     try:
-        found = find_lung(original)
-        lung, deep = lung_region(found), _deep(found, original)
+        lungs = find_lung(original)
+        lung, deep = lung_region(lungs), _deep(lungs, original)
         regions.append(lung)
     except ScanError as error:
         gaps.append(f"lung: {error}")

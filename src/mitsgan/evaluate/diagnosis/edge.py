@@ -50,7 +50,7 @@ def find_edges(scan: Scan, lung: Region) -> list[Edge]:
     one side, soft tissue of -150 to 150 HU on the other, so no ribs, and a border that leans by
     less than one in four, so that a row crosses it straight.
     """
-    found: list[Edge] = []
+    edges: list[Edge] = []
     dz, dy, dx = scan.spacing
     rows = max(1, round(_ROWS_MM / dy))
     for z in range(0, scan.shape[0], max(1, round(_EVERY_MM / dz))):
@@ -72,9 +72,9 @@ def find_edges(scan: Scan, lung: Region) -> list[Edge]:
                 leaning = abs(below - above) * dx / (2 * rows * dy)
                 edge = Edge(z, y, here, outward)
                 if leaning < _STEEPEST and _is_plain(_profile(hu[y], edge, dx)):
-                    found.append(edge)
-    every = max(1, -(-len(found) // _MOST))
-    return found[::every]
+                    edges.append(edge)
+    every = max(1, -(-len(edges) // _MOST))
+    return edges[::every]
 
 
 def edge_width(scan: Scan, edges: list[Edge]) -> float | None:

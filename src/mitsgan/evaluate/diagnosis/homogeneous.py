@@ -41,11 +41,11 @@ class Patches:
     def values(self, scan: Scan, shift: int = 0) -> Array:
         """``[n, y, x]`` in HU, ``shift`` slices further up."""
         height, width = self.size
-        found = [
+        patches = [
             scan.hu(z + shift, z + shift + 1, (slice(y, y + height), slice(x, x + width)))[0]
             for z, y, x in self.places
         ]
-        return np.asarray(found, np.float64).reshape(len(found), height, width)
+        return np.asarray(patches, np.float64).reshape(len(patches), height, width)
 
 
 def find_patches(scan: Scan) -> Patches:
@@ -58,7 +58,7 @@ def find_patches(scan: Scan) -> Patches:
         min(max(2, round(SIDE_MM / s)), n)
         for s, n in zip(scan.spacing[1:], scan.shape[1:], strict=True)
     )
-    found: list[tuple[float, tuple[int, int, int]]] = []
+    candidates: list[tuple[float, tuple[int, int, int]]] = []
     for z in range(0, scan.shape[0], max(1, round(_EVERY_MM / scan.spacing[0]))):
         hu = np.nan_to_num(scan.hu(z, z + 1)[0].astype(np.float64), nan=-1024.0)
         mean, square = (_box_mean(v, height, width) for v in (hu, hu * hu))
@@ -69,11 +69,11 @@ def find_patches(scan: Scan) -> Patches:
             lowest = float(deviation[y, x])
             if not math.isfinite(lowest):
                 break
-            found.append((lowest, (z, y, x)))
+            candidates.append((lowest, (z, y, x)))
             deviation[max(0, y - height + 1) : y + height, max(0, x - width + 1) : x + width] = (
                 np.inf
             )
-    return Patches(tuple(place for _, place in sorted(found)[:_MOST]), (height, width))
+    return Patches(tuple(place for _, place in sorted(candidates)[:_MOST]), (height, width))
 
 
 @dataclass(frozen=True)
@@ -145,10 +145,10 @@ def detrended(values: Array) -> Array:
 
 def neighbour_correlation(scan: Scan, patches: Patches) -> float:
     """Correlation of the noise between a slice and the next, 0 where there is none."""
-    held = Patches(tuple(p for p in patches.places if p[0] + 1 < scan.shape[0]), patches.size)
-    if not held.places:
+    inner = Patches(tuple(p for p in patches.places if p[0] + 1 < scan.shape[0]), patches.size)
+    if not inner.places:
         return 0.0
-    a, b = (detrended(held.values(scan, shift)) for shift in (0, 1))
+    a, b = (detrended(inner.values(scan, shift)) for shift in (0, 1))
     energy = math.sqrt(float((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / energy if energy else 0.0
 

@@ -96,8 +96,8 @@ def find_places(
         PositionError: a nodule lies outside the scan.
     """
     gaps = []
-    found = [segment_nodule(original, place) for place in nodules]
-    for place, nodule in zip(nodules, found, strict=True):
+    segmented = [segment_nodule(original, place) for place in nodules]
+    for place, nodule in zip(nodules, segmented, strict=True):
         if nodule is None:
             gaps.append(
                 f"nodule at {', '.join(f'{v:g}' for v in place)} mm (LPS): no tissue there that "
@@ -118,7 +118,7 @@ def find_places(
     if lung is not None and len(edges) < edge.FEWEST:
         gaps.append(f"only {len(edges)} plain edges between lung and chest wall: no edge response")
         edges = []
-    openings = [None if nodule is None else nodule.opening_mm for nodule in found]
+    openings = [None if nodule is None else nodule.opening_mm for nodule in segmented]
     return Places(deep_lung, patches, edges, nodules, openings), gaps
 
 
@@ -184,7 +184,7 @@ def _judged(figure: Invariant) -> Invariant:
 
 
 def _figures(scan: Scan, original: Scan, places: Places) -> _Figures:
-    found: _Figures = {}
+    figures: _Figures = {}
     if places.lung is not None:
         density = density_features(histogram(scan, original, places.lung))
         names = {
@@ -196,26 +196,26 @@ def _figures(scan: Scan, original: Scan, places: Places) -> _Figures:
             "lung, kurtosis": ("", "kurtosis"),
             "lung, entropy": ("bits", "entropy"),
         }
-        found |= {name: (unit, density[key]) for name, (unit, key) in names.items()}
+        figures |= {name: (unit, density[key]) for name, (unit, key) in names.items()}
         texture = texture_features(cooccurrence(scan, original, places.lung))
         units = {"contrast": "levels²", "joint entropy": "bits"}
-        found |= {f"lung GLCM, {k}": (units.get(k, ""), v) for k, v in texture.items()}
+        figures |= {f"lung GLCM, {k}": (units.get(k, ""), v) for k, v in texture.items()}
     if places.patches.places:
         values = places.patches.values(scan)
-        found["soft tissue, mean"] = ("HU", float(values.mean()))
-        found["soft tissue, sigma"] = ("HU", float(values.std((1, 2)).mean()))
+        figures["soft tissue, mean"] = ("HU", float(values.mean()))
+        figures["soft tissue, sigma"] = ("HU", float(values.std((1, 2)).mean()))
         spectrum = noise_spectrum(values, scan.spacing)
         if spectrum is not None:
-            found["NPS, peak frequency"] = ("1/mm", spectrum.peak)
-            found["NPS, mean frequency"] = ("1/mm", spectrum.mean)
-            found["NPS, area"] = ("HU²", spectrum.area)
+            figures["NPS, peak frequency"] = ("1/mm", spectrum.peak)
+            figures["NPS, mean frequency"] = ("1/mm", spectrum.mean)
+            figures["NPS, area"] = ("HU²", spectrum.area)
     if places.edges:
-        found["edge 10-90 % width"] = ("mm", edge_width(scan, list(places.edges)))
+        figures["edge 10-90 % width"] = ("mm", edge_width(scan, list(places.edges)))
     for place, opening in zip(places.nodules, places.openings, strict=True):
         if opening is not None:
             where = ", ".join(f"{v:g}" for v in place)
             nodule = segment_nodule(scan, place, opening_mm=opening)
             volume, mean = (nodule.volume_mm3, nodule.mean_hu) if nodule else (None, None)
-            found[f"nodule volume ({where})"] = ("mm³", volume)
-            found[f"nodule mean ({where})"] = ("HU", mean)
-    return found
+            figures[f"nodule volume ({where})"] = ("mm³", volume)
+            figures[f"nodule mean ({where})"] = ("HU", mean)
+    return figures

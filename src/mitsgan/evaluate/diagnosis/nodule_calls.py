@@ -60,9 +60,9 @@ def find_call_places(
             gaps.append(f"nodule classifier at {text} mm (LPS): no whole 32 mm cube around it")
     known = frozenset(groups)
     try:
-        found = [c.position for c in find_candidates(original) if _holds(original, c.position)]
-        if found:
-            groups["candidates"] = found
+        positions = [c.position for c in find_candidates(original) if _holds(original, c.position)]
+        if positions:
+            groups["candidates"] = positions
         groups["lung places"] = lung_positions(original, LUNG_PLACES, seed)
     except MitsganError as error:
         gaps.append(f"nodule classifier in the lung: {error}")
@@ -73,11 +73,11 @@ def ask(scan: Scan, places: CallPlaces, classifier: NoduleClassifier) -> _Calls:
     """The probability of a nodule at every place."""
     volume = torch.from_numpy(np.nan_to_num(scan.hu(), nan=-1024.0).clip(-1024))
     size = cube_size(scan.spacing)
-    found = {}
+    calls = {}
     for name, voxels in places.groups.items():
         cubes = zoom(cut_blocks(volume, voxels, size), (SIDE, SIDE, SIDE))
-        found[name] = classifier.probability(cubes).tolist()
-    return found
+        calls[name] = classifier.probability(cubes).tolist()
+    return calls
 
 
 def call_invariants(

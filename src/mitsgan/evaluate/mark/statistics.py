@@ -23,10 +23,10 @@ def auc(tampered: Sequence[float], untouched: Sequence[float]) -> float:
     return float(np.mean((np.sign(higher) + 1) / 2))
 
 
-def dice(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
+def dice(flagged: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
     """Overlap of two masks, twice the common over the sum; 1 where both are empty."""
-    total = int(np.count_nonzero(found)) + int(np.count_nonzero(true))
-    return 2 * int(np.count_nonzero(found & true)) / total if total else 1.0
+    total = int(np.count_nonzero(flagged)) + int(np.count_nonzero(true))
+    return 2 * int(np.count_nonzero(flagged & true)) / total if total else 1.0
 
 
 @dataclass(frozen=True)

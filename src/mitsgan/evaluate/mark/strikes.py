@@ -69,7 +69,7 @@ def strike(scan: Scan, plans: Sequence[Plan], attacker: Attacker) -> list[Strike
         PositionError: the plans do not belong together or to this attacker.
     """
     volume = hu_volume(scan)
-    found: list[Strike] = []
+    strikes: list[Strike] = []
     for first in range(0, len(plans), _BATCH):
         chunk = plans[first : first + _BATCH]
         cut = cut_plans(volume, chunk)
@@ -84,8 +84,8 @@ def strike(scan: Scan, plans: Sequence[Plan], attacker: Attacker) -> list[Strike
         for i, plan in enumerate(chunk):
             parts = (cut.before[i], painted[i], after[i])
             before, drawn, handed = (part.numpy().astype(np.float32) for part in parts)
-            found.append(Strike(plan, before, drawn, handed, left[i].numpy() < 0.5))
-    return found
+            strikes.append(Strike(plan, before, drawn, handed, left[i].numpy() < 0.5))
+    return strikes
 
 
 def struck(scan: Scan, strikes: Sequence[Strike], form: Form) -> Scan:

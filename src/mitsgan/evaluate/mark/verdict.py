@@ -55,9 +55,9 @@ def lead(evaluation: MarkEvaluation) -> Iterator[str]:
         f"{evaluation.untouched.score:.0f})."
     )
     for action, attack in evaluation.attacks.items():
-        found = attack.cases[_PLAIN].found
+        flagged = attack.cases[_PLAIN].found
         what = "injected nodules" if action == "inject" else "removals"
-        yield f"Of {found.n} {what}, the mark finds {found.count}."
+        yield f"Of {flagged.n} {what}, the mark finds {flagged.count}."
     alarms = evaluation.false_alarms[_AS_WRITTEN][_TAMPERED]
     yield f"Of {alarms.n} untouched scans, {alarms.count} are called tampered."
 

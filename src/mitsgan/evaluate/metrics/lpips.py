@@ -92,15 +92,15 @@ class Lpips:
         """
         shift, scale = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (_SHIFT, _SCALE))
         both = (torch.cat([a, b]) - shift) / scale
-        found = []
+        maps = []
         for (layer, kernel, bias), head in zip(self._kernels, self._heads, strict=True):
             if layer.pooled:
                 both = F.max_pool2d(both, 3, 2)
             both = F.conv2d(both, kernel, bias, layer.stride, layer.padding).relu()
             length = both.square().sum(1, keepdim=True).sqrt()
             x, y = (both / (length + _NEVER_ZERO)).chunk(2)
-            found.append(F.conv2d((x - y).square(), head))
-        return found
+            maps.append(F.conv2d((x - y).square(), head))
+        return maps
 
     def maps(self, a: Array, b: Array, window: Window) -> tuple[Array, Array]:
         """Compare slices ``[n, y, x]`` in HU, which the window turns grey.
@@ -146,23 +146,23 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"{path}: no such file; give the state dict of AlexNet for LPIPS")
     try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        stored = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise WeightsError(
             f"{path}: not a file of tensors that torch wrote; give the state dict of AlexNet "
             "for LPIPS"
         ) from error
-    if not isinstance(held, Mapping):
+    if not isinstance(stored, Mapping):
         raise WeightsError(f"{path}: holds no state dict; give the state dict of AlexNet for LPIPS")
-    return {str(k): v for k, v in held.items() if isinstance(v, Tensor)}
+    return {str(k): v for k, v in stored.items() if isinstance(v, Tensor)}
 
 
 def _taken(weights: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
     tensor = weights.get(name)
     if tensor is None or tuple(tensor.shape) != shape:
-        found = "missing" if tensor is None else f"of shape {tuple(tensor.shape)}"
+        state = "missing" if tensor is None else f"of shape {tuple(tensor.shape)}"
         raise WeightsError(
-            f"LPIPS weights: {name} is {found}, expected {shape}; give AlexNet as torchvision "
+            f"LPIPS weights: {name} is {state}, expected {shape}; give AlexNet as torchvision "
             "stores it (alexnet-owt-*.pth)"
         )
     return tensor.detach().float()

@@ -39,9 +39,9 @@ def jpeg(hu: Array, quality: int) -> Array:
     from PIL import Image
 
     def coded(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        held = BytesIO()
-        Image.fromarray(levels).save(held, "JPEG", quality=quality)
-        return np.asarray(Image.open(held), np.uint8)
+        buffer = BytesIO()
+        Image.fromarray(levels).save(buffer, "JPEG", quality=quality)
+        return np.asarray(Image.open(buffer), np.uint8)
 
     return _through_window(hu, coded)
 

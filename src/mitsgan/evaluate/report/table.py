@@ -145,9 +145,9 @@ class Table:
     def _bounds(self) -> dict[str, tuple[str, str]]:
         """Keys of columns to those of their lower and upper ends."""
         keys: Sequence[str] = [column.key for column in self.columns]
-        found = {}
+        bounds = {}
         for number, key in enumerate(keys):
             for low, high in ((LOW, HIGH), (f"{key}_{LOW}", f"{key}_{HIGH}")):
                 if list(keys[number + 1 : number + 3]) == [low, high]:
-                    found[key] = (low, high)
-        return found
+                    bounds[key] = (low, high)
+        return bounds

@@ -141,8 +141,8 @@ class _Cutter:
         if cubes is not None:
             self.made.append((origin, cubes))
         step(share, share, note)
-        made, real = (0, 0) if cubes is None else (len(cubes.hu), cubes.taken)
-        return ScanCubes(origin.name, made, len(findings), real, note)
+        count, real = (0, 0) if cubes is None else (len(cubes.hu), cubes.taken)
+        return ScanCubes(origin.name, count, len(findings), real, note)
 
     def _share(self, number: int) -> int:
         count, scans = self.settings.count, len(self.settings.scans)

@@ -95,9 +95,9 @@ def around_candidates(scan: Scan) -> Places:
         ScanError: there is no lung.
         PositionError: there is no such place.
     """
-    found = find_candidates(scan)
-    if not found:
+    candidates = find_candidates(scan)
+    if not candidates:
         raise PositionError(
             "found no place that looks like a nodule in this scan; leave `candidates` out"
         )
-    return Around(tuple(one.position for one in found), scan.spacing, UNCERTAINTY_MM)
+    return Around(tuple(one.position for one in candidates), scan.spacing, UNCERTAINTY_MM)

@@ -74,13 +74,13 @@ class Annotations:
             DataError: LIDC's contours do not fit the scan.
         """
         wanted = {*names, ""}
-        found = [f for name, some in self.findings.items() if name in wanted for f in some]
+        findings = [f for name, some in self.findings.items() if name in wanted for f in some]
         if self.marks and self.series in wanted:
-            found += [
+            findings += [
                 Finding(diameter, world=world)
                 for world, diameter in agreed(self.marks, scan, readers, self.path)
             ]
-        for finding in found:
+        for finding in findings:
             index = finding.index(scan.geometry)
             inside = all(-0.5 <= i < n - 0.5 for i, n in zip(index, scan.shape, strict=True))
             if not inside:
@@ -95,7 +95,7 @@ class Annotations:
                     f"({z}, {y}, {x}) of {scan.shape} [z, y, x]; is it of another scan, or its "
                     f"position in other coordinates (RAS has x and y of the other sign)?"
                 )
-        return tuple(found)
+        return tuple(findings)
 
     def most_readers(self, scan: Scan, names: Collection[str]) -> int:
         """How many readers marked the nodule that most of them marked; 0 where none is marked.
@@ -135,7 +135,7 @@ def read_annotations(path: Path) -> Annotations:
 
 
 def _read_csv(path: Path) -> Annotations:
-    found: dict[str, list[Finding]] = {}
+    by_series: dict[str, list[Finding]] = {}
     with path.open(newline="", encoding="utf-8-sig") as lines:
         rows = csv.DictReader(lines)
         missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
@@ -151,10 +151,10 @@ def _read_csv(path: Path) -> Annotations:
             series = (row["seriesuid"] or "").strip()
             if not series:
                 raise DataError(f"{where}: no seriesuid; name the series that the nodule is in")
-            found.setdefault(series, []).append(
+            by_series.setdefault(series, []).append(
                 Finding(_positive(diameter, where), world=(x, y, z))
             )
-    return Annotations(path, {name: tuple(some) for name, some in found.items()})
+    return Annotations(path, {name: tuple(some) for name, some in by_series.items()})
 
 
 def _read_json(path: Path) -> Annotations:
@@ -164,7 +164,7 @@ def _read_json(path: Path) -> Annotations:
         raise DataError(f"{path} is no JSON ({error}); see docs/training-data.md") from error
     if not isinstance(listed, list):
         raise DataError(f"{path}: expected a list of nodules, found {type(listed).__name__}")
-    found: dict[str, list[Finding]] = {}
+    by_series: dict[str, list[Finding]] = {}
     for number, entry in enumerate(listed, 1):
         where = f"{path}, nodule {number}"
         if not isinstance(entry, dict):
@@ -178,8 +178,8 @@ def _read_json(path: Path) -> Annotations:
         if not isinstance(series, str):
             raise DataError(f"{where}: series is {series!r}, expected text")
         finding = Finding(diameter, **{kind: (a, b, c)})
-        found.setdefault(series, []).append(finding)
-    return Annotations(path, {name: tuple(some) for name, some in found.items()})
+        by_series.setdefault(series, []).append(finding)
+    return Annotations(path, {name: tuple(some) for name, some in by_series.items()})
 
 
 def _read_xml(path: Path) -> Annotations:

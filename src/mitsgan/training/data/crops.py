@@ -137,14 +137,14 @@ class CropSampler:
         low = np.asarray(start) + np.asarray(cube) // 2
         high = np.asarray(start) + np.asarray(shape) - (np.asarray(cube) + 1) // 2
         high = np.minimum(high, np.asarray(volume.hu.shape) - (np.asarray(cube) + 1) // 2)
-        found = [anchor]
+        positions = [anchor]
         for _ in range(50 * self.attacks):
-            if len(found) == self.attacks:
+            if len(positions) == self.attacks:
                 break
             z, y, x = (int(v) for v in rng.integers(low, np.maximum(high, low) + 1))
             if volume.lung.contains((z, y, x)):
-                found.append((z, y, x))
-        return found
+                positions.append((z, y, x))
+        return positions
 
 
 def _moved(position: _Triple, start: _Triple) -> _Triple:

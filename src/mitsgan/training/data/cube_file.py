@@ -132,7 +132,7 @@ class _Mixed:
 
 def join_cubes(
     name: str,
-    made: Sequence[tuple[Origin, MadeCubes]],
+    parts: Sequence[tuple[Origin, MadeCubes]],
     recipe: CubeRecipe,
     split: Split,
     about: Mapping[str, object],
@@ -140,13 +140,13 @@ def join_cubes(
     """What becomes one file, of all scans."""
     return CubeFile(
         name=name,
-        cubes=np.concatenate([cubes.hu for _, cubes in made]),
+        cubes=np.concatenate([cubes.hu for _, cubes in parts]),
         action=recipe.action,
         split=split,
-        patients=tuple(origin.patient for origin, cubes in made for _ in cubes.kinds),
-        series=tuple(origin.series for origin, cubes in made for _ in cubes.kinds),
-        kinds=tuple(kind for _, cubes in made for kind in cubes.kinds),
-        diameters_mm=tuple(mm for _, cubes in made for mm in cubes.diameters_mm),
+        patients=tuple(origin.patient for origin, cubes in parts for _ in cubes.kinds),
+        series=tuple(origin.series for origin, cubes in parts for _ in cubes.kinds),
+        kinds=tuple(kind for _, cubes in parts for kind in cubes.kinds),
+        diameters_mm=tuple(mm for _, cubes in parts for mm in cubes.diameters_mm),
         about={"recipe": asdict(recipe), **about},
     )
 
@@ -175,10 +175,10 @@ def read_cubes(path: Path) -> CubeFile:
     try:
         # Opened here: given a path, NumPy leaves it open where the zip is damaged.
         with path.open("rb") as handle:
-            held = np.load(handle, allow_pickle=False)
-            if not isinstance(held, np.lib.npyio.NpzFile):
+            archive = np.load(handle, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError(f"{path} holds one array, not cubes with their origin; {_REMEDY}")
-            arrays: dict[str, NDArray[Any]] = {name: held[name] for name in held.files}
+            arrays: dict[str, NDArray[Any]] = {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; {_REMEDY}") from error
     except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:

@@ -95,15 +95,15 @@ def volumes(
     pixel_scales: Sequence[float] = (1.0,),
 ) -> list[Volume]:
     """Each scan as it is and with the thicker slices it can give, at each pixel scale."""
-    made = []
+    scaled_volumes = []
     for scan in scans:
         for version in [scan, *(t for mm in thicknesses if (t := thicken(scan, mm)))]:
             for scale in pixel_scales:
                 scaled = version if scale == 1 else coarsen(version, scale)
                 lung = deep_lung(scaled)
                 hu = torch.from_numpy(scaled.hu()).clamp_min_(-1024)
-                made.append(Volume(hu, scaled.spacing, lung))
-    return made
+                scaled_volumes.append(Volume(hu, scaled.spacing, lung))
+    return scaled_volumes
 
 
 def thicken(scan: Scan, thickness: float) -> Scan | None:

@@ -125,7 +125,7 @@ def choose_series(client: Client, collection: Collection, patients: int, skip: i
         f"source_DOI FROM index WHERE collection_id = '{source.collection_id}' "
         "AND Modality = 'CT' ORDER BY PatientID, SeriesInstanceUID"
     )
-    found = [
+    candidates = [
         Series(
             patient=str(row["PatientID"]),
             uid=str(row["SeriesInstanceUID"]),
@@ -136,14 +136,14 @@ def choose_series(client: Client, collection: Collection, patients: int, skip: i
         )
         for row in frame.to_dict("records")
     ]
-    names = sorted({series.patient for series in found})
+    names = sorted({series.patient for series in candidates})
     chosen = set(names[skip : skip + patients])
     if len(chosen) < patients:
         raise DataError(
             f"the catalogue has {len(names)} patients with CT in {source.collection_id}; "
             f"{patients} after the first {skip} are more than that"
         )
-    return [series for series in found if series.patient in chosen]
+    return [series for series in candidates if series.patient in chosen]
 
 
 def fetch(
@@ -175,7 +175,7 @@ def fetch(
         OutputError: the folder cannot be written, or the disk is full.
     """
     manifest = _read_manifest(folder)
-    held = {entry.get("uid") for entry in manifest}
+    listed = {entry.get("uid") for entry in manifest}
     # Checked for all before anything is downloaded.
     missing = [one for one in series if not _is_there(folder / one.folder, one)]
     if missing:
@@ -183,7 +183,7 @@ def fetch(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for one in series:
-            if one not in missing and one.uid not in held:
+            if one not in missing and one.uid not in listed:
                 manifest.append(_entry(one))
         _write_manifest(folder, collection, manifest)
         for number, one in enumerate(missing):

@@ -111,13 +111,13 @@ def agreed(
                 break
         else:
             groups.append([mark])
-    found = []
+    nodules = []
     for group in groups:
         if len({reader for reader, _, _ in group}) < readers:
             continue
         x, y, z = np.mean([centre for _, centre, _ in group], 0).tolist()
-        found.append(((x, y, z), float(np.mean([diameter for _, _, diameter in group]))))
-    return found
+        nodules.append(((x, y, z), float(np.mean([diameter for _, _, diameter in group]))))
+    return nodules
 
 
 def _measure(mark: ReaderMark, scan: Scan, path: Path) -> tuple[NDArray[np.float64], float]:

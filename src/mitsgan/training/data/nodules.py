@@ -56,7 +56,7 @@ def add_nodule(
     if not kinds:
         raise ValueError(f"name at least one kind of nodule: {', '.join(KINDS)}")
     low, high = diameters_mm
-    made: list[tuple[Tensor, Tensor]] = []
+    pairs: list[tuple[Tensor, Tensor]] = []
     chosen: list[NoduleKind] = []
     sizes: list[float] = []
     for cube in cubes:
@@ -64,8 +64,8 @@ def add_nodule(
         sizes.append(low + (high - low) * float(torch.rand((), generator=generator)))
         offset = (3 * torch.rand(3, generator=generator) - 1.5).tolist()
         one = nodule(cube.shape[-1], chosen[-1], sizes[-1], generator, offset_mm=offset)
-        made.append((one.put_into(cube), one.mask))
-    with_nodules, masks = (torch.stack(list(part)) for part in zip(*made, strict=True))
+        pairs.append((one.put_into(cube), one.mask))
+    with_nodules, masks = (torch.stack(list(part)) for part in zip(*pairs, strict=True))
     return Planted(with_nodules, masks, tuple(chosen), tuple(sizes))
 
 

@@ -11,14 +11,14 @@ from mitsgan.evaluate.report.table import Column, Table
 
 def purifiers(rows: Rows) -> Table:
     """What is left of a disruption once both scans went through the same purifier."""
-    found = []
+    lines = []
     for row in rows.of("attack", control=None, variant=PLAIN):
         plain = rows.beside(row, purifier=NONE)
         if plain is None or (row["purifier"] == NONE and not _is_purified(rows, row)):
             continue
         share = median(row["disruption_rmse_hu"]) / max(median(plain["disruption_rmse_hu"]), 1e-3)
-        found.append({**named(row), "purifier": row["purifier"], "left": 100 * share})
-        found[-1] |= rows.measured(row)
+        lines.append({**named(row), "purifier": row["purifier"], "left": 100 * share})
+        lines[-1] |= rows.measured(row)
     return table(
         "purifiers",
         "After a purifier",
@@ -26,30 +26,30 @@ def purifiers(rows: Rows) -> Table:
         "what the attacker makes of either, the perturbation is what the purifier leaves of it. "
         "Left: of the disruption without a purifier, at the same positions.",
         (*NAMED, Column("purifier", "purifier"), *MEASURED, Column("left", "left", "%")),
-        found,
+        lines,
     )
 
 
 def variants(rows: Rows) -> Table:
     """Attackers who know the method."""
-    found = []
+    lines = []
     for row in rows.of("attack", control=None, purifier=NONE):
         others = {r["variant"] for r in rows.of("attack", **_without(row, "variant"))}
         if others - {PLAIN}:
-            found.append({**named(row), "variant": row["variant"], **rows.measured(row)})
+            lines.append({**named(row), "variant": row["variant"], **rows.measured(row)})
     return table(
         "adaptive",
         "Attackers who know the method",
         "The same variant of the attack on both scans; docs/purifiers.md says what each does.",
         (*NAMED, Column("variant", "variant"), *MEASURED),
-        found,
+        lines,
     )
 
 
 def appearance(rows: Rows) -> Table:
     """What tampered cubes look like: a nodule, healthy lung, or neither."""
     (limit,) = [row["threshold"] for row in rows.of("classifier")] or [0.5]
-    found = []
+    lines = []
     for row in rows.main():
         line: Row = {**named(row), "n": row["n"]}
         for end, scan in (("_original", "original"), ("", "protected")):
@@ -62,7 +62,7 @@ def appearance(rows: Rows) -> Table:
                 f"abnormal_{scan}": 100 * fmean(abnormal),
                 f"failed_{scan}": 100 * failed,
             }
-        found.append(line)
+        lines.append(line)
     shares = (("nodule", "a nodule"), ("abnormal", "abnormal"), ("failed", "attack failed"))
     return table(
         "appearance",
@@ -79,7 +79,7 @@ def appearance(rows: Rows) -> Table:
                 for scan in ("original", "protected")
             ),
         ),
-        found,
+        lines,
     )
 
 
@@ -90,6 +90,6 @@ def _is_purified(rows: Rows, row: Row) -> bool:
 
 def _without(row: Row, key: str) -> Row:
     same = ("scan", "protector", "form", "budget", "control", "attacker", "action", "n")
-    found = {name: row[name] for name in (*same, "variant", "purifier")}
-    del found[key]
-    return found
+    key_values = {name: row[name] for name in (*same, "variant", "purifier")}
+    del key_values[key]
+    return key_values

@@ -82,7 +82,7 @@ class Rows:
         """What every table says of a row of attacks."""
         over = self.median(row["disruption_rmse_hu"])
         gain = self.gain(row)
-        found: Row = {
+        values: Row = {
             "n": row["n"],
             "disruption": over.value,
             "low": over.low,
@@ -98,13 +98,13 @@ class Rows:
         noise = self.beside(row, control="noise") if row["control"] is None else None
         if noise is not None:
             ratio = self.ratio(row, noise)
-            found |= {
+            values |= {
                 "noise": median(noise["disruption_rmse_hu"]),
                 "over_noise": ratio.value,
                 "over_noise_low": ratio.low,
                 "over_noise_high": ratio.high,
             }
-        return found
+        return values
 
 
 MEASURED = (

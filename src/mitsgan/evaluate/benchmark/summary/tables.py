@@ -20,7 +20,7 @@ _METRICS = (
 
 def all_tables(rows: Rows) -> list[Table]:
     """Every table that has rows."""
-    made = [
+    tables = [
         *(main(rows, scan) for scan in _scans(rows)),
         transfer(rows),
         worst(rows),
@@ -31,16 +31,16 @@ def all_tables(rows: Rows) -> list[Table]:
         *paper(rows),
         *uncertainty(rows),
     ]
-    return [one for one in made if one.rows]
+    return [one for one in tables if one.rows]
 
 
 def main(rows: Rows, scan: str) -> Table:
     """Every protector against every attacker on one scan, beside controls of equal RMSE."""
-    found = []
+    lines = []
     for row in rows.main(scan=scan):
         offset = rows.beside(row, control="offset")
         value = median(offset["disruption_rmse_hu"]) if offset else None
-        found.append({**named(row), **rows.measured(row), "offset": value})
+        lines.append({**named(row), **rows.measured(row), "offset": value})
     return table(
         f"main-{scan}",
         f"Disruption on {scan}",
@@ -49,7 +49,7 @@ def main(rows: Rows, scan: str) -> Table:
         "have the RMSE of the perturbation in the attacked 32 mm cubes. Gain: disruption over "
         "perturbation, both in the core. Worst: the least disrupted position.",
         (*NAMED[1:], *MEASURED, Column("offset", "offset of equal RMSE", "HU")),
-        found,
+        lines,
     )
 
 
@@ -58,11 +58,11 @@ def transfer(rows: Rows) -> Table:
     attackers = list(dict.fromkeys(row["attacker"] for row in rows.attacks()))
     known = {row["protector"]: row["trained_on"] for row in rows.of("protector")}
     of = (*NAMED[:4], NAMED[5])
-    found: dict[tuple[str, ...], Row] = {}
+    lines: dict[tuple[str, ...], Row] = {}
     for row in rows.main():
         names = named(row, of)
         seen = ", ".join(known.get(row["protector"], ())) or "-"
-        line = found.setdefault(tuple(names.values()), {**names, "trained_on": seen})
+        line = lines.setdefault(tuple(names.values()), {**names, "trained_on": seen})
         got = rows.measured(row)
         line |= {"n": row["n"], f"{row['attacker']}_hu": got["disruption"]}
         line[f"{row['attacker']}_over"] = got["over_noise"]
@@ -77,13 +77,13 @@ def transfer(rows: Rows) -> Table:
             *(Column(f"{name}_hu", name, "HU") for name in attackers),
             *(Column(f"{name}_over", f"{name} over noise") for name in attackers),
         ),
-        list(found.values()),
+        list(lines.values()),
     )
 
 
 def worst(rows: Rows) -> Table:
     """The position that is disrupted least, and how often noise does as well."""
-    found = []
+    lines = []
     for row in rows.main():
         noise = rows.beside(row, control="noise")
         if noise is None or row["n"] < 2:
@@ -91,7 +91,7 @@ def worst(rows: Rows) -> Table:
         ours, theirs = row["disruption_rmse_hu"], noise["disruption_rmse_hu"]
         at = ours.index(min(ours))
         better = fmean(a > b for a, b in zip(ours, theirs, strict=True))
-        found.append(
+        lines.append(
             {
                 **named(row),
                 "n": row["n"],
@@ -118,7 +118,7 @@ def worst(rows: Rows) -> Table:
             Column("position", "which"),
             Column("better", "better than noise", "%"),
         ),
-        found,
+        lines,
     )
 
 
@@ -144,9 +144,9 @@ def protection(rows: Rows) -> Table:
 
 def paper(rows: Rows) -> list[Table]:
     """The blocks of the MITS-GAN paper's table, measured, next to what it printed."""
-    made = []
+    tables = []
     for block in BLOCKS:
-        found: list[Row] = [
+        lines: list[Row] = [
             {
                 "protector": name,
                 **dict(zip(("rmse_hu", "psnr_db", "lpips", "ssim"), v, strict=True)),
@@ -155,7 +155,7 @@ def paper(rows: Rows) -> list[Table]:
         ]
         for row in rows.of("slices"):
             values = row["blocks"][f"{block.compared} | {block.region}"]
-            found.append({**named(row), "n": row["n"], **values})
+            lines.append({**named(row), "n": row["n"], **values})
         note = (
             f"{block.compared[:1].upper()}{block.compared[1:]}; HU, PSNR and SSIM for a range of "
             "2000 HU, all voxels of all positions together. The published numbers come from other "
@@ -164,21 +164,21 @@ def paper(rows: Rows) -> list[Table]:
         published = len(block.published)
         columns = (NAMED[1], *NAMED[2:4], NAMED[0], *NAMED[4:], Column("n", "slices"), *_METRICS)
         # The published rows alone would be no result.
-        made.append(
-            table(block.id, block.title, note, columns, found if len(found) > published else [])
+        tables.append(
+            table(block.id, block.title, note, columns, lines if len(lines) > published else [])
         )
-    return made
+    return tables
 
 
 def uncertainty(rows: Rows) -> list[Table]:
     """What is left when the position is known to so many millimetres only."""
-    found: dict[tuple[object, ...], list[Row]] = {}
+    by_curve: dict[tuple[object, ...], list[Row]] = {}
     for row in rows.of("uncertainty"):
         for point in row["points"]:
             name = (row["scan"], point["method"], row["attacker"], row["action"])
-            found.setdefault((*name, point["uncertainty_mm"]), []).append(point)
+            by_curve.setdefault((*name, point["uncertainty_mm"]), []).append(point)
     lines = []
-    for (scan, method, attacker, action, mm), points in found.items():
+    for (scan, method, attacker, action, mm), points in by_curve.items():
         spread = rows.median([point["rmse_hu"] for point in points])
         lines.append(
             {

@@ -40,9 +40,9 @@ def frame(pixels: Pixels, rows: tuple[int, int], columns: tuple[int, int]) -> Pi
     top, bottom = (min(max(v, 0), height - 1) for v in (rows[0], rows[1] - 1))
     left, right = (min(max(v, 0), width - 1) for v in (columns[0], columns[1] - 1))
     inner = (slice(top + 2, bottom - 1), slice(left + 2, right - 1))
-    held = framed[inner].copy()
+    picture = framed[inner].copy()
     framed[top : bottom + 1, left : right + 1] = _FRAME
-    framed[inner] = held
+    framed[inner] = picture
     return framed
 
 
@@ -57,6 +57,6 @@ def burn_in(pixels: Pixels) -> Pixels:
 
 def png(pixels: Pixels) -> bytes:
     """Encode ``[y, x, 3]`` as PNG."""
-    held = BytesIO()
-    imsave(held, pixels, format="png")
-    return held.getvalue()
+    buffer = BytesIO()
+    imsave(buffer, pixels, format="png")
+    return buffer.getvalue()
