@@ -20,12 +20,12 @@ from typing import Any
 from mitsgan.node.store.ledger import Ledger
 
 TOOLS = ("Orthanc", "storescu", "storescp")
-SBIN = "/usr/sbin"
+SYSTEM = "/usr/bin:/usr/sbin"  # pynetdicom puts programs of dcmtk's names into an environment
 
 
 def tool(name: str) -> str | None:
     """The path of a program of the system, or None."""
-    return shutil.which(name, path=f"{os.environ['PATH']}:{SBIN}")
+    return shutil.which(name, path=f"{SYSTEM}:{os.environ['PATH']}")
 
 
 def free_port() -> int:

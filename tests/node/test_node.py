@@ -267,7 +267,7 @@ def test_a_sender_that_aborts_leaves_nothing_half_received(world: World, tmp_pat
     (whole,) = phantoms(tmp_path / "abort", 1)
     options = ["-aet", "PASSES", "-aec", "MITSGAN", "+sd", "+r", "--repeat", "200"]
     sender = subprocess.Popen(
-        ["storescu", *options, "127.0.0.1", str(world.node.port), str(whole)],
+        ["/usr/bin/storescu", *options, "127.0.0.1", str(world.node.port), str(whole)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
