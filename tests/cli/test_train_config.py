@@ -24,6 +24,13 @@ from mitsgan.networks.golden import check_golden, golden_path
 SHIPPED = Path(__file__).parents[2] / "benchmarks" / "train"
 
 
+def test_a_training_without_a_word_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["train", "protector"])
+    assert end.value.code == 2
+    assert "required" in capsys.readouterr().err.lower()
+
+
 def test_every_training_can_have_a_file() -> None:
     assert set(get_args(get_type_hints(Train)["what"])) == set(COMMANDS.values())
     for command in COMMANDS.values():

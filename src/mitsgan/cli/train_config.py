@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
+from itertools import zip_longest
 from pathlib import Path
 
 import tyro
@@ -57,7 +58,7 @@ def _kept(options: Sequence[str]) -> Path | None:
 
 
 def _option(options: Sequence[str], name: str) -> Path | None:
-    for option, following in zip(options, [*options[1:], ""], strict=True):
+    for option, following in zip_longest(options, options[1:], fillvalue=""):
         if option == f"--{name}" and following:
             return Path(following)
         if option.startswith(f"--{name}="):

@@ -17,6 +17,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.imageglobals import LoggingOutputSuppressor
 from nibabel.nifti1 import Nifti1Extension
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from mitsgan.errors import OutputError, ScanError
@@ -43,7 +44,7 @@ _SIZE_2 = 540
 _HEADER_2 = _SIZE_2.to_bytes(4, "little"), _SIZE_2.to_bytes(4, "big")
 _FLAT = 1e-3
 """Volume of three unit vectors below which they lie in a plane."""
-_DAMAGED = (ImageFileError, HeaderDataError, MemoryError, *UNREADABLE)
+_DAMAGED = (ImageFileError, HeaderDataError, WrapStructError, MemoryError, *UNREADABLE)
 
 
 @dataclass(frozen=True)

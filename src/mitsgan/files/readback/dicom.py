@@ -58,10 +58,17 @@ def check_identity(source: DicomSource, written: Path) -> None:
     """Raise unless every object that was written has a UID of its own, and says so twice."""
     seen: dict[str, SliceFile] = {}
     for file in source.files:
-        with quiet():
-            dataset = dcmread(_place(written, file), stop_before_pixels=True)
-            uid = str(dataset.SOPInstanceUID)
-            meta = str(dataset.file_meta.MediaStorageSOPInstanceUID)
+        try:
+            with quiet():
+                dataset = dcmread(_place(written, file), stop_before_pixels=True)
+                uid = str(dataset.SOPInstanceUID)
+                meta = str(dataset.file_meta.MediaStorageSOPInstanceUID)
+        except UNREADABLE as error:
+            raise OutputError(
+                f"{written.name}/{file.name} does not say which object it is when it is read anew "
+                f"({error}); nothing was written. The header of {file.path} is damaged: fetch it "
+                f"again"
+            ) from error
         if uid in seen or uid != meta or uid == file.instance:
             raise OutputError(
                 f"{written.name}/{file.name} has no UID of its own ({uid}); nothing was written. "

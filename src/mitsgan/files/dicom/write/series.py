@@ -24,6 +24,7 @@ from mitsgan.files.dicom.pixels.write import (
 from mitsgan.files.dicom.source import DicomSource
 from mitsgan.files.dicom.write.encode import Encoding
 from mitsgan.files.dicom.write.header import STALE, charset, derived_header, derived_meta
+from mitsgan.quiet import UNREADABLE
 from mitsgan.scan.scan import Scan
 
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -140,10 +141,17 @@ def _write_file(
     tail = source.tails.get(file.name.as_posix())
     rest = [] if tail is None else [e for t, e in sorted(tail.items()) if t not in STALE]
     names = charset(file.header)
+    try:
+        before, behind = encoding.encode(header, names), encoding.encode(rest, names)
+    except UNREADABLE as error:
+        raise ScanError(
+            f"{file.path} has an element that cannot be written back ({error}): its header is "
+            f"damaged; fetch it again"
+        ) from error
     parts: list[bytes | memoryview] = [
-        encoding.encode(header, names),
+        before,
         *encoding.pixel_data(data, encapsulated=packed is not None),
-        encoding.encode(rest, names),
+        behind,
     ]
     if syntax == DeflatedExplicitVRLittleEndian:
         parts = [_deflated(b"".join(parts))]
