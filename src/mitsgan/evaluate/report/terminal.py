@@ -17,6 +17,9 @@ WIDTH = 100
 
 _ANY = 10_000
 
+_HEADING = 12
+"""Letters of a heading on one line, however narrow its numbers are."""
+
 _SHORT, _NAME = 24, 22
 """Letters of a cell that are not worth breaking; and of the first column, which others make room
 for."""
@@ -52,7 +55,7 @@ def _drawn(table: Table, *, is_narrow: bool = False) -> Drawn:
     for i, (column, is_number) in enumerate(zip(table.columns, numeric, strict=True)):
         longest = max((len(row[i]) for row in texts), default=0)
         drawn.add_column(
-            escape(_heading(column, longest if is_number else _NAME)),
+            escape(_heading(column, max(longest, _HEADING) if is_number else _NAME)),
             justify="right" if is_number else "left",
             min_width=None if i or is_narrow else min(longest, _NAME),
             no_wrap=not is_narrow and (is_number or longest <= _SHORT),
