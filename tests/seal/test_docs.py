@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from mitsgan.files.dicom.content import KEYWORDS
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
+from mitsgan.seal.format import write_seal
 from mitsgan.seal.keys import PrivateKey, fingerprint
-from mitsgan.seal.seal import make_seal, write_seal
+from mitsgan.seal.seal import make_seal
 from mitsgan.seal.signature import Signer
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "seal.md").read_text(encoding="utf-8")

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from mitsgan.errors import MitsganError
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
-from mitsgan.seal.format import SealError, parse, read_seal
-from mitsgan.seal.seal import make_seal, verify_seal, write_seal
+from mitsgan.seal.format import SealError, parse, read_seal, write_seal
+from mitsgan.seal.seal import make_seal
 from mitsgan.seal.signature import Signer
 from mitsgan.seal.trust import Trust
+from mitsgan.seal.verify import verify_seal
 
 _SIGNER = Signer(Ed25519PrivateKey.generate())
 _TRUST = Trust((_SIGNER.public_key,))

@@ -12,9 +12,11 @@ from tests.files.dicom.multiframe import frame_order, merge
 
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
-from mitsgan.seal.seal import make_seal, verify_seal, write_seal
+from mitsgan.seal.format import write_seal
+from mitsgan.seal.seal import make_seal
 from mitsgan.seal.signature import Signer
 from mitsgan.seal.trust import Trust
+from mitsgan.seal.verify import verify_seal
 
 _ROWS, _COLUMNS = 70, 66
 

@@ -13,9 +13,11 @@ from pydicom import dcmread
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
-from mitsgan.seal.seal import make_seal, verify_seal, write_seal
+from mitsgan.seal.format import write_seal
+from mitsgan.seal.seal import make_seal
 from mitsgan.seal.signature import Signer
 from mitsgan.seal.trust import Trust
+from mitsgan.seal.verify import verify_seal
 
 _SIGNER = Signer(Ed25519PrivateKey.generate())
 _PIXELS = b"\xe0\x7f\x10\x00OW"

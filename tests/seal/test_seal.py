@@ -22,11 +22,12 @@ from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.digest import SIZE, block_digests, differing_blocks
-from mitsgan.seal.format import SealError, canonical, read_seal
+from mitsgan.seal.format import SealError, canonical, read_seal, write_seal
 from mitsgan.seal.report import SealReport
-from mitsgan.seal.seal import make_seal, verify_seal, write_seal
+from mitsgan.seal.seal import make_seal
 from mitsgan.seal.signature import Signer
 from mitsgan.seal.trust import Trust
+from mitsgan.seal.verify import verify_seal
 
 DEPTH, HEIGHT, WIDTH = 6, 150, 130
 """Neither side is a multiple of 64, so the blocks at the far edges are smaller."""

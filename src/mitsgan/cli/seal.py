@@ -24,8 +24,9 @@ class SealCommand(Command, SealFile):
         from mitsgan.jobs.seal import seal_file
 
         sealed = seal_file(self, passphrase=ask_passphrase, progress=console)
+        sketch = "with a sketch" if sealed.sketch else "without a sketch"
         console.say(
-            f"{sealed.seal}: {sealed.slices} slices sealed by {sealed.signer} in "
+            f"{sealed.seal}: {sealed.slices} slices sealed {sketch} by {sealed.signer} in "
             f"{console.elapsed:.1f} s"
         )
         return 0

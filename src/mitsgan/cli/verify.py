@@ -9,7 +9,7 @@ from mitsgan.cli.command import Command, shown
 from mitsgan.cli.console import Console
 from mitsgan.jobs.verify.settings import VerifyFile
 
-EXIT_CODES = {"intact": 0, "tampered": 1, "unknown": 3}
+EXIT_CODES = {"intact": 0, "tampered": 1, "unknown": 3, "processed": 4}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +17,10 @@ EXIT_CODES = {"intact": 0, "tampered": 1, "unknown": 3}
 class Verify(Command, VerifyFile):
     """Find tampering in a marked or sealed scan, without its original.
 
-    Exit codes: 0 intact, 1 tampered, 3 unknown (wrong key, not marked, too degraded, or signed by
-    nobody who is trusted); 2 an error, told in one message; 70 a bug, with its traceback. With a
-    key and a seal, both are looked at, and the worse verdict counts.
+    Exit codes: 0 intact, 4 processed (not bit for bit what was sealed, but it shows the same), 1
+    tampered, 3 unknown (wrong key, not marked, too degraded, or signed by nobody who is trusted); 2
+    an error, told in one message; 70 a bug, with its traceback. With a key and a seal, both are
+    looked at, and the worse verdict counts.
     """
 
     json: bool = False

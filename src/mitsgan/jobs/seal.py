@@ -43,6 +43,7 @@ class Sealed(Result):
     Attributes:
         seal: its file.
         slices: how many slices it is of.
+        sketch: whether it holds a sketch; what is no whole CT scan in HU has none.
         signer: for people: the certificate's subject, and the key's fingerprint.
         seconds: of each phase.
     """
@@ -52,6 +53,7 @@ class Sealed(Result):
     version: str = __version__
     seal: str
     slices: int
+    sketch: bool
     signer: str
     seconds: dict[str, float]
 
@@ -88,10 +90,11 @@ def seal_file(
         with phases.phase("copy", f"signing copies of {settings.scan}") as step:
             _write_copies(settings.scan, settings.dicom_signature, sealing, settings, step)
     with phases.phase("seal", f"sealing {settings.scan}") as step:
-        slices = sealing.seal(settings.scan, choice=settings, progress=step)
+        slices, sketch = sealing.seal(settings.scan, choice=settings, progress=step)
     return Sealed(
         seal=str(sealing.path),
         slices=slices,
+        sketch=sketch,
         signer=sealing.who,
         seconds=rounded(phases.seconds),
     )
@@ -105,6 +108,7 @@ def seal(
     passphrase: bytes | None = None,
     out: AnyPath | None = None,
     dicom_signature: AnyPath | None = None,
+    sketch: bool = True,
     series: str | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -118,6 +122,8 @@ def seal(
         passphrase: of an encrypted key.
         out: the seal to write; by default beside the scan.
         dicom_signature: a folder for copies with a DICOM digital signature each.
+        sketch: seal a coarse picture of what the scan shows, too, so that processing is later told
+            from tampering.
         series: the *Series Instance UID* to seal, where a folder holds several.
         overwrite: replace the seal, and the copies, of an earlier run.
         progress: told how far it is.
@@ -131,6 +137,7 @@ def seal(
         certificate=None if certificate is None else Path(certificate),
         out=None if out is None else Path(out),
         dicom_signature=None if dicom_signature is None else Path(dicom_signature),
+        sketch=sketch,
         series=series,
         overwrite=overwrite,
     )
@@ -145,6 +152,7 @@ class Sealing:
     signer: Signer
     path: Path
     overwrite: bool
+    sketch: bool = True
 
     @classmethod
     def prepare(
@@ -175,7 +183,7 @@ class Sealing:
 
         check_target(path, overwrite, folder=False, source=source)
         ask = _asks(key, signing.passphrase_file, passphrase)
-        return cls(Signer.load(key, signing.certificate, ask), path, overwrite)
+        return cls(Signer.load(key, signing.certificate, ask), path, overwrite, signing.sketch)
 
     def seal(
         self,
@@ -184,8 +192,8 @@ class Sealing:
         choice: Choice | None = None,
         beside: Path | None = None,
         progress: Steps | None = None,
-    ) -> int:
-        """Seal a scan as it lies on disk; how many slices it has.
+    ) -> tuple[int, bool]:
+        """Seal a scan as it lies on disk; how many slices it has, and whether it has a sketch.
 
         Args:
             scan: the scan.
@@ -193,13 +201,15 @@ class Sealing:
             beside: write the seal beside this, under its name, for the time being.
             progress: told how far it is.
         """
-        from mitsgan.seal.seal import make_seal, write_seal
+        from mitsgan.seal.format import write_seal
+        from mitsgan.seal.seal import make_seal
 
-        document = make_seal(scan, self.signer, choice, progress=progress)
+        document = make_seal(scan, self.signer, choice, sketch=self.sketch, progress=progress)
         path = self.path if beside is None else beside.with_name(self.path.name)
         write_seal(document, path, overwrite=self.overwrite)
         content = document["content"]
-        return len(content["slices"]) if isinstance(content, dict) else 0
+        assert isinstance(content, dict)  # what makes seals makes it so
+        return len(content["slices"]), content["sketch"] is not None
 
     @property
     def who(self) -> str:

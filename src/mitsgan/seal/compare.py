@@ -110,7 +110,13 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
         if progress is not None:
             progress(len(pairs) + z + 1, 2 * len(pairs))
     headers = [
-        Finding("attribute", _attribute(seal, name, before, now, slices), tuple(slices), name)
+        Finding(
+            "attribute",
+            _attribute(seal, name, before, now, slices),
+            tuple(slices),
+            name,
+            removed=not now,
+        )
         for (name, before, now), slices in changed.items()
     ]
     return headers + findings

@@ -18,6 +18,7 @@ from mitsgan.files.dicom.find.select import choose_frames
 from mitsgan.files.dicom.frames import Frame
 from mitsgan.files.io import is_image, read_scan
 from mitsgan.reading import Choice, Reading
+from mitsgan.scan.scan import Scan
 from mitsgan.seal.format import SealError
 
 SALTED = frozenset({*PATIENT, "AccessionNumber"})
@@ -33,6 +34,7 @@ class Part:
     """One slice: what it is called, its attributes, and how to get its stored values ``[y, x]``.
 
     ``decodable`` is false where no decoder here knows the encoding, which says nothing of the scan.
+    ``image`` is the whole image that it is a slice of, where it is of one.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Part:
     pixels: Callable[[], NDArray[Any]]
     frame: Frame | None = None
     decodable: bool = True
+    image: Scan | None = None
 
 
 def kind_of(path: Path) -> str:
@@ -71,7 +74,7 @@ def read_parts(
         "RescaleIntercept": _decimals(scan.intercept[:1]),
     }
     return [
-        Part(f"slice {z}", "", attributes, partial(scan.stored.__getitem__, z))
+        Part(f"slice {z}", "", attributes, partial(scan.stored.__getitem__, z), image=scan)
         for z in range(len(scan.stored))
     ]
 

@@ -20,7 +20,10 @@ from mitsgan.atomic import atomic_output
 from mitsgan.errors import MitsganError
 from mitsgan.seal.digest import SIZE, block_count
 
-FORMAT, VERSION, DIGEST = "mitsgan-seal", 1, "SHA-256"
+FORMAT, VERSION, DIGEST = "mitsgan-seal", 2, "SHA-256"
+READABLE = (1, 2)
+"""Versions that are read: seals of old stay valid. The first had no sketch."""
+
 KINDS = ("dicom", "image")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _LARGEST = 256 << 20
@@ -54,6 +57,7 @@ class Seal:
         salt: hashed with attributes that name the patient.
         attributes: those that all slices share.
         slices: z ascending.
+        sketch: the fields of the sketch (`mitsgan.seal.sketch.encoding`); None without one.
         signed: the canonical bytes that the signature is over.
     """
 
@@ -67,6 +71,7 @@ class Seal:
     salt: str
     attributes: Mapping[str, str]
     slices: tuple[SealedSlice, ...]
+    sketch: Mapping[str, object] | None
     signed: bytes
 
     def expected(self, z: int) -> dict[str, str]:
@@ -139,13 +144,16 @@ def parse(data: bytes) -> Seal:
     top = _object(document, "the document")
     if top.get("format") != FORMAT:
         raise SealError(f'it lacks "format": "{FORMAT}"')
-    if top.get("version") != VERSION or isinstance(top["version"], bool):
-        raise SealError(f"it is of version {_short(top.get('version'))}, this program reads 1")
+    version = top.get("version")
+    if version not in READABLE or isinstance(version, bool):
+        known = " and ".join(map(str, READABLE))
+        raise SealError(f"it is of version {_short(version)}, this program reads {known}")
     _names(top, "the document", "format version created software signer content signature")
     signer = _object(top["signer"], "signer")
     _names(signer, "signer", "algorithm public_key certificates")
     content = _object(top["content"], "content")
-    _names(content, "content", "kind digest block salt attributes slices")
+    fields = "kind digest block salt attributes slices"
+    _names(content, "content", fields if version == 1 else f"{fields} sketch")
     _text(top["software"], "software")
     if content["kind"] not in KINDS or content["digest"] != DIGEST:
         raise SealError(f"content: kind or digest is unknown, expected {KINDS} and {DIGEST}")
@@ -170,8 +178,14 @@ def parse(data: bytes) -> Seal:
         salt=_text(content["salt"], "salt"),
         attributes=_attributes(content["attributes"], "content"),
         slices=slices,
+        sketch=_sketch(content.get("sketch")),
         signed=signed,
     )
+
+
+def _sketch(value: object) -> dict[str, object] | None:
+    # What is in it is looked at when the signature has been: its images need a decoder.
+    return None if value is None else _object(value, "sketch")
 
 
 def _slice(item: object, where: str, block: int) -> SealedSlice:

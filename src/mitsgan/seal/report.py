@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mitsgan.files.dicom.content import describe
+from mitsgan.seal.content_report import ContentEntry, content_entry, content_lines
 from mitsgan.seal.digest import Box
+from mitsgan.seal.sketch.judge import ContentReport
 
-SealVerdict = Literal["intact", "tampered", "unknown"]
+SealVerdict = Literal["intact", "processed", "tampered", "unknown"]
 Kind = Literal["signature", "attribute", "pixels", "moved", "missing", "extra", "unreadable"]
 
 
@@ -20,6 +24,7 @@ class FindingEntry:
     slices: tuple[int, ...]
     attribute: str
     boxes: tuple[tuple[int, int, int, int], ...]
+    explained: bool
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class SealEntry:
     blocks: int
     findings: tuple[FindingEntry, ...]
     notes: tuple[str, ...]
+    content: ContentEntry | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,8 @@ class Finding:
         slices: numbers of the sealed slices concerned, from 0, z ascending.
         attribute: the DICOM keyword, for ``attribute``.
         boxes: the blocks that differ, for ``pixels``.
+        removed: whether the attribute is not there any more, for ``attribute``.
+        explained: whether processing explains it, as far as a sketch tells.
     """
 
     kind: Kind
@@ -66,11 +74,15 @@ class Finding:
     slices: tuple[int, ...] = ()
     attribute: str = ""
     boxes: tuple[Box, ...] = ()
+    removed: bool = False
+    explained: bool = False
 
     def entry(self) -> FindingEntry:
         """For results."""
         boxes = tuple((box.top, box.bottom, box.left, box.right) for box in self.boxes)
-        return FindingEntry(self.kind, self.text, self.slices, self.attribute, boxes)
+        return FindingEntry(
+            self.kind, self.text, self.slices, self.attribute, boxes, self.explained
+        )
 
 
 @dataclass(frozen=True)
@@ -78,10 +90,13 @@ class SealReport:
     """The answer of `mitsgan.seal.seal.verify_seal`.
 
     Attributes:
-        verdict: ``intact``: nothing differs, and a signer who is trusted vouches for it.
-            ``tampered``: something differs, or the signature is wrong. ``unknown``: nothing
-            differs, but nobody who is trusted vouches for it.
-        findings: all differences; empty unless tampered.
+        verdict: ``intact``: bit for bit as it was signed, and a signer who is trusted vouches for
+            it. ``processed``: not bit for bit, but it shows what was signed, and nothing differs
+            that processing does not explain. ``tampered``: something else differs, or the
+            signature is wrong. ``unknown``: nobody who is trusted vouches for it, or too little is
+            left to tell.
+        findings: all differences, those that processing explains included.
+        content: what the sketch tells; None without one, and where it was not needed.
         trusted: why the signer is trusted; None if not.
         fingerprint: ``SHA256:`` and the digest of the signer's public key.
         signer: the subject of the signer's certificate as it claims to be; empty for a bare key.
@@ -93,6 +108,7 @@ class SealReport:
 
     verdict: SealVerdict
     findings: tuple[Finding, ...]
+    content: ContentReport | None
     trusted: str | None
     fingerprint: str
     signer: str
@@ -118,26 +134,45 @@ class SealReport:
             blocks=self.blocks,
             findings=tuple(finding.entry() for finding in self.findings),
             notes=self.notes,
+            content=None if self.content is None else content_entry(self.content),
         )
 
     def lines(self, most: int = 20) -> list[str]:
-        """For people: the verdict, who signed, and the first findings."""
+        """For people: the verdict, who signed, what the sketch tells, and the first findings."""
         who = (
             f'"{self.signer}", key {self.fingerprint}' if self.signer else f"key {self.fingerprint}"
         )
         shown = [f"seal: {self.verdict}. {self._summary()}", f"  signed {self.created} by {who}"]
-        shown += [f"  {finding.text}" for finding in self.findings[:most]]
-        if len(self.findings) > most:
-            shown.append(f"  and {len(self.findings) - most} more differences")
+        if self.content is not None:
+            shown += content_lines(self.content, most)
+        told = [finding for finding in self.findings if not finding.explained]
+        shown += [f"  {finding.text}" for finding in told[:most]]
+        if len(told) > most:
+            shown.append(f"  and {len(told) - most} more differences")
+        explained = [finding for finding in self.findings if finding.explained]
+        if explained:
+            shown.append(f"  explained by processing: {_kinds(explained)}")
         return shown + [f"  note: {note}" for note in self.notes]
 
     def _summary(self) -> str:
         if self.verdict == "intact":
             return f"All {self.slices} slices are as they were signed, and {self.trusted}"
-        if self.verdict == "unknown":
-            return (
-                f"All {self.slices} slices are as they were signed, but by whom is not "
-                f"established: anybody can sign a scan anew"
-            )
-        what = "difference" if len(self.findings) == 1 else "differences"
-        return f"{len(self.findings)} {what}"
+        if self.verdict == "processed":
+            return f"Not bit for bit what was signed, but it shows the same; {self.trusted}"
+        if self.verdict == "tampered":
+            count = sum(not finding.explained for finding in self.findings)
+            count += len(self.content.regions) if self.content is not None else 0
+            return "1 difference" if count == 1 else f"{count or 'Many'} differences"
+        if self.content is not None and self.content.verdict == "unknown":
+            return f"What it shows cannot be told: {self.content.reason}"
+        what = "shows what was" if self.findings or self.content is not None else "is as"
+        return f"It {what} signed, but by whom is not established: anybody can sign a scan anew"
+
+
+def _kinds(findings: Sequence[Finding]) -> str:
+    """What differs, kind by kind, with how many slices it concerns."""
+    found: dict[str, set[int]] = {}
+    for finding in findings:
+        name = describe(finding.attribute) if finding.kind == "attribute" else finding.kind
+        found.setdefault(name, set()).update(finding.slices)
+    return ", ".join(f"{name} ({len(slices)} slices)" for name, slices in found.items())

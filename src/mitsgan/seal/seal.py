@@ -1,39 +1,30 @@
 """The seal: what a scan is, bound together by one signature, and what differs from it later.
 
 Order matters: protect, mark, round, write, and then seal what was written. A seal finds every
-change of a voxel or of an attribute that counts, but it is broken by every processing, however
-harmless; the mark survives these, but is a statistic. docs/seal.md.
+change of a voxel or of an attribute that counts, and its sketch tells processing, which changes
+them all, from tampering, which changes what a scan shows. docs/seal.md.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from mitsgan import __version__
+from mitsgan.errors import ScanError
 from mitsgan.files.dicom.files import Progress
 from mitsgan.reading import Choice
-from mitsgan.seal.compare import compare, pair_slices
-from mitsgan.seal.content import choose_parts, kind_of, read_parts
-from mitsgan.seal.digest import BLOCK, SIZE, block_digests
-from mitsgan.seal.format import (
-    DIGEST,
-    FORMAT,
-    VERSION,
-    SealError,
-    canonical,
-    encode,
-    read_seal,
-    timestamp,
-    write_seal,
-)
-from mitsgan.seal.keys import fingerprint, load_certificates, name_of
-from mitsgan.seal.report import Finding, SealReport, SealVerdict
-from mitsgan.seal.signature import Signer, verify
-from mitsgan.seal.trust import Trust
+from mitsgan.seal.content import Part, choose_parts, kind_of, read_parts
+from mitsgan.seal.digest import BLOCK, block_digests
+from mitsgan.seal.format import DIGEST, FORMAT, VERSION, canonical, encode, timestamp
+from mitsgan.seal.scans import whole_scan
+from mitsgan.seal.signature import Signer
+from mitsgan.seal.sketch.encoding import to_fields
+from mitsgan.seal.sketch.sketch import make_sketch
 
 
 def make_seal(
@@ -41,6 +32,7 @@ def make_seal(
     signer: Signer,
     choice: Choice | None = None,
     *,
+    sketch: bool = True,
     progress: Progress | None = None,
 ) -> dict[str, object]:
     """Seal a scan as it lies on disk: the document of docs/seal.md, signed.
@@ -49,6 +41,8 @@ def make_seal(
         path: a folder with a DICOM series, a DICOM file, or an image.
         signer: who signs.
         choice: which scan, where a folder holds several.
+        sketch: whether to seal a coarse picture of what it shows, too. What is no whole CT scan in
+            HU is sealed without.
         progress: called with (done, total) steps.
 
     Raises:
@@ -93,80 +87,16 @@ def make_seal(
             "salt": salt,
             "attributes": shared,
             "slices": slices,
+            "sketch": _sketch(parts, path) if sketch else None,
         },
     }
     return {**document, "signature": encode(signer.sign(canonical(document)))}
 
 
-def verify_seal(
-    path: Path,
-    seal_path: Path,
-    trust: Trust | None = None,
-    *,
-    progress: Progress | None = None,
-) -> SealReport:
-    """What of a scan differs from its seal, and who vouches for the seal.
-
-    Files of other series in the same folder are left out, and counted in the notes.
-
-    Args:
-        path: the scan, as for `make_seal`.
-        seal_path: the sidecar.
-        trust: whom to believe. Without it nothing is ever ``intact``: whoever changes a scan can
-            also sign it anew, with a key of their own.
-        progress: called with (done, total) steps.
-
-    Raises:
-        SealError: the sidecar cannot be read, or is of another kind of file.
-        SignatureError: its key or certificates cannot be read.
-        ScanError: the scan is not there, the header of a file cannot be read, or its pixels are
-            encoded in a way that no decoder here knows.
-    """
-    seal = read_seal(seal_path)
-    if kind_of(path) != seal.kind:
-        raise SealError(
-            f"{seal_path} is the seal of {_named(seal.kind)}, but {path} is "
-            f"{_named(kind_of(path))}; give the scan that was sealed"
-        )
-    genuine = verify(seal.public_key, seal.algorithm, seal.signature, seal.signed)
-    certificates = load_certificates(seal.certificates)
-    findings: list[Finding] = []
-    notes: list[str] = []
-    if not genuine:
-        findings.append(
-            Finding("signature", "the signature is wrong: the seal itself was changed, or damaged")
-        )
-    parts = read_parts(path, seal.salt, Choice(), progress)
-    pairs, extra = pair_slices(seal, parts, notes)
-    findings += compare(seal, pairs, progress)
-    findings += extra
-    trusted = None
-    if genuine and trust is not None:
-        trusted = trust.covers(seal.public_key, certificates, seal.created)
-        if trusted is None:
-            notes.append(
-                "the signer is none of those that you trust, nor certified by one of them at the "
-                "time of signing"
-            )
-    elif genuine:
-        notes.append("no trusted certificate or key was given, so the signer may be anybody")
-    verdict: SealVerdict = "tampered" if findings else "intact" if trusted else "unknown"
-    return SealReport(
-        verdict=verdict,
-        findings=tuple(findings),
-        trusted=trusted,
-        fingerprint=fingerprint(seal.public_key),
-        signer=name_of(certificates[0]) if certificates else "",
-        algorithm=seal.algorithm,
-        created=timestamp(seal.created),
-        slices=len(seal.slices),
-        blocks=sum(len(item.blocks) // SIZE for item in seal.slices),
-        notes=tuple(notes),
-    )
-
-
-def _named(kind: str) -> str:
-    return "a DICOM series" if kind == "dicom" else "an image file"
-
-
-__all__ = ["make_seal", "read_seal", "verify_seal", "write_seal"]
+def _sketch(parts: Sequence[Part], path: Path) -> dict[str, object] | None:
+    """The fields of a sketch; None of what is no whole CT scan in HU, which has none."""
+    try:
+        scan = whole_scan(parts, path)
+    except ScanError:
+        return None
+    return to_fields(make_sketch(scan))

@@ -55,6 +55,32 @@ def read_dicom(
     """
     reading = reading or Reading()
     frames, notes = find_slices(path, reading, progress)
+    return build_scan(frames, path, reading, notes=notes, progress=progress, new_uids=new_uids)
+
+
+def build_scan(
+    frames: Sequence[Frame],
+    path: Path,
+    reading: Reading | None = None,
+    *,
+    notes: Sequence[str] = (),
+    progress: Progress | None = None,
+    new_uids: bool = False,
+) -> Scan:
+    """The scan that slices make whose headers have been read.
+
+    Args:
+        frames: in any order.
+        path: where they were found.
+        reading: what their values mean.
+        notes: what to tell about those that were left out.
+        progress: see `read_dicom`.
+        new_uids: see `read_dicom`.
+
+    Raises:
+        ScanError: not a whole evenly spaced CT in HU, or a damaged file.
+    """
+    reading = reading or Reading()
     for frame in frames:
         _check_kind(frame)
     slices, geometry, placing = order_slices(frames)
@@ -63,7 +89,7 @@ def read_dicom(
     stored, tails = _read_stored(slices, forms, progress)
     settled = settle(stored, forms, [has_overlay_in_pixels(frame.file) for frame in slices])
     stored = _narrowed(stored)
-    notes += [*placing, *unit_notes(slices[0])]
+    notes = [*notes, *placing, *unit_notes(slices[0])]
     if settled.widened:
         z = settled.widened[0]
         notes.append(

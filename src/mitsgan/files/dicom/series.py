@@ -31,6 +31,31 @@ def order_slices(frames: Sequence[Frame]) -> tuple[list[Frame], Geometry, list[s
         ScanError: a missing or repeated slice, uneven spacing, mixed orientation or pixel spacing,
             slices that are not stacked in a line; the message names the files.
     """
+    placed = place_slices(frames)
+    row, column = _orientation(frames[0])
+    in_plane = _pixel_spacing(frames[0])
+    depth, notes = slice_spacing(placed)
+    slope = _slope(placed, depth)
+    step = depth * (placed.normal + slope)
+    length = float(np.linalg.norm(step))
+    x, y, z = (float(value) for value in placed.positions[0])
+    geometry = Geometry(
+        spacing=(length if slope.any() else depth, *in_plane),
+        origin=(x, y, z),
+        axes=tuple(
+            (float(a), float(b), float(c))
+            for a, b, c in (step / length if slope.any() else placed.normal, column, row)
+        ),
+    )
+    return list(placed.frames), geometry, notes
+
+
+def place_slices(frames: Sequence[Frame]) -> Positions:
+    """The slices along their normal, ascending, however far they lie apart.
+
+    Raises:
+        ScanError: mixed orientation or pixel spacing; the message names the files.
+    """
     row, column = _orientation(frames[0])
     normal = np.cross(row, column)
     in_plane = _pixel_spacing(frames[0])
@@ -42,22 +67,7 @@ def order_slices(frames: Sequence[Frame]) -> tuple[list[Frame], Geometry, list[s
             raise ScanError(_mixed(frame, frames[0], "pixel spacing", "Pixel Spacing"))
     positions = np.array([_position(frame) for frame in frames])
     order = np.argsort(positions @ normal, kind="stable")
-    ordered = [frames[k] for k in order]
-    placed = Positions(ordered, positions[order], normal)
-    depth, notes = slice_spacing(placed)
-    slope = _slope(placed, depth)
-    step = depth * (normal + slope)
-    length = float(np.linalg.norm(step))
-    x, y, z = (float(value) for value in positions[order[0]])
-    geometry = Geometry(
-        spacing=(length if slope.any() else depth, *in_plane),
-        origin=(x, y, z),
-        axes=tuple(
-            (float(a), float(b), float(c))
-            for a, b, c in (step / length if slope.any() else normal, column, row)
-        ),
-    )
-    return ordered, geometry, notes
+    return Positions([frames[k] for k in order], positions[order], normal)
 
 
 def _mixed(frame: Frame, first: Frame, what: str, name: str) -> str:

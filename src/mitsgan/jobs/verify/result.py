@@ -10,7 +10,7 @@ from mitsgan.jobs.entries import Grid, Vector
 from mitsgan.result import Result
 from mitsgan.seal.report import SealEntry
 
-Verdict = Literal["intact", "tampered", "unknown"]
+Verdict = Literal["intact", "processed", "tampered", "unknown"]
 Voxel = tuple[int, int, int]
 
 

@@ -25,7 +25,7 @@ from mitsgan.settings import within
 if TYPE_CHECKING:
     from mitsgan.seal.report import SealReport
 
-_WORST: tuple[Verdict, ...] = ("tampered", "unknown", "intact")
+_WORST: tuple[Verdict, ...] = ("tampered", "unknown", "processed", "intact")
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ class _Subject:
 
     def __init__(self, scan: Scan | Protected | AnyPath, reading: Reading | None = None) -> None:
         self.path: Path | None = None
-        self._reading = reading
+        self.reading = reading
         self._scan: Scan | None = None
         if isinstance(scan, Protected):
             self._scan = canonical(scan.scan)
@@ -151,7 +151,7 @@ class _Subject:
         """
         if self._scan is None and self.path is not None:
             with phases.phase("read", f"reading {self}") as step:
-                self._scan = read_scan(self.path, self._reading, progress=step)
+                self._scan = read_scan(self.path, self.reading, progress=step)
         assert self._scan is not None  # there is a scan where there is no path
         return self._scan
 
@@ -165,7 +165,7 @@ def _verify(subject: _Subject, key: Key | None, wanted: _Wanted, phases: Phases)
             detection = _detect(subject, key, wanted, phases)
         except ScanError as error:
             # What lacks a slice is no scan to the mark; the seal has told what is wrong.
-            if seal is None or seal.verdict != "tampered":
+            if seal is None or seal.verdict == "intact":
                 raise
             not_verified = str(error)
     result = _result(subject, detection, seal, not_verified, phases)
@@ -187,14 +187,14 @@ def _detect(subject: _Subject, key: Key, wanted: _Wanted, phases: Phases) -> Det
 def _compare(subject: _Subject, seal: Path, trust: Path | None, phases: Phases) -> SealReport:
     """What the seal tells."""
     # All that signatures need takes longer to import than a mark to verify.
-    from mitsgan.seal.seal import verify_seal
     from mitsgan.seal.trust import Trust
+    from mitsgan.seal.verify import verify_seal
 
     if subject.path is None:
         raise SettingsError("a `seal` is of the files of a scan; give their path, not a scan")
     with phases.phase("seal", f"comparing {subject} with {seal}") as step:
         believed = None if trust is None else Trust.load(trust)
-        return verify_seal(subject.path, seal, believed, progress=step)
+        return verify_seal(subject.path, seal, believed, subject.reading, progress=step)
 
 
 def _result(

@@ -1,0 +1,83 @@
+"""The scan, or the pieces of one, that slices make which were read for a seal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mitsgan.errors import ScanError
+from mitsgan.files.dicom.frames import Frame
+from mitsgan.files.dicom.read import build_scan
+from mitsgan.files.dicom.series import place_slices
+from mitsgan.reading import Reading
+from mitsgan.scan.canonical import canonical
+from mitsgan.scan.plausible import check_plausible
+from mitsgan.scan.scan import Scan
+from mitsgan.seal.content import Part
+
+_GAP = 1.5
+"""Distances of neighbouring slices above so many of the usual one mean that one is missing."""
+
+
+def whole_scan(parts: Sequence[Part], path: Path) -> Scan:
+    """The scan that slices make, in canonical order.
+
+    Raises:
+        ScanError: no whole CT scan, or values that are not HU.
+    """
+    scan = _build(parts, path)
+    check_plausible(scan, str(path))
+    return canonical(scan)
+
+
+def pieces(parts: Sequence[Part], path: Path) -> list[Scan]:
+    """The scan that slices make; several pieces where some of it is missing.
+
+    What the values mean is not asked: whoever verifies will see whether they are as sealed.
+
+    Raises:
+        ScanError: there is a slice that is no CT, or cannot be read.
+    """
+    try:
+        return [_build(parts, path)]
+    except ScanError:
+        runs = _runs([part.frame for part in parts if part.frame is not None])
+        if len(runs) < 2:
+            raise
+    return [
+        _on_grid(build_scan(frames, path, Reading(assume_hu=True)), step) for frames, step in runs
+    ]
+
+
+def _build(parts: Sequence[Part], path: Path) -> Scan:
+    image = parts[0].image
+    if image is not None:
+        return image
+    frames = [part.frame for part in parts if part.frame is not None]
+    return build_scan(frames, path, Reading(assume_hu=True))
+
+
+def _runs(frames: Sequence[Frame]) -> list[tuple[list[Frame], float]]:
+    """Slices without a gap between them, and how far they lie apart, mm."""
+    placed = place_slices(frames)
+    gaps = np.diff(placed.along)
+    if not len(gaps) or gaps.min() <= 0:
+        return []
+    step = float(np.median(gaps))
+    runs: list[list[Frame]] = [[placed.frames[0]]]
+    for frame, gap in zip(placed.frames[1:], gaps, strict=True):
+        if gap > _GAP * step:
+            runs.append([])
+        runs[-1].append(frame)
+    return [(run, step) for run in runs]
+
+
+def _on_grid(scan: Scan, step: float) -> Scan:
+    """A piece on its own tells the distance of slices roughly, or not at all: as in the others."""
+    geometry = scan.geometry
+    if scan.shape[0] == 1:
+        scan = replace(scan, geometry=replace(geometry, spacing=(step, *geometry.spacing[1:])))
+    return canonical(scan)

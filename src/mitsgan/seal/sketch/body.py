@@ -1,0 +1,36 @@
+"""Where the patient is in a sketch: the body with its lungs, without the table."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Mask = NDArray[np.bool_]
+
+_TISSUE_HU = -400.0
+_LEAST_SHARE = 0.002
+_CROSS = ndimage.generate_binary_structure(3, 1) & np.array([[[0]], [[1]], [[0]]], bool)
+"""Neighbours within a layer."""
+
+
+def body_cells(means: NDArray[np.float32]) -> Mask:
+    """The cells ``[z, y, x]`` of the patient, air inside and one cell of air around included.
+
+    All cells where nothing in the sketch looks like a body.
+    """
+    tissue = means > _TISSUE_HU
+    # Opened by one cell, so that a table that the patient lies on is another piece: its shells
+    # are one cell thick.
+    core = ndimage.binary_erosion(tissue, _CROSS)
+    pieces, count = ndimage.label(core)
+    if not count:
+        return np.ones(means.shape, np.bool_)
+    sizes = np.bincount(pieces.ravel())[1:]
+    large = np.flatnonzero(sizes >= max(sizes.max() / 20, _LEAST_SHARE * means.size)) + 1
+    if not len(large):
+        return np.ones(means.shape, np.bool_)
+    body = ndimage.binary_dilation(np.isin(pieces, large), _CROSS) & tissue
+    filled = np.stack([ndimage.binary_fill_holes(layer) for layer in body])
+    grown: Mask = ndimage.binary_dilation(filled, _CROSS)
+    return grown

@@ -1,0 +1,254 @@
+"""What harmless processing makes of a sketch, as far as that explains a scan.
+
+A scan that was filtered, coded with loss, brightened or resampled differs from its sketch in every
+cell, but in a lawful way: each cell is expected to be a mixture of itself, its neighbours, and
+what smoothing and a median would make of it. Ten weights and an offset are fitted to the whole
+scan, robustly, so that no lesion has a say in them. How far cells of a kind stray from what is
+expected is learned from the scan as well: far where there is much fine structure that a filter
+can take away, hardly at all where there is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from mitsgan.seal.sketch.grain import Limits
+from mitsgan.seal.sketch.observe import Observation
+from mitsgan.seal.sketch.sketch import Array, Sketch
+
+Mask = NDArray[np.bool_]
+
+WHOLE = 0.99
+"""Cells of which less is there are not judged."""
+
+_SAMPLES, _ROUNDS = 60_000, 6
+_OUTLIER = 4.0
+"""Standard deviations beyond which a cell has no say in the fit."""
+
+_FRAGILITY_MM = 3.0
+_FLOOR_HU = 2.0
+"""Nothing is known better than this: a sketch is rounded, and codecs round too."""
+
+_BINS = 14
+_STEEP_SHARE, _TISSUE_CONTRAST_HU = 0.05, 600.0
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How a cell of the scan is made of the sketch; all zero but ``own`` where nothing was done.
+
+    Attributes:
+        own: of the cell itself.
+        across: of the cell in the slices before and after, together.
+        in_plane: of its four neighbours within the slices, together.
+        smoothing, across_slices, median: shares of what the three filters would change.
+        offset_hu: added to all.
+    """
+
+    own: float
+    across: float
+    in_plane: float
+    smoothing: float
+    across_slices: float
+    median: float
+    offset_hu: float
+
+    @property
+    def gain(self) -> float:
+        """By what contrast was multiplied."""
+        return self.own + self.across + self.in_plane
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What is expected of a scan that was processed at most, and how it differs from that.
+
+    Attributes:
+        weights: what was done.
+        expected: ``[z, y, x]`` HU.
+        residual: ``[z, y, x]`` HU, observed minus expected; 0 where not judged.
+        judged: which cells can be judged.
+        fragility: ``[z, y, x]`` HU, how much of a cell hangs on fine structure around it.
+        explained: share of the scan's contrast that this accounts for, 0 to 1.
+    """
+
+    weights: Weights
+    expected: Array
+    residual: Array
+    judged: Mask
+    fragility: Array
+    explained: float
+
+
+def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Explanation:
+    """Fit what was done to a scan.
+
+    Args:
+        sketch: what was sealed.
+        seen: what the scan shows in its cells.
+        body: the cells that count.
+        limits: of the scan's values.
+    """
+    # Around metal a filter may change anything: its peaks are cut off, its streaks are steep.
+    metal = ndimage.binary_dilation(sketch.metal, np.ones((3, 3, 3)))
+    judged: Mask = (seen.coverage >= WHOLE) & ~sketch.border & ~metal
+    fragility = _fragility(sketch)
+    columns = _columns(sketch)
+    fitted = judged & body & ~_near_limits(seen.means, limits)
+    if np.count_nonzero(fitted) < 10 * len(columns):
+        fitted = judged
+    numbers = _fit(columns, seen.means, fragility, fitted)
+    expected = np.zeros(seen.means.shape, np.float32)
+    for number, column in zip(numbers, columns, strict=True):
+        expected += np.float32(number) * column
+    weights = Weights(
+        own=float(numbers[0]),
+        across=float(numbers[1:3].sum()),
+        in_plane=float(numbers[3:7].sum()),
+        smoothing=float(numbers[7]),
+        across_slices=float(numbers[8]),
+        median=float(numbers[9]),
+        offset_hu=float(numbers[10]),
+    )
+    if limits.any:
+        fragility = np.hypot(fragility, _hidden(expected, limits))
+        expected = np.clip(expected, limits.low, limits.high)
+    residual = np.where(judged, seen.means - expected, np.float32(0))
+    return Explanation(
+        weights=weights,
+        expected=expected,
+        residual=residual.astype(np.float32),
+        judged=judged,
+        fragility=fragility.astype(np.float32),
+        explained=_explained(seen.means, residual, judged & body),
+    )
+
+
+def smoothed(values: Array, cell_mm: tuple[float, float, float], sigma_mm: float) -> Array:
+    """A Gaussian over cells, edges held."""
+    sigma = [sigma_mm / mm for mm in cell_mm]
+    result = ndimage.gaussian_filter(values, sigma, mode="nearest", truncate=3.0)
+    return np.asarray(result, np.float32)
+
+
+def spread(values: Array, fragility: Array, among: Mask) -> Array:
+    """The standard deviation that is usual for cells of like fragility, HU ``[z, y, x]``.
+
+    From the 90th percentile of each tenth or so of the cells, so that what is tampered with, which
+    is far less than a tenth of them, does not raise it; growing with fragility.
+
+    Args:
+        values: residuals, maybe smoothed.
+        fragility: of each cell.
+        among: the cells to learn from.
+    """
+    kinds, sizes = fragility[among], np.abs(values[among])
+    if len(kinds) < _BINS:
+        return np.full(values.shape, np.float32(_FLOOR_HU))
+    order = np.argsort(kinds, kind="stable")
+    # The last of the even bins is split once more: the most fragile cells differ most.
+    edges = np.linspace(0, len(order), _BINS, dtype=int)
+    edges = np.unique([*edges, (3 * edges[-1] + edges[-2]) // 4])
+    middle, level = [], []
+    for start, stop in pairwise(edges.tolist()):
+        part = order[start:stop]
+        middle.append(float(np.median(kinds[part])))
+        level.append(float(np.quantile(sizes[part], 0.9)) / 1.645)
+    level = np.maximum.accumulate(level).tolist()
+    # Beyond what is learned from, in proportion.
+    usual = np.interp(fragility, middle, level) * np.maximum(fragility / max(middle[-1], 1), 1)
+    return np.asarray(np.hypot(usual, _FLOOR_HU), np.float32)
+
+
+def _columns(sketch: Sketch) -> list[Array]:
+    """What a cell is expected to be a mixture of, each ``[z, y, x]``."""
+    means = sketch.means
+    wide = np.pad(means, 1, mode="edge")
+    inner = slice(1, -1)
+    neighbours = []
+    for axis in range(3):
+        for part in (slice(0, -2), slice(2, None)):
+            index = [inner] * 3
+            index[axis] = part
+            neighbours.append(wide[tuple(index)])
+    return [
+        means,
+        *neighbours,
+        sketch.smoothing,
+        sketch.across,
+        sketch.median,
+        np.ones_like(means),
+    ]
+
+
+def _fragility(sketch: Sketch) -> Array:
+    changes = np.square(sketch.smoothing) + np.square(sketch.across) + np.square(sketch.median)
+    fragility = np.sqrt(np.maximum(smoothed(changes, sketch.grid.cell_mm, _FRAGILITY_MM), 0))
+    # Peaks of bone and contrast medium are steep in all directions.
+    most = ndimage.maximum_filter(sketch.means, 3, mode="nearest")
+    contrast = most - ndimage.minimum_filter(sketch.means, 3, mode="nearest")
+    steep = _STEEP_SHARE * np.maximum(contrast - _TISSUE_CONTRAST_HU, 0)
+    fragility = np.hypot(fragility, steep)
+    # At its ends a filter along z meets no neighbour, and the last layer may be a thin one.
+    for end, next_to_it in ((0, 1), (-1, -2)):
+        if len(fragility) > 1:
+            apart = np.abs(sketch.means[end] - sketch.means[next_to_it])
+            fragility[end] = np.hypot(fragility[end], apart)
+            fragility[next_to_it] = np.hypot(fragility[next_to_it], apart)
+    return np.asarray(fragility, np.float32)
+
+
+def _fit(
+    columns: list[Array], observed: Array, fragility: Array, among: Mask
+) -> NDArray[np.float64]:
+    """The weights of the columns, by least squares without outliers."""
+    places = np.flatnonzero(among)
+    chosen = np.random.default_rng(0).choice(places, min(_SAMPLES, len(places)), replace=False)
+    x = np.stack([column.ravel()[chosen] for column in columns], 1).astype(np.float64)
+    y = observed.ravel()[chosen].astype(np.float64)
+    kinds = fragility.ravel()[chosen]
+    kept = np.ones(len(y), bool)
+    numbers = np.zeros(x.shape[1])
+    ridge = 1e-3 * np.eye(x.shape[1])
+    for _ in range(_ROUNDS):
+        numbers = np.linalg.solve(x[kept].T @ x[kept] + ridge, x[kept].T @ y[kept])
+        apart = (y - x @ numbers).astype(np.float32)
+        kept = np.abs(apart) < _OUTLIER * spread(apart, kinds, np.ones(len(y), bool))
+    return numbers
+
+
+_MARGIN_HU = 30.0
+
+
+def _near_limits(means: Array, limits: Limits) -> Mask:
+    """Cells around which some of what was there may have been cut off."""
+    if not limits.any:
+        return np.zeros(means.shape, bool)
+    most = ndimage.maximum_filter(means, 3, mode="nearest")
+    least = ndimage.minimum_filter(means, 3, mode="nearest")
+    near: Mask = (most > limits.high - _MARGIN_HU) | (least < limits.low + _MARGIN_HU)
+    return near
+
+
+def _hidden(expected: Array, limits: Limits) -> Array:
+    """How much of a cell and its neighbours a window may have cut off, HU.
+
+    Nothing where all around lies far beyond a limit: such a cell is expected to be at the limit.
+    """
+    most = ndimage.maximum_filter(expected, 3, mode="nearest")
+    least = ndimage.minimum_filter(expected, 3, mode="nearest")
+    above = np.clip(most - limits.high + _MARGIN_HU, 0, np.maximum(limits.high - least, 0))
+    below = np.clip(limits.low - least + _MARGIN_HU, 0, np.maximum(most - limits.low, 0))
+    return np.asarray(np.maximum(above, below), np.float32)
+
+
+def _explained(observed: Array, residual: Array, among: Mask) -> float:
+    values, left = observed[among].astype(np.float64), residual[among].astype(np.float64)
+    if not len(values) or not np.var(values) > 0:
+        return 0.0
+    return max(0.0, 1 - float(np.mean(np.square(left)) / np.var(values)))

@@ -1,0 +1,108 @@
+"""Grain: the finest structure of a scan, by which processing is told that leaves its cells alone.
+
+How strong it is in soft tissue and in lung: noise for the most part. More of it than was sealed
+means that noise was added, less that the scan was smoothed or coded with loss. And how far apart
+its values lie: further than was sealed means that it was rounded, as to the grey levels of a
+window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.scan.scan import Scan
+
+_SOFT_HU, _LUNG_HU = (-150.0, 200.0), (-980.0, -600.0)
+_COUNTED_HU = (-900.0, 100.0)
+_SLICES, _ROWS = 12, 96
+_LEAST = 500
+
+_PILE = 0.002
+"""Share of all values at the very top, or bottom, from which on they were cut off there."""
+
+_AIR_HU = -900.0
+
+
+@dataclass(frozen=True)
+class Grain:
+    """The finest structure of a scan; None where there is too little to tell.
+
+    Attributes:
+        soft_tissue, lung: its standard deviation, HU, as from the middle half of second
+            differences along columns, were it white noise.
+        step: HU between neighbouring values that occur, on average.
+    """
+
+    soft_tissue: float | None
+    lung: float | None
+    step: float | None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """HU beyond which a scan shows nothing, as after a window; infinite where there are none."""
+
+    low: float = -np.inf
+    high: float = np.inf
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(np.isfinite([self.low, self.high]).any())
+
+
+def measure_grain(scan: Scan) -> Grain:
+    """The grain of a scan, on a dozen of its slices."""
+    rows = scan.shape[1]
+    step = max(1, rows // _ROWS)
+    soft: list[NDArray[np.float32]] = []
+    lung: list[NDArray[np.float32]] = []
+    values: list[NDArray[np.float32]] = []
+    for hu in _sample(scan):
+        above, here, below = (hu[k : rows - 2 + k : step] for k in range(3))
+        apart = np.abs(here - (above + below) / 2)
+        around = (above + here + below) / 3
+        for (low, high), found in ((_SOFT_HU, soft), (_LUNG_HU, lung)):
+            found.append(apart[(around > low) & (around < high)])
+        values.append(here[(here > _COUNTED_HU[0]) & (here < _COUNTED_HU[1])])
+    return Grain(_spread(soft), _spread(lung), _step(values))
+
+
+def find_limits(scan: Scan) -> Limits:
+    """Where a scan's values were cut off.
+
+    Values that pile up at the highest or the lowest that occurs; at the lowest only where that
+    is denser than air, for air piles up in every scan.
+    """
+    values = np.concatenate([hu[:: max(1, len(hu) // _ROWS)].ravel() for hu in _sample(scan)])
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return Limits()
+    top, bottom = float(values.max()), float(values.min())
+    cut_above = np.mean(values == top) > _PILE
+    cut_below = bottom > _AIR_HU and np.mean(values == bottom) > _PILE
+    return Limits(bottom if cut_below else -np.inf, top if cut_above else np.inf)
+
+
+def _sample(scan: Scan) -> list[NDArray[np.float32]]:
+    depth = scan.shape[0]
+    chosen = np.unique(np.linspace(depth / 10, depth * 9 / 10, _SLICES).astype(int))
+    return [scan.hu(z, z + 1)[0] for z in np.minimum(chosen, depth - 1).tolist()]
+
+
+def _spread(parts: list[NDArray[np.float32]]) -> float | None:
+    apart = np.concatenate(parts)
+    if len(apart) < _LEAST:
+        return None
+    # The median of |N(0, 1)| is 0.6745; a second difference of white noise has 1.5 its variance.
+    return float(round(float(np.median(apart)) / (0.6745 * 1.5**0.5), 1))
+
+
+def _step(parts: list[NDArray[np.float32]]) -> float | None:
+    values = np.concatenate(parts)
+    if len(values) < _LEAST:
+        return None
+    return round((_COUNTED_HU[1] - _COUNTED_HU[0]) / max(1, len(np.unique(values))), 1)

@@ -1,0 +1,116 @@
+"""Does a scan still show what was sealed? The verdict about content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from mitsgan.scan.canonical import canonical
+from mitsgan.scan.scan import Scan
+from mitsgan.seal.sketch.body import body_cells
+from mitsgan.seal.sketch.explain import Explanation, explain
+from mitsgan.seal.sketch.grain import find_limits, measure_grain
+from mitsgan.seal.sketch.missing import missing_parts
+from mitsgan.seal.sketch.observe import observe
+from mitsgan.seal.sketch.regions import Differences, Region, Search, find_regions
+from mitsgan.seal.sketch.sketch import Sketch
+from mitsgan.seal.sketch.traces import Trace, find_traces
+
+ContentVerdict = Literal["processed", "tampered", "unknown"]
+
+_ALIKE = 0.95
+"""Share of the contrast that processing has to explain; of what shows another body, it explains
+less."""
+
+_LEAST_JUDGED = 0.02
+_LARGEST_VISIBLE_HU = 250.0
+"""A solid nodule of 6 mm in the lung changes its surroundings by as much: where that would not
+show, a scan cannot be judged."""
+
+
+@dataclass(frozen=True, eq=False)
+class ContentReport:
+    """What a sketch tells of a scan.
+
+    Attributes:
+        verdict: ``processed``: it shows what was sealed, as far as it shows anything.
+            ``tampered``: it shows something else, in ``regions`` or everywhere. ``unknown``: too
+            little of it is left to tell.
+        reason: why, in a sentence.
+        traces: what it looks as if it had gone through; none where all cells are as sealed.
+        regions: where it shows something else, the most certain first.
+        missing: parts that were sealed and are not there, in words.
+        judged_share: how much of the sealed patient could be judged, 0 to 1.
+        visible_hu: a change of the mean over a few millimetres would be found from here on: at
+            the places that hide most, and least.
+        differences: cell by cell.
+    """
+
+    verdict: ContentVerdict
+    reason: str
+    traces: tuple[Trace, ...]
+    regions: tuple[Region, ...]
+    missing: tuple[str, ...]
+    judged_share: float
+    visible_hu: tuple[float, float]
+    differences: Differences
+
+
+def judge(sketch: Sketch, scans: Sequence[Scan], search: Search | None = None) -> ContentReport:
+    """Compare a scan with its sketch.
+
+    Args:
+        sketch: what was sealed.
+        scans: the scan; several pieces of it where it has a gap.
+        search: how differences are looked for.
+    """
+    scans = [canonical(scan) for scan in scans]
+    largest = max(scans, key=lambda scan: scan.stored.size)
+    body = body_cells(sketch.means)
+    seen = observe(scans, sketch.grid)
+    limits = find_limits(largest)
+    explanation = explain(sketch, seen, body, limits)
+    differences = find_regions(sketch, seen, explanation, body, search)
+    share = float(np.mean(explanation.judged[body])) if body.any() else 0.0
+    traces = find_traces(
+        sketch, largest, explanation.weights, limits, measure_grain(largest), seen.grid
+    )
+    verdict, reason = _verdict(explanation, differences, share, traces)
+    return ContentReport(
+        verdict=verdict,
+        reason=reason,
+        traces=traces,
+        regions=differences.regions,
+        missing=missing_parts(sketch.grid, seen.coverage, body),
+        judged_share=share,
+        visible_hu=differences.visible_hu,
+        differences=differences,
+    )
+
+
+def _verdict(
+    explanation: Explanation,
+    differences: Differences,
+    share: float,
+    traces: Sequence[Trace],
+) -> tuple[ContentVerdict, str]:
+    if share < _LEAST_JUDGED:
+        return "unknown", f"{100 * share:.0f} % of the sealed patient is in it, too little to judge"
+    if explanation.explained < _ALIKE:
+        return "tampered", (
+            f"it shows something else: what was sealed accounts for "
+            f"{100 * explanation.explained:.0f} % of its contrast"
+        )
+    if differences.visible_hu[0] > _LARGEST_VISIBLE_HU:
+        return "unknown", (
+            f"so much was lost that a change of {differences.visible_hu[0]:.0f} HU might not show"
+        )
+    count = len(differences.regions)
+    if count:
+        where = "1 region shows" if count == 1 else f"{count} regions show"
+        return "tampered", f"{where} something else than was sealed"
+    what = "; ".join(trace.text for trace in traces) or "values are as sealed"
+    return "processed", f"it shows what was sealed; {what}"

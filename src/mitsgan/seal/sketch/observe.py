@@ -1,0 +1,170 @@
+"""What a scan shows in the cells of a sketch, on whatever grid the scan is.
+
+Where its voxels are those that were sealed, or a part of them, they are added up as the sketch was
+made. On any other grid (resampled, oblique) the scan is interpolated to the sealed voxels first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - its own habit
+from numpy.typing import NDArray
+
+from mitsgan.scan.canonical import canonical
+from mitsgan.scan.geometry import Geometry
+from mitsgan.scan.scan import Scan
+from mitsgan.scan.sitk import set_geometry
+from mitsgan.seal.sketch.cells import HIGHEST_HU, LOWEST_HU, CellGrid, Triple
+from mitsgan.seal.sketch.planes import cell_sums, clipped, working_type
+from mitsgan.slabs import in_slabs, per_thread
+
+Array = NDArray[np.float32]
+
+_SAME_VOXELS = 0.05
+"""Voxels by which two grids may differ and still be the same: rounding of headers."""
+
+_NOWHERE = -30000.0
+"""Marks samples outside the scan; no HU."""
+
+_LAYERS_AT_ONCE = 4
+
+
+class Grid(StrEnum):
+    """How a scan's grid relates to the sealed one."""
+
+    SAME = "same"
+    PART = "part"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What scans show in the cells of a sketch.
+
+    Attributes:
+        means: ``[z, y, x]`` HU of each cell, of that share of it that is there; 0 where none is.
+        coverage: ``[z, y, x]``, how much of each cell is there, 0 to 1.
+        grid: whether the voxels are those that were sealed, a part of them, or others.
+    """
+
+    means: Array
+    coverage: Array
+    grid: Grid
+
+
+def observe(scans: Sequence[Scan], grid: CellGrid) -> Observation:
+    """What scans show in the cells of a sketch.
+
+    Args:
+        scans: pieces of one scan, for one with a gap in it falls into several; no two of them
+            show the same place.
+        grid: of the sketch.
+    """
+    total = np.zeros(grid.cells, np.float32)
+    coverage = np.zeros(grid.cells, np.float32)
+    same = True
+    for scan in map(canonical, scans):
+        offset = voxel_offset(scan.geometry, scan.shape, grid)
+        same &= offset is not None
+        if offset is None:
+            means, part = _interpolated(scan, grid)
+        else:
+            means, part = _added_up(scan, grid, offset)
+        total += means * part
+        coverage += part
+    means = np.divide(total, coverage, out=np.zeros_like(total), where=coverage > 0)
+    whole = len(scans) == 1 and scans[0].shape == grid.shape
+    kind = (Grid.SAME if whole else Grid.PART) if same else Grid.OTHER
+    return Observation(means, np.minimum(coverage, 1), kind)
+
+
+def voxel_offset(geometry: Geometry, shape: Triple, grid: CellGrid) -> Triple | None:
+    """At which sealed voxel the first voxel of a scan lies; None if its voxels are others."""
+    sealed = np.linalg.inv(grid.geometry.matrix)
+    steps = geometry.matrix @ sealed
+    offset = (np.asarray(geometry.origin) - grid.geometry.origin) @ sealed
+    nearest = np.rint(offset)
+    # How far the corners of the scan lie from the sealed voxels that they should be.
+    apart = np.abs((steps - np.eye(3)) * np.asarray(shape)[:, None]).sum(0)
+    if (apart + np.abs(offset - nearest) > _SAME_VOXELS).any():
+        return None
+    z, y, x = nearest.astype(int).tolist()
+    return z, y, x
+
+
+def _added_up(scan: Scan, grid: CellGrid, offset: Triple) -> tuple[Array, Array]:
+    """Means and coverage from voxels that are the sealed ones."""
+    size = grid.shape[1:]
+    inside, source = [], []
+    for first, length, sealed in zip(offset, scan.shape, grid.shape, strict=True):
+        start, stop = max(first, 0), min(first + length, sealed)
+        inside.append(slice(start, max(start, stop)))
+        source.append(slice(start - first, max(start, stop) - first))
+    present = []
+    for part, length, side in zip(inside, grid.shape, grid.cell, strict=True):
+        there = np.zeros(length, np.float32)
+        there[part] = 1
+        present.append(np.add.reduceat(there, np.arange(0, length, side)))
+    count = present[1][:, None] * present[2]
+    means = np.zeros(grid.cells, np.float32)
+    dtype = working_type(scan)
+    get_plane = per_thread(lambda: np.empty(scan.shape[1:], dtype))
+    get_wide = per_thread(lambda: np.zeros(size, dtype))
+
+    def work(start: int, stop: int) -> None:
+        plane, wide = get_plane(), get_wide()
+        for layer in range(start, stop):
+            first = max(layer * grid.cell[0], inside[0].start)
+            slices = range(first, min((layer + 1) * grid.cell[0], inside[0].stop))
+            for z in slices:
+                here = z - offset[0]
+                wide[inside[1], inside[2]] = clipped(scan, here, plane)[source[1], source[2]]
+                sums = cell_sums(wide, grid.cell[1:]).astype(np.float32)
+                stored = np.divide(sums, count, out=np.zeros_like(sums), where=count > 0)
+                means[layer] += stored * np.float32(scan.slope[here]) + np.float32(
+                    scan.intercept[here]
+                )
+            means[layer] /= max(1, len(slices))
+
+    for _ in in_slabs(work, grid.cells[0], _LAYERS_AT_ONCE):
+        pass
+    in_layer = present[0] / grid.voxels_along(0)
+    in_plane = count / (grid.voxels_along(1)[:, None] * grid.voxels_along(2))
+    coverage = in_layer[:, None, None] * in_plane
+    means[coverage == 0] = 0
+    return means, coverage.astype(np.float32)
+
+
+def _interpolated(scan: Scan, grid: CellGrid) -> tuple[Array, Array]:
+    """Means and coverage from any voxels, interpolated linearly to the sealed ones."""
+    image = sitk.GetImageFromArray(np.clip(scan.hu(), LOWEST_HU, HIGHEST_HU))
+    set_geometry(image, scan.geometry)
+    means, coverage = (np.zeros(grid.cells, np.float32) for _ in range(2))
+    voxels = grid.voxels_along(1)[:, None] * grid.voxels_along(2)
+    for layer in range(grid.cells[0]):
+        slices = range(layer * grid.cell[0], min((layer + 1) * grid.cell[0], grid.shape[0]))
+        samples = _sampled(image, grid, slices)
+        inside = samples > _NOWHERE
+        samples[~inside] = 0
+        total, count = np.zeros((2, *grid.cells[1:]), np.float32)
+        for values, here in zip(samples, inside, strict=True):
+            total += cell_sums(values, grid.cell[1:])
+            count += cell_sums(here.astype(np.int16), grid.cell[1:])
+        means[layer] = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
+        coverage[layer] = count / (voxels * len(slices))
+    return means, coverage
+
+
+def _sampled(image: sitk.Image, grid: CellGrid, slices: range) -> Array:
+    """The image at the sealed voxels of some slices ``[z, y, x]``."""
+    reference = sitk.Image(grid.shape[2], grid.shape[1], len(slices), sitk.sitkUInt8)
+    first = grid.geometry.to_world((slices.start, 0, 0))
+    set_geometry(reference, replace(grid.geometry, origin=first))
+    sampled = sitk.Resample(
+        image, reference, sitk.Transform(), sitk.sitkLinear, _NOWHERE, sitk.sitkFloat32
+    )
+    return np.asarray(sitk.GetArrayFromImage(sampled))

@@ -1,0 +1,150 @@
+"""One slice at a time: its values, sums over its cells, and what two standard filters make of it.
+
+Arrays are reused from slice to slice: fresh ones of this size cost more than what is computed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.scan.scan import Scan
+from mitsgan.seal.sketch.cells import HIGHEST_HU, LOWEST_HU
+
+_BAND = 48
+"""Rows that are filtered at once, about."""
+
+Plane = NDArray[Any]
+"""A slice, int16 or float32 ``[y, x]``, or sums of one, int32 or float32."""
+
+
+def working_type(scan: Scan) -> np.dtype[Any]:
+    """int16 where all stored values between the limits in HU fit, else float32."""
+    if scan.is_integer:
+        ends = [(limit - scan.intercept) / scan.slope for limit in (LOWEST_HU, HIGHEST_HU)]
+        room = np.iinfo(np.int16)
+        if np.min(ends) >= room.min and np.max(ends) <= room.max:
+            return np.dtype(np.int16)
+    return np.dtype(np.float32)
+
+
+def clipped(scan: Scan, z: int, out: Plane) -> Plane:
+    """The stored values of a slice between the limits in HU, written into ``out``."""
+    low, high = ((limit - scan.intercept[z]) / scan.slope[z] for limit in (LOWEST_HU, HIGHEST_HU))
+    stored = scan.stored[z]
+    if out.dtype.kind == "i":
+        # Compared in their own type, which holds the limits or all values between them.
+        info = np.iinfo(stored.dtype)
+        low, high = np.clip((np.ceil(low), np.floor(high)), info.min, info.max).astype(int)
+        np.clip(stored, stored.dtype.type(low), stored.dtype.type(high), out=out, casting="unsafe")
+        return out
+    np.copyto(out, stored, casting="unsafe")
+    np.nan_to_num(out, copy=False, nan=low, posinf=high, neginf=low)
+    return np.clip(out, np.float32(low), np.float32(high), out=out)
+
+
+def strip_sums(plane: Plane, side: int) -> Plane:
+    """Sums of ``side`` rows each, the last strip maybe of fewer; int32 or float32."""
+    sums: Plane = plane[::side].astype(np.int32 if plane.dtype.kind == "i" else np.float32)
+    for row in range(1, side):
+        rows = plane[row::side]
+        sums[: len(rows)] += rows
+    return sums
+
+
+def cell_sums(plane: Plane, cell: tuple[int, int]) -> Plane:
+    """Sums over the cells of a slice."""
+    return strip_sums(strip_sums(plane, cell[0]).T, cell[1]).T
+
+
+def plain_and_smoothed_sums(plane: Plane, cell: tuple[int, int]) -> tuple[Plane, Plane]:
+    """Sums over the cells of a slice, and the same after the filter 1-2-1 along rows and columns.
+
+    Edges are held. A strip's sum changes by what crosses its two ends alone, so the filter itself
+    is never run.
+    """
+    rows = strip_sums(plane, cell[0])
+    smooth = _smoothed(plane, rows, cell[0]).T
+    smooth = _smoothed(smooth, strip_sums(smooth, cell[1]), cell[1]).T
+    return strip_sums(rows.T, cell[1]).T, smooth
+
+
+def _smoothed(plane: Plane, sums: Plane, side: int) -> Plane:
+    """What becomes of sums over strips of rows when the filter 1-2-1 runs along columns."""
+    sums = sums.astype(np.float32)
+    # The first row of each strip but the first, minus the row before it.
+    crossing = (plane[side::side] - plane[side - 1 : -1 : side].astype(np.float32)) / 4
+    sums[: len(crossing)] += crossing
+    sums[1 : 1 + len(crossing)] -= crossing
+    return sums
+
+
+class MedianCellSums:
+    """Sums over the cells of a slice after a median of 3 x 3 pixels, edges held.
+
+    Taken in bands of rows whose arrays stay in the cache, each of them one long line, for
+    NumPy is slow where lines are short. What the ends of rows do to each other falls in the
+    two columns of padding.
+    """
+
+    def __init__(self, columns: int, cell: tuple[int, int], dtype: np.dtype[Any]) -> None:
+        self._cell = cell
+        self._rows = max(1, _BAND // cell[0]) * cell[0]
+        self._padded = np.empty((self._rows + 2) * (columns + 2), dtype)
+        self._scratch = np.empty((7, self._rows * (columns + 2)), dtype)
+
+    def __call__(self, plane: Plane) -> Plane:
+        """Of a slice of at most as many columns."""
+        parts = [
+            cell_sums(self._filtered(plane, top), self._cell)
+            for top in range(0, len(plane), self._rows)
+        ]
+        return np.concatenate(parts)
+
+    def _filtered(self, plane: Plane, top: int) -> Plane:
+        """The rows from ``top`` on, filtered; overwritten by the next call."""
+        bottom = min(top + self._rows, len(plane))
+        rows, columns = bottom - top, plane.shape[1]
+        wide = columns + 2
+        line = self._padded[: (rows + 2) * wide]
+        padded = line.reshape(rows + 2, wide)
+        padded[1:-1, 1:-1] = plane[top:bottom]
+        padded[0, 1:-1] = plane[max(top - 1, 0)]
+        padded[-1, 1:-1] = plane[min(bottom, len(plane) - 1)]
+        padded[:, 0], padded[:, -1] = padded[:, 1], padded[:, -2]
+        filtered = _median(line, wide, self._scratch[:, : rows * wide])
+        return filtered.reshape(rows, wide)[:, :columns]
+
+
+def _median(line: Plane, wide: int, scratch: Plane) -> Plane:
+    """The median of 3 x 3 of rows of a length, one after the other; part of ``scratch``.
+
+    What belongs to a pixel stands where the pixel to its upper left stands in ``line``.
+    """
+    low, middle, high, a, b, c, d = scratch
+    above, here, below = line[: -2 * wide], line[wide:-wide], line[2 * wide :]
+    # Sort the three of each column, once for the three medians that they belong to.
+    np.minimum(above, here, out=a)
+    np.maximum(above, here, out=b)
+    np.minimum(b, below, out=c)
+    np.maximum(b, below, out=high)
+    np.minimum(a, c, out=low)
+    np.maximum(a, c, out=middle)
+    # The median of nine is that of: the largest low, the median middle, the smallest high.
+    a, b, c, d = (array[:-2] for array in (a, b, c, d))
+    np.maximum(low[:-2], low[1:-1], out=a)
+    np.maximum(a, low[2:], out=a)
+    np.minimum(high[:-2], high[1:-1], out=b)
+    np.minimum(b, high[2:], out=b)
+    np.minimum(middle[:-2], middle[1:-1], out=c)
+    np.maximum(middle[:-2], middle[1:-1], out=d)
+    np.minimum(d, middle[2:], out=d)
+    np.maximum(c, d, out=c)
+    np.minimum(a, c, out=d)
+    np.maximum(a, c, out=a)
+    np.minimum(a, b, out=a)
+    np.maximum(d, a, out=d)
+    median: Plane = scratch[-1]
+    return median

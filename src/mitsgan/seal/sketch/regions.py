@@ -1,0 +1,185 @@
+"""Where a scan differs from its sketch by more than processing explains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from mitsgan.scan.geometry import Vector
+from mitsgan.seal.sketch.explain import Explanation, Mask, smoothed, spread
+from mitsgan.seal.sketch.observe import Observation
+from mitsgan.seal.sketch.sketch import Array, Sketch
+
+
+@dataclass(frozen=True)
+class Search:
+    """How regions are looked for.
+
+    Attributes:
+        scales_mm: widths of what is looked for: sigma of the Gaussians that residuals go through.
+            A filter moves density to and fro between neighbours, and over such a width that
+            cancels; what was painted in or out does not.
+        threshold: standard deviations from which on a place counts, within the patient.
+        threshold_outside: the same around him, where nothing is diagnosed: table, clothes, noise.
+        grow: standard deviations of single cells that belong to a region around such a place.
+        least_hu: nothing smaller counts as a difference of a region's cell.
+    """
+
+    scales_mm: tuple[float, ...] = (2.0, 3.0, 5.0)
+    threshold: float = 10.0
+    threshold_outside: float = 30.0
+    grow: float = 3.0
+    least_hu: float = 7.0
+
+
+@dataclass(frozen=True)
+class Region:
+    """A place that does not show what was sealed.
+
+    Attributes:
+        start, stop: its box in the sealed scan's voxels ``[z, y, x]``, from 0, ends exclusive.
+        lower_mm, upper_mm: the middles of the box's first and last voxel, LPS.
+        centre_mm: its middle, weighed by the difference, LPS.
+        volume_ml: of its cells.
+        sealed_hu, found_hu: mean over its cells when sealed, and now.
+        difference_hu: now minus what processing explains, mean over its cells: positive where
+            something was added.
+        score: the largest difference in it, in standard deviations.
+        in_patient: whether it lies in the patient, not around him.
+    """
+
+    start: tuple[int, int, int]
+    stop: tuple[int, int, int]
+    lower_mm: Vector
+    upper_mm: Vector
+    centre_mm: Vector
+    volume_ml: float
+    sealed_hu: float
+    found_hu: float
+    difference_hu: float
+    score: float
+    in_patient: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Differences:
+    """What `find_regions` found.
+
+    Attributes:
+        regions: by score, the highest first.
+        flagged: ``[z, y, x]``, the cells of all regions.
+        scores: ``[z, y, x]``, how far each place is from what is expected, standard deviations.
+        visible_hu: a difference over a few millimetres would be found from here on, in the places
+            where the scan hides most and least of it: the 95th and the 5th percentile of the body.
+    """
+
+    regions: tuple[Region, ...]
+    flagged: Mask
+    scores: Array
+    visible_hu: tuple[float, float]
+
+
+def find_regions(
+    sketch: Sketch,
+    seen: Observation,
+    explanation: Explanation,
+    body: Mask,
+    search: Search | None = None,
+) -> Differences:
+    """Look for places that differ by more than their like in the same scan."""
+    search = search or Search()
+    scores, visible = _scores(sketch, explanation, body, search)
+    limit = np.where(body, np.float32(search.threshold), np.float32(search.threshold_outside))
+    seeds = (scores > limit) & explanation.judged
+    flagged = _grown(explanation, body, seeds, search)
+    pieces, count = ndimage.label(flagged, np.ones((3, 3, 3)))
+    regions = [
+        _region(sketch, seen, explanation, scores, body, pieces == number, box)
+        for number, box in enumerate(ndimage.find_objects(pieces, count), start=1)
+    ]
+    regions.sort(key=lambda region: -region.score)
+    return Differences(tuple(regions), flagged, scores, visible)
+
+
+def _scores(
+    sketch: Sketch, explanation: Explanation, body: Mask, search: Search
+) -> tuple[Array, tuple[float, float]]:
+    """The largest score of each place over all widths, and from how many HU on one counts."""
+    cell_mm, among = sketch.grid.cell_mm, explanation.judged & body
+    scores = np.zeros(explanation.residual.shape, np.float32)
+    weight = smoothed_weights(explanation, cell_mm, search)
+    visible = (np.inf, np.inf)
+    for sigma, present in zip(search.scales_mm, weight, strict=True):
+        residual = smoothed(explanation.residual, cell_mm, sigma) / present
+        usual = spread(residual, explanation.fragility, among)
+        np.maximum(scores, np.abs(residual) / usual, out=scores)
+        if among.any():
+            low, high = (float(np.quantile(usual[among], q)) for q in (0.95, 0.05))
+            visible = min(visible, (search.threshold * low, search.threshold * high))
+    scores[~explanation.judged] = 0
+    return scores, visible
+
+
+def smoothed_weights(
+    explanation: Explanation, cell_mm: Vector, search: Search
+) -> list[NDArray[np.float32]]:
+    """How much of each Gaussian falls on judged cells, by which residuals are divided."""
+    if explanation.judged.all():
+        return [np.ones((1, 1, 1), np.float32) for _ in search.scales_mm]
+    judged = explanation.judged.astype(np.float32)
+    return [np.maximum(smoothed(judged, cell_mm, sigma), 0.05) for sigma in search.scales_mm]
+
+
+def _grown(explanation: Explanation, body: Mask, seeds: Mask, search: Search) -> Mask:
+    """The cells that differ and hang together with a seed, and the seeds."""
+    if not seeds.any():
+        return seeds
+    usual = spread(explanation.residual, explanation.fragility, explanation.judged & body)
+    size = np.abs(explanation.residual)
+    differs = (size > search.grow * usual) & (size > search.least_hu)
+    # A seed is blurred by its Gaussian: what differs there or next to it is meant.
+    near = ndimage.binary_dilation(seeds, np.ones((3, 3, 3)))
+    grown: Mask = ndimage.binary_propagation(
+        differs & near, structure=np.ones((3, 3, 3)), mask=differs
+    )
+    alone, _ = ndimage.label(seeds | grown, np.ones((3, 3, 3)))
+    touched = np.unique(alone[grown])
+    return grown | (seeds & ~np.isin(alone, touched))
+
+
+def _region(
+    sketch: Sketch,
+    seen: Observation,
+    explanation: Explanation,
+    scores: Array,
+    body: Mask,
+    cells: Mask,
+    box: tuple[slice, slice, slice],
+) -> Region:
+    grid, inside = sketch.grid, cells[box]
+    residual = explanation.residual[box][inside]
+    places = np.argwhere(inside) + [part.start for part in box]
+    weights = np.abs(residual) + 1e-6
+    z, y, x = np.average(places, axis=0, weights=weights).tolist()
+    voxels = grid.voxels(box)
+    start = tuple(part.start for part in voxels)
+    stop = tuple(part.stop for part in voxels)
+    corners = np.sort(
+        [grid.geometry.to_world(start), grid.geometry.to_world([n - 1 for n in stop])], axis=0
+    )
+    return Region(
+        start=start,
+        stop=stop,
+        lower_mm=tuple(corners[0].tolist()),
+        upper_mm=tuple(corners[1].tolist()),
+        centre_mm=grid.to_world((z, y, x)),
+        volume_ml=float(seen.coverage[box][inside].sum()) * grid.cell_ml,
+        sealed_hu=float(sketch.means[box][inside].mean()),
+        found_hu=float(seen.means[box][inside].mean()),
+        difference_hu=float(residual.mean()),
+        score=float(scores[box][inside].max()),
+        in_patient=bool(body[box][inside].any()),
+    )

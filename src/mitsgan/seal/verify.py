@@ -1,0 +1,173 @@
+"""Is a scan what was sealed? Bit for bit first, and where it is not, by what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mitsgan.errors import ScanError
+from mitsgan.files.dicom.content import describe
+from mitsgan.files.dicom.files import Progress
+from mitsgan.reading import Choice
+from mitsgan.seal.compare import compare, pair_slices
+from mitsgan.seal.content import Part, choose_parts, kind_of, read_parts
+from mitsgan.seal.digest import SIZE
+from mitsgan.seal.format import Seal, SealError, read_seal, timestamp
+from mitsgan.seal.keys import fingerprint, load_certificates, name_of
+from mitsgan.seal.report import Finding, SealReport, SealVerdict
+from mitsgan.seal.scans import pieces
+from mitsgan.seal.signature import verify
+from mitsgan.seal.sketch.encoding import SketchError, from_fields
+from mitsgan.seal.sketch.judge import ContentReport, judge
+from mitsgan.seal.sketch.sketch import Sketch
+from mitsgan.seal.trust import Trust
+from mitsgan.seal.weigh import IDENTITY, weigh
+
+
+@dataclass
+class _Comparison:
+    """What is being found out.
+
+    Attributes:
+        findings: differences, bit for bit.
+        content: what the sketch tells, where it is asked.
+        notes: for whoever reads the report.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    content: ContentReport | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def verify_seal(
+    path: Path,
+    seal_path: Path,
+    trust: Trust | None = None,
+    choice: Choice | None = None,
+    *,
+    progress: Progress | None = None,
+) -> SealReport:
+    """What of a scan differs from its seal, and who vouches for the seal.
+
+    Files of other series in the same folder are left out, and counted in the notes.
+
+    Args:
+        path: the scan; of another kind of file than was sealed only if the seal has a sketch.
+        seal_path: the sidecar.
+        trust: whom to believe. Without it nothing is ever ``intact`` or ``processed``: whoever
+            changes a scan can also sign it anew, with a key of their own.
+        choice: which scan, where a folder holds several and none of them was sealed as it is.
+        progress: called with (done, total) steps.
+
+    Raises:
+        SealError: the sidecar cannot be read, or is of another kind of file and has no sketch.
+        SignatureError: its key or certificates cannot be read.
+        ScanError: the scan is not there, the header of a file cannot be read, or its pixels are
+            encoded in a way that no decoder here knows.
+    """
+    seal = read_seal(seal_path)
+    genuine = verify(seal.public_key, seal.algorithm, seal.signature, seal.signed)
+    certificates = load_certificates(seal.certificates)
+    sketch = _sketch(seal, seal_path) if genuine else None
+    if kind_of(path) != seal.kind and sketch is None:
+        raise SealError(
+            f"{seal_path} is the seal of {_named(seal.kind)}, but {path} is "
+            f"{_named(kind_of(path))}; give the scan that was sealed"
+        )
+    result = _compare(path, seal, sketch, choice or Choice(), progress)
+    if not genuine:
+        text = "the signature is wrong: the seal itself was changed, or damaged"
+        result.findings.insert(0, Finding("signature", text))
+    trusted = None
+    if genuine and trust is not None:
+        trusted = trust.covers(seal.public_key, certificates, seal.created)
+        if trusted is None:
+            result.notes.append(
+                "the signer is none of those that you trust, nor certified by one of them at the "
+                "time of signing"
+            )
+    elif genuine:
+        result.notes.append("no trusted certificate or key was given, so the signer may be anybody")
+    return SealReport(
+        verdict=_verdict(result, trusted),
+        findings=tuple(result.findings),
+        content=result.content,
+        trusted=trusted,
+        fingerprint=fingerprint(seal.public_key),
+        signer=name_of(certificates[0]) if certificates else "",
+        algorithm=seal.algorithm,
+        created=timestamp(seal.created),
+        slices=len(seal.slices),
+        blocks=sum(len(item.blocks) // SIZE for item in seal.slices),
+        notes=tuple(result.notes),
+    )
+
+
+def _sketch(seal: Seal, path: Path) -> Sketch | None:
+    if seal.sketch is None:
+        return None
+    try:
+        return from_fields(seal.sketch)
+    except SketchError as error:
+        raise SealError(f"the sketch in {path} {error}; fetch the seal again") from error
+
+
+def _compare(
+    path: Path, seal: Seal, sketch: Sketch | None, choice: Choice, progress: Progress | None
+) -> _Comparison:
+    result = _Comparison()
+    parts = read_parts(path, seal.salt, choice, progress)
+    if kind_of(path) == seal.kind:
+        pairs, extra = pair_slices(seal, parts, result.notes)
+        result.findings = [*compare(seal, pairs, progress), *extra]
+    else:
+        pairs = []
+        result.notes.append(
+            f"{_named(seal.kind)} was sealed, so this is compared by what it shows; whose scan it "
+            f"is, it does not tell"
+        )
+    if sketch is None:
+        return result
+    same_objects = [part for part in pairs if part is not None]
+    if kind_of(path) == seal.kind and not same_objects:
+        result.findings = [finding for finding in result.findings if finding.kind != "missing"]
+        result.notes.append("none of its slices is an object that was sealed")
+    if not same_objects or any(f.kind in ("pixels", "missing") for f in result.findings):
+        shown = same_objects or choose_parts(parts, path, choice)
+        if not same_objects:
+            result.findings += _other_identity(seal, shown)
+        try:
+            result.content = judge(sketch, pieces(shown, path))
+        except ScanError as error:
+            if not same_objects:
+                raise
+            result.notes.append(f"what it shows could not be compared: {error}")
+            return result
+    result.findings = weigh(seal, sketch, result.findings)
+    return result
+
+
+def _other_identity(seal: Seal, parts: Sequence[Part]) -> list[Finding]:
+    """Where slices that were not sealed say that they are of somebody or something else."""
+    findings = []
+    for name in sorted(IDENTITY):
+        sealed = {seal.expected(z).get(name, "") for z in range(len(seal.slices))}
+        now = {part.attributes.get(name, "") for part in parts} - sealed - {""}
+        if now and sealed != {""}:
+            text = f"{describe(name)} is another than was sealed"
+            findings.append(Finding("attribute", text, attribute=name))
+    return findings
+
+
+def _verdict(result: _Comparison, trusted: str | None) -> SealVerdict:
+    content = None if result.content is None else result.content.verdict
+    if content == "tampered" or any(not finding.explained for finding in result.findings):
+        return "tampered"
+    if content == "unknown" or trusted is None:
+        return "unknown"
+    return "processed" if result.findings or content is not None else "intact"
+
+
+def _named(kind: str) -> str:
+    return "a DICOM series" if kind == "dicom" else "an image file"
