@@ -81,6 +81,17 @@ def verify(seal: Path, keys: Path) -> Verify:
     return run
 
 
+def flip(file: Path, **attributes: object) -> None:
+    """Change one bit of a slice, in row 70 and column 10, and attributes."""
+    ds = dcmread(file)
+    for name, value in attributes.items():
+        setattr(ds, name, value)
+    pixels = bytearray(ds.PixelData)
+    pixels[2 * (70 * 96 + 10)] ^= 1
+    ds.PixelData = bytes(pixels)
+    ds.save_as(file)
+
+
 def hashes_of(folder: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
 
@@ -94,7 +105,7 @@ def test_seals_and_leaves_the_scan_alone(
     assert main(["seal", str(series), *options, "-o", str(out)]) == 0
     assert hashes_of(series) == before
     said = capsys.readouterr().out
-    assert f'{out}: 24 slices sealed by "CN=CT archive", key SHA256:' in said
+    assert f'{out}: 24 slices sealed with a sketch by "CN=CT archive", key SHA256:' in said
     assert main(["verify", str(series), "--seal", str(out), "--trust", str(keys / "rsa.crt")]) == 0
     assert "intact" in capsys.readouterr().out
 
@@ -111,22 +122,32 @@ def test_exit_codes_tell_the_verdict(
     assert main(["verify", str(copy), "--seal", str(seal)]) == 3
     assert "not established" in capsys.readouterr().out
     sorted(copy.iterdir())[4].unlink()
-    assert verify(copy) == 1
+    assert verify(copy) == 4
     said = capsys.readouterr().out
-    assert "tampered" in said
-    assert "is missing" in said
+    assert "processed" in said
+    assert "8 mm in between are missing" in said
+    flip(sorted(copy.iterdir())[2])
+    assert verify(copy) == 1
+    assert "tampered" in capsys.readouterr().out
+
+
+def test_without_a_sketch_a_missing_slice_is_tampering(
+    copy: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seal = tmp_path / "strict.json"
+    options = ["--sign", str(keys / "ed.pem"), "-o", str(seal), "--no-sketch"]
+    assert main(["seal", str(copy), *options]) == 0
+    assert "sealed without a sketch" in capsys.readouterr().out
+    sorted(copy.iterdir())[4].unlink()
+    trusting = ["--seal", str(seal), "--trust", str(keys / "ed.pub")]
+    assert main(["verify", str(copy), *trusting]) == 1
+    assert "is missing" in capsys.readouterr().out
 
 
 def test_json_names_every_finding(
     verify: Verify, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = sorted(copy.iterdir())[3]
-    ds = dcmread(file)
-    ds.RescaleIntercept = "-1000"
-    pixels = bytearray(ds.PixelData)
-    pixels[2 * (70 * 96 + 10)] ^= 1
-    ds.PixelData = bytes(pixels)
-    ds.save_as(file)
+    flip(sorted(copy.iterdir())[3], RescaleIntercept="-1000")
     report = tmp_path / "run.json"
     assert verify(copy, "--json", "--report", str(report)) == 1
     told = json.loads(capsys.readouterr().out)
@@ -152,7 +173,7 @@ def test_protect_seals_what_it_wrote(
     assert main([*arguments, "--sign", str(keys / "ed.pem")]) == 0
     seal = ["--seal", str(tmp_path / "out.seal.json"), "--trust", str(keys / "ed.pub")]
     assert main(["verify", str(out), *seal]) == 0
-    assert main(["verify", str(series), *seal]) == 1, "the source is another scan"
+    assert main(["verify", str(series), *seal]) == 4, "the source shows the same"
     capsys.readouterr()
     shutil.rmtree(out)
     assert main([*arguments, "--sign", str(keys / "ed.pem")]) == 2
@@ -204,9 +225,9 @@ def test_a_missing_slice_is_told_although_the_mark_cannot_read_the_scan(
     secret = tmp_path / "mark.key"
     assert main(["keygen", "-o", str(secret), "--quiet"]) == 0
     sorted(copy.iterdir())[4].unlink()
-    assert verify(copy, "--key", str(secret)) == 1
+    assert verify(copy, "--key", str(secret)) == 4
     said = capsys.readouterr().out
-    assert "is missing" in said
+    assert "are missing" in said
     assert "the mark was not looked for" in said
 
 

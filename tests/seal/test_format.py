@@ -121,7 +121,7 @@ Edit = Callable[[dict[str, Any]], object]
 @pytest.mark.parametrize(
     "edit, message",
     [
-        (lambda d: d.update(version=2), "of version 2"),
+        (lambda d: d.update(version=3), "of version 3"),
         (lambda d: d.update(version=True), "of version True"),
         (lambda d: d.update(version=[[]] * 1000), "of version"),
         (lambda d: d.update(format="seal"), "mitsgan-seal"),

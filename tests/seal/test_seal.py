@@ -186,9 +186,6 @@ def test_digests_are_plain_sha256_of_little_endian_rows() -> None:
         ("RescaleSlope", "2", "(0028,1053)"),
         ("PixelSpacing", [2.4, 2.9], "(0028,0030)"),
         ("ImagePositionPatient", [0, 0, 17], "(0020,0032)"),
-        ("InstanceNumber", 77, "(0020,0013)"),
-        ("SOPInstanceUID", "1.2.3.4", "(0008,0018)"),
-        ("SeriesInstanceUID", "1.2.3.5", "(0020,000e)"),
         ("StudyInstanceUID", "1.2.3.6", "(0020,000d)"),
         ("PixelRepresentation", 0, "(0028,0103)"),
         ("AccessionNumber", "A1", "(0008,0050)"),
@@ -204,6 +201,37 @@ def test_a_header_field_is_named(
     (finding,) = [f for f in report.findings if f.kind == "attribute"]
     assert (finding.attribute, finding.slices) == (name, (1,))
     assert tag in finding.text
+
+
+@pytest.mark.parametrize(
+    "name, value, tag",
+    [
+        ("InstanceNumber", 77, "(0020,0013)"),
+        ("SOPInstanceUID", "1.2.3.4", "(0008,0018)"),
+        ("SeriesInstanceUID", "1.2.3.5", "(0020,000e)"),
+    ],
+)
+def test_a_new_number_is_named_and_is_no_tampering(
+    check: Check,
+    copy: Path,
+    tmp_path: Path,
+    signer: Signer,
+    trust: Trust,
+    *,
+    name: str,
+    value: object,
+    tag: str,
+) -> None:
+    """Whoever processes a scan gives it new numbers; without a sketch every change counts."""
+    strict = tmp_path / "strict.json"
+    write_seal(make_seal(copy, signer, sketch=False), strict)
+    change(ordered(copy)[1], **{name: value})
+    report = check(copy)
+    assert report.verdict == "processed"
+    (finding,) = [f for f in report.findings if f.kind == "attribute"]
+    assert (finding.attribute, finding.slices, finding.explained) == (name, (1,), True)
+    assert tag in finding.text
+    assert verify_seal(copy, strict, trust).verdict == "tampered"
 
 
 def test_a_field_changed_in_all_slices_is_one_finding(check: Check, copy: Path) -> None:
@@ -278,12 +306,14 @@ def test_other_series_in_the_folder_are_left_out(check: Check, copy: Path, phant
 
 
 def test_another_scan_is_told_in_one_line(
-    sealed: Path, trust: Trust, copy: Path, check: Check
+    copy: Path, tmp_path: Path, signer: Signer, trust: Trust
 ) -> None:
+    strict = tmp_path / "strict.json"
+    write_seal(make_seal(copy, signer, sketch=False), strict)
     for z, file in enumerate(ordered(copy)):
         change(file, SeriesInstanceUID="1.2.3.8", SOPInstanceUID=f"1.2.3.8.{z}")
         flip(file, 3, 3, 1)
-    report = check(copy)
+    report = verify_seal(copy, strict, trust)
     assert report.verdict == "tampered"
     assert report.findings[0].kind == "missing"
     assert "another scan" in report.findings[0].text
@@ -412,12 +442,12 @@ def test_geometry_of_an_image_is_sealed(
     assert finding.attribute == "Spacing"
 
 
-def test_the_seal_of_an_image_is_not_for_dicom(
+def test_the_seal_of_an_image_without_a_sketch_is_not_for_dicom(
     phantom: Scan, tmp_path: Path, signer: Signer, source: Path
 ) -> None:
     path, seal = tmp_path / "scan.nii", tmp_path / "scan.seal.json"
     write_scan(phantom, path, derivation=Derivation("a copy", "copy"))
-    write_seal(make_seal(path, signer), seal)
+    write_seal(make_seal(path, signer, sketch=False), seal)
     with pytest.raises(SealError, match="the seal of an image file"):
         verify_seal(source, seal)
 

@@ -209,7 +209,7 @@ class Sealing:
         write_seal(document, path, overwrite=self.overwrite)
         content = document["content"]
         assert isinstance(content, dict)  # what makes seals makes it so
-        return len(content["slices"]), content["sketch"] is not None
+        return len(content["slices"]), "sketch" in content
 
     @property
     def who(self) -> str:

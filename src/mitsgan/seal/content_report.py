@@ -21,6 +21,7 @@ class RegionEntry:
     lower_lps_mm: Vector
     upper_lps_mm: Vector
     volume_ml: float
+    core_ml: float
     sealed_hu: float
     found_hu: float
     difference_hu: float
@@ -78,8 +79,9 @@ def content_lines(report: ContentReport, most: int) -> list[str]:
         where = "" if region.in_patient else " (outside the patient)"
         shown.append(
             f"  slices {z}, rows {y}, columns {x}; centre {place} mm (LPS){where}: "
-            f"{region.volume_ml:.2f} ml, sealed {region.sealed_hu:.0f} HU, now "
-            f"{region.found_hu:.0f} HU ({region.difference_hu:+.0f} HU beyond processing)"
+            f"{region.volume_ml:.2f} ml differ; the core, {region.core_ml:.2f} ml, was "
+            f"{region.sealed_hu:.0f} HU and is {region.found_hu:.0f} HU "
+            f"({region.difference_hu:+.0f} HU beyond processing)"
         )
     if len(report.regions) > most:
         shown.append(f"  and {len(report.regions) - most} more regions")
@@ -105,6 +107,7 @@ def _region(region: Region) -> RegionEntry:
         lower_lps_mm=rounded(region.lower_mm),
         upper_lps_mm=rounded(region.upper_mm),
         volume_ml=round(region.volume_ml, 3),
+        core_ml=round(region.core_ml, 3),
         sealed_hu=round(region.sealed_hu, 1),
         found_hu=round(region.found_hu, 1),
         difference_hu=round(region.difference_hu, 1),

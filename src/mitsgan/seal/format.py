@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,9 @@ from mitsgan.seal.digest import SIZE, block_count
 FORMAT, VERSION, DIGEST = "mitsgan-seal", 2, "SHA-256"
 READABLE = (1, 2)
 """Versions that are read: seals of old stay valid. The first had no sketch."""
+
+OPTIONAL = ("sketch",)
+"""Fields of the content that a seal may lack, from version 2 on."""
 
 KINDS = ("dicom", "image")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -153,7 +156,8 @@ def parse(data: bytes) -> Seal:
     _names(signer, "signer", "algorithm public_key certificates")
     content = _object(top["content"], "content")
     fields = "kind digest block salt attributes slices"
-    _names(content, "content", fields if version == 1 else f"{fields} sketch")
+    optional = () if version == 1 else OPTIONAL
+    _names(content, "content", fields, optional)
     _text(top["software"], "software")
     if content["kind"] not in KINDS or content["digest"] != DIGEST:
         raise SealError(f"content: kind or digest is unknown, expected {KINDS} and {DIGEST}")
@@ -178,14 +182,10 @@ def parse(data: bytes) -> Seal:
         salt=_text(content["salt"], "salt"),
         attributes=_attributes(content["attributes"], "content"),
         slices=slices,
-        sketch=_sketch(content.get("sketch")),
+        # What is in it is looked at when the signature has been: its images need a decoder.
+        sketch=_object(content["sketch"], "sketch") if "sketch" in content else None,
         signed=signed,
     )
-
-
-def _sketch(value: object) -> dict[str, object] | None:
-    # What is in it is looked at when the signature has been: its images need a decoder.
-    return None if value is None else _object(value, "sketch")
 
 
 def _slice(item: object, where: str, block: int) -> SealedSlice:
@@ -232,9 +232,11 @@ def _object(value: object, where: str) -> dict[str, object]:
     return value
 
 
-def _names(fields: Mapping[str, object], where: str, names: str) -> None:
-    if set(fields) != set(names.split()):
-        wrong = sorted(set(fields) ^ set(names.split()))
+def _names(
+    fields: Mapping[str, object], where: str, names: str, optional: Sequence[str] = ()
+) -> None:
+    wrong = sorted((set(fields) - set(optional)) ^ set(names.split()))
+    if wrong:
         raise SealError(f"{where} lacks a field or has one too many: {_short(wrong)}")
 
 

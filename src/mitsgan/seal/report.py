@@ -158,7 +158,8 @@ class SealReport:
         if self.verdict == "intact":
             return f"All {self.slices} slices are as they were signed, and {self.trusted}"
         if self.verdict == "processed":
-            return f"Not bit for bit what was signed, but it shows the same; {self.trusted}"
+            what = "what is left of it" if self.content and self.content.missing else "it"
+            return f"Not bit for bit what was signed, but {what} shows the same; {self.trusted}"
         if self.verdict == "tampered":
             count = sum(not finding.explained for finding in self.findings)
             count += len(self.content.regions) if self.content is not None else 0

@@ -70,6 +70,7 @@ def make_seal(
         )
         if progress is not None:
             progress(len(parts) + z + 1, 2 * len(parts))
+    picture = _sketch(parts, path) if sketch else None
     document: dict[str, object] = {
         "format": FORMAT,
         "version": VERSION,
@@ -87,7 +88,7 @@ def make_seal(
             "salt": salt,
             "attributes": shared,
             "slices": slices,
-            "sketch": _sketch(parts, path) if sketch else None,
+            **({} if picture is None else {"sketch": picture}),
         },
     }
     return {**document, "signature": encode(signer.sign(canonical(document)))}

@@ -30,6 +30,9 @@ _BITS = 16
 _ZERO = np.float32(1 << (_BITS - 1))
 """The level of a change of 0 HU, so that levels are never negative."""
 
+_FLAT = 1e-3
+"""Axes that span less of a unit cube than this are none."""
+
 _LONGEST, _MOST_CELLS = 1 << 16, 1 << 28
 
 
@@ -122,13 +125,16 @@ def _decode(value: object, cells: Triple, name: str) -> Array:
 def _geometry(fields: Mapping[str, object]) -> Geometry:
     axes = _floats(fields["axes"], "axes", 9)
     try:
-        return Geometry(
+        geometry = Geometry(
             spacing=_vector(_floats(fields["spacing"], "spacing", 3)),
             origin=_vector(_floats(fields["origin"], "origin", 3)),
             axes=tuple(_vector(axes[k : k + 3]) for k in (0, 3, 6)),
         )
     except ScanError as error:
         raise SketchError(f"lies nowhere: {error}") from error
+    if abs(np.linalg.det(geometry.axes)) < _FLAT:
+        raise SketchError(f"lies nowhere: its axes {geometry.axes} span no space")
+    return geometry
 
 
 def _vector(values: list[float]) -> Vector:

@@ -34,6 +34,12 @@ _FRAGILITY_MM = 3.0
 _FLOOR_HU = 2.0
 """Nothing is known better than this: a sketch is rounded, and codecs round too."""
 
+_MARGIN_HU = 60.0
+"""How far from a limit the means around a cell have to lie, beside its noise, to be told."""
+
+_IDENTITY = np.array([1.0, *[0.0] * 10])
+"""The weights where nothing was done, and where too little is left to fit any."""
+
 _BINS = 14
 _STEEP_SHARE, _TISSUE_CONTRAST_HU = 0.05, 600.0
 
@@ -74,7 +80,7 @@ class Explanation:
         residual: ``[z, y, x]`` HU, observed minus expected; 0 where not judged.
         judged: which cells can be judged.
         fragility: ``[z, y, x]`` HU, how much of a cell hangs on fine structure around it.
-        explained: share of the scan's contrast that this accounts for, 0 to 1.
+        explained: share of the sealed contrast that this accounts for, 0 to 1.
     """
 
     weights: Weights
@@ -97,35 +103,35 @@ def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Ex
     # Around metal a filter may change anything: its peaks are cut off, its streaks are steep.
     metal = ndimage.binary_dilation(sketch.metal, np.ones((3, 3, 3)))
     judged: Mask = (seen.coverage >= WHOLE) & ~sketch.border & ~metal
+    inside, beyond = _shown(sketch, limits)
     fragility = _fragility(sketch)
     columns = _columns(sketch)
-    fitted = judged & body & ~_near_limits(seen.means, limits)
-    if np.count_nonzero(fitted) < 10 * len(columns):
-        fitted = judged
-    numbers = _fit(columns, seen.means, fragility, fitted)
+    fitted = judged & body & inside
+    numbers = _IDENTITY
+    if np.count_nonzero(fitted) >= 10 * len(columns):
+        numbers = _fit(columns, seen.means, fragility, fitted)
     expected = np.zeros(seen.means.shape, np.float32)
     for number, column in zip(numbers, columns, strict=True):
         expected += np.float32(number) * column
-    weights = Weights(
-        own=float(numbers[0]),
-        across=float(numbers[1:3].sum()),
-        in_plane=float(numbers[3:7].sum()),
-        smoothing=float(numbers[7]),
-        across_slices=float(numbers[8]),
-        median=float(numbers[9]),
-        offset_hu=float(numbers[10]),
-    )
+    judged &= inside | beyond
     if limits.any:
-        fragility = np.hypot(fragility, _hidden(expected, limits))
         expected = np.clip(expected, limits.low, limits.high)
     residual = np.where(judged, seen.means - expected, np.float32(0))
     return Explanation(
-        weights=weights,
+        weights=Weights(
+            own=float(numbers[0]),
+            across=float(numbers[1:3].sum()),
+            in_plane=float(numbers[3:7].sum()),
+            smoothing=float(numbers[7]),
+            across_slices=float(numbers[8]),
+            median=float(numbers[9]),
+            offset_hu=float(numbers[10]),
+        ),
         expected=expected,
         residual=residual.astype(np.float32),
         judged=judged,
-        fragility=fragility.astype(np.float32),
-        explained=_explained(seen.means, residual, judged & body),
+        fragility=fragility,
+        explained=_explained(sketch.means, residual, judged & body),
     )
 
 
@@ -187,7 +193,10 @@ def _columns(sketch: Sketch) -> list[Array]:
 
 
 def _fragility(sketch: Sketch) -> Array:
-    changes = np.square(sketch.smoothing) + np.square(sketch.across) + np.square(sketch.median)
+    across = sketch.across
+    if sketch.grid.cell[0] == 1:
+        across = ndimage.correlate1d(sketch.means, [0.25, -0.5, 0.25], axis=0, mode="nearest")
+    changes = np.square(sketch.smoothing) + np.square(across) + np.square(sketch.median)
     fragility = np.sqrt(np.maximum(smoothed(changes, sketch.grid.cell_mm, _FRAGILITY_MM), 0))
     # Peaks of bone and contrast medium are steep in all directions.
     most = ndimage.maximum_filter(sketch.means, 3, mode="nearest")
@@ -222,33 +231,24 @@ def _fit(
     return numbers
 
 
-_MARGIN_HU = 30.0
+def _shown(sketch: Sketch, limits: Limits) -> tuple[Mask, Mask]:
+    """Cells that limits leave alone with all around them, and cells of which nothing shows.
 
-
-def _near_limits(means: Array, limits: Limits) -> Mask:
-    """Cells around which some of what was there may have been cut off."""
-    if not limits.any:
-        return np.zeros(means.shape, bool)
-    most = ndimage.maximum_filter(means, 3, mode="nearest")
-    least = ndimage.minimum_filter(means, 3, mode="nearest")
-    near: Mask = (most > limits.high - _MARGIN_HU) | (least < limits.low + _MARGIN_HU)
-    return near
-
-
-def _hidden(expected: Array, limits: Limits) -> Array:
-    """How much of a cell and its neighbours a window may have cut off, HU.
-
-    Nothing where all around lies far beyond a limit: such a cell is expected to be at the limit.
+    The second are expected to be at the limit. Of those in between it cannot be told how much
+    was cut off: noise and edges reach further than their means.
     """
-    most = ndimage.maximum_filter(expected, 3, mode="nearest")
-    least = ndimage.minimum_filter(expected, 3, mode="nearest")
-    above = np.clip(most - limits.high + _MARGIN_HU, 0, np.maximum(limits.high - least, 0))
-    below = np.clip(limits.low - least + _MARGIN_HU, 0, np.maximum(most - limits.low, 0))
-    return np.asarray(np.maximum(above, below), np.float32)
+    if not limits.any:
+        return np.ones(sketch.means.shape, bool), np.zeros(sketch.means.shape, bool)
+    margin = _MARGIN_HU + _OUTLIER * max(sketch.grain.soft_tissue or 0, sketch.grain.lung or 0)
+    most = ndimage.maximum_filter(sketch.means, 3, mode="nearest")
+    least = ndimage.minimum_filter(sketch.means, 3, mode="nearest")
+    inside: Mask = (most < limits.high - margin) & (least > limits.low + margin)
+    beyond: Mask = (least > limits.high + margin) | (most < limits.low - margin)
+    return inside, beyond
 
 
-def _explained(observed: Array, residual: Array, among: Mask) -> float:
-    values, left = observed[among].astype(np.float64), residual[among].astype(np.float64)
-    if not len(values) or not np.var(values) > 0:
+def _explained(sealed: Array, residual: Array, among: Mask) -> float:
+    contrast = float(np.var(sealed[among].astype(np.float64))) if among.any() else 0.0
+    if not contrast > 0:
         return 0.0
-    return max(0.0, 1 - float(np.mean(np.square(left)) / np.var(values)))
+    return max(0.0, 1 - float(np.mean(np.square(residual[among].astype(np.float64)))) / contrast)

@@ -71,11 +71,15 @@ def measure_grain(scan: Scan) -> Grain:
     return Grain(_spread(soft), _spread(lung), _step(values))
 
 
-def find_limits(scan: Scan) -> Limits:
+def find_limits(scan: Scan, lowest_hu: float) -> Limits:
     """Where a scan's values were cut off.
 
-    Values that pile up at the highest or the lowest that occurs; at the lowest only where that
-    is denser than air, for air piles up in every scan.
+    Values that pile up at the highest or the lowest that occurs. Air piles up in every scan: at
+    the lowest only where that is denser than air, or the other end is cut as well.
+
+    Args:
+        scan: as it is now.
+        lowest_hu: the lowest mean that was sealed.
     """
     values = np.concatenate([hu[:: max(1, len(hu) // _ROWS)].ravel() for hu in _sample(scan)])
     values = values[np.isfinite(values)]
@@ -83,7 +87,7 @@ def find_limits(scan: Scan) -> Limits:
         return Limits()
     top, bottom = float(values.max()), float(values.min())
     cut_above = np.mean(values == top) > _PILE
-    cut_below = bottom > _AIR_HU and np.mean(values == bottom) > _PILE
+    cut_below = bottom > (lowest_hu if cut_above else _AIR_HU) and np.mean(values == bottom) > _PILE
     return Limits(bottom if cut_below else -np.inf, top if cut_above else np.inf)
 
 

@@ -13,7 +13,7 @@ from mitsgan.scan.scan import Scan
 from mitsgan.seal.sketch.body import body_cells
 from mitsgan.seal.sketch.explain import Explanation, explain
 from mitsgan.seal.sketch.grain import find_limits, measure_grain
-from mitsgan.seal.sketch.missing import missing_parts
+from mitsgan.seal.sketch.missing import missing_parts, without_filling
 from mitsgan.seal.sketch.observe import observe
 from mitsgan.seal.sketch.regions import Differences, Region, Search, find_regions
 from mitsgan.seal.sketch.sketch import Sketch
@@ -70,8 +70,8 @@ def judge(sketch: Sketch, scans: Sequence[Scan], search: Search | None = None) -
     scans = [canonical(scan) for scan in scans]
     largest = max(scans, key=lambda scan: scan.stored.size)
     body = body_cells(sketch.means)
-    seen = observe(scans, sketch.grid)
-    limits = find_limits(largest)
+    seen = without_filling(observe(scans, sketch.grid), sketch)
+    limits = find_limits(largest, float(sketch.means.min()))
     explanation = explain(sketch, seen, body, limits)
     differences = find_regions(sketch, seen, explanation, body, search)
     share = float(np.mean(explanation.judged[body])) if body.any() else 0.0

@@ -1,14 +1,42 @@
-"""Which part of a sealed scan is not there, in words."""
+"""Which part of a sealed scan is not there, cell by cell and in words."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from mitsgan.seal.sketch.cells import CellGrid
+from mitsgan.seal.sketch.cells import LOWEST_HU, CellGrid
+from mitsgan.seal.sketch.observe import Observation
+from mitsgan.seal.sketch.sketch import Sketch
 
 _GONE = 0.01
+_NOTHING_HU, _SOMETHING_HU = LOWEST_HU + 2, LOWEST_HU + 40
+_MIXED_CELLS, _MIXED_HU = 6, 30.0
 _SIDES = (("feet", "head"), ("front", "back"), ("patient's right", "patient's left"))
+
+
+def without_filling(seen: Observation, sketch: Sketch) -> Observation:
+    """What is seen, without what a program filled in where it had nothing to show.
+
+    Whoever turns a scan and turns it back loses its corners, and writes the lowest value there.
+    Such cells hang together with an edge of the scan; those beside them are filled in part, and
+    not judged either.
+    """
+    empty = (seen.means < _NOTHING_HU) & (sketch.means > _SOMETHING_HU) & (seen.coverage > _GONE)
+    if not empty.any():
+        return seen
+    edge = ndimage.binary_dilation(seen.coverage < 1 - _GONE, border_value=True)
+    pieces, _ = ndimage.label(empty)
+    filled = empty & np.isin(pieces, np.unique(pieces[edge & empty]))
+    # Where the end of what was filled is slanted, many cells of a layer are mixed with it.
+    mixed = ndimage.binary_dilation(filled, np.ones((1, 3, 3)), _MIXED_CELLS)
+    mixed &= seen.means < sketch.means - _MIXED_HU
+    beside = (ndimage.binary_dilation(filled, np.ones((3, 3, 3))) | mixed) & ~filled
+    coverage = np.where(filled, 0, np.where(beside, seen.coverage / 2, seen.coverage))
+    return replace(seen, coverage=coverage.astype(np.float32))
 
 
 def missing_parts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from mitsgan.scan.geometry import Vector
 from mitsgan.seal.sketch.explain import Explanation, Mask, smoothed, spread
-from mitsgan.seal.sketch.observe import Observation
+from mitsgan.seal.sketch.observe import Grid, Observation
 from mitsgan.seal.sketch.sketch import Array, Sketch
 
 
@@ -24,13 +24,16 @@ class Search:
             cancels; what was painted in or out does not.
         threshold: standard deviations from which on a place counts, within the patient.
         threshold_outside: the same around him, where nothing is diagnosed: table, clothes, noise.
+        resampled: both thresholds are so many times higher on another grid than the sealed one,
+            for interpolation blurs each place differently.
         grow: standard deviations of single cells that belong to a region around such a place.
         least_hu: nothing smaller counts as a difference of a region's cell.
     """
 
     scales_mm: tuple[float, ...] = (2.0, 3.0, 5.0)
     threshold: float = 10.0
-    threshold_outside: float = 30.0
+    threshold_outside: float = 50.0
+    resampled: float = 2.5
     grow: float = 3.0
     least_hu: float = 7.0
 
@@ -43,9 +46,10 @@ class Region:
         start, stop: its box in the sealed scan's voxels ``[z, y, x]``, from 0, ends exclusive.
         lower_mm, upper_mm: the middles of the box's first and last voxel, LPS.
         centre_mm: its middle, weighed by the difference, LPS.
-        volume_ml: of its cells.
-        sealed_hu, found_hu: mean over its cells when sealed, and now.
-        difference_hu: now minus what processing explains, mean over its cells: positive where
+        volume_ml: of all its cells.
+        core_ml: of those that differ by half as much as the one that differs most.
+        sealed_hu, found_hu: mean over the core when sealed, and now.
+        difference_hu: now minus what processing explains, mean over the core: positive where
             something was added.
         score: the largest difference in it, in standard deviations.
         in_patient: whether it lies in the patient, not around him.
@@ -57,6 +61,7 @@ class Region:
     upper_mm: Vector
     centre_mm: Vector
     volume_ml: float
+    core_ml: float
     sealed_hu: float
     found_hu: float
     difference_hu: float
@@ -91,6 +96,12 @@ def find_regions(
 ) -> Differences:
     """Look for places that differ by more than their like in the same scan."""
     search = search or Search()
+    if seen.grid == Grid.OTHER:
+        search = replace(
+            search,
+            threshold=search.resampled * search.threshold,
+            threshold_outside=search.resampled * search.threshold_outside,
+        )
     scores, visible = _scores(sketch, explanation, body, search)
     limit = np.where(body, np.float32(search.threshold), np.float32(search.threshold_outside))
     seeds = (scores > limit) & explanation.judged
@@ -145,9 +156,13 @@ def _grown(explanation: Explanation, body: Mask, seeds: Mask, search: Search) ->
     grown: Mask = ndimage.binary_propagation(
         differs & near, structure=np.ones((3, 3, 3)), mask=differs
     )
-    alone, _ = ndimage.label(seeds | grown, np.ones((3, 3, 3)))
-    touched = np.unique(alone[grown])
-    return grown | (seeds & ~np.isin(alone, touched))
+    clusters, _ = ndimage.label(seeds | grown, np.ones((3, 3, 3)))
+    pieces, _ = ndimage.label(grown, np.ones((3, 3, 3)))
+    # Beside a piece with a seed in it, those without are crumbs; a seed may also stand alone.
+    seeded = np.isin(pieces, np.unique(pieces[seeds & grown]))
+    crumbs = grown & ~seeded & np.isin(clusters, np.unique(clusters[seeds & grown]))
+    alone = seeds & ~np.isin(clusters, np.unique(clusters[grown]))
+    return (grown & ~crumbs) | alone
 
 
 def _region(
@@ -163,6 +178,7 @@ def _region(
     residual = explanation.residual[box][inside]
     places = np.argwhere(inside) + [part.start for part in box]
     weights = np.abs(residual) + 1e-6
+    core = weights >= weights.max() / 2
     z, y, x = np.average(places, axis=0, weights=weights).tolist()
     voxels = grid.voxels(box)
     start = tuple(part.start for part in voxels)
@@ -177,9 +193,10 @@ def _region(
         upper_mm=tuple(corners[1].tolist()),
         centre_mm=grid.to_world((z, y, x)),
         volume_ml=float(seen.coverage[box][inside].sum()) * grid.cell_ml,
-        sealed_hu=float(sketch.means[box][inside].mean()),
-        found_hu=float(seen.means[box][inside].mean()),
-        difference_hu=float(residual.mean()),
+        core_ml=float(seen.coverage[box][inside][core].sum()) * grid.cell_ml,
+        sealed_hu=float(sketch.means[box][inside][core].mean()),
+        found_hu=float(seen.means[box][inside][core].mean()),
+        difference_hu=float(residual[core].mean()),
         score=float(scores[box][inside].max()),
         in_patient=bool(body[box][inside].any()),
     )

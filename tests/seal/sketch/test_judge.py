@@ -1,0 +1,192 @@
+"""The content verdict: harmless processing accuses nobody, and a lesion painted in is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+from tests.seal.sketch.conftest import LUNG, painted, with_hu
+
+from mitsgan.evaluate.purify.purifiers import PURIFIERS, purify
+from mitsgan.scan.geometry import Geometry
+from mitsgan.scan.scan import Scan
+from mitsgan.seal.sketch.judge import judge
+from mitsgan.seal.sketch.sketch import Sketch, make_sketch
+
+
+def image_of(scan: Scan) -> sitk.Image:
+    return scan.to_sitk()
+
+
+def resampled(
+    scan: Scan, spacing_mm: tuple[float, float, float], degrees: float = 0.0
+) -> sitk.Image:
+    """On voxels ``[x, y, z]`` of another size, turned about all axes around the middle."""
+    image = image_of(scan)
+    size = [
+        int(np.ceil(n * old / new))
+        for n, old, new in zip(image.GetSize(), image.GetSpacing(), spacing_mm, strict=True)
+    ]
+    middle = image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
+    turn = sitk.Euler3DTransform(middle, *[np.deg2rad(degrees)] * 3)
+    grid = sitk.Image(size, sitk.sitkUInt8)
+    grid.SetSpacing(spacing_mm)
+    grid.SetOrigin(image.GetOrigin())
+    grid.SetDirection(image.GetDirection())
+    if degrees:
+        turned = np.reshape(turn.GetMatrix(), (3, 3)) @ np.reshape(image.GetDirection(), (3, 3))
+        grid.SetDirection(turned.ravel().tolist())
+        corner = np.subtract(
+            middle, grid.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in size])
+        )
+        grid.SetOrigin((np.asarray(grid.GetOrigin()) + corner).tolist())
+    return sitk.Resample(image, grid, sitk.Transform(), sitk.sitkLinear, -1024.0)
+
+
+def test_what_was_sealed_shows_what_was_sealed(patient: Scan, sketch: Sketch) -> None:
+    report = judge(sketch, [patient])
+    assert (report.verdict, report.regions, report.traces) == ("processed", (), ())
+    assert report.judged_share == 1
+    assert report.visible_hu[0] < 30
+
+
+@pytest.mark.parametrize("name", PURIFIERS)
+def test_no_purifier_is_called_tampering(patient: Scan, sketch: Sketch, name: str) -> None:
+    processed = with_hu(patient, purify(patient.hu(), patient.spacing, name, seed=0))
+    report = judge(sketch, [processed])
+    assert (report.verdict, report.regions) == ("processed", ())
+
+
+@pytest.mark.parametrize("name", [None, "blur-1voxel", "jpeg2000-12", "median", "noise-20hu"])
+@pytest.mark.parametrize("diameter_mm", [10.0, 20.0])
+def test_a_painted_nodule_is_found_where_it_is(
+    patient: Scan, sketch: Sketch, name: str | None, diameter_mm: float
+) -> None:
+    forged = painted(patient, LUNG, diameter_mm)
+    if name is not None:
+        forged = with_hu(forged, purify(forged.hu(), forged.spacing, name, seed=0))
+    report = judge(sketch, [forged])
+    assert report.verdict == "tampered"
+    region = report.regions[0]
+    apart = np.subtract(region.centre_mm, patient.geometry.to_world(LUNG))
+    assert np.linalg.norm(apart) < 4
+    assert region.in_patient
+    assert region.sealed_hu < -600
+    assert region.found_hu > -500
+    assert region.difference_hu > 300
+    volume = np.pi / 6 * diameter_mm**3 / 1000
+    assert volume / 2 < region.core_ml < volume * 2
+    assert region.core_ml < region.volume_ml < 4 * volume
+    assert all(other.volume_ml < 0.2 for other in report.regions[1:])
+    for start, stop, at in zip(region.start, region.stop, LUNG, strict=True):
+        assert start <= at < stop
+
+
+def test_an_erased_nodule_is_found_with_its_sign(patient: Scan) -> None:
+    report = judge(make_sketch(painted(patient, LUNG, 10.0)), [patient])
+    (region,) = report.regions
+    assert region.difference_hu < -150
+
+
+@pytest.mark.parametrize(
+    "process, change",
+    [
+        ("gain", lambda hu: (hu + 1000) * 1.04 - 1000),
+        ("offset", lambda hu: hu + 25),
+        (
+            "window",
+            lambda hu: np.rint((hu.clip(-850, 150) + 850) / 1000 * 255) / 255 * 1000 - 850,
+        ),
+        ("noise", lambda hu: hu + np.random.default_rng(3).normal(0, 20, hu.shape)),
+    ],
+)
+def test_processing_is_named(patient: Scan, sketch: Sketch, process: str, change: object) -> None:
+    assert callable(change)
+    report = judge(sketch, [with_hu(patient, change(patient.hu()))])
+    assert report.verdict == "processed"
+    assert process in [trace.process for trace in report.traces]
+
+
+@pytest.mark.parametrize(
+    "name, process",
+    [
+        ("blur-1voxel", "smoothing"),
+        ("median", "median filter"),
+        ("slice-average-3", "averaging across slices"),
+        ("jpeg2000-12", "lossy coding or denoising"),
+    ],
+)
+def test_purifiers_are_named(patient: Scan, sketch: Sketch, name: str, process: str) -> None:
+    processed = with_hu(patient, purify(patient.hu(), patient.spacing, name, seed=0))
+    assert process in [trace.process for trace in judge(sketch, [processed]).traces]
+
+
+@pytest.mark.parametrize("forge", [False, True], ids=["as sealed", "forged"])
+@pytest.mark.parametrize(
+    "spacing_mm, degrees",
+    [((1.0, 1.0, 1.0), 0.0), ((1.8, 1.8, 5.0), 0.0), ((1.4, 1.4, 2.0), 8.0)],
+    ids=["isotropic", "other matrix", "oblique"],
+)
+def test_other_grids(
+    patient: Scan,
+    sketch: Sketch,
+    spacing_mm: tuple[float, float, float],
+    degrees: float,
+    forge: bool,
+) -> None:
+    scan = painted(patient, LUNG, 10.0) if forge else patient
+    other = Scan.from_sitk(resampled(scan, spacing_mm, degrees), plausible=False)
+    report = judge(sketch, [other])
+    assert report.verdict == ("tampered" if forge else "processed")
+    assert "resampling" in [trace.process for trace in report.traces]
+    if forge:
+        apart = np.subtract(report.regions[0].centre_mm, patient.geometry.to_world(LUNG))
+        assert np.linalg.norm(apart) < 4
+
+
+def test_oblique_and_back(patient: Scan, sketch: Sketch) -> None:
+    oblique = resampled(patient, (1.4, 1.4, 2.0), 8.0)
+    back = sitk.Resample(
+        oblique, image_of(patient), sitk.Transform(), sitk.sitkLinear, -1024.0, sitk.sitkInt16
+    )
+    report = judge(sketch, [Scan.from_sitk(back, plausible=False)])
+    assert report.verdict == "processed"
+    assert 0.8 < report.judged_share < 1, "corners were turned out and filled in"
+
+
+def test_any_axis_order(patient: Scan, sketch: Sketch) -> None:
+    """The same voxels, stored sagittally and from head to feet."""
+    a, b, c = patient.geometry.axes
+    dz, dy, dx = patient.spacing
+    last = patient.geometry.to_world((patient.shape[0] - 1, 0, 0))
+    turned = replace(
+        Scan.from_hu(np.ascontiguousarray(patient.hu()[::-1].transpose(2, 0, 1)), (dx, dz, dy)),
+        geometry=Geometry((dx, dz, dy), last, (c, tuple(-v for v in a), b)),
+    )
+    report = judge(sketch, [turned])
+    assert (report.verdict, report.traces, report.judged_share) == ("processed", (), 1)
+
+
+def test_a_part_tells_what_is_missing(patient: Scan, sketch: Sketch) -> None:
+    part = patient.to_sitk()[40:250, 20:240, 4:]
+    report = judge(sketch, [Scan.from_sitk(part, plausible=False)])
+    assert report.verdict == "processed"
+    assert 0.4 < report.judged_share < 1
+    assert "20 mm on the side of the feet are missing" in report.missing
+    assert "28 mm on the side of the front are missing" in report.missing
+
+
+def test_another_content_is_told(patient: Scan, sketch: Sketch) -> None:
+    report = judge(sketch, [with_hu(patient, patient.hu()[..., ::-1])])
+    assert report.verdict == "tampered"
+    assert "shows something else" in report.reason
+
+
+def test_a_scan_of_elsewhere_is_unknown(patient: Scan, sketch: Sketch) -> None:
+    x, y, z = patient.geometry.origin
+    moved = replace(patient, geometry=replace(patient.geometry, origin=(x, y, z + 2000)))
+    report = judge(sketch, [moved])
+    assert report.verdict == "unknown"
+    assert report.missing == ("nothing of what was sealed is there",)

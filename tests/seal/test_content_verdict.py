@@ -1,0 +1,211 @@
+"""From files: what a sketch says of a scan that is not, bit for bit, what was sealed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydicom import dcmread
+from tests.seal.sketch.conftest import painted, with_hu
+
+from mitsgan.evaluate.purify.purifiers import purify
+from mitsgan.files import Derivation, read_scan, write_scan
+from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.phantom.chest import chest
+from mitsgan.scan.scan import Scan
+from mitsgan.seal.format import SealError, canonical, encode, read_seal, write_seal
+from mitsgan.seal.report import SealReport
+from mitsgan.seal.seal import make_seal
+from mitsgan.seal.signature import Signer
+from mitsgan.seal.trust import Trust
+from mitsgan.seal.verify import verify_seal
+
+_SIGNER = Signer(Ed25519PrivateKey.generate())
+_TRUST = Trust((_SIGNER.public_key,))
+_LUNG = (9, 80, 44)
+
+
+@pytest.fixture(scope="module")
+def scan() -> Scan:
+    return chest((18, 170, 170), (7.0, 2.1, 2.1), seed=4)
+
+
+@pytest.fixture(scope="module")
+def series(scan: Scan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DICOM series with its seal beside it; tests do not change it."""
+    folder = tmp_path_factory.mktemp("content") / "series"
+    phantom_series(scan, folder)
+    write_seal(make_seal(folder, _SIGNER), folder.parent / "seal.json")
+    return folder
+
+
+@pytest.fixture
+def copy(series: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(series, tmp_path / "copy"))
+
+
+Check = Callable[[Path], SealReport]
+
+
+@pytest.fixture
+def check(series: Path) -> Check:
+    return lambda path: verify_seal(path, series.parent / "seal.json", _TRUST)
+
+
+def show(folder: Path, scan: Scan, **attributes: object) -> None:
+    """Let the objects of a series show something else, and have other attributes."""
+    for file in folder.iterdir():
+        ds = dcmread(file)
+        z = round((ds.ImagePositionPatient[2] - scan.geometry.origin[2]) / scan.spacing[0])
+        hu = scan.hu(z, z + 1)[0]
+        stored = np.rint((hu - ds.RescaleIntercept) / ds.RescaleSlope)
+        ds.PixelData = stored.astype(ds.pixel_array.dtype).tobytes()
+        for name, value in attributes.items():
+            setattr(ds, name, value)
+        ds.save_as(file)
+
+
+def processed(scan: Scan, name: str) -> Scan:
+    return with_hu(scan, purify(scan.hu(), scan.spacing, name, seed=0))
+
+
+def test_lossy_coding_is_processing(check: Check, copy: Path, scan: Scan) -> None:
+    show(copy, processed(scan, "jpeg2000-8"))
+    report = check(copy)
+    assert report.verdict == "processed"
+    assert report.content is not None
+    assert "lossy coding or denoising" in [trace.process for trace in report.content.traces]
+    assert {finding.kind for finding in report.findings} == {"pixels"}
+    assert all(finding.explained for finding in report.findings)
+
+
+def test_a_lesion_is_named_by_blocks_and_by_region(check: Check, copy: Path, scan: Scan) -> None:
+    show(copy, painted(scan, _LUNG, 20.0))
+    report = check(copy)
+    assert report.verdict == "tampered"
+    assert report.content is not None
+    (region,) = report.content.regions
+    pixels = [finding for finding in report.findings if finding.kind == "pixels"]
+    assert not any(finding.explained for finding in pixels)
+    slices = {z for finding in pixels for z in finding.slices}
+    assert slices <= set(range(region.start[0] - 1, region.stop[0] + 1))
+    assert set(range(region.start[0], region.stop[0])) <= slices
+    for finding in pixels:
+        for box in finding.boxes:
+            assert box.top < region.stop[1] + 4
+            assert box.bottom > region.start[1] - 4
+            assert box.left < region.stop[2] + 4
+            assert box.right > region.start[2] - 4
+    entry = json.loads(json.dumps(report.entry().content, default=vars))
+    assert entry["regions"][0]["sealed_hu"] < -600 < entry["regions"][0]["found_hu"]
+
+
+def test_a_lesion_behind_processing_is_found(check: Check, copy: Path, scan: Scan) -> None:
+    show(copy, processed(painted(scan, _LUNG, 20.0), "jpeg2000-8"))
+    report = check(copy)
+    assert report.verdict == "tampered"
+    assert report.content is not None
+    assert len(report.content.regions) == 1
+
+
+def test_one_voxel_in_an_untouched_slice_is_an_edit(check: Check, copy: Path, scan: Scan) -> None:
+    """Too small for the sketch, but no processing changes a single voxel."""
+    hu = scan.hu()
+    hu[_LUNG] += 1
+    show(copy, with_hu(scan, hu))
+    report = check(copy)
+    assert report.verdict == "tampered"
+    assert report.content is not None
+    assert report.content.verdict == "processed"
+
+
+def test_another_patient_in_the_header_is_tampering(check: Check, copy: Path, scan: Scan) -> None:
+    show(copy, processed(scan, "jpeg2000-8"), PatientID="OTHER")
+    report = check(copy)
+    assert report.verdict == "tampered"
+    assert [f.attribute for f in report.findings if not f.explained] == ["PatientID"]
+
+
+def test_an_anonymised_processed_copy_is_processed(check: Check, copy: Path, scan: Scan) -> None:
+    """New objects, without the patient's name: nothing bit for bit is left to compare."""
+    show(copy, processed(scan, "blur-0.5mm"), PatientName="", PatientID="")
+    for number, file in enumerate(sorted(copy.iterdir())):
+        ds = dcmread(file)
+        ds.SeriesInstanceUID, ds.SOPInstanceUID = "1.2.9", f"1.2.9.{number}"
+        ds.save_as(file)
+    report = check(copy)
+    assert report.verdict == "processed"
+    assert report.findings
+    assert all(finding.explained for finding in report.findings)
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd", ".mha"])
+@pytest.mark.parametrize("forge", [False, True], ids=["as sealed", "forged"])
+def test_other_formats(
+    check: Check, series: Path, tmp_path: Path, ending: str, forge: bool
+) -> None:
+    scan = read_scan(series)
+    path = tmp_path / f"scan{ending}"
+    made = painted(scan, _LUNG, 20.0) if forge else scan
+    write_scan(made, path, derivation=Derivation("a copy", "copy"))
+    report = check(path)
+    assert report.verdict == ("tampered" if forge else "processed")
+    assert any("compared by what it shows" in note for note in report.notes)
+
+
+def test_dicom_against_the_seal_of_an_image(series: Path, tmp_path: Path) -> None:
+    path, seal = tmp_path / "scan.nii.gz", tmp_path / "seal.json"
+    write_scan(read_scan(series), path, derivation=Derivation("a copy", "copy"))
+    write_seal(make_seal(path, _SIGNER), seal)
+    assert verify_seal(path, seal, _TRUST).verdict == "intact"
+    assert verify_seal(series, seal, _TRUST).verdict == "processed"
+
+
+def test_slices_left_out_are_told(check: Check, copy: Path) -> None:
+    files = sorted(copy.iterdir(), key=lambda f: dcmread(f).ImagePositionPatient[2])
+    for file in (files[5], files[6], files[17]):
+        file.unlink()
+    report = check(copy)
+    assert report.verdict == "processed"
+    assert report.content is not None
+    assert report.content.missing[:2] == (
+        "7 mm on the side of the head are missing",
+        "14 mm in between are missing: slices are left out",
+    )
+    assert "what is left of it shows the same" in report.lines()[0]
+
+
+def test_nobody_trusted_is_unknown(series: Path, copy: Path, scan: Scan) -> None:
+    show(copy, processed(scan, "blur-0.5mm"))
+    assert verify_seal(copy, series.parent / "seal.json").verdict == "unknown"
+
+
+def test_a_damaged_sketch_under_a_genuine_signature_is_refused(
+    series: Path, tmp_path: Path
+) -> None:
+    document = make_seal(series, _SIGNER)
+    content = document["content"]
+    assert isinstance(content, dict)
+    content["sketch"]["means"] = "AAAA"
+    del document["signature"]
+    document["signature"] = encode(_SIGNER.sign(canonical(document)))
+    write_seal(document, tmp_path / "seal.json")
+    with pytest.raises(SealError, match=r"the sketch in .* cannot be decoded"):
+        verify_seal(series, tmp_path / "seal.json", _TRUST)
+
+
+def test_version_1_is_still_verified(series: Path, tmp_path: Path) -> None:
+    document = make_seal(series, _SIGNER, sketch=False)
+    del document["signature"]
+    document["version"] = 1
+    document["signature"] = encode(_SIGNER.sign(canonical(document)))
+    path = tmp_path / "seal.json"
+    write_seal(document, path)
+    assert read_seal(path).sketch is None
+    report = verify_seal(series, path, _TRUST)
+    assert (report.verdict, report.content) == ("intact", None)
