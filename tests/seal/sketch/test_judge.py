@@ -158,12 +158,12 @@ def test_oblique_and_back(patient: Scan, sketch: Sketch) -> None:
 
 def test_any_axis_order(patient: Scan, sketch: Sketch) -> None:
     """The same voxels, stored sagittally and from head to feet."""
-    a, b, c = patient.geometry.axes
+    (u, v, w), b, c = patient.geometry.axes
     dz, dy, dx = patient.spacing
     last = patient.geometry.to_world((patient.shape[0] - 1, 0, 0))
     turned = replace(
         Scan.from_hu(np.ascontiguousarray(patient.hu()[::-1].transpose(2, 0, 1)), (dx, dz, dy)),
-        geometry=Geometry((dx, dz, dy), last, (c, tuple(-v for v in a), b)),
+        geometry=Geometry((dx, dz, dy), last, (c, (-u, -v, -w), b)),
     )
     report = judge(sketch, [turned])
     assert (report.verdict, report.traces, report.judged_share) == ("processed", (), 1)
