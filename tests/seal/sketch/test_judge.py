@@ -17,7 +17,8 @@ from mitsgan.seal.sketch.sketch import Sketch, make_sketch
 
 
 def image_of(scan: Scan) -> sitk.Image:
-    return scan.to_sitk()
+    image: sitk.Image = scan.to_sitk()
+    return image
 
 
 def resampled(
