@@ -35,7 +35,8 @@ _FLOOR_HU = 2.0
 """Nothing is known better than this: a sketch is rounded, and codecs round too."""
 
 _MARGIN_HU = 60.0
-"""How far from a limit the means around a cell have to lie, beside its noise, to be told."""
+"""How far from a limit the means around a cell have to lie to be told, beside what noise and fine
+structure make of them."""
 
 _IDENTITY = np.array([1.0, *[0.0] * 10])
 """The weights where nothing was done, and where too little is left to fit any."""
@@ -81,6 +82,7 @@ class Explanation:
         judged: which cells can be judged.
         fragility: ``[z, y, x]`` HU, how much of a cell hangs on fine structure around it.
         explained: share of the sealed contrast that this accounts for, 0 to 1.
+        limits: beyond which the scan shows nothing.
     """
 
     weights: Weights
@@ -89,6 +91,7 @@ class Explanation:
     judged: Mask
     fragility: Array
     explained: float
+    limits: Limits
 
 
 def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Explanation:
@@ -103,8 +106,8 @@ def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Ex
     # Around metal a filter may change anything: its peaks are cut off, its streaks are steep.
     metal = ndimage.binary_dilation(sketch.metal, np.ones((3, 3, 3)))
     judged: Mask = (seen.coverage >= WHOLE) & ~sketch.border & ~metal
-    inside, beyond = _shown(sketch, limits)
     fragility = _fragility(sketch)
+    inside, beyond = _shown(sketch, limits, fragility)
     columns = _columns(sketch)
     fitted = judged & body & inside
     numbers = _IDENTITY
@@ -132,6 +135,7 @@ def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Ex
         judged=judged,
         fragility=fragility,
         explained=_explained(sketch.means, residual, judged & body),
+        limits=limits,
     )
 
 
@@ -231,7 +235,7 @@ def _fit(
     return numbers
 
 
-def _shown(sketch: Sketch, limits: Limits) -> tuple[Mask, Mask]:
+def _shown(sketch: Sketch, limits: Limits, fragility: Array) -> tuple[Mask, Mask]:
     """Cells that limits leave alone with all around them, and cells of which nothing shows.
 
     The second are expected to be at the limit. Of those in between it cannot be told how much
@@ -239,7 +243,8 @@ def _shown(sketch: Sketch, limits: Limits) -> tuple[Mask, Mask]:
     """
     if not limits.any:
         return np.ones(sketch.means.shape, bool), np.zeros(sketch.means.shape, bool)
-    margin = _MARGIN_HU + _OUTLIER * max(sketch.grain.soft_tissue or 0, sketch.grain.lung or 0)
+    noise = max(sketch.grain.soft_tissue or 0, sketch.grain.lung or 0)
+    margin = _MARGIN_HU + _OUTLIER * (noise + fragility)
     most = ndimage.maximum_filter(sketch.means, 3, mode="nearest")
     least = ndimage.minimum_filter(sketch.means, 3, mode="nearest")
     inside: Mask = (most < limits.high - margin) & (least > limits.low + margin)

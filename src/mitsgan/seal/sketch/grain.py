@@ -20,8 +20,9 @@ _COUNTED_HU = (-900.0, 100.0)
 _SLICES, _ROWS = 12, 96
 _LEAST = 500
 
-_PILE = 0.002
-"""Share of all values at the very top, or bottom, from which on they were cut off there."""
+_PILE, _MANY, _BAND_HU = 10, 50, 20.0
+"""Values were cut off where so many times as many are at the very end as at a level of the band
+next to it on average, and so many at least."""
 
 _AIR_HU = -900.0
 
@@ -86,9 +87,18 @@ def find_limits(scan: Scan, lowest_hu: float) -> Limits:
     if not len(values):
         return Limits()
     top, bottom = float(values.max()), float(values.min())
-    cut_above = np.mean(values == top) > _PILE
-    cut_below = bottom > (lowest_hu if cut_above else _AIR_HU) and np.mean(values == bottom) > _PILE
+    cut_above = _pile(values, top, top - _BAND_HU)
+    least = lowest_hu if cut_above else _AIR_HU
+    cut_below = bottom > least and _pile(values, bottom, bottom + _BAND_HU)
     return Limits(bottom if cut_below else -np.inf, top if cut_above else np.inf)
+
+
+def _pile(values: NDArray[np.float32], end: float, inner: float) -> bool:
+    """Whether far more values are at an end than beside it."""
+    count = np.count_nonzero(values == end)
+    beside = values[(values != end) & (values >= min(end, inner)) & (values <= max(end, inner))]
+    usual = len(beside) / max(1, len(np.unique(beside)))
+    return bool(count >= _MANY and count > _PILE * usual)
 
 
 def _sample(scan: Scan) -> list[NDArray[np.float32]]:

@@ -24,8 +24,9 @@ class Search:
             cancels; what was painted in or out does not.
         threshold: standard deviations from which on a place counts, within the patient.
         threshold_outside: the same around him, where nothing is diagnosed: table, clothes, noise.
-        resampled: both thresholds are so many times higher on another grid than the sealed one,
-            for interpolation blurs each place differently.
+        inexact: both thresholds are so many times higher on another grid than the sealed one, for
+            interpolation blurs each place differently, and behind a window, for it hides the
+            peaks of some cells.
         grow: standard deviations of single cells that belong to a region around such a place.
         least_hu: nothing smaller counts as a difference of a region's cell.
     """
@@ -33,7 +34,7 @@ class Search:
     scales_mm: tuple[float, ...] = (2.0, 3.0, 5.0)
     threshold: float = 10.0
     threshold_outside: float = 50.0
-    resampled: float = 2.5
+    inexact: float = 2.5
     grow: float = 3.0
     least_hu: float = 7.0
 
@@ -96,11 +97,11 @@ def find_regions(
 ) -> Differences:
     """Look for places that differ by more than their like in the same scan."""
     search = search or Search()
-    if seen.grid == Grid.OTHER:
+    if seen.grid == Grid.OTHER or explanation.limits.any:
         search = replace(
             search,
-            threshold=search.resampled * search.threshold,
-            threshold_outside=search.resampled * search.threshold_outside,
+            threshold=search.inexact * search.threshold,
+            threshold_outside=search.inexact * search.threshold_outside,
         )
     scores, visible = _scores(sketch, explanation, body, search)
     limit = np.where(body, np.float32(search.threshold), np.float32(search.threshold_outside))
