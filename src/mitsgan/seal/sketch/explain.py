@@ -38,6 +38,10 @@ _MARGIN_HU = 60.0
 """How far from a limit the means around a cell have to lie to be told, beside what noise and fine
 structure make of them."""
 
+_LITTLE_HU = 100.0
+_PEAKS = 10.0
+"""How far single voxels of a cell reach beyond its mean, in fragilities, where a kernel is sharp."""
+
 _IDENTITY = np.array([1.0, *[0.0] * 10])
 """The weights where nothing was done, and where too little is left to fit any."""
 
@@ -244,7 +248,7 @@ def _shown(sketch: Sketch, limits: Limits, fragility: Array) -> tuple[Mask, Mask
     if not limits.any:
         return np.ones(sketch.means.shape, bool), np.zeros(sketch.means.shape, bool)
     noise = max(sketch.grain.soft_tissue or 0, sketch.grain.lung or 0)
-    margin = _MARGIN_HU + _OUTLIER * (noise + fragility)
+    margin = _MARGIN_HU + _OUTLIER * noise + _PEAKS * fragility
     most = ndimage.maximum_filter(sketch.means, 3, mode="nearest")
     least = ndimage.minimum_filter(sketch.means, 3, mode="nearest")
     inside: Mask = (most < limits.high - margin) & (least > limits.low + margin)
@@ -253,7 +257,8 @@ def _shown(sketch: Sketch, limits: Limits, fragility: Array) -> tuple[Mask, Mask
 
 
 def _explained(sealed: Array, residual: Array, among: Mask) -> float:
-    contrast = float(np.var(sealed[among].astype(np.float64))) if among.any() else 0.0
-    if not contrast > 0:
+    if not among.any():
         return 0.0
+    # Where little contrast is left to judge, as behind a window, noise is not yet another scan.
+    contrast = float(np.var(sealed[among].astype(np.float64))) + _LITTLE_HU**2
     return max(0.0, 1 - float(np.mean(np.square(residual[among].astype(np.float64)))) / contrast)
