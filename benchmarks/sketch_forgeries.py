@@ -31,8 +31,9 @@ BLOBS_MM = (6.0, 10.0, 20.0)
 GRAIN_MM = (1.0, 2.0)
 VESSEL_MM, VESSEL_HU = 6.0, -500.0
 _LUNG_HU = (-1000.0, -600.0)
-_DRAWN = 6
-"""So many times as many positions are drawn as there are of one kind, so that few lie close."""
+_DRAWN = 60
+"""At least so many positions are drawn, so that those of different kinds seldom lie close: many
+forgeries that do not meet are looked for in one search."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ def forgeries(scan: Scan, donor: Scan, count: int, seed: int) -> Iterator[Forger
         count: of each kind.
         seed: of the places.
     """
-    pool = lung_positions(scan, _DRAWN * count, seed)
+    pool = lung_positions(scan, max(_DRAWN, count), seed)
     turn = 0
 
     def places() -> list[Position]:
