@@ -38,9 +38,11 @@ _MARGIN_HU = 60.0
 """How far from a limit the means around a cell have to lie to be told, beside what noise and fine
 structure make of them."""
 
-_LITTLE_HU = 100.0
 _PEAKS = 10.0
-"""How far single voxels of a cell reach beyond its mean, in fragilities, where a kernel is sharp."""
+"""How far single voxels reach beyond the mean of their cell, in fragilities, at most."""
+
+_LITTLE_HU = 100.0
+"""Contrast that counts as there in any scan, so that noise alone never is another content."""
 
 _IDENTITY = np.array([1.0, *[0.0] * 10])
 """The weights where nothing was done, and where too little is left to fit any."""
