@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitsgan.seal.sketch.grain import Limits
-from mitsgan.seal.sketch.observe import Observation
+from mitsgan.seal.sketch.observe import Grid, Observation
 from mitsgan.seal.sketch.sketch import Array, Sketch
 
 Mask = NDArray[np.bool_]
@@ -112,7 +112,7 @@ def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Ex
     # Around metal a filter may change anything: its peaks are cut off, its streaks are steep.
     metal = ndimage.binary_dilation(sketch.metal, np.ones((3, 3, 3)))
     judged: Mask = (seen.coverage >= WHOLE) & ~sketch.border & ~metal
-    fragility = _fragility(sketch)
+    fragility = _fragility(sketch, resampled=seen.grid == Grid.OTHER)
     inside, beyond = _shown(sketch, limits, fragility)
     columns = _columns(sketch)
     fitted = judged & body & inside
@@ -202,9 +202,9 @@ def _columns(sketch: Sketch) -> list[Array]:
     ]
 
 
-def _fragility(sketch: Sketch) -> Array:
+def _fragility(sketch: Sketch, *, resampled: bool) -> Array:
     across = sketch.across
-    if sketch.grid.cell[0] == 1:
+    if resampled and sketch.grid.cell[0] == 1:
         across = ndimage.correlate1d(sketch.means, [0.25, -0.5, 0.25], axis=0, mode="nearest")
     changes = np.square(sketch.smoothing) + np.square(across) + np.square(sketch.median)
     fragility = np.sqrt(np.maximum(smoothed(changes, sketch.grid.cell_mm, _FRAGILITY_MM), 0))

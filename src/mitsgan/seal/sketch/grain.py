@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.scan.scan import Scan
+from mitsgan.seal.sketch.cells import METAL_HU
 
 _SOFT_HU, _LUNG_HU = (-150.0, 200.0), (-980.0, -600.0)
 _COUNTED_HU = (-900.0, 100.0)
@@ -76,7 +77,8 @@ def find_limits(scan: Scan, lowest_hu: float) -> Limits:
     """Where a scan's values were cut off.
 
     Values that pile up at the highest or the lowest that occurs. Air piles up in every scan: at
-    the lowest only where that is denser than air, or the other end is cut as well.
+    the lowest only where that is denser than air, or the other end is cut as well. Metal piles up
+    at the highest that a scanner stores.
 
     Args:
         scan: as it is now.
@@ -87,7 +89,7 @@ def find_limits(scan: Scan, lowest_hu: float) -> Limits:
     if not len(values):
         return Limits()
     top, bottom = float(values.max()), float(values.min())
-    cut_above = _pile(values, top, top - _BAND_HU)
+    cut_above = top < METAL_HU and _pile(values, top, top - _BAND_HU)
     least = lowest_hu if cut_above else _AIR_HU
     cut_below = bottom > least and _pile(values, bottom, bottom + _BAND_HU)
     return Limits(bottom if cut_below else -np.inf, top if cut_above else np.inf)

@@ -70,7 +70,8 @@ def judge(sketch: Sketch, scans: Sequence[Scan], search: Search | None = None) -
     scans = [canonical(scan) for scan in scans]
     largest = max(scans, key=lambda scan: scan.stored.size)
     body = body_cells(sketch.means)
-    seen = without_filling(observe(scans, sketch.grid), sketch)
+    observed = observe(scans, sketch.grid)
+    seen = without_filling(observed, sketch)
     limits = find_limits(largest, float(sketch.means.min()))
     explanation = explain(sketch, seen, body, limits)
     differences = find_regions(sketch, seen, explanation, body, search)
@@ -84,7 +85,9 @@ def judge(sketch: Sketch, scans: Sequence[Scan], search: Search | None = None) -
         reason=reason,
         traces=traces,
         regions=differences.regions,
-        missing=missing_parts(sketch.grid, seen.coverage, body),
+        missing=missing_parts(
+            sketch.grid, np.where(seen.coverage > 0, observed.coverage, np.float32(0)), body
+        ),
         judged_share=share,
         visible_hu=differences.visible_hu,
         differences=differences,

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitsgan.seal.sketch.cells import LOWEST_HU, CellGrid
-from mitsgan.seal.sketch.observe import Observation
+from mitsgan.seal.sketch.observe import Grid, Observation
 from mitsgan.seal.sketch.sketch import Sketch
 
 _GONE = 0.01
 _NOTHING_HU, _SOMETHING_HU = LOWEST_HU + 2, LOWEST_HU + 40
-_MIXED_CELLS, _MIXED_HU = 6, 30.0
+_MIXED_CELLS, _MIXED_HU = 16, 30.0
 _SIDES = (("feet", "head"), ("front", "back"), ("patient's right", "patient's left"))
 
 
@@ -23,18 +23,20 @@ def without_filling(seen: Observation, sketch: Sketch) -> Observation:
 
     Whoever turns a scan and turns it back loses its corners, and writes the lowest value there.
     Such cells hang together with an edge of the scan; those beside them are filled in part, and
-    not judged either.
+    not judged either. On another grid that holds for the outermost cells, always.
     """
     empty = (seen.means < _NOTHING_HU) & (sketch.means > _SOMETHING_HU) & (seen.coverage > _GONE)
-    if not empty.any():
+    if not empty.any() and seen.grid != Grid.OTHER:
         return seen
-    edge = ndimage.binary_dilation(seen.coverage < 1 - _GONE, border_value=True)
+    edge = ndimage.binary_dilation(seen.coverage < 1 - _GONE, np.ones((3, 3, 3)), border_value=True)
     pieces, _ = ndimage.label(empty)
     filled = empty & np.isin(pieces, np.unique(pieces[edge & empty]))
+    if not filled.any() and seen.grid != Grid.OTHER:
+        return seen
     # Where the end of what was filled is slanted, many cells of a layer are mixed with it.
     mixed = ndimage.binary_dilation(filled, np.ones((1, 3, 3)), _MIXED_CELLS)
     mixed &= seen.means < sketch.means - _MIXED_HU
-    beside = (ndimage.binary_dilation(filled, np.ones((3, 3, 3))) | mixed) & ~filled
+    beside = (ndimage.binary_dilation(filled, np.ones((3, 3, 3))) | mixed | edge) & ~filled
     coverage = np.where(filled, 0, np.where(beside, seen.coverage / 2, seen.coverage))
     return replace(seen, coverage=coverage.astype(np.float32))
 
