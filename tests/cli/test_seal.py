@@ -132,16 +132,13 @@ def test_exit_codes_tell_the_verdict(
 
 
 def test_without_a_sketch_a_missing_slice_is_tampering(
-    copy: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    copy: Path, keys: Path, tmp_path: Path
 ) -> None:
     seal = tmp_path / "strict.json"
     options = ["--sign", str(keys / "ed.pem"), "-o", str(seal), "--no-sketch"]
     assert main(["seal", str(copy), *options]) == 0
-    assert "sealed without a sketch" in capsys.readouterr().out
     sorted(copy.iterdir())[4].unlink()
-    trusting = ["--seal", str(seal), "--trust", str(keys / "ed.pub")]
-    assert main(["verify", str(copy), *trusting]) == 1
-    assert "is missing" in capsys.readouterr().out
+    assert main(["verify", str(copy), "--seal", str(seal), "--trust", str(keys / "ed.pub")]) == 1
 
 
 def test_json_names_every_finding(
