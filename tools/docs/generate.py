@@ -23,6 +23,7 @@ import content_tables  # noqa: E402
 import node_tables  # noqa: E402
 import result_tables  # noqa: E402
 import speed_tables  # noqa: E402
+import wave_tables  # noqa: E402
 from drawing import plain  # noqa: E402
 from result_tables import RESULTS  # noqa: E402
 
@@ -31,6 +32,7 @@ PAGES = tuple(
     for name in (
         "README.md",
         "docs/results/README.md",
+        "docs/decisions/wave.md",
         *(f"docs/{page}.md" for page in ("training", "mark", "attackers", "refine")),
         *(
             f"docs/{page}.md"
@@ -67,6 +69,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "refine-nodules": partial(speed_tables.refined, "nodules"),
     "refine-lung": partial(speed_tables.refined, "lung"),
     "refine-uncertainty": speed_tables.refined_by_uncertainty,
+    "wave-scans": wave_tables.scans,
+    "wave-purified": wave_tables.purified,
     "content-told": partial(_content, content_tables.told),
     "content-knowing": partial(_content, content_tables.knowing),
     "content-cost": partial(_content, content_tables.cost),

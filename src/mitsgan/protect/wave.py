@@ -19,7 +19,7 @@ from mitsgan.scan.scan import AIR_HU, Scan
 CYCLES_PER_MM = 15 / 32
 """Attackers see cubes of 32 samples at 1 mm and halve them five times. This wave lies one cycle per
 cube below the middle of their band, and halving without a filter folds it to a wave as long as the
-cube. Of the plane waves along the axes it disrupts most; see docs/research.md."""
+cube. Of the plane waves along the axes it disrupts most; see docs/decisions/wave.md."""
 
 _FINEST = 0.46
 """Cycles per pixel: a wave finer than this is none on the scan's own pixels."""
