@@ -39,7 +39,7 @@ from mitsgan.errors import MitsganError
 
 DESCRIPTION = """\
 mitsgan protects CT scans against tampering by generative models: it adds a perturbation of a \
-few HU that spoils what such a model paints. It also measures what that is worth.
+few HU that disturbs what such a model paints. It also measures what that is worth.
 
 examples:
   mitsgan protect SCAN OUT --report run.json

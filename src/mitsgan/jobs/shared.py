@@ -72,8 +72,8 @@ class Signing(Settings):
     passphrase_file: Path | None = None
     """Holds the passphrase of the key; without it commands take MITSGAN_PASSPHRASE, or ask."""
     sketch: bool = True
-    """Seal a coarse picture of what the scan shows, too, so that processing is later told from
-    tampering. It shows the patient, at about 4 mm."""
+    """Whether a coarse picture of what the scan shows is sealed, too, so that processing is later
+    told from tampering; it shows the patient, at about 4 mm."""
 
 
 def check_exists(path: Path) -> None:
