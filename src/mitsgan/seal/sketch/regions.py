@@ -20,7 +20,7 @@ class Search:
 
     Attributes:
         scales_mm: widths of what is looked for: sigma of the Gaussians that residuals go through.
-            A filter moves density to and fro between neighbours, and over such a width that
+            A filter moves density back and forth between neighbours, and over such a width that
             cancels; what was painted in or out does not.
         threshold: standard deviations from which on a place counts, within the patient.
         threshold_outside: the same around him, where nothing is diagnosed: table, clothes, noise.
