@@ -14,6 +14,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,24 @@ def tool(name: str) -> str | None:
     return shutil.which(name, path=f"{SYSTEM}:{os.environ['PATH']}")
 
 
+_PORTS = count(12_000 + os.getpid() % 200 * 100)
+
+
 def free_port() -> int:
-    """A port that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens at now, and that this process gave nobody before.
+
+    Below those that systems give to whoever connects, and from a part of them that follows from
+    the process: between the look and the use nobody else takes it.
+    """
+    for port in _PORTS:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("ports do not end")
 
 
 def wait_for(ready: Callable[[], bool], seconds: float, what: str) -> None:
