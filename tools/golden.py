@@ -95,7 +95,7 @@ RUNS = (
         0, ("sealed",)),
     Run("verified-unmarked", "verify chest --key k.key --report vu.json", 3),
     Run("verified-other", "verify protected --seal sealed.seal.json --trust t.pem "
-        "--report vo.json", 1, ("protected", "sealed")),
+        "--report vo.json", 4, ("protected", "sealed")),
     Run("seal", "seal chest --sign k.pem -o chest.seal.json"),
     Run("seal-nrrd", "seal chest.nrrd --sign k.pem -o nrrd.seal.json"),
     Run("evaluate", "evaluate chest protected --positions 3 --pgd-steps 2 -o e.json",
