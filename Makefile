@@ -40,8 +40,8 @@ slow: $(READY)-dev ## the slow tests
 
 coverage: ## all tests, slow ones too, and how much of the source they run
 	@rm -rf build/coverage && mkdir -p build/coverage
-	$(MAKE) test PYTEST_ARGS="--cov --cov-report="
-	$(MAKE) slow PYTEST_ARGS="--cov --cov-report= --cov-append"
+	$(MAKE) test PYTEST_ARGS="--cov --cov-report= --cov-fail-under=0"
+	$(MAKE) slow PYTEST_ARGS="--cov --cov-report= --cov-append --cov-fail-under=0"
 	$(BIN)/python tools/coverage_floor.py
 	$(BIN)/coverage report
 
