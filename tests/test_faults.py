@@ -1,0 +1,44 @@
+"""The fuzzer: a case runs again by its number, and what fails is told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parents[1] / "tools"
+FUZZ = TOOLS / "faults" / "fuzz.py"
+
+
+def fuzz(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, FUZZ, *options], capture_output=True, text=True)
+
+
+def test_one_case_again(tmp_path: Path) -> None:
+    ran = [fuzz("--only", "nifti:7", "--output", str(tmp_path / f"{n}.json")) for n in range(2)]
+    assert [one.returncode for one in ran] == [0, 0], ran[0].stdout
+    results = [json.loads((tmp_path / f"{n}.json").read_text()) for n in range(2)]
+    assert results[0]["cases"] == results[1]["cases"]
+    assert results[0]["totals"] == {"files": 1, "commands": 0}
+
+
+@pytest.mark.parametrize(
+    "case", ["dicom-big-endian:99", "dicom-big-endian:104", "dicomdir:38", "command-line:49"]
+)
+def test_what_once_failed(case: str) -> None:
+    ran = fuzz("--only", case)
+    assert ran.returncode == 0, ran.stdout
+
+
+def test_a_worker_that_dies_is_told_with_its_case() -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); "
+        "from faults.workers import Batch, run_batches; "
+        "(_, outcomes, found), = run_batches([Batch('no such kind', 1, 5, 2)], 1, None); "
+        "print([one.number for one in found], outcomes)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, TOOLS], capture_output=True, text=True)
+    assert ran.stdout == "[5, 6] {'failed': 2}\n", ran.stderr

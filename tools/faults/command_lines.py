@@ -1,0 +1,118 @@
+"""Command lines as people mistype them: right ones with one or more things wrong about them."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from random import Random
+
+from mitsgan.cli.main import main
+
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    *(("protect",), ("verify",), ("keygen",), ("seal",), ("evaluate",), ("evaluate-mark",)),
+    *(("report",), ("benchmark",), ("candidates",), ("attacker", "info"), ("attacker", "import")),
+    *(("data", "cubes"), ("train", "attacker"), ("train", "protector"), ("train", "classifier")),
+    *(("node", "check"), ("node", "queue"), ("node", "show"), ("node", "export")),
+)
+"""All that neither serve nor fetch, which a fuzzer should not."""
+
+_OPTION = re.compile(r"^\W*(--[a-z][a-z0-9-]*)", re.MULTILINE)
+_VALUES = (
+    *("", " ", "-", "--", "0", "1", "-1", "10", "0.5", "1e400", "nan", "inf", "-inf", "1_000"),
+    *("99999999999999999999", "abc", "None", "True", "\0x", "ü", "名", "a" * 5000, "1,2,3", "1,2"),
+    *("kernel=B70f", "=", "x=y=z", "../x", ".", "..", "/", "/nonexistent/x", "~", "*", "%s", "{}"),
+    *("\x1b[31m", "\udcff", "a\nb", "cpu", "cuda:99", "noise", "offset", "pgd", "tafim", "1/0"),
+)
+_PATHS = (
+    *("scan", "scan.nii", "text.txt", "folder", "missing", "key", "out", "out.nii.gz", "out.mha"),
+    *("out.xyz", "out.json", "scan/out", "text.txt/out", "new/deep/out", "out.dcm", "seal.json"),
+)
+_AT_MOST_S = 2
+_STRAY = 0.1
+
+
+@dataclass
+class CommandLines:
+    """Command lines in a folder that has a few valid files.
+
+    Attributes:
+        place: the folder.
+        options: of each command.
+    """
+
+    place: Path
+    options: Mapping[tuple[str, ...], Sequence[str]]
+
+    @classmethod
+    def prepare(cls, place: Path, scans: Mapping[str, Callable[[Path], Path]]) -> CommandLines:
+        """Make the files, and ask each command for its options."""
+        scans["dicom"](place)
+        scans["nifti"](place)
+        (place / "text.txt").write_text("no scan\n", encoding="utf-8")
+        (place / "folder").mkdir()
+        lines = cls(place, {command: _options(command) for command in COMMANDS})
+        with contextlib.redirect_stderr(StringIO()), contextlib.redirect_stdout(StringIO()):
+            main(["keygen", "-o", "key"])
+        return lines
+
+    def draw(self, draw: Random) -> list[str]:
+        """One command line."""
+        command = draw.choice((*COMMANDS, ("protect",), ("verify",), ("seal",)))
+        words = list(command)
+        words += [draw.choice(_PATHS) for _ in range(draw.choice((0, 1, 2, 2, 2, 3)))]
+        for _ in range(draw.choice((0, 1, 1, 2, 4))):
+            words.append(draw.choice(self.options[command]))
+            if draw.random() < 0.85:
+                words.append(draw.choice(_VALUES if draw.random() < 0.6 else _PATHS))
+        if draw.random() < _STRAY:
+            words.insert(draw.randrange(len(words) + 1), draw.choice((*_VALUES, "--no-such")))
+        if draw.random() < _STRAY:
+            del words[draw.randrange(len(words))]
+        if draw.random() < _STRAY and len(words) > 1:
+            one, other = draw.sample(range(len(words)), 2)
+            words[one], words[other] = words[other], words[one]
+        # What serves or fetches is nobody's to try; and nobody is asked anything.
+        return ["protect"] if {"run", "fetch", "demo", "retry"} & set(words[:3]) else words
+
+    @contextlib.contextmanager
+    def interrupted(self) -> Iterator[None]:
+        """Interrupt, as a user does, what went to work and takes long."""
+        before = signal.signal(signal.SIGALRM, _interrupt)
+        signal.alarm(_AT_MOST_S)
+        try:
+            yield
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+
+    def tidy(self) -> None:
+        """Remove what a command line made."""
+        kept = {"scan", "scan.nii", "text.txt", "folder", "key"}
+        for path in self.place.iterdir():
+            if path.name in kept:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _options(command: Sequence[str]) -> Sequence[str]:
+    said = StringIO()
+    with (
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+        contextlib.suppress(SystemExit),
+    ):
+        main([*command, "--help"])
+    return sorted({*_OPTION.findall(said.getvalue()), "--help", "--version"})
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
