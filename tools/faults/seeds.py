@@ -22,7 +22,6 @@ from pydicom.uid import (
     EnhancedCTImageStorage,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
-    JPEG2000Lossless,
     JPEGLSLossless,
     RLELossless,
 )
@@ -156,7 +155,6 @@ SCANS: dict[str, Maker] = {
     "dicom-deflated": _in_syntax(DeflatedExplicitVRLittleEndian),
     "dicom-rle": _in_syntax(RLELossless),
     "dicom-jpegls": _in_syntax(JPEGLSLossless),
-    "dicom-j2k": _in_syntax(JPEG2000Lossless),
     "dicom-bare": _bare,
     "dicom-enhanced": _enhanced,
     "dicom-zip": _zip,
