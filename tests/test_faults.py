@@ -33,6 +33,25 @@ def test_what_once_failed(case: str) -> None:
     assert ran.returncode == 0, ran.stdout
 
 
+def test_a_campaign_goes_on_where_it_ended_and_tries_again_what_failed(tmp_path: Path) -> None:
+    output = tmp_path / "faults.json"
+    options = ("--commands", "0", "--resume", "--output", str(output), "--files")
+    assert fuzz(*options, "21").returncode == 0
+    first = json.loads(output.read_text())
+    assert first["totals"] == {"files": 21, "commands": 0}
+    # As if a case had failed, which by now does not.
+    first["findings"] = [{"kind": "nifti", "number": 0, "what": "", "trace": ""}]
+    tally = first["cases"]["nifti"]
+    tally["outcomes"] = {"failed": tally["cases"]}
+    output.write_text(json.dumps(first))
+    assert fuzz(*options, "42").returncode == 0
+    second = json.loads(output.read_text())
+    assert second["totals"] == {"files": 42, "commands": 0}
+    assert second["findings"] == []
+    assert {tally["cases"] for tally in second["cases"].values()} == {2}
+    assert sum(second["cases"]["nifti"]["outcomes"].values()) == 2
+
+
 def test_a_worker_that_dies_is_told_with_its_case() -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); "

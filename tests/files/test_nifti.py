@@ -93,6 +93,18 @@ def test_an_affine_that_is_flat_is_refused(tmp_path: Path) -> None:
         read_scan(tmp_path / "a.nii")
 
 
+@pytest.mark.parametrize("code, millimetres", [(4, 1), (7, 1), (2 | 56, 1), (1, 1000), (3, 0.001)])
+def test_units_that_no_standard_defines_are_millimetres(
+    tmp_path: Path, derivation: Derivation, code: int, millimetres: float
+) -> None:
+    scan = read_scan(_save(tmp_path / "a.nii", xyzt_units=code))
+    expected = np.array((2.5, 0.8, 0.7)) * millimetres
+    np.testing.assert_allclose(scan.geometry.spacing, expected, rtol=1e-6)
+    write_scan(scan, tmp_path / "b.nii", derivation=derivation)
+    image: Any = nib.load(tmp_path / "b.nii")
+    assert int(image.header["xyzt_units"]) == code
+
+
 def test_an_offset_is_added_for_us_and_left_out_of_the_file(
     tmp_path: Path, derivation: Derivation
 ) -> None:

@@ -93,12 +93,14 @@ def seal_cases(kind: str, seed: int, place: Path) -> Case:
 
 def command_cases(kind: str, seed: int, place: Path) -> Case:
     """Run a command line."""
-    (place / "a" / "b").mkdir(parents=True)
-    os.chdir(place / "a" / "b")
+    inner = place / "a" / "b"
+    inner.mkdir(parents=True)
+    os.chdir(inner)
     lines = CommandLines.prepare(Path(), SCANS)
 
     def run(number: int) -> str:
         draw = random.Random(f"{seed}:{kind}:{number}")
+        os.chdir(inner)
         said = StringIO()
         arguments = lines.draw(draw)
         try:

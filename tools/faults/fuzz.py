@@ -1,6 +1,6 @@
 """Damaged files and odd command lines: each gives a message or a result, never a traceback.
 
-    python tools/faults/fuzz.py --files 50000 --commands 20000 --output docs/results/fuzz.json
+    python tools/faults/fuzz.py --resume --output docs/results/faults.json
     python tools/faults/fuzz.py --seconds 60
 
 Cases are numbered, and each follows from the seed, its kind and its number alone: what failed is
@@ -14,8 +14,9 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,12 @@ _BATCH, _SHORT_BATCH = 250, 25
 
 @dataclass
 class Tally:
-    """What came of the cases of one kind."""
+    """What came of the cases of one kind.
+
+    Attributes:
+        cases: how many: those numbered 0 to ``cases - 1``.
+        outcomes: how many came to what.
+    """
 
     cases: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
@@ -42,50 +48,132 @@ class Tally:
             self.outcomes[name] = self.outcomes.get(name, 0) + count
 
 
-def batches(kinds: Sequence[str], count: int, seed: int, most: int) -> Iterator[Batch]:
-    """``count`` cases of some kinds in turn, at most so many in a batch."""
+@dataclass
+class Campaign:
+    """Cases of many kinds, how many have run, and what came of them.
+
+    Attributes:
+        seed: from which all cases follow.
+        tallies: of each kind.
+        findings: cases that failed.
+        seconds: that it took.
+    """
+
+    seed: int
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @classmethod
+    def load(cls, path: Path) -> Campaign:
+        """As it was saved; what failed is to be tried again."""
+        known = json.loads(path.read_text(encoding="utf-8"))
+        return cls(
+            seed=known["seed"],
+            tallies={kind: Tally(**tally) for kind, tally in known["cases"].items()},
+            findings=[Finding(**one) for one in known["findings"]],
+            seconds=known["seconds"],
+        )
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON, whole or not at all."""
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(json.dumps(self.to_json(), indent=2) + "\n", encoding="utf-8")
+        part.replace(path)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is saved."""
+        return {
+            "schema": 1,
+            "kind": "fuzz",
+            "version": __version__,
+            "seed": self.seed,
+            "totals": {"files": self.count(FILES), "commands": self.count(COMMANDS)},
+            "seconds": round(self.seconds),
+            "cases": {kind: asdict(tally) for kind, tally in sorted(self.tallies.items())},
+            "findings": [asdict(one) for one in self.findings],
+        }
+
+    def count(self, kinds: Collection[str]) -> int:
+        """Cases of some kinds."""
+        return sum(tally.cases for kind, tally in self.tallies.items() if kind in kinds)
+
+    def again(self) -> list[Batch]:
+        """What failed, to be tried once more."""
+        return [Batch(one.kind, self.seed, one.number, 1) for one in self.findings]
+
+    def record(self, batch: Batch, outcomes: dict[str, int], findings: list[Finding]) -> None:
+        """Count a batch; a case that failed before and was tried once more counts anew."""
+        tally = self.tallies.setdefault(batch.kind, Tally())
+        if batch.first < tally.cases and batch.count == 1:
+            tally.add({"failed": -1})
+            self.findings = [
+                one for one in self.findings if (one.kind, one.number) != (batch.kind, batch.first)
+            ]
+        tally.add(outcomes)
+        self.findings += findings
+
+    def ahead(self, files: int, commands: int, most: int) -> Iterator[Batch]:
+        """Batches, at most so long, of what has not run yet."""
+        first = {kind: tally.cases for kind, tally in self.tallies.items()}
+        yield from _mixed(
+            list(batches(tuple(FILES), files, self.seed, most, first)),
+            list(batches(tuple(COMMANDS), commands, self.seed, most, first)),
+        )
+
+
+def batches(
+    kinds: Sequence[str], count: int, seed: int, most: int, begin: Mapping[str, int]
+) -> Iterator[Batch]:
+    """``count`` cases of some kinds in turn, at most so many in a batch.
+
+    Args:
+        kinds: of cases.
+        count: how many, the same of every kind.
+        seed: of the cases.
+        most: in a batch.
+        begin: the first case of a kind that has not run.
+    """
     each, more = divmod(count, len(kinds))
-    left = {kind: each + (n < more) for n, kind in enumerate(kinds)}
-    first = dict.fromkeys(kinds, 0)
-    while any(left.values()):
+    ends = {kind: each + (n < more) for n, kind in enumerate(kinds)}
+    first = {kind: begin.get(kind, 0) for kind in kinds}
+    while any(first[kind] < ends[kind] for kind in kinds):
         for kind in kinds:
-            length = min(most, left[kind])
-            if length:
+            length = min(most, ends[kind] - first[kind])
+            if length > 0:
                 yield Batch(kind, seed, first[kind], length)
-            first[kind] += length
-            left[kind] -= length
+                first[kind] += length
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the cases; 1 if one of them fails."""
     arguments = _parser().parse_args(argv)
+    output: Path | None = arguments.output
+    most = _BATCH if arguments.seconds is None else _SHORT_BATCH
+    campaign = Campaign(arguments.seed)
     if arguments.only is not None:
         kind, _, number = arguments.only.partition(":")
-        wanted = [Batch(kind, arguments.seed, int(number), 1)]
+        wanted: Iterable[Batch] = [Batch(kind, arguments.seed, int(number), 1)]
     else:
-        seed, most = arguments.seed, _BATCH if arguments.seconds is None else _SHORT_BATCH
-        wanted = _mixed(
-            list(batches(tuple(FILES), arguments.files, seed, most)),
-            list(batches(tuple(COMMANDS), arguments.commands, seed, most)),
-        )
-    began = time.monotonic()
-    tallies: dict[str, Tally] = {}
-    findings: list[Finding] = []
+        failed: list[Batch] = []
+        if arguments.resume and output is not None and output.exists():
+            campaign = Campaign.load(output)
+            failed = campaign.again()
+        wanted = chain(failed, list(campaign.ahead(arguments.files, arguments.commands, most)))
+    before, began = campaign.seconds, time.monotonic()
     for batch, outcomes, found in run_batches(wanted, arguments.jobs, arguments.seconds):
-        tallies.setdefault(batch.kind, Tally()).add(outcomes)
-        findings += found
+        campaign.record(batch, outcomes, found)
+        campaign.seconds = before + time.monotonic() - began
         for one in found:
             sys.stdout.write(f"{one.kind}:{one.number}: {one.what}\n{one.trace}\n")
             sys.stdout.flush()
-    result = _result(arguments.seed, tallies, findings, time.monotonic() - began)
-    totals = result["totals"]
+        if output is not None:
+            campaign.save(output)
     sys.stdout.write(
-        f"{totals['files']} damaged files and {totals['commands']} command lines in "
-        f"{result['seconds']} s: {len(findings)} fail\n"
+        f"{campaign.count(FILES)} damaged files and {campaign.count(COMMANDS)} command lines in "
+        f"{campaign.seconds:.0f} s: {len(campaign.findings)} fail\n"
     )
-    if arguments.output is not None:
-        arguments.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return 1 if findings else 0
+    return 1 if campaign.findings else 0
 
 
 def _mixed(one: list[Batch], other: list[Batch]) -> Iterator[Batch]:
@@ -97,25 +185,6 @@ def _mixed(one: list[Batch], other: list[Batch]) -> Iterator[Batch]:
         yield from shorter[start:stop]
 
 
-def _result(
-    seed: int, tallies: dict[str, Tally], findings: Sequence[Finding], seconds: float
-) -> dict[str, Any]:
-    totals = {
-        name: sum(tally.cases for kind, tally in tallies.items() if kind in kinds)
-        for name, kinds in (("files", FILES), ("commands", COMMANDS))
-    }
-    return {
-        "schema": 1,
-        "kind": "fuzz",
-        "version": __version__,
-        "seed": seed,
-        "totals": totals,
-        "seconds": round(seconds),
-        "cases": {kind: asdict(tally) for kind, tally in sorted(tallies.items())},
-        "findings": [asdict(one) for one in findings],
-    }
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
@@ -125,7 +194,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, metavar="S", help="begin no further batch after so long")
     add("--jobs", type=int, default=1, metavar="N", help="worker processes")
     add("--only", metavar="KIND:NUMBER", help="one case again")
-    add("--output", type=Path, metavar="FILE.json")
+    add("--output", type=Path, metavar="FILE.json", help="what came of them, after every batch")
+    add("--resume", action="store_true", help="go on where FILE.json ends; what failed, again")
     return parser
 
 

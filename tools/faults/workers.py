@@ -11,8 +11,9 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Timer
@@ -53,25 +54,30 @@ class Hang(BaseException):
 
 
 def run_batches(batches: Iterable[Batch], jobs: int, seconds: float | None) -> Iterator[Done]:
-    """Run batches, ``jobs`` at a time; begin none after ``seconds``."""
+    """Run batches, ``jobs`` at a time, and give them in turn; begin none after ``seconds``."""
     end = None if seconds is None else time.monotonic() + seconds
     waiting = iter(batches)
-    workers = [_Worker() for _ in range(jobs)]
+    idle = [_Worker() for _ in range(jobs)]
+
+    def run(batch: Batch) -> Done:
+        worker = idle.pop()
+        try:
+            return worker.run(batch, end)
+        finally:
+            idle.append(worker)
+
     with ThreadPoolExecutor(jobs) as pool:
-        running: dict[Future[Done], _Worker] = {}
+        running: deque[Future[Done]] = deque()
         while True:
-            while workers and (end is None or time.monotonic() < end):
+            while len(running) < jobs and (end is None or time.monotonic() < end):
                 batch = next(waiting, None)
                 if batch is None:
                     break
-                worker = workers.pop()
-                running[pool.submit(worker.run, batch, end)] = worker
+                running.append(pool.submit(run, batch))
             if not running:
                 break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                workers.append(running.pop(future))
-                yield future.result()
-    for worker in workers:
+            yield running.popleft().result()
+    for worker in idle:
         worker.stop()
 
 
@@ -149,28 +155,48 @@ class _Worker:
         return code
 
 
-def work(batch: Batch, end: float | None, report: IO[bytes]) -> None:
-    """Run a batch here, a line of JSON for each case."""
-    from faults.cases import runner
+class Runners:
+    """What runs the cases of each kind, with its valid inputs: made once, since making takes long.
 
-    here = Path.cwd()
-    scratch = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with tempfile.TemporaryDirectory(dir=scratch) as place:
-        run = runner(batch.kind, batch.seed, Path(place))
-        for number in range(batch.first, batch.first + batch.count):
-            if end is not None and time.monotonic() > end:
-                break
-            line: dict[str, object] = {"number": number}
-            signal.alarm(_CASE_S)
-            try:
-                line["outcome"] = run(number)
-            except BaseException as error:  # noqa: BLE001 - that is what is looked for
-                line |= {"outcome": "failed", "what": repr(error)[:300]}
-                line["trace"] = "".join(traceback.format_exception(error))[-3000:]
-            signal.alarm(0)
-            report.write(json.dumps(line).encode() + b"\n")
-            report.flush()
-        os.chdir(here)
+    Args:
+        place: a folder for them; what a case leaves in it is gone before the next.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._runs: dict[tuple[str, int], tuple[Path, Callable[[int], str]]] = {}
+
+    def of(self, batch: Batch) -> Callable[[int], str]:
+        """What runs the cases of a batch; the working folder is then its own."""
+        from faults.cases import runner
+
+        kind = (batch.kind, batch.seed)
+        if kind not in self._runs:
+            place = self._place / f"{batch.kind}-{batch.seed}"
+            place.mkdir()
+            os.chdir(place)
+            self._runs[kind] = place, runner(batch.kind, batch.seed, place)
+        place, run = self._runs[kind]
+        os.chdir(place)
+        return run
+
+
+def work(batch: Batch, end: float | None, report: IO[bytes], runners: Runners) -> None:
+    """Run a batch here, a line of JSON for each case."""
+    run = runners.of(batch)
+    for number in range(batch.first, batch.first + batch.count):
+        if end is not None and time.monotonic() > end:
+            break
+        line: dict[str, object] = {"number": number}
+        signal.alarm(_CASE_S)
+        try:
+            line["outcome"] = run(number)
+        except BaseException as error:  # noqa: BLE001 - that is what is looked for
+            line |= {"outcome": "failed", "what": repr(error)[:300]}
+            line["trace"] = "".join(traceback.format_exception(error))[-3000:]
+        signal.alarm(0)
+        report.write(json.dumps(line).encode() + b"\n")
+        report.flush()
     report.write(_END)
     report.flush()
 
@@ -186,9 +212,13 @@ def serve() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     signal.signal(signal.SIGALRM, _hang)
-    for line in sys.stdin.buffer:
-        batch, end = json.loads(line)
-        work(Batch(**batch), end, report)
+    scratch = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=scratch) as place:
+        runners = Runners(Path(place))
+        for line in sys.stdin.buffer:
+            batch, end = json.loads(line)
+            work(Batch(**batch), end, report, runners)
+        os.chdir("/")
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ PAIR_SUFFIXES = (".hdr", ".img")
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MILLIMETRES = "mm"
+_SPACE_UNITS = 0b111
+"""The bits of a unit that are of space; the others are of time."""
 _COMMENT = 6
 _GZIP = b"\x1f\x8b"
 _SIZE_2 = 540
@@ -171,6 +173,7 @@ def _geometry(image: Any, path: Path) -> Geometry:
 
 def _to_millimetres(image: Any) -> NDArray[np.float64]:
     """Factors for the rows of the affine: a few files are in metres or micrometres."""
-    unit = image.header.get_xyzt_units()[0]
-    factor = {"meter": 1000.0, "micron": 0.001}.get(unit, 1.0)
+    # Not by nibabel's names, which codes that the standard does not define do not have.
+    unit = int(image.header["xyzt_units"]) & _SPACE_UNITS
+    factor = {1: 1000.0, 3: 0.001}.get(unit, 1.0)
     return np.array([[factor]] * 3 + [[1.0]])
