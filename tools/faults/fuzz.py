@@ -152,8 +152,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     most = _BATCH if arguments.seconds is None else _SHORT_BATCH
     campaign = Campaign(arguments.seed)
     if arguments.only is not None:
-        kind, _, number = arguments.only.partition(":")
-        wanted: Iterable[Batch] = [Batch(kind, arguments.seed, int(number), 1)]
+        cases = [case.partition(":") for case in arguments.only]
+        wanted: Iterable[Batch] = [
+            Batch(kind, arguments.seed, int(number), 1) for kind, _, number in cases
+        ]
     else:
         failed: list[Batch] = []
         if arguments.resume and output is not None and output.exists():
@@ -193,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1, metavar="N")
     add("--seconds", type=float, metavar="S", help="begin no further batch after so long")
     add("--jobs", type=int, default=1, metavar="N", help="worker processes")
-    add("--only", metavar="KIND:NUMBER", help="one case again")
+    add("--only", nargs="+", metavar="KIND:NUMBER", help="single cases again")
     add("--output", type=Path, metavar="FILE.json", help="what came of them, after every batch")
     add("--resume", action="store_true", help="go on where FILE.json ends; what failed, again")
     return parser
