@@ -10,6 +10,9 @@ from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from faults.command_lines import CommandLines
 from faults.mutate import damaged, mutate
 from faults.seeds import SCANS
@@ -24,12 +27,6 @@ from mitsgan.jobs.verify.verify import verify_file
 
 Case = Callable[[int], str]
 """Runs a case by its number; gives ``message`` or ``result``, and raises where it is neither."""
-
-# The key pair of RFC 8032, section 7.1, test 1: known to everybody.
-_SECRET = """-----BEGIN PRIVATE KEY-----
-MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpe3Ujum3x+fLaZ5Zg
------END PRIVATE KEY-----
-"""
 
 
 class TracebackError(Exception):
@@ -73,7 +70,11 @@ def seal_cases(kind: str, seed: int, place: Path) -> Case:
     """Verify a scan by a seal that was damaged."""
     scan = SCANS["nifti"](place)
     key, seal = place / "key.pem", place / "seal.json"
-    key.write_text(_SECRET, encoding="ascii")
+    # Not drawn at random: cases follow from their seed.
+    secret = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    key.write_bytes(
+        secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+    )
     seal_file(SealFile(scan=scan, sign=key, out=seal))
     whole = seal.read_bytes()
 
