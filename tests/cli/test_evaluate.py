@@ -234,7 +234,7 @@ def test_lpips_without_weights_is_a_gap_and_with_them_a_column(
     numbers, weights = tmp_path / "numbers.json", tmp_path / "alexnet.pth"
     wanted = ("--no-attack", "-o", str(numbers), "--overwrite", *protector_options)
     assert evaluate(*wanted) == 0
-    assert "LPIPS: torch's cache holds no AlexNet" in capsys.readouterr().out
+    assert "LPIPS: no AlexNet in torch's cache" in capsys.readouterr().out
     result = json.loads(numbers.read_text())
     assert result["lpips"] is None
     assert result["metrics"][0]["windows"]["HU"]["lpips"] is None

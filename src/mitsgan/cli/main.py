@@ -35,6 +35,7 @@ from mitsgan.cli.seal import SealCommand
 from mitsgan.cli.train import Train
 from mitsgan.cli.train_config import from_file
 from mitsgan.cli.verify import Verify
+from mitsgan.cli.weights import Weights
 from mitsgan.errors import MitsganError
 
 DESCRIPTION = """\
@@ -64,6 +65,7 @@ Command = (
     | Annotated[Data, subcommand("data")]
     | Annotated[Candidates, subcommand("candidates")]
     | Annotated[Node, subcommand("node")]
+    | Annotated[Weights, subcommand("weights")]
     | Annotated[Demo, subcommand("demo")]
 )
 

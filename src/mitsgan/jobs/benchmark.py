@@ -102,7 +102,7 @@ def run_benchmark(
     from mitsgan.evaluate.benchmark.run import measure
     from mitsgan.evaluate.benchmark.summary.summary import summarise
     from mitsgan.evaluate.benchmark.worker import Order, Worker
-    from mitsgan.evaluate.metrics.lpips import cached_backbone
+    from mitsgan.evaluate.metrics.backbone import cached_backbone
     from mitsgan.evaluate.report.command_line import command_line
     from mitsgan.jobs.benchmark_scans import load_subject
     from mitsgan.jobs.lpips import load_lpips

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mitsgan.errors import WeightsError
-from mitsgan.evaluate.metrics.lpips import Lpips, cached_backbone
+from mitsgan.evaluate.metrics.backbone import cached_backbone
+from mitsgan.evaluate.metrics.lpips import Lpips
 
 
 def load_lpips(path: Path | None) -> tuple[Lpips | None, str | None]:
@@ -22,7 +23,8 @@ def load_lpips(path: Path | None) -> tuple[Lpips | None, str | None]:
     cached = cached_backbone()
     if cached is None:
         return None, (
-            "LPIPS: torch's cache holds no AlexNet (alexnet-owt-*.pth); give `lpips_weights`"
+            "LPIPS: no AlexNet in torch's cache; fetch it (`mitsgan weights fetch lpips`), or give "
+            "`lpips_weights`"
         )
     try:
         return Lpips.load(cached), None

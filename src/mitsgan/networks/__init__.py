@@ -1,7 +1,15 @@
 """Weights that ship with the package, the one way to read and write weights, and what they make."""
 
 from mitsgan.networks.model import Kind, Model
-from mitsgan.networks.store import Card, Precision, as_stored, load_weights, save_weights, shipped
+from mitsgan.networks.store import (
+    Card,
+    Precision,
+    as_stored,
+    load_weights,
+    read_card,
+    save_weights,
+    shipped,
+)
 
 __all__ = [
     "Card",
@@ -10,6 +18,7 @@ __all__ = [
     "Precision",
     "as_stored",
     "load_weights",
+    "read_card",
     "save_weights",
     "shipped",
 ]

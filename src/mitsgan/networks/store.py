@@ -136,6 +136,20 @@ def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], Card]:
     return _restored(tensors), card
 
 
+def read_card(path: Path) -> Card | None:
+    """The card alone, unchecked; None where the file carries none.
+
+    Raises:
+        WeightsError: not a safetensors file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            card: Card | None = json.loads((file.metadata() or {}).get(_KEY, "null"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
+    return card
+
+
 def _checksum(tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(tensors):

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mitsgan.errors import WeightsError
-from mitsgan.evaluate.metrics.lpips import SMALLEST, Lpips, cached_backbone
+from mitsgan.evaluate.metrics.backbone import cached_backbone
+from mitsgan.evaluate.metrics.lpips import SMALLEST, Lpips
 from mitsgan.evaluate.metrics.windows import WINDOWS, Window
 
 SHAPES = ((64, 3, 11), (192, 64, 5), (384, 192, 3), (256, 384, 3), (256, 256, 3))

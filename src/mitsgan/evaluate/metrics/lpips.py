@@ -20,8 +20,12 @@ from torch import Tensor
 
 from mitsgan.errors import WeightsError
 from mitsgan.evaluate.metrics.windows import Window
+from mitsgan.networks import load_weights
 
 Array = NDArray[np.float32]
+
+KIND = "lpips"
+"""Of weights, as their card says, that hold AlexNet and the heads."""
 
 SMALLEST = 31
 """Pixels a side below which nothing is left of a picture after AlexNet's second pooling."""
@@ -29,6 +33,7 @@ SMALLEST = 31
 _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 _NEVER_ZERO = 1e-10
+_UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError)
 
 
 class _Layer(NamedTuple):
@@ -125,12 +130,6 @@ class Lpips:
         return np.asarray(scores, np.float32), np.stack(places)
 
 
-def cached_backbone() -> Path | None:
-    """AlexNet where torchvision leaves it in torch's cache, or None; nothing is fetched."""
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    return next(iter(sorted(folder.glob("alexnet-owt-*.pth"))), None)
-
-
 def _grey(hu: Array, window: Window) -> Tensor:
     unit = (torch.from_numpy(window.clip(hu)) - window.low) / window.data_range
     return (2 * unit - 1).expand(1, 3, *hu.shape)
@@ -146,11 +145,12 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"{path}: no such file; give the state dict of AlexNet for LPIPS")
     try:
+        if path.suffix == ".safetensors":
+            return load_weights(path, KIND)[0]
         stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except _UNREADABLE as error:
         raise WeightsError(
-            f"{path}: not a file of tensors that torch wrote; give the state dict of AlexNet "
-            "for LPIPS"
+            f"{path}: not a file of tensors; give the state dict of AlexNet for LPIPS"
         ) from error
     if not isinstance(stored, Mapping):
         raise WeightsError(f"{path}: holds no state dict; give the state dict of AlexNet for LPIPS")

@@ -1,0 +1,59 @@
+"""`mitsgan weights`: weights that others publish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from tyro.conf import arg, subcommand
+
+from mitsgan.cli.command import Command, shown
+from mitsgan.cli.console import Console
+from mitsgan.jobs.weights.settings import FetchWeightsSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+@shown("what", what="lpips", file="FILE")
+class WeightsFetch(Command, FetchWeightsSettings):
+    """Fetch weights that evaluation needs and that are not shipped, into torch's cache.
+
+    example: mitsgan weights fetch lpips
+    """
+
+    def work(self, console: Console) -> int:
+        """Fetch; the exit code."""
+        from mitsgan.jobs.weights.fetch import fetch_weights
+
+        result = fetch_weights(self, progress=console)
+        state = "was there" if result.present else f"fetched from {result.origin}"
+        console.note(f"licence: {result.licence}")
+        console.say(f"{result.output}: {state}; evaluate and benchmark fill LPIPS from now on")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsList(Command):
+    """Show the weights that ship with the package, and which others are there."""
+
+    def work(self, console: Console) -> int:
+        """Show; the exit code."""
+        from mitsgan.evaluate.report.terminal import print_tables
+        from mitsgan.jobs.weights.listing import list_weights
+
+        print_tables([list_weights()])
+        return 0
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Show the weights that ship, or fetch such as others publish: the network of LPIPS."""
+
+    what: Annotated[
+        Annotated[WeightsFetch, subcommand("fetch")] | Annotated[WeightsList, subcommand("list")],
+        arg(name=""),
+    ]
+    """Nothing else fetches weights: evaluation never does so by itself."""
+
+    def run(self) -> int:
+        """Fetch or show; the exit code."""
+        return self.what.run()
