@@ -86,11 +86,11 @@ def atomic_output(
     """
     targets = [path, *(path.with_name(name) for name in companions)]
     check_targets(path, companions, overwrite, folder=folder, anything=anything)
-    made = _missing_parents(path)
+    new_folders = _missing_parents(path)
     with ExitStack() as stack:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            stack.callback(_remove_empty, made)
+            stack.callback(_remove_empty, new_folders)
             sweep(path.parent)
             work = stack.enter_context(work_folder(path))
             new = work / "new"

@@ -17,6 +17,10 @@ def describe(commands: Mapping[type, tuple[str, ...]]) -> None:
     """
     for command, options in commands.items():
         names = {option: installed(OPTIONS[option]) for option in options}
-        own = "; ".join(f"{option} {', '.join(found)}" for option, found in names.items() if found)
+        own = "; ".join(
+            f"{option} {', '.join(installed_names)}"
+            for option, installed_names in names.items()
+            if installed_names
+        )
         if own:
             command.__doc__ = f"{command.__doc__}\n\nInstalled here besides ours: {own}."

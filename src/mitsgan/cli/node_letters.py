@@ -75,7 +75,7 @@ class OfSeries(OfNode):
     number: Annotated[Positional[int], arg(metavar="NUMBER")]
     """Of the series, as `mitsgan node queue` lists it."""
 
-    def found(self, ledger: Ledger) -> Series:
+    def look_up(self, ledger: Ledger) -> Series:
         """The series.
 
         Raises:
@@ -94,7 +94,7 @@ class NodeShow(OfSeries):
     def work(self, console: Console) -> int:
         """Show; the exit code."""
         with self.opened() as (spool, ledger, deliveries):
-            series = self.found(ledger)
+            series = self.look_up(ledger)
             console.say(_line(series, ledger.count(series.id)))
             console.say(f"study {series.study_uid}")
             console.say(f"received from {_when(series.created)} to {_when(series.last_object)}")
@@ -118,7 +118,7 @@ class NodeRetry(OfSeries):
     def work(self, console: Console) -> int:
         """Take up; the exit code."""
         with self.opened() as (_, ledger, deliveries):
-            series = self.found(ledger)
+            series = self.look_up(ledger)
             if not deliveries.retry(series.id):
                 raise SettingsError(
                     f"series {series.id} is {series.state}, no dead letter whose files are kept"
@@ -141,7 +141,7 @@ class NodeExport(OfSeries):
         from mitsgan.atomic import atomic_output
 
         with self.opened() as (spool, ledger, _deliveries):
-            series = self.found(ledger)
+            series = self.look_up(ledger)
             if series.files != "kept":
                 raise SettingsError(f"the files of series {series.id} are {series.files}")
             with atomic_output(self.out, folder=True) as place:

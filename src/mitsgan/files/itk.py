@@ -111,10 +111,10 @@ def write_itk(scan: Scan, path: Path, derivation: Derivation) -> None:
         ) from error
 
 
-def not_a_volume(path: Path, found: str) -> str:
+def not_a_volume(path: Path, shape: str) -> str:
     """The message for a picture, a time series or a vector field."""
     return (
-        f"{path} is no CT volume: it has {found}, expected three dimensions and one grey value "
+        f"{path} is no CT volume: it has {shape}, expected three dimensions and one grey value "
         f"per voxel; choose one volume of it"
     )
 

@@ -76,8 +76,8 @@ def _looked_up(
     # 8 bytes of block counter, which starts at zero, then 8 that no other slice has.
     nonce = bytes(8) + position.to_bytes(7, "little", signed=True) + bytes([variant])
     stream = Cipher(ChaCha20(series, nonce), mode=None).encryptor().update(bytes(-(-count // 8)))
-    found = table.take(np.frombuffer(stream, np.uint8), axis=0)
-    return found.reshape(-1)[:count].reshape(units)
+    values = table.take(np.frombuffer(stream, np.uint8), axis=0)
+    return values.reshape(-1)[:count].reshape(units)
 
 
 def signs(

@@ -168,22 +168,22 @@ def tiles(
         sides: of the windows.
         where: which values count; all, unless given.
     """
-    found = np.empty((-(-len(values) // sides[0]), *values.shape[1:]), np.float32)
+    sums = np.empty((-(-len(values) // sides[0]), *values.shape[1:]), np.float32)
     space = np.empty((min(sides[0], len(values)), *values.shape[1:]), np.float32)
-    for number, total in enumerate(found):
+    for number, total in enumerate(sums):
         layer = slice(number * sides[0], (number + 1) * sides[0])
         part = values[layer]
         if where is not None:
             part = np.multiply(part, where[layer], out=space[: len(part)])
         np.add.reduce(part, axis=0, dtype=np.float32, out=total)
     for axis in (1, 2):
-        along, side = np.moveaxis(found, axis, 0), sides[axis]
+        along, side = np.moveaxis(sums, axis, 0), sides[axis]
         total = along[::side].copy(order="K")
         for step in range(1, side):
             part = along[step::side]
             total[: len(part)] += part
-        found = np.moveaxis(total, 0, axis)
-    return found
+        sums = np.moveaxis(total, 0, axis)
+    return sums
 
 
 def covered(centres: NDArray[Value], sides: Window) -> NDArray[Value]:
@@ -199,14 +199,14 @@ def covered(centres: NDArray[Value], sides: Window) -> NDArray[Value]:
 
 def _everywhere(values: NDArray[Value], sides: Window, *, ahead: bool) -> NDArray[Value]:
     depth, rows, columns = values.shape
-    found = np.empty_like(values, order="C")
+    windowed = np.empty_like(values, order="C")
     own = per_thread(lambda: Slider(values.dtype.type))
 
     def slab(start: int, stop: int) -> None:
         slider = own()
         look = slider.largest if ahead else slider.sums
-        found[start:stop] = look(values, sides, start, stop)[:, :rows, :columns]
+        windowed[start:stop] = look(values, sides, start, stop)[:, :rows, :columns]
 
     for _ in in_slabs(slab, depth, SLAB):
         pass
-    return found
+    return windowed

@@ -51,18 +51,18 @@ def check_plausible(scan: Scan, what: str, otherwise: str = "`assume_hu`") -> No
     if sample.size == 0:
         raise ScanError(f"{what} holds no finite value; give the CT scan in HU")
     low, high = float(sample.min()), float(sample.max())
-    found = f"{what} holds values from {low:g} to {high:g}"
+    range_hu = f"{what} holds values from {low:g} to {high:g}"
     if high - low <= _LABELS:
         raise ScanError(
-            f"{found}: a label map or a normalised image, not HU; give the CT scan in HU, where "
+            f"{range_hu}: a label map or a normalised image, not HU; give the CT scan in HU, where "
             f"air is about -1000 and bone above 300"
         )
     if max(-low, high) > _LARGEST_HU:
-        raise ScanError(f"{found}, which no CT scan has in HU; convert it to HU first")
+        raise ScanError(f"{range_hu}, which no CT scan has in HU; convert it to HU first")
     fault = _too_low(sample) or _too_high(sample) or _too_dense(sample)
     if fault is not None:
         raise ScanError(
-            f"{found} that are not HU: {fault}; or give {otherwise} if they are HU all the same"
+            f"{range_hu} that are not HU: {fault}; or give {otherwise} if they are HU all the same"
         )
 
 

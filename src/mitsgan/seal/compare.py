@@ -32,9 +32,9 @@ def pair_slices(
     for part in parts:
         left[object_name(part.attributes)].append(part)
     for z in range(len(seal.slices)):
-        found = left.get(object_name(seal.expected(z)))
-        if found:
-            pairs[z] = found.pop(0)
+        same_name = left.get(object_name(seal.expected(z)))
+        if same_name:
+            pairs[z] = same_name.pop(0)
     rest = [part for group in left.values() for part in group]
     if None in pairs:
         _pair_by_pixels(seal, pairs, rest)
@@ -70,11 +70,11 @@ def _pair_in_order(seal: Seal, parts: Sequence[Part]) -> tuple[list[Part | None]
     """Slices of an image have no names: as many are compared one by one, else aligned."""
     if len(parts) == len(seal.slices):
         return list(parts), []
-    found = [block_digests(part.pixels(), seal.block) for part in parts]
+    present = [block_digests(part.pixels(), seal.block) for part in parts]
     sealed = [item.blocks for item in seal.slices]
     pairs: list[Part | None] = [None] * len(sealed)
     extra: list[Part] = []
-    steps = difflib.SequenceMatcher(None, sealed, found, autojunk=False).get_opcodes()
+    steps = difflib.SequenceMatcher(None, sealed, present, autojunk=False).get_opcodes()
     for _, a, a_end, b, b_end in steps:
         both = min(a_end - a, b_end - b)
         pairs[a : a + both] = parts[b : b + both]
@@ -135,13 +135,13 @@ def _compare_pixels(seal: Seal, z: int, part: Part) -> list[Finding]:
         return [
             Finding("pixels", f"{where} is {stored.shape[0]} x {stored.shape[1]}, was {was}", (z,))
         ]
-    found = block_digests(stored, seal.block)
-    if found == item.blocks:
+    digests = block_digests(stored, seal.block)
+    if digests == item.blocks:
         return []
-    boxes = differing_blocks(item.blocks, found, item.rows, item.columns, seal.block)
+    boxes = differing_blocks(item.blocks, digests, item.rows, item.columns, seal.block)
     if not boxes:  # digests of other sizes than they should have: never called the same
         return [Finding("pixels", f"{where} differs", (z,))]
-    source = next((k for k, other in enumerate(seal.slices) if other.blocks == found), None)
+    source = next((k for k, other in enumerate(seal.slices) if other.blocks == digests), None)
     if source is not None:
         text = f"{where} holds the pixels of {_slice(seal, source)}"
         return [Finding("moved", text, (z,), boxes=tuple(boxes))]

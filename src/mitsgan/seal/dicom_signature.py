@@ -142,11 +142,11 @@ def _settled(dataset: Dataset, tag: int) -> RawDataElement:
 
     Whoever reads the file may drop padding, and would then find another signature.
     """
-    found: Any = dataset.get_item(tag)
-    value = bytes(found.value or b"")
-    if found.VR in _PADDED:
+    stored: Any = dataset.get_item(tag)
+    value = bytes(stored.value or b"")
+    if stored.VR in _PADDED:
         value = value.rstrip(b" \0")
-    element = _EXPLICIT.raw(tag, str(found.VR), value)
+    element = _EXPLICIT.raw(tag, str(stored.VR), value)
     dataset[tag] = element
     return element
 

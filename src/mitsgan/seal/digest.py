@@ -48,13 +48,13 @@ def block_count(height: int, width: int, block: int = BLOCK) -> int:
 
 
 def differing_blocks(
-    expected: bytes, found: bytes, height: int, width: int, block: int = BLOCK
+    expected: bytes, present: bytes, height: int, width: int, block: int = BLOCK
 ) -> list[Box]:
     """The blocks whose digests differ; both of a slice of this size."""
     across = -(-width // block)
     boxes = []
     for k in range(block_count(height, width, block)):
-        if expected[k * SIZE : (k + 1) * SIZE] != found[k * SIZE : (k + 1) * SIZE]:
+        if expected[k * SIZE : (k + 1) * SIZE] != present[k * SIZE : (k + 1) * SIZE]:
             top, left = (k // across) * block, (k % across) * block
             boxes.append(Box(top, min(top + block, height), left, min(left + block, width)))
     return boxes

@@ -216,10 +216,10 @@ def _keyword(name: str, where: str) -> str:
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
         raise ValueError("a name occurs twice in one object")
-    return found
+    return unique
 
 
 def _no_fraction(text: str) -> object:

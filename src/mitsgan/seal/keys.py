@@ -190,7 +190,7 @@ def pem_public_key(block: bytes, path: Path) -> bytes:
 
 def pem_blocks(data: bytes, kind: bytes) -> list[bytes]:
     """The PEM blocks whose label ends in ``kind``, such as ``RSA PRIVATE KEY``."""
-    found: list[bytes] = []
+    blocks: list[bytes] = []
     lines: list[bytes] | None = None
     for line in data.splitlines():
         text = line.strip()
@@ -199,9 +199,9 @@ def pem_blocks(data: bytes, kind: bytes) -> list[bytes]:
         if lines is not None:
             lines.append(text)
             if text.startswith(b"-----END "):
-                found.append(b"\n".join(lines) + b"\n")
+                blocks.append(b"\n".join(lines) + b"\n")
                 lines = None
-    return found
+    return blocks
 
 
 def _first_line(error: BaseException) -> str:

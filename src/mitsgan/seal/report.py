@@ -145,10 +145,10 @@ class SealReport:
         shown = [f"seal: {self.verdict}. {self._summary()}", f"  signed {self.created} by {who}"]
         if self.content is not None:
             shown += content_lines(self.content, most)
-        told = [finding for finding in self.findings if not finding.explained]
-        shown += [f"  {finding.text}" for finding in told[:most]]
-        if len(told) > most:
-            shown.append(f"  and {len(told) - most} more differences")
+        unexplained = [finding for finding in self.findings if not finding.explained]
+        shown += [f"  {finding.text}" for finding in unexplained[:most]]
+        if len(unexplained) > most:
+            shown.append(f"  and {len(unexplained) - most} more differences")
         explained = [finding for finding in self.findings if finding.explained]
         if explained:
             shown.append(f"  explained by processing: {_kinds(explained)}")
@@ -172,8 +172,8 @@ class SealReport:
 
 def _kinds(findings: Sequence[Finding]) -> str:
     """What differs, kind by kind, with how many slices it concerns."""
-    found: dict[str, set[int]] = {}
+    slices_by_kind: dict[str, set[int]] = {}
     for finding in findings:
         name = describe(finding.attribute) if finding.kind == "attribute" else finding.kind
-        found.setdefault(name, set()).update(finding.slices)
-    return ", ".join(f"{name} ({len(slices)} slices)" for name, slices in found.items())
+        slices_by_kind.setdefault(name, set()).update(finding.slices)
+    return ", ".join(f"{name} ({len(slices)} slices)" for name, slices in slices_by_kind.items())

@@ -105,7 +105,7 @@ def _patient_blocks(seal: Seal, sketch: Sketch) -> Callable[[int, Iterable[Box]]
         plane = _plane(seal, z)
         if plane is None:
             return 0
-        found = 0
+        in_body = 0
         for box in boxes:
             corners = [
                 plane.to_world((0, y, x))
@@ -113,8 +113,8 @@ def _patient_blocks(seal: Seal, sketch: Sketch) -> Callable[[int, Iterable[Box]]
                 for x in (box.left, box.right - 1)
             ]
             cells = np.array([grid.geometry.to_index(corner) for corner in corners]) / grid.cell
-            found += bool(_part(body, cells).any())
-        return found
+            in_body += bool(_part(body, cells).any())
+        return in_body
 
     return count
 

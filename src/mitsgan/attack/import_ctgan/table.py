@@ -52,14 +52,14 @@ class _Type:
 class _Array:
     """Stands for ``numpy.ndarray``: keeps what an array is made of, and makes it when asked."""
 
-    held: tuple[object, object, object] | None = None
+    state: tuple[object, object, object] | None = None
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, kind, _, raw = state
-        self.held = (shape, kind, raw)
+        self.state = (shape, kind, raw)
 
     def values(self) -> NDArray[np.float64]:
-        shape, kind, raw = self.held or (None, None, None)
+        shape, kind, raw = self.state or (None, None, None)
         if isinstance(raw, str):  # Python 2 keeps bytes as text
             raw = raw.encode("latin-1")
         if not isinstance(kind, _Type) or not isinstance(raw, bytes | bytearray):
@@ -76,7 +76,7 @@ def _reconstruct(kind: object, shape: object, code: object) -> _Array:
 
 def _from_buffer(raw: object, kind: object, shape: object, order: object) -> _Array:
     array = _Array()
-    array.held = (shape, kind, raw)
+    array.state = (shape, kind, raw)
     return array
 
 

@@ -185,7 +185,7 @@ def attributes(frame: Frame) -> dict[str, str]:
     Raises:
         ScanError: one cannot be read.
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     keyword = ""
     try:
         for keyword in KEYWORDS[:-1]:
@@ -194,7 +194,7 @@ def attributes(frame: Frame) -> dict[str, str]:
                 continue
             value = _value(frame.header, keyword, tag)
             if value:
-                found[keyword] = value
+                values[keyword] = value
         keyword = OVERLAYS
         overlays = _overlays(frame.header)
     except UNREADABLE as error:
@@ -203,8 +203,8 @@ def attributes(frame: Frame) -> dict[str, str]:
             f"fetch it again"
         ) from error
     if is_multiframe(frame.file):
-        found[FRAME] = str(frame.number + 1)
-    return {**found, **overlays}
+        values[FRAME] = str(frame.number + 1)
+    return {**values, **overlays}
 
 
 def describe(keyword: str) -> str:

@@ -61,10 +61,10 @@ def element(dataset: Dataset, tag: int) -> DataElement | RawDataElement | None:
 
 def text(dataset: Dataset, tag: int) -> str:
     r"""The value as text, several values joined by ``\``; empty if absent."""
-    found = element(dataset, tag)
-    if found is None or found.value is None:
+    entry = element(dataset, tag)
+    if entry is None or entry.value is None:
         return ""
-    value = found.value
+    value = entry.value
     if isinstance(value, bytes):
         encodings = dataset.original_character_set or "iso8859"
         names = [encodings] if isinstance(encodings, str) else list(encodings)
@@ -86,11 +86,11 @@ def numbers(dataset: Dataset, tag: int, count: int, name: str, file: Path) -> li
     Raises:
         ScanError: it holds something else; ``name`` and ``file`` say where.
     """
-    found = values(dataset, tag)
-    if not found:
+    texts = values(dataset, tag)
+    if not texts:
         return None
     try:
-        result = [float(value) for value in found]
+        result = [float(value) for value in texts]
     except ValueError:
         result = []
     if len(result) != count or not all(math.isfinite(value) for value in result):
@@ -103,13 +103,13 @@ def numbers(dataset: Dataset, tag: int, count: int, name: str, file: Path) -> li
 
 def integer(dataset: Dataset, tag: int) -> int | None:
     """An unsigned 16-bit value (US, or the bits of an SS), or the number of an IS; or None."""
-    found = element(dataset, tag)
-    if found is None or found.value is None or found.value == b"":
+    entry = element(dataset, tag)
+    if entry is None or entry.value is None or entry.value == b"":
         return None
-    if isinstance(found, RawDataElement):
-        raw = bytes(found.value or b"")
-        if len(raw) == 2 and found.VR != "IS":
-            return int.from_bytes(raw, "little" if found.is_little_endian else "big")
+    if isinstance(entry, RawDataElement):
+        raw = bytes(entry.value or b"")
+        if len(raw) == 2 and entry.VR != "IS":
+            return int.from_bytes(raw, "little" if entry.is_little_endian else "big")
     try:
         return int(text(dataset, tag)) & 0xFFFF
     except ValueError:

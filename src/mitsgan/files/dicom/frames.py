@@ -130,12 +130,12 @@ def _frames(file: SliceFile) -> list[Frame]:
 
 def _flat(groups: Dataset) -> dict[BaseTag, DataElement | RawDataElement]:
     """The elements of all macros of one frame, or of those that all frames share."""
-    found: dict[BaseTag, DataElement | RawDataElement] = {}
+    elements: dict[BaseTag, DataElement | RawDataElement] = {}
     tags = sorted(groups.keys(), key=lambda tag: tag not in _CONVERTED)  # the proper ones win
     for tag in tags:
         if tag in _REFERENCES:
             continue
         macro = groups[tag]
         if macro.VR == "SQ" and macro.value:
-            found.update(macro.value[0].items())
-    return found
+            elements.update(macro.value[0].items())
+    return elements

@@ -80,14 +80,14 @@ def _mixed(frame: Frame, first: Frame, what: str, name: str) -> str:
 def _orientation(frame: Frame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Unit vectors along which columns and rows count up: array axes x and y."""
     name = "Image Orientation (Patient)"
-    found = dcm.numbers(frame.header, dcm.ORIENTATION, 6, name, frame.path)
-    if found is None:
+    cosines = dcm.numbers(frame.header, dcm.ORIENTATION, 6, name, frame.path)
+    if cosines is None:
         raise ScanError(_missing(frame, dcm.ORIENTATION, name))
-    row, column = np.array(found[:3]), np.array(found[3:])
+    row, column = np.array(cosines[:3]), np.array(cosines[3:])
     lengths = np.linalg.norm(row), np.linalg.norm(column)
     if not np.allclose(lengths, 1, atol=0.01) or abs(row @ column) > 0.01:
         raise ScanError(
-            f"{frame.path}: {dcm.label(dcm.ORIENTATION)} *{name}* is {found}, expected two unit "
+            f"{frame.path}: {dcm.label(dcm.ORIENTATION)} *{name}* is {cosines}, expected two unit "
             f"vectors at right angles; repair the header or leave this file out"
         )
     row /= lengths[0]
@@ -97,20 +97,20 @@ def _orientation(frame: Frame) -> tuple[NDArray[np.float64], NDArray[np.float64]
 
 def _position(frame: Frame) -> list[float]:
     name = "Image Position (Patient)"
-    found = dcm.numbers(frame.header, dcm.POSITION, 3, name, frame.path)
-    if found is None:
+    position = dcm.numbers(frame.header, dcm.POSITION, 3, name, frame.path)
+    if position is None:
         raise ScanError(_missing(frame, dcm.POSITION, name))
-    return found
+    return position
 
 
 def _pixel_spacing(frame: Frame) -> tuple[float, float]:
     name = "Pixel Spacing"
-    found = dcm.numbers(frame.header, dcm.PIXEL_SPACING, 2, name, frame.path)
-    if found is None:
+    spacing = dcm.numbers(frame.header, dcm.PIXEL_SPACING, 2, name, frame.path)
+    if spacing is None:
         raise ScanError(_missing(frame, dcm.PIXEL_SPACING, name))
-    if min(found) <= 0:
-        raise ScanError(f"{frame.path}: *{name}* is {found} mm, expected two positive numbers")
-    return found[0], found[1]
+    if min(spacing) <= 0:
+        raise ScanError(f"{frame.path}: *{name}* is {spacing} mm, expected two positive numbers")
+    return spacing[0], spacing[1]
 
 
 def _missing(frame: Frame, tag: int, name: str) -> str:

@@ -138,8 +138,10 @@ def _uneven(placed: Positions, gaps: NDArray[np.float64], k: int, usual: float) 
     change = _two_parts(gaps)
     if change is not None:
         before, after = float(gaps[change - 1]), float(gaps[change])
-        told = differences(frames, _is_even)
-        remedy = f"choose one by {told[0]}" if told else "move each part to a folder of its own"
+        choices = differences(frames, _is_even)
+        remedy = (
+            f"choose one by {choices[0]}" if choices else "move each part to a folder of its own"
+        )
         return (
             f"two parts of different slice spacing: {change + 1} slices every {before:.3f} mm up "
             f"to {frames[change].path}, then every {after:.3f} mm; protect each on its own: "
@@ -176,11 +178,11 @@ def _repeated(placed: Positions, k: int) -> str:
         f"{frames[k].path} and {frames[k + 1].path} lie at the same position "
         f"({placed.along[k]:.3f} mm along the normal)"
     )
-    told = differences(frames, _at_different_places)
-    if told:
+    choices = differences(frames, _at_different_places)
+    if choices:
         return (
             f"{where}: there are several scans in this series, which differ in "
-            f"{'; '.join(told[:3])}; choose one"
+            f"{'; '.join(choices[:3])}; choose one"
         )
     rounded = ""
     if placed.rounding[k] > _SAME_POSITION_MM:
@@ -211,9 +213,9 @@ def _is_even(frames: Sequence[Frame]) -> bool:
 
 def _single_spacing(frame: Frame) -> float:
     for tag in (dcm.SPACING_BETWEEN_SLICES, dcm.SLICE_THICKNESS):
-        found = _positive(frame, tag)
-        if found is not None:
-            return found
+        spacing = _positive(frame, tag)
+        if spacing is not None:
+            return spacing
     raise ScanError(
         f"{frame.path} is a single slice without *Spacing Between Slices* or *Slice Thickness*, so "
         f"its depth is unknown; name the folder of the whole series"
@@ -225,5 +227,5 @@ def _positive(frame: Frame, tag: int) -> float | None:
         dcm.SPACING_BETWEEN_SLICES: "Spacing Between Slices",
         dcm.SLICE_THICKNESS: "Slice Thickness",
     }
-    found = dcm.numbers(frame.header, tag, 1, names[tag], frame.path)
-    return found[0] if found is not None and found[0] > 0 else None
+    spacing = dcm.numbers(frame.header, tag, 1, names[tag], frame.path)
+    return spacing[0] if spacing is not None and spacing[0] > 0 else None

@@ -75,5 +75,5 @@ def _check_unit(frame: Frame) -> None:
 
 
 def _number(frame: Frame, tag: int, name: str) -> float | None:
-    found = dcm.numbers(frame.header, tag, 1, name, frame.path)
-    return None if found is None else found[0]
+    numbers = dcm.numbers(frame.header, tag, 1, name, frame.path)
+    return None if numbers is None else numbers[0]

@@ -74,7 +74,7 @@ class _Cutter:
         lists: of nodules.
         others: whose cubes are on the other side.
         names: of scans seen, as lists may call them.
-        made: cubes of scans.
+        cubes: cubes of scans.
         scans: what became of each.
     """
 
@@ -83,7 +83,7 @@ class _Cutter:
     lists: Sequence[Annotations]
     others: Sequence[Origin]
     names: set[str] = field(default_factory=set)
-    made: list[tuple[Origin, MadeCubes]] = field(default_factory=list)
+    cubes: list[tuple[Origin, MadeCubes]] = field(default_factory=list)
     scans: list[ScanCubes] = field(default_factory=list)
 
     @classmethod
@@ -119,13 +119,15 @@ class _Cutter:
 
     def file(self) -> CubeFile:
         """All cubes together."""
-        if not self.made:
+        if not self.cubes:
             raise DataError(
                 "no scan has a real nodule of that size: widen `diameters`, or leave `real_only` "
                 "out to make synthetic ones"
             )
         settings, about = self.settings, {"seed": self.settings.seed, "version": __version__}
-        return join_cubes(settings.output.name, self.made, _recipe(settings), settings.split, about)
+        return join_cubes(
+            settings.output.name, self.cubes, _recipe(settings), settings.split, about
+        )
 
     def _cut(
         self, scan: Scan, origin: Origin, findings: Sequence[Finding], number: int, step: Steps
@@ -139,7 +141,7 @@ class _Cutter:
         if cubes is not None and settings.real_only and not cubes.taken:
             cubes, note = None, "left out: its nodules lie too near the border"
         if cubes is not None:
-            self.made.append((origin, cubes))
+            self.cubes.append((origin, cubes))
         step(share, share, note)
         count, real = (0, 0) if cubes is None else (len(cubes.hu), cubes.taken)
         return ScanCubes(origin.name, count, len(findings), real, note)

@@ -138,10 +138,10 @@ class Work:
         sync_folder(out)
         shutil.rmtree(target, ignore_errors=True)
         seal.unlink(missing_ok=True)
-        made = out.with_name(f"{out.name}.seal.json")
-        if made.exists():
-            sync_file(made)
-            made.rename(seal)
+        sealed = out.with_name(f"{out.name}.seal.json")
+        if sealed.exists():
+            sync_file(sealed)
+            sealed.rename(seal)
         out.rename(target)
         sync_folder(target.parent)
 

@@ -17,11 +17,15 @@ _ENDS = "('committed', 'dead')"
 
 @dataclass(frozen=True)
 class Plan:
-    """What one destination gets: objects as they were protected or received, or, with ``held``,
-    nothing: that text says why."""
+    """What one destination gets: objects as they were protected or received, or nothing.
+
+    Attributes:
+        what: protected or received.
+        withheld: why it gets nothing; empty if it gets them.
+    """
 
     what: What
-    held: str = ""
+    withheld: str = ""
 
 
 class Deliveries:
@@ -43,7 +47,13 @@ class Deliveries:
                     "VALUES (?, ?, ?, ?, ?) ON CONFLICT (series, destination) DO UPDATE SET "
                     "what = excluded.what, state = excluded.state, reason = excluded.reason, "
                     "attempts = 0, not_before = 0 WHERE state != 'committed'",
-                    (series, destination, plan.what, "dead" if plan.held else "pending", plan.held),
+                    (
+                        series,
+                        destination,
+                        plan.what,
+                        "dead" if plan.withheld else "pending",
+                        plan.withheld,
+                    ),
                 )
             db.execute(
                 "UPDATE series SET state = ?, reason = '', note = ?, changed = ? WHERE id = ?",
@@ -57,12 +67,12 @@ class Deliveries:
 
     def due(self, destination: str) -> Delivery | None:
         """What is to be done next for a destination, the oldest series first."""
-        found = self._find(
+        rows = self._find(
             f"WHERE d.destination = ? AND d.state NOT IN {_ENDS} AND d.not_before <= ? "
             "ORDER BY d.series LIMIT 1",
             (destination, time.time()),
         )
-        return found[0] if found else None
+        return rows[0] if rows else None
 
     def waiting(self) -> dict[str, int]:
         """How many series wait for each destination."""
@@ -147,8 +157,8 @@ class Deliveries:
 
     def of_transaction(self, uid: str) -> Delivery | None:
         """The delivery that a storage commitment is about."""
-        found = self._find("WHERE d.transaction_uid = ? AND d.state = 'sent'", (uid,))
-        return found[0] if found else None
+        rows = self._find("WHERE d.transaction_uid = ? AND d.state = 'sent'", (uid,))
+        return rows[0] if rows else None
 
     def settle(self, series: int) -> None:
         """End a series all of whose deliveries have ended."""
@@ -181,10 +191,10 @@ class Deliveries:
                 "not_before = 0 WHERE series = ? AND state = 'dead' AND reason NOT LIKE ?",
                 (series, f"{HELD}%"),
             ).rowcount
-            held = db.execute(
+            withheld = db.execute(
                 "SELECT 1 FROM deliveries WHERE series = ? AND reason LIKE ?", (series, f"{HELD}%")
             ).fetchone()
-            state = "sending" if again and held is None else "complete"
+            state = "sending" if again and withheld is None else "complete"
             db.execute(
                 "UPDATE series SET state = ?, reason = '', attempts = 0, not_before = 0, "
                 "changed = ? WHERE id = ?",

@@ -41,9 +41,9 @@ class Ledger:
             )
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
-            found = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if found not in (0, VERSION):
-                raise DataError(f"{path} is a ledger of version {found}, expected {VERSION}")
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, VERSION):
+                raise DataError(f"{path} is a ledger of version {version}, expected {VERSION}")
             self._connection.executescript(SCHEMA)
             self._connection.execute(f"PRAGMA user_version={VERSION}")
         except sqlite3.Error as error:

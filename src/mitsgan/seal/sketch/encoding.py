@@ -111,11 +111,11 @@ def _decode(value: object, cells: Triple, name: str) -> Array:
     if not isinstance(value, str):
         raise SketchError(f"{name} is no text")
     try:
-        data, found = decode_buffer(base64.b64decode(value, validate=True))
+        data, header = decode_buffer(base64.b64decode(value, validate=True))
     except (binascii.Error, ValueError, RuntimeError) as error:
         raise SketchError(f"{name} cannot be decoded ({error})") from error
     layers, rows, columns = cells
-    size = (found["height"], found["width"], found["bits_per_sample"], found["components"])
+    size = (header["height"], header["width"], header["bits_per_sample"], header["components"])
     if size != (layers * rows, columns, _BITS, 1):
         raise SketchError(f"{name} holds an image of {size}, not of {cells} cells")
     levels = np.frombuffer(bytes(data), "<u2").reshape(cells)

@@ -67,8 +67,8 @@ def measure_grain(scan: Scan) -> Grain:
         above, here, below = (hu[k : rows - 2 + k : step] for k in range(3))
         apart = np.abs(here - (above + below) / 2)
         around = (above + here + below) / 3
-        for (low, high), found in ((_SOFT_HU, soft), (_LUNG_HU, lung)):
-            found.append(apart[(around > low) & (around < high)])
+        for (low, high), differences in ((_SOFT_HU, soft), (_LUNG_HU, lung)):
+            differences.append(apart[(around > low) & (around < high)])
         values.append(here[(here > _COUNTED_HU[0]) & (here < _COUNTED_HU[1])])
     return Grain(_spread(soft), _spread(lung), _step(values))
 

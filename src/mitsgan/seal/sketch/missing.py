@@ -49,7 +49,7 @@ def missing_parts(
         return ()
     if not (coverage > _GONE).any():
         return ("nothing of what was sealed is there",)
-    found: list[str] = []
+    reasons: list[str] = []
     for axis, names in enumerate(_SIDES):
         present = coverage.max(tuple(other for other in range(3) if other != axis))
         voxels = present * grid.voxels_along(axis)
@@ -59,13 +59,15 @@ def missing_parts(
         for side, name in zip((slice(first + 1), slice(last, None)), names, strict=True):
             lost = float((grid.voxels_along(axis) - voxels)[side].sum())
             if lost > 0.5:
-                found.append(f"{lost * spacing:.0f} mm on the side of the {name} are missing")
+                reasons.append(f"{lost * spacing:.0f} mm on the side of the {name} are missing")
         if axis == 0:
             inner = (present < 1 - _GONE) & (np.arange(len(present)) > first)
             inner &= np.arange(len(present)) < last
             lost = float((grid.voxels_along(0) - voxels)[inner].sum())
             if lost > 0.5:
-                found.append(f"{lost * spacing:.0f} mm in between are missing: slices are left out")
+                reasons.append(
+                    f"{lost * spacing:.0f} mm in between are missing: slices are left out"
+                )
     share = float(np.mean(coverage[body] < 1 - _GONE)) if body.any() else 0.0
-    found.append(f"{100 * share:.0f} % of the patient cannot be compared")
-    return tuple(found)
+    reasons.append(f"{100 * share:.0f} % of the patient cannot be compared")
+    return tuple(reasons)

@@ -202,16 +202,16 @@ def _resolve(folder: Path, parts: list[str]) -> Path | None:
     """A listed file below a folder; discs and their copies differ in upper and lower case."""
     if any(part in ("", ".", "..") or "/" in part or "\\" in part for part in parts):
         return None
-    found = folder
+    path = folder
     for part in parts:
-        step = found / part
+        step = path / part
         if not step.exists():
-            alike = [p for p in _children(found) if p.name.lower() == part.lower()]
+            alike = [p for p in _children(path) if p.name.lower() == part.lower()]
             if not alike:
                 return None
             step = alike[0]
-        found = step
-    return found if found.is_file() else None
+        path = step
+    return path if path.is_file() else None
 
 
 def _children(folder: Path) -> list[Path]:

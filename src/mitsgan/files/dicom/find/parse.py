@@ -113,14 +113,14 @@ def _parse(raw: BinaryIO, entry: Entry, preamble: bytes) -> SliceFile | None:
 
 def _read_meta(raw: BinaryIO) -> FileMetaDataset:
     """Group 0002; the file then stands at the first element of another group."""
-    found = data_element_generator(raw, False, True, stop_when=_after_meta)
+    elements = data_element_generator(raw, False, True, stop_when=_after_meta)
     # Told by the first bytes, for the generator would read on into a body in another encoding.
     start = raw.tell()
     if int.from_bytes(raw.read(2), "little") != _META_GROUP:
         raw.seek(start)
         return FileMetaDataset()
     raw.seek(start)
-    return FileMetaDataset({element.tag: element for element in found})
+    return FileMetaDataset({element.tag: element for element in elements})
 
 
 def _after_meta(tag: BaseTag, vr: str | None, length: int) -> bool:

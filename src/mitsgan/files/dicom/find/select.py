@@ -153,7 +153,7 @@ def differences(items: Sequence[Item], is_one_scan: Callable[[Sequence[Item]], b
         items: slices of one series.
         is_one_scan: whether slices can be those of one scan.
     """
-    told = []
+    choices = []
     for name, keyword in NAMES.items():
         tag = tag_for_keyword(keyword)
         if tag is None:
@@ -165,8 +165,8 @@ def differences(items: Sequence[Item], is_one_scan: Callable[[Sequence[Item]], b
         if few and "" not in groups and all(map(is_one_scan, groups.values())):
             counts = {value: len(group) for value, group in groups.items()}
             choice = next(iter(sorted(groups)))
-            told.append(f"{_label(tag)}: {_listed(counts)} (`select={name}={choice}`)")
-    return told
+            choices.append(f"{_label(tag)}: {_listed(counts)} (`select={name}={choice}`)")
+    return choices
 
 
 def _describe(group: Sequence[SliceFile]) -> str:

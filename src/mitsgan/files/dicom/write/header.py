@@ -134,10 +134,10 @@ def derived_header(
         put(dcm.LOSSY_IMAGE_COMPRESSION, "CS", "01")
     for tags, pair in ((_EXTREMES, extremes), (_SERIES_EXTREMES, series_extremes)):
         for tag, value in zip(tags, pair, strict=True):
-            found = new.get(Tag(tag))
-            if isinstance(found, RawDataElement) and found.length == 2:
+            extreme = new.get(Tag(tag))
+            if isinstance(extreme, RawDataElement) and extreme.length == 2:
                 data = (value & 0xFFFF).to_bytes(2, "little" if encoding.little else "big")
-                new[Tag(tag)] = found._replace(value=data)
+                new[Tag(tag)] = extreme._replace(value=data)
     return [new[tag] for tag in sorted(new)]
 
 
@@ -181,8 +181,8 @@ def is_lossy(syntax: UID) -> bool:
 
 def charset(header: Dataset) -> str | list[str]:
     """The character sets of a header, as pydicom names their codecs."""
-    found = header.original_character_set or "iso8859"
-    return found if isinstance(found, str) else list(found)
+    names = header.original_character_set or "iso8859"
+    return names if isinstance(names, str) else list(names)
 
 
 def _source_image(file: SliceFile, encoding: Encoding, instance: str) -> bytes:
@@ -219,12 +219,12 @@ def _text(source: Dataset, encoding: Encoding, tag: int, vr: str, value: str) ->
 
 def _appended(source: Dataset, encoding: Encoding, tag: int, item: bytes) -> Element:
     """A sequence with one more item; the source's own stays untouched."""
-    found = dcm.element(source, tag)
-    if isinstance(found, RawDataElement) or found is None:
-        earlier = (found.value or b"") if found is not None else b""
+    sequence = dcm.element(source, tag)
+    if isinstance(sequence, RawDataElement) or sequence is None:
+        earlier = (sequence.value or b"") if sequence is not None else b""
         return encoding.raw(tag, "SQ", bytes(earlier) + item)
     added = read_dataset(BytesIO(item[8:]), encoding.implicit, encoding.little)
-    return DataElement(tag, "SQ", Sequence([*(found.value or []), added]))
+    return DataElement(tag, "SQ", Sequence([*(sequence.value or []), added]))
 
 
 def _code(encoding: Encoding, value: str, meaning: str) -> list[RawDataElement]:
