@@ -25,7 +25,7 @@ from torch import Tensor
 from machine import machine
 from mitsgan import __version__
 from mitsgan.anatomy.candidates import find_candidates
-from mitsgan.anatomy.places import LungPlaces, lung_positions
+from mitsgan.anatomy.places import LungPositions, lung_positions
 from mitsgan.attack import SURROGATES, Attacker, TrainedAttacker, surrogate_path
 from mitsgan.files import read_scan
 from mitsgan.networks import load_weights, shipped
@@ -33,7 +33,7 @@ from mitsgan.optimize import (
     Around,
     Ascent,
     AttackedScan,
-    Places,
+    PositionDistribution,
     Threat,
     optimize_scan,
     position_uncertainty,
@@ -69,7 +69,9 @@ class Bench:
         )
         return torch.from_numpy(scan.hu().clip(-1024))
 
-    def reached(self, layer: Perturbation, places: Places, attackers: Sequence[Attacker]) -> Json:
+    def reached(
+        self, layer: Perturbation, places: PositionDistribution, attackers: Sequence[Attacker]
+    ) -> Json:
         """Median disruption in HU at held-out positions, for each attacker."""
         attacked = AttackedScan(self.volume(), self.scan.spacing)
         perturbation = self.volume(layer) - attacked.hu
@@ -85,7 +87,7 @@ class Bench:
 
 def over_lung(bench: Bench, steps: Sequence[int]) -> list[Json]:
     """Random signs, the network, PGD and the refined network, at unseen lung positions."""
-    places = LungPlaces.of(bench.scan)
+    places = LungPositions.of(bench.scan)
     attackers = (bench.injector, bench.remover)
     threats = [Threat(attacker, places) for attacker in attackers]
     return _compared(bench, threats, places, attackers, steps)
@@ -132,7 +134,7 @@ def around_nodules(bench: Bench, steps: Sequence[int]) -> Json:
 def _compared(
     bench: Bench,
     threats: Sequence[Threat],
-    places: Places,
+    places: PositionDistribution,
     attackers: Sequence[Attacker],
     steps: Sequence[int],
 ) -> list[Json]:

@@ -10,6 +10,9 @@ import math
 
 from mitsgan.errors import SettingsError
 
+Place = tuple[float, float, float]
+"""A point in the patient, LPS mm."""
+
 
 class Settings:
     """What a job is to do: a frozen dataclass that checks itself when it is made.

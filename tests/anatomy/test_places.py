@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mitsgan.anatomy.lung import find_lung
 from mitsgan.anatomy.places import (
-    LungPlaces,
+    LungPositions,
     block_start,
     cube_size,
     deep_lung,
@@ -32,7 +32,7 @@ def ball() -> Scan:
     return Scan(hu.astype(np.int16), np.ones(28), np.zeros(28), -2048, 4095, Geometry(spacing))
 
 
-def drawn(places: LungPlaces, count: int) -> NDArray[np.int64]:
+def drawn(places: LungPositions, count: int) -> NDArray[np.int64]:
     return np.asarray(list(islice(places.draw(np.random.default_rng(0)), count)))
 
 
@@ -62,7 +62,7 @@ def test_between_voxels_a_block_needs_one_more_on_every_side(size: int) -> None:
 
 
 def test_drawn_places_lie_deep_with_a_whole_cube(ball: Scan) -> None:
-    found = drawn(LungPlaces.of(ball), 500)
+    found = drawn(LungPositions.of(ball), 500)
     middle = np.asarray(ball.shape) / 2
     distance = np.linalg.norm((found - middle) * ball.spacing, axis=1)
     assert distance.max() <= 48 - 5 + 4  # the mask is coarse
@@ -81,7 +81,7 @@ def test_positions_lie_in_the_lung_with_a_whole_cube(ball: Scan) -> None:
         plan_attack(ball.hu(), ball.spacing, position, "inject")
     assert positions == lung_positions(ball, 10, 0)
     assert positions != lung_positions(ball, 10, 1)
-    assert positions[:4] == LungPlaces.of(ball).some(4, np.random.default_rng(0), 2000)
+    assert positions[:4] == LungPositions.of(ball).some(4, np.random.default_rng(0), 2000)
 
 
 def test_positions_are_the_ones_that_results_were_made_with(ball: Scan) -> None:
@@ -105,10 +105,10 @@ def test_the_deep_lung_is_found_once(ball: Scan) -> None:
 def test_no_lung_and_too_little_of_it_are_told(ball: Scan) -> None:
     solid = ball.with_stored(np.full_like(ball.stored, 40))
     thin = ball.with_slices(ball.stored[11:17], 11, 17)
-    for ask in (LungPlaces.of, lambda scan: lung_positions(scan, 4, 0)):
+    for ask in (LungPositions.of, lambda scan: lung_positions(scan, 4, 0)):
         with pytest.raises(ScanError, match="no lung"):
             ask(solid)
         with pytest.raises(PositionError, match="too little"):
             ask(thin)
-    far = LungPlaces(find_lung(ball), ball.spacing, (4, 4, 4))
+    far = LungPositions(find_lung(ball), ball.spacing, (4, 4, 4))
     assert far.some(3, np.random.default_rng(0), 50) == []

@@ -7,7 +7,7 @@ from mitsgan.anatomy.lung import Lung, find_lung
 from mitsgan.errors import PositionError
 from mitsgan.evaluate.candidate_recall import (
     Hit,
-    Nodule,
+    KnownNodule,
     Offset,
     Voxel,
     covered,
@@ -29,9 +29,9 @@ def test_rank_counts_only_candidates_that_name_no_nodule() -> None:
         Candidate((20, 30, 30), 4, 60.0),  # names the second
     ]
     nodules = [
-        Nodule((10, 11, 10), 8.0),
-        Nodule((21, 30, 30), 6.0),
-        Nodule((90, 90, 90), 20.0),
+        KnownNodule((10, 11, 10), 8.0),
+        KnownNodule((21, 30, 30), 6.0),
+        KnownNodule((90, 90, 90), 20.0),
     ]
     first, second, third = match(found, nodules, SPACING)
     assert (first.rank, first.offset_mm, first.score) == (1, 1.0, 90.0)
@@ -42,17 +42,19 @@ def test_rank_counts_only_candidates_that_name_no_nodule() -> None:
 
 def test_a_candidate_must_lie_within_the_nodule_or_4_mm() -> None:
     found = [Candidate((0, 7, 0), 4, 9.0)]
-    inside, beyond = match(found, [Nodule((0, 0, 0), 14.0), Nodule((0, 0, 0), 13.0)], SPACING)
+    inside, beyond = match(
+        found, [KnownNodule((0, 0, 0), 14.0), KnownNodule((0, 0, 0), 13.0)], SPACING
+    )
     assert (inside.rank, beyond.rank) == (1, None)
-    near, far = match(found, [Nodule((0, 3, 0), 3.0), Nodule((0, 2.9, 0), 3.0)], SPACING)
+    near, far = match(found, [KnownNodule((0, 3, 0), 3.0), KnownNodule((0, 2.9, 0), 3.0)], SPACING)
     assert (near.rank, far.rank) == (1, None)
 
 
 def test_recall_is_told_for_all_and_by_group() -> None:
     hits = [
-        Hit(Nodule((0, 0, 0), 6.0, "solid", "inside"), 3, 1.0, 4.0, 50.0),
-        Hit(Nodule((0, 0, 0), 15.0, "solid", "border"), 30, 2.0, 4.0, 50.0),
-        Hit(Nodule((0, 0, 0), 15.0, "ground-glass", "border")),
+        Hit(KnownNodule((0, 0, 0), 6.0, "solid", "inside"), 3, 1.0, 4.0, 50.0),
+        Hit(KnownNodule((0, 0, 0), 15.0, "solid", "border"), 30, 2.0, 4.0, 50.0),
+        Hit(KnownNodule((0, 0, 0), 15.0, "ground-glass", "border")),
     ]
     rows = {row.nodules: row for row in recall(hits)}
     assert rows["all"].n == 3
@@ -93,9 +95,9 @@ def ball(
 def test_planted_balls_are_found_again(phantom: Scan) -> None:
     lung, told = find_lung(phantom), []
     hits = planted_hits(phantom, lung, 6, 0, ball, lambda done, n: told.append((done, n)))
-    assert [h.nodule.place for h in hits] == ["inside", "border"] * 3
+    assert [h.nodule.location for h in hits] == ["inside", "border"] * 3
     assert all(5 <= h.nodule.diameter_mm <= 25 for h in hits)
-    large = [h for h in hits if h.nodule.diameter_mm > 10 and h.nodule.place == "inside"]
+    large = [h for h in hits if h.nodule.diameter_mm > 10 and h.nodule.location == "inside"]
     assert large
     assert all(h.rank is not None and h.rank <= 20 for h in large)
     assert told[-1] == (6, 6)

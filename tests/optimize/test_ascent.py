@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mitsgan.anatomy.places import LungPlaces
+from mitsgan.anatomy.places import LungPositions
 from mitsgan.attack import Attacker
 from mitsgan.attack.objectives import excess_hu, less_excess
 from mitsgan.attack.strikes import Objective
@@ -235,7 +235,7 @@ def test_time_is_a_limit_and_progress_is_told(
 
 
 def test_positions_in_the_lung(attacked: AttackedScan, scan: Scan, injector: Attacker) -> None:
-    threat = Threat(injector, LungPlaces.of(scan))
+    threat = Threat(injector, LungPositions.of(scan))
     found = optimize(attacked, [threat], 10.0, Ascent(steps=2))
     assert 0 < float(found.abs().max()) <= 10
 

@@ -68,15 +68,15 @@ def measure_noise(scan: Scan) -> NoiseMap:
     spread = np.stack([_spread(_slice(scan, int(z)), side[0], side[1]) for z in picked])
     centres = [picked.astype(np.float64)]
     centres += [(np.arange(n) + 0.5) * a - 0.5 for n, a in zip(spread.shape[1:], side, strict=True)]
-    window = [min(AROUND, n) for n in spread.shape]
-    around = np.lib.stride_tricks.sliding_window_view(spread, window)
+    sides = [min(AROUND, n) for n in spread.shape]
+    around = np.lib.stride_tricks.sliding_window_view(spread, sides)
     around = around[tuple(slice((n - 1) % _STEP // 2, None, _STEP) for n in around.shape[:3])]
     around = around.reshape(*around.shape[:3], -1)
     rank = round(_QUANTILE * (around.shape[-1] - 1))
     sigma = np.partition(around, rank, axis=-1)[..., rank].astype(np.float32)
     middles = [
         (c[: n - w + 1] + c[w - 1 :])[(n - w) % _STEP // 2 :: _STEP] / 2
-        for c, n, w in zip(centres, spread.shape, window, strict=True)
+        for c, n, w in zip(centres, spread.shape, sides, strict=True)
     ]
     return NoiseMap(sigma, (middles[0], middles[1], middles[2]), scan.shape)
 

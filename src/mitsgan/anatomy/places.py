@@ -74,7 +74,7 @@ def deep_lung(scan: Scan, depth_mm: float = DEPTH_MM) -> Lung:
 
 
 @dataclass(frozen=True, eq=False)
-class LungPlaces:
+class LungPositions:
     """Uniform in the lung, with a whole 32 mm cube of the scan around every place.
 
     Attributes:
@@ -90,7 +90,7 @@ class LungPlaces:
     between_voxels: bool = False
 
     @classmethod
-    def of(cls, scan: Scan) -> LungPlaces:
+    def of(cls, scan: Scan) -> LungPositions:
         """In lung at least 5 mm deep.
 
         Raises:
@@ -142,7 +142,7 @@ def lung_positions(scan: Scan, count: int, seed: int) -> list[Triple]:
         PositionError: the lung in the scan is too small for that.
         ScanError: there is no lung.
     """
-    places = LungPlaces.of(scan)
+    places = LungPositions.of(scan)
     drawn = places.some(count, np.random.default_rng(seed), _TRIED * count)
     if len(drawn) < count:
         raise PositionError(

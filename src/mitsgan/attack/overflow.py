@@ -21,8 +21,8 @@ def repair(hu: Tensor) -> Tensor:
         mean = F.pad(hu[:, None], (_REACH,) * 6, value=FLOOR_HU)
         width = 2 * _REACH + 1
         for axis in range(3):  # one axis after the other: 15 additions a voxel instead of 125
-            window = tuple(width if axis == a else 1 for a in range(3))
-            mean = F.avg_pool3d(mean, window, stride=1)
+            kernel = tuple(width if axis == a else 1 for a in range(3))
+            mean = F.avg_pool3d(mean, kernel, stride=1)
         hu = torch.where(over, mean[:, 0], hu)
     return hu.clamp_min(FLOOR_HU)
 

@@ -8,8 +8,7 @@ from typing import Annotated
 from tyro.constructors import PrimitiveConstructorSpec
 
 from mitsgan.errors import SettingsError
-
-Place = tuple[float, float, float]
+from mitsgan.settings import Place
 
 
 def parse_place(text: str) -> Place:

@@ -40,20 +40,20 @@ Plant = Callable[[NDArray[np.float32], Voxel, float], tuple[NDArray[np.float32],
 
 
 @dataclass(frozen=True)
-class Nodule:
+class KnownNodule:
     """A nodule that is known to be there.
 
     Attributes:
         voxel: its centre ``[z, y, x]``, may be fractional.
         diameter_mm: of the ball of equal volume.
         kind: what it is made of, or that it is real.
-        place: ``inside`` the lung, at its ``border``, or unknown.
+        location: ``inside`` the lung, at its ``border``, or unknown.
     """
 
     voxel: tuple[float, float, float]
     diameter_mm: float
     kind: str = "real"
-    place: str = "unknown"
+    location: str = "unknown"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Hit:
         number: of the candidate in the list, from 1.
     """
 
-    nodule: Nodule
+    nodule: KnownNodule
     rank: int | None = None
     offset_mm: float | None = None
     radius_mm: float | None = None
@@ -78,7 +78,7 @@ class Hit:
 
 
 def match(
-    candidates: Sequence[Candidate], nodules: Sequence[Nodule], spacing: Sequence[float]
+    candidates: Sequence[Candidate], nodules: Sequence[KnownNodule], spacing: Sequence[float]
 ) -> list[Hit]:
     """Which candidate names which nodule: the best one nearer than its radius, or than 4 mm."""
     places = np.asarray([c.position for c in candidates], np.float64).reshape(-1, 3)
@@ -117,12 +117,12 @@ def planted_hits(
     hits: list[Hit] = []
     while len(hits) < count:
         hu = scan.hu()
-        nodules: list[Nodule] = []
+        nodules: list[KnownNodule] = []
         for number in range(len(hits), min(len(hits) + _AT_ONCE, count)):
             place, where = (border, "border") if number % 2 else (inside, "inside")
             diameter = float(rng.uniform(*DIAMETERS_MM))
             hu, voxel, kind = _put(hu, scan, place, nodules, diameter, plant)
-            nodules.append(Nodule(voxel, diameter, kind, where))
+            nodules.append(KnownNodule(voxel, diameter, kind, where))
         flat = np.ones(len(hu)), np.zeros(len(hu))
         planted = replace(scan, stored=hu, slope=flat[0], intercept=flat[1], padding=None)
         hits += match(find_candidates(planted, limit=LIMITS[-1]), nodules, scan.spacing)
@@ -144,7 +144,7 @@ def _put(
     hu: NDArray[np.float32],
     scan: Scan,
     places: Iterator[Voxel],
-    others: Sequence[Nodule],
+    others: Sequence[KnownNodule],
     diameter_mm: float,
     plant: Plant,
 ) -> tuple[NDArray[np.float32], Voxel, str]:
@@ -189,13 +189,13 @@ class RecallRow:
 
 
 def recall(hits: Sequence[Hit]) -> tuple[RecallRow, ...]:
-    """Part of the nodules named among the best so many candidates: all, by size, place and kind."""
+    """Part of the nodules named among the best so many candidates: all, by size, location, kind."""
     groups: dict[str, list[Hit]] = {"all": list(hits)}
     for low, high in pairwise(_SIZES_MM):
         some = [h for h in hits if low <= h.nodule.diameter_mm < high]
         groups[f"{low} to {high} mm"] = some
-    for place in ("inside", "border"):
-        groups[place] = [h for h in hits if h.nodule.place == place]
+    for location in ("inside", "border"):
+        groups[location] = [h for h in hits if h.nodule.location == location]
     for kind in sorted({h.nodule.kind for h in hits}):
         groups[kind] = [h for h in hits if h.nodule.kind == kind]
     return tuple(_row(name, some) for name, some in groups.items() if some)

@@ -7,13 +7,10 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 from mitsgan.errors import SettingsError
-from mitsgan.settings import Settings, at_least
+from mitsgan.settings import Place, Settings, at_least
 
 if TYPE_CHECKING:
     from mitsgan.perturb import Budget
-
-Place = tuple[float, float, float]
-"""LPS mm."""
 
 VariantName = Literal[
     "plain", "denoise-gaussian", "denoise-median", "denoise-nlm", "shifts", "low-frequency"

@@ -6,7 +6,7 @@ import numpy as np
 
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.evaluate.benchmark.bench import Subject
-from mitsgan.evaluate.benchmark.config import ScanEntry
+from mitsgan.evaluate.benchmark.config import BenchmarkScan
 from mitsgan.evaluate.mark.manipulations import paste
 from mitsgan.files import read_scan
 from mitsgan.phantom.chest import chest
@@ -19,7 +19,7 @@ _APART_MM = 45.0
 _DRAWN = 40
 
 
-def load_subject(entry: ScanEntry, seed: int) -> Subject:
+def load_subject(entry: BenchmarkScan, seed: int) -> Subject:
     """The scan that an entry describes, and the places in it that attacks go to.
 
     Raises:

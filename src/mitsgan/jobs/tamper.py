@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mitsgan.anatomy.places import LungPlaces
+from mitsgan.anatomy.places import LungPositions
 from mitsgan.attack import (
     ATTACKERS,
     Action,
@@ -70,7 +70,7 @@ def tamper(
     painter = _load(attacker, action, device)
     axial = canonical(original)
     if position_mm is None:
-        position = next(LungPlaces.of(axial).draw(np.random.default_rng(seed)))
+        position = next(LungPositions.of(axial).draw(np.random.default_rng(seed)))
     else:
         position = axial.geometry.to_voxel(position_mm)
     hu = np.nan_to_num(axial.hu(), nan=AIR_HU).clip(AIR_HU)

@@ -3,7 +3,7 @@
 from mitsgan.optimize.ascent import Ascent, optimize
 from mitsgan.optimize.attacked_scan import AttackedScan, Threat
 from mitsgan.optimize.known import perturb_known
-from mitsgan.optimize.places import Around, Places
+from mitsgan.optimize.places import Around, PositionDistribution
 from mitsgan.optimize.uncertainty import position_uncertainty
 from mitsgan.optimize.whole_scan import optimize_scan
 
@@ -11,7 +11,7 @@ __all__ = [
     "Around",
     "Ascent",
     "AttackedScan",
-    "Places",
+    "PositionDistribution",
     "Threat",
     "optimize",
     "optimize_scan",

@@ -14,7 +14,7 @@ from mitsgan.attack import Attacker, Plan, References, Strikes, cut_plans, plan_
 from mitsgan.attack.objectives import distance
 from mitsgan.attack.strikes import Objective
 from mitsgan.errors import PositionError
-from mitsgan.optimize.places import Places
+from mitsgan.optimize.places import PositionDistribution
 
 _TRIES = 50
 
@@ -30,7 +30,7 @@ class Threat:
     """
 
     attacker: Attacker
-    places: Places
+    places: PositionDistribution
     objective: Objective = distance
 
 

@@ -13,8 +13,8 @@ from mitsgan.attack.resample import Triple
 from mitsgan.errors import PositionError
 
 
-class Places(Protocol):
-    """A distribution of positions, as `Around` and `mitsgan.anatomy.places.LungPlaces`."""
+class PositionDistribution(Protocol):
+    """A distribution of positions, as `Around` and `mitsgan.anatomy.places.LungPositions`."""
 
     def draw(self, rng: np.random.Generator) -> Iterator[Triple]:
         """Endless voxels ``[z, y, x]``, decided by ``rng``; some may lie where none can strike."""
@@ -46,7 +46,7 @@ class Around:
             )
 
     def draw(self, rng: np.random.Generator) -> Iterator[Triple]:
-        """See `Places.draw`; every centre once before one comes again."""
+        """See `PositionDistribution.draw`; every centre once before one comes again."""
         while True:
             for number in rng.permutation(len(self.centres)):
                 way = rng.standard_normal(3)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from mitsgan.anatomy.places import LungPlaces
+from mitsgan.anatomy.places import LungPositions
 from mitsgan.attack import Attacker, Plan, cut_blocks, hu_volume
 from mitsgan.attack.resample import Triple
 from mitsgan.optimize.ascent import Ascent, optimize
 from mitsgan.optimize.attacked_scan import AttackedScan, Threat
-from mitsgan.optimize.places import Around, Places
+from mitsgan.optimize.places import Around, PositionDistribution
 from mitsgan.scan.scan import Scan
 
 METHOD = "pgd"
@@ -69,8 +69,10 @@ def position_uncertainty(
         everywhere = math.isinf(radius)
         optimized: Tensor | None = None
         for number, centre in enumerate(centres):
-            places: Places = (
-                LungPlaces.of(original) if everywhere else Around((centre,), scan.spacing, radius)
+            places: PositionDistribution = (
+                LungPositions.of(original)
+                if everywhere
+                else Around((centre,), scan.spacing, radius)
             )
             threat = Threat(attacker, places)
             if optimized is None or not everywhere:

@@ -39,9 +39,9 @@ def smooth(volume: Array, spacing: Triple, sigma: float) -> Array:
         padded = np.pad(volume, pad, mode="edge")
         result = np.zeros_like(volume)
         for i, tap in enumerate(taps):
-            window = [slice(None)] * 3
-            window[axis] = slice(i, i + volume.shape[axis])
-            result += np.float32(tap) * padded[tuple(window)]
+            part = [slice(None)] * 3
+            part[axis] = slice(i, i + volume.shape[axis])
+            result += np.float32(tap) * padded[tuple(part)]
         volume = result
     return volume
 

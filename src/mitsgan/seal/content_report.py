@@ -12,7 +12,7 @@ from mitsgan.seal.sketch.traces import Process
 
 
 @dataclass(frozen=True)
-class RegionEntry:
+class ContentRegionEntry:
     """A `mitsgan.seal.sketch.regions.Region`."""
 
     start_voxel: tuple[int, int, int]
@@ -49,7 +49,7 @@ class ContentEntry:
     verdict: ContentVerdict
     reason: str
     traces: tuple[TraceEntry, ...]
-    regions: tuple[RegionEntry, ...]
+    regions: tuple[ContentRegionEntry, ...]
     missing: tuple[str, ...]
     judged_share_of_patient: float
     visible_hu: tuple[float, float] | None
@@ -95,12 +95,12 @@ def content_lines(report: ContentReport, most: int) -> list[str]:
     return shown
 
 
-def _region(region: Region) -> RegionEntry:
+def _region(region: Region) -> ContentRegionEntry:
     def rounded(place: Vector) -> Vector:
         x, y, z = (round(mm, 2) for mm in place)
         return x, y, z
 
-    return RegionEntry(
+    return ContentRegionEntry(
         start_voxel=region.start,
         stop_voxel=region.stop,
         centre_lps_mm=rounded(region.centre_mm),

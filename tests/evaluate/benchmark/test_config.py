@@ -11,9 +11,9 @@ from mitsgan.evaluate.benchmark.cells import all_cells, all_tasks, groups
 from mitsgan.evaluate.benchmark.config import (
     BenchmarkConfig,
     BenchmarkError,
+    BenchmarkScan,
     BudgetEntry,
     ProtectorEntry,
-    ScanEntry,
     Sweep,
 )
 from mitsgan.evaluate.benchmark.reader import read_config
@@ -162,7 +162,7 @@ def test_python_is_told_what_a_file_is_told() -> None:
     budgets = (BudgetEntry(10.0),)
     with pytest.raises(BenchmarkError, match=r"sweeps.s.actions is empty"):
         Sweep("s", ("a",), ("ours",), ("textured",), budgets, 4, actions=())
-    scan = ScanEntry("a", "unseen", Path("a"))
+    scan = BenchmarkScan("a", "unseen", Path("a"))
     sweep = Sweep("s", ("b",), ("ours",), ("textured",), budgets, 4)
     ours = ProtectorEntry("ours", "mits-gan")
     with pytest.raises(BenchmarkError, match=r"sweeps.s.scans: there is no 'b'; there are: a"):

@@ -22,7 +22,7 @@ from mitsgan.evaluate.diagnosis.nodule_volume import segment_nodule
 from mitsgan.evaluate.diagnosis.rescan import Level, rescan
 from mitsgan.evaluate.diagnosis.texture import BIN_HU, cooccurrence, texture_features
 from mitsgan.evaluate.evaluation import evaluate
-from mitsgan.evaluate.metrics.regions import WHOLE, Region, lung_region
+from mitsgan.evaluate.metrics.regions import WHOLE, RegionOfInterest, lung_region
 from mitsgan.evaluate.result import Evaluation
 from mitsgan.evaluate.settings import EvaluationSettings
 from mitsgan.perturb import Budget, apply_perturbations
@@ -79,7 +79,7 @@ def test_texture_against_a_loop_over_pixels() -> None:
     rng = np.random.default_rng(2)
     hu = rng.uniform(-1000, -800, (2, 9, 11))
     coarse = rng.random((2, 9, 11)) > 0.2
-    scan, region = scan_of(hu), Region("some", coarse)
+    scan, region = scan_of(hu), RegionOfInterest("some", coarse)
     matrix = cooccurrence(scan, scan, region)
     levels = ((hu + 1025) // BIN_HU).astype(int)
     stated = np.zeros_like(matrix)

@@ -10,10 +10,10 @@ from mitsgan.evaluate.diagnosis.invariant import Invariant
 from mitsgan.evaluate.diagnosis.nodule_calls import (
     LUNG_PLACES,
     NULLS,
-    CallPlaces,
+    ClassifierSites,
     ask,
     call_invariants,
-    find_call_places,
+    find_classifier_sites,
 )
 from mitsgan.evaluate.evaluation import evaluate
 from mitsgan.evaluate.settings import EvaluationSettings
@@ -23,7 +23,7 @@ from mitsgan.phantom.chest import NODULE_LPS, chest
 from mitsgan.protect import RandomSign
 from mitsgan.scan.scan import Scan
 
-PLACES = CallPlaces(
+PLACES = ClassifierSites(
     {"(1, 2, 3)": [(0, 0, 0)], "lung places": [(0, 0, 0)] * 4}, frozenset({"(1, 2, 3)"})
 )
 
@@ -69,7 +69,7 @@ def test_as_many_flips_as_in_the_worst_rescan_are_within() -> None:
 
 def test_places_are_asked_where_they_lie(scan: Scan) -> None:
     beyond = scan.geometry.to_world((0, 40, 40))
-    places, gaps = find_call_places(scan, [NODULE_LPS, beyond], 0)
+    places, gaps = find_classifier_sites(scan, [NODULE_LPS, beyond], 0)
     (known,) = places.nodules
     assert known.startswith("(")
     assert len(places.groups["lung places"]) == LUNG_PLACES

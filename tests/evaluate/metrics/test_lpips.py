@@ -11,7 +11,7 @@ from torch import Tensor
 from mitsgan.errors import WeightsError
 from mitsgan.evaluate.metrics.backbone import cached_backbone
 from mitsgan.evaluate.metrics.lpips import SMALLEST, Lpips
-from mitsgan.evaluate.metrics.windows import WINDOWS, Window
+from mitsgan.evaluate.metrics.windows import WINDOWS, GreyWindow
 
 SHAPES = ((64, 3, 11), (192, 64, 5), (384, 192, 3), (256, 384, 3), (256, 256, 3))
 NAMES = (0, 3, 6, 8, 10)
@@ -76,7 +76,7 @@ def stated(a: Array, b: Array, weights: dict[str, Tensor]) -> float:
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda w: w.name)
-def test_the_arithmetic(weights: dict[str, Tensor], window: Window) -> None:
+def test_the_arithmetic(weights: dict[str, Tensor], window: GreyWindow) -> None:
     rng = np.random.default_rng(1)
     a = rng.normal(-100, 400, (1, 70, 63)).astype(np.float32)
     b = a + rng.normal(0, 60, a.shape).astype(np.float32)

@@ -18,13 +18,13 @@ from mitsgan.evaluate.metrics.fidelity import fidelity
 from mitsgan.evaluate.metrics.metrics import Metrics, compare_scans, compare_slices
 from mitsgan.evaluate.metrics.regions import (
     WHOLE,
-    Region,
+    RegionOfInterest,
     attacked_square,
     body_region,
     lung_region,
 )
 from mitsgan.evaluate.metrics.ssim import ssim_map
-from mitsgan.evaluate.metrics.windows import HU, WINDOWS, Window
+from mitsgan.evaluate.metrics.windows import HU, WINDOWS, GreyWindow
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import RandomSign
 from mitsgan.scan.scan import Scan
@@ -36,7 +36,9 @@ def protected(small_chest: Scan) -> Scan:
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda w: w.name)
-def test_ssim_is_that_of_torchmetrics(small_chest: Scan, protected: Scan, window: Window) -> None:
+def test_ssim_is_that_of_torchmetrics(
+    small_chest: Scan, protected: Scan, window: GreyWindow
+) -> None:
     a, b = small_chest.hu(10, 13), protected.hu(10, 13)
     black = window.low if window.clips else 0.0
     x, y = (torch.from_numpy(window.clip(v) - black)[:, None].double() for v in (a, b))
@@ -99,7 +101,7 @@ def test_the_same_scan_is_the_same(small_chest: Scan) -> None:
 
 
 def test_an_empty_region_has_no_values(small_chest: Scan, protected: Scan) -> None:
-    nowhere = Region("nowhere", np.zeros((1, 1, 1), bool), small_chest.shape)
+    nowhere = RegionOfInterest("nowhere", np.zeros((1, 1, 1), bool), small_chest.shape)
     (row,) = compare_scans(small_chest, protected, [nowhere])
     assert row.voxels == 0
     assert row.windows["HU"] == Metrics()
@@ -134,8 +136,8 @@ def test_the_body_is_without_table_and_air(small_chest: Scan) -> None:
 def test_a_coarse_mask_is_read_at_the_nearest_voxel(small_chest: Scan) -> None:
     coarse = np.zeros((11, 22, 22), bool)
     coarse[5, 10, 10] = True
-    mask = Region("one", coarse, (3, 3, 3)).mask(small_chest, 0, 32)
+    mask = RegionOfInterest("one", coarse, (3, 3, 3)).mask(small_chest, 0, 32)
     assert sorted({z for z, _, _ in np.argwhere(mask)}) == [14, 15, 16]
     np.testing.assert_array_equal(
-        Region("one", coarse, (3, 3, 3)).mask(small_chest, 15, 17), mask[15:17]
+        RegionOfInterest("one", coarse, (3, 3, 3)).mask(small_chest, 15, 17), mask[15:17]
     )

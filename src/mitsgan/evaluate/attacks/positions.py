@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from mitsgan.attack import Action, Plan, plan_attack
 from mitsgan.errors import PositionError
 from mitsgan.scan.scan import Scan
-
-Place = tuple[float, float, float]
-"""LPS mm."""
+from mitsgan.settings import Place
 
 
 def plan_places(

@@ -17,7 +17,7 @@ from mitsgan.errors import ScanError
 from mitsgan.evaluate.attacks.healthy_lung import healthy_lung
 from mitsgan.evaluate.attacks.variants import variant
 from mitsgan.evaluate.benchmark.cells import Cell
-from mitsgan.evaluate.benchmark.config import NONE, ScanEntry
+from mitsgan.evaluate.benchmark.config import NONE, BenchmarkScan
 from mitsgan.evaluate.purify.purifiers import purify_scan
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.optimize.known import perturb_known
@@ -46,7 +46,7 @@ class Subject:
 class Loader(Protocol):
     """Reads scans, outside this room: what attacks must not reach the formats of scans."""
 
-    def __call__(self, entry: ScanEntry, seed: int) -> Subject:
+    def __call__(self, entry: BenchmarkScan, seed: int) -> Subject:
         """The scan that an entry describes."""
         ...
 
@@ -82,7 +82,7 @@ class Bench:
 
     def __init__(
         self,
-        entry: ScanEntry,
+        entry: BenchmarkScan,
         subject: Subject,
         attackers: Pairs,
         classifier: NoduleClassifier,

@@ -37,7 +37,7 @@ class PhantomEntry:
 
 
 @dataclass(frozen=True)
-class ScanEntry:
+class BenchmarkScan:
     """A scan, and where it is attacked.
 
     Attributes:
@@ -95,7 +95,7 @@ class ProtectorEntry:
 
 
 @dataclass(frozen=True)
-class AttackerEntry:
+class BenchmarkAttacker:
     """A pair of attackers of one's own; those that ship need no entry."""
 
     name: str
@@ -193,10 +193,10 @@ class BenchmarkConfig:
     """
 
     title: str
-    scans: tuple[ScanEntry, ...]
+    scans: tuple[BenchmarkScan, ...]
     protectors: tuple[ProtectorEntry, ...]
     sweeps: tuple[Sweep, ...]
-    attackers: tuple[AttackerEntry, ...] = ()
+    attackers: tuple[BenchmarkAttacker, ...] = ()
     uncertainty: tuple[Uncertainty, ...] = ()
     gallery: GalleryEntry | None = None
     data: Path | None = None

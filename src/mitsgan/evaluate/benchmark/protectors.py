@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mitsgan.anatomy.places import LungPlaces
+from mitsgan.anatomy.places import LungPositions
 from mitsgan.attack import Attacker
 from mitsgan.evaluate.benchmark.config import PGD_KNOWN, BenchmarkError, BudgetEntry, ProtectorEntry
 from mitsgan.networks import Card
@@ -61,7 +61,7 @@ def optimised_layer(
     entry: ProtectorEntry, scan: Scan, budget: Budget, attackers: Sequence[Attacker], seed: int
 ) -> Perturbation:
     """`PGD` for one scan: a perturbation against a pair of attackers, anywhere in the lung."""
-    places = LungPlaces.of(scan)
+    places = LungPositions.of(scan)
     threats = [Threat(attacker, places) for attacker in attackers]
     # Another seed than the benchmark's: its positions must not be the ones that are attacked.
     return optimize_scan(scan, threats, budget, Ascent(steps=entry.steps, seed=seed + 1))

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 from mitsgan.anatomy.lung import Lung, find_lung
 from mitsgan.errors import ScanError
-from mitsgan.evaluate.attacks.positions import Place
 from mitsgan.evaluate.diagnosis.invariant import Invariant
 from mitsgan.evaluate.diagnosis.invariants import find_places, invariants
-from mitsgan.evaluate.diagnosis.nodule_calls import find_call_places
+from mitsgan.evaluate.diagnosis.nodule_calls import find_classifier_sites
 from mitsgan.evaluate.diagnosis.rescan import Level
 from mitsgan.evaluate.metrics.budget_check import BudgetCheck, check_budget
 from mitsgan.evaluate.metrics.fidelity import Fidelity
 from mitsgan.evaluate.metrics.lpips import Lpips
 from mitsgan.evaluate.metrics.metrics import Comparison, compare_scans
-from mitsgan.evaluate.metrics.regions import WHOLE, Region, body_region, lung_region
+from mitsgan.evaluate.metrics.regions import WHOLE, RegionOfInterest, body_region, lung_region
 from mitsgan.evaluate.metrics.windows import HU
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.perturb import Budget
 from mitsgan.scan.scan import Scan
+from mitsgan.settings import Place
 
 LUNG_DEPTH_MM = 3.0
 """Density and texture of the lung are measured this far from its border, where no voxel is
@@ -102,7 +102,7 @@ def diagnose(
         raise ScanError("every voxel of the original is padding; give a CT scan in HU")
     calls = None
     if classifier is not None:
-        where, nowhere = find_call_places(original, nodules, seed)
+        where, nowhere = find_classifier_sites(original, nodules, seed)
         missing += nowhere
         calls = (where, classifier)
     levels = _levels(regions, metrics)
@@ -110,7 +110,7 @@ def diagnose(
     return Diagnosis(check, tuple(metrics), tuple(figures), (*gaps, *missing))
 
 
-def _levels(regions: Sequence[Region], metrics: Sequence[Comparison]) -> list[Level]:
+def _levels(regions: Sequence[RegionOfInterest], metrics: Sequence[Comparison]) -> list[Level]:
     """RMSE of every region without the next, which lies inside it."""
     sums = [(m.voxels * (m.windows[HU.name].rmse_hu or 0.0) ** 2, m.voxels) for m in metrics]
     levels = []
@@ -123,7 +123,7 @@ def _levels(regions: Sequence[Region], metrics: Sequence[Comparison]) -> list[Le
     return levels
 
 
-def _deep(lung: Lung, scan: Scan) -> Region:
+def _deep(lung: Lung, scan: Scan) -> RegionOfInterest:
     """The lung without its border, or with it where nothing else would be left."""
     inner = lung.within(LUNG_DEPTH_MM, scan.spacing)
     return lung_region(inner if inner.mask.any() else lung)

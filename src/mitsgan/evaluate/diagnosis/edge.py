@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.evaluate.metrics.regions import Region
+from mitsgan.evaluate.metrics.regions import RegionOfInterest
 from mitsgan.scan.scan import Scan
 
 Array = NDArray[np.float64]
@@ -43,7 +43,7 @@ class Edge:
     outward: int
 
 
-def find_edges(scan: Scan, lung: Region) -> list[Edge]:
+def find_edges(scan: Scan, lung: RegionOfInterest) -> list[Edge]:
     """Outer borders of the lung that stand upright in the slice, up to 600, evenly taken.
 
     Rows are taken every 5 mm along z and 3 mm along y. What counts: lung of -1000 to -700 HU on

@@ -12,19 +12,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mitsgan.evaluate.attacks.positions import Place
 from mitsgan.evaluate.diagnosis import edge, homogeneous
 from mitsgan.evaluate.diagnosis.edge import edge_width, find_edges
 from mitsgan.evaluate.diagnosis.homogeneous import Patches, find_patches, noise_spectrum
 from mitsgan.evaluate.diagnosis.invariant import Invariant
 from mitsgan.evaluate.diagnosis.lung_density import density_features, histogram
-from mitsgan.evaluate.diagnosis.nodule_calls import NULLS, CallPlaces, ask, call_invariants
+from mitsgan.evaluate.diagnosis.nodule_calls import NULLS, ClassifierSites, ask, call_invariants
 from mitsgan.evaluate.diagnosis.nodule_volume import segment_nodule
 from mitsgan.evaluate.diagnosis.rescan import Level, rescan
 from mitsgan.evaluate.diagnosis.texture import cooccurrence, texture_features
-from mitsgan.evaluate.metrics.regions import Region
+from mitsgan.evaluate.metrics.regions import RegionOfInterest
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.scan.scan import Scan
+from mitsgan.settings import Place
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ _Figures = dict[str, tuple[str, float | None]]
 
 
 @dataclass(frozen=True)
-class Places:
+class Sites:
     """Where figures are measured: found once, in the original.
 
     Attributes:
@@ -74,7 +74,7 @@ class Places:
         openings: the rule of `segment_nodule` for each nodule, None where it failed.
     """
 
-    lung: Region | None
+    lung: RegionOfInterest | None
     patches: Patches
     edges: Sequence[edge.Edge]
     nodules: Sequence[Place]
@@ -82,8 +82,11 @@ class Places:
 
 
 def find_places(
-    original: Scan, lung: Region | None, deep_lung: Region | None, nodules: Sequence[Place]
-) -> tuple[Places, list[str]]:
+    original: Scan,
+    lung: RegionOfInterest | None,
+    deep_lung: RegionOfInterest | None,
+    nodules: Sequence[Place],
+) -> tuple[Sites, list[str]]:
     """Find what can be measured, and say what cannot.
 
     Args:
@@ -119,17 +122,17 @@ def find_places(
         gaps.append(f"only {len(edges)} plain edges between lung and chest wall: no edge response")
         edges = []
     openings = [None if nodule is None else nodule.opening_mm for nodule in segmented]
-    return Places(deep_lung, patches, edges, nodules, openings), gaps
+    return Sites(deep_lung, patches, edges, nodules, openings), gaps
 
 
 def invariants(
     original: Scan,
     protected: Scan,
-    places: Places,
+    places: Sites,
     levels: Sequence[Level],
     seed: int,
     *,
-    calls: tuple[CallPlaces, NoduleClassifier] | None = None,
+    calls: tuple[ClassifierSites, NoduleClassifier] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Invariant]:
     """Measure every figure in the original, the protected scan and the null.
@@ -183,7 +186,7 @@ def _judged(figure: Invariant) -> Invariant:
     return replace(figure, tolerance=limit, tolerance_source=claimed.source, within=within)
 
 
-def _figures(scan: Scan, original: Scan, places: Places) -> _Figures:
+def _figures(scan: Scan, original: Scan, places: Sites) -> _Figures:
     figures: _Figures = {}
     if places.lung is not None:
         density = density_features(histogram(scan, original, places.lung))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.evaluate.metrics.regions import Region
+from mitsgan.evaluate.metrics.regions import RegionOfInterest
 from mitsgan.scan.scan import Scan
 
 EMPHYSEMA_HU = -950.0
@@ -15,7 +15,7 @@ _SLAB = 16
 _BIN_HU = 25
 
 
-def histogram(scan: Scan, where: Scan, region: Region) -> NDArray[np.int64]:
+def histogram(scan: Scan, where: Scan, region: RegionOfInterest) -> NDArray[np.int64]:
     """How many voxels of a region have each whole HU from -1100 to 400; what is beyond is cut.
 
     Args:

@@ -33,7 +33,7 @@ _Calls = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True)
-class CallPlaces:
+class ClassifierSites:
     """Where a classifier is asked: found once, in the original.
 
     Attributes:
@@ -45,9 +45,9 @@ class CallPlaces:
     nodules: frozenset[str]
 
 
-def find_call_places(
+def find_classifier_sites(
     original: Scan, nodules: Sequence[tuple[float, float, float]], seed: int
-) -> tuple[CallPlaces, list[str]]:
+) -> tuple[ClassifierSites, list[str]]:
     """Known nodules (LPS mm), candidates, and random lung; and what there is none of, in words."""
     groups: dict[str, Sequence[_Voxel]] = {}
     gaps = []
@@ -66,10 +66,10 @@ def find_call_places(
         groups["lung places"] = lung_positions(original, LUNG_PLACES, seed)
     except MitsganError as error:
         gaps.append(f"nodule classifier in the lung: {error}")
-    return CallPlaces(groups, known), gaps
+    return ClassifierSites(groups, known), gaps
 
 
-def ask(scan: Scan, places: CallPlaces, classifier: NoduleClassifier) -> _Calls:
+def ask(scan: Scan, places: ClassifierSites, classifier: NoduleClassifier) -> _Calls:
     """The probability of a nodule at every place."""
     volume = torch.from_numpy(np.nan_to_num(scan.hu(), nan=-1024.0).clip(-1024))
     size = cube_size(scan.spacing)
@@ -84,7 +84,7 @@ def call_invariants(
     before: _Calls,
     after: _Calls,
     nulls: Sequence[_Calls],
-    places: CallPlaces,
+    places: ClassifierSites,
     threshold: float,
 ) -> list[Invariant]:
     """What becomes of the classifier's calls, as figures beside the others.

@@ -23,7 +23,7 @@ _OPENINGS_MM = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 
 
 @dataclass(frozen=True)
-class Nodule:
+class SegmentedNodule:
     """What was segmented.
 
     Attributes:
@@ -39,7 +39,7 @@ class Nodule:
 
 def segment_nodule(
     scan: Scan, place: Sequence[float], *, opening_mm: float | None = None
-) -> Nodule | None:
+) -> SegmentedNodule | None:
     """Segment a nodule: tissue above -400 HU that holds together around a place.
 
     Args:
@@ -75,7 +75,7 @@ def segment_nodule(
             return None
         if away[piece].max() < REACH_MM - max(scan.spacing):
             volume = float(piece.sum() * np.prod(scan.spacing))
-            return Nodule(volume, float(hu[piece].mean(dtype=np.float64)), radius)
+            return SegmentedNodule(volume, float(hu[piece].mean(dtype=np.float64)), radius)
     return None
 
 

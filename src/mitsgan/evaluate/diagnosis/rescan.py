@@ -15,7 +15,7 @@ from mitsgan.evaluate.diagnosis.homogeneous import (
     neighbour_correlation,
     noise_spectrum,
 )
-from mitsgan.evaluate.metrics.regions import Region
+from mitsgan.evaluate.metrics.regions import RegionOfInterest
 from mitsgan.scan.scan import AIR_HU, Scan
 
 
@@ -23,7 +23,7 @@ from mitsgan.scan.scan import AIR_HU, Scan
 class Level:
     """How strong the noise is in a region: root mean square, HU."""
 
-    region: Region
+    region: RegionOfInterest
     rmse_hu: float
 
 

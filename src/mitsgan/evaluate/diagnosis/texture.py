@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.feature import graycomatrix, graycoprops
 
-from mitsgan.evaluate.metrics.regions import Region
+from mitsgan.evaluate.metrics.regions import RegionOfInterest
 from mitsgan.scan.scan import Scan
 
 BIN_HU = 25
@@ -19,7 +19,7 @@ _OUTSIDE = 0
 _ANGLES = (0.0, 0.25 * np.pi, 0.5 * np.pi, 0.75 * np.pi)
 
 
-def cooccurrence(scan: Scan, where: Scan, region: Region) -> NDArray[np.float64]:
+def cooccurrence(scan: Scan, where: Scan, region: RegionOfInterest) -> NDArray[np.float64]:
     """How often two grey levels are neighbours in the plane, ``[57, 57]``, summing to 1.
 
     Pixels one step apart in four directions, both inside the region, counted both ways; levels

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mitsgan.errors import WeightsError
-from mitsgan.evaluate.metrics.windows import Window
+from mitsgan.evaluate.metrics.windows import GreyWindow
 from mitsgan.networks import load_weights
 
 Array = NDArray[np.float32]
@@ -107,7 +107,7 @@ class Lpips:
             maps.append(F.conv2d((x - y).square(), head))
         return maps
 
-    def maps(self, a: Array, b: Array, window: Window) -> tuple[Array, Array]:
+    def maps(self, a: Array, b: Array, window: GreyWindow) -> tuple[Array, Array]:
         """Compare slices ``[n, y, x]`` in HU, which the window turns grey.
 
         Returns:
@@ -130,7 +130,7 @@ class Lpips:
         return np.asarray(scores, np.float32), np.stack(places)
 
 
-def _grey(hu: Array, window: Window) -> Tensor:
+def _grey(hu: Array, window: GreyWindow) -> Tensor:
     unit = (torch.from_numpy(window.clip(hu)) - window.low) / window.data_range
     return (2 * unit - 1).expand(1, 3, *hu.shape)
 

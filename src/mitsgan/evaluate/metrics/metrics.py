@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.evaluate.metrics.lpips import SMALLEST, Lpips
-from mitsgan.evaluate.metrics.regions import WHOLE, Region
+from mitsgan.evaluate.metrics.regions import WHOLE, RegionOfInterest
 from mitsgan.evaluate.metrics.ssim import ssim_map
-from mitsgan.evaluate.metrics.windows import WINDOWS, Window
+from mitsgan.evaluate.metrics.windows import WINDOWS, GreyWindow
 from mitsgan.scan.scan import Scan
 
 Array = NDArray[np.float32]
@@ -64,7 +64,7 @@ class Comparison:
 class Tally:
     """Sums over one region in one window."""
 
-    window: Window
+    window: GreyWindow
     voxels: int = 0
     squares: float = 0.0
     absolutes: float = 0.0
@@ -103,10 +103,10 @@ def psnr(rmse: float, data_range: float) -> float:
 def compare_scans(
     original: Scan,
     changed: Scan,
-    regions: Sequence[Region],
+    regions: Sequence[RegionOfInterest],
     lpips: Lpips | None = None,
     *,
-    windows: Sequence[Window] = WINDOWS,
+    windows: Sequence[GreyWindow] = WINDOWS,
 ) -> list[Comparison]:
     """Compare two scans of one shape over regions of the first.
 
@@ -153,7 +153,7 @@ def compare_slices(
     pairs: Iterable[tuple[Array, Array, Mask, tuple[slice, slice]]],
     lpips: Lpips | None = None,
     *,
-    windows: Sequence[Window] = WINDOWS,
+    windows: Sequence[GreyWindow] = WINDOWS,
 ) -> list[Comparison]:
     """Compare pairs of slices, whole and inside a square.
 
@@ -194,7 +194,7 @@ def _compared(compared: str, region: str, tallies: Sequence[Tally]) -> Compariso
     return Comparison(compared, region, tallies[0].voxels, windows)
 
 
-def _difference(a: Array, b: Array, window: Window) -> Array:
+def _difference(a: Array, b: Array, window: GreyWindow) -> Array:
     if window.clips:
         a, b = window.clip(a), window.clip(b)
     return b - a

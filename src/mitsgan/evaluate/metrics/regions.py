@@ -17,7 +17,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Region:
+class RegionOfInterest:
     """A part of a scan, as a mask that is only made whole slab by slab.
 
     Attributes:
@@ -49,22 +49,22 @@ class Region:
         return inside
 
 
-WHOLE = Region("whole scan")
+WHOLE = RegionOfInterest("whole scan")
 
 
-def lung_region(lung: Lung) -> Region:
+def lung_region(lung: Lung) -> RegionOfInterest:
     """The lungs, with vessels and nodules in them."""
-    return Region("lung", lung.mask, lung.stride)
+    return RegionOfInterest("lung", lung.mask, lung.stride)
 
 
-def body_region(scan: Scan) -> Region:
+def body_region(scan: Scan) -> RegionOfInterest:
     """The body with its lungs, without table and air around it.
 
     Raises:
         ScanError: see `mitsgan.anatomy.body.find_body`.
     """
     body = find_body(scan)
-    return Region("body", body.mask, body.stride)
+    return RegionOfInterest("body", body.mask, body.stride)
 
 
 def attacked_square(scan: Scan, position: Sequence[int]) -> tuple[slice, slice]:

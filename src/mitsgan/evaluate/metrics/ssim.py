@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
-from mitsgan.evaluate.metrics.windows import Window
+from mitsgan.evaluate.metrics.windows import GreyWindow
 
 Array = NDArray[np.float32]
 
@@ -19,7 +19,7 @@ _BORDER = 5
 _SIGMA = 1.5
 
 
-def ssim_map(a: Array, b: Array, window: Window) -> Array:
+def ssim_map(a: Array, b: Array, window: GreyWindow) -> Array:
     """Structural similarity of slices ``[z, y, x]`` in HU, clipped to a window.
 
     The pixels are weighted by a Gaussian of sigma 1.5 pixels, cut off at 5, the picture mirrored

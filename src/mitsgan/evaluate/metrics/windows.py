@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Window:
+class GreyWindow:
     """A range of HU.
 
     Attributes:
@@ -35,15 +35,15 @@ class Window:
         return clipped
 
 
-HU = Window("HU", -1000.0, 1000.0, clips=False)
+HU = GreyWindow("HU", -1000.0, 1000.0, clips=False)
 """The whole range of tissue: errors of every size count, PSNR refers to 2000 HU."""
 
-LUNG = Window("lung", -1350.0, 150.0)
+LUNG = GreyWindow("lung", -1350.0, 150.0)
 
 WINDOWS = (
     HU,
     LUNG,
-    Window("mediastinal", -160.0, 240.0),
-    Window("bone", -500.0, 1300.0),
+    GreyWindow("mediastinal", -160.0, 240.0),
+    GreyWindow("bone", -500.0, 1300.0),
 )
 """Centre and width: lung -600 and 1500, mediastinal 40 and 400, bone 400 and 1800."""

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from mitsgan.errors import DataError
-from mitsgan.evaluate.candidate_recall import Nodule, Plant, Voxel
+from mitsgan.evaluate.candidate_recall import KnownNodule, Plant, Voxel
 from mitsgan.files.identity import series_names
 from mitsgan.scan.scan import Scan
 from mitsgan.training.data.annotations import read_annotations
@@ -18,19 +18,19 @@ from mitsgan.training.data.nodule_kinds import KINDS
 from mitsgan.training.data.nodules import plant_nodule
 
 
-def nodules_of(scan: Scan, lists: Sequence[Path], readers: int) -> list[Nodule]:
+def nodules_of(scan: Scan, lists: Sequence[Path], readers: int) -> list[KnownNodule]:
     """The nodules of a scan in lists of them.
 
     Raises:
         DataError: see `read_annotations`; or a list holds none of this scan.
     """
-    nodules: list[Nodule] = []
+    nodules: list[KnownNodule] = []
     for path in lists:
         listed, names = read_annotations(path), series_names(scan)
         findings = listed.of(scan, names, readers)
         if not findings:
             raise DataError(_none_listed(path, listed.most_readers(scan, names), readers))
-        nodules += [Nodule(f.index(scan.geometry), f.diameter_mm) for f in findings]
+        nodules += [KnownNodule(f.index(scan.geometry), f.diameter_mm) for f in findings]
     return nodules
 
 

@@ -51,7 +51,7 @@ class HitEntry:
         """The same, flat."""
         nodule = hit.nodule
         return cls(
-            *(nodule.voxel, nodule.diameter_mm, nodule.kind, nodule.place),
+            *(nodule.voxel, nodule.diameter_mm, nodule.kind, nodule.location),
             *(hit.rank, hit.offset_mm, hit.radius_mm, hit.score),
             number=hit.number,
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from mitsgan.errors import SettingsError
 from mitsgan.evaluate.result import Evaluation
-from mitsgan.evaluate.settings import Place, VariantName
+from mitsgan.evaluate.settings import VariantName
 from mitsgan.jobs.evaluate.evaluation import evaluate_scans
 from mitsgan.jobs.evaluate.settings import EvaluateSettings
 from mitsgan.jobs.outputs import scan_name
@@ -19,6 +19,7 @@ from mitsgan.progress import Progress, silent
 from mitsgan.protect import MitsGan
 from mitsgan.result import WeightsEntry
 from mitsgan.scan.scan import Scan
+from mitsgan.settings import Place
 
 
 def evaluate(

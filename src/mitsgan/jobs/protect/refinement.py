@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 
 from mitsgan.anatomy.candidates import find_candidates
-from mitsgan.anatomy.places import LungPlaces
+from mitsgan.anatomy.places import LungPositions
 from mitsgan.attack import ATTACKERS, Action
 from mitsgan.errors import PositionError
 from mitsgan.jobs.protect.result import RefinementEntry
 from mitsgan.jobs.protect.settings import ProtectSettings
-from mitsgan.optimize import Around, Ascent, Places, Threat, optimize_scan
+from mitsgan.optimize import Around, Ascent, PositionDistribution, Threat, optimize_scan
 from mitsgan.perturb import Budget, Fixed, Perturbation
 from mitsgan.progress import Steps
 from mitsgan.scan.scan import Scan
@@ -77,7 +77,9 @@ class Refinement:
             ScanError: there is no lung.
             PositionError: there is too little of it, or no candidate place.
         """
-        places: Places = around_candidates(scan) if self.candidates else LungPlaces.of(scan)
+        places: PositionDistribution = (
+            around_candidates(scan) if self.candidates else LungPositions.of(scan)
+        )
         actions: tuple[Action, ...] = ("remove",) if self.candidates else ("inject", "remove")
         threats = [
             Threat(ATTACKERS.get(name).make(action, device), places)
@@ -88,7 +90,7 @@ class Refinement:
         return optimize_scan(scan, threats, budget, ascent, layer=layer, progress=progress)
 
 
-def around_candidates(scan: Scan) -> Places:
+def around_candidates(scan: Scan) -> PositionDistribution:
     """Balls around the places that look like nodules.
 
     Raises:

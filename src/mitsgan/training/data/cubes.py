@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mitsgan.anatomy.lung import Lung
-from mitsgan.anatomy.places import LungPlaces, cube_size, deep_lung
+from mitsgan.anatomy.places import LungPositions, cube_size, deep_lung
 from mitsgan.attack import Action, cut_blocks
 from mitsgan.attack.networks.ctgan import SIDE
 from mitsgan.attack.resample import zoom
@@ -52,10 +52,10 @@ class Volume:
         return bool(self._places.holds(index))
 
     @cached_property
-    def _places(self) -> LungPlaces:
+    def _places(self) -> LungPositions:
         """Between voxels, because a cube may be shifted by a part of a voxel."""
         z, y, x = self.hu.shape
-        return LungPlaces(self.lung, self.spacing, (z, y, x), between_voxels=True)
+        return LungPositions(self.lung, self.spacing, (z, y, x), between_voxels=True)
 
     @cached_property
     def fine_detail_hu(self) -> float:

@@ -26,7 +26,7 @@ _BUMPS = 10
 
 
 @dataclass(frozen=True)
-class Nodule:
+class SyntheticNodule:
     """One nodule on a grid of voxels.
 
     Attributes:
@@ -66,7 +66,7 @@ def nodule(
     *,
     spacing: Sequence[float] = (1.0, 1.0, 1.0),
     offset_mm: Sequence[float] = (0.0, 0.0, 0.0),
-) -> Nodule:
+) -> SyntheticNodule:
     """Make a nodule in the middle of a block of voxels.
 
     Args:
@@ -94,7 +94,7 @@ def nodule(
     cover, filled = (_coarser(values, finer) for values in (cover, filled))
     sigma = _uniform(generator, 10, 25)
     density = _uniform(generator, -20, 60) + texture(sides, generator) * sigma
-    return Nodule(kind, diameter_mm, cover, filled, density)
+    return SyntheticNodule(kind, diameter_mm, cover, filled, density)
 
 
 def texture(sides: Sequence[int], generator: torch.Generator) -> Tensor:
