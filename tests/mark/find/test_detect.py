@@ -48,6 +48,7 @@ def test_untouched_is_intact(marked: Scan) -> None:
     assert found.strength_hu == pytest.approx(STRENGTH, rel=0.2)
     assert not found.mask().any()
     assert found.probability().shape == marked.shape
+    assert not found.probability().any(), "no alarm was raised"
     assert {s.state for s in found.slices} <= {SliceState.MARKED, SliceState.UNTESTED}
     assert told[-1] == (40, 40)
 
@@ -159,6 +160,9 @@ def test_a_replaced_slice_is_named(original: Scan, marked: Scan) -> None:
     found = detect(_with(marked, stored), KEY, NAME)
     assert found.verdict == Verdict.TAMPERED
     assert [s.number for s in found.slices if s.state == SliceState.REPLACED] == [20]
+    middle = found.probability()[:, 60:100, 60:100]
+    assert (middle[20] == 1).all()
+    assert not middle[10].any()
 
 
 def test_averaged_slices_are_unknown_and_swapped_ones_tampered(marked: Scan) -> None:

@@ -53,6 +53,7 @@ def test_what_is_found_is_what_all_windows_say(
     floor = max(dispersion, 0.05)
     testable = np.zeros(whole.body.shape, np.bool_)
     alarm, worst = False, 0.0
+    near, fine = np.zeros(whole.body.shape, np.bool_), window(8.0, SPACING)
     for number, (looked, side) in enumerate(tests):
         total, variance, mean = (
             sliding_sums(part * looked, side)
@@ -66,20 +67,22 @@ def test_what_is_found_is_what_all_windows_say(
         if number < len(sides):
             lost &= sliding_sums(whole.body.astype(np.float32), side) >= np.prod(side) / 8
         alarm |= bool(lost.any())
+        near |= covered(covered(lost, side), fine) & looked
         worst = max(worst, float(short[lost].max(initial=0)))
     np.testing.assert_array_equal(found.testable, testable)
     assert found.flagged.any() == alarm
     assert found.score.max() == pytest.approx(worst, rel=1e-4)
-    side = window(8.0, SPACING)
     t, v, m = (
-        sliding_sums(part, side).astype(np.float64)
+        sliding_sums(part, fine).astype(np.float64)
         for part in (whole.products, whole.variances, whole.expected)
     )
     v = np.maximum(v, 1e-6)
     wide = v + (dispersion * m) ** 2
     ratio = ((t - m) ** 2 / wide - t**2 / v + np.log(wide / v)) / 2
-    ratio = np.where(t > m, -20, ratio + np.log(1e-3 / (1 - 1e-3))).clip(-20, 20)
-    np.testing.assert_allclose(found.probability, 1 / (1 + np.exp(-ratio)), atol=2e-3)
+    ratio = np.where(t > m, -20, ratio).clip(-20, 20)
+    expected = near / (1 + np.exp(-ratio))
+    np.testing.assert_allclose(found.probability, expected, atol=2e-3)
+    assert bool(expected.any()) == alarm
 
 
 @pytest.mark.parametrize("uneven", [0.0, 0.15, 0.3])

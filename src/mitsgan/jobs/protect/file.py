@@ -105,6 +105,14 @@ def check_out(out: Path, overwrite: bool, scan: Path) -> None:
     check_output(out, overwrite, source=scan)
 
 
+def _mark(protected: Protected) -> result.MarkEntry | None:
+    """Of the mark, and of what it verifies as."""
+    mark_hu, detection = protected.mark_hu, protected.detection
+    if mark_hu is None or detection is None:
+        return None
+    return result.MarkEntry(mark_hu, "HU", detection.verdict.value, detection.verified)
+
+
 def _result(settings: ProtectFile, protected: Protected, phases: Phases) -> result.ProtectionResult:
     """The run in numbers."""
     who, scan, hu = protected.protector, protected.scan, "HU"
@@ -120,7 +128,7 @@ def _result(settings: ProtectFile, protected: Protected, phases: Phases) -> resu
         seed=who.seed,
         budget=result.BudgetEntry(protected.budget.max_hu, hu, protected.budget.noise_fraction),
         refinement=None if protected.refinement is None else protected.refinement.entry(),
-        mark=None if protected.mark_hu is None else result.MarkEntry(protected.mark_hu, hu),
+        mark=_mark(protected),
         scan=result.ProtectedGrid(
             *(grid.shape, grid.spacing_mm, grid.origin_lps_mm, grid.axes_lps),
             voxels=protected.voxels,

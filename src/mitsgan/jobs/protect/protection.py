@@ -12,11 +12,12 @@ from mitsgan.errors import DeviceError, SettingsError
 from mitsgan.files.derivation import Derivation
 from mitsgan.jobs.device import choose_device
 from mitsgan.jobs.protect.derivation import derivation
+from mitsgan.jobs.protect.mark_check import check_mark, mark_notes
 from mitsgan.jobs.protect.notes import protection_notes
 from mitsgan.jobs.protect.refinement import Refinement
 from mitsgan.jobs.protect.settings import MARK_HU, PGD, ProtectSettings
 from mitsgan.jobs.shared import AnyPath
-from mitsgan.mark import Key, Mark, WithRoom, series_identity
+from mitsgan.mark import Detection, Key, Mark, WithRoom, series_identity
 from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.protect.registry import Identity, identify, load_protector
@@ -37,6 +38,7 @@ class Protected:
         protector: what it was protected with.
         budget: that every voxel kept.
         mark_hu: strength of its mark, RMS over the body; None where it has none.
+        detection: of its mark, verified as soon as it was there; None where it has none.
         refinement: how it was optimised for this scan, if it was.
         largest_hu, rms_hu: of its difference from the original, over voxels that are not padding.
         voxels: how many these are.
@@ -49,6 +51,7 @@ class Protected:
     protector: Identity
     budget: Budget
     mark_hu: float | None
+    detection: Detection | None
     refinement: Refinement | None
     largest_hu: float
     rms_hu: float
@@ -118,18 +121,23 @@ class Protection:
             raise DeviceError(
                 f"the memory of {self.device} is full; give `device=cpu`, or free the GPU"
             ) from error
+        detection = None
+        if mark is not None:
+            with phases.phase("verify", f"verifying the mark of {_name(scan)}") as step:
+                detection = check_mark(moved.scan, mark, step)
         return Protected(
             scan=moved.scan,
             derivation=derivation(self.protector, budget, moved.scan, mark is not None, refinement),
             protector=self.protector,
             budget=budget,
             mark_hu=None if mark is None else mark.strength_hu,
+            detection=detection,
             refinement=refinement,
             largest_hu=moved.largest_hu,
             rms_hu=moved.rms_hu,
             voxels=moved.voxels,
             seconds=phases.seconds,
-            notes=tuple(protection_notes(axial, budget, moved.rms_hu)),
+            notes=(*protection_notes(axial, budget, moved.rms_hu), *mark_notes(detection)),
         )
 
     def _for(

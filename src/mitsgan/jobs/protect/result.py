@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from mitsgan import __version__
 from mitsgan.jobs.entries import Grid, WeightsEntry
@@ -32,10 +32,12 @@ class RefinementEntry:
 
 @dataclass(frozen=True)
 class MarkEntry:
-    """The mark's strength; neither its key nor its identity is told."""
+    """The mark's strength, and what it verifies as; neither its key nor its identity is told."""
 
     rms: float
     unit: str
+    verdict: Literal["intact", "tampered", "unknown"]
+    verified_share_of_body: float
 
 
 @dataclass(frozen=True)

@@ -72,8 +72,12 @@ def judge(
     )
     flagged, probability = _no_blocks(scan), np.zeros(_no_blocks(scan).shape, np.float32)
     flagged[inside] = kept
-    np.multiply(searched.probability, evidence.body, out=probability[inside])
+    if regions:
+        np.multiply(searched.probability, evidence.body, out=probability[inside])
     slices = slice_findings(measured, sums, positions, flagged, settings)
+    for finding in slices:
+        if finding.state == SliceState.REPLACED:
+            probability[inside][finding.number] = evidence.body[finding.number]
     ends = missing_ends(measured, positions, settings)
     verdict, reason = _verdict(regions, slices, ends, verified, settings)
     return Detection(

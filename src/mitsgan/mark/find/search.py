@@ -24,7 +24,7 @@ class Search:
     Attributes:
         flagged: repainted.
         testable: if repainted, they would be flagged, with 97 % certainty or more.
-        probability: that a block was repainted.
+        probability: that a block was repainted; 0 where no window raised the alarm.
         score: around a flagged block, the largest shortfall of the windows that raised the alarm,
             in standard deviations: never below the threshold.
     """
@@ -57,8 +57,11 @@ def search(
     for test in tests:
         if not test.dense:
             testable |= covered(test.certain, test.side)
-    flagged, score = looking.outlined() if alarm else (np.zeros_like(testable), looking.none())
-    return Search(flagged, testable, looking.probability, score)
+    if not alarm:
+        nothing = np.zeros(testable.shape, np.float32)
+        return Search(np.zeros_like(testable), testable, nothing, nothing)
+    list(in_slabs(looking.look_closely, len(evidence.body), SLAB))
+    return looking.outlined(testable)
 
 
 @dataclass(frozen=True)
@@ -133,16 +136,11 @@ class _Search:
         self._low = np.empty(shape, np.bool_)
         self._within = (slice(None), slice(shape[1]), slice(shape[2]))
         self._sliders = per_thread(lambda: Slider(np.float32, 3))
-        self.probability = np.empty(shape, np.float32)
-
-    def none(self) -> Cells:
-        """A score of nothing."""
-        return np.zeros_like(self.probability)
+        self._probability = np.empty(shape, np.float32)
 
     def look(self, start: int, stop: int) -> bool:
         """Make all tests of slices ``start:stop``; whether one raised the alarm."""
-        alarms = [self._test(test, start, stop) for test in self._tests]
-        self._look_closely(start, stop)
+        alarms = [self._test(test, start, stop) for test in self._tests]  # all, not the first
         return any(alarms)
 
     def _test(self, test: _Test, start: int, stop: int) -> bool:
@@ -191,7 +189,7 @@ class _Search:
             suspect &= gap > power
         return suspect
 
-    def _look_closely(self, start: int, stop: int) -> None:
+    def look_closely(self, start: int, stop: int) -> None:
         """The small cubes by which what was repainted is outlined, and the map is drawn."""
         slider, evidence = self._sliders(), self._evidence
         total, mean, variance = (
@@ -206,26 +204,30 @@ class _Search:
         posterior = _probability(
             total, variance, mean, evidence.dispersion, self._settings.prior, space
         )
-        self.probability[start:stop] = posterior[self._within]
+        self._probability[start:stop] = posterior[self._within]
 
-    def outlined(self) -> tuple[Mask, Cells]:
-        """Which blocks are flagged, and the largest shortfall around each of them."""
+    def outlined(self, testable: Mask) -> Search:
+        """What windows that raised the alarm say; `look_closely` has been everywhere."""
         shape = self._low.shape
-        flagged, score = np.zeros(shape, np.bool_), np.zeros(shape, np.float32)
+        flagged, near = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
+        score = np.zeros(shape, np.float32)
         for dense, inside in ((False, self._evidence.body), (True, self._evidence.dense)):
             part = np.zeros(shape, np.float32)
             for test in self._tests:
                 if test.dense == dense:
                     np.maximum(part, covered(test.shortfall, test.side), out=part)
             if part.any():
-                flagged |= self._outline(part > 0, inside)
+                around = covered(part > 0, self._fine) & inside
+                flagged |= self._outline(part > 0, around, inside)
+                near |= around
                 np.maximum(score, part, out=score)
+        self._probability *= near
         # The outline may reach a little beyond the windows that it is drawn around.
-        return flagged, covered(score, self._fine)
+        return Search(flagged, testable, self._probability, covered(score, self._fine))
 
-    def _outline(self, lost: Mask, inside: Mask) -> Mask:
+    def _outline(self, lost: Mask, around: Mask, inside: Mask) -> Mask:
         """In and just around windows that lost the mark, the blocks around which little is left."""
-        outline: Mask = covered(lost, self._fine) & self._low & inside
+        outline: Mask = around & self._low
         everything: Mask = lost & inside
         return outline if outline.any() else everything
 

@@ -178,8 +178,10 @@ class Detector:
     outline_share: float = 0.5
     """With less than this share of its mark, such a cube belongs to the outline."""
 
-    prior: float = 1e-3
-    """Share of blocks that are repainted in a scan that nothing else is known of; a choice."""
+    prior: float = 0.5
+    """Share of blocks that are repainted in and around windows that raised the alarm; elsewhere the
+    map is 0. With 24 nodules injected or removed in the design scans, 0.7 and 0.5 of them were, and
+    0.9 and 0.7 of those for which the map says 0.8."""
 
     crumb: tuple[float, int, int] = (0.1, 200, 2)
     """A region of less than 0.1 of the largest one's blocks, of which no more than 200 count, or of
