@@ -78,6 +78,14 @@ def test_files_that_make_no_sense_are_refused(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("output", ["/", "."])
+def test_an_output_without_a_name_is_refused(
+    output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "classifier", "a", f"--output={output}", "--resume"]) == 2
+    assert f"--output {output}: weights are named *.safetensors" in capsys.readouterr().err
+
+
 def test_what_neither_tells_is_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

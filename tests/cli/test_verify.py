@@ -89,7 +89,8 @@ def test_protect_marks_dicom_and_verify_finds_its_identity_again(
     options = ["--key", str(key), "--report", str(report), "--quiet"]
     assert main(["protect", str(series), str(out), *protector_options, *options]) == 0
     content = json.loads(report.read_text())
-    assert content["mark"] == {"rms": 3.0, "unit": "HU"}
+    checked = content["mark"]
+    assert (checked["rms"], checked["unit"]) == (3.0, "HU")
     assert content["change"]["largest"] <= 10
     secret = Key.load(key).secret
     for file in [report, *out.iterdir()]:
@@ -98,8 +99,10 @@ def test_protect_marks_dicom_and_verify_finds_its_identity_again(
     before, after = tmp_path / "before.json", tmp_path / "after.json"
     main(["verify", str(plain), "--key", str(key), "--report", str(before), "--quiet"])
     main(["verify", str(out), "--key", str(key), "--report", str(after), "--quiet"])
-    scores = [json.loads(path.read_text())["mark"]["z_score"] for path in (before, after)]
+    results = [json.loads(path.read_text()) for path in (before, after)]
+    scores = [result["mark"]["z_score"] for result in results]
     assert abs(scores[0]) < 5
+    assert checked["verdict"] == results[1]["verdict"], "as the protection itself said"
     assert scores[1] > 20
 
 

@@ -52,7 +52,8 @@ def _defaults(command: type[TrainingCommand], values: Mapping[str, object]) -> T
 def _kept(options: Sequence[str]) -> Path | None:
     """The configuration of the run that is to be resumed."""
     output = _option(options, "output")
-    folder = _option(options, "run") or (output and output.with_suffix(".run"))
+    beside = output.with_suffix(".run") if output and output.name else None
+    folder = _option(options, "run") or beside
     path = folder / NAME if folder else None
     return path if path and path.is_file() and "--resume" in options else None
 
