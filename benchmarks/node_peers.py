@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -11,12 +12,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from pydicom import dcmread
+from pydicom.uid import generate_uid
 
 from mitsgan.node.store.ledger import Ledger
 
@@ -30,15 +35,19 @@ def tool(name: str) -> str | None:
 
 
 _PORTS = count(12_000 + os.getpid() % 200 * 100)
+_RESERVED: list[int] = []
+"""Locks of ports that this process gave away; the system frees them when it ends."""
 
 
 def free_port() -> int:
-    """A port that nobody listens at now, and that this process gave nobody before.
+    """A port that nobody listens at now, and that no process of these was given before.
 
-    Below those that systems give to whoever connects, and from a part of them that follows from
-    the process: between the look and the use nobody else takes it.
+    Below those that systems give to whoever connects. Each is locked by a file until this process
+    ends, so that between the look and the use nobody else takes it.
     """
     for port in _PORTS:
+        if not _reserve(port):
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -47,6 +56,19 @@ def free_port() -> int:
                 continue
             return port
     raise AssertionError("ports do not end")
+
+
+def _reserve(port: int) -> bool:
+    """Whether this process now has a port for itself, among those that ask here."""
+    path = Path(tempfile.gettempdir()) / f"mitsgan-port-{port}"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return False
+    _RESERVED.append(handle)
+    return True
 
 
 def wait_for(ready: Callable[[], bool], seconds: float, what: str) -> None:
@@ -79,7 +101,7 @@ class Program:
         self.log = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, seconds: float = 30) -> None:
+    def start(self, seconds: float = 120) -> None:
         """Start it, and wait until it listens."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -100,7 +122,7 @@ class Program:
             return None
         self.process.send_signal(how)
         try:
-            return self.process.wait(30)
+            return self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
@@ -135,21 +157,23 @@ class Orthanc(Program):
 
     def get(self, path: str) -> Any:
         """A document of its REST interface."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=60) as answer:
             return json.load(answer)
 
     def uids(self) -> list[str]:
         """SOP Instance UIDs of all that it has."""
         return [entry["MainDicomTags"]["SOPInstanceUID"] for entry in self.get("/instances?expand")]
 
-    def files(self, folder: Path) -> Path:
-        """Write all that it has into a folder, by SOP Instance UID."""
+    def files(self, folder: Path, wanted: Collection[str] | None = None) -> Path:
+        """Write what it has into a folder, by SOP Instance UID; all of it, or what is wanted."""
         folder.mkdir(parents=True, exist_ok=True)
         for entry in self.get("/instances?expand"):
+            uid = entry["MainDicomTags"]["SOPInstanceUID"]
+            if wanted is not None and uid not in wanted:
+                continue
             url = f"http://127.0.0.1:{self.http}/instances/{entry['ID']}/file"
-            with urllib.request.urlopen(url, timeout=30) as answer:
-                name = f"{entry['MainDicomTags']['SOPInstanceUID']}.dcm"
-                (folder / name).write_bytes(answer.read())
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                (folder / f"{uid}.dcm").write_bytes(answer.read())
         return folder
 
 
@@ -196,6 +220,20 @@ class NodeProcess(Program):
             return len(ends) >= count and all(ends)
 
         wait_for(ended, seconds, f"{count} series to end")
+
+
+def renew(series: Path, folder: Path) -> Path:
+    """The same series under other UIDs, so that it is no duplicate; it tells its own length."""
+    folder.mkdir(parents=True)
+    files = sorted(series.iterdir())
+    uid = generate_uid()
+    for path in files:
+        dataset = dcmread(path)
+        dataset.SeriesInstanceUID = uid
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        dataset.ImagesInAcquisition = len(files)
+        dataset.save_as(folder / path.name)
+    return folder
 
 
 def storescu(port: int, path: Path, *options: str, calling: str = "CT1") -> int:

@@ -19,8 +19,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pydicom import dcmread
-from pydicom.uid import generate_uid
 from pynetdicom import AE, _config, evt
 from pynetdicom.events import Event
 
@@ -28,7 +26,7 @@ from machine import load_average, machine
 from mitsgan import __version__
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
-from node_peers import NodeProcess, Storescp, free_port, listens, storescu, wait_for
+from node_peers import NodeProcess, Storescp, free_port, listens, renew, storescu, wait_for
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 SLICES, SIZE = 300, 512
@@ -81,19 +79,6 @@ def bare_sender(folder: str, port: int) -> None:
         if association.send_c_store(path).Status != 0:
             raise RuntimeError("the receiver failed")
     association.release()
-
-
-def renew(series: Path, folder: Path) -> Path:
-    """The same series under other UIDs, so that it is no duplicate."""
-    folder.mkdir()
-    uid, count = generate_uid(), len(list(series.iterdir()))
-    for path in sorted(series.iterdir()):
-        dataset = dcmread(path)
-        dataset.SeriesInstanceUID = uid
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-        dataset.ImagesInAcquisition = count
-        dataset.save_as(folder / path.name)
-    return folder
 
 
 def seconds(do: Callable[[], object]) -> float:

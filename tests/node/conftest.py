@@ -10,7 +10,7 @@ import pytest
 
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
-from node_peers import NodeProcess, Orthanc, Storescp, free_port, tool
+from node_peers import NodeProcess, Orthanc, Storescp, free_port, renew, tool
 
 ROUTE = """
 [[routes]]
@@ -18,20 +18,31 @@ name = "{name}"
 action = "{action}"
 destinations = {destinations}
 calling = ["{calling}"]
-quiet_seconds = 1
+quiet_seconds = {quiet}
+expected = "ImagesInAcquisition"
 {more}
 """
 
 
 def route(
-    name: str, action: str, destinations: list[str], *, calling: str = "", more: str = ""
+    name: str,
+    action: str,
+    destinations: list[str],
+    *,
+    calling: str = "",
+    quiet: float = 30,
+    more: str = "",
 ) -> str:
-    """A route in TOML, for the sender of its name in capitals."""
+    """A route in TOML, for the sender of its name in capitals.
+
+    Series tell how many objects they have, so that no pause of a slow machine divides one.
+    """
     return ROUTE.format(
         name=name,
         action=action,
         destinations=destinations,
         calling=calling or name.upper(),
+        quiet=quiet,
         more=more,
     )
 
@@ -49,21 +60,22 @@ def peers() -> None:
 
 
 @pytest.fixture(scope="session")
-def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small chest as a DICOM series of 16 slices."""
+def _phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phantom") / "series"
     phantom_series(chest((16, 64, 64), (12.0, 5.6, 5.6), seed=3), folder)
     return folder
 
 
-def phantoms(folder: Path, count: int, slices: int = 8) -> list[Path]:
-    """Small series of different patients."""
-    series = []
-    for seed in range(count):
-        path = folder / f"series-{seed}"
-        phantom_series(chest((slices, 32, 32), (24.0, 11.2, 11.2), seed=100 + seed), path)
-        series.append(path)
-    return series
+@pytest.fixture
+def phantom(_phantom: Path, tmp_path: Path) -> Path:
+    """A small chest as a DICOM series of 16 slices, under UIDs that no other test knows."""
+    return renew(_phantom, tmp_path / "phantom")
+
+
+def small_series(folder: Path, slices: int = 8) -> Path:
+    """A series that is quick to make and to protect."""
+    phantom_series(chest((slices, 32, 32), (24.0, 11.2, 11.2), seed=100), folder / "made")
+    return renew(folder / "made", folder / "series")
 
 
 class World:
@@ -76,7 +88,7 @@ class World:
         self.plain = Storescp(folder / "plain", "+xa", "+B")
         config = (
             f'spool = "spool"\nreserve_mb = 10\nreserve_memory_mb = 10\n{node}\n'
-            f"[listen]\nport = {port}\nassociation_seconds = 2\nidle_seconds = 3\n"
+            f"[listen]\nport = {port}\n"
             "[retry]\nattempts = 6\nfirst_seconds = 0.5\nlongest_seconds = 2\n"
             f"{routes}\n"
             f'[destinations.archive]\nae_title = "ORTHANC"\naddress = "127.0.0.1"\n'
@@ -106,8 +118,9 @@ def world(peers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wor
     folder = tmp_path_factory.mktemp("world")
     routes = (
         route("protects", "protect", ["archive"], more=NOISE)
-        + route("passes", "pass", ["archive"], more='others = "forward"')
-        + route("divides", "protect", ["plain", "lenient"], more=NOISE)
+        + route("late", "protect", ["archive"], quiet=4, more=NOISE)
+        + route("passes", "pass", ["archive"], quiet=1, more='others = "forward"')
+        + route("divides", "protect", ["plain", "lenient"], quiet=1, more=NOISE)
     )
     made = World(folder, routes)
     try:

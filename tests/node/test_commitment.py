@@ -83,13 +83,13 @@ def test_commitment_is_asked_of_the_archive_and_served_to_the_sender(
         node.start()
         assert storescu(port, phantom, calling="CT") == 0
         assert request("CT", port, [*uids, "1.2.3.4"]) == 0
-        result = results.get(timeout=60)
+        result = results.get(timeout=120)
         committed = {str(item.ReferencedSOPInstanceUID) for item in result.ReferencedSOPSequence}
         assert committed == set(uids)
         (failed,) = result.FailedSOPSequence
         assert (failed.ReferencedSOPInstanceUID, failed.FailureReason) == ("1.2.3.4", 0x0112)
 
-        wait_for(lambda: node.states() == ["committed"], 5, "the series")
+        wait_for(lambda: node.states() == ["committed"], 60, "the series")
         ledger = node.ledger()
         (series,) = ledger.in_states()
         ledger.close()

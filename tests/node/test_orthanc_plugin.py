@@ -31,7 +31,7 @@ def test_a_stable_series_comes_back_protected_and_goes_round_no_more(
     settings |= {
         "Plugins": [str(LIBRARY)],
         "PythonScript": str(PLUGIN),
-        "StableAge": 1,
+        "StableAge": 3,
         "Mitsgan": {"Node": "node"},
     }
     path.write_text(json.dumps(settings))
@@ -48,9 +48,15 @@ def test_a_stable_series_comes_back_protected_and_goes_round_no_more(
         for file in phantom.iterdir():
             url = f"http://127.0.0.1:{archive.http}/instances"
             urllib.request.urlopen(urllib.request.Request(url, file.read_bytes())).close()
-        wait_for(lambda: node.spool.exists() and node.states() == ["committed"], 60, "the end")
+        wait_for(lambda: node.spool.exists() and node.states() == ["committed"], 120, "the end")
         assert len(archive.uids()) == 32
-        time.sleep(5)  # the protected series is stable by now, too
+
+        def stable() -> int:
+            changes = archive.get("/changes?limit=1000")["Changes"]
+            return sum(change["ChangeType"] == "StableSeries" for change in changes)
+
+        wait_for(lambda: stable() == 2, 60, "the protected series to be stable, too")
+        time.sleep(2)
         assert node.states() == ["committed"]
         assert len(archive.uids()) == 32
     finally:

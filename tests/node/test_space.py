@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 from pynetdicom import AE
-from tests.node.conftest import NOISE, phantoms, route
+from tests.node.conftest import NOISE, route, small_series
 
 from node_peers import NodeProcess, Storescp, free_port
 
@@ -63,12 +63,12 @@ def test_a_full_disk_takes_nothing_and_loses_nothing(
         f'spool = "{small_disk}/spool"\nreserve_mb = {reserve}\nreserve_memory_mb = 10\n'
         f"[listen]\nport = {port}\n[retry]\nattempts = 50\nfirst_seconds = 0.5\n"
         "longest_seconds = 1\n"
-        + route("ct", "protect", ["pacs"], more=NOISE).replace("= 1\n", "= 5\n")
+        + route("ct", "protect", ["pacs"], quiet=3600, more=NOISE)
         + f'[destinations.pacs]\nae_title = "PACS"\naddress = "127.0.0.1"\nport = {archive.port}\n'
     )
     node = NodeProcess(tmp_path / "node", config, port)
     node.spool = small_disk / "spool"
-    (series,) = phantoms(tmp_path, 1)
+    series = small_series(tmp_path)
     archive.start()
     node.start()
     try:
@@ -80,7 +80,7 @@ def test_a_full_disk_takes_nothing_and_loses_nothing(
         assert answers[-1] in (0xA700, None)
         ballast.unlink()
         assert statuses(port, sorted(series.iterdir())) == [0] * 8
-        node.wait_ended(1, 30)
+        node.wait_ended(1, 120)
         assert node.states() == ["committed"]
         assert len(list(archive.kept.iterdir())) == 8
         assert taken < 16
