@@ -85,7 +85,7 @@ class Server:
 @pytest.fixture
 def item(tmp_path: Path) -> Item:
     path = tmp_path / "object"
-    path.write_bytes(b"data")
+    path.write_bytes(b"x" * 128 + b"data")
     return Item(path, "1.2.3", "1.2", "1.2.840.10008.1.2")
 
 
@@ -115,7 +115,7 @@ def test_what_a_server_says_it_stored_counts(server: Server, item: Item, tmp_pat
     assert sent == [item]
     ((path, authorization, data),) = server.seen
     assert (path, authorization) == ("/web/studies", "Bearer secret")
-    assert b"Content-Type: application/dicom\r\n\r\ndata\r\n--" in data
+    assert b"Content-Type: application/dicom\r\n\r\n" + bytes(128) + b"data\r\n--" in data
 
 
 @pytest.mark.parametrize(

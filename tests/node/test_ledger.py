@@ -29,7 +29,7 @@ def header(sop_uid: str) -> Header:
 
 def receive(ledger: Ledger, sop_uid: str = "1.2.3") -> int:
     series = ledger.open_series(header(sop_uid), "ct", "CT1", "127.0.0.1")
-    assert ledger.enter(series, header(sop_uid), "ab", 10) == "new"
+    assert ledger.enter(series, header(sop_uid), 10) == "new"
     return series
 
 
@@ -48,7 +48,7 @@ def sending(ledger: Ledger, *destinations: str) -> tuple[int, list[Delivery]]:
 
 def test_objects_of_one_series_come_together(ledger: Ledger) -> None:
     assert receive(ledger, "1.2.3") == receive(ledger, "1.2.4")
-    assert ledger.known("1.2", "ct", "1.2.3") == "ab"
+    assert ledger.known("1.2", "ct", "1.2.3") == (1, "")
     assert ledger.known("1.2", "other", "1.2.3") is None
     assert ledger.count(1) == 2
 
@@ -57,7 +57,7 @@ def test_a_series_that_is_worked_on_is_followed_by_another(ledger: Ledger) -> No
     first = receive(ledger, "1.2.3")
     ledger.complete(first, found(ledger, first).last_object)
     assert ledger.move(first, "working", of=["complete"])
-    assert ledger.enter(first, header("1.2.4"), "ab", 10) == "closed"
+    assert ledger.enter(first, header("1.2.4"), 10) == "closed"
     second = receive(ledger, "1.2.4")
     assert found(ledger, second).follows == first
 
@@ -122,6 +122,13 @@ def test_a_failed_delivery_waits(ledger: Ledger) -> None:
     deliveries.failed(one, "no answer", 60)
     assert deliveries.due("one") is None
     assert deliveries.of(1)[0].attempts == 1
+
+
+def test_digests_stay_when_files_go(ledger: Ledger) -> None:
+    series = receive(ledger)
+    ledger.files_gone(series, {"1.2.3": "ab"})
+    assert ledger.known("1.2", "ct", "1.2.3") == (series, "ab")
+    assert found(ledger, series).files == "deleted"
 
 
 def test_refusals_of_one_kind_are_one_row(ledger: Ledger) -> None:

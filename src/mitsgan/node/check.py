@@ -22,6 +22,7 @@ from mitsgan.node.processing.worker import Worker
 from mitsgan.node.read_back import fetch
 from mitsgan.node.send import Item, PeerError, accepts, connected, echo, items, send, stored_at
 from mitsgan.node.services import COMMITMENT, STUDY_ROOT_FIND, STUDY_ROOT_GET
+from mitsgan.node.store.incoming import receive_into
 from mitsgan.node.store.spool import Spool, sync_file
 
 _TIME_ERROR = 5
@@ -186,7 +187,7 @@ def _deliver(config: NodeConfig, destination: Destination, out: Path) -> str:
     from mitsgan.node.store.spool import read_header
 
     pynetdicom_config.STORE_SEND_CHUNKED_DATASET = True
-    pynetdicom_config.STORE_RECV_CHUNKED_DATASET = True
+    receive_into(out.parent)  # what is fetched back, too
     title, files = config.listen.ae_title, items(out)
     header = read_header(files[0].path)
     where = (destination, header.study_uid, header.series_uid)

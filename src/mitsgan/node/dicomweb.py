@@ -18,6 +18,7 @@ from mitsgan.node.tls import client_context
 _BATCH = 32
 """Objects in one request; each is noted as sent once its request was answered."""
 _CHUNK = 1 << 20
+_PREAMBLE = 128
 _REFUSED = (400, 413, 415)
 _SOP_INSTANCE, _REFERENCED, _REFERENCED_UID = "00080018", "00081199", "00081155"
 _FAILED, _REASON = "00081198", "00081197"
@@ -94,6 +95,8 @@ def _store(destination: Destination, batch: Sequence[Item]) -> tuple[set[str], d
         for item in batch:
             yield head
             with item.path.open("rb") as file:
+                file.seek(_PREAMBLE)  # the spool's own
+                yield bytes(_PREAMBLE)
                 while chunk := file.read(_CHUNK):
                     yield chunk
             yield b"\r\n"

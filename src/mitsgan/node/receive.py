@@ -7,14 +7,11 @@ under its name and in the ledger. Until then nothing depends on it, and the send
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
@@ -34,13 +31,14 @@ from mitsgan.node.services import (
     VERIFICATION,
     other_classes,
 )
+from mitsgan.node.store.incoming import IncomingFile
+from mitsgan.node.store.intake import REASON_OTHER, Intake
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.spool import (
-    Header,
+    Memory,
     ObjectError,
     Spool,
-    available_memory_mb,
-    data_digest,
+    find_header,
     read_header,
 )
 
@@ -85,11 +83,20 @@ class Sender:
         return cls(title, requestor.address, peer_certificate(association))
 
 
+def _discard(event: Event) -> None:
+    """Delete what came of an object whose connection ended in its middle."""
+    message = event.assoc.dimse.message
+    file = None if message is None else cast("IncomingFile | None", message._data_set_file)
+    if file is not None:
+        file.discard()
+
+
 class Receiver:
     """The storage SCP of a node.
 
     Attributes:
         config: may be exchanged while it runs.
+        intake: where objects go.
     """
 
     def __init__(
@@ -114,8 +121,8 @@ class Receiver:
         self._spool, self._ledger, self._counters = spool, ledger, counters
         self._report, self._promise = report, promise
         self._server: Server | None = None
-        self._series_lock = threading.Lock()
-        self._disk = ThreadPoolExecutor(config.listen.max_associations, "disk")
+        self._memory = Memory()
+        self.intake = Intake(spool, ledger, config.listen.max_associations)
 
     def start(self) -> None:
         """Listen.
@@ -144,6 +151,7 @@ class Receiver:
             (evt.EVT_N_EVENT_REPORT, self._on_report),
             (evt.EVT_N_ACTION, self._on_action),
             (evt.EVT_ABORTED, lambda event: self._counters.aborted.inc()),
+            (evt.EVT_CONN_CLOSE, _discard),
         ]
         self._server = Server.start(ae, listen, handlers)
 
@@ -210,17 +218,12 @@ class Receiver:
             return NOT_AUTHORISED, "no route is for this sender"
         # pynetdicom has written the object to this file as it came in, and not closed it yet.
         request = cast(C_STORE, event.request)
-        file = cast(BinaryIO, request._dataset_file)
-        file.flush()
-        size = os.fstat(file.fileno()).st_size
-        if size > self.config.listen.max_object_mb * 1e6:
+        file = cast(IncomingFile, request._dataset_file)
+        if file.size > self.config.listen.max_object_mb * 1e6:
             return OUT_OF_RESOURCES, "the object is too large"
-        # The disk writes while the header is read.
-        synced = self._disk.submit(os.fsync, file.fileno())
-        try:
-            header, digest = read_header(path, route.expected), data_digest(path)
-        finally:
-            synced.result()
+        file.finish()
+        known = file.head, str(event.context.transfer_syntax)
+        header = find_header(*known, route.expected) or read_header(path, route.expected)
         if header.sop_uid != str(request.AffectedSOPInstanceUID):
             raise ObjectError("SOPInstanceUID is not that of the request")
         if header.class_uid not in CT_CLASSES and route.others == "refuse":
@@ -228,38 +231,20 @@ class Receiver:
                 header.series_uid, sender.calling, sender.address, "its objects are no CT"
             )
             return NOT_SUPPORTED, "objects that are no CT are refused here"
-        return self.take(path, header, digest, route.name, sender)
+        taken = self.intake.take(path, header, route.name, sender.calling, sender.address)
+        if taken == "other content":
+            return OTHER_CONTENT, REASON_OTHER
+        if taken == "again":
+            self._counters.duplicates.inc()
+        return SUCCESS, ""
 
     def lack(self) -> str:
         """What there is too little of to take an object; nothing is "" """
         if self._spool.free_mb() < self.config.reserve_mb:
             return "too little free space"
-        if available_memory_mb() < self.config.reserve_memory_mb:
+        if self._memory.available_mb() < self.config.reserve_memory_mb:
             return "too little free memory"
         return ""
-
-    def take(
-        self, path: Path, header: Header, digest: str, route: str, sender: Sender
-    ) -> tuple[int, str]:
-        """Move an object that is on the disk to its series, and enter it; its status and why."""
-        size = path.stat().st_size
-        while True:
-            # One object at a time, so that two copies sent side by side are seen as such.
-            with self._series_lock:
-                known = self._ledger.known(header.series_uid, route, header.sop_uid)
-                if known == digest:
-                    path.unlink()
-                    self._ledger.revive(header.series_uid, route)
-                    self._counters.duplicates.inc()
-                    return SUCCESS, ""
-                if known is not None:
-                    reason = "an object of this UID with other content was received before"
-                    self._ledger.refuse(header.series_uid, sender.calling, sender.address, reason)
-                    return OTHER_CONTENT, reason
-                series = self._ledger.open_series(header, route, sender.calling, sender.address)
-                path = self._spool.place(path, series, header.sop_uid)
-                if self._ledger.enter(series, header, digest, size) == "new":
-                    return SUCCESS, ""
 
     def _on_action(self, event: Event) -> tuple[int, None]:
         """A sender asks for storage commitment."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import logging
 
-from mitsgan.node.receive import Receiver, Sender
+from mitsgan.node.config import NodeConfig
+from mitsgan.node.store.incoming import is_whole
+from mitsgan.node.store.intake import Intake
 from mitsgan.node.store.ledger import Ledger
-from mitsgan.node.store.spool import ObjectError, Spool, data_digest, read_header
+from mitsgan.node.store.spool import Header, ObjectError, Spool, read_header
 
 LOG = logging.getLogger("mitsgan.node")
 
 
-def recover(spool: Spool, ledger: Ledger, receiver: Receiver) -> int:
+def recover(spool: Spool, ledger: Ledger, intake: Intake, config: NodeConfig) -> int:
     """Enter what only the spool knows, and forget half-done work; how many objects it entered.
 
     Raises:
@@ -25,13 +27,13 @@ def recover(spool: Spool, ledger: Ledger, receiver: Receiver) -> int:
     spool.clear()
     entered = 0
     for number in sorted(spool.numbers()):
-        entered += _enter(number, spool, ledger, receiver)
+        entered += _enter(number, spool, ledger, intake, config)
     for series in ledger.in_states("working"):
         ledger.move(series.id, "complete", of=["working"])
     return entered
 
 
-def _enter(number: int, spool: Spool, ledger: Ledger, receiver: Receiver) -> int:
+def _enter(number: int, spool: Spool, ledger: Ledger, intake: Intake, config: NodeConfig) -> int:
     series = ledger.find(number)
     folder = spool.received(number)
     if series is None:
@@ -44,14 +46,16 @@ def _enter(number: int, spool: Spool, ledger: Ledger, receiver: Receiver) -> int
     for path in sorted(folder.glob("*.dcm")):
         if path.stem in objects:
             continue
+        header: Header | None
         try:
-            route = receiver.config.route(series.route)
+            route = config.route(series.route)
             header = read_header(path, "" if route is None else route.expected)
         except ObjectError:
-            path.unlink()  # its bytes never were on the disk, so it was not acknowledged
+            header = None
+        if header is None or not is_whole(path):
+            path.unlink()  # not all of it reached the disk, so it was not acknowledged
             continue
         # From where it lies: once moved into `incoming`, another crash would lose it.
-        sender = Sender(series.calling, series.address, None)
-        receiver.take(path, header, data_digest(path), series.route, sender)
+        intake.take(path, header, series.route, series.calling, series.address)
         entered += 1
     return entered

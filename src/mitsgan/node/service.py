@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -24,8 +23,9 @@ from mitsgan.node.processing.workers import WorkerProcess
 from mitsgan.node.promises import Promises
 from mitsgan.node.receive import Receiver
 from mitsgan.node.recovery import recover
+from mitsgan.node.store.incoming import receive_into
 from mitsgan.node.store.ledger import Ledger
-from mitsgan.node.store.spool import Spool
+from mitsgan.node.store.spool import Spool, data_digest
 
 LOG = logging.getLogger("mitsgan.node")
 
@@ -38,8 +38,8 @@ _CLEAN = 60.0
 class Node:
     """A node: receives, works, sends.
 
-    pynetdicom knows only one switch a process for streaming objects to files, and puts these where
-    `tempfile` does; so a process runs one node, and nothing else.
+    pynetdicom knows only one switch a process for streaming objects to files; so a process runs one
+    node, and nothing else.
     """
 
     def __init__(self, config: NodeConfig) -> None:
@@ -92,11 +92,10 @@ class Node:
         Raises:
             OSError: the address cannot be listened at, or the spool cannot be read.
         """
-        pynetdicom_config.STORE_RECV_CHUNKED_DATASET = True
         pynetdicom_config.STORE_SEND_CHUNKED_DATASET = True
         pynetdicom_config.LOG_HANDLER_LEVEL = "none"
-        tempfile.tempdir = str(self.spool.incoming)
-        entered = recover(self.spool, self.ledger, self.receiver)
+        receive_into(self.spool.incoming)
+        entered = recover(self.spool, self.ledger, self.receiver.intake, self.config)
         if entered:
             LOG.warning("%d objects were found in the spool and entered", entered)
         self._run("work", self._work_once)
@@ -196,8 +195,10 @@ class Node:
         """Delete files of series that were committed long enough ago, and of aborted objects."""
         before = time.time() - self.config.keep_hours * 3600
         for series in self.ledger.expired(before):
+            # What comes again later is compared with these.
+            files = list(self.spool.received(series).glob("*.dcm"))
+            self.ledger.files_gone(series, {path.stem: data_digest(path) for path in files})
             self.spool.remove(series)
-            self.ledger.files_gone(series)
         oldest = time.time() - max(3600.0, 10 * self.config.listen.idle_seconds)
         for path in self.spool.incoming.iterdir():
             if path.stat().st_mtime < oldest:

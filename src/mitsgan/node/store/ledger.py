@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -41,6 +41,7 @@ class Ledger:
             )
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
+            self._durable = True
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, VERSION):
                 raise DataError(f"{path} is a ledger of version {version}, expected {VERSION}")
@@ -62,7 +63,9 @@ class Ledger:
             durable: wait until it is on the disk.
         """
         with self._lock:
-            self._connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            if durable != self._durable:
+                self._connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+                self._durable = durable
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -73,14 +76,17 @@ class Ledger:
 
     # Receiving
 
-    def known(self, series_uid: str, route: str, sop_uid: str) -> str | None:
-        """The digest of an object that was received before and is not lost; None for a new one."""
+    def known(self, series_uid: str, route: str, sop_uid: str) -> tuple[int, str] | None:
+        """The series of an object that was received before, and its digest; None for a new one.
+
+        The digest is "" while the file of the object is kept.
+        """
         row = self._one(
-            "SELECT o.sha256 FROM objects o JOIN series s ON s.id = o.series "
+            "SELECT o.series, o.sha256 FROM objects o JOIN series s ON s.id = o.series "
             "WHERE o.sop_uid = ? AND s.series_uid = ? AND s.route = ? ORDER BY s.id DESC",
             (sop_uid, series_uid, route),
         )
-        return None if row is None else str(row[0])
+        return None if row is None else (int(row[0]), str(row[1]))
 
     def open_series(self, header: Header, route: str, calling: str, address: str) -> int:
         """The number of the series that takes an object now; begins one where there is none.
@@ -90,6 +96,8 @@ class Ledger:
         """
         now = time.time()
         last = self._last(header.series_uid, route)
+        if last is not None and last.state == "received" and header.expected == last.expected:
+            return last.id  # as of nearly every object
         if last is not None and (last.state in OPEN or self._revivable(last)):
             with self.change(durable=last.state != "received") as db:
                 updated = db.execute(
@@ -115,7 +123,7 @@ class Ledger:
             assert row.lastrowid is not None
             return row.lastrowid
 
-    def enter(self, series: int, header: Header, sha256: str, size: int) -> Entry:
+    def enter(self, series: int, header: Header, size: int) -> Entry:
         """Enter an object that is durable; ``closed`` where the series takes no more."""
         now = time.time()
         with self.change(durable=False) as db:
@@ -127,8 +135,8 @@ class Ledger:
             if not opened.rowcount:
                 return "closed"
             db.execute(
-                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)",
-                (series, header.sop_uid, header.class_uid, header.syntax, sha256, size),
+                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, '', ?)",
+                (series, header.sop_uid, header.class_uid, header.syntax, size),
             )
         return "new"
 
@@ -220,9 +228,13 @@ class Ledger:
         )
         return [int(row[0]) for row in rows]
 
-    def files_gone(self, series: int) -> None:
-        """Note that the files of a series were deleted."""
+    def files_gone(self, series: int, digests: Mapping[str, str]) -> None:
+        """Note that the files of a series are to be deleted, and the digests of its objects."""
         with self.change() as db:
+            db.executemany(
+                "UPDATE objects SET sha256 = ? WHERE series = ? AND sop_uid = ?",
+                [(digest, series, uid) for uid, digest in digests.items()],
+            )
             db.execute("UPDATE series SET files = 'deleted' WHERE id = ?", (series,))
 
     def postpone(self, series: int, seconds: float, reason: str) -> int:

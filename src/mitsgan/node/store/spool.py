@@ -6,13 +6,18 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
-from pydicom import dcmread
-from pydicom.filereader import read_file_meta_info
+from pydicom.datadict import keyword_for_tag
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset, read_partial
 from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from mitsgan.errors import MitsganError
 from mitsgan.quiet import UNREADABLE
@@ -40,6 +45,11 @@ class Header:
     expected: int | None = None
 
 
+_TAGS = [
+    Tag(name) for name in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+]
+
+
 def read_header(path: Path, expected: str = "") -> Header:
     """Read what an object says it is; its pixels are not touched.
 
@@ -50,21 +60,59 @@ def read_header(path: Path, expected: str = "") -> Header:
     Raises:
         ObjectError: it cannot be read, or a UID is missing or is none.
     """
-    tags = ["SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"]
+    wanted, stop_when = _wanted(expected)
     try:
-        meta = read_file_meta_info(path)
-        dataset = dcmread(
-            path, stop_before_pixels=True, specific_tags=[*tags, *([expected] if expected else [])]
-        )
-        values = [str(dataset.get(tag, "")) for tag in tags]
-        syntax = str(meta.TransferSyntaxUID)
-        count = _number(dataset.get(expected)) if expected else None
+        with path.open("rb") as file:
+            dataset = read_partial(file, stop_when=stop_when, specific_tags=wanted)
+        syntax = str(dataset.file_meta.TransferSyntaxUID)
+        return _header(dataset, syntax, expected)
     except UNREADABLE as error:
         raise ObjectError(f"the object cannot be read: {error}") from error
-    for tag, value in zip(tags, values, strict=True):
+
+
+def find_header(head: bytes, syntax: str, expected: str = "") -> Header | None:
+    """The same from the first bytes of a file; None where it is not in them.
+
+    Quicker, for an object that was just received.
+
+    Args:
+        head: how a DICOM file begins.
+        syntax: its transfer syntax.
+        expected: as of `read_header`.
+    """
+    if syntax == DeflatedExplicitVRLittleEndian:
+        return None
+    wanted, stop_when = _wanted(expected)
+    uid = UID(syntax)
+    try:
+        dataset = read_dataset(
+            BytesIO(head[data_start(head) :]),
+            uid.is_implicit_VR,
+            uid.is_little_endian,
+            stop_when=stop_when,
+            specific_tags=wanted,
+        )
+        return _header(dataset, syntax, expected)
+    except (*UNREADABLE, ObjectError):
+        return None
+
+
+def _wanted(
+    expected: str,
+) -> tuple[list[BaseTag | int], Callable[[BaseTag, str | None, int], bool]]:
+    """Tags to read, and when to stop."""
+    wanted: list[BaseTag | int] = [*_TAGS, *([Tag(expected)] if expected else [])]
+    last = max(wanted)
+    return wanted, lambda tag, vr, length: tag > last
+
+
+def _header(dataset: Dataset, syntax: str, expected: str) -> Header:
+    values = [str(dataset[tag].value) if tag in dataset else "" for tag in _TAGS]
+    for tag, value in zip(_TAGS, values, strict=True):
         if not is_uid(value):
-            raise ObjectError(f"{tag} is missing, or is no UID")
+            raise ObjectError(f"{keyword_for_tag(tag)} is missing, or is no UID")
     class_uid, sop_uid, study_uid, series_uid = values
+    count = _number(dataset.get(expected)) if expected else None
     return Header(sop_uid, class_uid, syntax, series_uid, study_uid, count)
 
 
@@ -120,19 +168,13 @@ class Spool:
         return self.folder(series) / "protected.seal.json"
 
     def place(self, file: Path, series: int, sop_uid: str) -> Path:
-        """Move an object that is on the disk to its series; durable once this returns.
-
-        Its content must have been synchronised before.
-        """
+        """Move an object to its series; durable once it and its new folder are synchronised."""
         folder = self.received(series)
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             sync_folder(folder.parent)
             sync_folder(folder.parent.parent)
-        target = folder / f"{sop_uid}.dcm"
-        file.rename(target)
-        sync_folder(folder)
-        return target
+        return file.rename(folder / f"{sop_uid}.dcm")
 
     def numbers(self) -> Iterator[int]:
         """Series that have a folder."""
@@ -159,8 +201,21 @@ class Spool:
         return status.f_bavail * status.f_frsize / 1e6
 
 
-def available_memory_mb() -> float:
-    """Memory that programs could still get; infinite where the system does not tell."""
+class Memory:
+    """How much memory programs could still get; looked at once in a while, for it takes time."""
+
+    def __init__(self, seconds: float = 0.25) -> None:
+        self._seconds, self._until, self._mb = seconds, 0.0, 0.0
+
+    def available_mb(self) -> float:
+        """As of now, or some moments ago; infinite where the system does not tell."""
+        now = time.monotonic()
+        if now >= self._until:
+            self._mb, self._until = _available_mb(), now + self._seconds
+        return self._mb
+
+
+def _available_mb() -> float:
     try:
         text = Path("/proc/meminfo").read_text()
     except OSError:
@@ -173,16 +228,21 @@ def data_digest(path: Path) -> str:
     """SHA-256 of an object without its preamble and file meta information."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        file.seek(_data_start(path))
+        file.seek(data_start(file.read(144)))
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
 
 
-def _data_start(path: Path) -> int:
-    """Where the data set begins, after a file meta information that says its own length."""
-    length = int(read_file_meta_info(path).FileMetaInformationGroupLength)
-    return 128 + 4 + 12 + length
+def data_start(head: bytes) -> int:
+    """Where the data set begins, after a file meta information that says its own length.
+
+    Raises:
+        ValueError: the bytes are not how such a file begins.
+    """
+    if len(head) < 144 or head[128:136] != b"DICM\2\0\0\0":
+        raise ValueError("the file meta information does not say its length")
+    return 144 + int.from_bytes(head[140:144], "little")
 
 
 def _number(value: object) -> int | None:

@@ -1,0 +1,125 @@
+"""Objects that have come: kept once, told apart, and entered again after a crash."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+
+from mitsgan.node.config import Destination, NodeConfig, Route
+from mitsgan.node.recovery import recover
+from mitsgan.node.store.incoming import IncomingFile
+from mitsgan.node.store.intake import Intake, Taken
+from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.spool import Spool, data_digest, read_header
+
+
+@dataclass
+class Place:
+    spool: Spool
+    ledger: Ledger
+    intake: Intake
+
+    def arrive(self, source: Path) -> Path:
+        """As if an object had been received to its end."""
+        file = IncomingFile(self.spool.incoming)
+        file.write(source.read_bytes())
+        file.finish()
+        file.close()
+        return Path(file.name)
+
+    def take(self, source: Path) -> Taken:
+        return self.intake.take(self.arrive(source), read_header(source), "ct", "CT1", "127.0.0.1")
+
+    def kept(self) -> list[Path]:
+        return sorted((self.spool.root / "series").glob("*/received/*.dcm"))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    spool = Spool(tmp_path / "spool")
+    spool.prepare()
+    ledger = Ledger(spool.ledger)
+    yield Place(spool, ledger, Intake(spool, ledger, 4))
+    ledger.close()
+
+
+@pytest.fixture
+def source(phantom: Path) -> Path:
+    return sorted(phantom.iterdir())[0]
+
+
+def changed(source: Path, path: Path) -> Path:
+    dataset = dcmread(source)
+    dataset.PatientComments = "changed"
+    dataset.save_as(path)
+    return path
+
+
+def test_an_object_is_kept_once(place: Place, source: Path) -> None:
+    assert [place.take(source), place.take(source)] == ["new", "again"]
+    (kept,) = place.kept()
+    assert kept.read_bytes()[128:] == source.read_bytes()[128:]
+    assert list(place.spool.incoming.iterdir()) == []
+
+
+def test_another_content_is_told_apart(place: Place, source: Path, tmp_path: Path) -> None:
+    place.take(source)
+    assert place.take(changed(source, tmp_path / "changed.dcm")) == "other content"
+    assert place.ledger.counts() == {"received": 1, "refused": 1}
+
+
+def test_it_is_told_apart_after_the_files_have_gone(
+    place: Place, source: Path, tmp_path: Path
+) -> None:
+    place.take(source)
+    place.ledger.files_gone(1, {read_header(source).sop_uid: data_digest(source)})
+    place.spool.remove(1)
+    assert place.take(source) == "again"
+    assert place.take(changed(source, tmp_path / "changed.dcm")) == "other content"
+    assert place.kept() == []
+
+
+def test_an_object_whose_file_somebody_removed_is_taken_anew(place: Place, source: Path) -> None:
+    place.take(source)
+    place.spool.remove(1)
+    assert place.take(source) == "new"
+    assert len(place.kept()) == 1
+
+
+def test_copies_sent_side_by_side_are_kept_once(place: Place, source: Path) -> None:
+    taken: list[Taken] = []
+    threads = [threading.Thread(target=lambda: taken.append(place.take(source))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == ["again"] * 7 + ["new"]
+    assert len(place.kept()) == 1
+    assert place.ledger.counts() == {"received": 1}
+
+
+def config(place: Place) -> NodeConfig:
+    route = Route(name="ct", action="pass", destinations=("pacs",))
+    pacs = Destination(ae_title="PACS", address="127.0.0.1", port=104)
+    return NodeConfig(spool=place.spool.root, routes=(route,), destinations={"pacs": pacs})
+
+
+def test_what_only_the_spool_knows_is_entered_if_it_is_whole(place: Place, phantom: Path) -> None:
+    files = sorted(phantom.iterdir())
+    place.take(files[0])
+    folder = place.spool.received(1)
+    for source in files[1:3]:  # on the disk, and then the node was killed
+        shutil.move(place.arrive(source), folder / f"{read_header(source).sop_uid}.dcm")
+    torn = folder / f"{read_header(files[2]).sop_uid}.dcm"
+    torn.write_bytes(torn.read_bytes()[:-1])
+    assert recover(place.spool, place.ledger, place.intake, config(place)) == 1
+    assert set(place.ledger.objects(1)) == {read_header(path).sop_uid for path in files[:2]}
+    assert not torn.exists()
+    assert place.take(files[1]) == "again"
+    assert place.take(files[2]) == "new"
