@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +15,14 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
 from pydicom.uid import UID, generate_uid
 from pynetdicom import AE
-from tests.node.conftest import World, route, small_series
+from tests.node.conftest import World, small_series
+from tests.node.series import ended, made, series_of, strangers_may_only_echo, uid_of, uids
 
 from mitsgan.files import read_scan
-from mitsgan.node.send import items
 from mitsgan.node.services import TRANSFER_SYNTAXES
 from mitsgan.node.store.ledger_schema import Series
 from mitsgan.node.store.spool import data_digest
-from node_peers import NodeProcess, free_port, fuzz, storescu, wait_for
+from node_peers import NodeProcess, storescu, wait_for
 
 pytestmark = [
     pytest.mark.slow,
@@ -32,41 +30,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-def uid_of(path: Path) -> str:
-    """The Series Instance UID of a file, or of a folder's files."""
-    first = path if path.is_file() else sorted(path.iterdir())[0]
-    return str(dcmread(first, stop_before_pixels=True).SeriesInstanceUID)
-
-
-def series_of(node: NodeProcess, sent: Path) -> list[Series]:
-    """What became of a series that was sent, apart from what was refused."""
-    uid = uid_of(sent)
-    ledger = node.ledger()
-    try:
-        listed = ledger.in_states(limit=100_000)
-    finally:
-        ledger.close()
-    return [series for series in listed if series.series_uid == uid and series.state != "refused"]
-
-
-def ended(node: NodeProcess, sent: Path, count: int = 1) -> Callable[[], bool]:
-    def check() -> bool:
-        states = [series.state for series in series_of(node, sent)]
-        return len(states) == count and all(state in ("committed", "dead") for state in states)
-
-    return check
-
-
-def made(node: NodeProcess, series: Series) -> set[str]:
-    """UIDs of what the node made of a series."""
-    folder = node.spool / "series" / str(series.id) / "protected"
-    return {item.sop_uid for item in items(folder)}
-
-
-def uids(folder: Path) -> set[str]:
-    return {str(dcmread(path, stop_before_pixels=True).SOPInstanceUID) for path in folder.iterdir()}
 
 
 def test_a_series_is_protected_within_its_budget(
@@ -235,95 +198,8 @@ def test_objects_that_are_no_ct_are_refused_unless_a_route_forwards_them(
     assert series_of(world.node, path)[0].state == "committed"
 
 
-def strangers_may_only_echo(port: int, phantom: Path) -> None:
-    assert storescu(port, phantom, calling="STRANGER") != 0
-    stranger = AE("STRANGER")
-    stranger.add_requested_context("1.2.840.10008.1.1")
-    association = stranger.associate("127.0.0.1", port)
-    assert association.send_c_echo().Status == 0
-    association.release()
-
-
 def test_strangers_are_rejected_but_may_ask_for_an_echo(world: World, phantom: Path) -> None:
     strangers_may_only_echo(world.node.port, phantom)
-
-
-def threads(node: NodeProcess) -> int:
-    assert node.process is not None
-    return len(list(Path(f"/proc/{node.process.pid}/task").iterdir()))
-
-
-def files(node: NodeProcess) -> int:
-    assert node.process is not None
-    return len(list(Path(f"/proc/{node.process.pid}/fd").iterdir()))
-
-
-SILENT = (
-    b"",
-    b"\x01\x00\x00",  # half a header
-    b"\x01\x00\x00\x00\x01\x00\x00\x01",  # an A-ASSOCIATE-RQ that never comes
-    b"\x04\x00\xff\xff\xff\xff",  # a P-DATA of 4 GB
-    b"GET / HTTP/1.1\r\n\r\n",
-)
-
-
-@pytest.fixture
-def impatient(peers: None, tmp_path: Path) -> Iterator[NodeProcess]:
-    """A node that soon ends connections on which nothing comes."""
-    port = free_port()
-    config = (
-        f'spool = "spool"\nreserve_mb = 10\nreserve_memory_mb = 10\n[listen]\nport = {port}\n'
-        "association_seconds = 3\nidle_seconds = 5\n"
-        + route("passes", "pass", ["nobody"])
-        + f'[destinations.nobody]\nae_title = "X"\naddress = "127.0.0.1"\nport = {free_port()}\n'
-    )
-    node = NodeProcess(tmp_path / "impatient", config, port)
-    try:
-        node.start()
-        yield node
-    finally:
-        node.stop()
-
-
-def calm(node: NodeProcess) -> tuple[int, int]:
-    """Threads and open files of a node that nobody has connected to, once all is there."""
-    counts = [(threads(node), files(node))]
-
-    def steady() -> bool:
-        time.sleep(0.5)
-        counts.append((threads(node), files(node)))
-        return len(counts) > 4 and len(set(counts[-4:])) == 1
-
-    wait_for(steady, 60, "calm")
-    return counts[-1]
-
-
-def test_peers_that_never_go_on_leak_nothing(impatient: NodeProcess) -> None:
-    before = calm(impatient)
-    peers = []
-    for start in SILENT * 4:
-        peer = socket.create_connection(("127.0.0.1", impatient.port))
-        peer.sendall(start)
-        peers.append(peer)
-    for _ in range(15):  # TCP health checks
-        socket.create_connection(("127.0.0.1", impatient.port)).close()
-
-    def ended() -> bool:
-        return threads(impatient) <= before[0] and files(impatient) <= before[1]
-
-    wait_for(ended, 120, "connections to end")
-    for peer in peers:
-        peer.close()
-
-
-def test_malformed_pdus_harm_nobody(impatient: NodeProcess, phantom: Path) -> None:
-    """Random bytes in the shape of PDUs; the campaign goes on with it for a minute."""
-    before = calm(impatient)
-    assert fuzz(impatient.port, seconds=3, seed=0) > 0
-    wait_for(lambda: threads(impatient) <= before[0], 120, "connections to end")
-    assert impatient.process is not None
-    assert impatient.process.poll() is None
-    strangers_may_only_echo(impatient.port, phantom)
 
 
 def objects(node: NodeProcess, series: Series) -> set[str]:
