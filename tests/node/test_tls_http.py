@@ -98,7 +98,7 @@ def settled(site: Site, phantom: Path) -> None:
     """The known sender's series has come, and its last attempt at the absent archive failed."""
     if site.node.states() != ["dead"]:
         assert send(site, phantom, site.known) == 0
-    wait_for(lambda: site.node.states() == ["dead"], 60, "the series to end")
+    wait_for(lambda: site.node.states() == ["dead"], 200, "the series to end")
 
 
 def test_only_a_known_certificate_is_let_in(site: Site, phantom: Path) -> None:
