@@ -17,6 +17,7 @@ import tyro
 from tyro.conf import subcommand
 
 from mitsgan import __version__
+from mitsgan.cli.archive import Archive
 from mitsgan.cli.attacker import AttackerCommand
 from mitsgan.cli.benchmark import Benchmark
 from mitsgan.cli.candidates import Candidates
@@ -65,6 +66,7 @@ Command = (
     | Annotated[Data, subcommand("data")]
     | Annotated[Candidates, subcommand("candidates")]
     | Annotated[Node, subcommand("node")]
+    | Annotated[Archive, subcommand("archive")]
     | Annotated[Weights, subcommand("weights")]
     | Annotated[Demo, subcommand("demo")]
 )

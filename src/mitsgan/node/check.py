@@ -15,7 +15,8 @@ from pynetdicom import _config as pynetdicom_config
 from pynetdicom.presentation import build_context
 
 from mitsgan.errors import MitsganError
-from mitsgan.node.config import Destination, NodeConfig, Protecting, Route
+from mitsgan.jobs.protect.settings import Protecting
+from mitsgan.node.config import Destination, NodeConfig, Route
 from mitsgan.node.dicomweb import reach, send_web, stored_at_web
 from mitsgan.node.processing.tasks import CompareTask, ProtectTask, Task
 from mitsgan.node.processing.worker import Worker

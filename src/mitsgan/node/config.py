@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from mitsgan.errors import SettingsError
-from mitsgan.jobs.protect.settings import ProtectSettings
-from mitsgan.jobs.shared import Signing
+from mitsgan.jobs.protect.settings import Protecting
 from mitsgan.settings import Settings, above_zero, at_least, within
 from mitsgan.typed import read_toml
 
@@ -67,24 +66,6 @@ class Http(Settings):
 
     def __post_init__(self) -> None:
         within("port", self.port, 1, 65535)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Protecting(Signing, ProtectSettings):
-    """How a route protects: as `mitsgan protect`."""
-
-    key: Path | None = None
-    """Mark the scan with the key in this file."""
-    sign: Path | None = None
-    """Seal what was protected with this private key; seals stay in the spool."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_mark(self.key is not None)
-        if self.sign is None and (self.certificate or self.passphrase_file):
-            raise SettingsError(
-                "`certificate` and `passphrase_file` belong to a key; give `sign` too"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)

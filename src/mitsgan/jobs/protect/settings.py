@@ -108,6 +108,28 @@ class ProtectSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Protecting(Signing, ProtectSettings):
+    """As `ProtectSettings`, for scans that come one after the other: with key and signature.
+
+    Raises:
+        SettingsError: settings that make no sense, alone or together.
+    """
+
+    key: Path | None = None
+    """Mark the scan with the key in this file."""
+    sign: Path | None = None
+    """Seal what was protected with this private key."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_mark(self.key is not None)
+        if self.sign is None and (self.certificate or self.passphrase_file):
+            raise SettingsError(
+                "`certificate` and `passphrase_file` belong to a key; give `sign` too"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProtectFile(Overwriting, Signing, ProtectSettings, CtInput):
     """As `ProtectSettings`, from a scan on disk to a protected one."""
 

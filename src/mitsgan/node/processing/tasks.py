@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitsgan.node.config import Protecting, Verifying
+from mitsgan.jobs.protect.settings import Protecting
+from mitsgan.node.config import Verifying
 
 
 @dataclass(frozen=True, kw_only=True)

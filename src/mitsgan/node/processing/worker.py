@@ -7,7 +7,6 @@ goes on.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import signal
@@ -18,15 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mitsgan.errors import DeviceError, MitsganError, OutputError, SettingsError
-from mitsgan.node.config import Protecting
+from mitsgan.jobs.protect.settings import Protecting
 from mitsgan.node.processing.quiet import silence
 from mitsgan.node.processing.tasks import Answer, CompareTask, ProtectTask, Task, VerifyTask
+from mitsgan.processes import end_with_parent
 from mitsgan.typed import parse_json, to_json
 
 if TYPE_CHECKING:
     from mitsgan.jobs.protect.protection import Protection
-
-_PR_SET_PDEATHSIG = 1
 
 
 class Worker:
@@ -108,14 +106,6 @@ def _public_key(how: Protecting) -> bytes:
 
 def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
-
-
-def end_with_parent(parent: int) -> None:
-    """Let the system end this process when the one that started it ends, however that happens."""
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before
-        sys.exit(1)
 
 
 def serve(tasks: TextIO, answers: TextIO) -> None:

@@ -51,7 +51,7 @@ def read_headers(path: Path, progress: Progress | None = None) -> Headers:
             progress(done, 2 * len(entries))
         header = read_header(entry)
         if header is not None:
-            _check_whole(header)
+            check_whole(header)
             files.append(header)
             continue
         start = _start(entry)
@@ -68,7 +68,7 @@ def read_headers(path: Path, progress: Progress | None = None) -> Headers:
     return Headers(files, left_out)
 
 
-def _check_whole(file: SliceFile) -> None:
+def check_whole(file: SliceFile) -> None:
     """Raise where a file ends before it says what series it belongs to."""
     if file.pixel_offset is None and dcm.SERIES_INSTANCE_UID not in file.header:
         raise ScanError(

@@ -1,0 +1,7 @@
+"""``python -m mitsgan`` is the command ``mitsgan``."""
+
+import sys
+
+from mitsgan.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,219 @@
+"""Plan an archive: which series there are, what each will need, and what is new since last time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from mitsgan import __version__
+from mitsgan.archive.find import SeriesFiles, content, find_series, whole_series
+from mitsgan.archive.ledger import Ledger
+from mitsgan.archive.settings import How, PlanSettings
+from mitsgan.archive.task import Action, NewTask
+from mitsgan.errors import DataError, OutputError, SettingsError
+from mitsgan.progress import Phases, Progress, silent
+from mitsgan.result import Result
+from mitsgan.typed import convert, read_toml, to_tree
+
+SECONDS_PER_MEGAVOXEL: dict[Action, float] = {"protect": 0.2, "seal": 0.04, "verify": 0.04}
+"""Work on one core for a million voxels, before the archive itself has shown another rate;
+processor time on a chest CT of 133 slices (docs/archive.md)."""
+
+BASE_MB, VOXEL_MB = 700.0, 8e-6
+"""Memory of a worker: the program, and twice a voxel in float32; what `protect` is held to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned(Result):
+    """What a plan came to.
+
+    Attributes:
+        ledger: its file.
+        series: how many the source holds.
+        new, changed: of these, how many the ledger did not know, or knew otherwise.
+        unreadable: files that are damaged; they stand in the ledger as failed.
+        others: files that are no CT, by what they are.
+        megabytes: of all series.
+        voxels: of all series.
+        hours: forecast of the work on one core that the ledger still has to do.
+        memory_mb: what the largest series needs.
+    """
+
+    KIND: ClassVar[str] = "archive plan"
+
+    version: str = __version__
+    ledger: str
+    series: int
+    new: int
+    changed: int
+    unreadable: int
+    others: dict[str, int]
+    megabytes: float
+    voxels: int
+    hours: float
+    memory_mb: float
+
+
+def plan_archive(settings: PlanSettings, *, progress: Progress = silent) -> Planned:
+    """Find the series of an archive, and enter into the ledger what is to be done.
+
+    The same plan again reads only folders in which a file changed, and enters what is new. A
+    source is only read.
+
+    Raises:
+        SettingsError: the settings file is none, or makes no sense.
+        DataError: source or ledger cannot be read, or the ledger is of another plan.
+        OutputError: the folder for results lies in the source, or is not named.
+    """
+    how = How() if settings.settings is None else read_toml(settings.settings.absolute(), How)
+    out, digest = _checked_out(settings, how), _digest(how)
+    ledger = Ledger(settings.ledger, create=True)
+    try:
+        _check_same(ledger, how, settings.source.resolve(), out)
+        with Phases(progress).phase("find", f"looking into {settings.source}") as step:
+            known = ledger.folders()
+            folders = find_series(settings.source.resolve(), known, settings.jobs, step)
+        ledger.keep_folders(
+            (folder.path, folder.stamp, content(folder))
+            for folder in folders
+            if known.get(folder.path, ("",))[0] != folder.stamp
+        )
+        series = whole_series(folders)
+        root = settings.source.resolve()
+        root = root if root.is_dir() else root.parent
+        tasks = list(_tasks(series, root, out, how.action, digest))
+        new, changed = ledger.enter(tasks)
+        others: Counter[str] = Counter()
+        for folder in folders:
+            others.update(folder.others)
+        return Planned(
+            ledger=str(settings.ledger),
+            series=sum(not task.reason for task in tasks),
+            new=new,
+            changed=changed,
+            unreadable=sum(bool(task.reason) for task in tasks),
+            others=dict(others),
+            megabytes=round(sum(task.megabytes for task in tasks), 1),
+            voxels=sum(task.voxels for task in tasks),
+            hours=round(seconds_left(ledger, how.action) / 3600, 3),
+            memory_mb=round(max((task.memory_mb for task in tasks), default=0.0)),
+        )
+    finally:
+        ledger.close()
+
+
+def plan_verification(ledger: Ledger, trust: Path | None) -> int:
+    """Let what was protected or sealed be verified, by its mark, its seal, or both; how many.
+
+    Raises:
+        SettingsError: it carries neither, or was verified only.
+    """
+    how = how_of(ledger)
+    marked = how.action == "protect" and how.protect.key is not None
+    sealed = how.action == "seal" or how.protect.sign is not None
+    if how.action == "verify" or not (marked or sealed):
+        raise SettingsError("nothing of this ledger was marked or sealed; give it `key` or `sign`")
+    ledger.set_plan("trust", None if trust is None else str(trust.absolute()))
+    done = [task for task in ledger.tasks("done") if task.action != "verify"]
+    new, changed = ledger.enter(
+        NewTask(
+            key=f"{task.key} {task.ended}",
+            action="verify",
+            source=Path(task.source if task.action == "seal" else task.output),
+            series=task.series if task.action == "seal" else "",
+            output=Path(task.output),
+            files=task.files,
+            megabytes=task.megabytes,
+            voxels=task.voxels,
+            memory_mb=task.memory_mb,
+        )
+        for task in done
+    )
+    return new + changed
+
+
+def how_of(ledger: Ledger) -> How:
+    """What the series of a ledger are done with.
+
+    Raises:
+        DataError: nothing was planned yet.
+    """
+    tree = ledger.plan("how")
+    if tree is None:
+        raise DataError(f"{ledger.path} has no plan yet; `mitsgan archive plan` makes it")
+    return convert(tree, How, f"the plan in {ledger.path}")
+
+
+def seconds_left(ledger: Ledger, action: Action) -> float:
+    """Forecast of the work that is left, on one core: by the rate so far, or a measured one."""
+    rate = ledger.rate() or SECONDS_PER_MEGAVOXEL[action]
+    return rate * sum(task.voxels for task in ledger.tasks("pending", "running")) / 1e6
+
+
+def _checked_out(settings: PlanSettings, how: How) -> Path | None:
+    if how.action == "verify":
+        return None
+    if settings.out is None:
+        raise OutputError("name the folder for what is written: `out`")
+    out, source = settings.out.resolve(), settings.source.resolve()
+    if out == source or source in out.parents or out in source.parents:
+        raise OutputError(
+            f"`out` {out} and the source {source} lie in one another; keep them apart"
+        )
+    return out
+
+
+def _check_same(ledger: Ledger, how: How, source: Path, out: Path | None) -> None:
+    """Raise where a ledger is of another archive, or begin it."""
+    tree = to_tree(how)
+    plan = {"how": tree, "source": str(source), "out": None if out is None else str(out)}
+    for name, value in plan.items():
+        earlier = ledger.plan(name)
+        if earlier is not None and json.loads(json.dumps(value)) != earlier:
+            raise DataError(
+                f"{ledger.path} was planned with another `{name}` ({earlier}); name a new ledger"
+            )
+    for name, value in plan.items():
+        ledger.set_plan(name, value)
+
+
+def _tasks(
+    series: list[SeriesFiles], root: Path, out: Path | None, action: Action, digest: str
+) -> Iterator[NewTask]:
+    for one in series:
+        whole = hashlib.sha256(f"{digest} {one.stamp}".encode()).hexdigest()
+        output = Path() if out is None else _output(Path(one.source), one.series, root, out)
+        yield NewTask(
+            key=whole,
+            action=action,
+            source=Path(one.source),
+            series=one.series,
+            output=output,
+            files=one.files,
+            megabytes=one.megabytes,
+            voxels=one.voxels,
+            memory_mb=BASE_MB + VOXEL_MB * one.voxels,
+            reason=one.reason,
+        )
+
+
+def _output(source: Path, series: str, root: Path, out: Path) -> Path:
+    """Where a result goes: OUT mirrors the source, with a folder for each series."""
+    place = out / source.relative_to(root) if root in (source, *source.parents) else out
+    return place / series if series else place
+
+
+def _digest(how: How) -> str:
+    """Of settings, version, keys and weights."""
+    stamps = []
+    for path in how.files():
+        if not path.is_file():
+            raise SettingsError(f"{path}: no such file; the settings name it")
+        stamps.append(hashlib.sha256(path.read_bytes()).hexdigest())
+    text = json.dumps([__version__, to_tree(how), stamps], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

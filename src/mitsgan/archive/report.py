@@ -1,0 +1,192 @@
+"""What became of an archive: counts, time left, failures and verdicts, as tables."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import ClassVar
+
+from mitsgan import __version__
+from mitsgan.archive.ledger import Ledger
+from mitsgan.archive.plan import how_of, seconds_left
+from mitsgan.archive.task import FAILURES, STATES, Task
+from mitsgan.atomic import atomic_output
+from mitsgan.errors import SettingsError
+from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.table import Column, Table
+from mitsgan.result import Result
+
+_STATES = (Column("state", "state"), Column("series", "series"), Column("means", "means"))
+_VERDICTS = (Column("verdict", "verdict"), Column("series", "series"))
+_SERIES = (
+    Column("number", "number"),
+    Column("action", "action"),
+    Column("state", "state"),
+    Column("source", "source"),
+    Column("series", "series"),
+    Column("output", "output"),
+    Column("verdict", "verdict"),
+    Column("attempts", "attempts"),
+    Column("seconds", "time", "s", digits=1),
+    Column("peak", "memory", "MB", digits=0),
+    Column("failure", "failure"),
+    Column("reason", "reason"),
+)
+_FAILURES = tuple(
+    column
+    for column in _SERIES
+    if column.key in ("number", "action", "source", "attempts", "failure", "reason")
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveReport(Result):
+    """The state of an archive.
+
+    Attributes:
+        ledger: its file.
+        action: what is done.
+        states: how many series are in each state.
+        failures: how many were given up, by kind.
+        verdicts: how many verifications came to which verdict.
+        voxels_done: of the series that are done.
+        worker_hours: work that they took, all workers together.
+        hours_left: forecast of what is open, on one core.
+        series: every one of them.
+    """
+
+    KIND: ClassVar[str] = "archive report"
+
+    version: str = __version__
+    ledger: str
+    action: str
+    states: dict[str, int]
+    failures: dict[str, int]
+    verdicts: dict[str, int]
+    voxels_done: int
+    worker_hours: float
+    hours_left: float
+    series: tuple[Task, ...]
+
+    def tables(self) -> tuple[Table, ...]:
+        """States and failures; failed series only if there are some."""
+        rows: list[dict[str, Cell]] = [
+            {"state": s, "series": self.states.get(s, 0), "means": STATES[s]} for s in STATES
+        ]
+        title = f"Series of {self.ledger}"
+        tables = [Table("states", title, _STATES, tuple(rows), self._note())]
+        if failed := [_row(task) for task in self.series if task.state == "failed"]:
+            note = "; ".join(f"{kind}: {what}" for kind, what in FAILURES.items())
+            tables.append(Table("failures", "Given up", _FAILURES, tuple(failed), note))
+        if self.verdicts:
+            verdicts: tuple[dict[str, Cell], ...] = tuple(
+                {"verdict": k, "series": n} for k, n in self.verdicts.items()
+            )
+            tables.append(Table("verdicts", "Verdicts", _VERDICTS, verdicts))
+        return tuple(tables)
+
+    def all_series(self) -> Table:
+        """Every series."""
+        return Table("series", "Series", _SERIES, tuple(_row(task) for task in self.series))
+
+    def _note(self) -> str:
+        return (
+            f"{self.worker_hours:.2f} hours of work so far, about {self.hours_left:.2f} left on "
+            "one core"
+        )
+
+
+def archive_report(path: Path) -> ArchiveReport:
+    """Read the state of an archive out of its ledger, whether it is being worked on or not.
+
+    Raises:
+        DataError: the ledger cannot be read.
+    """
+    ledger = Ledger(path)
+    try:
+        action = how_of(ledger).action
+        tasks = ledger.tasks()
+        done = [task for task in tasks if task.state == "done"]
+        failed = [task.failure for task in tasks if task.state == "failed"]
+        return ArchiveReport(
+            ledger=str(path),
+            action=action,
+            states=dict(Counter(task.state for task in tasks)),
+            failures=dict(Counter(failed)),
+            verdicts=dict(Counter(task.verdict for task in done if task.verdict)),
+            voxels_done=sum(task.voxels for task in done),
+            worker_hours=round(sum(task.seconds for task in tasks) / 3600, 4),
+            hours_left=round(seconds_left(ledger, action) / 3600, 4),
+            series=tuple(tasks),
+        )
+    finally:
+        ledger.close()
+
+
+def _row(task: Task) -> dict[str, str | float | int]:
+    reason = task.reason.strip().splitlines()
+    return {
+        "number": task.id,
+        "action": task.action,
+        "state": task.state,
+        "source": task.source,
+        "series": task.series,
+        "output": task.output,
+        "verdict": task.verdict,
+        "attempts": task.attempts,
+        "seconds": task.seconds,
+        "peak": task.peak_mb,
+        "failure": task.failure,
+        "reason": reason[-1] if reason else "",
+    }
+
+
+def write_archive_report(report: ArchiveReport, path: Path, *, overwrite: bool = False) -> None:
+    """Write the report: .html a page, .csv a line for each series, .json everything.
+
+    Raises:
+        SettingsError: another ending.
+        OutputError: the file is there, or cannot be written.
+    """
+    kind = path.suffix.lower()
+    if kind not in _WRITERS:
+        raise SettingsError(f"{path}: a report ends in {', '.join(_WRITERS)}")
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        temporary.write_text(_WRITERS[kind](report), encoding="utf-8")
+
+
+def _html(report: ArchiveReport) -> str:
+    from mitsgan.evaluate.report.content import Report
+    from mitsgan.evaluate.report.html.page import html_report
+
+    states = ", ".join(f"{report.states.get(state, 0)} {state}" for state in STATES)
+    page = Report(
+        title=f"Archive: {report.action}",
+        version=report.version,
+        lead=f"{len(report.series)} series: {states}.",
+        command="",
+        config="",
+        provenance={},
+        tables=(*report.tables(), report.all_series()),
+    )
+    return html_report(page)
+
+
+def _csv(report: ArchiveReport) -> str:
+    text = StringIO()
+    table = report.all_series()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([column.heading for column in table.columns])
+    writer.writerows(table.cells(row) for row in table.rows)
+    return text.getvalue()
+
+
+_WRITERS: Mapping[str, Callable[[ArchiveReport], str]] = {
+    ".html": _html,
+    ".csv": _csv,
+    ".json": ArchiveReport.to_json,
+}

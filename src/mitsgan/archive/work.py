@@ -1,0 +1,138 @@
+"""Do one series with the job of the command line, and say what came of it."""
+
+from __future__ import annotations
+
+import resource
+import traceback
+from dataclasses import fields
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from mitsgan.archive.settings import How
+from mitsgan.archive.task import Failure, Outcome, Task
+from mitsgan.errors import DeviceError, MitsganError, OutputError, SettingsError
+
+if TYPE_CHECKING:
+    from mitsgan.jobs.protect.protection import Protection
+
+
+class Work:
+    """Does series one after the other; weights and keys are loaded once."""
+
+    def __init__(self, how: How, trust: Path | None = None) -> None:
+        """Prepare.
+
+        Args:
+            how: what is done.
+            trust: whom to believe seals, where they are verified.
+        """
+        self._how, self._trust = how, trust
+        self._protection: Protection | None = None
+
+    def do(self, task: Task) -> Outcome:
+        """Do a series; what goes wrong is part of the outcome, a wish to stop is not."""
+        start = perf_counter()
+        failure: Failure
+        try:
+            text, verdict = getattr(self, f"_{task.action}")(task)
+            return Outcome(text=text, verdict=verdict, seconds=perf_counter() - start,
+                           peak_mb=_peak_mb())  # fmt: skip
+        except MemoryError:
+            failure, reason = "resource", "memory did not suffice"
+        except (DeviceError, OutputError, OSError) as error:
+            failure, reason = _of_output(error), str(error) or type(error).__name__
+        except MitsganError as error:
+            failure, reason = "input", str(error)
+        except Exception:  # noqa: BLE001 - one bad series does not stop the night
+            failure, reason = "bug", traceback.format_exc()
+        return Outcome(
+            failure=failure, reason=reason, seconds=perf_counter() - start, peak_mb=_peak_mb()
+        )
+
+    def _protect(self, task: Task) -> tuple[str, str]:
+        from mitsgan.jobs.protect.file import load_protection, protect_file
+        from mitsgan.jobs.protect.settings import ProtectFile
+
+        how = self._how.protect
+        settings = ProtectFile(
+            scan=Path(task.source),
+            out=Path(task.output),
+            series=task.series or None,
+            hu_offset=self._how.hu_offset,
+            assume_hu=self._how.assume_hu,
+            overwrite=True,  # of an attempt that was cut off; only what mitsgan wrote is replaced
+            **{field.name: getattr(how, field.name) for field in fields(how)},
+        )
+        if self._protection is None:
+            self._protection = load_protection(settings)
+        result = protect_file(settings, protection=self._protection)
+        change = result.change
+        text = f"{result.scan.shape[0]} slices, largest change {change.largest:g} HU, RMS "
+        return f"{text}{change.rms:.2f} HU" + "".join(f"; {note}" for note in result.notes), ""
+
+    def _seal(self, task: Task) -> tuple[str, str]:
+        from mitsgan.jobs.seal import SealFile, seal_file
+
+        how = self._how.seal
+        assert how is not None  # the settings were checked
+        sealed = seal_file(
+            SealFile(
+                scan=Path(task.source),
+                series=task.series or None,
+                out=seal_of(task),
+                overwrite=True,
+                **{field.name: getattr(how, field.name) for field in fields(how)},
+            )
+        )
+        return f"{sealed.slices} slices, signed by {sealed.signer}", ""
+
+    def _verify(self, task: Task) -> tuple[str, str]:
+        from mitsgan.jobs.verify.settings import VerifyFile
+        from mitsgan.jobs.verify.verify import verify_file
+
+        key, seal, trust = self._judges(task)
+        verified = verify_file(
+            VerifyFile(
+                scan=Path(task.source),
+                series=task.series or None,
+                hu_offset=self._how.hu_offset,
+                assume_hu=self._how.assume_hu,
+                key=key,
+                seal=seal,
+                trust=trust,
+            )
+        )
+        return verified.result.reason or "", verified.verdict
+
+    def _judges(self, task: Task) -> tuple[Path | None, Path | None, Path | None]:
+        """By which key and which seal a series is verified, and whom the seal is believed of."""
+        how = self._how
+        if how.action != "verify":
+            sealed = how.action == "seal" or how.protect.sign is not None
+            return (
+                how.protect.key if how.action == "protect" else None,
+                seal_of(task) if sealed else None,
+                self._trust if sealed else None,
+            )
+        if how.verify is None:
+            raise SettingsError("nothing says what to verify by")
+        beside = Path(f"{task.source}.seal.json")
+        return how.verify.key, beside if how.verify.sealed else None, how.verify.trust
+
+
+def seal_of(task: Task) -> Path:
+    """The seal of what a task wrote or sealed."""
+    return Path(f"{task.output}.seal.json")
+
+
+def _of_output(error: Exception) -> Failure:
+    """A full disk or a busy device may pass; an output that is somebody else's does not."""
+    text = str(error)
+    if isinstance(error, OutputError):
+        return "resource" if "full" in text or "another run" in text else "input"
+    return "resource"
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,173 @@
+"""`mitsgan archive`: many thousand series, by a ledger that any number of runs share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import arg, subcommand
+
+from mitsgan.archive.settings import PlanSettings, RetrySettings, RunSettings
+from mitsgan.cli.command import Command, shown
+from mitsgan.cli.console import Console
+from mitsgan.errors import SettingsError
+
+if TYPE_CHECKING:
+    from mitsgan.archive.run import Ran
+
+
+@dataclass(frozen=True, kw_only=True)
+@shown("source", short="out", source="ROOT", out="FOLDER", ledger="FILE", settings="FILE.toml")
+class ArchivePlan(Command, PlanSettings):
+    """Find the series below a folder by their headers, and enter into a ledger what is to be done.
+
+    The same command again enters what is new. Nothing is protected yet.
+
+    example: mitsgan archive plan /data/ct --ledger night.db -o /data/protected
+    """
+
+    def work(self, console: Console) -> int:
+        """Plan; the exit code."""
+        from mitsgan.archive.plan import plan_archive
+
+        planned = plan_archive(self, progress=console)
+        others = ", ".join(f"{n} x {kind or 'other file'}" for kind, n in planned.others.items())
+        console.say(
+            f"{planned.series} series, {planned.megabytes / 1000:.1f} GB: {planned.new} new, "
+            f"{planned.changed} changed, {planned.unreadable} damaged files"
+            + (f"; left out: {others}" if others else "")
+        )
+        console.say(
+            f"forecast: {planned.hours:.2f} hours on one core, {planned.memory_mb:.0f} MB for the "
+            f"largest series; go on with: mitsgan archive run --ledger {planned.ledger}"
+        )
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+@shown(ledger="FILE", memory_mb="MB", timeout_minutes="N", lease_seconds="N", metrics="FILE.prom")
+class ArchiveRun(Command, RunSettings):
+    """Do what a ledger says, in several processes; any number of runs may share a ledger.
+
+    It may be interrupted or killed: the same command goes on. Exits with 1 if a series failed.
+
+    example: mitsgan archive run --ledger night.db --jobs 8
+    """
+
+    def work(self, console: Console) -> int:
+        """Run; the exit code."""
+        from mitsgan.archive.run import run_archive
+
+        return _say_ran(run_archive(self, progress=console), console)
+
+
+@dataclass(frozen=True, kw_only=True)
+@shown(
+    trust="CERT.pem", ledger="FILE", memory_mb="MB", timeout_minutes="N", lease_seconds="N",
+    metrics="FILE.prom",
+)  # fmt: skip
+class ArchiveVerify(Command, RunSettings):
+    """Verify everything that a ledger's runs have protected or sealed; verdicts stand in its
+    report. Exits with 1 if a series failed or is not intact.
+
+    example: mitsgan archive verify --ledger night.db --trust site.pem --jobs 8
+    """
+
+    trust: Path | None = None
+    """Whom to believe the seals: a certificate, that of an authority, or a public key."""
+
+    def work(self, console: Console) -> int:
+        """Verify; the exit code."""
+        from mitsgan.archive.ledger import Ledger
+        from mitsgan.archive.plan import plan_verification
+        from mitsgan.archive.report import archive_report
+        from mitsgan.archive.run import run_archive
+
+        ledger = Ledger(self.ledger)
+        try:
+            plan_verification(ledger, self.trust)
+        finally:
+            ledger.close()
+        code = _say_ran(run_archive(self, progress=console), console)
+        verdicts = archive_report(self.ledger).verdicts
+        console.say(", ".join(f"{n} {verdict}" for verdict, n in sorted(verdicts.items())))
+        return 1 if set(verdicts) - {"intact"} else code
+
+
+@dataclass(frozen=True, kw_only=True)
+@shown(short="output", ledger="FILE", output="FILE")
+class ArchiveReportFile(Command):
+    """Show the state of a ledger, while it is worked on or after; -o writes every series."""
+
+    ledger: Path
+    """The ledger."""
+    output: Path | None = None
+    """Also write a report: .html a page, .csv a line for each series, .json everything."""
+    overwrite: bool = False
+    """Replace what an earlier report wrote."""
+
+    def work(self, console: Console) -> int:
+        """Report; the exit code."""
+        from mitsgan.archive.report import archive_report, write_archive_report
+        from mitsgan.evaluate.report.terminal import print_tables
+
+        report = archive_report(self.ledger)
+        if not self.quiet:
+            print_tables(report.tables())
+        if self.output is not None:
+            write_archive_report(report, self.output, overwrite=self.overwrite)
+            console.say(f"written: {self.output}")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+@shown(ledger="FILE")
+class ArchiveRetry(Command, RetrySettings):
+    """Let series that failed be done again by the next run.
+
+    example: mitsgan archive retry --ledger night.db --failures input
+    """
+
+    def work(self, console: Console) -> int:
+        """Let them; the exit code."""
+        from mitsgan.archive.ledger import Ledger
+
+        if not self.failures:
+            raise SettingsError("`failures`: name at least one kind")
+        ledger = Ledger(self.ledger)
+        try:
+            console.say(f"{ledger.retry(self.failures)} series will be done again")
+        finally:
+            ledger.close()
+        return 0
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Protect, seal or verify many thousand series, resumably."""
+
+    what: Annotated[
+        Annotated[ArchivePlan, subcommand("plan")]
+        | Annotated[ArchiveRun, subcommand("run")]
+        | Annotated[ArchiveReportFile, subcommand("report")]
+        | Annotated[ArchiveRetry, subcommand("retry")]
+        | Annotated[ArchiveVerify, subcommand("verify")],
+        arg(name=""),
+    ]
+    """Plan, run, look at the report; then verify."""
+
+    def run(self) -> int:
+        """Do it; the exit code."""
+        return self.what.run()
+
+
+def _say_ran(ran: Ran, console: Console) -> int:
+    """Say what a run came to; the exit code."""
+    lost = f", {ran.lost} times a worker was lost" if ran.lost else ""
+    console.say(f"{ran.done} series done, {ran.failed} failed, {ran.left} left{lost}")
+    if ran.left:
+        console.say("what is left needs more memory than a process had: see --memory-mb")
+    if ran.failed:
+        console.say(f"why: mitsgan archive report --ledger {ran.ledger}")
+    return 1 if ran.failed else 0

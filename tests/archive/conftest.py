@@ -1,0 +1,39 @@
+"""A small archive: three patients, something beside the scans, and settings that are quick."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.phantom.chest import chest
+
+QUICK = '[protect]\nprotector = "noise"\nmax_hu = 5\n'
+"""The quickest protector: it needs no network."""
+
+
+@pytest.fixture(scope="session")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three small series of different patients; not to be changed."""
+    root = tmp_path_factory.mktemp("archive") / "in"
+    for number in range(3):
+        scan = chest((8 + 2 * number, 32, 32), (24.0, 11.2, 11.2), seed=40 + number)
+        phantom_series(scan, root / f"p{number}" / "study" / "ct")
+    (root / "p0" / "readme.txt").write_text("a note\n")
+    return root
+
+
+@pytest.fixture
+def root(studies: Path, tmp_path: Path) -> Path:
+    """A copy of the studies that a test may change."""
+    return Path(shutil.copytree(studies, tmp_path / "in"))
+
+
+@pytest.fixture
+def how(tmp_path: Path) -> Path:
+    """Quick settings."""
+    path = tmp_path / "how.toml"
+    path.write_text(QUICK)
+    return path

@@ -1,0 +1,150 @@
+"""Archives planned, run, verified and reported, in this process."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+
+from mitsgan.archive.ledger import Ledger
+from mitsgan.archive.metrics import write_metrics
+from mitsgan.archive.plan import plan_archive
+from mitsgan.archive.report import ArchiveReport, archive_report
+from mitsgan.archive.settings import PlanSettings
+from mitsgan.archive.work import Work
+from mitsgan.archive.worker import work_through
+from mitsgan.cli.main import main
+from mitsgan.errors import DataError, OutputError, SettingsError
+
+
+def planned(root: Path, folder: Path, how: Path | None) -> Path:
+    """The ledger of a plan."""
+    ledger = folder / "l.db"
+    plan_archive(PlanSettings(source=root, ledger=ledger, out=folder / "out", settings=how))
+    return ledger
+
+
+def test_outputs_are_those_of_the_single_command(root: Path, how: Path, tmp_path: Path) -> None:
+    ledger = planned(root, tmp_path, how)
+    assert work_through(ledger, "w", 1e6, 60) == 3
+    book = Ledger(ledger)
+    tasks = book.tasks()
+    book.close()
+    assert [task.state for task in tasks] == ["done"] * 3
+    for number, task in enumerate(tasks):
+        single = tmp_path / f"single-{number}"
+        options = ("--protector", "noise", "--max-hu", "5", "--quiet")
+        assert main(["protect", task.source, str(single), *options]) == 0
+        output = Path(task.output)
+        assert output.relative_to(tmp_path / "out").parts[:3] == (f"p{number}", "study", "ct")
+        names = sorted(path.name for path in single.iterdir())
+        assert names == sorted(path.name for path in output.iterdir())
+        for name in names:
+            ours, theirs = dcmread(output / name), dcmread(single / name)
+            assert ours.PixelData == theirs.PixelData
+            assert ours.SOPInstanceUID == theirs.SOPInstanceUID
+
+
+def test_a_bad_series_does_not_stop_the_others(root: Path, how: Path, tmp_path: Path) -> None:
+    truncated = sorted((root / "p1" / "study" / "ct").iterdir())[3]
+    truncated.write_bytes(truncated.read_bytes()[:-900])
+    foreign = planned(root, tmp_path, how)
+    book = Ledger(foreign)
+    taken = Path(next(task.output for task in book.tasks() if "p2" in task.source))
+    book.close()
+    taken.mkdir(parents=True)
+    (taken / "somebody's.txt").write_text("theirs")
+    assert work_through(foreign, "w", 1e6, 60) == 3
+    report = archive_report(foreign)
+    assert report.states == {"done": 1, "failed": 2}
+    assert report.failures == {"input": 2}
+    assert (taken / "somebody's.txt").read_text() == "theirs"
+    truncated.write_bytes(b"")
+    assert work_through(foreign, "w", 1e6, 60) == 0
+
+
+def test_an_error_that_nobody_knows_is_kept_with_its_traceback(
+    root: Path, how: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: Work, task: object) -> tuple[str, str]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Work, "_protect", fails)
+    ledger = planned(root, tmp_path, how)
+    work_through(ledger, "w", 1e6, 60)
+    report = archive_report(ledger)
+    assert report.failures == {"bug": 3}
+    assert "ZeroDivisionError" in report.series[0].reason
+    assert ArchiveReport.from_json(report.to_json()) == report
+
+
+def test_a_plan_of_other_settings_is_refused_and_the_same_enters_what_is_new(
+    root: Path, how: Path, tmp_path: Path
+) -> None:
+    settings = PlanSettings(
+        source=root, ledger=tmp_path / "l.db", out=tmp_path / "out", settings=how
+    )
+    first = plan_archive(settings)
+    assert (first.series, first.new, first.others) == (3, 3, {"no DICOM": 1})
+    changed = next((root / "p1").rglob("*.dcm"))
+    dataset = dcmread(changed)
+    dataset.PatientComments = "longer"
+    dataset.save_as(changed)
+    second = plan_archive(settings)
+    assert (second.series, second.new, second.changed) == (3, 0, 1)
+    how.write_text('[protect]\nprotector = "noise"\nmax_hu = 6\n')
+    with pytest.raises(DataError, match="another `how`"):
+        plan_archive(settings)
+
+
+def test_plans_that_make_no_sense_are_refused(root: Path, tmp_path: Path) -> None:
+    ledger = tmp_path / "l.db"
+    with pytest.raises(OutputError, match="name the folder"):
+        plan_archive(PlanSettings(source=root, ledger=ledger))
+    with pytest.raises(OutputError, match="keep them apart"):
+        plan_archive(PlanSettings(source=root, ledger=ledger, out=root / "out"))
+    text = tmp_path / "how.toml"
+    for content, match in (
+        ('action = "seal"', "needs a table"),
+        ('action = "verify"', "needs a table"),
+        ("[verify]\n", "what to verify by"),
+        ('[protect]\nkey = "none.key"', "no such file"),
+        ("[protect]\nmax_hu = -1", "max_hu"),
+        ("[protekt]\n", "protekt"),
+    ):
+        text.write_text(content)
+        with pytest.raises(SettingsError, match=match):
+            plan_archive(
+                PlanSettings(source=root, ledger=ledger, out=tmp_path / "o", settings=text)
+            )
+    assert not ledger.exists()
+
+
+def test_large_series_are_left_for_a_larger_machine(root: Path, how: Path, tmp_path: Path) -> None:
+    ledger = planned(root, tmp_path, how)
+    assert work_through(ledger, "w", 100, 60) == 0
+    assert archive_report(ledger).states == {"pending": 3}
+
+
+def test_reports_and_metrics(
+    root: Path, how: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = planned(root, tmp_path, how)
+    work_through(ledger, "w", 1e6, 60)
+    for ending in ("html", "csv", "json"):
+        file = tmp_path / f"r.{ending}"
+        assert main(["archive", "report", "--ledger", str(ledger), "-o", str(file)]) == 0
+    assert "done" in capsys.readouterr().out
+    rows = list(csv.DictReader((tmp_path / "r.csv").open()))
+    assert [row["state"] for row in rows] == ["done"] * 3
+    assert json.loads((tmp_path / "r.json").read_text())["states"] == {"done": 3}
+    assert "3 done" in (tmp_path / "r.html").read_text()
+    assert main(["archive", "report", "--ledger", str(ledger), "-o", str(tmp_path / "r.doc")]) == 2
+    book = Ledger(ledger)
+    write_metrics(book, tmp_path / "m.prom")
+    write_metrics(book, tmp_path / "m.prom")
+    book.close()
+    assert 'mitsgan_archive_series{state="done"} 3' in (tmp_path / "m.prom").read_text()

@@ -1,0 +1,149 @@
+"""The ledger: leases, ends, second attempts."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mitsgan.archive.ledger import Ledger
+from mitsgan.archive.task import ATTEMPTS, Failure, NewTask, Outcome, Task
+from mitsgan.errors import DataError
+
+
+def new(number: int, key: str = "k", memory_mb: float = 10.0) -> NewTask:
+    return NewTask(
+        key=key,
+        action="protect",
+        source=Path(f"/in/{number}"),
+        series=f"1.{number}",
+        output=Path(f"/out/{number}"),
+        files=3,
+        megabytes=1.0,
+        voxels=100 * number,
+        memory_mb=memory_mb,
+    )
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    book = Ledger(tmp_path / "l.db", create=True)
+    yield book
+    book.close()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr("mitsgan.archive.ledger.time.time", lambda: now[0])
+    return now
+
+
+def test_the_largest_that_fits_is_first_and_nobody_else_gets_it(ledger: Ledger) -> None:
+    assert ledger.enter([new(1), new(3, memory_mb=99), new(2)]) == (3, 0)
+    first, second = ledger.lease("a", 60, 50), ledger.lease("b", 60, 50)
+    assert first is not None
+    assert second is not None
+    assert (first.source, second.source) == ("/in/2", "/in/1")
+    assert ledger.lease("c", 60, 50) is None
+    assert ledger.open(50) == 2
+    assert ledger.open(100) == 3
+
+
+def test_a_lost_worker_s_series_is_taken_over_and_its_end_does_not_count(
+    ledger: Ledger, clock: list[float]
+) -> None:
+    ledger.enter([new(1)])
+    lost = ledger.lease("a", 60, 50)
+    assert lost is not None
+    clock[0] += 30
+    assert ledger.renew(lost, 60)
+    clock[0] += 50
+    assert ledger.lease("b", 60, 50) is None  # it was renewed
+    clock[0] += 20
+    taken = ledger.lease("b", 60, 50)
+    assert taken is not None
+    assert taken.attempts == 2
+    assert not ledger.renew(lost, 60)
+    assert not ledger.end(lost, Outcome(text="too late"))
+    assert ledger.end(taken, Outcome(text="done"))
+    assert ledger.task(taken.id).text == "done"
+
+
+@pytest.mark.parametrize("kind", ATTEMPTS)
+def test_failures_are_tried_again_as_often_as_their_kind_is_worth(
+    ledger: Ledger, clock: list[float], kind: Failure
+) -> None:
+    ledger.enter([new(1)])
+    for attempt in range(1, ATTEMPTS[kind] + 1):
+        task = ledger.lease("a", 60, 50)
+        assert task is not None
+        assert task.attempts == attempt
+        assert ledger.end(task, Outcome(failure=kind, reason="so"))
+        clock[0] += 1000
+    assert ledger.lease("a", 60, 50) is None
+    assert ledger.counts() == {"failed": 1}
+    assert ledger.retry(["input", "resource", "bug", "infrastructure"]) == 1
+    assert ledger.lease("a", 60, 50) is not None
+
+
+def test_what_was_told_to_stop_is_given_back_and_is_no_attempt(ledger: Ledger) -> None:
+    ledger.enter([new(1)])
+    ledger.lease("a", 60, 50)
+    ledger.let_go("a")
+    task = ledger.lease("b", 60, 50)
+    assert task is not None
+    assert task.attempts == 1
+
+
+def test_only_what_changed_is_done_anew(ledger: Ledger) -> None:
+    ledger.enter([new(1), new(2)])
+    while (task := ledger.lease("a", 60, 50)) is not None:
+        ledger.end(task, Outcome(seconds=2.0))
+    assert ledger.enter([new(1), new(2, key="other"), new(3)]) == (1, 1)
+    assert ledger.counts() == {"done": 1, "pending": 2}
+    assert ledger.rate() == pytest.approx(2.0 / 100 * 1e6)
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such ledger"):
+        Ledger(tmp_path / "none.db")
+    text = tmp_path / "text.db"
+    text.write_text("no database, but long enough to be looked at as one" * 20)
+    with pytest.raises(DataError, match="cannot be opened"):
+        Ledger(text)
+    other = tmp_path / "other.db"
+    connection = sqlite3.connect(other)
+    connection.execute("PRAGMA user_version=9")
+    connection.close()
+    with pytest.raises(DataError, match="no ledger of version 1"):
+        Ledger(other, create=True)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(["lease", "end", "fail", "lose", "let go"]), max_size=40))
+def test_no_series_is_lost_or_in_two_hands(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[str]
+) -> None:
+    book = Ledger(tmp_path_factory.mktemp("h") / "l.db", create=True)
+    book.enter([new(number) for number in range(3)])
+    leased: list[Task] = []
+    for number, step in enumerate(steps):
+        if step == "lease" and (task := book.lease(f"w{number}", 60, 50)) is not None:
+            assert task.id not in [one.id for one in leased]
+            leased.append(task)
+        elif step != "lease" and leased:
+            task = leased.pop(0)
+            if step == "let go":
+                book.let_go(task.owner)
+            else:
+                kind = {"end": "", "fail": "input", "lose": "infrastructure"}[step]
+                assert book.end(task, Outcome(failure=kind))  # type: ignore[arg-type]
+    counts = book.counts()
+    assert sum(counts.values()) == 3
+    assert counts.get("running", 0) == len(leased)
+    book.close()

@@ -1,0 +1,121 @@
+"""Archives run in processes of their own, which are killed at bad moments."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mitsgan.archive.ledger import Ledger
+from mitsgan.archive.plan import plan_archive
+from mitsgan.archive.report import archive_report
+from mitsgan.archive.run import run_archive
+from mitsgan.archive.settings import PlanSettings, RunSettings
+from mitsgan.cli.main import main
+
+pytestmark = pytest.mark.slow
+
+
+def planned(root: Path, folder: Path, how: Path) -> Path:
+    ledger = folder / "l.db"
+    plan_archive(PlanSettings(source=root, ledger=ledger, out=folder / "out", settings=how))
+    return ledger
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def workers_of(ledger: Path) -> list[int]:
+    """Processes that work on a ledger."""
+    processes = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"mitsgan.archive.worker" in words and str(ledger).encode() in words:
+            processes.append(int(folder.name))
+    return processes
+
+
+def running(ledger: Path) -> bool:
+    book = Ledger(ledger)
+    try:
+        return book.counts().get("running", 0) > 0
+    finally:
+        book.close()
+
+
+def test_marked_sealed_and_verified(root: Path, tmp_path: Path) -> None:
+    key, pem, public = (tmp_path / name for name in ("k.key", "k.pem", "pub.pem"))
+    assert main(["keygen", "-o", str(key), "--quiet"]) == 0
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", pem], check=True)
+    subprocess.run(["openssl", "pkey", "-in", pem, "-pubout", "-out", public], check=True)
+    how = tmp_path / "how.toml"
+    how.write_text('[protect]\nprotector = "noise"\nmax_hu = 5\nsign = "k.pem"\n')
+    ledger = planned(root, tmp_path, how)
+    metrics = tmp_path / "m.prom"
+    run = ["archive", "run", "--ledger", str(ledger), "--jobs", "2", "--metrics", str(metrics)]
+    assert main(run) == 0
+    assert 'state="done"} 3' in metrics.read_text()
+    verify = ["archive", "verify", "--ledger", str(ledger), "--trust", str(public), "--jobs", "2"]
+    assert main(verify) == 0
+    assert archive_report(ledger).verdicts == {"intact": 3}
+
+
+def test_a_killed_worker_is_replaced(root: Path, how: Path, tmp_path: Path) -> None:
+    ledger = planned(root, tmp_path, how)
+    killed: list[int] = []
+
+    def kill_one(phase: str, done: int, total: int, note: str = "") -> None:
+        if phase == "series" and total and not killed:
+            wait_for(lambda: running(ledger))
+            killed.extend(workers_of(ledger)[:1])
+            os.kill(killed[0], signal.SIGKILL)
+
+    ran = run_archive(RunSettings(ledger=ledger, jobs=1), progress=kill_one)
+    assert killed
+    assert (ran.done, ran.failed, ran.left) == (3, 0, 0)
+
+
+def test_a_killed_run_leaves_no_worker_and_another_goes_on(
+    root: Path, how: Path, tmp_path: Path
+) -> None:
+    ledger = planned(root, tmp_path, how)
+    command = ["archive", "run", "--ledger", str(ledger), "--lease-seconds", "2", "--quiet"]
+    run = subprocess.Popen([sys.executable, "-m", "mitsgan", *command])
+    try:
+        wait_for(lambda: running(ledger))
+    finally:
+        run.kill()
+        run.wait()
+    wait_for(lambda: not workers_of(ledger))
+    assert main(command) == 0
+    assert archive_report(ledger).states == {"done": 3}
+
+
+def test_an_interrupted_run_gives_back_what_it_has(root: Path, how: Path, tmp_path: Path) -> None:
+    ledger = planned(root, tmp_path, how)
+
+    def interrupt(phase: str, done: int, total: int, note: str = "") -> None:
+        if phase == "series" and total:
+            wait_for(lambda: running(ledger))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_archive(RunSettings(ledger=ledger), progress=interrupt)
+    assert not workers_of(ledger)
+    book = Ledger(ledger)
+    assert not book.counts().get("running", 0)
+    assert all(task.attempts <= 1 for task in book.tasks())
+    book.close()
