@@ -11,6 +11,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,6 +22,7 @@ import numpy as np
 
 from machine import load_average, machine
 from mitsgan import __version__
+from mitsgan.attack import SURROGATES
 from mitsgan.cli.options import as_options
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
@@ -46,17 +50,16 @@ class Measurement:
 
     def run(self) -> None:
         """Everything that is asked for: scan by scan, first behind nothing, then behind filters."""
-        benches: dict[str, tuple[SketchBench, list[Forgery]]] = {}
-        for behind in self._options.behind:
-            for path in self._options.scans:
+        for path in self._options.scans:
+            made: tuple[SketchBench, list[Forgery]] | None = None
+            for behind in self._options.behind:
                 step = f"{scan_name(path)} behind {behind}"
                 if step in self._journal:
                     continue
-                if path not in benches:
-                    benches[path] = self._bench(path)
-                bench, forged = benches[path]
+                bench, forged = made = made or self._bench(path)
+                chosen = forged if behind == NOTHING else self._behind_filters(forged)
                 _say(step)
-                self._journal.step(step, Behind, lambda b=bench, f=forged, n=behind: b.behind(n, f))
+                self._journal.step(step, Behind, partial(bench.behind, behind, chosen))
         for path in self._options.scans:
             self._benign(path)
 
@@ -85,6 +88,17 @@ class Measurement:
         bench = SketchBench(scan)
         count, seed = self._options.positions, self._options.seed
         return bench, list(forgeries(bench.scan, donor, count, seed))
+
+    def _behind_filters(self, forged: Sequence[Forgery]) -> list[Forgery]:
+        """The first of each kind, of other pairs of attackers than those asked for none."""
+        left_out = tuple(f"{pair} " for pair in SURROGATES if pair not in self._options.pairs)
+        counts: Counter[str] = Counter()
+        chosen = []
+        for one in forged:
+            counts[one.kind] += 1
+            if counts[one.kind] <= self._options.filtered and not one.kind.startswith(left_out):
+                chosen.append(one)
+        return chosen
 
     def _benign(self, path: Path) -> None:
         name = scan_name(path)
@@ -138,7 +152,7 @@ def _summary(behind: dict[str, Any]) -> dict[str, Any]:
     for outcome in behind["outcomes"]:
         kinds.setdefault(outcome["kind"], []).append(outcome)
     return {
-        **{key: behind[key] for key in ("verdict", "largest", "regions", "rounds")},
+        **{key: behind[key] for key in ("verdict", "largest", "regions", "check")},
         "kinds": {kind: _kind(outcomes) for kind, outcomes in kinds.items()},
     }
 
@@ -165,7 +179,15 @@ def main() -> int:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
     parser.add_argument("--write", action="store_true", help="only write what was measured")
-    parser.add_argument("--positions", type=int, default=12, help="of each kind of forgery")
+    parser.add_argument("--positions", type=int, default=24, help="of each kind of forgery")
+    parser.add_argument("--filtered", type=int, default=6, help="of these, behind each filter")
+    parser.add_argument(
+        "--pairs",
+        nargs="+",
+        choices=SURROGATES,
+        default=["textured"],
+        help="whose forgeries are hidden behind filters, beside those by hand",
+    )
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--behind", nargs="*", choices=_BEHIND, default=list(_BEHIND))
     parser.add_argument("--benign", nargs="*", choices=list(CASES), default=list(CASES))
@@ -178,6 +200,7 @@ def main() -> int:
             "version": __version__,
             "config": {
                 "positions": options.positions,
+                "behind_filters": {"positions": options.filtered, "pairs": options.pairs},
                 "seed": options.seed,
                 "donor": scan_name(options.donor),
             },

@@ -117,7 +117,8 @@ def _spliced(scan: Scan, donor: Scan, at: Position, source: Position) -> Scan:
 
 def _vessels(scan: Scan, hu: Array, count: int, seed: int) -> Sequence[Position]:
     """Places within the lungs where there is something about as wide as a vessel."""
-    smooth = gaussian(hu.clip(-1024, 600), tuple(1.0 / mm for mm in scan.spacing))
+    z, y, x = (1.0 / mm for mm in scan.spacing)
+    smooth = gaussian(hu.clip(-1024, 600), (z, y, x))
     lung = find_lung(scan).within(5.0, scan.spacing)
     places = np.argwhere(lung.mask) * np.asarray(lung.stride)
     places = places[(places < np.asarray(scan.shape)).all(1)]

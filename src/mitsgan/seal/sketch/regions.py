@@ -76,16 +76,36 @@ class Differences:
 
     Attributes:
         regions: by score, the highest first.
-        flagged: ``[z, y, x]``, the cells of all regions.
+        labels: ``[z, y, x]``, the number of the region that each cell belongs to, from 1; else 0.
         scores: ``[z, y, x]``, how far each place is from what is expected, standard deviations.
         visible_hu: a difference over a few millimetres would be found from here on, in the places
             where the scan hides most and least of it: the 95th and the 5th percentile of the body.
     """
 
     regions: tuple[Region, ...]
-    flagged: Mask
+    labels: NDArray[np.int32]
     scores: Array
     visible_hu: tuple[float, float]
+
+    @property
+    def flagged(self) -> Mask:
+        """``[z, y, x]``, the cells of all regions."""
+        return self.labels > 0
+
+
+@dataclass(frozen=True, eq=False)
+class Usual:
+    """How much cells differ from what is expected that nobody tampered with, HU ``[z, y, x]``.
+
+    Attributes:
+        single: of single cells.
+        smoothed: after each Gaussian of `Search.scales_mm`.
+        weights: how much of each Gaussian falls on judged cells; residuals are divided by it.
+    """
+
+    single: Array
+    smoothed: tuple[Array, ...]
+    weights: tuple[Array, ...]
 
 
 def find_regions(
@@ -96,43 +116,80 @@ def find_regions(
     search: Search | None = None,
 ) -> Differences:
     """Look for places that differ by more than their like in the same scan."""
-    search = search or Search()
-    if seen.grid == Grid.OTHER or explanation.limits.any:
-        search = replace(
-            search,
-            threshold=search.inexact * search.threshold,
-            threshold_outside=search.inexact * search.threshold_outside,
-        )
-    scores, visible = _scores(sketch, explanation, body, search)
-    limit = np.where(body, np.float32(search.threshold), np.float32(search.threshold_outside))
-    seeds = (scores > limit) & explanation.judged
-    flagged = _grown(explanation, body, seeds, search)
+    search = fitting_search(seen, explanation, search)
+    cell_mm, among = sketch.grid.cell_mm, explanation.judged & body
+    usual = learn_usual(explanation, body, cell_mm, search)
+    scores, flagged = flag_cells(explanation, body, usual, cell_mm, search)
     pieces, count = ndimage.label(flagged, np.ones((3, 3, 3)))
     regions = [
         _region(sketch, seen, explanation, scores, body, pieces == number, box)
         for number, box in enumerate(ndimage.find_objects(pieces, count), start=1)
     ]
-    regions.sort(key=lambda region: -region.score)
-    return Differences(tuple(regions), flagged, scores, visible)
+    order = sorted(range(count), key=lambda number: -regions[number].score)
+    rank = np.zeros(count + 1, np.int32)
+    rank[[number + 1 for number in order]] = np.arange(1, count + 1)
+    return Differences(
+        regions=tuple(regions[number] for number in order),
+        labels=rank[pieces],
+        scores=scores,
+        visible_hu=_visible_hu(usual, among, search),
+    )
 
 
-def _scores(
-    sketch: Sketch, explanation: Explanation, body: Mask, search: Search
-) -> tuple[Array, tuple[float, float]]:
-    """The largest score of each place over all widths, and from how many HU on one counts."""
-    cell_mm, among = sketch.grid.cell_mm, explanation.judged & body
+def fitting_search(
+    seen: Observation, explanation: Explanation, search: Search | None = None
+) -> Search:
+    """The search with the thresholds that the grid and the limits of a scan ask for."""
+    search = search or Search()
+    if seen.grid != Grid.OTHER and not explanation.limits.any:
+        return search
+    return replace(
+        search,
+        threshold=search.inexact * search.threshold,
+        threshold_outside=search.inexact * search.threshold_outside,
+    )
+
+
+def learn_usual(explanation: Explanation, body: Mask, cell_mm: Vector, search: Search) -> Usual:
+    """What is usual in a scan, from the scan itself."""
+    among = explanation.judged & body
+    weights = smoothed_weights(explanation, cell_mm, search)
+    usual = [
+        spread(
+            smoothed(explanation.residual, cell_mm, sigma) / present, explanation.fragility, among
+        )
+        for sigma, present in zip(search.scales_mm, weights, strict=True)
+    ]
+    single = spread(explanation.residual, explanation.fragility, among)
+    return Usual(single, tuple(usual), tuple(weights))
+
+
+def flag_cells(
+    explanation: Explanation, body: Mask, usual: Usual, cell_mm: Vector, search: Search
+) -> tuple[Array, Mask]:
+    """The largest score of each cell over all widths, and the cells of all regions."""
     scores = np.zeros(explanation.residual.shape, np.float32)
-    weight = smoothed_weights(explanation, cell_mm, search)
-    visible = (np.inf, np.inf)
-    for sigma, present in zip(search.scales_mm, weight, strict=True):
+    for sigma, present, expected in zip(
+        search.scales_mm, usual.weights, usual.smoothed, strict=True
+    ):
         residual = smoothed(explanation.residual, cell_mm, sigma) / present
-        usual = spread(residual, explanation.fragility, among)
-        np.maximum(scores, np.abs(residual) / usual, out=scores)
-        if among.any():
-            low, high = (float(np.quantile(usual[among], q)) for q in (0.95, 0.05))
-            visible = min(visible, (search.threshold * low, search.threshold * high))
+        np.maximum(scores, np.abs(residual) / expected, out=scores)
     scores[~explanation.judged] = 0
-    return scores, visible
+    limit = np.where(body, np.float32(search.threshold), np.float32(search.threshold_outside))
+    return scores, _grown(explanation, usual.single, (scores > limit) & explanation.judged, search)
+
+
+def _visible_hu(usual: Usual, among: Mask, search: Search) -> tuple[float, float]:
+    """From how many HU on a difference counts where most is hidden, and where least is."""
+    if not among.any():
+        return np.inf, np.inf
+    return min(
+        (
+            search.threshold * float(np.quantile(expected[among], 0.95)),
+            search.threshold * float(np.quantile(expected[among], 0.05)),
+        )
+        for expected in usual.smoothed
+    )
 
 
 def smoothed_weights(
@@ -145,11 +202,10 @@ def smoothed_weights(
     return [np.maximum(smoothed(judged, cell_mm, sigma), 0.05) for sigma in search.scales_mm]
 
 
-def _grown(explanation: Explanation, body: Mask, seeds: Mask, search: Search) -> Mask:
+def _grown(explanation: Explanation, usual: Array, seeds: Mask, search: Search) -> Mask:
     """The cells that differ and hang together with a seed, and the seeds."""
     if not seeds.any():
         return seeds
-    usual = spread(explanation.residual, explanation.fragility, explanation.judged & body)
     size = np.abs(explanation.residual)
     differs = (size > search.grow * usual) & (size > search.least_hu)
     # A seed is blurred by its Gaussian: what differs there or next to it is meant.
