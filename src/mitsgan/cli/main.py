@@ -2,7 +2,8 @@
 
 Exit codes: 0 done; 2 something is wrong with the input, the output or the options, told in one
 message; 130 interrupted, 143 terminated, 129 its terminal closed, nothing left behind; 70 a bug,
-with its traceback. `verify` alone answers with 0 intact, 1 tampered, 3 unknown.
+with its traceback. `verify` alone answers with 0 intact, 4 processed, 1 tampered,
+3 unknown.
 """
 
 from __future__ import annotations

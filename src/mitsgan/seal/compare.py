@@ -140,15 +140,16 @@ def _compare_pixels(seal: Seal, z: int, part: Part) -> list[Finding]:
         return []
     boxes = differing_blocks(item.blocks, digests, item.rows, item.columns, seal.block)
     if not boxes:  # digests of other sizes than they should have: never called the same
-        return [Finding("pixels", f"{where} differs", (z,))]
+        return [Finding("pixels", f"{where} differs", (z,), frame=part.frame)]
     source = next((k for k, other in enumerate(seal.slices) if other.blocks == digests), None)
     if source is not None:
         text = f"{where} holds the pixels of {_slice(seal, source)}"
-        return [Finding("moved", text, (z,), boxes=tuple(boxes))]
+        return [Finding("moved", text, (z,), boxes=tuple(boxes), frame=part.frame)]
     listed = "; ".join(str(box) for box in boxes[:3])
     more = f" and {len(boxes) - 3} more" if len(boxes) > 3 else ""
     blocks = "1 block differs" if len(boxes) == 1 else f"{len(boxes)} blocks differ"
-    return [Finding("pixels", f"{where}: {blocks}: {listed}{more}", (z,), boxes=tuple(boxes))]
+    text = f"{where}: {blocks}: {listed}{more}"
+    return [Finding("pixels", text, (z,), boxes=tuple(boxes), frame=part.frame)]
 
 
 def _slice(seal: Seal, z: int) -> str:

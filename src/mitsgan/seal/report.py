@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mitsgan.files.dicom.content import describe
+from mitsgan.files.dicom.frames import Frame
 from mitsgan.seal.content_report import ContentEntry, content_entry, content_lines
 from mitsgan.seal.digest import Box
 from mitsgan.seal.sketch.judge import ContentReport
@@ -67,6 +68,7 @@ class Finding:
         boxes: the blocks that differ, for ``pixels``.
         removed: whether the attribute is not there any more, for ``attribute``.
         explained: whether processing explains it, as far as a sketch tells.
+        frame: where the pixels are that differ, for ``pixels`` and ``moved`` of DICOM.
     """
 
     kind: Kind
@@ -76,6 +78,7 @@ class Finding:
     boxes: tuple[Box, ...] = ()
     removed: bool = False
     explained: bool = False
+    frame: Frame | None = None
 
     def entry(self) -> FindingEntry:
         """For results."""
@@ -104,6 +107,7 @@ class SealReport:
         created: when, by the signer's own clock, ISO 8601 in UTC.
         slices, blocks: how many were sealed.
         notes: what else a reader should know.
+        examined: the slices that were compared, of DICOM.
     """
 
     verdict: SealVerdict
@@ -117,6 +121,7 @@ class SealReport:
     slices: int
     blocks: int
     notes: tuple[str, ...] = ()
+    examined: tuple[Frame, ...] = ()
 
     def entry(self) -> SealEntry:
         """For results."""

@@ -33,11 +33,13 @@ class _Comparison:
         findings: differences, bit for bit.
         content: what the sketch tells, where it is asked.
         notes: for whoever reads the report.
+        examined: the slices that were compared.
     """
 
     findings: list[Finding] = field(default_factory=list)
     content: ContentReport | None = None
     notes: list[str] = field(default_factory=list)
+    examined: list[Part] = field(default_factory=list)
 
 
 def verify_seal(
@@ -101,6 +103,7 @@ def verify_seal(
         slices=len(seal.slices),
         blocks=sum(len(item.blocks) // SIZE for item in seal.slices),
         notes=tuple(result.notes),
+        examined=tuple(part.frame for part in result.examined if part.frame is not None),
     )
 
 
@@ -127,14 +130,16 @@ def _compare(
             f"{_named(seal.kind)} was sealed, so this is compared by what it shows; whose scan it "
             f"is, it does not tell"
         )
+    same_objects = [part for part in pairs if part is not None]
+    result.examined = same_objects
     if sketch is None:
         return result
-    same_objects = [part for part in pairs if part is not None]
     if kind_of(path) == seal.kind and not same_objects:
         result.findings = [finding for finding in result.findings if finding.kind != "missing"]
         result.notes.append("none of its slices is an object that was sealed")
     if not same_objects or any(f.kind in ("pixels", "missing") for f in result.findings):
         shown = same_objects or choose_parts(parts, path, choice)
+        result.examined = shown
         if not same_objects:
             result.findings += _other_identity(seal, shown)
         try:

@@ -50,6 +50,22 @@ def order_slices(frames: Sequence[Frame]) -> tuple[list[Frame], Geometry, list[s
     return list(placed.frames), geometry, notes
 
 
+def plane_of(frame: Frame) -> Geometry:
+    """Where the rows and columns of one slice lie; z is its normal, its spacing there 1 mm.
+
+    Raises:
+        ScanError: the header does not tell.
+    """
+    row, column = _orientation(frame)
+    x, y, z = _position(frame)
+    axes = (np.cross(row, column), column, row)
+    return Geometry(
+        spacing=(1.0, *_pixel_spacing(frame)),
+        origin=(x, y, z),
+        axes=tuple((float(a), float(b), float(c)) for a, b, c in axes),
+    )
+
+
 def place_slices(frames: Sequence[Frame]) -> Positions:
     """The slices along their normal, ascending, however far they lie apart.
 

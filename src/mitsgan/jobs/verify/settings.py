@@ -29,6 +29,9 @@ class VerifyFile(Overwriting, CtInput):
     """Whom to believe a seal: a certificate, that of an authority, or a public key."""
     map: Path | None = None
     """Write the probability, per voxel, that it was repainted: a NIfTI image."""
+    dicom_out: Path | None = None
+    """Write the findings as DICOM to this folder: a structured report, and segmentations of the
+    flagged regions. Needs: pip install 'mitsgan[findings]'."""
     false_alarms: float = FALSE_ALARMS
     """How often an untouched scan may be called tampered, per scan; between 0 and 0.5."""
     identity: str | None = None

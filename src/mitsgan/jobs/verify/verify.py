@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mitsgan.atomic import check_target
 from mitsgan.errors import ScanError, SettingsError
 from mitsgan.files import read_scan
 from mitsgan.jobs.entries import Grid, rounded
 from mitsgan.jobs.outputs import check_file
 from mitsgan.jobs.protect.protection import Protected
 from mitsgan.jobs.shared import AnyPath, check_exists, optional_path
+from mitsgan.jobs.verify.findings import check_findings, examined_frames, findings_of
 from mitsgan.jobs.verify.mark import mark_entries, write_map
 from mitsgan.jobs.verify.result import Verdict, Verification
 from mitsgan.jobs.verify.settings import FALSE_ALARMS, VerifyFile
@@ -23,6 +25,7 @@ from mitsgan.scan.scan import Scan
 from mitsgan.settings import within
 
 if TYPE_CHECKING:
+    from mitsgan.files.dicom.findings.write import WrittenFindings
     from mitsgan.seal.report import SealReport
 
 _WORST: tuple[Verdict, ...] = ("tampered", "unknown", "processed", "intact")
@@ -37,11 +40,13 @@ class Verified:
         detection: of the mark, if it was looked for: regions, slices, and the probability of
             every voxel that it was repainted; in canonical order (`mitsgan.scan.canonical`).
         seal: what differs from the seal, if there is one.
+        findings: what was written as DICOM, if that was asked for.
     """
 
     result: Verification
     detection: Detection | None = None
     seal: SealReport | None = None
+    findings: WrittenFindings | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -96,15 +101,19 @@ def verify(
 
 
 def verify_file(settings: VerifyFile, *, progress: Progress = silent) -> Verified:
-    """As `verify`, of a scan on disk; writes the map if that is asked for.
+    """As `verify`, of a scan on disk; writes the map and the findings if they are asked for.
 
     Raises:
-        OutputError: the map cannot be written there.
+        OutputError: map or findings cannot be written there.
+        MissingExtraError: findings are asked for, and highdicom is not installed.
         MitsganError: see `verify`.
     """
     settings.check_scan()
     if settings.map is not None:
         check_file(settings.map, settings.overwrite, "map", source=settings.scan)
+    if settings.dicom_out is not None:
+        check_findings(settings.scan)
+        check_target(settings.dicom_out, settings.overwrite, folder=True, source=settings.scan)
     subject = _Subject(settings.scan, settings)
     wanted = _Wanted(settings.seal, settings.trust, settings.identity, settings.false_alarms)
     phases = Phases(progress)
@@ -112,7 +121,22 @@ def verify_file(settings: VerifyFile, *, progress: Progress = silent) -> Verifie
     if settings.map is not None and verified.detection is not None:
         scan = subject.scan(phases)
         write_map(settings.map, verified.detection, scan, overwrite=settings.overwrite)
-    return verified
+    if settings.dicom_out is None:
+        return verified
+    scan_looked_at = subject.scan(phases) if verified.detection is not None else None
+    written = _write_findings(settings.dicom_out, verified, scan_looked_at, settings.overwrite)
+    return replace(verified, findings=written)
+
+
+def _write_findings(
+    folder: Path, verified: Verified, scan: Scan | None, overwrite: bool
+) -> WrittenFindings:
+    # highdicom is an extra, and takes long to import.
+    from mitsgan.files.dicom.findings.write import write_findings
+
+    frames = examined_frames(scan, verified.seal)
+    findings = findings_of(verified.result, verified.detection, verified.seal, scan)
+    return write_findings(folder, frames, findings, overwrite=overwrite)
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,11 @@ class CellGrid:
         return z, y, x
 
     @property
+    def cell_geometry(self) -> Geometry:
+        """Where the cells lie, the last ones of an axis as if they were whole."""
+        return Geometry(self.cell_mm, self.to_world((0, 0, 0)), self.geometry.axes)
+
+    @property
     def cell_ml(self) -> float:
         """Volume of a whole cell."""
         matrix = self.geometry.matrix * np.asarray(self.cell)[:, None]

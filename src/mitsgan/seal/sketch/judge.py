@@ -11,6 +11,7 @@ import numpy as np
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.sketch.body import body_cells
+from mitsgan.seal.sketch.cells import CellGrid
 from mitsgan.seal.sketch.explain import Explanation, explain
 from mitsgan.seal.sketch.grain import find_limits, measure_grain
 from mitsgan.seal.sketch.missing import missing_parts, without_filling
@@ -47,6 +48,7 @@ class ContentReport:
         visible_hu: a change of the mean over a few millimetres would be found from here on: at
             the places that hide most, and least.
         differences: cell by cell.
+        grid: these cells.
     """
 
     verdict: ContentVerdict
@@ -57,6 +59,7 @@ class ContentReport:
     judged_share: float
     visible_hu: tuple[float, float]
     differences: Differences
+    grid: CellGrid
 
 
 def judge(sketch: Sketch, scans: Sequence[Scan], search: Search | None = None) -> ContentReport:
@@ -91,6 +94,7 @@ def judge(sketch: Sketch, scans: Sequence[Scan], search: Search | None = None) -
         judged_share=share,
         visible_hu=differences.visible_hu,
         differences=differences,
+        grid=sketch.grid,
     )
 
 
