@@ -147,7 +147,7 @@ class SealReport:
         who = (
             f'"{self.signer}", key {self.fingerprint}' if self.signer else f"key {self.fingerprint}"
         )
-        shown = [f"seal: {self.verdict}. {self._summary()}", f"  signed {self.created} by {who}"]
+        shown = [f"seal: {self.verdict}. {self.summary()}", f"  signed {self.created} by {who}"]
         if self.content is not None:
             shown += content_lines(self.content, most)
         unexplained = [finding for finding in self.findings if not finding.explained]
@@ -159,7 +159,8 @@ class SealReport:
             shown.append(f"  explained by processing: {_kinds(explained)}")
         return shown + [f"  note: {note}" for note in self.notes]
 
-    def _summary(self) -> str:
+    def summary(self) -> str:
+        """The verdict in a sentence."""
         if self.verdict == "intact":
             return f"All {self.slices} slices are as they were signed, and {self.trusted}"
         if self.verdict == "processed":

@@ -24,15 +24,15 @@ from mitsgan.files.dicom.findings.findings import (
 from mitsgan.files.dicom.frames import Frame
 from mitsgan.files.dicom.series import plane_of
 from mitsgan.files.dicom.source import DicomSource
-from mitsgan.files.io import is_image
+from mitsgan.files.io import is_readable_image
 from mitsgan.jobs.verify.result import Verification
 from mitsgan.mark import Detection
 from mitsgan.mark.windows import BLOCK
 from mitsgan.scan.scan import Scan
 
 if TYPE_CHECKING:
-    from mitsgan.seal.content_report import ContentReport
     from mitsgan.seal.report import Finding, SealReport
+    from mitsgan.seal.sketch.judge import ContentReport
 
 _MOST_FINDINGS = 100
 """Differences that a report lists one by one."""
@@ -45,7 +45,7 @@ def check_findings(scan: Path) -> None:
         SettingsError: the scan is an image.
         MissingExtraError: the extra is not installed.
     """
-    if scan.is_file() and is_image(scan):
+    if scan.is_file() and is_readable_image(scan):
         raise SettingsError(
             f"`dicom_out`: {scan} is no DICOM, so there are no instances that findings could refer "
             "to; give the DICOM series, or leave `dicom_out` out and write the result as JSON"

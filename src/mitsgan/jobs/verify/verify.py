@@ -53,6 +53,22 @@ class Verified:
         """``intact``, ``tampered`` or ``unknown``; of mark and seal the worse one."""
         return self.result.verdict
 
+    @property
+    def reason(self) -> str:
+        """Why, in a sentence: of the seal where there is one, else of the mark."""
+        if self.seal is not None and self.result.decided_by != "mark":
+            content = self.seal.content
+            what_it_shows = "" if content is None else f"; {content.reason}"
+            return f"{self.seal.summary()}{what_it_shows}"
+        return self.result.reason or ""
+
+    @property
+    def flagged(self) -> int | None:
+        """How many regions mark and sketch flagged; None where neither was asked."""
+        content = None if self.seal is None else self.seal.content
+        counts = [len(found.regions) for found in (self.detection, content) if found is not None]
+        return sum(counts) if counts else None
+
 
 def verify(
     scan: Scan | Protected | AnyPath,

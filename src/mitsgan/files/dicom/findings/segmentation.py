@@ -49,7 +49,7 @@ def segmentation(
     )
     datasets = list(scan.datasets)
     if not scan.is_multiframe:
-        filled = compact.any(axis=(1, 2))
+        filled = [bool(plane.any()) for plane in compact]
         compact = compact[filled]
         datasets = [dataset for dataset, some in zip(datasets, filled, strict=True) if some]
     result = Segmentation(

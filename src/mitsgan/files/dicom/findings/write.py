@@ -79,7 +79,8 @@ def write_findings(
 
 
 def _segments(findings: Findings, scan: Examined) -> list[Segments]:
-    series, result = UID(), []
+    series = UID()
+    result: list[Segments] = []
     for layer in findings.layers:
         made = segmentation(layer, scan, series, len(result) + 1)
         result.append(Segments(layer, *(made or (None, ()))))

@@ -1,0 +1,199 @@
+"""Verify all scans of a folder tree; one that cannot be read does not stop the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from mitsgan import __version__
+from mitsgan.atomic import check_target
+from mitsgan.errors import MitsganError, SettingsError
+from mitsgan.files.dicom.find.headers import read_headers
+from mitsgan.files.dicom.findings.extra import require_findings
+from mitsgan.files.io import is_readable_image
+from mitsgan.jobs.verify.result import Verification
+from mitsgan.jobs.verify.settings import VerifyFile
+from mitsgan.jobs.verify.tree_find import Seals, TreeScan, find_scans
+from mitsgan.jobs.verify.verify import verify_file
+from mitsgan.progress import Progress, silent
+from mitsgan.result import Result
+
+if TYPE_CHECKING:
+    from mitsgan.evaluate.report.table import Table
+
+TreeVerdict = Literal["tampered", "error", "unknown", "processed", "intact"]
+
+WORST: tuple[TreeVerdict, ...] = ("tampered", "error", "unknown", "processed", "intact")
+"""The verdict of a tree is the first of these that a scan in it has."""
+
+
+@dataclass(frozen=True)
+class TreeEntry:
+    """One scan of the tree.
+
+    Attributes:
+        scan: below the tree.
+        series: its *Series Instance UID*; empty where there is none.
+        verdict: ``error`` where it could not be verified.
+        reason: why, in a sentence.
+        regions: how many were flagged; None where none were looked for.
+        seal: the name of its seal; empty without one.
+        verification: everything; None after an error, and where there is no seal of it.
+    """
+
+    scan: str
+    series: str
+    verdict: TreeVerdict
+    reason: str
+    regions: int | None = None
+    seal: str = ""
+    verification: Verification | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreeVerification(Result):
+    """What verifying a tree came to.
+
+    Attributes:
+        source: the tree, as it was given.
+        verdict: the worst, see `WORST`.
+        counts: how many scans have each verdict.
+        scans: one by one.
+        summary: the same as a table, as tables of reports become JSON.
+    """
+
+    KIND: ClassVar[str] = "verification of a tree"
+
+    version: str = __version__
+    source: str
+    verdict: TreeVerdict
+    counts: dict[str, int]
+    scans: tuple[TreeEntry, ...]
+    notes: tuple[str, ...] = ()
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+def verify_tree(settings: VerifyFile, *, progress: Progress = silent) -> TreeVerification:
+    """Verify all scans of a folder tree.
+
+    Args:
+        settings: as for one scan; ``scan`` is the tree. ``seal`` may be a folder, in which the seal
+            of each scan is looked for. Findings go to a folder each in ``dicom_out``.
+        progress: told how far it is.
+
+    Raises:
+        SettingsError: a setting that is of one scan only, or no seal at all.
+        ScanError: no folder, or no scan in it.
+        MitsganError: the key or the trusted certificates cannot be read, or the findings cannot be
+            written.
+    """
+    settings.check_scan()
+    _check(settings)
+    scans = find_scans(settings.scan)
+    seals = None if settings.seal is None else Seals(settings.seal)
+    entries = []
+    for number, scan in enumerate(scans):
+        progress("verifying the tree", number, len(scans), scan.name)
+        entries.append(_entry(settings, scan, seals))
+    progress("verifying the tree", len(scans), len(scans))
+    verdict = next(word for word in WORST if any(entry.verdict == word for entry in entries))
+    return TreeVerification(
+        source=str(settings.scan),
+        verdict=verdict,
+        counts={word: sum(entry.verdict == word for entry in entries) for word in WORST},
+        scans=tuple(entries),
+        notes=() if seals is None else tuple(seals.unreadable.values()),
+        summary=summary_table(entries).to_json(),
+    )
+
+
+def summary_table(entries: Sequence[TreeEntry]) -> Table:
+    """All scans, a row each."""
+    from mitsgan.evaluate.report.table import Column, Table
+
+    worst = [n for n, entry in enumerate(entries) if entry.verdict in ("tampered", "error")]
+    return Table(
+        id="verified",
+        title=f"{len(entries)} scans",
+        columns=(
+            Column("scan", "scan"),
+            Column("verdict", "verdict"),
+            Column("regions", "regions", digits=0),
+            Column("reason", "why"),
+        ),
+        rows=tuple(
+            {
+                "scan": entry.scan,
+                "verdict": entry.verdict,
+                "regions": entry.regions,
+                "reason": entry.reason,
+            }
+            for entry in entries
+        ),
+        strong=tuple(worst),
+    )
+
+
+def _check(settings: VerifyFile) -> None:
+    of_one = {
+        "map": settings.map is not None,
+        "identity": settings.identity is not None,
+        "series": settings.series is not None,
+        "select": bool(settings.select),
+    }
+    given = [f"`{name}`" for name, is_given in of_one.items() if is_given]
+    if given:
+        raise SettingsError(f"{' and '.join(given)} is of one scan; leave it out with `recursive`")
+    if settings.dicom_out is not None:
+        require_findings()
+        check_target(settings.dicom_out, overwrite=True, source=settings.scan, anything=True)
+    # What is of no use for any scan is told once, not scan by scan.
+    if settings.key is not None:
+        from mitsgan.mark import Key
+
+        Key.load(settings.key)
+    if settings.trust is not None:
+        from mitsgan.seal.trust import Trust
+
+        Trust.load(settings.trust)
+
+
+def _entry(settings: VerifyFile, scan: TreeScan, seals: Seals | None) -> TreeEntry:
+    """One scan; what goes wrong with it is its reason."""
+    try:
+        seal = None if seals is None else seals.of(scan)
+        if seal is None and settings.key is None:
+            if not scan.series and scan.path.is_dir():
+                read_headers(scan.path)  # says what is wrong with a folder without a whole header
+            return TreeEntry(scan.name, scan.series, "unknown", "there is no seal of it")
+        verified = verify_file(_of_one(settings, scan, seal))
+    except (MitsganError, OSError) as error:
+        return TreeEntry(scan.name, scan.series, "error", " ".join(str(error).split()))
+    result = verified.result
+    missing = "; there is no seal of it" if seals is not None and seal is None else ""
+    return TreeEntry(
+        scan=scan.name,
+        series=scan.series,
+        verdict=result.verdict,
+        reason=f"{verified.reason}{missing}",
+        regions=verified.flagged,
+        seal="" if seal is None else seal.name,
+        verification=result,
+    )
+
+
+def _of_one(settings: VerifyFile, scan: TreeScan, seal: Path | None) -> VerifyFile:
+    findings = settings.dicom_out
+    if findings is not None:
+        name = scan.name if scan.name != "." else settings.scan.absolute().name
+        findings = findings / name.replace("/", "_").replace(" ", "_")
+    return replace(
+        settings,
+        scan=scan.path,
+        series=scan.series or None,
+        seal=seal,
+        trust=None if seal is None else settings.trust,
+        dicom_out=None if is_readable_image(scan.path) else findings,
+    )
