@@ -22,7 +22,7 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def _run(script: str, *arguments: str | int | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(_BENCHMARKS / script), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -44,7 +44,17 @@ def test_the_cost_is_measured_beside_reading(series: Path, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_forgeries_are_measured_and_interrupted_work_goes_on(series: Path, tmp_path: Path) -> None:
     output = tmp_path / "sketch.json"
-    options = [series, "--donor", series, "--output", output, "--positions", 1, "--filtered", 1]
+    options: list[str | int | Path] = [
+        series,
+        "--donor",
+        series,
+        "--output",
+        output,
+        "--positions",
+        1,
+        "--filtered",
+        1,
+    ]
     first = _run("sketch_bars.py", *options, "--behind", "nothing", "--benign")
     assert first.returncode == 0, first.stderr
     output.unlink()
