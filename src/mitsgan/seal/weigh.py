@@ -7,8 +7,9 @@ left to the sketch; one of which most is as sealed, bit for bit, and a part is n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,8 @@ _WHOLE = 0.5
 
 def weigh(seal: Seal, sketch: Sketch, findings: Sequence[Finding]) -> list[Finding]:
     """The findings, each told whether processing explains it."""
+    if not findings:
+        return []
     blocks = _patient_blocks(seal, sketch)
     edited = {
         z
@@ -78,7 +81,7 @@ def _explained(finding: Finding, edited: set[int], not_as_sealed: set[int]) -> b
 
 
 def _differs_throughout(
-    seal: Seal, finding: Finding, blocks: Callable[[int, Iterable[Box]], int]
+    seal: Seal, finding: Finding, blocks: Callable[[int, Sequence[Box]], int]
 ) -> bool:
     """Whether a slice differs in most of the patient; so too where it has another size."""
     if not finding.boxes:
@@ -96,35 +99,46 @@ def _differs_throughout(
     return blocks(z, finding.boxes) >= _WHOLE * of_patient
 
 
-def _patient_blocks(seal: Seal, sketch: Sketch) -> Callable[[int, Iterable[Box]], int]:
+def _patient_blocks(seal: Seal, sketch: Sketch) -> Callable[[int, Sequence[Box]], int]:
     """A function that counts, of blocks of a sealed slice, those that show the patient."""
-    body = body_cells(sketch.means)
-    grid = sketch.grid
+    grid, summed = sketch.grid, _summed(body_cells(sketch.means))
+    to_cell = np.linalg.inv(grid.geometry.matrix) / np.asarray(grid.cell)
+    origin = np.asarray(grid.geometry.origin)
 
-    def count(z: int, boxes: Iterable[Box]) -> int:
+    def count(z: int, boxes: Sequence[Box]) -> int:
         plane = _plane(seal, z)
-        if plane is None:
+        if plane is None or not boxes:
             return 0
-        in_body = 0
-        for box in boxes:
-            corners = [
-                plane.to_world((0, y, x))
-                for y in (box.top, box.bottom - 1)
-                for x in (box.left, box.right - 1)
+        corners = np.array(
+            [
+                [(0, y, x) for y in (box.top, box.bottom - 1) for x in (box.left, box.right - 1)]
+                for box in boxes
             ]
-            cells = np.array([grid.geometry.to_index(corner) for corner in corners]) / grid.cell
-            in_body += bool(_part(body, cells).any())
-        return in_body
+        )
+        world = corners @ plane.matrix + np.asarray(plane.origin)
+        return int(np.count_nonzero(_some(summed, (world - origin) @ to_cell)))
 
     return count
 
 
-def _part(body: NDArray[np.bool_], cells: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The box of cells around some places in them."""
-    low = np.clip(np.floor(cells.min(0) + 1e-6), 0, np.array(body.shape) - 1).astype(int)
-    high = np.clip(np.floor(cells.max(0) + 1e-6), 0, np.array(body.shape) - 1).astype(int)
-    z, y, x = (slice(a, b + 1) for a, b in zip(low.tolist(), high.tolist(), strict=True))
-    return body[z, y, x]
+def _summed(body: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """How many cells of the body lie before each corner of the cells, so that any box of them is
+    counted at once."""
+    summed = np.zeros([n + 1 for n in body.shape], np.int32)
+    summed[1:, 1:, 1:] = body.cumsum(0, np.int32).cumsum(1).cumsum(2)
+    return summed
+
+
+def _some(summed: NDArray[np.int32], cells: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether the box of cells around each group of places ``[group, place, 3]`` holds some."""
+    last = np.array(summed.shape) - 2
+    low = np.clip(np.floor(cells.min(1) + 1e-6), 0, last).astype(int)
+    high = np.clip(np.floor(cells.max(1) + 1e-6), 0, last).astype(int) + 1
+    total = np.zeros(len(cells), np.int64)
+    for ends in product((0, 1), repeat=3):
+        z, y, x = (np.where(end, high[:, k], low[:, k]) for k, end in enumerate(ends))
+        total += (1 if sum(ends) % 2 else -1) * summed[z, y, x]
+    return total > 0
 
 
 def _plane(seal: Seal, z: int) -> Geometry | None:
