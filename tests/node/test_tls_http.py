@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.node.audit.collectors import Told, UdpCollector
 from tests.node.certificates import Party, parties
 from tests.node.conftest import NOISE, route
 
@@ -32,6 +33,7 @@ class Site:
         (stranger,) = parties(folder / "other", "stranger")
         self.known, self.unknown, self.stranger = known, unknown, stranger
         self.archive = Storescp(folder / "archive", *archive.dcmtk(), title="PACS")
+        self.collector = UdpCollector()
         self.http = free_port()
         port = free_port()
         token = folder / "token"
@@ -40,6 +42,7 @@ class Site:
         config = (
             f'spool = "spool"\nreserve_mb = 10\nreserve_memory_mb = 10\n'
             f"[listen]\nport = {port}\nassociation_seconds = 240\n{node.toml()}"
+            f'[audit]\naddress = "127.0.0.1"\nport = {self.collector.port}\npatient = "hashed"\n'
             f'[http]\ntoken_file = "{token}"\nport = {self.http}\n'
             "[retry]\nattempts = 2\nfirst_seconds = 0.2\n"
             + route(
@@ -87,6 +90,7 @@ def site(peers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site
     finally:
         made.node.stop()
         made.archive.stop()
+        made.collector.stop()
 
 
 def send(site: Site, phantom: Path, party: Party | None) -> int:
@@ -124,6 +128,44 @@ def test_a_peer_that_says_nothing_does_not_hold_up_others(site: Site, phantom: P
         with pytest.raises(BlockingIOError):  # it is still there, so nobody waited for its end
             peer.recv(1)
         peer.close()
+
+
+def told(site: Site, event: str, count: int = 1) -> list[Told]:
+    """Audit messages of an event, once there are some; each is what the schema wants."""
+
+    def listed() -> list[Told]:
+        return [message for message in site.collector.told() if message.event == event]
+
+    wait_for(lambda: len(listed()) >= count, 60, f"{count} messages of {event}")
+    return listed()
+
+
+def test_the_audit_trail_tells_what_was_sent_and_who_was_turned_away(
+    site: Site, phantom: Path
+) -> None:
+    settled(site, phantom)
+    assert send(site, phantom, site.unknown) != 0
+    assert send(site, phantom, site.stranger) != 0
+    assert site.get("/", Authorization=basic("a wrong token"))[0] == 401
+    assert told(site, "110100/110120")[0].outcome == "0"
+    transfers = told(site, "110104", 2)
+    came = [m for m in transfers if m.values("ActiveParticipant", "UserID")[0] == "CT"]
+    assert came[0].values("SOPClass", "NumberOfInstances") == ["16"]
+    assert came[0].codes("RoleIDCode") == ["110153", "110152"]
+    outcomes = {m.values("ActiveParticipant", "UserID")[1]: m.outcome for m in transfers}
+    assert (outcomes["PACS"], outcomes["MITSGAN"]) == ("0", "0")
+    assert told(site, "110102")
+    asked = told(site, "110112", 3)  # the archive once, and twice one that is down
+    assert asked[0].values("ParticipantObjectDetail", "type") == ["TransferSyntax"]
+    assert {m.values("ActiveParticipant", "UserID")[1]: m.outcome for m in asked} == {
+        "PACS": "0",
+        "DOWN": "8",
+    }
+    users = [m.values("ActiveParticipant", "UserID")[1] for m in told(site, "110113/110126", 2)]
+    assert {"CT", "unknown"} <= set(users)
+    assert {m.outcome for m in told(site, "110114/110122")} == {"8"}
+    everything = "".join(site.collector.records)
+    assert "PHANTOM" not in everything
 
 
 def basic(password: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -139,6 +140,9 @@ class NodeExport(OfSeries):
         import shutil
 
         from mitsgan.atomic import atomic_output
+        from mitsgan.node.audit.events import exported
+        from mitsgan.node.audit.trail import AuditTrail
+        from mitsgan.node.config import read_config
 
         with self.opened() as (spool, ledger, _deliveries):
             series = self.look_up(ledger)
@@ -146,6 +150,11 @@ class NodeExport(OfSeries):
                 raise SettingsError(f"the files of series {series.id} are {series.files}")
             with atomic_output(self.out, folder=True) as place:
                 shutil.copytree(spool.folder(series.id), place, dirs_exist_ok=True)
+            trail = AuditTrail(read_config(self.config), spool, ledger)
+            files = [spool.received(series.id) / f"{uid}.dcm" for uid in ledger.objects(series.id)]
+            classes = Counter(ledger.objects(series.id).values())
+            study = trail.study(series.study_uid, classes, files[0] if files else None)
+            trail.add(exported(trail.config.listen, self.out, study))
         console.say(f"{self.out}: series {series.id}")
         return 0
 

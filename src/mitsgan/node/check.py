@@ -16,7 +16,8 @@ from pynetdicom.presentation import build_context
 
 from mitsgan.errors import MitsganError
 from mitsgan.jobs.protect.settings import Protecting
-from mitsgan.node.config import Destination, NodeConfig, Route
+from mitsgan.node.audit.syslog import send as send_syslog
+from mitsgan.node.config import Audit, Destination, NodeConfig, Route
 from mitsgan.node.dicomweb import reach, send_web, stored_at_web
 from mitsgan.node.processing.tasks import CompareTask, ProtectTask, Task
 from mitsgan.node.processing.worker import Worker
@@ -54,6 +55,8 @@ def check(config: NodeConfig, *, phantom: bool = True, deliver: bool = False) ->
     yield from _spool(config)
     yield _clock()
     yield _node(config)
+    if config.audit is not None:
+        yield _audit(config.audit)
     for name, destination in config.destinations.items():
         yield from _destination(name, destination, config)
     if phantom:
@@ -119,6 +122,14 @@ def _node(config: NodeConfig) -> Finding:
     except MitsganError as error:
         return Finding("WRONG", what, str(error))
     return Finding("ok", what, "answers C-ECHO")
+
+
+def _audit(audit: Audit) -> Finding:
+    """Whether a collector of audit messages takes connections; UDP has none."""
+    what = f"audit to {audit.address}:{audit.port}"
+    if audit.tls is None:
+        return Finding("note", what, "by UDP, which does not tell whether anything comes")
+    return _tried(what, lambda: send_syslog([], audit))
 
 
 def _destination(name: str, destination: Destination, config: NodeConfig) -> Iterator[Finding]:

@@ -69,6 +69,25 @@ class Http(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Audit(Settings):
+    """Where the audit trail goes: a collector of syslog, by UDP, or by TLS."""
+
+    address: str
+    port: int
+    tls: Tls | None = None
+    """Without it: UDP, which tells nobody whether a message has come."""
+    patient: Literal["none", "hashed", "plain"] = "none"
+    """What is told of a patient: nothing, a keyed hash of the *Patient ID*, or that itself."""
+    site: str = ""
+    """Name of the place, for collectors of several."""
+
+    def __post_init__(self) -> None:
+        within("port", self.port, 1, 65535)
+        if not self.address:
+            raise SettingsError("`audit` needs the `address` of a collector of syslog")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verifying(Settings):
     """How a route verifies: by the mark."""
 
@@ -214,6 +233,7 @@ class NodeConfig(Settings):
     listen: Listen = field(default_factory=Listen)
     retry: Retry = field(default_factory=Retry)
     http: Http | None = None
+    audit: Audit | None = None
     reserve_mb: float = 2048
     """Free space below which objects are answered A700, out of resources, in place of taken."""
     reserve_memory_mb: float = 512
@@ -268,7 +288,8 @@ class NodeConfig(Settings):
                 yield from (p for p in (how.key, how.sign, how.passphrase_file) if p is not None)
             if route.verify is not None:
                 yield route.verify.key
-        for tls in (self.listen.tls, *(d.tls for d in self.destinations.values())):
+        audit = None if self.audit is None else self.audit.tls
+        for tls in (self.listen.tls, audit, *(d.tls for d in self.destinations.values())):
             if tls is not None:
                 yield tls.key
         for destination in self.destinations.values():

@@ -155,6 +155,12 @@ _DERIVED = (
     "and new SOP Instance, Series Instance and, where needed, further UIDs that follow from the "
     "sources' UIDs and the voxels. Objects that a route passes on or verifies keep their UIDs."
 )
+_TRAIL = (
+    "Audit trail messages after PS3.15 A.5, if `audit` is set: Application Activity, Begin "
+    "Transferring DICOM Instances, DICOM Instances Transferred, Query, Export, Security Alert and "
+    "User Authentication, over syslog by TLS or UDP (PS3.15 A.6, A.7), MSGID DICOM+RFC3881. The "
+    "patient is left out of them unless `patient` tells otherwise.\n\n"
+)
 _CHARACTERS = (
     "*Specific Character Set* is kept as it is; values of text are neither read nor changed on the "
     "way through."
@@ -162,7 +168,7 @@ _CHARACTERS = (
 
 
 def _security() -> str:
-    return (
+    return _TRAIL + (
         "TLS in both directions, certificates on both sides, after the BCP 195 profile (PS3.15 "
         f"B.9): TLS 1.2 with `{CIPHERS}`, or 1.3. Without `tls` connections are plain, and by "
         "default on loopback only. Digital signatures of received objects are neither verified nor "

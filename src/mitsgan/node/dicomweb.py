@@ -51,13 +51,18 @@ def send_web(
             raise PeerError(f"{_where(destination)} does not say that it stored every object")
 
 
+def instances_path(study_uid: str, series_uid: str) -> str:
+    """Where a server tells the objects of a series."""
+    return f"/studies/{study_uid}/series/{series_uid}/instances?includefield={_SOP_INSTANCE}"
+
+
 def stored_at_web(destination: Destination, study_uid: str, series_uid: str) -> set[str]:
     """Which objects of a series a server has.
 
     Raises:
         PeerError: it cannot be reached, or does not answer that.
     """
-    path = f"/studies/{study_uid}/series/{series_uid}/instances?includefield={_SOP_INSTANCE}"
+    path = instances_path(study_uid, series_uid)
     status, body = _ask(destination, "GET", path, headers={"Accept": "application/dicom+json"})
     if status in (204, 404):
         return set()

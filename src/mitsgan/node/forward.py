@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
+from mitsgan.errors import MitsganError
+from mitsgan.node.audit.events import begins_sending, fetched, queried, sent
+from mitsgan.node.audit.messages import Event, Thing
+from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.commitment import ask_commitment
-from mitsgan.node.config import Destination, NodeConfig
+from mitsgan.node.config import Destination, Listen, NodeConfig
 from mitsgan.node.dicomweb import send_web, stored_at_web
 from mitsgan.node.http.counters import Counters
 from mitsgan.node.processing.tasks import Answer, CompareTask, Task
@@ -16,7 +22,7 @@ from mitsgan.node.send import Item, PeerError, RefusedError, items, send, stored
 from mitsgan.node.store.deliveries import Deliveries
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.ledger_schema import Delivery, Series
-from mitsgan.node.store.spool import Spool
+from mitsgan.node.store.spool import Spool, read_header
 
 LOG = logging.getLogger("mitsgan.node")
 
@@ -36,6 +42,7 @@ class Forwarder:
         ledger: Ledger,
         counters: Counters,
         do: Callable[[Task], Answer],
+        audit: AuditTrail,
     ) -> None:
         """Prepare.
 
@@ -45,10 +52,11 @@ class Forwarder:
             spool, ledger: where series are.
             counters: told of what was sent.
             do: does tasks, in a worker.
+            audit: told of what is sent, asked and fetched.
         """
         self.name, self.config = name, config
         self._spool, self._ledger, self._counters, self._do = spool, ledger, counters, do
-        self._deliveries = Deliveries(ledger)
+        self._audit, self._deliveries = audit, Deliveries(ledger)
 
     def next(self) -> bool:
         """Go on with the oldest delivery that is due; False where none is."""
@@ -105,11 +113,12 @@ class Forwarder:
             self._deliveries.note_sent(delivery, item.sop_uid)
             self._counters.sent.labels(self.name).inc()
 
-        if lacking and destination.url:
-            send_web(destination, lacking, on_sent)
-            self._check_there(series, delivery, files, destination)
-        elif lacking:
-            send(title, destination, lacking, on_sent)
+        with self._audited(lacking, destination, begins_sending, sent):
+            if lacking and destination.url:
+                send_web(destination, lacking, on_sent)
+                self._check_there(series, delivery, files, destination)
+            elif lacking:
+                send(title, destination, lacking, on_sent)
         done = not destination.commitment and not destination.read_back
         self._deliveries.advance(delivery, "committed" if done else "sent")
 
@@ -129,13 +138,19 @@ class Forwarder:
         self, series: Series, delivery: Delivery, first: Item, destination: Destination
     ) -> set[str]:
         """What the destination has of the series that it is to get, as far as it says."""
-        from mitsgan.node.store.spool import read_header
-
         header = read_header(first.path)
-        title = self.config.listen.ae_title
-        if destination.url:
-            return stored_at_web(destination, header.study_uid, header.series_uid)
-        return stored_at(title, destination, header.study_uid, header.series_uid) or set()
+        listen = self.config.listen
+        uids = header.study_uid, header.series_uid
+        try:
+            if destination.url:
+                there = stored_at_web(destination, *uids)
+            else:
+                there = stored_at(listen.ae_title, destination, *uids) or set()
+        except MitsganError as error:
+            self._audit.add(queried(listen, destination, *uids, str(error)))
+            raise
+        self._audit.add(queried(listen, destination, *uids))
+        return there
 
     def _ask(self, delivery: Delivery, destination: Destination) -> None:
         """Ask for storage commitment; its result comes to the storage SCP, or is asked for anew."""
@@ -163,7 +178,8 @@ class Forwarder:
         place = self._spool.work / f"back-{delivery.series}-{self.name}"
         shutil.rmtree(place, ignore_errors=True)
         try:
-            fetch(title, destination, files, place)
+            with self._audited(files, destination, None, fetched):
+                fetch(title, destination, files, place)
             seal = self._spool.seal(delivery.series)
             task = CompareTask(source=place, seal=seal, settings=route.protecting)
             answer = self._do(Task(compare=task))
@@ -177,6 +193,30 @@ class Forwarder:
             return
         self._ledger.verdict(delivery.series, "intact")
         self._deliveries.advance(delivery, "committed")
+
+    @contextmanager
+    def _audited(
+        self,
+        files: Sequence[Item],
+        destination: Destination,
+        before: Callable[[Listen, Destination, list[Thing]], Event] | None,
+        after: Callable[[Listen, Destination, list[Thing], str], Event],
+    ) -> Iterator[None]:
+        """Tell the audit trail that files go, before and after they do."""
+        if not files or self.config.audit is None:
+            yield
+            return
+        listen = self.config.listen
+        classes = Counter(item.class_uid for item in files)
+        study = self._audit.study(read_header(files[0].path).study_uid, classes, files[0].path)
+        if before is not None:
+            self._audit.add(before(listen, destination, study))
+        try:
+            yield
+        except (MitsganError, OSError) as error:
+            self._audit.add(after(listen, destination, study, str(error)))
+            raise
+        self._audit.add(after(listen, destination, study, ""))
 
     def _failed(self, delivery: Delivery, reason: str) -> None:
         self._counters.failures.labels(self.name).inc()

@@ -21,6 +21,9 @@ from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
 from mitsgan.errors import MitsganError
+from mitsgan.node.audit.arrivals import Arrivals
+from mitsgan.node.audit.events import rejected
+from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.config import NodeConfig, Route
 from mitsgan.node.http.counters import Counters
 from mitsgan.node.server import Server, peer_certificate
@@ -107,6 +110,7 @@ class Receiver:
         counters: Counters,
         report: Callable[[Dataset], None] | None = None,
         promise: Callable[[str, Dataset], int] | None = None,
+        audit: AuditTrail | None = None,
     ) -> None:
         """Prepare; `start` listens.
 
@@ -116,10 +120,13 @@ class Receiver:
             counters: told of what happens.
             report: told of every result of storage commitment.
             promise: takes a sender's request for storage commitment; its status.
+            audit: told of what came, and of who was rejected.
         """
         self.config = config
         self._spool, self._ledger, self._counters = spool, ledger, counters
         self._report, self._promise = report, promise
+        self._audit = audit or AuditTrail(config, spool, ledger)
+        self._arrivals = Arrivals(self._audit, spool, ledger)
         self._server: Server | None = None
         self._memory = Memory()
         self.intake = Intake(spool, ledger, config.listen.max_associations)
@@ -151,9 +158,11 @@ class Receiver:
             (evt.EVT_N_EVENT_REPORT, self._on_report),
             (evt.EVT_N_ACTION, self._on_action),
             (evt.EVT_ABORTED, lambda event: self._counters.aborted.inc()),
+            (evt.EVT_ABORTED, self._on_end),
+            (evt.EVT_RELEASED, self._on_end),
             (evt.EVT_CONN_CLOSE, _discard),
         ]
-        self._server = Server.start(ae, listen, handlers)
+        self._server = Server.start(ae, listen, handlers, self._on_refused)
 
     def stop(self) -> None:
         """Take no more associations, and abort those that are there."""
@@ -185,8 +194,18 @@ class Receiver:
             return
         LOG.warning("rejected an association of %s at %s", sender.calling, sender.address)
         self._counters.rejected.inc()
+        self._on_refused(sender.calling, sender.address, "no route is for this sender")
         association.acse.send_reject(_REJECTED_PERMANENT, _BY_USER, _CALLING_UNKNOWN)
         association.kill()
+
+    def _on_refused(self, calling: str, address: str, reason: str) -> None:
+        """Somebody unknown was turned away."""
+        self._audit.add(rejected(self.config.listen, calling, address, reason))
+
+    def _on_end(self, event: Event) -> None:
+        """An association has ended; its last object was dealt with."""
+        sender = Sender.of(event.assoc)
+        self._arrivals.end(event.assoc, sender.calling, sender.address)
 
     def _on_store(self, event: Event) -> int | Dataset:
         """Take one object."""
@@ -230,9 +249,14 @@ class Receiver:
             self._ledger.refuse(
                 header.series_uid, sender.calling, sender.address, "its objects are no CT"
             )
-            return NOT_SUPPORTED, "objects that are no CT are refused here"
+            reason = "objects that are no CT are refused here"
+            self._arrivals.note(event.assoc, header, route.name, new=False, failed=reason)
+            return NOT_SUPPORTED, reason
         taken = self.intake.take(path, header, route.name, sender.calling, sender.address)
-        if taken == "other content":
+        failed = REASON_OTHER if taken == "other content" else ""
+        new = taken == "new"
+        self._arrivals.note(event.assoc, header, route.name, new=new, failed=failed)
+        if failed:
             return OTHER_CONTENT, REASON_OTHER
         if taken == "again":
             self._counters.duplicates.inc()

@@ -155,6 +155,16 @@ def send(
             on_sent(item)
 
 
+def image_query(study_uid: str, series_uid: str) -> Dataset:
+    """A query for the objects of a series."""
+    query = Dataset()
+    query.QueryRetrieveLevel = "IMAGE"
+    query.StudyInstanceUID = study_uid
+    query.SeriesInstanceUID = series_uid
+    query.SOPInstanceUID = ""
+    return query
+
+
 def stored_at(
     calling: str, destination: Destination, study_uid: str, series_uid: str
 ) -> set[str] | None:
@@ -163,11 +173,7 @@ def stored_at(
     Raises:
         PeerError: it cannot be reached, or fails in the middle.
     """
-    query = Dataset()
-    query.QueryRetrieveLevel = "IMAGE"
-    query.StudyInstanceUID = study_uid
-    query.SeriesInstanceUID = series_uid
-    query.SOPInstanceUID = ""
+    query = image_query(study_uid, series_uid)
     context = build_context(STUDY_ROOT_FIND)
     with connected(calling, destination, [context]) as association:
         if not accepts(association, STUDY_ROOT_FIND):

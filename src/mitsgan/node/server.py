@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from typing import Any, cast
 
 from pynetdicom import AE
@@ -28,6 +29,9 @@ from mitsgan.node.tls import server_context
 LOG = logging.getLogger("mitsgan.node")
 
 _READ = 1 << 18
+
+Refused = Callable[[str, str, str], None]
+"""Told the AE title, "" where there is none yet, the address, and why."""
 
 
 class BoundedSocket(AssociationSocket):
@@ -67,7 +71,7 @@ class _Handler(RequestHandler):
         try:
             connection.settimeout(server.listen.association_seconds)
             if isinstance(connection, ssl.SSLSocket):
-                connection.do_handshake()
+                _shake_hands(connection, server)
             connection.settimeout(server.listen.idle_seconds)
             # Else an answer waits until the peer has confirmed the one before.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -89,16 +93,32 @@ class _Handler(RequestHandler):
         return association
 
 
+def _shake_hands(connection: ssl.SSLSocket, server: Server) -> None:
+    """Do the TLS handshake; tell of a peer that shows no certificate that is believed.
+
+    Raises:
+        OSError: it failed.
+    """
+    try:
+        connection.do_handshake()
+    except ssl.SSLEOFError:  # a health check
+        raise
+    except ssl.SSLError as error:
+        address = str(connection.getpeername()[0])
+        server.refused("", address, f"TLS: {error.reason or 'no handshake'}")
+        raise
+
+
 class Server(ThreadedAssociationServer):
     """Listens with the bounds of a configuration."""
 
-    def __init__(self, *args: Any, listen: Listen, **kwargs: Any) -> None:
-        """As pynetdicom's, with where to listen."""
-        self.listen = listen
+    def __init__(self, *args: Any, listen: Listen, refused: Refused, **kwargs: Any) -> None:
+        """As pynetdicom's, with where to listen, and who is told of peers that TLS refuses."""
+        self.listen, self.refused = listen, refused
         super().__init__(*args, **kwargs)
 
     @classmethod
-    def start(cls, ae: AE, listen: Listen, handlers: list[Any]) -> Server:
+    def start(cls, ae: AE, listen: Listen, handlers: list[Any], refused: Refused) -> Server:
         """Listen in a thread of its own."""
         context = None if listen.tls is None else server_context(listen.tls)
         server = ae.make_server(
@@ -108,6 +128,7 @@ class Server(ThreadedAssociationServer):
             server_class=cast(Any, cls),
             request_handler=_Handler,
             listen=listen,
+            refused=refused,
         )
         ae._servers.append(cast(ThreadedAssociationServer, server))
         threading.Thread(target=server.serve_forever, name="storage SCP", daemon=True).start()

@@ -13,6 +13,8 @@ from pydicom.dataset import Dataset
 from pynetdicom import _config as pynetdicom_config
 
 from mitsgan.errors import SettingsError
+from mitsgan.node.audit.events import activity, login_failed
+from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.commitment import take_report
 from mitsgan.node.config import NodeConfig
 from mitsgan.node.forward import Forwarder
@@ -66,6 +68,7 @@ class Node:
         self.counters = Counters()
         self.worker = WorkerProcess(config.series_seconds)
         self.promises = Promises(config, self.ledger)
+        self.audit = AuditTrail(config, self.spool, self.ledger)
         self.receiver = Receiver(
             config,
             self.spool,
@@ -73,6 +76,7 @@ class Node:
             self.counters,
             self._on_commitment,
             self.promises.ask,
+            self.audit,
         )
         self._work = Work(config, self.spool, self.ledger, self.counters, self.worker.do)
         self._forwarders: dict[str, Forwarder] = {}
@@ -80,7 +84,9 @@ class Node:
         if config.http is not None:
             token = read_token(config.http)
             registry = self.counters.registry
-            views = Views(self.ledger, self.spool, registry, self.not_ready, token)
+            views = Views(
+                self.ledger, self.spool, registry, self.not_ready, token, self._on_wrong_token
+            )
             self._http = HttpServer(views, config.http)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -101,11 +107,13 @@ class Node:
         self._run("work", self._work_once)
         self._run("complete", self._complete_once)
         self._run("commitment", self.promises.next)
+        self._run("audit", self.audit.next)
         self._add_forwarders()
         self.receiver.start()
         if self._http is not None:
             self._http.start()
         listen = self.config.listen
+        self.audit.add(activity(listen, begins=True))
         LOG.info("%s listens at %s:%d", listen.ae_title, listen.address, listen.port)
 
     def stop(self) -> None:
@@ -118,6 +126,8 @@ class Node:
         for thread in self._threads:
             thread.join()
         self.worker.stop()  # one that began in between
+        self.audit.add(activity(self.config.listen, begins=False))
+        self.audit.next()
         self.ledger.close()
         os.close(self._lock)
 
@@ -134,6 +144,7 @@ class Node:
             raise SettingsError("`others` of a first route cannot change while the node runs")
         config.check_secrets()
         self.config = self.receiver.config = self._work.config = self.promises.config = config
+        self.audit.config = config
         for forwarder in self._forwarders.values():
             forwarder.config = config
         self._add_forwarders()
@@ -152,7 +163,13 @@ class Node:
         for name in self.config.destinations:
             if name not in self._forwarders:
                 forwarder = Forwarder(
-                    name, self.config, self.spool, self.ledger, self.counters, self.worker.do
+                    name,
+                    self.config,
+                    self.spool,
+                    self.ledger,
+                    self.counters,
+                    self.worker.do,
+                    self.audit,
                 )
                 self._forwarders[name] = forwarder
                 self._run(f"send to {name}", forwarder.next)
@@ -203,6 +220,9 @@ class Node:
         for path in self.spool.incoming.iterdir():
             if path.stat().st_mtime < oldest:
                 path.unlink(missing_ok=True)
+
+    def _on_wrong_token(self, address: str) -> None:
+        self.audit.add(login_failed(self.config.listen, address))
 
     def _on_commitment(self, report: Dataset) -> None:
         take_report(report, self.ledger, self.config.retry)

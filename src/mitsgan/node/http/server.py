@@ -48,6 +48,7 @@ class Views:
         registry: its counters.
         not_ready: why it cannot take objects now; "" where it can.
         token: opens the status page.
+        wrong_token: told the address of who gave another one.
     """
 
     ledger: Ledger
@@ -55,6 +56,7 @@ class Views:
     registry: CollectorRegistry
     not_ready: Callable[[], str]
     token: str
+    wrong_token: Callable[[str], None]
 
     def application(self, hosts: list[str]) -> Starlette:
         """The web application, for requests to certain hosts."""
@@ -120,7 +122,10 @@ class Views:
                 return False
         elif kind.lower() != "bearer":
             return False
-        return hmac.compare_digest(value.encode(), self.token.encode())
+        if hmac.compare_digest(value.encode(), self.token.encode()):
+            return True
+        self.wrong_token("" if request.client is None else request.client.host)
+        return False
 
 
 class _Gauges(Collector):
@@ -142,6 +147,10 @@ class _Gauges(Collector):
         for destination, count in Deliveries(self._ledger).waiting().items():
             waiting.add_metric([destination], count)
         yield waiting
+        rows = self._ledger.query("SELECT COUNT(*) FROM audit", ())
+        yield GaugeMetricFamily(
+            "mitsgan_node_audit_waiting", "audit messages that wait", value=rows[0][0]
+        )
         free = self._spool.free_mb() * 1e6
         yield GaugeMetricFamily("mitsgan_node_free_bytes", "free space in the spool", value=free)
 

@@ -59,8 +59,10 @@ CREATE TABLE IF NOT EXISTS promises (
     transaction_uid TEXT PRIMARY KEY, calling TEXT NOT NULL, objects TEXT NOT NULL,
     created REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     not_before REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY AUTOINCREMENT, message TEXT NOT NULL);
 """
-"""Promises are storage commitments that senders asked for, and of which they have no result yet."""
+"""Audit messages wait to be sent. Promises are storage commitment that senders asked for, and of
+which they have no result yet."""
 
 
 @dataclass(frozen=True)

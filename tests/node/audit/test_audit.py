@@ -1,0 +1,178 @@
+"""The audit trail: messages by the schema, kept while nobody takes them, never in the way."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.uid import generate_uid
+from tests.node.audit.collectors import TlsCollector, Told, UdpCollector
+from tests.node.certificates import parties
+
+from mitsgan.node.audit import events
+from mitsgan.node.audit.messages import STUDY_UID, Event, Thing
+from mitsgan.node.audit.trail import AuditTrail
+from mitsgan.node.config import Audit, Destination, Listen, NodeConfig, Retry, Route, Tls
+from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.spool import Spool
+from node_peers import free_port, wait_for
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+LISTEN = Listen(ae_title="MITSGAN")
+PACS = Destination(ae_title="PACS", address="pacs.example", port=104)
+WEB = Destination(url="https://pacs.example/dicom-web")
+STUDY = [Thing(STUDY_UID, "1.2.3", classes={CT: 300})]
+
+EVENTS = {
+    "110100/110120": events.activity(LISTEN, begins=True),
+    "110100/110121": events.activity(LISTEN, begins=False),
+    "110102": events.begins_sending(LISTEN, PACS, STUDY),
+    "110104": events.sent(LISTEN, WEB, STUDY, ""),
+    "110106": events.exported(LISTEN, Path("/tmp/a b"), STUDY),
+    "110112": events.queried(LISTEN, PACS, "1.2.3", "1.2.4"),
+    "110113/110126": events.rejected(LISTEN, 'X\0\x1b<&"', "10.1.2.3", "no route"),
+    "110114/110122": events.login_failed(LISTEN, "::1"),
+}
+
+
+@pytest.fixture
+def collector() -> Iterator[UdpCollector]:
+    made = UdpCollector()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[tuple[Spool, Ledger]]:
+    spool = Spool(tmp_path / "spool")
+    spool.prepare()
+    ledger = Ledger(spool.ledger)
+    yield spool, ledger
+    ledger.close()
+
+
+def trail(parts: tuple[Spool, Ledger], audit: Audit | None) -> AuditTrail:
+    spool, ledger = parts
+    config = NodeConfig(
+        spool=spool.root,
+        routes=(Route(name="ct", action="pass", destinations=("pacs",)),),
+        destinations={"pacs": PACS},
+        retry=Retry(first_seconds=0.01, longest_seconds=0.01),
+        audit=audit,
+    )
+    return AuditTrail(config, spool, ledger)
+
+
+def sent(made: AuditTrail, collector: UdpCollector, count: int) -> list[Told]:
+    """What the collector has once so many messages came."""
+
+    def came() -> bool:
+        made.next()
+        return len(collector.records) >= count
+
+    wait_for(came, 60, f"{count} messages")
+    return collector.told()
+
+
+@pytest.mark.parametrize("code, event", EVENTS.items())
+def test_every_event_is_a_message_by_the_schema(
+    code: str, event: Event, parts: tuple[Spool, Ledger], collector: UdpCollector
+) -> None:
+    made = trail(parts, Audit(address="127.0.0.1", port=collector.port, site="here"))
+    made.add(event)
+    (told,) = sent(made, collector, 1)
+    assert told.event == code
+    assert told.values("AuditSourceIdentification", "AuditSourceID") == ["MITSGAN"]
+    assert told.priority == (85 if told.outcome == "0" else 83)
+    assert made.waiting() == 0
+
+
+def test_a_query_is_told_as_it_was_asked(
+    parts: tuple[Spool, Ledger], collector: UdpCollector
+) -> None:
+    made = trail(parts, Audit(address="127.0.0.1", port=collector.port))
+    made.add(events.queried(LISTEN, PACS, "1.2.3", "1.2.4"))
+    made.add(events.queried(LISTEN, WEB, "1.2.3", "1.2.4"))
+    queries = [
+        base64.b64decode(told.xml.findtext(".//ParticipantObjectQuery"))
+        for told in sent(made, collector, 2)
+    ]
+    assert b"1.2.4" in queries[0]
+    assert b"IMAGE" in queries[0]
+    assert queries[1].startswith(b"/studies/1.2.3/series/1.2.4/instances")
+
+
+@pytest.mark.parametrize("patient", ["none", "hashed", "plain"])
+def test_a_patient_is_told_as_the_settings_say_and_never_by_name(
+    patient: str, parts: tuple[Spool, Ledger], collector: UdpCollector, phantom: Path
+) -> None:
+    path = sorted(phantom.iterdir())[0]
+    dataset = dcmread(path)
+    dataset.PatientID, dataset.PatientName = "P-4711", "Doe^Jane"
+    dataset.save_as(path)
+    audit = Audit(address="127.0.0.1", port=collector.port, patient=patient)  # type: ignore[arg-type]
+    made = trail(parts, audit)
+    for _ in range(2):
+        made.add(events.begins_sending(LISTEN, PACS, made.study("1.2.3", {CT: 16}, path)))
+    one, two = sent(made, collector, 2)
+    ids = one.values("ParticipantObjectIdentification", "ParticipantObjectID")
+    assert ids == two.values("ParticipantObjectIdentification", "ParticipantObjectID")
+    assert "Doe" not in one.text
+    assert ("P-4711" in one.text) == (patient == "plain")
+    assert len(ids) == (1 if patient == "none" else 2)
+    if patient == "hashed":
+        key = (parts[0].root / "audit.key").read_bytes()
+        assert ids[1] == hmac.new(key, b"P-4711", hashlib.sha256).hexdigest()[:32]
+
+
+def test_without_settings_nothing_is_kept(parts: tuple[Spool, Ledger]) -> None:
+    made = trail(parts, None)
+    made.add(EVENTS["110100/110120"])
+    assert made.waiting() == 0
+    assert made.next() is False
+
+
+def test_messages_wait_while_the_collector_is_away_and_come_in_order(
+    parts: tuple[Spool, Ledger], tmp_path: Path
+) -> None:
+    node, other = parties(tmp_path / "ca", "node", "collector")
+    tls = Tls(certificate=node.certificate, key=node.key, authorities=node.authority)
+    port = free_port()
+    made = trail(parts, Audit(address="127.0.0.1", port=port, tls=tls))
+    uids = [str(generate_uid()) for _ in range(250)]
+    for uid in uids:
+        made.add(events.begins_sending(LISTEN, PACS, [Thing(STUDY_UID, uid)]))
+    assert made.next() is False
+    assert made.waiting() == 250
+    again = trail(parts, made.config.audit)  # as after a new start
+    collector = TlsCollector(port, other)
+    try:
+        told = sent(again, collector, 250)
+        wait_for(lambda: again.waiting() == 0, 60, "all to be known as sent")
+    finally:
+        collector.stop()
+    objects = [m.values("ParticipantObjectIdentification", "ParticipantObjectID")[0] for m in told]
+    assert objects == uids
+
+
+def test_a_collector_of_another_authority_gets_nothing(
+    parts: tuple[Spool, Ledger], tmp_path: Path
+) -> None:
+    (node,) = parties(tmp_path / "ca", "node")
+    (other,) = parties(tmp_path / "other", "collector")
+    tls = Tls(certificate=node.certificate, key=node.key, authorities=node.authority)
+    port = free_port()
+    made = trail(parts, Audit(address="127.0.0.1", port=port, tls=tls))
+    made.add(EVENTS["110100/110120"])
+    collector = TlsCollector(port, other)
+    try:
+        assert made.next() is False
+    finally:
+        collector.stop()
+    assert collector.records == []
+    assert made.waiting() == 1
