@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,18 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real scans at {folder}: set MITSGAN_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="module")
+def few_samples() -> Iterator[None]:
+    """A scan is measured at a tenth of the places at which it would be."""
+    from mitsgan.evaluate.attacks.healthy_lung import healthy_lung
+    from mitsgan.evaluate.diagnosis import nodule_calls
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(inspect.unwrap(healthy_lung).__kwdefaults__, "count", 100)
+        patch.setattr(nodule_calls, "LUNG_PLACES", 20)
+        yield
 
 
 @pytest.fixture(scope="session")

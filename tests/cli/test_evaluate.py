@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import matplotlib.image
@@ -20,7 +23,7 @@ Run = Callable[..., int]
 FEW = ("--positions", "3", "--pgd-steps", "2")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def evaluate(series: Path, attacker_options: list[str]) -> Run:
     """Evaluate the series at few positions, with further arguments."""
 
@@ -30,18 +33,34 @@ def evaluate(series: Path, attacker_options: list[str]) -> Run:
     return run
 
 
-def test_protects_in_memory_and_measures(
-    evaluate: Run,
-    series: Path,
-    weights: Path,
-    protector_options: list[str],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    numbers, picture = tmp_path / "numbers.json", tmp_path / "picture.png"
-    wanted = ("--output", str(numbers), "--picture", str(picture))
-    assert evaluate(*wanted, *protector_options) == 0
-    text = numbers.read_text()
+@dataclass(frozen=True)
+class Evaluated:
+    """What one evaluation left, and said."""
+
+    arguments: Sequence[str]
+    numbers: str
+    picture: Path
+    page: str
+    said: str
+
+
+@pytest.fixture(scope="module")
+def evaluated(
+    evaluate: Run, protector_options: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Evaluated:
+    """All that an evaluation can be asked for, of a scan that is protected in memory."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    numbers, picture, page = (folder / name for name in ("a.json", "a.png", "a.html"))
+    arguments = ["--output", str(numbers), "--picture", str(picture), "--html", str(page)]
+    arguments += ["--nodule", ",".join(f"{v:g}" for v in NODULE_LPS), *protector_options]
+    with redirect_stdout(StringIO()) as said:
+        assert evaluate(*arguments) == 0
+    html = page.read_text(encoding="utf-8")
+    return Evaluated(arguments, numbers.read_text(), picture, html, said.getvalue())
+
+
+def test_protects_in_memory_and_measures(evaluated: Evaluated, series: Path, weights: Path) -> None:
+    text = evaluated.numbers
     result = json.loads(text)
     assert result["scan"]["name"] == "chest"
     assert str(series.parent) not in text, "no path of this machine"
@@ -56,11 +75,10 @@ def test_protects_in_memory_and_measures(
         assert len(rows["protected"]["positions_rmse_hu"]) == 3
         assert "PGD, position known" in rows
     assert result["fidelity"]["largest_hu"] <= 10
-    told = capsys.readouterr().out
     median = result["disruption"]["remove"]["protected"]["rmse_hu"]["median"]
-    assert f"{median:.1f}" in told
-    assert "PGD, position known" in told
-    height, width = matplotlib.image.imread(picture).shape[:2]
+    assert f"{median:.1f}" in evaluated.said
+    assert "PGD, position known" in evaluated.said
+    height, width = matplotlib.image.imread(evaluated.picture).shape[:2]
     assert width > height > 500
 
 
@@ -80,15 +98,8 @@ def test_measures_a_scan_that_was_protected_before(
     assert memory == disk
 
 
-def test_tells_budget_metrics_and_invariants(
-    evaluate: Run,
-    protector_options: list[str],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    numbers = tmp_path / "numbers.json"
-    assert evaluate("-o", str(numbers), *protector_options) == 0
-    result, told = json.loads(numbers.read_text()), capsys.readouterr().out
+def test_tells_budget_metrics_and_invariants(evaluated: Evaluated) -> None:
+    result, told = json.loads(evaluated.numbers), evaluated.said
     assert result["budget_check"]["kept"] is True
     assert "budget of 10 HU kept by all" in told
     assert "padding untouched" in told
@@ -151,22 +162,16 @@ def test_attacks_given_positions_in_a_variant(
     assert picture.exists()
 
 
-def test_a_page_with_pictures(
-    evaluate: Run, series: Path, protector_options: list[str], tmp_path: Path
-) -> None:
-    page, numbers = tmp_path / "page.html", tmp_path / "numbers.json"
-    place = ",".join(f"{v:g}" for v in NODULE_LPS)
-    wanted = ["--html", str(page), "-o", str(numbers), "--nodule", place, "--quiet"]
-    assert evaluate(*wanted, *protector_options) == 0
-    html, result = page.read_text(encoding="utf-8"), json.loads(numbers.read_text())
+def test_a_page_with_pictures(evaluated: Evaluated, evaluate: Run, series: Path) -> None:
+    html, result = evaluated.page, json.loads(evaluated.numbers)
     assert html.count("<img ") == 2 * (2 * 4 + 4), "two scans, one difference, two attacks"
     assert "Removing a nodule from chest" in html
     voxel = read_scan(series).geometry.to_voxel(NODULE_LPS)
     assert f"voxel {', '.join(map(str, voxel))} [z, y, x]" in html, "removal at the nodule"
-    assert str(tmp_path) not in html, "no path of this machine"
+    assert str(evaluated.picture.parent) not in html, "no path of this machine"
     median = result["disruption"]["inject"]["protected"]["rmse_hu"]["median"]
     assert f"{median:.3g} HU when injecting" in html
-    assert evaluate(*wanted, *protector_options) == 2, "nothing is overwritten unasked"
+    assert evaluate(*evaluated.arguments) == 2, "nothing is overwritten unasked"
 
 
 def test_the_variants_known_to_settings_are_those_that_there_are() -> None:

@@ -75,6 +75,7 @@ def test_pages_of_scripts_are_tested_where_it_says() -> None:
         assert Path(page).name in (ROOT / test).read_text()
 
 
+@pytest.mark.usefixtures("few_samples")
 @pytest.mark.parametrize("page", [page for page in pages() if page not in ELSEWHERE])
 def test_examples_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -87,6 +88,7 @@ def test_examples_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pytest.M
         exec(compile(code, page, "exec"), names)
 
 
+@pytest.mark.usefixtures("few_samples")
 @pytest.mark.parametrize("name", modules())
 def test_examples_in_docstrings_run(name: str) -> None:
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS

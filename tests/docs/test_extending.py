@@ -106,16 +106,23 @@ def test_the_command_line_knows_what_is_installed(installed: Path, tmp_path: Pat
     moved = read_scan(tmp_path / "out").hu() - read_scan(tmp_path / "scan").hu()
     assert set(np.unique(np.abs(moved))) <= {0.0, 4.0}
     assert json.loads(Path(report).read_text())["protector"] == "checkerboard"
-    numbers = tmp_path / "e.json"
-    options = ("--attackers", "averager", "--positions", "2", "--pgd-steps", "2", "--quiet")
-    mitsgan(installed, "evaluate", source, out, *options, "-o", str(numbers))
-    result = json.loads(numbers.read_text())
-    assert {row["name"] for row in result["attackers"].values()} == {"averager"}
-    assert result["disruption"]["remove"]["protected"]["rmse_hu"]["median"] > 0
     said = mitsgan(installed, "protect", "--help")
     assert "checkerboard" in " ".join(said.split())
 
 
+@pytest.mark.slow
+def test_evaluate_attacks_with_what_is_installed(installed: Path, tmp_path: Path) -> None:
+    scan, numbers = tmp_path / "scan", tmp_path / "e.json"
+    phantom_series(chest((24, 64, 64), (6.0, 5.6, 5.6)), scan)
+    options = ["--protector", "checkerboard", "--attackers", "averager", "--positions", "2"]
+    options += ["--pgd-steps", "2", "--quiet"]
+    mitsgan(installed, "evaluate", str(scan), *options, "-o", str(numbers))
+    result = json.loads(numbers.read_text())
+    assert {row["name"] for row in result["attackers"].values()} == {"averager"}
+    assert result["disruption"]["remove"]["protected"]["rmse_hu"]["median"] > 0
+
+
+@pytest.mark.slow
 def test_benchmarks_and_reports_know_them_too(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text(BENCHMARK)
     mitsgan(installed, "benchmark", str(tmp_path / "own.toml"), "-o", str(tmp_path / "run"))

@@ -11,6 +11,11 @@ from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick(few_samples: None) -> None:
+    """How well a scan is measured is tested elsewhere."""
+
+
 @pytest.fixture(scope="session")
 def phantom() -> Scan:
     """24 x 96 x 96, the whole chest."""

@@ -94,6 +94,7 @@ def train_whole_and_in_parts(folder: Path, worker: Worker) -> None:
     train(folder / "parts", STEPS, True, worker)
 
 
+@pytest.mark.slow
 @needs_fabric
 def test_two_processes_are_one_with_averaged_gradients(tmp_path: Path) -> None:
     launch(partial(train_whole_and_in_parts, tmp_path), 2, CPU)
@@ -135,6 +136,7 @@ def tell(worker: Worker) -> int:
     return worker.rank
 
 
+@pytest.mark.slow
 @needs_fabric
 def test_progress_of_the_first_process_is_told_here() -> None:
     told: list[tuple[object, ...]] = []
@@ -152,6 +154,7 @@ def go_on(worker: Worker) -> None:
         worker.mean({"waits": 1.0})
 
 
+@pytest.mark.slow
 @needs_fabric
 def test_who_watches_may_end_it() -> None:
     def stop(phase: str, done: int, total: int, note: str = "") -> None:
@@ -167,6 +170,7 @@ def fail(worker: Worker) -> None:
     worker.mean({"waits": 1.0})  # for ever, were it not stopped
 
 
+@pytest.mark.slow
 @needs_fabric
 def test_what_one_process_cannot_do_is_said_as_by_one_alone() -> None:
     with pytest.raises(DataError, match="nothing to train on here"):

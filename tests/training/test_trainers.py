@@ -14,6 +14,7 @@ from mitsgan.errors import SettingsError
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.protect.network import HALO
 from mitsgan.scan.scan import Scan
+from mitsgan.training import attacker
 from mitsgan.training.attacker import train_attacker
 from mitsgan.training.config import AttackerConfig, ProtectorConfig
 from mitsgan.training.data.crops import CropSampler
@@ -34,7 +35,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def remover(training_chest: Scan, run: Path) -> TrainedAttacker:
     config = AttackerConfig(action="remove", width=2, steps=40, batch=4, generator_rate=2e-3)
-    return train_attacker([training_chest], config, Run(run))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attacker, "TABLE_CUBES", 32)
+        return train_attacker([training_chest], config, Run(run))
 
 
 def test_an_attacker_learns_to_inpaint(

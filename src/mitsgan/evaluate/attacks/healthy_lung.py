@@ -19,6 +19,7 @@ from mitsgan.attack import cut_blocks, hu_volume
 from mitsgan.attack.networks.ctgan import CORE, SIDE
 from mitsgan.attack.plan import sizes
 from mitsgan.attack.resample import zoom
+from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import Scan
 
 Feature = Literal["mean", "deviation", "darkest", "brightest", "roughness"]
@@ -59,6 +60,7 @@ class HealthyLung:
         ]
 
 
+@once_per_scan
 def healthy_lung(scan: Scan, *, count: int = CUBES, seed: int = 0) -> HealthyLung:
     """Measure random lung cubes of an untouched scan.
 
