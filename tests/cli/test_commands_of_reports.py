@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mitsgan.cli.evaluate import Evaluate
-from mitsgan.cli.evaluate_mark import EvaluateMark
+from mitsgan.cli.evaluate.evaluate import Evaluate
+from mitsgan.cli.evaluate.mark import EvaluateMark
 from mitsgan.cli.main import _command
 from mitsgan.evaluate.mark.result import MarkEvaluation
 from mitsgan.evaluate.report.command_line import command_line

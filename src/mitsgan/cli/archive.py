@@ -10,7 +10,7 @@ from tyro.conf import arg, subcommand
 
 from mitsgan.archive.settings import PlanSettings, RetrySettings, RunSettings
 from mitsgan.cli.command import Command, shown
-from mitsgan.cli.console import Console
+from mitsgan.cli.terminal.console import Console
 from mitsgan.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from mitsgan.cli.command import Command, shown
-from mitsgan.cli.console import Console
+from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.benchmark import BenchmarkRun
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitsgan.cli.command import Command, shown
-from mitsgan.cli.console import Console
+from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.candidates.settings import CandidatesFile
 from mitsgan.jobs.shared import Overwriting
 

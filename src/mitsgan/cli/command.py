@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 from tyro.conf import Positional, arg
 
-from mitsgan.cli.console import Console
+from mitsgan.cli.terminal.console import Console
 
 C = TypeVar("C")
 

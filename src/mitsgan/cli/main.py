@@ -19,24 +19,24 @@ from tyro.conf import subcommand
 
 from mitsgan import __version__
 from mitsgan.cli.archive import Archive
-from mitsgan.cli.attacker import AttackerCommand
+from mitsgan.cli.attacker.attacker import AttackerCommand
 from mitsgan.cli.benchmark import Benchmark
 from mitsgan.cli.candidates import Candidates
-from mitsgan.cli.data import Data
+from mitsgan.cli.data.data import Data
 from mitsgan.cli.demo import Demo
-from mitsgan.cli.evaluate import Evaluate
-from mitsgan.cli.evaluate_mark import EvaluateMark
+from mitsgan.cli.evaluate.evaluate import Evaluate
+from mitsgan.cli.evaluate.mark import EvaluateMark
 from mitsgan.cli.extensions import describe
 from mitsgan.cli.keygen import Keygen
-from mitsgan.cli.node import Node
+from mitsgan.cli.node.node import Node
 from mitsgan.cli.options import as_options
-from mitsgan.cli.process import Terminated, keep_freed_memory, rarely_collected, terminable
 from mitsgan.cli.protect import Protect
 from mitsgan.cli.report import Report
 from mitsgan.cli.seal import SealCommand
-from mitsgan.cli.train import Train
-from mitsgan.cli.train_config import from_file
-from mitsgan.cli.verify import Verify
+from mitsgan.cli.terminal.process import Terminated, keep_freed_memory, rarely_collected, terminable
+from mitsgan.cli.train.config import from_file
+from mitsgan.cli.train.train import Train
+from mitsgan.cli.verify.verify import Verify
 from mitsgan.cli.weights import Weights
 from mitsgan.errors import MitsganError
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitsgan.cli.command import Command, shown
-from mitsgan.cli.console import Console
+from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.protect.settings import ProtectFile
 
 
@@ -20,7 +20,7 @@ class Protect(Command, ProtectFile):
 
     def work(self, console: Console) -> int:
         """Protect; the exit code."""
-        from mitsgan.cli.passphrase import ask_passphrase
+        from mitsgan.cli.terminal.passphrase import ask_passphrase
         from mitsgan.jobs.outputs import check_file, write_result
         from mitsgan.jobs.protect.file import protect_file
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mitsgan.cli.command import Command, shown
-from mitsgan.cli.console import Console
+from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.seal import SealFile
 
 
@@ -20,7 +20,7 @@ class SealCommand(Command, SealFile):
 
     def work(self, console: Console) -> int:
         """Seal; the exit code."""
-        from mitsgan.cli.passphrase import ask_passphrase
+        from mitsgan.cli.terminal.passphrase import ask_passphrase
         from mitsgan.jobs.seal import seal_file
 
         sealed = seal_file(self, passphrase=ask_passphrase, progress=console)

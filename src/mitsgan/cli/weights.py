@@ -8,7 +8,7 @@ from typing import Annotated
 from tyro.conf import arg, subcommand
 
 from mitsgan.cli.command import Command, shown
-from mitsgan.cli.console import Console
+from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.weights.settings import FetchWeightsSettings
 
 

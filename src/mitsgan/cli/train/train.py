@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import arg, subcommand
 
 from mitsgan.cli.command import shown
-from mitsgan.cli.console import Console
+from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.train.settings import (
     AttackerTraining,
     ClassifierTraining,
@@ -93,7 +93,7 @@ COMMANDS: dict[str, type[TrainingCommand]] = {
     "mits-gan-paper": TrainPaper,
     "tafim": TrainTafim,
 }
-"""What can be trained, for `mitsgan.cli.train_config`; the same as in `Train`."""
+"""What can be trained, for `mitsgan.cli.train.config`; the same as in `Train`."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitsgan.cli.command import Command, shown
-from mitsgan.cli.console import Console
+from mitsgan.cli.terminal.console import Console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class NodeCheck(Command):
         from mitsgan.node.extra import require_node
 
         require_node()
-        from mitsgan.cli.node_run import log_to_stderr
+        from mitsgan.cli.node.run import log_to_stderr
         from mitsgan.node.check import check
 
         log_to_stderr()

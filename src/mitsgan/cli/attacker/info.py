@@ -23,7 +23,7 @@ class AttackerInfo:
         """Show; the exit code."""
         import json
 
-        from mitsgan.cli.console import Console
+        from mitsgan.cli.terminal.console import Console
         from mitsgan.jobs.attackers import attacker_card
 
         card = attacker_card(self.file)

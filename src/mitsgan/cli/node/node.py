@@ -7,10 +7,10 @@ from typing import Annotated
 
 from tyro.conf import arg, subcommand
 
-from mitsgan.cli.node_check import NodeCheck
-from mitsgan.cli.node_conformance import NodeConformance
-from mitsgan.cli.node_letters import NodeExport, NodeQueue, NodeRetry, NodeShow
-from mitsgan.cli.node_run import NodeRun
+from mitsgan.cli.node.check import NodeCheck
+from mitsgan.cli.node.conformance import NodeConformance
+from mitsgan.cli.node.letters import NodeExport, NodeQueue, NodeRetry, NodeShow
+from mitsgan.cli.node.run import NodeRun
 
 
 @dataclass(frozen=True)

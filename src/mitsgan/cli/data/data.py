@@ -7,8 +7,8 @@ from typing import Annotated
 
 from tyro.conf import arg, subcommand
 
-from mitsgan.cli.data_cubes import DataCubes
-from mitsgan.cli.data_fetch import DataFetch
+from mitsgan.cli.data.cubes import DataCubes
+from mitsgan.cli.data.fetch import DataFetch
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from tyro.conf import arg, subcommand
 
-from mitsgan.cli.attacker_import import ImportAttacker
-from mitsgan.cli.attacker_info import AttackerInfo
+from mitsgan.cli.attacker.import_ctgan import ImportAttacker
+from mitsgan.cli.attacker.info import AttackerInfo
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from mitsgan.cli.command import Command, shown
-from mitsgan.cli.console import Console
+from mitsgan.cli.terminal.console import Console
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mitsgan.cli.command import Command, shown
-from mitsgan.cli.console import Console
 from mitsgan.cli.options import as_options
+from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.verify.settings import VerifyFile
 
 EXIT_CODES = {"intact": 0, "tampered": 1, "unknown": 3, "processed": 4, "error": 2}
@@ -44,7 +44,7 @@ class Verify(Command, VerifyFile):
         """Verify; the exit code."""
         if self.recursive:
             return self._tree(console)
-        from mitsgan.cli.verify_text import summary
+        from mitsgan.cli.verify.text import summary
         from mitsgan.jobs.outputs import check_file, write_result
         from mitsgan.jobs.verify.verify import verify_file
 

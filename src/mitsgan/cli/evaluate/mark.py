@@ -8,7 +8,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from mitsgan.cli.command import Command, shown
-from mitsgan.cli.console import Console
+from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.evaluate_mark import EvaluateMarkFile
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tyro
 
-from mitsgan.cli.train import COMMANDS, Train, TrainingCommand
+from mitsgan.cli.train.train import COMMANDS, Train, TrainingCommand
 from mitsgan.jobs.train.config_file import NAME, read_values
 
 

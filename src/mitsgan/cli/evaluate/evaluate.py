@@ -8,8 +8,8 @@ from typing import Annotated
 from tyro.conf import Suppress, UseAppendAction, arg
 
 from mitsgan.cli.command import Command, shown
-from mitsgan.cli.console import Console
 from mitsgan.cli.places import PlaceOption
+from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.evaluate.settings import EvaluateFiles
 
 _Places = UseAppendAction[tuple[PlaceOption, ...]]

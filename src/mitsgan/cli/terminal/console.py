@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from mitsgan.cli.options import as_options
 
 if TYPE_CHECKING:
-    from mitsgan.cli.bars import Bars
+    from mitsgan.cli.terminal.bars import Bars
     from mitsgan.evaluate.report.content import Report
     from mitsgan.evaluate.report.table import Table
 
@@ -111,6 +111,6 @@ def _bars() -> Bars | None:
     """Where there is a terminal; rich takes a while to import."""
     if not sys.stderr.isatty():
         return None
-    from mitsgan.cli.bars import Bars
+    from mitsgan.cli.terminal.bars import Bars
 
     return Bars()

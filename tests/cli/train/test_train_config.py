@@ -14,14 +14,14 @@ import pytest
 
 from mitsgan.attack import SURROGATES, surrogate_path
 from mitsgan.cli.main import main
-from mitsgan.cli.train import COMMANDS, Train, TrainingCommand
-from mitsgan.cli.train_config import from_file
+from mitsgan.cli.train.config import from_file
+from mitsgan.cli.train.train import COMMANDS, Train, TrainingCommand
 from mitsgan.jobs.train.config_file import read_values
 from mitsgan.networks import Kind, load_weights, shipped
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.networks.golden import check_golden, golden_path
 
-SHIPPED = Path(__file__).parents[2] / "benchmarks" / "train"
+SHIPPED = Path(__file__).parents[3] / "benchmarks" / "train"
 
 
 def test_a_training_without_a_word_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from mitsgan import __version__
 from mitsgan.attack import TrainedAttacker
 from mitsgan.cli.main import main
-from mitsgan.cli.train import COMMANDS
+from mitsgan.cli.train.train import COMMANDS
 from mitsgan.networks import load_weights
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.protect import MitsGan
@@ -26,7 +26,7 @@ def test_help_loads_no_torch(name: str) -> None:
     code = f"""
 import sys
 from mitsgan.cli.main import main
-from mitsgan.cli.train import COMMANDS
+from mitsgan.cli.train.train import COMMANDS
 try:
     main(["train", "{name}", "--help"])
 except SystemExit as end:

@@ -1,0 +1,1 @@
+"""`mitsgan attacker`: attackers as files."""

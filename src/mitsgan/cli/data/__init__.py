@@ -1,0 +1,1 @@
+"""`mitsgan data`: data to train on."""

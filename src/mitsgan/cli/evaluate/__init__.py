@@ -1,0 +1,1 @@
+"""`mitsgan evaluate` and `mitsgan evaluate-mark`."""

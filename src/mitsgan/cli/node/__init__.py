@@ -1,0 +1,1 @@
+"""`mitsgan node`: the service in front of an archive."""

@@ -1,0 +1,1 @@
+"""What the user's terminal shows and says."""

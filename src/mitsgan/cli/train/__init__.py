@@ -1,0 +1,1 @@
+"""`mitsgan train`: every training, by options or a file."""

@@ -1,0 +1,1 @@
+"""`mitsgan verify`: the command, and what it says."""
