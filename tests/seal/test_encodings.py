@@ -1,0 +1,80 @@
+"""A seal is over values: lossless encodings of them keep it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.uid import UID, JPEG2000Lossless, JPEGLSLossless, RLELossless
+from tests.seal.sealed_series import Check, ordered
+
+from mitsgan.errors import ScanError
+from mitsgan.seal.format import write_seal
+from mitsgan.seal.seal import make_seal
+from mitsgan.seal.signature import Signer
+from mitsgan.seal.trust import Trust
+from mitsgan.seal.verify import verify_seal
+
+
+def test_pixels_that_cannot_be_read_are_named(check: Check, copy: Path) -> None:
+    file = ordered(copy)[2]
+    file.write_bytes(file.read_bytes()[:-500])
+    (finding,) = check(copy).findings
+    assert (finding.kind, finding.slices) == ("unreadable", (2,))
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless, JPEGLSLossless])
+def test_lossless_encodings_keep_the_seal(check: Check, copy: Path, syntax: str) -> None:
+    for file in copy.iterdir():
+        ds = dcmread(file)
+        ds.compress(syntax, generate_instance_uid=False)
+        ds.save_as(file)
+    assert dcmread(file).file_meta.TransferSyntaxUID == syntax
+    assert check(copy).verdict == "intact"
+
+
+@pytest.mark.skipif(shutil.which("dcmconv") is None, reason="dcmtk is not installed")
+@pytest.mark.parametrize(
+    "command", [("dcmconv", "+ti"), ("dcmconv", "+tb"), ("dcmcjpls",), ("dcmcrle",)]
+)
+def test_dcmtk_encodings_keep_the_seal(
+    check: Check, source: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "out").mkdir()
+    for file in source.iterdir():
+        subprocess.run([*command, file, tmp_path / "out" / file.name], check=True)
+    assert check(tmp_path / "out").verdict == "intact"
+
+
+def test_an_encoding_nobody_knows_is_no_verdict(check: Check, copy: Path) -> None:
+    ds = dcmread(ordered(copy)[0])
+    ds.compress(RLELossless, generate_instance_uid=False)
+    ds.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.4.59")  # hierarchical JPEG
+    ds.save_as(ordered(copy)[0])
+    with pytest.raises(ScanError, match=r"no decoder for it.*dcmdjpeg"):
+        check(copy)
+
+
+@pytest.mark.real_data
+def test_every_lossless_encoding_of_a_slice_keeps_its_seal(
+    data: Path, tmp_path: Path, signer: Signer, trust: Trust
+) -> None:
+    folder = data / "dicom" / "transfer-syntaxes"
+    files = {file.name: file for file in folder.glob("CTImage.dcm_*")}
+    lossless = (
+        *("BigEndian", "Deflated", "JPEG2000LosslessOnly", "JPEGLSLossless", "LittleEndian"),
+        "RLELossless",
+    )
+    (plain,) = [f for name, f in files.items() if "LittleEndianExplicit" in name]
+    write_seal(make_seal(plain, signer), tmp_path / "seal.json")
+    kept = [
+        f for name, f in files.items() if name.removeprefix("CTImage.dcm_").startswith(lossless)
+    ]
+    assert len(kept) == 7
+    for file in kept:
+        assert verify_seal(file, tmp_path / "seal.json", trust).verdict == "intact", file.name
+    (lossy,) = [f for name, f in files.items() if "JPEGLSLossy" in name]
+    assert verify_seal(lossy, tmp_path / "seal.json", trust).verdict == "tampered"

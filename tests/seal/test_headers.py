@@ -1,0 +1,87 @@
+"""Header fields that changed are named; names of the patient are in no seal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.seal.sealed_series import DEPTH, Check, change, ordered
+
+from mitsgan.seal.format import write_seal
+from mitsgan.seal.seal import make_seal
+from mitsgan.seal.signature import Signer
+from mitsgan.seal.trust import Trust
+from mitsgan.seal.verify import verify_seal
+
+
+@pytest.mark.parametrize(
+    "name, value, tag",
+    [
+        ("PatientID", "OTHER", "(0010,0020)"),
+        ("PatientName", "Somebody^Else", "(0010,0010)"),
+        ("RescaleIntercept", "-1000", "(0028,1052)"),
+        ("RescaleSlope", "2", "(0028,1053)"),
+        ("PixelSpacing", [2.4, 2.9], "(0028,0030)"),
+        ("ImagePositionPatient", [0, 0, 17], "(0020,0032)"),
+        ("StudyInstanceUID", "1.2.3.6", "(0020,000d)"),
+        ("PixelRepresentation", 0, "(0028,0103)"),
+        ("AccessionNumber", "A1", "(0008,0050)"),
+        ("WindowCenter", "1234", "(0028,1050)"),
+    ],
+)
+def test_a_header_field_is_named(
+    check: Check, copy: Path, name: str, value: object, tag: str
+) -> None:
+    change(ordered(copy)[1], **{name: value})
+    report = check(copy)
+    assert report.verdict == "tampered"
+    (finding,) = [f for f in report.findings if f.kind == "attribute"]
+    assert (finding.attribute, finding.slices) == (name, (1,))
+    assert tag in finding.text
+
+
+@pytest.mark.parametrize(
+    "name, value, tag",
+    [
+        ("InstanceNumber", 77, "(0020,0013)"),
+        ("SOPInstanceUID", "1.2.3.4", "(0008,0018)"),
+        ("SeriesInstanceUID", "1.2.3.5", "(0020,000e)"),
+    ],
+)
+def test_a_new_number_is_named_and_is_no_tampering(
+    check: Check,
+    copy: Path,
+    tmp_path: Path,
+    signer: Signer,
+    trust: Trust,
+    *,
+    name: str,
+    value: object,
+    tag: str,
+) -> None:
+    """Whoever processes a scan gives it new numbers; without a sketch every change counts."""
+    strict = tmp_path / "strict.json"
+    write_seal(make_seal(copy, signer, sketch=False), strict)
+    change(ordered(copy)[1], **{name: value})
+    report = check(copy)
+    assert report.verdict == "processed"
+    (finding,) = [f for f in report.findings if f.kind == "attribute"]
+    assert (finding.attribute, finding.slices, finding.explained) == (name, (1,), True)
+    assert tag in finding.text
+    assert verify_seal(copy, strict, trust).verdict == "tampered"
+
+
+def test_a_field_changed_in_all_slices_is_one_finding(check: Check, copy: Path) -> None:
+    for file in copy.iterdir():
+        change(file, PatientID="OTHER")
+    (finding,) = check(copy).findings
+    assert finding.slices == tuple(range(DEPTH))
+    assert "all slices" in finding.text
+
+
+def test_names_of_the_patient_are_not_in_the_seal(copy: Path, signer: Signer) -> None:
+    for file in copy.iterdir():
+        change(file, PatientName="Curie^Marie", PatientID="MC1867", AccessionNumber="ACC99")
+    text = json.dumps(make_seal(copy, signer))
+    assert not any(secret in text for secret in ("Curie", "MC1867", "ACC99"))

@@ -1,0 +1,82 @@
+"""Images of other formats are sealed, too, with their geometry."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mitsgan.files import Derivation, write_scan
+from mitsgan.scan.scan import Scan
+from mitsgan.seal.format import SealError, write_seal
+from mitsgan.seal.seal import make_seal
+from mitsgan.seal.signature import Signer
+from mitsgan.seal.trust import Trust
+from mitsgan.seal.verify import verify_seal
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".mha", ".nrrd"])
+def test_images_are_sealed_too(
+    phantom: Scan, tmp_path: Path, signer: Signer, trust: Trust, ending: str
+) -> None:
+    path, seal = tmp_path / f"scan{ending}", tmp_path / "scan.seal.json"
+    derivation = Derivation("a copy", "copy")
+    write_scan(phantom, path, derivation=derivation)
+    write_seal(make_seal(path, signer), seal)
+    assert verify_seal(path, seal, trust).verdict == "intact"
+    stored = phantom.stored.copy()
+    stored[3, 70, 5] += 1
+    write_scan(phantom.with_stored(stored), path, derivation=derivation, overwrite=True)
+    (finding,) = verify_seal(path, seal, trust).findings
+    assert (finding.kind, finding.slices) == ("pixels", (3,))
+    assert [str(box) for box in finding.boxes] == ["rows 64-127, columns 0-63"]
+
+
+def test_slices_of_an_image_that_come_and_go_are_named(
+    phantom: Scan, tmp_path: Path, signer: Signer, trust: Trust
+) -> None:
+    path, seal = tmp_path / "scan.nii", tmp_path / "scan.seal.json"
+    derivation = Derivation("a copy", "copy")
+    write_scan(phantom, path, derivation=derivation)
+    write_seal(make_seal(path, signer), seal)
+
+    def arranged(order: list[int]) -> list[tuple[str, tuple[int, ...]]]:
+        count = len(order)
+        changed = dataclasses.replace(
+            phantom,
+            stored=phantom.stored[order],
+            slope=np.ones(count),
+            intercept=np.full(count, phantom.intercept[0]),
+        )
+        write_scan(changed, path, derivation=derivation, overwrite=True)
+        return [(f.kind, f.slices) for f in verify_seal(path, seal, trust).findings]
+
+    assert arranged([0, 1, 3, 4, 5]) == [("missing", (2,))]
+    assert arranged([0, 1, 2, 2, 3, 4, 5]) == [("extra", ())]
+    assert arranged([0, 1, 3, 2, 4, 5]) == [("moved", (2,)), ("moved", (3,))]
+
+
+def test_geometry_of_an_image_is_sealed(
+    phantom: Scan, tmp_path: Path, signer: Signer, trust: Trust
+) -> None:
+    path, seal = tmp_path / "scan.mha", tmp_path / "scan.seal.json"
+    derivation = Derivation("a copy", "copy")
+    write_scan(phantom, path, derivation=derivation)
+    write_seal(make_seal(path, signer), seal)
+    wider = dataclasses.replace(phantom.geometry, spacing=(30.0, 2.4, 2.9))
+    moved = dataclasses.replace(phantom, geometry=wider)
+    write_scan(moved, path, derivation=derivation, overwrite=True)
+    (finding,) = verify_seal(path, seal, trust).findings
+    assert finding.attribute == "Spacing"
+
+
+def test_the_seal_of_an_image_without_a_sketch_is_not_for_dicom(
+    phantom: Scan, tmp_path: Path, signer: Signer, source: Path
+) -> None:
+    path, seal = tmp_path / "scan.nii", tmp_path / "scan.seal.json"
+    write_scan(phantom, path, derivation=Derivation("a copy", "copy"))
+    write_seal(make_seal(path, signer, sketch=False), seal)
+    with pytest.raises(SealError, match="the seal of an image file"):
+        verify_seal(source, seal)

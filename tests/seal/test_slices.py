@@ -1,0 +1,96 @@
+"""Slices that went missing, came in addition, or lie elsewhere are named."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from tests.seal.sealed_series import Check, change, flip, ordered
+
+from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.phantom.chest import chest
+from mitsgan.scan.scan import Scan
+from mitsgan.seal.format import SealError, write_seal
+from mitsgan.seal.seal import make_seal
+from mitsgan.seal.signature import Signer
+from mitsgan.seal.trust import Trust
+from mitsgan.seal.verify import verify_seal
+
+
+def test_a_missing_slice_is_named(check: Check, copy: Path) -> None:
+    ordered(copy)[3].unlink()
+    (finding,) = check(copy).findings
+    assert (finding.kind, finding.slices) == ("missing", (3,))
+
+
+def test_an_extra_slice_is_named(check: Check, copy: Path) -> None:
+    shutil.copy(ordered(copy)[3], copy / "zz.dcm")
+    change(copy / "zz.dcm", SOPInstanceUID="1.2.3.9")
+    (finding,) = check(copy).findings
+    assert finding.kind == "extra"
+    assert "zz.dcm" in finding.text
+
+
+def test_the_same_slice_twice_is_named(check: Check, copy: Path) -> None:
+    shutil.copy(ordered(copy)[3], copy / "zz.dcm")
+    (finding,) = check(copy).findings
+    assert finding.kind == "extra"
+
+
+def test_pixels_put_into_another_slice_are_named(check: Check, copy: Path) -> None:
+    files = ordered(copy)
+    one, two = (dcmread(files[z]) for z in (1, 2))
+    one.PixelData, two.PixelData = two.PixelData, one.PixelData
+    one.save_as(files[1])
+    two.save_as(files[2])
+    moved = [f for f in check(copy).findings if f.kind == "moved"]
+    assert [f.slices for f in moved] == [(1,), (2,)]
+    assert "holds the pixels of slice 2" in moved[0].text
+
+
+def test_slices_in_another_order_are_named(check: Check, copy: Path) -> None:
+    files = ordered(copy)
+    places = [dcmread(file).ImagePositionPatient for file in files]
+    change(files[1], ImagePositionPatient=places[2])
+    change(files[2], ImagePositionPatient=places[1])
+    found = [f for f in check(copy).findings if f.attribute == "ImagePositionPatient"]
+    assert sorted(f.slices for f in found) == [(1,), (2,)]
+
+
+def test_names_of_files_do_not_matter(check: Check, copy: Path) -> None:
+    for k, file in enumerate(reversed(ordered(copy))):
+        file.rename(copy / f"renamed{k}")
+    assert check(copy).verdict == "intact"
+
+
+def test_other_series_in_the_folder_are_left_out(check: Check, copy: Path, phantom: Scan) -> None:
+    other = copy / "other"
+    phantom_series(chest((3, 32, 32), (60.0, 11.0, 11.0), seed=9), other)
+    for file in other.iterdir():
+        change(file, SeriesInstanceUID="1.2.3.77", SOPInstanceUID=f"1.2.3.77.{file.stem[-1]}")
+    report = check(copy)
+    assert report.verdict == "intact"
+    assert "3 file(s) of other series were left out" in report.notes
+
+
+def test_another_scan_is_told_in_one_line(
+    copy: Path, tmp_path: Path, signer: Signer, trust: Trust
+) -> None:
+    strict = tmp_path / "strict.json"
+    write_seal(make_seal(copy, signer, sketch=False), strict)
+    for z, file in enumerate(ordered(copy)):
+        change(file, SeriesInstanceUID="1.2.3.8", SOPInstanceUID=f"1.2.3.8.{z}")
+        flip(file, 3, 3, 1)
+    report = verify_seal(copy, strict, trust)
+    assert report.verdict == "tampered"
+    assert report.findings[0].kind == "missing"
+    assert "another scan" in report.findings[0].text
+
+
+def test_two_slices_of_one_uid_are_refused(copy: Path, signer: Signer) -> None:
+    one, two, *_ = ordered(copy)
+    change(two, SOPInstanceUID=dcmread(one).SOPInstanceUID)
+    with pytest.raises(SealError, match="the same \\*SOP Instance UID\\*"):
+        make_seal(copy, signer)
