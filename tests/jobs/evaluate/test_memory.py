@@ -35,8 +35,7 @@ def test_it_is_what_the_command_measures(series: Path, tmp_path: Path) -> None:
 def test_the_budget_is_that_of_the_protection(phantom: Scan) -> None:
     protected = mg.protect(phantom, max_hu=3, protector="noise")
     kept, given = (
-        mg.evaluate(phantom, protected, attack=False, diagnostics=False, max_hu=max_hu)
-        for max_hu in (None, 2)
+        mg.evaluate(phantom, protected, attack=False, max_hu=max_hu) for max_hu in (None, 2)
     )
     assert kept.config.max_hu == 3
     assert given.config.max_hu == 2
