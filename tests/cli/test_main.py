@@ -50,6 +50,25 @@ def test_each_command_explains_itself(
     assert option in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "command, text",
+    [
+        (["protect"], "such as kernel=B70f, acquisition=2, or any DICOM keyword."),
+        (["train", "protector"], "as a part of the budget: voxels that protect nothing stay"),
+    ],
+)
+def test_what_a_setting_says_is_not_broken_where_its_source_is(
+    command: list[str],
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    with pytest.raises(SystemExit):
+        main([*command, "--help"])
+    assert text in capsys.readouterr().out
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"mitsgan {__version__}\n"

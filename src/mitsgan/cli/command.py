@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from textwrap import dedent
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 from tyro.conf import Positional, arg
@@ -57,6 +62,8 @@ METAVARS: Mapping[str, str] = {
 }
 """What stands for the value of a setting in usage texts, whichever command has it."""
 
+_SHOWN: list[type] = []
+
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
@@ -96,6 +103,37 @@ def shown(*positional: str, short: str = "", **metavars: str) -> Callable[[type[
                 hint = Annotated[hint, arg(metavar=metavar)]
             own[name] = _POSITIONAL[hint] if name in positional else hint
         cls.__annotations__ = own
+        _SHOWN.append(cls)
         return cls
 
     return decorate
+
+
+@cache
+def join_lines() -> None:
+    """Say on one line what settings say on several, whose breaks tyro would keep.
+
+    For help texts alone: the source of every command is read.
+    """
+    for command in _SHOWN:
+        hints = get_type_hints(command, include_extras=True)
+        for base in command.__mro__:
+            for name, text in _long_descriptions(base).items():
+                command.__annotations__[name] = Annotated[hints[name], arg(help=text)]
+
+
+@cache
+def _long_descriptions(cls: type) -> Mapping[str, str]:
+    """What the settings of a class say, as far as it takes more than a line."""
+    if not cls.__module__.startswith("mitsgan."):
+        return {}
+    (definition,) = ast.parse(dedent(inspect.getsource(cls))).body
+    descriptions = {}
+    for pair in pairwise(definition.body if isinstance(definition, ast.ClassDef) else []):
+        match pair:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ) if "\n" in text:
+                descriptions[name] = " ".join(text.split())
+    return descriptions

@@ -22,6 +22,7 @@ from mitsgan.cli.archive import Archive
 from mitsgan.cli.attacker.attacker import AttackerCommand
 from mitsgan.cli.benchmark import Benchmark
 from mitsgan.cli.candidates import Candidates
+from mitsgan.cli.command import join_lines
 from mitsgan.cli.data.data import Data
 from mitsgan.cli.demo import Demo
 from mitsgan.cli.evaluate.evaluate import Evaluate
@@ -99,6 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"mitsgan {__version__}\n")
         return 0
     if {"-h", "--help"} & set(arguments):
+        join_lines()
         describe({Protect: ("--protector", "--attackers"), Evaluate: ("--attackers",)})
     try:
         with terminable(), rarely_collected():
