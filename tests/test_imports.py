@@ -46,10 +46,13 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "protect": frozenset({*_SCANS, "perturb"}),
     "mark": frozenset({*_SCANS, "perturb"}),
     "seal": frozenset({*_SCANS, "files"}),
+    "restore": frozenset({*_SCANS, "files", "seal"}),
     "optimize": frozenset({*_SCANS, "attack", "perturb", "protect"}),
     "training": frozenset({*_SIDE_BY_SIDE, "optimize"}),
     "evaluate": frozenset({*_SIDE_BY_SIDE, "optimize"}),
-    "jobs": frozenset({*_SIDE_BY_SIDE, "files", "seal", "optimize", "training", "evaluate"}),
+    "jobs": frozenset(
+        {*_SIDE_BY_SIDE, "files", "seal", "restore", "optimize", "training", "evaluate"}
+    ),
     "node": frozenset({*_TOOLS, "phantom", "files", "seal", "jobs"}),
     "archive": frozenset({*_TOOLS, "files", "jobs", "evaluate"}),
     "cli": frozenset(

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from mitsgan.jobs.evaluate.memory import evaluate
     from mitsgan.jobs.protect.protection import Protected, Protection, protect
     from mitsgan.jobs.protect.settings import ProtectSettings
+    from mitsgan.jobs.restore.restore import restore
+    from mitsgan.jobs.restore.result import Restoration
     from mitsgan.jobs.scans import read, write
     from mitsgan.jobs.seal import Sealed, seal
     from mitsgan.jobs.tamper import tamper
@@ -73,6 +75,8 @@ _ROOM = {
     "Protection": "mitsgan.jobs.protect.protection",
     "ProtectSettings": "mitsgan.jobs.protect.settings",
     "seal": "mitsgan.jobs.seal",
+    "restore": "mitsgan.jobs.restore.restore",
+    "Restoration": "mitsgan.jobs.restore.result",
     "Sealed": "mitsgan.jobs.seal",
     "verify": "mitsgan.jobs.verify.verify",
     "Verified": "mitsgan.jobs.verify.verify",
@@ -131,6 +135,7 @@ __all__ = [
     "Protected",
     "Protection",
     "ProtectorTraining",
+    "Restoration",
     "ResultError",
     "Scan",
     "Sealed",
@@ -147,6 +152,7 @@ __all__ = [
     "evaluate",
     "protect",
     "read",
+    "restore",
     "seal",
     "tamper",
     "train",
@@ -154,7 +160,7 @@ __all__ = [
     "write",
 ]
 
-_ALSO_ROOMS = frozenset({"evaluate", "protect", "seal"})
+_ALSO_ROOMS = frozenset({"evaluate", "protect", "restore", "seal"})
 """Functions whose name is that of a room, too."""
 
 open_door(__name__, _ROOM, _ALSO_ROOMS)

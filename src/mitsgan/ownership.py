@@ -15,8 +15,13 @@ from typing import Literal
 
 NAME = "mitsgan"
 
+KEPT_ORIGINAL = b"mitsgan-original"
+"""Stands near the end of a file that holds the encrypted original of a protected scan."""
+
 _START = 1 << 14
 """Bytes that hold the mark of every kind but DICOM and JSON."""
+_END = len(KEPT_ORIGINAL) + 32
+"""Bytes that hold the mark of a kept original, which its SHA-256 follows."""
 _DICOM_HEADER = 1 << 19
 _DICOM_MARKS = (
     b"\x08\x00\x70\x00LO\x08\x00mitsgan ",  # (0008,0070), explicit, implicit, big endian
@@ -42,7 +47,7 @@ def is_ours(path: Path) -> bool:
     DICOM: *Contributing Equipment* (0018,A001), *Manufacturer*, or *Implementation Version Name*.
     JSON: ``kind`` and ``schema``, or the format of a seal. HTML, Markdown: the generator. CSV: the
     columns of a report. PNG: *Software*. NIfTI: a comment. MHA, MHD, NRRD: a key. safetensors: a
-    card. npz: the arrays of our own kinds.
+    card. npz: the arrays of our own kinds. p7m: a mark near its end.
     """
     try:
         with path.open("rb") as file:
@@ -59,6 +64,8 @@ def is_ours(path: Path) -> bool:
         return _is_our_npz(path)
     if start.startswith(_PNG):
         return b"tEXtSoftware\0" + NAME.encode() in start
+    if path.suffix.lower() == ".p7m":
+        return KEPT_ORIGINAL in _end(path)
     return _is_our_nifti(start) or any(mark in start for mark in _marks(path.suffix.lower()))
 
 
@@ -76,6 +83,13 @@ def _marks(suffix: str) -> tuple[bytes, ...]:
     if suffix == ".safetensors":
         return (b'"__metadata__":{"' + name + b'":',)
     return ()
+
+
+def _end(path: Path) -> bytes:
+    """The last bytes of a file, as many as hold the mark of an original."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _END))
+        return file.read(_END)
 
 
 def _is_our_json(path: Path) -> bool:

@@ -33,6 +33,7 @@ from mitsgan.cli.node.node import Node
 from mitsgan.cli.options import as_options
 from mitsgan.cli.protect import Protect
 from mitsgan.cli.report import Report
+from mitsgan.cli.restore import Restore
 from mitsgan.cli.seal import SealCommand
 from mitsgan.cli.terminal.process import Terminated, keep_freed_memory, rarely_collected, terminable
 from mitsgan.cli.train.config import from_file
@@ -59,6 +60,7 @@ Command = (
     | Annotated[Verify, subcommand("verify")]
     | Annotated[Keygen, subcommand("keygen")]
     | Annotated[SealCommand, subcommand("seal")]
+    | Annotated[Restore, subcommand("restore")]
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[EvaluateMark, subcommand("evaluate-mark")]
     | Annotated[Report, subcommand("report")]

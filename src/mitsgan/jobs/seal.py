@@ -17,6 +17,7 @@ from mitsgan.reading import Choice
 from mitsgan.result import Result
 
 if TYPE_CHECKING:
+    from mitsgan.seal.format import SealedOriginal
     from mitsgan.seal.signature import Signer
 
 Passphrase = Callable[[Path], bytes]
@@ -182,7 +183,7 @@ class Sealing:
         from mitsgan.seal.signature import Signer
 
         check_target(path, overwrite, folder=False, source=source)
-        ask = _asks(key, signing.passphrase_file, passphrase)
+        ask = passphrase_of(key, signing.passphrase_file, passphrase)
         return cls(Signer.load(key, signing.certificate, ask), path, overwrite, signing.sketch)
 
     def seal(
@@ -191,6 +192,7 @@ class Sealing:
         *,
         choice: Choice | None = None,
         beside: Path | None = None,
+        original: SealedOriginal | None = None,
         progress: Steps | None = None,
     ) -> tuple[int, bool]:
         """Seal a scan as it lies on disk; how many slices it has, and whether it has a sketch.
@@ -199,12 +201,15 @@ class Sealing:
             scan: the scan.
             choice: which scan, where a folder holds several.
             beside: write the seal beside this, under its name, for the time being.
+            original: what the scan was before it was protected, where that is kept.
             progress: told how far it is.
         """
         from mitsgan.seal.format import write_seal
         from mitsgan.seal.seal import make_seal
 
-        document = make_seal(scan, self.signer, choice, sketch=self.sketch, progress=progress)
+        document = make_seal(
+            scan, self.signer, choice, sketch=self.sketch, original=original, progress=progress
+        )
         path = self.path if beside is None else beside.with_name(self.path.name)
         write_seal(document, path, overwrite=self.overwrite)
         content = document["content"]
@@ -266,8 +271,10 @@ def _write_copies(
     )
 
 
-def _asks(key: Path, file: Path | None, passphrase: Passphrase | None) -> Callable[[], bytes]:
-    """Gives the passphrase of a key: the first line of a file, or what the caller says."""
+def passphrase_of(
+    key: Path, file: Path | None, passphrase: Passphrase | None
+) -> Callable[[], bytes]:
+    """Asks for the passphrase of a key: the first line of a file, or what the caller says."""
 
     def ask() -> bytes:
         if file is not None:

@@ -62,7 +62,7 @@ def read_parts(
         ScanError: nothing there, or it cannot be read.
     """
     if kind_of(path) == "dicom":
-        return [_dicom_part(item, salt) for item in read_content(path, choice, progress)]
+        return [dicom_part(item, salt) for item in read_content(path, choice, progress)]
     scan = read_scan(path, Reading(assume_hu=True), progress=progress)
     geometry = scan.geometry
     attributes = {
@@ -113,7 +113,8 @@ def object_name(attributes: Mapping[str, str]) -> str:
     return f"{uid} frame {attributes[FRAME]}" if uid and FRAME in attributes else uid
 
 
-def _dicom_part(content: SliceContent, salt: str) -> Part:
+def dicom_part(content: SliceContent, salt: str) -> Part:
+    """A slice of a DICOM series, attributes that name the patient salted."""
     attributes = {
         name: salted(name, text, salt) if name in SALTED else text
         for name, text in content.attributes.items()

@@ -24,7 +24,7 @@ FORMAT, VERSION, DIGEST = "mitsgan-seal", 2, "SHA-256"
 READABLE = (1, 2)
 """Versions that are read: seals of old stay valid. The first had no sketch."""
 
-OPTIONAL = ("sketch",)
+OPTIONAL = ("sketch", "original")
 """Fields of the content that a seal may lack, from version 2 on."""
 
 KINDS = ("dicom", "image")
@@ -49,6 +49,23 @@ class SealedSlice:
 
 
 @dataclass(frozen=True)
+class SealedOriginal:
+    """What the scan was before it was protected, if that is kept.
+
+    Attributes:
+        digest: of the original, as `mitsgan.restore.digest` takes it, in hexadecimal.
+        encrypted: SHA-256 of what it is kept in, encrypted, in hexadecimal.
+    """
+
+    digest: str
+    encrypted: str
+
+    def fields(self) -> dict[str, str]:
+        """As they stand in the document."""
+        return {"digest": self.digest, "encrypted": self.encrypted}
+
+
+@dataclass(frozen=True)
 class Seal:
     """A sidecar whose form is right; whether its signature is, is another question.
 
@@ -61,6 +78,7 @@ class Seal:
         attributes: those that all slices share.
         slices: z ascending.
         sketch: the fields of the sketch (`mitsgan.seal.sketch.encoding`); None without one.
+        original: what the scan was before it was protected; None where that is not kept.
         signed: the canonical bytes that the signature is over.
     """
 
@@ -75,6 +93,7 @@ class Seal:
     attributes: Mapping[str, str]
     slices: tuple[SealedSlice, ...]
     sketch: Mapping[str, object] | None
+    original: SealedOriginal | None
     signed: bytes
 
     def expected(self, z: int) -> dict[str, str]:
@@ -184,8 +203,18 @@ def parse(data: bytes) -> Seal:
         slices=slices,
         # What is in it is looked at when the signature has been: its images need a decoder.
         sketch=_object(content["sketch"], "sketch") if "sketch" in content else None,
+        original=_original(content["original"]) if "original" in content else None,
         signed=signed,
     )
+
+
+def _original(value: object) -> SealedOriginal:
+    fields = _object(value, "original")
+    _names(fields, "original", "digest encrypted")
+    digest, encrypted = (_text(fields[name], name) for name in ("digest", "encrypted"))
+    if not all(re.fullmatch("[0-9a-f]{64}", text) for text in (digest, encrypted)):
+        raise SealError("original: expected SHA-256 in hexadecimal")
+    return SealedOriginal(digest, encrypted)
 
 
 def _slice(item: object, where: str, block: int) -> SealedSlice:

@@ -20,7 +20,15 @@ from mitsgan.files.dicom.files import Progress
 from mitsgan.reading import Choice
 from mitsgan.seal.content import Part, choose_parts, kind_of, read_parts
 from mitsgan.seal.digest import BLOCK, block_digests
-from mitsgan.seal.format import DIGEST, FORMAT, VERSION, canonical, encode, timestamp
+from mitsgan.seal.format import (
+    DIGEST,
+    FORMAT,
+    VERSION,
+    SealedOriginal,
+    canonical,
+    encode,
+    timestamp,
+)
 from mitsgan.seal.scans import whole_scan
 from mitsgan.seal.signature import Signer
 from mitsgan.seal.sketch.encoding import to_fields
@@ -33,6 +41,7 @@ def make_seal(
     choice: Choice | None = None,
     *,
     sketch: bool = True,
+    original: SealedOriginal | None = None,
     progress: Progress | None = None,
 ) -> dict[str, object]:
     """Seal a scan as it lies on disk: the document of docs/seal.md, signed.
@@ -43,6 +52,7 @@ def make_seal(
         choice: which scan, where a folder holds several.
         sketch: whether to seal a coarse picture of what it shows, too. What is no whole CT scan in
             HU is sealed without.
+        original: what the scan was before it was protected, where that is kept.
         progress: called with (done, total) steps.
 
     Raises:
@@ -89,6 +99,7 @@ def make_seal(
             "attributes": shared,
             "slices": slices,
             **({} if picture is None else {"sketch": picture}),
+            **({} if original is None else {"original": original.fields()}),
         },
     }
     return {**document, "signature": encode(signer.sign(canonical(document)))}

@@ -11,6 +11,7 @@ from mitsgan.files import check_derivable, check_output, read_scan, writing
 from mitsgan.jobs.entries import Grid, WeightsEntry, rounded
 from mitsgan.jobs.protect import result
 from mitsgan.jobs.protect.settings import ProtectFile
+from mitsgan.jobs.restore.keeping import Keeping
 from mitsgan.jobs.seal import Passphrase, Sealing, seal_path
 from mitsgan.progress import Phases, Progress, silent
 
@@ -38,6 +39,7 @@ def protect_file(
     Raises:
         ScanError: the scan cannot be read.
         OutputError: the output cannot be written there.
+        RestoreError: the original cannot be kept.
         MitsganError: see `Protection.load`, `Protection.protect` and `Signer.load`.
     """
     phases = Phases(progress)
@@ -49,6 +51,7 @@ def protect_file(
         sealing = Sealing.prepare(
             path, settings.sign, settings, settings.overwrite, settings.out, passphrase
         )
+    keeping = Keeping.prepare(settings.restorable, settings.scan, settings.out, settings.overwrite)
     if protection is None:
         protection = load_protection(settings)
     phases.seconds["start"] = phases.elapsed
@@ -58,15 +61,19 @@ def protect_file(
     check_derivable(scan, settings.out)
     protected = protection.protect(scan, progress=progress)
     phases.seconds.update(protected.seconds)
-    _write(settings, protected, sealing, phases)
-    return _result(settings, protected, phases)
+    restorable = _write(settings, protected, sealing, keeping, phases)
+    return _result(settings, protected, restorable, phases)
 
 
 def _write(
-    settings: ProtectFile, protected: Protected, sealing: Sealing | None, phases: Phases
-) -> None:
-    """Write the scan, and its seal if there is to be one: both, or neither."""
-    seal = [] if sealing is None else [sealing.path.name]
+    settings: ProtectFile,
+    protected: Protected,
+    sealing: Sealing | None,
+    keeping: Keeping | None,
+    phases: Phases,
+) -> result.RestorableEntry | None:
+    """Write the scan, its original if that is kept, and its seal if asked for: all, or none."""
+    restorable, original = None, None
     with ExitStack() as stack:
         with phases.phase("write", f"writing {settings.out}") as step:
             written = stack.enter_context(
@@ -76,13 +83,17 @@ def _write(
                     derivation=protected.derivation,
                     largest_hu=settings.max_hu,
                     overwrite=settings.overwrite,
-                    beside=seal,
+                    beside=[one.path.name for one in (keeping, sealing) if one is not None],
                     progress=step,
                 )
             )
+        if keeping is not None:
+            with phases.phase("keep", f"keeping the original of {settings.out}") as step:
+                restorable, original = keeping.keep(protected.scan.source, written, step)
         if sealing is not None:
             with phases.phase("seal", f"sealing {settings.out}") as step:
-                sealing.seal(written, beside=written, progress=step)
+                sealing.seal(written, beside=written, original=original, progress=step)
+    return restorable
 
 
 def load_protection(settings: ProtectFile) -> Protection:
@@ -113,7 +124,12 @@ def _mark(protected: Protected) -> result.MarkEntry | None:
     return result.MarkEntry(mark_hu, "HU", detection.verdict.value, detection.verified)
 
 
-def _result(settings: ProtectFile, protected: Protected, phases: Phases) -> result.ProtectionResult:
+def _result(
+    settings: ProtectFile,
+    protected: Protected,
+    restorable: result.RestorableEntry | None,
+    phases: Phases,
+) -> result.ProtectionResult:
     """The run in numbers."""
     who, scan, hu = protected.protector, protected.scan, "HU"
     weights = None
@@ -135,6 +151,7 @@ def _result(settings: ProtectFile, protected: Protected, phases: Phases) -> resu
             padding_voxels=scan.stored.size - protected.voxels,
         ),
         change=result.ChangeEntry(protected.largest_hu, protected.rms_hu, hu),
+        restorable=restorable,
         notes=(*scan.notes, *protected.notes),
         seconds=rounded(phases.seconds),
         device=who.device,

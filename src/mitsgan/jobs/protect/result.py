@@ -41,6 +41,19 @@ class MarkEntry:
 
 
 @dataclass(frozen=True)
+class RestorableEntry:
+    """The original that was kept: where, in how many bytes, to whom by fingerprint of their keys.
+
+    ``voxel_bytes`` is what the uncompressed voxels take.
+    """
+
+    file: str
+    bytes: int
+    voxel_bytes: int
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ProtectedGrid(Grid):
     """The scan: its grid, how many voxels could move, and how many are padding."""
 
@@ -64,12 +77,14 @@ class ProtectionResult(Result):
     Attributes:
         source, output: as they were given.
         protector: by name; ``weights`` and ``seed`` are None where it has none.
+        restorable: the original, where it is kept.
         notes: what is to be known of the input and of the result, a sentence each.
         device, precision: of its network; None where there is none.
         seconds: of each phase.
     """
 
     KIND: ClassVar[str] = "protection"
+    LEFT_OUT_IF_NONE: ClassVar[frozenset[str]] = frozenset({"restorable"})
 
     version: str = __version__
     source: str
@@ -82,6 +97,7 @@ class ProtectionResult(Result):
     mark: MarkEntry | None
     scan: ProtectedGrid
     change: ChangeEntry
+    restorable: RestorableEntry | None = None
     notes: tuple[str, ...]
     seconds: dict[str, float]
     device: str | None

@@ -142,15 +142,19 @@ class ProtectFile(Overwriting, Signing, ProtectSettings, CtInput):
     """Write DICOM under UIDs that are all new, where an anonymiser emptied those of the source."""
     sign: Path | None = None
     """Seal what was written with this private key; the seal is OUT.seal.json."""
+    restorable: tuple[Path, ...] = ()
+    """Keep the original, encrypted to these recipients (a certificate or a public key each, RSA),
+    in OUT.original.p7m; any of them can have it back."""
     yes_visible: bool = False
-    """Do protect by more than 50 HU, which a reader sees."""
+    """Do protect by more than 50 HU, which a reader sees; not needed if the original is kept."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.max_hu > VISIBLE_HU and not self.yes_visible:
+        if self.max_hu > VISIBLE_HU and not (self.yes_visible or self.restorable):
             raise SettingsError(
                 f"`max_hu={self.max_hu:g}` is beyond {VISIBLE_HU:g} HU: readers see it, lesions "
-                "change their looks; give a smaller one, or `yes_visible=True` if it is meant"
+                "change their looks; give a smaller one, keep the original with `restorable`, or "
+                "give `yes_visible=True` if it is meant"
             )
         self.check_mark(self.key is not None)
         if self.sign is None and (self.certificate or self.passphrase_file):

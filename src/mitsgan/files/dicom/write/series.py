@@ -154,12 +154,13 @@ def _write_file(
         behind,
     ]
     if syntax == DeflatedExplicitVRLittleEndian:
-        parts = [_deflated(b"".join(parts))]
-    _write_parts(target, [derived_meta(file, uids, derivation, UID(syntax)), *parts])
+        parts = [deflated(b"".join(parts))]
+    write_parts(target, [derived_meta(file, uids, derivation, UID(syntax)), *parts])
     return len(numbers)
 
 
-def _write_parts(target: Path, parts: list[bytes | memoryview]) -> None:
+def write_parts(target: Path, parts: list[bytes | memoryview]) -> None:
+    """Write a file in pieces, none of which is copied."""
     with target.open("wb", buffering=0) as out:
         for part in parts:
             view = memoryview(part)
@@ -167,7 +168,8 @@ def _write_parts(target: Path, parts: list[bytes | memoryview]) -> None:
                 view = view[out.write(view) :]
 
 
-def _deflated(data: bytes) -> bytes:
+def deflated(data: bytes) -> bytes:
+    """A data set as the deflated transfer syntax has it (PS3.5 annex A.5)."""
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     packed = packer.compress(data) + packer.flush()
     return packed + b"\0" * (len(packed) % 2)

@@ -1,0 +1,1 @@
+"""Keep the original of a scan that is protected, and give it back."""

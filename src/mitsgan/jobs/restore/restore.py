@@ -1,0 +1,219 @@
+"""Give the original of a protected scan back, or refuse and say why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mitsgan.atomic import atomic_output, check_target, check_targets
+from mitsgan.errors import OutputError, SettingsError
+from mitsgan.jobs.entries import rounded
+from mitsgan.jobs.restore.result import Restoration
+from mitsgan.jobs.restore.settings import RestoreFile
+from mitsgan.jobs.seal import Passphrase, passphrase_of, seal_path
+from mitsgan.jobs.shared import AnyPath, check_exists, optional_path
+from mitsgan.progress import Phases, Progress, Steps, silent
+
+if TYPE_CHECKING:
+    from mitsgan.restore.payload import Payload
+    from mitsgan.seal.format import SealedOriginal
+    from mitsgan.seal.report import SealReport
+
+
+def restore(
+    scan: AnyPath,
+    out: AnyPath,
+    *,
+    private_key: AnyPath,
+    passphrase: bytes | None = None,
+    original: AnyPath | None = None,
+    seal: AnyPath | None = None,
+    trust: AnyPath | None = None,
+    progress: Progress = silent,
+) -> Restoration:
+    """Give the original of a protected scan back: every pixel, every attribute, its own UIDs.
+
+    Args:
+        scan: the protected scan, as it was written.
+        out: the folder or the file to write; nothing is replaced.
+        private_key: of one of the recipients, PEM.
+        passphrase: of an encrypted key.
+        original: the encrypted original; by default beside the scan.
+        seal: of the protected scan; by default that beside it, if there is one.
+        trust: whom to believe the seal: PEM with certificates or a public key. With it there has to
+            be a seal, of somebody who is trusted.
+        progress: told how far it is.
+
+    Raises:
+        RestoreError: it cannot be given back as what it was, and why; nothing was written.
+        MitsganError: see `restore_file`.
+    """
+    settings = RestoreFile(
+        scan=Path(scan),
+        out=Path(out),
+        private_key=Path(private_key),
+        original=optional_path(original),
+        seal=optional_path(seal),
+        trust=optional_path(trust),
+    )
+    ask = None if passphrase is None else lambda _: passphrase
+    return restore_file(settings, passphrase=ask, progress=progress)
+
+
+def restore_file(
+    settings: RestoreFile, *, passphrase: Passphrase | None = None, progress: Progress = silent
+) -> Restoration:
+    """Give the original of a protected scan back, from file to file.
+
+    Args:
+        settings: what is to be done.
+        passphrase: asked for that of an encrypted key, where no file is named.
+        progress: told how far it is.
+
+    Raises:
+        RestoreError: a wrong key; a scan, a seal or a kept original that was changed or is of
+            another scan; a signer who is not trusted.
+        SealError, SignatureError: the seal, its certificates or the key cannot be read.
+        ScanError: the protected scan cannot be read.
+        OutputError: the original cannot be written there.
+    """
+    from mitsgan.restore.envelope import decrypt, load_private_key
+    from mitsgan.restore.payload import Payload
+    from mitsgan.restore.restore import (
+        check_form,
+        companions_of,
+        is_folder,
+        restore_original,
+    )
+    from mitsgan.restore.sidecar import read_sidecar, sidecar_path
+
+    check_exists(settings.scan)
+    if settings.out.exists():
+        raise OutputError(f"output {settings.out} exists, and is never replaced; choose another")
+    check_target(settings.out, source=settings.scan)
+    sidecar = settings.original or sidecar_path(_named(settings.scan))
+    ask = passphrase_of(settings.private_key, settings.passphrase_file, passphrase)
+    key = load_private_key(settings.private_key, ask)
+    envelope, encrypted = read_sidecar(sidecar)
+    phases = Phases(progress)
+    vouched = _check_seal(settings, encrypted, sidecar, phases)
+    with phases.phase("decrypt", f"decrypting {sidecar}"):
+        payload = Payload.from_bytes(decrypt(envelope, key, str(sidecar)), str(sidecar))
+        _check_sealed(payload, vouched, sidecar)
+    description, together = payload.description, companions_of(payload.description)
+    check_form(description, settings.out)
+    folder = is_folder(description, settings.out)
+    check_targets(settings.out, together, folder=folder, source=settings.scan)
+    with (
+        phases.phase("restore", f"restoring {settings.out}") as step,
+        atomic_output(settings.out, folder=folder, companions=together) as temporary,
+    ):
+        restore_original(settings.scan, payload, temporary, step)
+    report = None if vouched is None else vouched.report
+    return Restoration(
+        source=str(settings.scan),
+        output=str(settings.out),
+        slices=description.shape[0],
+        original=description.original,
+        sealed=vouched is not None,
+        signer=None if report is None else report.signer or report.fingerprint,
+        trusted=None if report is None else report.trusted,
+        notes=_notes(vouched),
+        seconds=rounded(phases.seconds),
+    )
+
+
+@dataclass(frozen=True)
+class _Vouched:
+    """What a seal says of the original, and what it came to on the protected scan."""
+
+    original: SealedOriginal
+    report: SealReport
+    path: Path
+
+
+def _check_seal(
+    settings: RestoreFile, encrypted: str, sidecar: Path, phases: Phases
+) -> _Vouched | None:
+    """What the seal vouches for; None where there is none.
+
+    Raises:
+        RestoreError: it was changed, is of another scan or of another original, or its signer is
+            not trusted.
+    """
+    from mitsgan.restore.errors import RestoreError
+    from mitsgan.seal.format import read_seal
+
+    beside = seal_path(_named(settings.scan))
+    path = settings.seal or (beside if beside.exists() else None)
+    if path is None:
+        if settings.trust is not None:
+            raise SettingsError(
+                f"`trust` says whom to believe a seal, but there is none at {beside}; give `seal`, "
+                f"or leave `trust` out"
+            )
+        return None
+    original = read_seal(path).original
+    if original is None:
+        raise RestoreError(
+            f"{path} does not say what the original was: it was made without one; give the seal "
+            f"that was written together with {sidecar}"
+        )
+    if original.encrypted != encrypted:
+        raise RestoreError(
+            f"{sidecar} is not the original that {path} was made with: it was exchanged, or one of "
+            f"the two is of another scan; give the two that were written together"
+        )
+    with phases.phase("seal", f"comparing {settings.scan} with {path}") as step:
+        return _Vouched(original, _verified(settings, path, step), path)
+
+
+def _verified(settings: RestoreFile, path: Path, step: Steps) -> SealReport:
+    """What the seal says of the protected scan, which has to be as it was sealed."""
+    from mitsgan.restore.errors import RestoreError
+    from mitsgan.seal.trust import Trust
+    from mitsgan.seal.verify import verify_seal
+
+    trust = None if settings.trust is None else Trust.load(settings.trust)
+    report = verify_seal(settings.scan, path, trust, progress=step)
+    if report.findings:
+        more = f", and {len(report.findings) - 1} more" if len(report.findings) > 1 else ""
+        raise RestoreError(
+            f"{settings.scan} is not as it was sealed in {path}: {report.findings[0].text}{more}; "
+            f"give the scan and the seal as they were written"
+        )
+    if trust is not None and report.trusted is None:
+        raise RestoreError(
+            f"{path} was signed by {report.signer or report.fingerprint}, who is not trusted by "
+            f"{settings.trust}; give the certificate or the public key of whom you trust"
+        )
+    return report
+
+
+def _check_sealed(payload: Payload, vouched: _Vouched | None, sidecar: Path) -> None:
+    from mitsgan.restore.errors import RestoreError
+
+    if vouched is not None and payload.description.original != vouched.original.digest:
+        raise RestoreError(
+            f"{sidecar} holds another original than the one that {vouched.path} was made with; "
+            f"give the two that were written together"
+        )
+
+
+def _notes(vouched: _Vouched | None) -> tuple[str, ...]:
+    if vouched is None:
+        return (
+            "there is no seal: that this is the original, only what was kept of it says; whoever "
+            "has a recipient's public key could have made that",
+        )
+    if vouched.report.trusted is None:
+        return (
+            "no trusted certificate or key was given, so the signer of the seal may be anybody",
+        )
+    return ()
+
+
+def _named(scan: Path) -> Path:
+    """A path with a name of its own, beside which other files lie."""
+    return scan if scan.name else scan.absolute()

@@ -1,0 +1,1 @@
+"""The original of a protected scan, kept encrypted for those who may have it, and given back."""

@@ -1,0 +1,70 @@
+"""What an original is, in one digest: the slices as a seal describes them, in any order.
+
+SHA-256 of the sorted SHA-256 of all slices, a line each in hexadecimal. That of a slice is over
+its attributes, size and block digests as canonical JSON, as docs/seal.md describes them, with an
+empty salt. It says the same of a series however its files are called, or losslessly encoded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from mitsgan.files.dicom.content import SliceContent, attributes
+from mitsgan.files.dicom.source import DicomSource
+from mitsgan.progress import Steps
+from mitsgan.reading import Choice
+from mitsgan.scan.source import Source
+from mitsgan.seal.content import Part, dicom_part, read_parts
+from mitsgan.seal.digest import block_digests
+from mitsgan.seal.format import canonical, encode
+
+_NO_SALT = ""
+
+
+def source_digest(source: Source, progress: Steps | None = None) -> str:
+    """The digest of what a scan was read from.
+
+    Raises:
+        ScanError: it cannot be read any more.
+    """
+    if isinstance(source, DicomSource):
+        frames = source.slices
+        parts = [dicom_part(SliceContent(one, attributes(one)), _NO_SALT) for one in frames]
+        return _digest(parts, progress)
+    assert source.path is not None  # what was read from a file
+    return digest_of(source.path, progress)
+
+
+def digest_of(path: Path, progress: Steps | None = None) -> str:
+    """The digest of all slices at a path.
+
+    Raises:
+        ScanError: it cannot be read.
+    """
+    return _digest(read_parts(path, _NO_SALT, Choice()), progress)
+
+
+def bytes_digest(parts: Iterable[bytes | memoryview]) -> str:
+    """SHA-256 of bytes in pieces, in hexadecimal."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _digest(parts: list[Part], progress: Steps | None) -> str:
+    lines = []
+    for done, part in enumerate(parts):
+        stored = part.pixels()
+        described = {
+            "attributes": dict(part.attributes),
+            "rows": stored.shape[0],
+            "columns": stored.shape[1],
+            "blocks": encode(block_digests(stored)),
+        }
+        lines.append(hashlib.sha256(canonical(described)).hexdigest())
+        if progress is not None:
+            progress(done + 1, len(parts))
+    return hashlib.sha256("".join(f"{line}\n" for line in sorted(lines)).encode()).hexdigest()

@@ -1,0 +1,104 @@
+"""`mitsgan protect --restorable` and `mitsgan restore`: from keys to the original."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mitsgan.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As docs/restore.md makes them: ``site``, ``escrow`` and ``signer``."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("keys")
+    for name in ("site", "escrow"):
+        pair = ["-keyout", f"{name}.pem", "-out", f"{name}.crt", "-subj", f"/CN={name}"]
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", *pair]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    for command in (
+        ["genpkey", "-algorithm", "ed25519", "-out", "signer.pem"],
+        ["pkey", "-in", "signer.pem", "-pubout", "-out", "signer.pub"],
+    ):
+        subprocess.run(["openssl", *command], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def protected(series: Path, keys: Path, tmp_path: Path) -> Path:
+    """A protected series with its original and its seal beside it."""
+    out = tmp_path / "OUT"
+    recipients = ["--restorable", str(keys / "site.crt"), str(keys / "escrow.crt")]
+    options = ["--protector", "noise", "--max-hu", "60", "--sign", str(keys / "signer.pem")]
+    report = ["--report", str(tmp_path / "protect.json"), "--no-sketch"]
+    assert main(["protect", str(series), str(out), *recipients, *options, *report]) == 0
+    return out
+
+
+def test_the_original_comes_back(
+    protected: Path, series: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Protected by 60 HU, which needs no --yes-visible where the original is kept."""
+    out, report = tmp_path / "ORIGINAL", tmp_path / "restore.json"
+    capsys.readouterr()
+    options = ["--private-key", str(keys / "escrow.pem"), "--trust", str(keys / "signer.pub")]
+    assert main(["restore", str(protected), str(out), *options, "--report", str(report)]) == 0
+    said = capsys.readouterr().out
+    assert f"{out}: the original, 24 slices, restored in" in said
+    assert "note" not in said
+    for file in series.iterdir():
+        assert (out / file.name).read_bytes() == file.read_bytes()
+    kept = json.loads((tmp_path / "protect.json").read_text())["restorable"]
+    assert kept["bytes"] == Path(f"{protected}.original.p7m").stat().st_size
+    assert len(kept["recipients"]) == 2
+    restored = json.loads(report.read_text())
+    assert (restored["kind"], restored["sealed"], restored["slices"]) == ("restoration", True, 24)
+
+
+def test_openssl_decrypts_it_too(protected: Path, keys: Path) -> None:
+    for name in ("site", "escrow"):
+        sidecar = f"{protected}.original.p7m"
+        command = ["openssl", "cms", "-decrypt", "-inform", "DER", "-in", sidecar]
+        key = ["-inkey", str(keys / f"{name}.pem")]
+        done = subprocess.run([*command, *key], check=True, capture_output=True)
+        length = int.from_bytes(done.stdout[:8], "big")
+        description = json.loads(done.stdout[16 : 16 + length])
+        assert description["format"] == "mitsgan-original"
+        assert description["shape"] == [24, 96, 96]
+        assert len(description["files"]) == 24
+
+
+def test_refusals_are_one_message_and_exit_code_2(
+    protected: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, site = str(tmp_path / "ORIGINAL"), ["--private-key", str(keys / "site.pem")]
+    capsys.readouterr()
+    for options, reason in (
+        (["--private-key", str(keys / "signer.pem")], "not RSA"),
+        ([*site, "--trust", str(keys / "site.crt")], "not trusted by"),
+        ([*site, "--original", str(keys / "site.crt")], "no original as mitsgan keeps it"),
+        ([*site, "--seal", str(keys / "site.crt")], "no seal that can be read"),
+    ):
+        assert main(["restore", str(protected), out, *options, "--quiet"]) == 2
+        told = capsys.readouterr().err
+        assert told.startswith("error: ")
+        assert reason in told
+        assert told.count("\n") == 1
+    Path(f"{protected}.seal.json").unlink()
+    options = [*site, "--trust", str(keys / "signer.pub"), "--quiet"]
+    assert main(["restore", str(protected), out, *options]) == 2
+    assert "give --seal" in capsys.readouterr().err
+    assert not Path(out).exists()
+
+
+def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["restore", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "mitsgan restore PROTECTED ORIGINAL --private-key site.pem --trust" in said

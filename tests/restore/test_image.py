@@ -1,0 +1,109 @@
+"""Image files come back: voxels and headers, byte for byte where nothing was compressed inside."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
+from tests.restore.conftest import Protect
+
+from mitsgan.jobs.restore.restore import restore
+from mitsgan.phantom.chest import chest
+from mitsgan.restore.errors import RestoreError
+
+_Nifti: Any = nib.Nifti1Image
+
+
+def voxels(dtype: str = "i2") -> NDArray[Any]:
+    """A chest ``[z, y, x]``."""
+    return chest((18, 20, 22), (9.0, 16.0, 16.0), seed=2).hu().astype(dtype)
+
+
+def nifti(path: Path, dtype: str) -> Path:
+    image = _Nifti(voxels(dtype).transpose(2, 1, 0), np.diag([16.0, 16.0, 9.0, 1.0]))
+    image.header["descrip"] = b"a header of its own"
+    nib.save(image, path)
+    return path
+
+
+def itk(path: Path, *, compressed: bool = False, dtype: str = "i2") -> Path:
+    image: Any = sitk.GetImageFromArray(voxels(dtype))
+    image.SetSpacing((16.0, 16.0, 9.0))
+    image.SetMetaData("Comment", "of its own")
+    sitk.WriteImage(image, str(path), useCompression=compressed)
+    return path
+
+
+def back(protect: Protect, scan: Path, keys: Path, tmp_path: Path) -> Path:
+    ending = "".join(scan.suffixes)
+    out, original = tmp_path / f"protected{ending}", tmp_path / "out" / f"original{ending}"
+    protect(scan, out)
+    private, trust = keys / "site.pem", keys / "signer.pub"
+    restored = restore(out, original, private_key=private, trust=trust)
+    assert restored.sealed
+    assert restored.slices == 18
+    return original
+
+
+@pytest.mark.parametrize("dtype", ["<i2", ">i2", "f4", "i4"])
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_nifti(dtype: str, ending: str, protect: Protect, keys: Path, tmp_path: Path) -> None:
+    scan = nifti(tmp_path / f"scan{ending}", dtype)
+    original = back(protect, scan, keys, tmp_path)
+    unpack = gzip.decompress if ending == ".nii.gz" else bytes
+    assert unpack(original.read_bytes()) == unpack(scan.read_bytes())
+
+
+@pytest.mark.parametrize("ending", [".mha", ".nrrd"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_mha_and_nrrd(
+    ending: str, compressed: bool, protect: Protect, keys: Path, tmp_path: Path
+) -> None:
+    scan = itk(tmp_path / f"scan{ending}", compressed=compressed)
+    original = back(protect, scan, keys, tmp_path)
+    if not compressed:
+        assert original.read_bytes() == scan.read_bytes()
+    before, after = (sitk.ReadImage(str(path)) for path in (scan, original))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(before), sitk.GetArrayFromImage(after))
+    assert before.GetSpacing() == after.GetSpacing()
+    assert after.GetMetaDataKeys() == before.GetMetaDataKeys()
+    assert compressed == (original.stat().st_size < voxels().nbytes)
+
+
+@pytest.mark.parametrize("ending", [".mhd", ".nhdr"])
+def test_voxels_in_a_file_of_their_own(
+    ending: str, protect: Protect, keys: Path, tmp_path: Path
+) -> None:
+    scan = itk(tmp_path / f"scan{ending}")
+    original = back(protect, scan, keys, tmp_path)
+    assert original.read_bytes() == scan.read_bytes()
+    name = "scan.raw"
+    assert (original.parent / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_another_format_is_refused_before_the_work(
+    protect: Protect, series: Path, tmp_path: Path
+) -> None:
+    scan = nifti(tmp_path / "scan.nii", "i2")
+    for source, out in ((scan, "p.mha"), (series, "p.nii.gz")):
+        with pytest.raises(RestoreError, match="keeps its format"):
+            protect(source, tmp_path / out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scan.nii"]
+
+
+def test_a_changed_voxel_is_refused(protect: Protect, keys: Path, tmp_path: Path) -> None:
+    scan = itk(tmp_path / "scan.mha")
+    out = tmp_path / "protected.mha"
+    protect(scan, out, sign=False)
+    content = bytearray(out.read_bytes())
+    content[-5] ^= 1
+    out.write_bytes(content)
+    with pytest.raises(RestoreError, match=r"not those that were protected \(1 of 18 slices\)"):
+        restore(out, tmp_path / "original.mha", private_key=keys / "site.pem")
+    assert not (tmp_path / "original.mha").exists()

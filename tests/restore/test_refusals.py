@@ -1,0 +1,224 @@
+"""Whatever was changed, exchanged or is missing is refused with its reason, and nothing is written.
+
+What counts is signed: the digest of the original, and that of the file it is encrypted in.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.restore.conftest import Protect
+
+from mitsgan.errors import MitsganError, OutputError, SettingsError
+from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.jobs.restore.restore import restore
+from mitsgan.phantom.chest import chest
+from mitsgan.restore.envelope import Recipient, encrypt
+from mitsgan.restore.errors import RestoreError
+from mitsgan.restore.sidecar import to_sidecar
+from mitsgan.seal.format import SealError
+
+Refused = Callable[..., None]
+SIDECAR, SEAL = "protected.original.p7m", "protected.seal.json"
+
+
+@pytest.fixture
+def kept(series: Path, protect: Protect, tmp_path: Path) -> Path:
+    """A folder with ``protected``, its original and its seal, to be changed."""
+    protect(series, tmp_path / "protected")
+    return tmp_path
+
+
+@pytest.fixture
+def refused(kept: Path, keys: Path) -> Refused:
+    """Restores, expects a reason, and that nothing came about."""
+
+    def check(reason: str, error: type[MitsganError] = RestoreError, **how: Path) -> None:
+        before = sorted(kept.rglob("*"))
+        options = {"private_key": keys / "site.pem", "trust": keys / "signer.pub", **how}
+        with pytest.raises(error, match=reason):
+            restore(kept / "protected", kept / "back", **options)  # type: ignore[arg-type]
+        assert sorted(kept.rglob("*")) == before
+
+    return check
+
+
+def flip(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_wrong_key(refused: Refused, keys: Path) -> None:
+    refused("is not encrypted to this key", private_key=keys / "stranger.pem")
+    refused("not RSA", private_key=keys / "signer.pem")
+
+
+def test_a_flipped_byte_anywhere_in_the_kept_original(refused: Refused, kept: Path) -> None:
+    """Bytes of the DER that decryption does not look at count, too."""
+    sidecar = kept / SIDECAR
+    size = sidecar.stat().st_size
+    for at in (0, 1, 40, 200, size // 3, size // 2, size - 60, size - 40, size - 1):
+        flip(sidecar, at)
+        refused("was changed or cut off since")
+        flip(sidecar, at)
+
+
+def test_a_flipped_byte_that_is_signed_for_anew(refused: Refused, kept: Path) -> None:
+    """Who mends the checksum of the file still has not signed it."""
+    sidecar = kept / SIDECAR
+    content = bytearray(sidecar.read_bytes())
+    envelope = content[: -(32 + len(b"mitsgan-original"))]
+    envelope[len(envelope) // 2] ^= 1
+    sidecar.write_bytes(to_sidecar(bytes(envelope)))
+    refused("was exchanged, or one of the two is of another scan")
+
+
+def test_a_flipped_byte_in_a_voxel(refused: Refused, kept: Path, keys: Path) -> None:
+    flip(sorted((kept / "protected").iterdir())[2], -7)
+    refused("is not as it was sealed in .*IM00003.dcm.*rows 0-39, columns 0-35")
+    (kept / SEAL).unlink()
+    with pytest.raises(RestoreError, match="not those that were protected"):
+        restore(kept / "protected", kept / "back", private_key=keys / "site.pem")
+    assert not (kept / "back").exists()
+
+
+def test_a_flipped_byte_in_a_header_is_refused_or_harmless(
+    refused: Refused, kept: Path, keys: Path, series: Path, same_files: Callable[[Path, Path], bool]
+) -> None:
+    """Headers come from what was encrypted, so the seal alone asks what became of them."""
+    file = sorted((kept / "protected").iterdir())[1]
+    outcomes = set()
+    for at in range(400, 1100, 70):
+        flip(file, at)
+        try:
+            restore(
+                kept / "protected",
+                kept / "back",
+                private_key=keys / "site.pem",
+                trust=keys / "signer.pub",
+            )
+        except MitsganError:
+            outcomes.add("refused")
+            assert not (kept / "back").exists()
+        else:
+            outcomes.add("exact")
+            assert same_files(series, kept / "back")
+            shutil.rmtree(kept / "back")
+        flip(file, at)
+    assert "refused" in outcomes
+
+
+def test_a_missing_slice(refused: Refused, kept: Path, keys: Path) -> None:
+    sorted((kept / "protected").iterdir())[3].unlink()
+    refused("is not as it was sealed in .*missing")
+    (kept / SEAL).unlink()
+    with pytest.raises(RestoreError, match="lacks 1 of 6 files of the protected series"):
+        restore(kept / "protected", kept / "back", private_key=keys / "site.pem")
+    assert not (kept / "back").exists()
+
+
+@pytest.fixture
+def other(keys: Path, protect: Protect, tmp_path: Path) -> Path:
+    """Another scan with its original, by the same signer to the same recipients."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    phantom_series(chest((6, 40, 36), (30.0, 9.0, 9.0), seed=6), folder / "series")
+    protect(folder / "series", folder / "protected")
+    return folder
+
+
+def test_the_original_of_another_scan(
+    refused: Refused, kept: Path, other: Path, keys: Path
+) -> None:
+    refused("was exchanged, or one of the two is of another scan", original=other / SIDECAR)
+    refused("is not as it was sealed", original=other / SIDECAR, seal=other / SEAL)
+    (kept / SEAL).unlink()
+    with pytest.raises(RestoreError, match="is another series than the one"):
+        restore(
+            kept / "protected",
+            kept / "back",
+            private_key=keys / "site.pem",
+            original=other / SIDECAR,
+        )
+    assert not (kept / "back").exists()
+
+
+def test_the_seal_of_another_scan(refused: Refused, other: Path) -> None:
+    refused("was exchanged, or one of the two is of another scan", seal=other / SEAL)
+
+
+def test_a_changed_seal(refused: Refused, kept: Path) -> None:
+    """Whoever exchanges the original can write its digest into the seal, but not sign that."""
+    seal = kept / SEAL
+    document = json.loads(seal.read_text())
+    document["content"]["original"]["digest"] = "0" * 64
+    seal.write_text(json.dumps(document))
+    refused("the signature is wrong")
+    document["content"]["original"]["digest"] = "no digest"
+    seal.write_text(json.dumps(document))
+    refused("expected SHA-256 in hexadecimal", SealError)
+
+
+def test_a_signer_whom_nobody_trusts(refused: Refused, keys: Path) -> None:
+    refused("who is not trusted by", trust=keys / "site.pub")
+
+
+def test_a_seal_that_was_made_without_an_original(
+    refused: Refused, kept: Path, series: Path, protect: Protect
+) -> None:
+    protect(series, kept / "bare", restorable=())
+    refused("does not say what the original was", seal=kept / "bare.seal.json")
+
+
+def test_no_seal_where_somebody_is_to_be_trusted(refused: Refused, kept: Path) -> None:
+    (kept / SEAL).unlink()
+    refused("`trust` says whom to believe a seal, but there is none", SettingsError)
+
+
+def test_what_is_no_original(refused: Refused, kept: Path, keys: Path) -> None:
+    """Encrypted to the right key, with the right checksum, and something else."""
+    (kept / SEAL).unlink()
+    recipient = Recipient.load(keys / "site.pub")
+    for data in (b"", b"nothing of ours", b"\xff" * 400):
+        (kept / SIDECAR).write_bytes(to_sidecar(encrypt(data, [recipient])))
+        with pytest.raises(RestoreError, match="does not hold an original as mitsgan keeps it"):
+            restore(kept / "protected", kept / "back", private_key=keys / "site.pem")
+    (kept / SIDECAR).unlink()
+    with pytest.raises(RestoreError, match="it holds the original, which is lost without it"):
+        restore(kept / "protected", kept / "back", private_key=keys / "site.pem")
+
+
+def test_outputs_are_never_replaced(kept: Path, keys: Path, series: Path, protect: Protect) -> None:
+    (kept / "back").mkdir()
+    with pytest.raises(OutputError, match="exists, and is never replaced"):
+        restore(kept / "protected", kept / "back", private_key=keys / "site.pem")
+    with pytest.raises(OutputError, match="name a folder"):
+        restore(kept / "protected", kept / "back.dcm", private_key=keys / "site.pem")
+    (kept / "another.original.p7m").write_text("somebody's own")
+    with pytest.raises(OutputError, match=r"original\.p7m"):
+        protect(series, kept / "another")
+    assert (kept / "another.original.p7m").read_text() == "somebody's own"
+    before = (kept / SIDECAR).read_bytes()
+    protect(series, kept / "protected", overwrite=True)
+    assert (kept / SIDECAR).read_bytes() != before
+
+
+def test_who_cannot_be_a_recipient(
+    keys: Path, series: Path, protect: Protect, tmp_path: Path
+) -> None:
+    (tmp_path / "two.pem").write_bytes(
+        (keys / "site.pub").read_bytes() + (keys / "escrow.pub").read_bytes()
+    )
+    for wrong, reason in (
+        (keys / "site.pem", "holds a private key, which belongs to the recipient alone"),
+        (keys / "signer.pub", "is not RSA"),
+        (tmp_path / "two.pem", "expected that of one recipient"),
+    ):
+        with pytest.raises(RestoreError, match=reason):
+            protect(series, tmp_path / "out", restorable=(wrong,))
+    assert not (tmp_path / "out").exists()
