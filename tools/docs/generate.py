@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT / "benchmarks")]
 import benchmark_pages  # noqa: E402 - the path above first
 import card_tables  # noqa: E402
 import content_tables  # noqa: E402
+import kept_tables  # noqa: E402
 import node_tables  # noqa: E402
 import result_tables  # noqa: E402
 import speed_tables  # noqa: E402
@@ -33,7 +34,7 @@ PAGES = tuple(
         "README.md",
         "docs/results/README.md",
         "docs/decisions/wave.md",
-        *(f"docs/{page}.md" for page in ("training", "mark", "attackers", "refine")),
+        *(f"docs/{page}.md" for page in ("training", "mark", "attackers", "refine", "restore")),
         *(
             f"docs/{page}.md"
             for page in ("candidates", "benchmark", "benchmark-data", "benchmarks")
@@ -61,6 +62,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "candidates": result_tables.candidates,
     "attackers": card_tables.attackers,
     "classifier": card_tables.classifier,
+    "kept": kept_tables.kept,
     "speed": speed_tables.speed,
     "memory": speed_tables.memory,
     "tamper-speed": speed_tables.tamper_speed,
