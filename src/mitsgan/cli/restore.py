@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitsgan.cli.command import Command, shown
-from mitsgan.cli.console import Console
+from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.restore.settings import RestoreFile
 
 
@@ -26,7 +26,7 @@ class Restore(Command, RestoreFile):
 
     def work(self, console: Console) -> int:
         """Restore; the exit code."""
-        from mitsgan.cli.passphrase import ask_passphrase
+        from mitsgan.cli.terminal.passphrase import ask_passphrase
         from mitsgan.jobs.outputs import check_file, write_result
         from mitsgan.jobs.restore.restore import restore_file
 
