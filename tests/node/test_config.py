@@ -52,6 +52,8 @@ def test_a_configuration_is_read_and_its_paths_start_at_its_folder(tmp_path: Pat
         ("max_hu = 5.0", "max_hu = 0.0", "max_hu"),
         ('name = "ct"', 'name = "ct"\nexpected = "NoSuchThing"', "NoSuchThing"),
         ('name = "ct"', 'name = "ct"\ncolour = 1', "colour"),
+        ('name = "ct"', 'name = "ct"\nquiet = "study"\nexpected = "Rows"', "not both"),
+        ("[destinations.pacs]", '[audit]\naddress = ""\nport = 514\n[destinations.pacs]', "syslog"),
         ("port = 104", "port = 104\nread_back = true", "sign"),
         ("port = 104", 'port = 104\nurl = "https://x/y"', "not both"),
         ('address = "127.0.0.1"\n', "", "address"),

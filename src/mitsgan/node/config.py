@@ -111,6 +111,8 @@ class Route(Settings):
     """What happens to objects that are no CT."""
     quiet_seconds: float = 30
     """A series is complete once nothing of it came for so long."""
+    quiet: Literal["series", "study"] = "series"
+    """Or once nothing of its whole study did; then all series of that are complete together."""
     expected: str = ""
     """The keyword of an attribute that tells how many objects a series has; with so many it is
     complete at once."""
@@ -129,6 +131,10 @@ class Route(Settings):
                 raise SettingsError(f"`addresses` of route {self.name}: {error}") from None
         above_zero("quiet_seconds", self.quiet_seconds)
         _check_keyword(self.expected)
+        if self.expected and self.quiet == "study":
+            raise SettingsError(
+                f"route {self.name}: a series is complete by `expected` or with its study, not both"
+            )
         if (self.action == "verify") != (self.verify is not None):
             raise SettingsError(f"route {self.name}: `verify` settings and action belong together")
         if self.action != "protect" and self.protect is not None:

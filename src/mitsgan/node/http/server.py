@@ -69,6 +69,7 @@ class Views:
                 Route("/", self._status),
                 Route("/series", self._series),
                 Route("/series/{number:int}/retry", self._retry, methods=["POST"]),
+                Route("/studies/{uid}/complete", self._complete, methods=["POST"]),
             ],
             # Another site's name that leads here must not open the page in somebody's browser.
             middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
@@ -107,6 +108,16 @@ class Views:
         if not Deliveries(self.ledger).retry(number):
             return PlainTextResponse("no dead letter whose files are kept\n", status_code=409)
         return RedirectResponse("/", status_code=303)
+
+    def _complete(self, request: Request) -> Response:
+        """A sender, or what watches it, knows that a study has come to its end."""
+        bearer = request.headers.get("authorization", "").lower().startswith("bearer ")
+        if not bearer or not self._may(request):
+            return _unauthorised()
+        numbers = self.ledger.complete_study(str(request.path_params["uid"]))
+        if numbers is None:
+            return PlainTextResponse("nothing of this study has come\n", status_code=404)
+        return JSONResponse({"series": numbers}, headers=_HEADERS)
 
     def _proof(self) -> str:
         """What a form of our own page carries."""

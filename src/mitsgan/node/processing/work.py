@@ -52,14 +52,22 @@ class Work:
     def complete(self) -> None:
         """Find series of which nothing more is expected."""
         now = time.time()
-        for series in self._ledger.in_states("received", limit=100_000):
+        waiting = self._ledger.in_states("received", limit=100_000)
+        latest: dict[tuple[str, str], float] = {}
+        for series in waiting:
+            study = series.study_uid, series.route
+            latest[study] = max(latest.get(study, 0.0), series.last_object)
+        for series in waiting:
             route = self.config.route(series.route)
             quiet = 0.0 if route is None else route.quiet_seconds
+            last = series.last_object
+            if route is not None and route.quiet == "study":
+                last = latest[series.study_uid, series.route]
             count = self._ledger.count(series.id)
             whole = series.expected is not None and count >= series.expected
-            if whole or (now - series.last_object >= quiet and count):
+            if whole or (now - last >= quiet and count):
                 self._ledger.complete(series.id, series.last_object)
-            elif not count and now - series.last_object >= max(quiet, 60):
+            elif not count and now - last >= max(quiet, 60):
                 # Its first object never reached the disk, and its sender was told so.
                 self._ledger.forget(series.id)
 

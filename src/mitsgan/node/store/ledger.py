@@ -211,6 +211,19 @@ class Ledger:
                 (time.time(), series, last_object),
             )
 
+    def complete_study(self, study_uid: str) -> list[int] | None:
+        """Expect no more of the series of a study; which these were, None where it is unknown."""
+        with self.change() as db:
+            if not db.execute("SELECT 1 FROM series WHERE study_uid = ?", (study_uid,)).fetchone():
+                return None
+            rows = db.execute(
+                "UPDATE series SET state = 'complete', changed = ? WHERE study_uid = ? AND "
+                "state = 'received' AND EXISTS (SELECT 1 FROM objects WHERE series = series.id) "
+                "RETURNING id",
+                (time.time(), study_uid),
+            ).fetchall()
+        return sorted(int(row[0]) for row in rows)
+
     def forget(self, series: int) -> None:
         """Remove a series that never got an object."""
         with self.change() as db:
