@@ -188,6 +188,22 @@ class Storescp(Program):
         super().__init__([*command, *options, str(port)], port, folder, "storescp")
 
 
+class Dcmqrscp(Program):
+    """dcmtk's archive: C-FIND, C-MOVE and C-GET."""
+
+    def __init__(self, folder: Path, node_port: int, title: str = "QRSCP") -> None:
+        port = free_port()
+        (folder / "kept").mkdir(parents=True, exist_ok=True)
+        (folder / "dcmqrscp.cfg").write_text(
+            f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
+            f"HostTable BEGIN\nnode = (MITSGAN, 127.0.0.1, {node_port})\nHostTable END\n"
+            "VendorTable BEGIN\nVendorTable END\n"
+            f"AETable BEGIN\n{title} {folder / 'kept'} RW (200, 1024mb) ANY\nAETable END\n"
+        )
+        command = [tool("dcmqrscp") or "dcmqrscp", "-c", str(folder / "dcmqrscp.cfg")]
+        super().__init__(command, port, folder, "dcmqrscp")
+
+
 class NodeProcess(Program):
     """A node of its own process, as its user runs it."""
 

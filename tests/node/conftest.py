@@ -54,7 +54,9 @@ NOISE = '[routes.protect]\nprotector = "noise"\nmax_hu = 5.0\n'
 @pytest.fixture(scope="session")
 def peers() -> None:
     """Skip where a peer is not installed."""
-    lacking = [name for name in ("Orthanc", "storescu", "storescp") if tool(name) is None]
+    lacking = [
+        name for name in ("Orthanc", "storescu", "storescp", "dcmqrscp") if tool(name) is None
+    ]
     if lacking:
         pytest.skip(f"not installed: {', '.join(lacking)} (Debian: orthanc, dcmtk)")
 

@@ -21,9 +21,10 @@ from mitsgan.node.config import Audit, Destination, NodeConfig, Route
 from mitsgan.node.dicomweb import reach, send_web, stored_at_web
 from mitsgan.node.processing.tasks import CompareTask, ProtectTask, Task
 from mitsgan.node.processing.worker import Worker
-from mitsgan.node.read_back import fetch
+from mitsgan.node.read_back.get import fetch
+from mitsgan.node.read_back.web import fetch_web
 from mitsgan.node.send import Item, PeerError, accepts, connected, echo, items, send, stored_at
-from mitsgan.node.services import COMMITMENT, STUDY_ROOT_FIND, STUDY_ROOT_GET
+from mitsgan.node.services import COMMITMENT, STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE
 from mitsgan.node.store.incoming import receive_into
 from mitsgan.node.store.spool import Spool, sync_file
 
@@ -141,10 +142,12 @@ def _destination(name: str, destination: Destination, config: NodeConfig) -> Ite
     yield answered
     if answered.state != "ok":
         return
+    by_move = destination.read_back_by == "C-MOVE"
     wanted = [
         (destination.ask, STUDY_ROOT_FIND, "C-FIND", "note"),
         (destination.commitment, COMMITMENT, "storage commitment", "WRONG"),
-        (destination.read_back, STUDY_ROOT_GET, "C-GET", "WRONG"),
+        (destination.read_back and not by_move, STUDY_ROOT_GET, "C-GET", "WRONG"),
+        (destination.read_back and by_move, STUDY_ROOT_MOVE, "C-MOVE", "WRONG"),
     ]
     for is_wanted, uid, words, otherwise in wanted:
         if is_wanted:
@@ -181,9 +184,13 @@ def _phantom(route: Route, config: NodeConfig, deliver: bool) -> Iterator[Findin
         for name in route.destinations if deliver else ():
             destination = config.destinations[name]
             yield _tried(f"{what} to {name}", partial(_deliver, config, destination, out))
-            if destination.read_back:
+            if destination.read_back and destination.read_back_by == "C-MOVE":
+                yield Finding("note", f"{what} back from {name}", "by C-MOVE, only while it runs")
+            elif destination.read_back:
                 back = Path(folder) / f"back-{name}"
                 get = partial(fetch, config.listen.ae_title, destination, items(out), back)
+                if destination.url:
+                    get = partial(fetch_web, destination, items(out), back)
                 yield _tried(f"{what} back from {name}", get)
                 yield _verdict(worker, f"{what} back from {name}: its seal", back, seal, how)
 

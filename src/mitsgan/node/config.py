@@ -177,7 +177,9 @@ class Destination(Settings):
     commitment_seconds: float = 60
     """How long to wait for it until it is asked for again."""
     read_back: bool = False
-    """Fetch the series back (C-GET) and verify its seal; needs a route that signs."""
+    """Fetch the series back and verify its seal; needs a route that signs."""
+    read_back_by: Literal["C-GET", "C-MOVE"] = "C-GET"
+    """How; for a C-MOVE the peer has to know where the node listens. A ``url``: by WADO-RS."""
     tls: Tls | None = None
     timeout_seconds: float = 60
     """For a connection, and for each answer."""
@@ -201,8 +203,8 @@ class Destination(Settings):
             raise SettingsError(f"`url` must begin with http:// or https://, found {self.url}")
         if self.ae_title or self.address or self.port:
             raise SettingsError("a destination has a `url` or an `ae_title`, not both")
-        if self.commitment or self.read_back:
-            raise SettingsError("`commitment` and `read_back` need an `ae_title`, not a `url`")
+        if self.commitment or self.read_back_by != "C-GET":
+            raise SettingsError("`commitment` and C-MOVE need an `ae_title`, not a `url`")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from mitsgan.node.services import (
     CT_CLASSES,
     STUDY_ROOT_FIND,
     STUDY_ROOT_GET,
+    STUDY_ROOT_MOVE,
     TRANSFER_SYNTAXES,
     UNCOMPRESSED,
     VERIFICATION,
@@ -24,6 +25,7 @@ _SERVICES = {
     **{uid: (name, "yes", "yes") for uid, name in CT_CLASSES.items()},
     COMMITMENT: ("Storage Commitment Push Model", "yes", "yes"),
     STUDY_ROOT_FIND: ("Study Root Query/Retrieve - FIND", "yes", "no"),
+    STUDY_ROOT_MOVE: ("Study Root Query/Retrieve - MOVE", "yes", "no"),
     STUDY_ROOT_GET: ("Study Root Query/Retrieve - GET", "yes", "no"),
 }
 
@@ -129,7 +131,8 @@ def _sending() -> str:
 _WEB = (
     "As a client, for destinations with a `url`: STOW-RS with `application/dicom` in "
     "`multipart/related`, a length and no chunks, objects in their own transfer syntax; QIDO-RS "
-    "for the instances of a series, before and after, with `ask`. As a server: none."
+    "for the instances of a series, before and after, with `ask`; WADO-RS for instances, with "
+    "`read_back`. As a server: none."
 )
 _COMMITMENT = (
     "For destinations with `commitment`: N-ACTION for all objects of a series once they were sent. "
@@ -146,8 +149,9 @@ _PROMISES = (
 )
 _QUERY = (
     "C-FIND, study root, level IMAGE, keys Study, Series (unique) and SOP Instance UID "
-    "(universal), before a series is sent to a destination with `ask`. C-GET, study root, level "
-    "SERIES, after it from a destination with `read_back`."
+    "(universal), before a series is sent to a destination with `ask`. C-GET or, with "
+    "`read_back_by`, C-MOVE to the node itself, study root, level SERIES, after it from a "
+    "destination with `read_back`."
 )
 _DERIVED = (
     "Protected objects are of the SOP class and, where it can be encoded, the transfer syntax of "

@@ -8,6 +8,7 @@ import ssl
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,9 +47,9 @@ def send_web(
                 on_sent(item)
         if failed:
             reason = next(iter(failed.values()))
-            raise RefusedError(f"{_where(destination)} did not store {len(failed)}: {reason:04X}")
+            raise RefusedError(f"{where(destination)} did not store {len(failed)}: {reason:04X}")
         if any(item.sop_uid not in stored for item in batch):
-            raise PeerError(f"{_where(destination)} does not say that it stored every object")
+            raise PeerError(f"{where(destination)} does not say that it stored every object")
 
 
 def instances_path(study_uid: str, series_uid: str) -> str:
@@ -63,12 +64,12 @@ def stored_at_web(destination: Destination, study_uid: str, series_uid: str) -> 
         PeerError: it cannot be reached, or does not answer that.
     """
     path = instances_path(study_uid, series_uid)
-    status, body = _ask(destination, "GET", path, headers={"Accept": "application/dicom+json"})
-    if status in (204, 404):
+    answer = ask_web(destination, "GET", path, headers={"Accept": "application/dicom+json"})
+    if answer.status in (204, 404):
         return set()
-    if status != 200:
-        raise PeerError(f"{_where(destination)} answered a query with {status}")
-    return {uid for entry in _json(body) for uid in _values(entry, _SOP_INSTANCE)}
+    if answer.status != 200:
+        raise PeerError(f"{where(destination)} answered a query with {answer.status}")
+    return {uid for entry in _json(answer.body) for uid in _values(entry, _SOP_INSTANCE)}
 
 
 def reach(destination: Destination) -> None:
@@ -78,9 +79,9 @@ def reach(destination: Destination) -> None:
         PeerError: it does not.
     """
     headers = {"Accept": "application/dicom+json"}
-    status, _ = _ask(destination, "GET", "/studies?limit=1", headers=headers)
-    if status not in (200, 204):
-        raise PeerError(f"{_where(destination)} answered a query with {status}")
+    answer = ask_web(destination, "GET", "/studies?limit=1", headers=headers)
+    if answer.status not in (200, 204):
+        raise PeerError(f"{where(destination)} answered a query with {answer.status}")
 
 
 def _store(destination: Destination, batch: Sequence[Item]) -> tuple[set[str], dict[str, int]]:
@@ -107,12 +108,12 @@ def _store(destination: Destination, batch: Sequence[Item]) -> tuple[set[str], d
             yield b"\r\n"
         yield tail
 
-    status, answer = _ask(destination, "POST", "/studies", headers=headers, body=body())
-    if status in _REFUSED:
-        raise RefusedError(f"{_where(destination)} answered STOW-RS with {status}")
-    if status not in (200, 202, 409):
-        raise PeerError(f"{_where(destination)} answered STOW-RS with {status}")
-    tree = _json(answer)
+    answer = ask_web(destination, "POST", "/studies", headers=headers, body=body())
+    if answer.status in _REFUSED:
+        raise RefusedError(f"{where(destination)} answered STOW-RS with {answer.status}")
+    if answer.status not in (200, 202, 409):
+        raise PeerError(f"{where(destination)} answered STOW-RS with {answer.status}")
+    tree = _json(answer.body)
     tree = tree[0] if isinstance(tree, list) and tree else tree
     stored = {uid for entry in _items(tree, _REFERENCED) for uid in _values(entry, _REFERENCED_UID)}
     failed = {
@@ -123,15 +124,28 @@ def _store(destination: Destination, batch: Sequence[Item]) -> tuple[set[str], d
     return stored, failed
 
 
-def _ask(
+@dataclass(frozen=True)
+class Response:
+    """What a server answered: its status, *Content-Type* and body."""
+
+    status: int
+    kind: str
+    body: bytes
+
+
+def ask_web(
     destination: Destination,
     method: str,
     path: str,
     *,
     headers: dict[str, str],
     body: Iterator[bytes] | None = None,
-) -> tuple[int, bytes]:
-    """One request; its status and body."""
+) -> Response:
+    """One request.
+
+    Raises:
+        PeerError: the server cannot be reached.
+    """
     url = urlsplit(destination.url)
     if destination.bearer_file is not None:
         token = destination.bearer_file.read_text().strip()
@@ -141,9 +155,10 @@ def _ask(
         with closing(_connection(destination, url.hostname or "", url.port, timeout)) as connection:
             connection.request(method, url.path.rstrip("/") + path, body=body, headers=headers)
             answer = connection.getresponse()
-            return answer.status, answer.read()
+            kind = answer.headers.get("Content-Type", "")
+            return Response(answer.status, kind, answer.read())
     except (OSError, http.client.HTTPException) as error:
-        raise PeerError(f"{_where(destination)} cannot be reached: {error}") from error
+        raise PeerError(f"{where(destination)} cannot be reached: {error}") from error
 
 
 def _connection(
@@ -175,6 +190,7 @@ def _values(tree: object, tag: str) -> list[Any]:
     return values if isinstance(values, list) else []
 
 
-def _where(destination: Destination) -> str:
+def where(destination: Destination) -> str:
+    """A server, for people."""
     url = urlsplit(destination.url)
     return f"{url.scheme}://{url.hostname}" + (f":{url.port}" if url.port else "")

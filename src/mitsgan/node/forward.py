@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from mitsgan.errors import MitsganError
 from mitsgan.node.audit.events import begins_sending, fetched, queried, sent
@@ -17,7 +18,10 @@ from mitsgan.node.config import Destination, Listen, NodeConfig
 from mitsgan.node.dicomweb import send_web, stored_at_web
 from mitsgan.node.http.counters import Counters
 from mitsgan.node.processing.tasks import Answer, CompareTask, Task
-from mitsgan.node.read_back import fetch
+from mitsgan.node.read_back.get import fetch
+from mitsgan.node.read_back.move import fetch_by_move
+from mitsgan.node.read_back.returns import Returns
+from mitsgan.node.read_back.web import fetch_web
 from mitsgan.node.send import Item, PeerError, RefusedError, items, send, stored_at
 from mitsgan.node.store.deliveries import Deliveries
 from mitsgan.node.store.ledger import Ledger
@@ -43,6 +47,7 @@ class Forwarder:
         counters: Counters,
         do: Callable[[Task], Answer],
         audit: AuditTrail,
+        returns: Returns,
     ) -> None:
         """Prepare.
 
@@ -53,10 +58,12 @@ class Forwarder:
             counters: told of what was sent.
             do: does tasks, in a worker.
             audit: told of what is sent, asked and fetched.
+            returns: told of what a C-MOVE will bring.
         """
         self.name, self.config = name, config
         self._spool, self._ledger, self._counters, self._do = spool, ledger, counters, do
-        self._audit, self._deliveries = audit, Deliveries(ledger)
+        self._audit, self._returns = audit, returns
+        self._deliveries = Deliveries(ledger)
 
     def next(self) -> bool:
         """Go on with the oldest delivery that is due; False where none is."""
@@ -173,13 +180,12 @@ class Forwarder:
         route = self.config.route(series.route)
         if route is None or not self._spool.seal(series.id).exists():
             raise RefusedError("there is no seal to compare what it returns with")
-        title = self.config.listen.ae_title
         files = self._files(delivery)
         place = self._spool.work / f"back-{delivery.series}-{self.name}"
         shutil.rmtree(place, ignore_errors=True)
         try:
             with self._audited(files, destination, None, fetched):
-                fetch(title, destination, files, place)
+                self._fetch(destination, files, place)
             seal = self._spool.seal(delivery.series)
             task = CompareTask(source=place, seal=seal, settings=route.protecting)
             answer = self._do(Task(compare=task))
@@ -193,6 +199,15 @@ class Forwarder:
             return
         self._ledger.verdict(delivery.series, "intact")
         self._deliveries.advance(delivery, "committed")
+
+    def _fetch(self, destination: Destination, files: list[Item], place: Path) -> None:
+        title = self.config.listen.ae_title
+        if destination.url:
+            fetch_web(destination, files, place)
+        elif destination.read_back_by == "C-MOVE":
+            fetch_by_move(title, destination, files, place, self._returns)
+        else:
+            fetch(title, destination, files, place)
 
     @contextmanager
     def _audited(

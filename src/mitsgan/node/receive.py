@@ -26,6 +26,7 @@ from mitsgan.node.audit.events import rejected
 from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.config import NodeConfig, Route
 from mitsgan.node.http.counters import Counters
+from mitsgan.node.read_back.returns import Returns
 from mitsgan.node.server import Server, peer_certificate
 from mitsgan.node.services import (
     COMMITMENT,
@@ -111,6 +112,7 @@ class Receiver:
         report: Callable[[Dataset], None] | None = None,
         promise: Callable[[str, Dataset], int] | None = None,
         audit: AuditTrail | None = None,
+        returns: Returns | None = None,
     ) -> None:
         """Prepare; `start` listens.
 
@@ -121,12 +123,14 @@ class Receiver:
             report: told of every result of storage commitment.
             promise: takes a sender's request for storage commitment; its status.
             audit: told of what came, and of who was rejected.
+            returns: takes what archives were asked to send back.
         """
         self.config = config
         self._spool, self._ledger, self._counters = spool, ledger, counters
         self._report, self._promise = report, promise
         self._audit = audit or AuditTrail(config, spool, ledger)
         self._arrivals = Arrivals(self._audit, spool, ledger)
+        self._returns = returns or Returns()
         self._server: Server | None = None
         self._memory = Memory()
         self.intake = Intake(spool, ledger, config.listen.max_associations)
@@ -192,6 +196,8 @@ class Receiver:
             return
         if asked <= {VERIFICATION, COMMITMENT} and sender.calling in peers:
             return
+        if self._returns.from_peer(sender.calling):
+            return
         LOG.warning("rejected an association of %s at %s", sender.calling, sender.address)
         self._counters.rejected.inc()
         self._on_refused(sender.calling, sender.address, "no route is for this sender")
@@ -212,6 +218,8 @@ class Receiver:
         path = Path(event.dataset_path)
         sender = Sender.of(event.assoc)
         try:
+            if self._is_return(event, path, sender):
+                return SUCCESS
             status, reason = self._store(event, path, sender)
         except ObjectError as error:
             status, reason = CANNOT_UNDERSTAND, str(error)
@@ -227,6 +235,14 @@ class Receiver:
         answer.Status = status
         answer.ErrorComment = reason[:64]
         return answer
+
+    def _is_return(self, event: Event, path: Path, sender: Sender) -> bool:
+        """Whether an object is one that the node has asked back by C-MOVE; then it is taken."""
+        request = cast(C_STORE, event.request)
+        origin = (request.MoveOriginatorApplicationEntityTitle or "").strip()
+        if origin != self.config.listen.ae_title.strip():
+            return False
+        return self._returns.take(sender.calling, str(request.AffectedSOPInstanceUID), path)
 
     def _store(self, event: Event, path: Path, sender: Sender) -> tuple[int, str]:
         lack = self.lack()

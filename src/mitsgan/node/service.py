@@ -23,6 +23,7 @@ from mitsgan.node.http.server import HttpServer, Views, read_token
 from mitsgan.node.processing.work import Work
 from mitsgan.node.processing.workers import WorkerProcess
 from mitsgan.node.promises import Promises
+from mitsgan.node.read_back.returns import Returns
 from mitsgan.node.receive import Receiver
 from mitsgan.node.recovery import recover
 from mitsgan.node.store.incoming import receive_into
@@ -69,6 +70,7 @@ class Node:
         self.worker = WorkerProcess(config.series_seconds)
         self.promises = Promises(config, self.ledger)
         self.audit = AuditTrail(config, self.spool, self.ledger)
+        self.returns = Returns()
         self.receiver = Receiver(
             config,
             self.spool,
@@ -77,6 +79,7 @@ class Node:
             self._on_commitment,
             self.promises.ask,
             self.audit,
+            self.returns,
         )
         self._work = Work(config, self.spool, self.ledger, self.counters, self.worker.do)
         self._forwarders: dict[str, Forwarder] = {}
@@ -170,6 +173,7 @@ class Node:
                     self.counters,
                     self.worker.do,
                     self.audit,
+                    self.returns,
                 )
                 self._forwarders[name] = forwarder
                 self._run(f"send to {name}", forwarder.next)

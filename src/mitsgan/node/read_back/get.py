@@ -1,4 +1,4 @@
-"""A series back from an archive, by C-GET, to see what it really keeps."""
+"""By C-GET: the archive sends the series in the association that asks for it."""
 
 from __future__ import annotations
 
@@ -43,16 +43,12 @@ def fetch(calling: str, destination: Destination, files: Sequence[Item], folder:
         Path(event.dataset_path).rename(folder / f"{uid}.dcm")
         return 0
 
-    header = read_header(files[0].path)
     classes = dict.fromkeys(item.class_uid for item in files)
     contexts = [build_context(STUDY_ROOT_GET)]
     for uid in classes:
         syntaxes = dict.fromkeys(item.syntax for item in files if item.class_uid == uid)
         contexts += [build_context(uid, syntax) for syntax in {**syntaxes, **UNCOMPRESSED}]
-    query = Dataset()
-    query.QueryRetrieveLevel = "SERIES"
-    query.StudyInstanceUID = header.study_uid
-    query.SeriesInstanceUID = header.series_uid
+    query = series_query(files[0].path)
     with connected(
         calling,
         destination,
@@ -63,9 +59,29 @@ def fetch(calling: str, destination: Destination, files: Sequence[Item], folder:
         if not accepts(association, STUDY_ROOT_GET):
             raise RefusedError(f"{destination.ae_title} does not accept C-GET")
         for status, _ in association.send_c_get(query, UID(STUDY_ROOT_GET)):
-            if "Status" not in status or status.Status not in (0, *_PENDING):
-                shown = f"{status.Status:04X}" if "Status" in status else "none"
-                raise PeerError(f"{destination.ae_title} answered C-GET with {shown}")
+            peer_status(destination.ae_title, "C-GET", status)
+    check_whole(destination.ae_title, files, folder)
+
+
+def series_query(path: Path) -> Dataset:
+    """A query for the series of a file."""
+    header = read_header(path)
+    query = Dataset()
+    query.QueryRetrieveLevel = "SERIES"
+    query.StudyInstanceUID = header.study_uid
+    query.SeriesInstanceUID = header.series_uid
+    return query
+
+
+def peer_status(peer: str, service: str, status: Dataset) -> None:
+    """Raise `PeerError` where a status is neither success nor pending."""
+    if "Status" not in status or status.Status not in (0, *_PENDING):
+        shown = f"{status.Status:04X}" if "Status" in status else "none"
+        raise PeerError(f"{peer} answered {service} with {shown}")
+
+
+def check_whole(peer: str, files: Sequence[Item], folder: Path) -> None:
+    """Raise `PeerError` where an object did not come back."""
     lacking = [item for item in files if not (folder / f"{item.sop_uid}.dcm").is_file()]
     if lacking:
-        raise PeerError(f"{destination.ae_title} did not return {len(lacking)} objects")
+        raise PeerError(f"{peer} did not return {len(lacking)} objects")
