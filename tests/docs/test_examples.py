@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 ELSEWHERE = {
-    "docs/seal.md": "tests/seal/test_docs.py",  # scripts with arguments
+    "docs/seal-check.md": "tests/seal/test_docs.py",  # scripts with arguments
     "docs/extending.md": "tests/docs/test_extending.py",  # files of a package
 }
 """Pages whose examples need more than to be run in order, and the tests that run these."""

@@ -34,6 +34,7 @@ PAGES = tuple(
         "README.md",
         "docs/results/README.md",
         "docs/decisions/wave.md",
+        "docs/decisions/mark-measured.md",
         *(f"docs/{page}.md" for page in ("training", "mark", "attackers", "refine", "restore")),
         *(
             f"docs/{page}.md"
