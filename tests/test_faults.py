@@ -17,6 +17,7 @@ def fuzz(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, FUZZ, *options], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_one_case_again(tmp_path: Path) -> None:
     ran = [fuzz("--only", "nifti:7", "--output", str(tmp_path / f"{n}.json")) for n in range(2)]
     assert [one.returncode for one in ran] == [0, 0], ran[0].stdout
@@ -25,6 +26,7 @@ def test_one_case_again(tmp_path: Path) -> None:
     assert results[0]["totals"] == {"files": 1, "commands": 0}
 
 
+@pytest.mark.slow
 def test_what_once_failed() -> None:
     cases = ("dicom-big-endian:99", "dicom-big-endian:104", "dicomdir:38", "nifti-2:27")
     ran = fuzz("--only", *cases, "command-line:49")

@@ -68,6 +68,9 @@ GIVEN: Mapping[str, Callable[[Path], Mapping[str, Any]]] = {
 }
 """Pages that go on from what their reader has."""
 
+LONG = {"docs/python.md"}
+"""Pages that train and evaluate."""
+
 
 def test_pages_of_scripts_are_tested_where_it_says() -> None:
     for page, test in ELSEWHERE.items():
@@ -76,7 +79,14 @@ def test_pages_of_scripts_are_tested_where_it_says() -> None:
 
 
 @pytest.mark.usefixtures("few_samples")
-@pytest.mark.parametrize("page", [page for page in pages() if page not in ELSEWHERE])
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow if page in LONG else ())
+        for page in pages()
+        if page not in ELSEWHERE
+    ],
+)
 def test_examples_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("mitsgan.training.attacker.TABLE_CUBES", 8)  # 600 take a while

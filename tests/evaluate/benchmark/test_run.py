@@ -135,6 +135,7 @@ def test_every_task_has_its_row(results: Rows, order: Order) -> None:
     assert kinds == {"attack", "scan", "protection"}
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on(
     results: Rows, order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
