@@ -18,14 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from mitsgan.attack.networks.attention import Attention, group_norm
 from mitsgan.attack.networks.ctgan import CORE, SIDE
 
 DDIM_STEPS = 12
 """Evaluations of the network for one cube."""
 
 _PATCH = 2
-_GROUPS = 4
-_HEADS = 4
 _TIME = 64
 _LARGEST_TIME = 0.98  # of 1: there the cube is noise but for 3 % of its spread
 _SCALE = 2.0  # the unit range -0.5 to 0.5 of the cubes, as the network wants it
@@ -58,13 +57,15 @@ class DiffusionInpainter(nn.Module):
         self.middle_in = _Residual(middle)
         self.down_coarse = nn.Conv3d(middle, coarse, 2, stride=2)
         self.coarse_in = _Residual(coarse)
-        self.attention = _Attention(coarse, SIDE // 8)
+        self.attention = Attention(coarse, SIDE // 8)
         self.coarse_out = _Residual(coarse)
         self.join_middle = nn.Conv3d(coarse + middle, middle, 1)
         self.middle_out = _Residual(middle)
         self.join_fine = nn.Conv3d(middle + fine, fine, 1)
         self.fine_out = _Residual(fine)
-        self.last = nn.Sequential(_norm(fine), nn.SiLU(), nn.Conv3d(fine, pixels, 3, padding=1))
+        self.last = nn.Sequential(
+            group_norm(fine), nn.SiLU(), nn.Conv3d(fine, pixels, 3, padding=1)
+        )
         for parameter in self.last[-1].parameters():  # begins with the mean of all v, zero
             nn.init.zeros_(parameter)
 
@@ -150,7 +151,7 @@ class _Residual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norms = nn.ModuleList((_norm(channels), _norm(channels)))
+        self.norms = nn.ModuleList((group_norm(channels), group_norm(channels)))
         self.convolutions = nn.ModuleList(
             nn.Conv3d(channels, channels, 3, padding=1) for _ in range(2)
         )
@@ -161,26 +162,6 @@ class _Residual(nn.Module):
         y = self.convolutions[0](F.silu(self.norms[0](x)))
         y = self.norms[1](y) * (1 + scale) + shift
         return x + cast(Tensor, self.convolutions[1](F.silu(y)))
-
-
-class _Attention(nn.Module):
-    """Self-attention over all voxels of a small grid, with a learned code for where each lies."""
-
-    def __init__(self, channels: int, side: int) -> None:
-        super().__init__()
-        self.norm = _norm(channels)
-        self.place = nn.Parameter(0.02 * torch.randn(1, channels, side, side, side))
-        self.qkv = nn.Conv3d(channels, 3 * channels, 1)
-        self.out = nn.Conv3d(channels, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        b, c = x.shape[:2]
-        q, k, v = (
-            part.reshape(b, _HEADS, c // _HEADS, -1).transpose(2, 3)
-            for part in self.qkv(self.norm(x + self.place)).chunk(3, 1)
-        )
-        seen = F.scaled_dot_product_attention(q, k, v)
-        return x + cast(Tensor, self.out(seen.transpose(2, 3).reshape(x.shape)))
 
 
 def _schedule(time: Tensor) -> tuple[Tensor, Tensor]:
@@ -198,10 +179,6 @@ def _wavelengths(time: Tensor) -> Tensor:
 def _noise(seed: int) -> Tensor:
     """``[1, 32, 32, 32]``, standard normal, the same on every device."""
     return torch.randn(1, SIDE, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
-
-
-def _norm(channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(_GROUPS, channels)
 
 
 def _double(x: Tensor) -> Tensor:

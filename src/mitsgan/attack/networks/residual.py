@@ -14,15 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mitsgan.attack.networks.attention import Attention, group_norm
 from mitsgan.attack.networks.ctgan import CORE, SIDE
 
-_GROUPS = 4
 _DILATIONS = (1, 2, 4)
-_HEADS = 4
-
-
-def _norm(channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(_GROUPS, channels)
 
 
 class _Residual(nn.Module):
@@ -30,7 +25,7 @@ class _Residual(nn.Module):
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
-        self.norms = nn.ModuleList((_norm(channels), _norm(channels)))
+        self.norms = nn.ModuleList((group_norm(channels), group_norm(channels)))
         self.convolutions = nn.ModuleList(
             nn.Conv3d(channels, channels, 3, padding=d, dilation=d) for d in (dilation, 1)
         )
@@ -40,26 +35,6 @@ class _Residual(nn.Module):
         for norm, convolution in zip(self.norms, self.convolutions, strict=True):
             y = convolution(F.silu(norm(y)))
         return x + y
-
-
-class _Attention(nn.Module):
-    """Self-attention over all voxels of a small grid, with a learned code for where each lies."""
-
-    def __init__(self, channels: int, side: int) -> None:
-        super().__init__()
-        self.norm = _norm(channels)
-        self.place = nn.Parameter(0.02 * torch.randn(1, channels, side, side, side))
-        self.qkv = nn.Conv3d(channels, 3 * channels, 1)
-        self.out = nn.Conv3d(channels, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        b, c = x.shape[:2]
-        q, k, v = (
-            part.reshape(b, _HEADS, c // _HEADS, -1).transpose(2, 3)
-            for part in self.qkv(self.norm(x + self.place)).chunk(3, 1)
-        )
-        seen = F.scaled_dot_product_attention(q, k, v)
-        return x + cast(Tensor, self.out(seen.transpose(2, 3).reshape(x.shape)))
 
 
 class ResidualInpainter(nn.Module):
@@ -87,7 +62,7 @@ class ResidualInpainter(nn.Module):
         self.squeeze = nn.Conv3d(width, coarse, 4, stride=2, padding=1)
         self.middle = nn.Sequential(
             _Residual(coarse, 1),
-            _Attention(coarse, SIDE // 4),
+            Attention(coarse, SIDE // 4),
             _Residual(coarse, 2),
             _Residual(coarse, 1),
         )
