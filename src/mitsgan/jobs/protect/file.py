@@ -51,7 +51,13 @@ def protect_file(
         sealing = Sealing.prepare(
             path, settings.sign, settings, settings.overwrite, settings.out, passphrase
         )
-    keeping = Keeping.prepare(settings.restorable, settings.scan, settings.out, settings.overwrite)
+    keeping = Keeping.prepare(
+        settings.restorable,
+        settings.scan,
+        settings.out,
+        settings.overwrite,
+        settings.restorable_form == "full",
+    )
     if protection is None:
         protection = load_protection(settings)
     phases.seconds["start"] = phases.elapsed
@@ -59,6 +65,8 @@ def protect_file(
     with phases.phase("read", f"reading {settings.scan}") as step:
         scan = read_scan(settings.scan, settings, new_uids=settings.new_uids, progress=step)
     check_derivable(scan, settings.out)
+    if keeping is not None:
+        keeping.check(scan.source)
     protected = protection.protect(scan, progress=progress)
     phases.seconds.update(protected.seconds)
     restorable = _write(settings, protected, sealing, keeping, phases)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mitsgan.errors import SettingsError
 from mitsgan.jobs.shared import CtInput, Overwriting, Signing
@@ -123,6 +123,8 @@ class Protecting(Signing, ProtectSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_mark(self.key is not None)
+        if self.restorable_form != "residual" and not self.restorable:
+            raise SettingsError("`restorable_form` says how an original is kept; give `restorable`")
         if self.sign is None and (self.certificate or self.passphrase_file):
             raise SettingsError(
                 "`certificate` and `passphrase_file` belong to a key; give `sign` too"
@@ -145,6 +147,9 @@ class ProtectFile(Overwriting, Signing, ProtectSettings, CtInput):
     restorable: tuple[Path, ...] = ()
     """Keep the original, encrypted to these recipients (a certificate or a public key each, RSA),
     in OUT.original.p7m; any of them can have it back."""
+    restorable_form: Literal["residual", "full"] = "residual"
+    """residual: keep what differs, in OUT.original.p7m. full: also keep the original whole within
+    each DICOM file, as the standard has it, so that other software restores it; it doubles."""
     yes_visible: bool = False
     """Do protect by more than 50 HU, which a reader sees; not needed if the original is kept."""
 
@@ -157,6 +162,8 @@ class ProtectFile(Overwriting, Signing, ProtectSettings, CtInput):
                 "give `yes_visible=True` if it is meant"
             )
         self.check_mark(self.key is not None)
+        if self.restorable_form != "residual" and not self.restorable:
+            raise SettingsError("`restorable_form` says how an original is kept; give `restorable`")
         if self.sign is None and (self.certificate or self.passphrase_file):
             raise SettingsError(
                 "`certificate` and `passphrase_file` belong to a key; give `sign` too"

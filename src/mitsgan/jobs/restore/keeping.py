@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Keeping:
-    """An original to be kept: for whom, and where."""
+    """An original to be kept: for whom, where, and whether within the DICOM files, too."""
 
     recipients: tuple[Recipient, ...]
     path: Path
+    full: bool = False
 
     @classmethod
     def prepare(
-        cls, recipients: Sequence[Path], scan: Path, out: Path, overwrite: bool
+        cls, recipients: Sequence[Path], scan: Path, out: Path, overwrite: bool, full: bool = False
     ) -> Keeping | None:
         """Load the recipients, and see that the original can be kept: before the work.
 
@@ -35,6 +36,7 @@ class Keeping:
             scan: the original.
             out: where the protected scan is to be.
             overwrite: whether what an earlier run kept may be replaced.
+            full: whether the original is kept within the DICOM files, too.
 
         Raises:
             RestoreError, SignatureError: a recipient that cannot be read, or is not RSA; a format
@@ -51,7 +53,14 @@ class Keeping:
         path = sidecar_path(out)
         check_target(path, overwrite, folder=False, source=scan)
         check_keepable(scan, out)
-        return cls(load_recipients(recipients), path)
+        return cls(load_recipients(recipients), path, full)
+
+    def check(self, source: Source | None) -> None:
+        """Raise `RestoreError` where a scan that was read could not keep its original."""
+        if self.full:
+            from mitsgan.restore.encrypted import check_encryptable
+
+            check_encryptable(source)
 
     def keep(
         self, source: Source | None, written: Path, progress: Steps | None = None
@@ -62,9 +71,12 @@ class Keeping:
             RestoreError: it cannot be kept.
             ScanError: a file cannot be read.
         """
+        from mitsgan.restore.encrypted import add_originals
         from mitsgan.restore.keep import keep_original
         from mitsgan.seal.format import SealedOriginal
 
+        if self.full:
+            add_originals(source, written, self.recipients)
         kept = keep_original(source, written, self.recipients, progress)
         written.with_name(self.path.name).write_bytes(kept.sidecar)
         entry = RestorableEntry(

@@ -42,9 +42,9 @@ class Encoding:
         known = None if self.implicit else vr
         return RawDataElement(Tag(tag), known, len(data), data, 0, self.implicit, self.little)
 
-    def item(self, *elements: RawDataElement) -> bytes:
+    def item(self, *elements: Element, charset: str | list[str] = "iso8859") -> bytes:
         """A sequence item of these elements, in tag order."""
-        content = self.encode(sorted(elements, key=lambda element: element.tag))
+        content = self.encode(sorted(elements, key=lambda element: element.tag), charset)
         group, number = _ITEM >> 16, _ITEM & 0xFFFF
         return struct.pack(f"{self._order}HHI", group, number, len(content)) + content
 

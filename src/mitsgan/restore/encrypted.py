@@ -1,0 +1,104 @@
+"""The original within each DICOM file, as the standard keeps it, for other software to restore.
+
+*Encrypted Attributes Sequence* (0400,0500): its one item holds, as CMS, a data set with the
+*Modified Attributes Sequence* (0400,0550), and that the original *Pixel Data* and every attribute
+that was changed or taken away. Explicit VR little endian within and without: no other form is
+restored by other toolkits.
+
+Source: DICOM PS3.3 C.12.1.1.4.1 and PS3.15 E.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pydicom.uid import ExplicitVRLittleEndian
+
+from mitsgan.files.dicom.files import SliceFile
+from mitsgan.files.dicom.find.entries import Entry
+from mitsgan.files.dicom.find.parse import read_header
+from mitsgan.files.dicom.pixels.form import PixelFormat
+from mitsgan.files.dicom.pixels.write import native_bytes
+from mitsgan.files.dicom.source import DicomSource
+from mitsgan.files.dicom.write.encode import Encoding
+from mitsgan.files.dicom.write.header import CHANGED, STALE, charset
+from mitsgan.files.dicom.write.series import write_parts
+from mitsgan.files.dicom.write.verbatim import verbatim
+from mitsgan.restore.envelope import Recipient, encrypt
+from mitsgan.restore.errors import RestoreError
+from mitsgan.scan.source import Source
+
+ENCRYPTED_ATTRIBUTES = 0x04000500
+_SYNTAX, _CONTENT, _MODIFIED = 0x04000510, 0x04000520, 0x04000550
+_PIXEL_DATA = 0x7FE00010
+_OUTER = _INNER = Encoding(implicit=False, little=True)
+
+
+def check_encryptable(source: Source | None) -> None:
+    """Raise `RestoreError` where a scan cannot hold its original: before the work, not after."""
+    if not isinstance(source, DicomSource):
+        raise RestoreError(
+            "the full form keeps the original within DICOM files, and the scan is none; give "
+            "`restorable_form=residual`"
+        )
+    for file in source.files:
+        if file.transfer_syntax != ExplicitVRLittleEndian:
+            raise RestoreError(
+                f"{file.path} is in {file.transfer_syntax.name}; other software restores the full "
+                f"form in Explicit VR Little Endian alone: convert the series (dcmconv +te, "
+                f"dcmdjpls), or give `restorable_form=residual`"
+            )
+        if ENCRYPTED_ATTRIBUTES in file.header:
+            raise RestoreError(
+                f"{file.path} holds encrypted attributes already; give `restorable_form=residual`"
+            )
+
+
+def add_originals(source: Source | None, written: Path, recipients: Sequence[Recipient]) -> None:
+    """Put its original into each file of a protected series, encrypted.
+
+    Args:
+        source: the original.
+        written: the protected series, a folder or a file.
+        recipients: who may have the original.
+
+    Raises:
+        RestoreError: see `check_encryptable` and `mitsgan.restore.envelope.encrypt`.
+        ScanError: a file cannot be read any more.
+    """
+    check_encryptable(source)
+    assert isinstance(source, DicomSource)  # which that made sure of
+    forms = {frame.file: form for frame, form in zip(source.slices, source.forms, strict=True)}
+    for file, form in forms.items():
+        path = written / file.name if written.is_dir() else written
+        content = encrypt(_original(file, form), recipients)
+        _insert(path, file, content)
+
+
+def _original(file: SliceFile, form: PixelFormat) -> bytes:
+    """The data set to be encrypted."""
+    _, frames = verbatim(file, form)
+    whole = frames[0] if len(frames) == 1 else np.stack(frames)
+    pixels = _INNER.raw(_PIXEL_DATA, "OW", bytes(native_bytes(whole, little=True)))
+    changed = [e for tag, e in file.header.items() if tag in CHANGED | STALE]
+    item = _INNER.item(*changed, pixels, charset=charset(file.header))
+    return _INNER.encode([_INNER.raw(_MODIFIED, "SQ", item)])
+
+
+def _insert(path: Path, file: SliceFile, content: bytes) -> None:
+    """Add the sequence to a file that was written."""
+    header = read_header(Entry(path, Path(path.name)))
+    if header is None or header.pixel_offset is None or header.encoding != (False, True):
+        raise RestoreError(f"{path} cannot be read anew; nothing was written. Please report this")
+    item = _OUTER.item(
+        _OUTER.raw(_SYNTAX, "UI", str(ExplicitVRLittleEndian)),
+        _OUTER.raw(_CONTENT, "OB", content),
+    )
+    elements = dict(header.header.items())
+    added = _OUTER.raw(ENCRYPTED_ATTRIBUTES, "SQ", item)
+    elements[added.tag] = added
+    before = _OUTER.encode([elements[tag] for tag in sorted(elements)], charset(file.header))
+    data = path.read_bytes()
+    write_parts(path, [data[: header.body_offset], before, data[header.pixel_offset :]])
