@@ -47,8 +47,8 @@ def check_encryptable(source: Source | None) -> None:
         if file.transfer_syntax != ExplicitVRLittleEndian:
             raise RestoreError(
                 f"{file.path} is in {file.transfer_syntax.name}; other software restores the full "
-                f"form in Explicit VR Little Endian alone: convert the series (dcmconv +te, "
-                f"dcmdjpls), or give `restorable_form=residual`"
+                f"form in Explicit VR Little Endian alone: convert the series (gdcmconv --raw), "
+                f"or give `restorable_form=residual`"
             )
         if ENCRYPTED_ATTRIBUTES in file.header:
             raise RestoreError(
