@@ -48,6 +48,19 @@ def uids(folder: Path) -> set[str]:
     return {str(dcmread(path, stop_before_pixels=True).SOPInstanceUID) for path in folder.iterdir()}
 
 
+def send_raw(port: int, path: Path, calling: str) -> int:
+    """Send a file in its own encoding, by pynetdicom in this process; the status."""
+    dataset = dcmread(path)
+    ae = AE(calling)
+    ae.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
+    association = ae.associate("127.0.0.1", port)
+    assert association.is_established
+    assert association.accepted_contexts
+    status = association.send_c_store(dataset)
+    association.release()
+    return int(status.Status)
+
+
 def strangers_may_only_echo(port: int, phantom: Path) -> None:
     assert storescu(port, phantom, calling="STRANGER") != 0
     stranger = AE("STRANGER")

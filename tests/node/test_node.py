@@ -16,7 +16,15 @@ from pydicom.encaps import generate_frames
 from pydicom.uid import UID, generate_uid
 from pynetdicom import AE
 from tests.node.conftest import World, small_series
-from tests.node.series import ended, made, series_of, strangers_may_only_echo, uid_of, uids
+from tests.node.series import (
+    ended,
+    made,
+    send_raw,
+    series_of,
+    strangers_may_only_echo,
+    uid_of,
+    uids,
+)
 
 from mitsgan.files import read_scan
 from mitsgan.node.services import TRANSFER_SYNTAXES
@@ -98,19 +106,6 @@ def with_new_uids(path: Path) -> Dataset:
     dataset.SeriesInstanceUID, dataset.StudyInstanceUID = generate_uid(), generate_uid()
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID
     return dataset
-
-
-def send_raw(port: int, path: Path, calling: str) -> int:
-    """Send a file in its own encoding, by pynetdicom in this process; the status."""
-    dataset = dcmread(path)
-    ae = AE(calling)
-    ae.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
-    association = ae.associate("127.0.0.1", port)
-    assert association.is_established
-    assert association.accepted_contexts
-    status = association.send_c_store(dataset)
-    association.release()
-    return int(status.Status)
 
 
 def frame(dataset: Dataset) -> bytes:

@@ -46,7 +46,8 @@ class Ledger:
             if version not in (0, VERSION):
                 raise DataError(f"{path} is a ledger of version {version}, expected {VERSION}")
             self._connection.executescript(SCHEMA)
-            self._connection.execute(f"PRAGMA user_version={VERSION}")
+            if version != VERSION:  # who only looks must not make a running node wait
+                self._connection.execute(f"PRAGMA user_version={VERSION}")
         except sqlite3.Error as error:
             raise DataError(f"the ledger {path} cannot be opened: {error}") from error
 
