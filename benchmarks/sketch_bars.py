@@ -39,6 +39,9 @@ from sketch_benign import CASES
 from sketch_forgeries import Forgery, forgeries
 
 _BEHIND = (NOTHING, *PURIFIERS)
+_WANTED = {"positions": 48, "pairs": list(SURROGATES), "purifiers": list(PURIFIERS)}
+"""What a whole measurement is, on every scan, behind nothing and behind all; see `config` for what
+this one is."""
 
 
 class Measurement:
@@ -210,7 +213,7 @@ def main() -> int:
         measurement = Measurement(options, journal)
         if not options.write:
             measurement.run()
-        result = {**head, "machine": machine(), **measurement.result()}
+        result = {**head, "wanted": _WANTED, "machine": machine(), **measurement.result()}
         write_json(options.output, result, overwrite=options.overwrite)
     except MitsganError as error:
         sys.stderr.write(f"sketch_bars: {as_options(str(error))}\n")

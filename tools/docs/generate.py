@@ -23,6 +23,7 @@ import content_tables  # noqa: E402
 import kept_tables  # noqa: E402
 import node_tables  # noqa: E402
 import result_tables  # noqa: E402
+import sketch_tables  # noqa: E402
 import speed_tables  # noqa: E402
 import wave_tables  # noqa: E402
 from drawing import plain  # noqa: E402
@@ -36,6 +37,7 @@ PAGES = tuple(
         "docs/decisions/wave.md",
         "docs/decisions/mark-measured.md",
         *(f"docs/{page}.md" for page in ("training", "mark", "attackers", "refine", "restore")),
+        *(f"docs/{page}.md" for page in ("seal", "detection")),
         *(
             f"docs/{page}.md"
             for page in ("candidates", "benchmark", "benchmark-data", "benchmarks")
@@ -74,6 +76,10 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "refine-uncertainty": speed_tables.refined_by_uncertainty,
     "wave-scans": wave_tables.scans,
     "wave-purified": wave_tables.purified,
+    "layers": sketch_tables.layers,
+    "sketch-bars": sketch_tables.bars,
+    "sketch-behind": sketch_tables.behind,
+    "sketch-benign": sketch_tables.benign,
     "content-told": partial(_content, content_tables.told),
     "content-knowing": partial(_content, content_tables.knowing),
     "content-cost": partial(_content, content_tables.cost),

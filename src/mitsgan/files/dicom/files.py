@@ -23,6 +23,7 @@ class SliceFile:
         entry: where it lies.
         preamble, meta: the first 128 bytes and group 0002; zeros and nothing where a file has none.
         header: every element before *Pixel Data*, raw as read.
+        tags: of these elements in the order of the file, equal ones and all.
         body_offset: where the data set starts.
         pixel_offset: where the *Pixel Data* element starts, or None if there is none.
         transfer_syntax: how it is encoded; not always what its group 0002 says.
@@ -33,6 +34,7 @@ class SliceFile:
     preamble: bytes
     meta: FileMetaDataset
     header: Dataset
+    tags: tuple[int, ...]
     body_offset: int
     pixel_offset: int | None
     transfer_syntax: UID

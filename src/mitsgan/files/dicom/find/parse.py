@@ -93,7 +93,15 @@ def _parse(raw: BinaryIO, entry: Entry, preamble: bytes) -> SliceFile | None:
     first = body.read(8)
     body.seek(-len(first), 1)
     peek = _peek(first) or _Peek(0, declared == ImplicitVRLittleEndian, True)
-    header = read_dataset(body, peek.implicit, peek.little, stop_when=_at_pixels)
+    tags: list[int] = []
+
+    def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
+        if _at_pixels(tag, vr, length):
+            return True
+        tags.append(int(tag))
+        return False
+
+    header = read_dataset(body, peek.implicit, peek.little, stop_when=at_pixels)
     offset: int | None = body.tell()
     if not body.read(1):
         offset = None
@@ -104,6 +112,7 @@ def _parse(raw: BinaryIO, entry: Entry, preamble: bytes) -> SliceFile | None:
         preamble=preamble,
         meta=meta,
         header=header,
+        tags=tuple(tags),
         body_offset=start,
         pixel_offset=offset,
         transfer_syntax=_real_syntax(declared, peek, deflated=body is not raw),
@@ -180,15 +189,19 @@ def body_tags(file: SliceFile, largest: int) -> list[int]:
         file: a header that was read.
         largest: longer values are passed over, not read.
     """
+    deflated = file.transfer_syntax == DeflatedExplicitVRLittleEndian
+    # pydicom may ask for the first tag twice, and passes over the end of a file within an element.
+    again = deflated or file.pixel_offset is None or file.tags[:1] == file.tags[1:2]
     with file.entry.open() as raw, quiet():
-        raw.seek(file.body_offset)
+        raw.seek(file.body_offset if again else file.pixel_offset or 0)
         stream: BinaryIO = raw
-        if file.transfer_syntax == DeflatedExplicitVRLittleEndian:
+        if deflated:
             stream = BytesIO(zlib.decompress(raw.read(), -zlib.MAX_WBITS))
         implicit, little = file.encoding
         elements = data_element_generator(stream, implicit, little, defer_size=largest)
-        # Zeros that fill a file up read as empty elements of the tag 0.
-        return [int(element.tag) for element in elements if element.tag != 0]
+        read = [int(element.tag) for element in elements]
+    # Zeros that fill a file up read as empty elements of the tag 0.
+    return [tag for tag in ([] if again else [*file.tags]) + read if tag != 0]
 
 
 def whole_dataset(file: SliceFile) -> Dataset:
