@@ -12,6 +12,7 @@ from mitsgan.scan.geometry import Vector
 from mitsgan.seal.sketch.explain import Explanation, Mask, smoothed, spread
 from mitsgan.seal.sketch.observe import Grid, Observation
 from mitsgan.seal.sketch.sketch import Array, Sketch
+from mitsgan.seal.sketch.traces import is_averaged, is_smoothed
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Search:
         inexact: both thresholds are so many times higher on another grid than the sealed one, for
             interpolation blurs each place differently, and behind a window, for it hides the
             peaks of some cells.
+        blurred: the same where a scan was smoothed along all axes, for it may have been
+            interpolated to another grid and back.
         grow: standard deviations of single cells that belong to a region around such a place.
         least_hu: nothing smaller counts as a difference of a region's cell.
     """
@@ -35,6 +38,7 @@ class Search:
     threshold: float = 10.0
     threshold_outside: float = 50.0
     inexact: float = 2.5
+    blurred: float = 1.25
     grow: float = 3.0
     least_hu: float = 7.0
 
@@ -141,12 +145,16 @@ def fitting_search(
 ) -> Search:
     """The search with the thresholds that the grid and the limits of a scan ask for."""
     search = search or Search()
-    if seen.grid != Grid.OTHER and not explanation.limits.any:
+    if seen.grid == Grid.OTHER or explanation.limits.any:
+        factor = search.inexact
+    elif is_smoothed(explanation.weights) and is_averaged(explanation.weights):
+        factor = search.blurred
+    else:
         return search
     return replace(
         search,
-        threshold=search.inexact * search.threshold,
-        threshold_outside=search.inexact * search.threshold_outside,
+        threshold=factor * search.threshold,
+        threshold_outside=factor * search.threshold_outside,
     )
 
 

@@ -61,6 +61,16 @@ def find_traces(
     )
 
 
+def is_smoothed(weights: Weights) -> bool:
+    """Whether a scan was smoothed within its slices."""
+    return _smoothing(weights) > _SHARE
+
+
+def is_averaged(weights: Weights) -> bool:
+    """Whether a scan was averaged across its slices."""
+    return weights.across + weights.across_slices > _SHARE
+
+
 def _smoothing(weights: Weights) -> float:
     """How much of a standard smoothing there is, of any kind."""
     return weights.smoothing + 2 * weights.in_plane + max(weights.median, 0)
@@ -95,7 +105,7 @@ def _of_filters(weights: Weights, smooth: float) -> Iterator[Trace]:
         yield Trace("smoothing", "smoothed within slices")
     elif smooth < -_SHARE:
         yield Trace("sharpening", "sharpened within slices")
-    if weights.across + weights.across_slices > _SHARE:
+    if is_averaged(weights):
         yield Trace("averaging across slices", "averaged across slices")
 
 
