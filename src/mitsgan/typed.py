@@ -166,13 +166,14 @@ def _in_words(message: str, tree: object, info: inspect.Type) -> str:
         return f"{place}.{missing[1]} is missing" if place else f"{missing[1]} is missing"
     if not reason.startswith(_OUR_WORDS):
         return at + reason
-    value: object = tree
+    value, shown = tree, ""
     for number, key in _STEP.findall(place):
         info = _inside(info, number, key)
         if number == "...":  # some entry of a table: msgspec does not say which
-            return f"{at}expected {_words(info)}, found{reason.rpartition(', got')[2]}"
-        value = value[int(number)] if number else value[key]  # type: ignore[index]
-    return f"{at}expected {_words(info)}, found {_shown(value)}"
+            shown = re.sub("^.*, got |^Invalid enum value ", "", reason)
+        elif not shown:
+            value = value[int(number)] if number else value[key]  # type: ignore[index]
+    return f"{at}expected {_words(info)}, found {shown or _shown(value)}"
 
 
 def _inside(info: inspect.Type, number: str, key: str) -> inspect.Type:

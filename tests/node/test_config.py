@@ -55,6 +55,7 @@ def test_a_configuration_is_read_and_its_paths_start_at_its_folder(tmp_path: Pat
         ('name = "ct"', 'name = "ct"\nquiet = "study"\nexpected = "Rows"', "not both"),
         ("[destinations.pacs]", '[audit]\naddress = ""\nport = 514\n[destinations.pacs]', "syslog"),
         ("port = 104", "port = 104\nread_back = true", "sign"),
+        ("port = 104", 'port = 104\nread_back_by = "x"', '"C-GET", "C-MOVE", found .x.$'),
         ("port = 104", 'port = 104\nurl = "https://x/y"', "not both"),
         ('address = "127.0.0.1"\n', "", "address"),
     ],
