@@ -133,13 +133,13 @@ def _write(path: Path, parts: Sequence[bytes]) -> None:
 def _data_name(path: Path, content: bytes) -> str:
     """The file beside a header that holds its voxels; empty where they are in it."""
     name = path.name.lower()
-    found = None
+    match = None
     if name.endswith((".mha", ".mhd")):
-        found = _META_END.search(content[:_LONGEST_HEADER])
+        match = _META_END.search(content[:_LONGEST_HEADER])
     elif name.endswith((".nrrd", ".nhdr")):
         end = _header_length(path, content) or len(content)
-        found = _NRRD_DATA.search(content[:end])
-    text = "" if found is None else found[1].decode("utf-8", "replace").strip()
+        match = _NRRD_DATA.search(content[:end])
+    text = "" if match is None else match[1].decode("utf-8", "replace").strip()
     if text.upper() == "LOCAL":
         return ""
     if text and (Path(text).name != text or not (path.parent / text).is_file()):

@@ -70,8 +70,8 @@ class Verify(Command, VerifyFile):
         if self.json:
             console.say(result.to_json().rstrip())
         else:
-            told = [replace(one, reason=as_options(one.reason)) for one in result.scans]
-            console.show_tables([summary_table(told)])
+            scans = [replace(one, reason=as_options(one.reason)) for one in result.scans]
+            console.show_tables([summary_table(scans)])
             console.tell(result.notes)
             counts = [f"{count} {word}" for word, count in result.counts.items() if count]
             console.say(f"{result.source}: {result.verdict.upper()} ({', '.join(counts)})")

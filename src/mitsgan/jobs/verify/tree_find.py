@@ -62,7 +62,7 @@ def find_scans(tree: Path) -> list[TreeScan]:
 
 def _series(tree: Path, folder: Path, paths: Sequence[Path]) -> Iterator[TreeScan]:
     """The CT series whose files lie in a folder itself."""
-    found: set[str] = set()
+    uids: set[str] = set()
     is_damaged = False
     for path in paths:
         try:
@@ -73,12 +73,12 @@ def _series(tree: Path, folder: Path, paths: Sequence[Path]) -> Iterator[TreeSca
         if header is None:
             is_damaged |= path.suffix.lower() in DICOM_SUFFIXES
         elif no_slice(header) is None:
-            found.add(header.series)
+            uids.add(header.series)
     name = folder.relative_to(tree).as_posix()
-    if not found and is_damaged:
+    if not uids and is_damaged:
         yield TreeScan(folder, "", name)
-    for number, series in enumerate(sorted(found), start=1):
-        several = f" ({number})" if len(found) > 1 else ""
+    for number, series in enumerate(sorted(uids), start=1):
+        several = f" ({number})" if len(uids) > 1 else ""
         yield TreeScan(folder, series, f"{name}{several}")
 
 
@@ -140,4 +140,4 @@ class Seals:
 
 def _sealed_series(seal: Seal) -> set[str]:
     attributes: list[Mapping[str, str]] = [seal.expected(z) for z in range(len(seal.slices))]
-    return {found["SeriesInstanceUID"] for found in attributes if "SeriesInstanceUID" in found}
+    return {sealed["SeriesInstanceUID"] for sealed in attributes if "SeriesInstanceUID" in sealed}

@@ -66,7 +66,9 @@ class Verified:
     def flagged(self) -> int | None:
         """How many regions mark and sketch flagged; None where neither was asked."""
         content = None if self.seal is None else self.seal.content
-        counts = [len(found.regions) for found in (self.detection, content) if found is not None]
+        counts = [
+            len(detected.regions) for detected in (self.detection, content) if detected is not None
+        ]
         return sum(counts) if counts else None
 
 

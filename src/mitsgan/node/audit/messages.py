@@ -142,8 +142,10 @@ def to_xml(event: Event, source: str, site: str, when: datetime | None = None) -
         _add(head, "EventOutcomeDescription").text = _clean(event.text)
     for party in event.parties:
         _party(root, party)
-    told = _add(root, "AuditSourceIdentification", AuditEnterpriseSiteID=site, AuditSourceID=source)
-    _add(told, "AuditSourceTypeCode", **{"csd-code": "4"})  # an application server
+    source_element = _add(
+        root, "AuditSourceIdentification", AuditEnterpriseSiteID=site, AuditSourceID=source
+    )
+    _add(source_element, "AuditSourceTypeCode", **{"csd-code": "4"})  # an application server
     for thing in event.things:
         _thing(root, thing)
     return ElementTree.tostring(root, encoding="unicode")

@@ -94,8 +94,8 @@ class GridShape:
             nearest = np.rint(origin[axis] + down[axis] * y + right[axis] * x).astype(np.intp)
             inside &= (nearest >= 0) & (nearest < length)
             index.append(nearest.clip(0, length - 1))
-        found: Labels = np.where(inside, self.labels[tuple(index)], 0)
-        return found if found.any() else None
+        labels: Labels = np.where(inside, self.labels[tuple(index)], 0)
+        return labels if labels.any() else None
 
     def _meets(self, corners: NDArray[np.float64]) -> bool:
         """Whether a plane with such corners may hold a place."""
@@ -127,10 +127,10 @@ class PixelShape:
         boxes = self.boxes.get(frame, ())
         if not boxes:
             return None
-        found = np.zeros(shape, np.int32)
+        labels = np.zeros(shape, np.int32)
         for number, rows, columns in boxes:
-            found[rows, columns] = number
-        return found
+            labels[rows, columns] = number
+        return labels
 
 
 @dataclass(frozen=True, eq=False)

@@ -151,11 +151,11 @@ def _sentences(place: Place) -> list[tuple[str, str]]:
         ", ".join(f"{mm:.1f}" for mm in point)
         for point in (place.centre_mm, place.lower_mm, place.upper_mm)
     )
-    told = [
+    measured = [
         ("Voxels", f"slices {z}, rows {y}, columns {x} of {place.grid}, counted from 0"),
         ("Position", f"centre {centre} mm (LPS), from {low} to {high} mm"),
     ]
-    return [*told, ("Note", place.note)] if place.note else told
+    return [*measured, ("Note", place.note)] if place.note else measured
 
 
 def _append(group: Group, sentences: Sequence[tuple[str, str]]) -> None:

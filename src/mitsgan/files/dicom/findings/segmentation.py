@@ -80,9 +80,9 @@ def segmentation(
 def _labels(layer: Layer, scan: Examined) -> NDArray[np.int32]:
     labels = np.zeros((len(scan.frames), *scan.size), np.int32)
     for plane, frame in zip(labels, scan.frames, strict=True):
-        found = layer.shape.on(frame, scan.size)
-        if found is not None:
-            plane[:] = found
+        shown = layer.shape.on(frame, scan.size)
+        if shown is not None:
+            plane[:] = shown
     return labels
 
 

@@ -82,8 +82,8 @@ def _segments(findings: Findings, scan: Examined) -> list[Segments]:
     series = UID()
     result: list[Segments] = []
     for layer in findings.layers:
-        made = segmentation(layer, scan, series, len(result) + 1)
-        result.append(Segments(layer, *(made or (None, ()))))
+        segments = segmentation(layer, scan, series, len(result) + 1)
+        result.append(Segments(layer, *(segments or (None, ()))))
     return result
 
 
