@@ -97,6 +97,26 @@ def test_refusals_are_one_message_and_exit_code_2(
     assert not Path(out).exists()
 
 
+def test_verify_says_whether_the_original_is_there_and_whole(
+    protected: Path, keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seal, trust = f"{protected}.seal.json", str(keys / "signer.pub")
+    sidecar = Path(f"{protected}.original.p7m")
+
+    def said() -> str:
+        capsys.readouterr()
+        assert main(["verify", str(protected), "--seal", seal, "--trust", trust]) == 0
+        return capsys.readouterr().out
+
+    assert f"its original is kept in {sidecar}, as it was sealed" in said()
+    content = bytearray(sidecar.read_bytes())
+    content[len(content) // 2] ^= 1
+    sidecar.write_bytes(content)
+    assert f"{sidecar} is not as it was sealed" in said()
+    sidecar.unlink()
+    assert "OUT.original.p7m, which is not beside it" in said()
+
+
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["restore", "--help"])

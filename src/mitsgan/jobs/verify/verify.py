@@ -12,6 +12,7 @@ from mitsgan.files import read_scan
 from mitsgan.jobs.entries import Grid, rounded
 from mitsgan.jobs.outputs import check_file
 from mitsgan.jobs.protect.protection import Protected
+from mitsgan.jobs.restore.kept import kept_note
 from mitsgan.jobs.shared import AnyPath, check_exists, optional_path
 from mitsgan.jobs.verify.findings import check_findings, examined_frames, findings_of
 from mitsgan.jobs.verify.mark import mark_entries, write_map
@@ -236,7 +237,10 @@ def _compare(subject: _Subject, seal: Path, trust: Path | None, phases: Phases) 
         raise SettingsError("a `seal` is of the files of a scan; give their path, not a scan")
     with phases.phase("seal", f"comparing {subject} with {seal}") as step:
         believed = None if trust is None else Trust.load(trust)
-        return verify_seal(subject.path, seal, believed, subject.reading, progress=step)
+        report = verify_seal(subject.path, seal, believed, subject.reading, progress=step)
+    genuine = all(finding.kind != "signature" for finding in report.findings)
+    kept = kept_note(subject.path, seal) if genuine else None
+    return report if kept is None else replace(report, notes=(*report.notes, kept))
 
 
 def _result(

@@ -1,0 +1,33 @@
+"""Whether the original that a seal speaks of is there, and whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def kept_note(scan: Path, seal: Path) -> str | None:
+    """What is to be told of the original of a scan, in a sentence; None where none was kept.
+
+    That it can be decrypted, a recipient's key alone would show.
+
+    Args:
+        scan: the protected scan.
+        seal: its seal, whose signature is genuine.
+    """
+    from mitsgan.restore.errors import RestoreError
+    from mitsgan.restore.sidecar import read_sidecar, sidecar_path
+    from mitsgan.seal.format import read_seal
+
+    original = read_seal(seal).original
+    if original is None:
+        return None
+    sidecar = sidecar_path(scan if scan.name else scan.absolute())
+    if not sidecar.exists():
+        return f"its original was kept in {sidecar.name}, which is not beside it"
+    try:
+        _, encrypted = read_sidecar(sidecar)
+    except RestoreError:
+        encrypted = ""
+    if encrypted != original.encrypted:
+        return f"its original was kept, but {sidecar} is not as it was sealed: fetch it again"
+    return f"its original is kept in {sidecar}, as it was sealed; a recipient's key gives it back"
