@@ -12,14 +12,19 @@ from pydicom import dcmread
 from mitsgan.errors import IdentityError
 from mitsgan.files import read_scan
 from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.mark.embed import Mark
 from mitsgan.mark.keys import Key
 from mitsgan.mark.pattern import (
+    VERSIONS,
+    Pattern,
+    end_variant,
     series_identity,
     series_key,
-    signs,
     slice_positions,
     slice_signs,
 )
+from mitsgan.mark.windows import BLOCK
+from mitsgan.perturb import Budget
 from mitsgan.scan.scan import Geometry, Scan
 
 KEY = Key(bytes(range(32)))
@@ -33,7 +38,7 @@ def _agreement(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_known_signs() -> None:
     """Held for good: a change would make every mark that was ever made unreadable."""
-    found = slice_signs(series_key(KEY, "series"), -54321, (4, 15))
+    found = slice_signs(series_key(KEY, "series", "mark 2"), -54321, (4, 15))
     assert found.tolist() == [
         [1, -1, -1, 1, 1, -1, -1, -1],
         [1, 1, 1, 1, 1, 1, -1, -1],
@@ -59,10 +64,18 @@ def test_signs_are_balanced_and_nothing_else_repeats_them() -> None:
         assert abs(_agreement(here, other)) < 5
 
 
-def test_signs_alternate_within_a_unit(small_chest: Scan) -> None:
+def _voxels(scan: Scan, version: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+    """What the mark adds to a scan, by sign."""
+    budget = Budget(50)
+    mark = Mark(KEY, "x", version=version)
+    return np.sign(mark.perturbation(scan, start, stop or scan.shape[0], budget))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_signs_alternate_within_a_unit(small_chest: Scan, version: int) -> None:
     odd = replace(small_chest, stored=np.ascontiguousarray(small_chest.stored[:, :-1, :-3]))
     for scan in (small_chest, odd):
-        found = signs(KEY, "x", scan)
+        found = _voxels(scan, version)
         assert found.shape == scan.shape
         rows, columns = (n // 2 * 2 for n in scan.shape[1:])
         np.testing.assert_array_equal(found[:, :rows:2], -found[:, 1:rows:2])
@@ -83,15 +96,31 @@ def test_positions_that_no_scan_has_are_refused() -> None:
 
 
 def test_the_ends_have_signs_of_their_own(small_chest: Scan) -> None:
-    found = signs(KEY, "x", small_chest)
+    found = _voxels(small_chest, 2)
     positions = slice_positions(small_chest.geometry, range(small_chest.shape[0]))
-    series = series_key(KEY, "x")
+    series = series_key(KEY, "x", "mark 2")
     rows_columns = small_chest.shape[1:]
     np.testing.assert_array_equal(
         found[5, ::2, ::2], slice_signs(series, positions[5], rows_columns)
     )
     assert abs(_agreement(found[0, ::2, ::2], slice_signs(series, positions[0], rows_columns))) < 5
-    np.testing.assert_array_equal(found[3:7], signs(KEY, "x", small_chest, 3, 7))
+    for version in VERSIONS:
+        whole = _voxels(small_chest, version)
+        np.testing.assert_array_equal(whole[3:7], _voxels(small_chest, version, 3, 7))
+
+
+def test_the_newest_pattern_turns_signs_by_what_is_shown(small_chest: Scan) -> None:
+    pattern = Pattern.of(KEY, "x", small_chest)
+    blocks = tuple(-(-n // BLOCK) for n in small_chest.shape[1:])
+    position, variant = 1000, end_variant(3, small_chest.shape[0])
+    lung, water = (
+        pattern.drawn_for(np.full(blocks, hu, np.float32), position, variant) for hu in (-850, 0)
+    )
+    again = pattern.drawn_for(np.full(blocks, -850, np.float32), position, variant)
+    np.testing.assert_array_equal(lung, again)
+    assert abs(_agreement(lung[::2, ::2], water[::2, ::2])) < 5
+    without = pattern.factors(position, variant)
+    assert abs(_agreement(lung[::2, ::2], without)) < 5
 
 
 def test_the_identity_of_a_series_is_what_its_derivations_keep(

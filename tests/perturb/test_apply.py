@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mitsgan.errors import BudgetError
-from mitsgan.mark import Key, Mark, WithRoom
+from mitsgan.mark import Key, Mark, WithMark
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import Offset
 from mitsgan.scan.scan import Geometry, Scan
@@ -189,5 +189,5 @@ def test_the_mark_gets_half_of_its_part_of_the_noise_at_most() -> None:
     held = budget.on(scan)
     limits = np.asarray(held.limits(scan))
     assert (np.abs(mark.perturbation(scan, 0, 6, held)) <= limits / 2 + 1e-5).all()
-    both = apply_perturbations(scan, [WithRoom(Offset(30), mark), mark], budget)
+    both = apply_perturbations(scan, [WithMark(mark, (Offset(30),))], budget)
     assert (np.abs(both.scan.stored.astype(int) - scan.stored) <= limits).all()

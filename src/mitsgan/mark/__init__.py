@@ -1,6 +1,6 @@
 """The keyed mark: an invisible pattern that is missing wherever voxels were repainted."""
 
-from mitsgan.mark.embed import Mark, WithRoom
+from mitsgan.mark.embed import Mark, WithMark
 from mitsgan.mark.find.detect import detect
 from mitsgan.mark.find.detection import Detection, Region, SliceFinding, SliceState, Verdict
 from mitsgan.mark.keys import Key, MarkKeyError
@@ -15,7 +15,7 @@ __all__ = [
     "SliceFinding",
     "SliceState",
     "Verdict",
-    "WithRoom",
+    "WithMark",
     "detect",
     "series_identity",
 ]

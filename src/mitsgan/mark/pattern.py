@@ -4,11 +4,15 @@ HKDF-SHA256 (RFC 5869) turns key and series identity into a key for the series, 
 (RFC 8439) turns that and a slice's position into one bit per unit of 2 x 2 voxels. Within a unit
 the signs alternate like a chequerboard: the noise of a CT scan is weakest at the finest detail
 that its grid can hold, whatever the kernel, and that is where such units are.
+
+In version 3 every bit is turned once more by what the slice shows there, see
+`mitsgan.mark.content`. Version 2 has no such turn; its marks are still read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -19,13 +23,17 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 
 from mitsgan.errors import IdentityError
+from mitsgan.mark.content import LAYOUTS, ContentSigns
 from mitsgan.mark.keys import Key
+from mitsgan.mark.windows import UNIT
 from mitsgan.scan.scan import Geometry, Scan
 
-UNIT = 2
-"""Side of a unit in the plane, in voxels; its upper left voxel has the sign of its bit."""
+VERSION = 3
+"""Of the marks that are made."""
 
-_VERSION = b"mitsgan mark 2\0"
+VERSIONS = (3, 2)
+"""Of the marks that are read, the newest first."""
+
 _QUANTA_PER_MM = 100
 # Headers give positions in steps of 1/1000 or 1/8 mm; a quarter keeps both away from where
 # rounding tips over.
@@ -40,10 +48,82 @@ _FACTORS = _SIGNS.astype(np.float32)
 Number = TypeVar("Number", np.int8, np.float32)
 
 
-def series_key(key: Key, identity: str) -> bytes:
-    """32 bytes that no other series, and no other use of the key, shares."""
-    info = _VERSION + identity.encode("utf-8")
+def series_key(key: Key, identity: str, purpose: str = f"mark {VERSION}") -> bytes:
+    """32 bytes that no other series, and no other purpose of the key, shares."""
+    info = f"mitsgan {purpose}\0{identity}".encode()
     return HKDF(SHA256(), 32, salt=None, info=info).derive(key.secret)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The signs of one series on one grid.
+
+    Attributes:
+        version: of the pattern.
+        key: of the series.
+        shape: rows and columns of voxels.
+        content: signs by content; None where the pattern does not depend on it.
+    """
+
+    version: int
+    key: bytes
+    shape: tuple[int, int]
+    content: ContentSigns | None
+
+    @classmethod
+    def of(cls, key: Key, identity: str, scan: Scan, version: int = VERSION) -> Pattern:
+        """The pattern of a series.
+
+        Args:
+            key: the secret.
+            identity: of the series, from `series_identity` or of the user's choice.
+            scan: for its grid.
+            version: one of `VERSIONS`.
+        """
+        _, rows, columns = scan.shape
+        content = None
+        if version > 2:
+            secret = series_key(key, identity, f"mark {version} content")
+            content = ContentSigns(secret, (rows, columns), scan.spacing)
+        series = series_key(key, identity, f"mark {version}")
+        return cls(version, series, (rows, columns), content)
+
+    @property
+    def layouts(self) -> int:
+        """How many ways there are in which what a slice shows may turn its signs."""
+        return 1 if self.content is None else LAYOUTS
+
+    def layout_of(self, position: int) -> int:
+        """Which of them the slice at a position (1/100 mm) has."""
+        return 0 if self.content is None else self.content.layout_of(position)
+
+    def signs(self, position: int, variant: int = 0) -> NDArray[np.int8]:
+        """The signs of a slice's units, before its content turns them; see `slice_signs`."""
+        return slice_signs(self.key, position, self.shape, variant)
+
+    def factors(self, position: int, variant: int = 0) -> NDArray[np.float32]:
+        """The same as floats; see `slice_factors`."""
+        return slice_factors(self.key, position, self.shape, variant)
+
+    def drawn_for(
+        self, means: NDArray[np.float32], position: int, variant: int = 0
+    ) -> NDArray[np.float32]:
+        """The signs of a slice's voxels, ``[y, x]``, +1 or -1.
+
+        Args:
+            means: of the slice's blocks, as it shall be read again, HU.
+            position: along the normal, 1/100 mm.
+            variant: see `slice_signs`.
+        """
+        units = self.factors(position, variant)
+        if self.content is not None:
+            layout = self.content.layout_of(position)
+            numbers = self.content.look(means, layout).numbers
+            size = means.shape[0], means.shape[1]
+            turned = self.content.signs(numbers, layout, size)
+            units = units * turned[: units.shape[0], : units.shape[1]]
+        rows, columns = self.shape
+        return _alternating(units)[:rows, :columns]
 
 
 def slice_signs(
@@ -80,26 +160,13 @@ def _looked_up(
     return values.reshape(-1)[:count].reshape(units)
 
 
-def signs(
-    key: Key, identity: str, scan: Scan, start: int = 0, stop: int | None = None
-) -> NDArray[np.int8]:
-    """The signs of slices ``start:stop`` of a scan that is whole, per voxel: ``[z, y, x]``."""
-    series = series_key(key, identity)
-    depth, rows, columns = scan.shape
-    numbers = range(*slice(start, stop).indices(depth))
-    positions = slice_positions(scan.geometry, numbers)
-    return np.stack(
-        [
-            _alternating(slice_signs(series, p, (rows, columns), end_variant(z, depth)))
-            for z, p in zip(numbers, positions, strict=True)
-        ]
-    )[:, :rows, :columns]
-
-
-def _alternating(units: NDArray[np.int8]) -> NDArray[np.int8]:
+def _alternating(units: NDArray[np.float32]) -> NDArray[np.float32]:
     """One sign per unit to one per voxel."""
-    unit = np.array([[1, -1], [-1, 1]], np.int8)
-    return np.asarray(np.kron(units, unit), np.int8)
+    rows, columns = units.shape
+    voxels = np.empty((rows, UNIT, columns, UNIT), np.float32)
+    for y, x in np.ndindex(UNIT, UNIT):
+        np.multiply(units, 1 - 2 * ((y + x) % 2), out=voxels[:, y, :, x])
+    return voxels.reshape(rows * UNIT, columns * UNIT)
 
 
 def end_variant(number: int, depth: int) -> int:

@@ -188,6 +188,12 @@ def spread(blocks: Blocks, shape: tuple[int, int]) -> NDArray[np.float32]:
     return wide[: shape[0], : shape[1]]
 
 
+def grown(hu: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A slice grown to whole blocks by repeating its edge."""
+    over = [(0, -n % BLOCK) for n in hu.shape]
+    return np.pad(hu, over, mode="edge") if any(after for _, after in over) else hu
+
+
 def padded_slice(
     scan: Scan, z: int, box: tuple[slice, slice] = (slice(None), slice(None))
 ) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Windows that slide over the blocks of a scan, and how unlikely the worst of them is by chance."""
+"""Units, blocks and windows of a scan, and how unlikely the worst window is by chance."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from statistics import NormalDist
 
 BLOCK = 4
 """Side of a block in the plane, in voxels: what is measured is kept per block."""
+
+UNIT = 2
+"""Side of a unit in the plane, in voxels; its upper left voxel has the sign of its bit."""
 
 Window = tuple[int, int, int]
 

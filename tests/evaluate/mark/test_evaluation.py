@@ -61,6 +61,7 @@ class Oracle:
         return Detection(
             verdict=verdict,
             reason="",
+            version=3,
             score=0.0,
             strength_hu=0.0,
             false_alarms=0.01,

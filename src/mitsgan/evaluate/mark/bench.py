@@ -15,8 +15,9 @@ from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
 from mitsgan.evaluate.mark.statistics import auc, dice, rate, spread
 from mitsgan.evaluate.mark.strikes import Form, Strike, rounds, struck
 from mitsgan.evaluate.purify.purifiers import purifier, purify_scan
-from mitsgan.mark import Detection, Key, Mark, WithRoom
+from mitsgan.mark import Detection, Key, Mark, WithMark
 from mitsgan.mark.find.detect import detect
+from mitsgan.mark.pattern import VERSION
 from mitsgan.mark.windows import BLOCK
 from mitsgan.perturb import Budget, Fixed, Perturbation, apply_perturbations
 from mitsgan.scan.scan import Scan
@@ -42,6 +43,7 @@ class MarkBench:
         identity: of its series.
         perturbations: what protects it together with the mark; may be none.
         settings: strength, budget, seed.
+        version: of the mark's pattern.
     """
 
     def __init__(
@@ -50,8 +52,10 @@ class MarkBench:
         identity: str,
         perturbations: Sequence[Perturbation],
         settings: MarkEvaluationSettings,
+        version: int = VERSION,
     ) -> None:
         self.scan, self.identity, self.settings = scan, identity, settings
+        self.version = version
         self.budget = Budget(settings.max_hu)
         # Once, since no key changes it.
         self._fixed = [Fixed.of(one, scan, self.budget) for one in perturbations]
@@ -60,8 +64,8 @@ class MarkBench:
     def marked(self, number: int = 0, *, identity: str | None = None) -> Scan:
         """The scan, protected and marked with one of the test keys."""
         mark = self._mark(number, identity)
-        beside = [WithRoom(perturbation, mark) for perturbation in self._fixed]
-        return apply_perturbations(self.scan, [*beside, mark], self.budget).scan
+        both = WithMark(mark, tuple(self._fixed))
+        return apply_perturbations(self.scan, [both], self.budget).scan
 
     def verify(self, scan: Scan, number: int = 0) -> Detection:
         """As ``mitsgan verify`` does, with one of the test keys."""
@@ -133,7 +137,7 @@ class MarkBench:
 
     def _mark(self, number: int, identity: str | None = None) -> Mark:
         key = measuring_key(self.settings.seed, number)
-        return Mark(key, identity or self.identity, self.settings.mark_hu)
+        return Mark(key, identity or self.identity, self.settings.mark_hu, self.version)
 
 
 def _score(detection: Detection, one: Strike, spacing: Sequence[float]) -> float:

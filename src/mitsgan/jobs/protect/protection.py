@@ -17,7 +17,7 @@ from mitsgan.jobs.protect.notes import protection_notes
 from mitsgan.jobs.protect.refinement import Refinement
 from mitsgan.jobs.protect.settings import MARK_HU, PGD, ProtectSettings
 from mitsgan.jobs.shared import AnyPath
-from mitsgan.mark import Detection, Key, Mark, WithRoom, series_identity
+from mitsgan.mark import Detection, Key, Mark, WithMark, series_identity
 from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.protect.registry import Identity, identify, load_protector
@@ -159,7 +159,7 @@ class Protection:
             return [perturbation], None
         identity = self.settings.identity or series_identity(scan)
         mark = Mark(self.key, identity, self.settings.mark_hu)
-        return [WithRoom(perturbation, mark), mark], mark
+        return [WithMark(mark, (perturbation,))], mark
 
 
 def protect(

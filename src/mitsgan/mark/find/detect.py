@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+
+import numpy as np
 
 from mitsgan.mark.find.detection import Detection
 from mitsgan.mark.find.judge import FALSE_ALARMS, judge
-from mitsgan.mark.find.measure import measure
+from mitsgan.mark.find.measure import measure, weighted_residual
+from mitsgan.mark.find.reading import Place, agreement
+from mitsgan.mark.find.residual import blocks_of_body, estimate_whitening
 from mitsgan.mark.find.settings import Detector
 from mitsgan.mark.keys import Key
-from mitsgan.mark.pattern import series_key, slice_positions
+from mitsgan.mark.pattern import VERSIONS, Pattern, end_variant, slice_positions
+from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
+
+_FEW = 3
+"""Slices that are looked at to see which version of the pattern they carry."""
 
 
 def detect(
@@ -36,6 +45,26 @@ def detect(
         IdentityError: positions that no scan has.
     """
     settings = settings or Detector()
-    positions = slice_positions(scan.geometry, range(scan.shape[0]))
-    measured = measure(scan, series_key(key, identity), positions, settings, progress)
-    return judge(scan, positions, measured, false_alarms, settings)
+    scan = canonical(scan)
+    patterns = [Pattern.of(key, identity, scan, version) for version in VERSIONS]
+    likely = [_quick_score(scan, pattern, settings) for pattern in patterns]
+    # The newest first, unless an older one shows; moved slices may show none at a first look.
+    for number in sorted(range(len(patterns)), key=lambda k: -max(likely[k], settings.mark_score)):
+        measured = measure(scan, patterns[number], settings, progress)
+        if measured.own.any() or measured.matches:
+            break
+    return judge(scan, measured, false_alarms, settings)
+
+
+def _quick_score(scan: Scan, pattern: Pattern, settings: Detector) -> float:
+    """z-score of the mark in a few slices spread over the scan."""
+    depth = scan.shape[0]
+    numbers = sorted({round(z) for z in np.linspace(0, depth - 1, min(depth, _FEW + 2))[1:-1]})
+    whitening = estimate_whitening(scan, blocks_of_body(scan))
+    total = power = 0.0
+    for z, position in zip(numbers, slice_positions(scan.geometry, numbers), strict=True):
+        residual, means = weighted_residual(scan, z, whitening)
+        place = Place(position, end_variant(z, depth))
+        total += float(agreement(pattern, residual, means, place, settings).own.sum())
+        power += float(np.square(residual).sum())
+    return total / math.sqrt(max(power, 1e-9))

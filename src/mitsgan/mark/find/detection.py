@@ -90,6 +90,7 @@ class Detection:
     Attributes:
         verdict: intact, tampered or unknown.
         reason: in words, for the person who reads it.
+        version: of the mark; None where none was found.
         score: of the whole scan's mark, a z-score: N(0, 1) without one.
         strength_hu: RMS of what is left of the mark over the body, HU.
         false_alarms: the rate of untouched scans called tampered that was asked for.
@@ -108,6 +109,7 @@ class Detection:
 
     verdict: Verdict
     reason: str
+    version: int | None
     score: float
     strength_hu: float
     false_alarms: float

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,18 +46,17 @@ class SliceEvidence:
         return float(self.products.sum()) / spread
 
 
-def untold(measured: Measured, positions: Sequence[int]) -> tuple[SliceFinding, ...]:
+def untold(measured: Measured) -> tuple[SliceFinding, ...]:
     """One finding per slice of a scan in which no mark was found: nothing but its first score."""
     return tuple(
         SliceFinding(z, SliceState.UNTESTED, float(measured.scores[z]), position / 100)
-        for z, position in enumerate(positions)
+        for z, position in enumerate(measured.positions)
     )
 
 
 def slice_findings(
     measured: Measured,
     sums: SliceEvidence,
-    positions: Sequence[int],
     flagged: Mask,
     settings: Detector,
 ) -> tuple[SliceFinding, ...]:
@@ -67,10 +65,10 @@ def slice_findings(
     Args:
         measured: what was measured.
         sums: of the slices.
-        positions: of the slices, 1/100 mm.
         flagged: blocks that lost the mark.
         settings: of the detector.
     """
+    positions = measured.positions
     number_at = {position: z for z, position in enumerate(positions)}
     scores = sums.products / sums.deviation
     findings = []
@@ -118,8 +116,9 @@ def _origin(position: int, number_at: dict[int, int]) -> str:
     return f"carries the mark of {where}, the place of slice {other}"
 
 
-def were_averaged(measured: Measured, positions: Sequence[int], settings: Detector) -> bool:
+def were_averaged(measured: Measured, settings: Detector) -> bool:
     """Whether most slices carry a neighbour's mark, of either side, several the same."""
+    positions = measured.positions
     steps = [
         (step, match.position)
         for z, match in measured.matches.items()
@@ -136,10 +135,9 @@ def were_averaged(measured: Measured, positions: Sequence[int], settings: Detect
     )
 
 
-def missing_ends(
-    measured: Measured, positions: Sequence[int], settings: Detector
-) -> tuple[str, ...]:
+def missing_ends(measured: Measured, settings: Detector) -> tuple[str, ...]:
     """Ends that were cut off: the first and the last slice have signs of their own."""
+    positions = measured.positions
     ends = []
     last = len(positions) - 1
     for z, variant, name in ((0, 1, "below the first"), (last, 2, "above the last")):

@@ -35,7 +35,6 @@ _NO_MARK = (
 
 def judge(
     scan: Scan,
-    positions: Sequence[int],
     measured: Measured,
     false_alarms: float = FALSE_ALARMS,
     settings: Detector | None = None,
@@ -44,7 +43,6 @@ def judge(
 
     Args:
         scan: under test.
-        positions: of its slices, 1/100 mm.
         measured: its sums.
         false_alarms: how often an untouched scan may be called tampered, per scan.
         settings: of the detector.
@@ -54,10 +52,10 @@ def judge(
     carrying[list(measured.matches)] = True
     evidence = weigh(measured, carrying, scan.spacing, settings)
     sums = SliceEvidence.of(evidence)
-    averaged = were_averaged(measured, positions, settings)
+    averaged = were_averaged(measured, settings)
     if averaged or sums.score < settings.mark_score or not carrying.any():
         reason = _AVERAGED if averaged else _NO_MARK
-        return _unknown(scan, positions, measured, reason, false_alarms)
+        return _unknown(scan, measured, reason, false_alarms)
     searched = search(evidence, scan.spacing, false_alarms, settings)
     body = max(int(np.count_nonzero(evidence.body)), 1)
     verified = float(np.count_nonzero(searched.testable & evidence.body)) / body
@@ -74,15 +72,16 @@ def judge(
     flagged[inside] = kept
     if regions:
         np.multiply(searched.probability, evidence.body, out=probability[inside])
-    slices = slice_findings(measured, sums, positions, flagged, settings)
+    slices = slice_findings(measured, sums, flagged, settings)
     for finding in slices:
         if finding.state == SliceState.REPLACED:
             probability[inside][finding.number] = evidence.body[finding.number]
-    ends = missing_ends(measured, positions, settings)
+    ends = missing_ends(measured, settings)
     verdict, reason = _verdict(regions, slices, ends, verified, settings)
     return Detection(
         verdict=verdict,
         reason=reason,
+        version=measured.version,
         score=sums.score,
         strength_hu=evidence.survived_hu,
         false_alarms=false_alarms,
@@ -105,9 +104,7 @@ def _no_blocks(scan: Scan) -> Mask:
     return np.zeros((depth, -(-rows // BLOCK), -(-columns // BLOCK)), np.bool_)
 
 
-def _unknown(
-    scan: Scan, positions: Sequence[int], measured: Measured, reason: str, false_alarms: float
-) -> Detection:
+def _unknown(scan: Scan, measured: Measured, reason: str, false_alarms: float) -> Detection:
     """The result where no mark was found, or one that says nothing of any place."""
     nowhere = _no_blocks(scan)
     zero = nowhere.astype(np.float32)
@@ -115,12 +112,13 @@ def _unknown(
     return Detection(
         verdict=Verdict.UNKNOWN,
         reason=reason,
+        version=None,
         score=score,
         strength_hu=0.0,
         false_alarms=false_alarms,
         verified=0.0,
         regions=(),
-        slices=untold(measured, positions),
+        slices=untold(measured),
         missing_ends=(),
         map=zero,
         flagged=nowhere,

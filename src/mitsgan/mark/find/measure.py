@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.mark.find.detail import Box, Detail
+from mitsgan.mark.find.detail import Box, Detail, clipped
 from mitsgan.mark.find.expected import slice_scores
-from mitsgan.mark.find.noise import Cells, Noise, residual_noise
+from mitsgan.mark.find.noise import Cells, Mask, Noise, is_body, residual_noise
+from mitsgan.mark.find.reading import Agreement, Place, agreement, blend, share_beyond
 from mitsgan.mark.find.residual import (
     Slice,
     Whitening,
@@ -21,19 +23,21 @@ from mitsgan.mark.find.residual import (
     residuals,
 )
 from mitsgan.mark.find.settings import Detector
-from mitsgan.mark.find.slices import Match, match_slices
-from mitsgan.mark.pattern import UNIT, end_variant, slice_factors, slice_signs
+from mitsgan.mark.find.slices import Match, Turn, match_slices
+from mitsgan.mark.pattern import Pattern, end_variant, slice_positions
 from mitsgan.mark.sliding import Slider
 from mitsgan.mark.strength import (
     BODY_HU,
+    Blocks,
     averaged,
     block_sums,
+    grown,
     local_noise,
     measure_strength,
     padded_slice,
     pair_sums,
 )
-from mitsgan.mark.windows import BLOCK
+from mitsgan.mark.windows import BLOCK, UNIT
 from mitsgan.scan.scan import Scan
 from mitsgan.slabs import in_slabs, per_thread
 
@@ -46,16 +50,15 @@ of the reconstruction, where neighbours predict nothing."""
 
 Progress = Callable[[int, int], None]
 
-SliceSigns = Callable[[int], NDArray[np.float32]]
-"""The signs of a slice's units, by its number."""
-
 
 @dataclass(frozen=True)
 class Measured:
     """Sums per slice and block of the box around the body.
 
     Attributes:
+        version: of the pattern that was looked for.
         box: rows and columns looked at.
+        positions: of the slices, 1/100 mm.
         products: residual times signs, of the position whose signs the slice carries.
         squares: residual squared.
         means: HU.
@@ -66,7 +69,9 @@ class Measured:
         matches: what other slices carry, by their numbers, as far as it could be told.
     """
 
+    version: int
     box: Box
+    positions: tuple[int, ...]
     products: Cells
     squares: Cells
     means: Cells
@@ -79,49 +84,46 @@ class Measured:
 
 def measure(
     scan: Scan,
-    series: bytes,
-    positions: Sequence[int],
+    pattern: Pattern,
     settings: Detector,
     progress: Progress | None = None,
-    *,
-    signs: SliceSigns | None = None,
 ) -> Measured:
     """Measure the mark of a series.
 
     Args:
         scan: under test.
-        series: the key of the series, from `mitsgan.mark.pattern.series_key`.
-        positions: of the slices, 1/100 mm.
+        pattern: of the series.
         settings: of the detector.
         progress: called with slices done and slices in all.
-        signs: what `slice_factors` gives, but of another pattern, by the number of a slice; slices
-            that were moved are still looked for by the signs of the series.
+
+    Raises:
+        IdentityError: positions that no scan has.
     """
-    depth, rows, columns = scan.shape
-    carried = _Series(series, (rows, columns))
-    own_signs = signs or (lambda z: carried.factors(positions[z], end_variant(z, depth)))
+    depth = scan.shape[0]
+    positions = slice_positions(scan.geometry, range(depth))
     box = blocks_of_body(scan)
     whitening = estimate_whitening(scan, box)
-    sums = _sums(scan, box, whitening, own_signs, progress)
+    sums = _sums(scan, pattern, positions, box, whitening, settings, progress)
     noise = residual_noise(sums.squares, sums.means, scan.spacing, settings)
-    scores = slice_scores(sums.products, sums.squares, sums.means, noise, settings)
+    scores = slice_scores(sums.read.own, sums.squares, sums.means, noise, settings)
     usual = float(np.quantile(scores, 0.9))
     own = scores > max(settings.mark_score, settings.usual_share * usual)
     filled = (sums.means > BODY_HU).sum((1, 2))
     doubtful = np.flatnonzero(~own & (filled > settings.least_body * np.median(filled)))
     matches = match_slices(
-        {int(z): partial(_turned, scan, int(z), whitening) for z in doubtful},
+        {int(z): partial(weighted_residual, scan, int(z), whitening) for z in doubtful},
         positions,
-        carried.signs,
+        pattern,
         settings,
     )
     for z, match in matches.items():
-        sums.products[z] = _products_as_matched(scan, z, match, whitening, carried)[
-            tuple(slice(part.start // BLOCK, part.stop // BLOCK) for part in box)
-        ]
+        sums.read.put(z, _as_matched(scan, pattern, z, match, whitening, box, settings))
+    _blend(sums, noise, own, settings)
     return Measured(
+        version=pattern.version,
         box=box,
-        products=sums.products,
+        positions=tuple(positions),
+        products=sums.read.own,
         squares=sums.squares,
         means=sums.means,
         strengths=sums.strengths,
@@ -133,50 +135,41 @@ def measure(
 
 
 @dataclass(frozen=True)
-class _Series:
-    """The signs of a series whose slices have this many rows and columns."""
-
-    key: bytes
-    shape: tuple[int, int]
-
-    def signs(self, position: int, variant: int) -> NDArray[np.int8]:
-        return slice_signs(self.key, position, self.shape, variant)
-
-    def factors(self, position: int, variant: int) -> NDArray[np.float32]:
-        return slice_factors(self.key, position, self.shape, variant)
-
-
-@dataclass(frozen=True)
 class _Sums:
     """As in `Measured`: one value per slice and block of the box."""
 
-    products: Cells
+    read: Agreement
     squares: Cells
     means: Cells
     strengths: Cells
 
 
 def _sums(
-    scan: Scan, box: Box, whitening: Whitening, signs: SliceSigns, progress: Progress | None
+    scan: Scan,
+    pattern: Pattern,
+    positions: Sequence[int],
+    box: Box,
+    whitening: Whitening,
+    settings: Detector,
+    progress: Progress | None,
 ) -> _Sums:
     """The one pass over all voxels."""
     depth = scan.shape[0]
     shape = tuple(part.stop - part.start for part in box)
-    units = tuple(slice(part.start // UNIT, part.stop // UNIT) for part in box)
-    products, squares, means, strengths = (
-        np.empty((depth, *(n // BLOCK for n in shape)), np.float32) for _ in range(4)
-    )
+    size = depth, shape[0] // BLOCK, shape[1] // BLOCK
+    corner = box[0].start // BLOCK, box[1].start // BLOCK
+    read = Agreement.empty(size, pattern)
+    squares, means, strengths = (np.empty(size, np.float32) for _ in range(3))
     strength = measure_strength(scan)
     tools = per_thread(lambda: (Detail(shape), Slider(np.float32)))
 
     def measure_slab(start: int, stop: int) -> int:
         detail, slider = tools()
-        signed = np.empty(tuple(n // UNIT for n in shape), np.float32)
         slab = residuals(scan, whitening, box, start, stop, detail)
         for z, (residual, mean, noise) in enumerate(slab, start):
             means[z], strengths[z] = mean, noise
-            np.multiply(_whole(signs(z))[units], residual, out=signed)
-            products[z] = pair_sums(signed)
+            place = Place(positions[z], end_variant(z, depth), corner)
+            read.put(z, agreement(pattern, residual, mean, place, settings))
             squares[z] = pair_sums(np.square(residual, out=residual))
         strengths[start:stop] = strength.relative(strengths[start:stop], means[start:stop], slider)
         for z in range(start, stop):
@@ -188,22 +181,47 @@ def _sums(
             progress(done, depth)
     # The first and the last slice stand in for the neighbour they lack, against themselves.
     strengths[[0, -1]] *= np.float32(1 - whitening.z)
-    return _Sums(products, squares, means, strengths)
+    return _Sums(read, squares, means, strengths)
 
 
-def _products_as_matched(
-    scan: Scan, z: int, match: Match, whitening: Whitening, series: _Series
-) -> Slice:
-    """The products of a slice with the signs that it carries, turned as it is."""
-    carried = series.factors(match.position, match.variant)
+def _as_matched(
+    scan: Scan,
+    pattern: Pattern,
+    z: int,
+    match: Match,
+    whitening: Whitening,
+    box: Box,
+    settings: Detector,
+) -> Agreement:
+    """How well a slice agrees with the signs that it carries, turned as it is."""
     residual = one_residual(scan, z, whitening, match.turn)
-    return pair_sums(_whole(carried) * residual)[:: match.turn[0], :: match.turn[1]]
+    place = Place(match.position, match.variant)
+    means = _turned_means(scan, z, match.turn)
+    whole = agreement(pattern, residual, means, place, settings)
+
+    def inside(blocks: NDArray[Any]) -> NDArray[Any]:
+        back = blocks[:: match.turn[0], :: match.turn[1]]
+        return back[tuple(slice(part.start // BLOCK, part.stop // BLOCK) for part in box)]
+
+    beyond, nearness = whole.beyond, whole.nearness
+    return Agreement(
+        inside(whole.own),
+        None if beyond is None else inside(beyond),
+        None if nearness is None else inside(nearness),
+    )
 
 
-def _whole(units: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Grown to whole blocks; what is added lies beyond the scan."""
-    over = tuple((0, -n % (BLOCK // UNIT)) for n in units.shape)
-    return np.pad(units, over) if any(after for _, after in over) else units
+def _blend(sums: _Sums, noise: Noise, marked: Mask, settings: Detector) -> None:
+    """Take the steps beyond near limits into account; products and strengths change in place."""
+    weight = is_body(sums.means, settings) * sums.strengths / noise.local
+    share = share_beyond(sums.read, weight, marked, settings)
+
+    def blend_slab(start: int, stop: int) -> None:
+        left = blend(sums.read, share, start, stop)
+        if left is not None:
+            sums.strengths[start:stop] *= left
+
+    list(in_slabs(blend_slab, len(marked), _SLAB))
 
 
 def _leave_out_padding(strengths: Slice, scan: Scan, z: int, box: Box) -> None:
@@ -219,8 +237,20 @@ def _leave_out_padding(strengths: Slice, scan: Scan, z: int, box: Box) -> None:
     strengths *= np.where(share > _MOSTLY_PADDING, np.float32(0), 1 - share)
 
 
-def _turned(scan: Scan, z: int, whitening: Whitening, turn: tuple[int, int]) -> Slice:
-    """The residual of the body in one slice, turned, over its local variance."""
+def _turned_means(scan: Scan, z: int, turn: Turn) -> Blocks:
+    """Means of the blocks of a slice that was turned, HU."""
+    values, offset = clipped(scan, z, (slice(0, scan.shape[1]), slice(0, scan.shape[2])))
+    turned = values[:: turn[0], :: turn[1]].astype(np.float32)
+    means: Blocks = block_sums(grown(turned))
+    means *= np.float32(1 / BLOCK**2)
+    means += np.float32(offset)
+    return means
+
+
+def weighted_residual(
+    scan: Scan, z: int, whitening: Whitening, turn: Turn = (1, 1)
+) -> tuple[Slice, Blocks]:
+    """The residual of the body in one slice, turned, over its local variance; its blocks' means."""
     residual = one_residual(scan, z, whitening, turn)
     hu = padded_slice(scan, z)
     noise = local_noise(hu)[None]
@@ -229,4 +259,5 @@ def _turned(scan: Scan, z: int, whitening: Whitening, turn: tuple[int, int]) -> 
     weight = (block_sums(hu) > BODY_HU * BLOCK**2) / np.square(noise)
     weight = weight[:: turn[0], :: turn[1]].astype(np.float32)
     per_block = BLOCK // UNIT
-    return np.asarray(residual * np.repeat(np.repeat(weight, per_block, 0), per_block, 1))
+    residual *= np.repeat(np.repeat(weight, per_block, 0), per_block, 1)
+    return residual, _turned_means(scan, z, turn)

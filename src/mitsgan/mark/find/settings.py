@@ -38,6 +38,10 @@ class Detector:
     least_body: float = 0.1
     """Share of the usual number of body blocks that a slice needs to be looked for elsewhere."""
 
+    near_hu: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0, 12.5)
+    """Limits of classes of how near the mean of a cell is to another step. Noise of 10 HU moves
+    means by 1 HU, blur of 0.5 mm by more at edges; beyond a quarter of a step, nothing is tried."""
+
     # --- What the mark is expected to be: classes of tissue and noise ---
 
     tissues_hu: tuple[float, ...] = (-900.0, -500.0, -150.0, 200.0)
@@ -102,7 +106,7 @@ class Detector:
     few_flat: float = 1e-3
     """Share of a cell's blocks that are flat by chance."""
 
-    worn_cells: float = 0.5
+    worn_cells: float = 0.4
     """Share of the cells that must have more flat blocks than that. Paint is in few places, wear
     all over."""
 
@@ -135,7 +139,7 @@ class Detector:
     """Share of a worn scan's unevenness that classes of detail are taken not to explain. Design
     scans behind codecs."""
 
-    worn_dispersion: float = 0.1
+    worn_dispersion: float = 0.12
     """Unevenness that a worn scan has at least, as a share of what is expected."""
 
     worn_lost: float = 0.2

@@ -1,0 +1,240 @@
+"""What the mark is worth against attackers who know of it, by version of its pattern.
+
+    python benchmarks/mark_evasion.py SCAN [SCAN ...] --output docs/results/mark-evasion.json
+
+Every scan is protected and marked in memory, with the present pattern and with the one before it,
+tampered with by attackers who keep the finest detail and by one who does not, and verified. An
+interrupted measurement goes on where it was. See docs/mark.md, The known evasion.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import cached_property, partial
+from pathlib import Path
+from statistics import median
+from time import process_time
+from typing import Any
+
+from evasions import Evasion, achieved, moved_hu
+from machine import machine
+from mitsgan import __version__
+from mitsgan.anatomy.places import lung_positions
+from mitsgan.attack import Attacker, plan_attack, surrogate_path
+from mitsgan.errors import MitsganError
+from mitsgan.evaluate.journal import Journal
+from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig, Result
+from mitsgan.evaluate.mark.strikes import Strike, strike
+from mitsgan.files import read_scan
+from mitsgan.jobs.outputs import check_file, scan_name, write_json
+from mitsgan.mark.pattern import VERSIONS
+from mitsgan.networks import load_weights
+from mitsgan.perturb import Fixed
+from mitsgan.phantom.chest import chest
+from mitsgan.protect import MitsGan
+from mitsgan.scan.scan import Scan
+
+ATTACKS = {
+    "touched up": Evasion(),
+    "residual kept, 1 mm": Evasion(1.0),
+    "residual kept, 2 mm": Evasion(2.0),
+    "within a quarter of a step": Evasion(1.0, within=0.25),
+}
+AS_WRITTEN = "as written"
+PURIFIED = ("rounding", "noise-10hu", "blur-0.5mm", "jpeg2000-8")
+ACTIONS = ("inject", "remove")
+
+Say = Callable[[str], None]
+
+
+class Subject:
+    """One scan, protected once, marked with one version of the pattern."""
+
+    def __init__(self, scan: Scan, protection: Fixed | None, config: MarkEvaluationConfig) -> None:
+        layers = [] if protection is None else [protection]
+        self.bench = MarkBench(scan, "measured", layers, config)
+
+    @cached_property
+    def marked(self) -> Scan:
+        """With the first of the test keys."""
+        return self.bench.marked()
+
+    def untouched(self, number: int, purifiers: Sequence[str]) -> Result:
+        """What is said of the scan under one key, as written and behind purifiers."""
+        marked = self.bench.marked(number) if number else self.marked
+        rows: Result = {}
+        for name in (None, *purifiers):
+            scan = self.bench.purified(marked, name)
+            start = process_time()
+            result = self.bench.verify(scan, number)
+            rows[name or AS_WRITTEN] = {
+                "verdict": str(result.verdict),
+                "verified": result.verified,
+                "regions": len(result.regions),
+                "score": result.score,
+                "cpu_seconds": process_time() - start,
+            }
+        return rows
+
+    def attacked(self, action: str, form: str) -> Result:
+        """How well one attacker's strikes are found in one form."""
+        evasion = ATTACKS[form]
+        handed = [evasion.apply(one, self.marked) for one in self._strikes(action)]
+        row = self.bench.located(self.marked, handed, "touched up")
+        row |= achieved(handed, self._strikes(action))
+        row["moved_hu"] = moved_hu(handed, self.marked)
+        return row
+
+    def _strikes(self, action: str) -> list[Strike]:
+        if action not in self._struck:
+            config, scan = self.bench.config, self.bench.scan
+            positions = lung_positions(scan, config.positions, config.seed)
+            original = scan.hu()
+            attacker = Attacker.load(surrogate_path("textured", action))
+            plans = [plan_attack(original, scan.spacing, p, attacker.action) for p in positions]
+            self._struck[action] = strike(self.marked, plans, attacker)
+        return self._struck[action]
+
+    @cached_property
+    def _struck(self) -> dict[str, list[Strike]]:
+        return {}
+
+
+def measure(name: str, scan: Scan, options: argparse.Namespace, kept: Journal, say: Say) -> Result:
+    """Everything about one scan, by version."""
+    config = _config(options)
+    rows: Result = {"shape": list(scan.shape), "spacing_mm": list(scan.spacing), "versions": {}}
+    protection: list[Fixed] = []  # as soon as it is needed, once
+
+    def subject(version: int) -> Subject:
+        if not options.mark_only and not protection:
+            network = MitsGan.load(seed=config.seed)
+            protection.append(Fixed.of(network, scan, MarkBench(scan, "", [], config).budget))
+        layer = protection[0] if protection else None
+        return Subject(scan, layer, replace(config, version=version))
+
+    def step(what: str, version: int, compute: Callable[[Subject], Result]) -> Result:
+        full = f"{name}, version {version}, {what}"
+        say(full)
+
+        def run() -> Result:
+            if version not in subjects:
+                subjects.clear()  # one at a time in memory
+                subjects[version] = subject(version)
+            return compute(subjects[version])
+
+        result: Result = kept.step(full, run)
+        return result
+
+    subjects: dict[int, Subject] = {}
+    for version in options.versions:
+        untouched = []
+        for number in range(options.keys):
+            behind = PURIFIED if number < options.purified_keys else ()
+            look = partial(Subject.untouched, number=number, purifiers=behind)
+            untouched.append(step(f"key {number}", version, look))
+        rows["versions"][str(version)] = {
+            "untouched": _together(untouched),
+            "attacks": {
+                action: {
+                    form: step(
+                        f"{action}, {form}",
+                        version,
+                        partial(Subject.attacked, action=action, form=form),
+                    )
+                    for form in options.attacks
+                }
+                for action in ACTIONS
+            },
+        }
+    return rows
+
+
+def _together(keys: Sequence[Result]) -> Result:
+    """Counts of verdicts, and medians of the rest, by what the scans went through."""
+    rows: Result = {}
+    for name in keys[0]:
+        found = [key[name] for key in keys if name in key]
+        rows[name] = {
+            "n": len(found),
+            "verdicts": dict(Counter(one["verdict"] for one in found)),
+            **{what: median(one[what] for one in found) for what in found[0] if what != "verdict"},
+        }
+    return rows
+
+
+def _config(options: argparse.Namespace) -> MarkEvaluationConfig:
+    return MarkEvaluationConfig(
+        mark_hu=options.mark_hu,
+        positions=options.positions,
+        keys=options.keys,
+        purified_keys=options.purified_keys,
+        wrong_keys=0,
+    )
+
+
+def main() -> int:
+    """Measure, and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("scans", type=Path, nargs="*", metavar="SCAN")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    parser.add_argument("--versions", type=int, nargs="+", choices=VERSIONS, default=[*VERSIONS])
+    parser.add_argument("--attacks", nargs="+", choices=ATTACKS, default=list(ATTACKS))
+    parser.add_argument("--positions", type=int, default=20, help="struck by each attacker")
+    parser.add_argument("--keys", type=int, default=10, help="untouched scans to verify")
+    parser.add_argument("--purified-keys", type=int, default=2, help="of these, behind purifiers")
+    parser.add_argument("--mark-hu", type=float, default=3.0)
+    parser.add_argument("--mark-only", action="store_true", help="mark without protecting")
+    parser.add_argument("--phantom", type=int, nargs=3, metavar=("Z", "Y", "X"), help=_PHANTOM)
+    options = parser.parse_args()
+    try:
+        return _run(options)
+    except MitsganError as error:
+        sys.stderr.write(f"mark_evasion: {error}\n")
+        return 2
+
+
+_PHANTOM = "measure a synthetic chest of so many voxels instead of scans"
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_file(options.output, options.overwrite, "--output")
+    if bool(options.scans) == bool(options.phantom):
+        raise MitsganError("name scans, or a --phantom: one of the two")
+    head: dict[str, Any] = {
+        "schema": 1,
+        "kind": "evasion of the mark",
+        "version": __version__,
+        "config": {**asdict(_config(options)), "version": options.versions},
+        "attacks": {name: asdict(ATTACKS[name]) for name in options.attacks},
+        "attackers": {
+            action: load_weights(surrogate_path("textured", action), "attacker")[1]["sha256"]
+            for action in ACTIONS
+        },
+        "machine": machine(),
+    }
+    partial_file = options.output.with_name(f"{options.output.name}.partial")
+    kept = Journal(partial_file, {**head, "protected": not options.mark_only})
+    rows = {
+        name: measure(name, read(), options, kept, lambda text: print(text, file=sys.stderr))
+        for name, read in _scans(options)
+    }
+    write_json(options.output, {**head, "scans": rows}, overwrite=options.overwrite)
+    partial_file.unlink()
+    return 0
+
+
+def _scans(options: argparse.Namespace) -> list[tuple[str, Callable[[], Scan]]]:
+    if options.phantom:
+        z, y, x = options.phantom
+        return [("phantom", lambda: chest((z, y, x), (180 / z, 360 / y, 360 / x), seed=1))]
+    return [(scan_name(path), partial(read_scan, path)) for path in options.scans]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
