@@ -24,7 +24,7 @@ from evasions import Evasion, achieved, moved_hu
 from machine import machine
 from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
-from mitsgan.attack import Attacker, plan_attack, surrogate_path
+from mitsgan.attack import ATTACKERS, plan_attack
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig, Result
@@ -32,7 +32,6 @@ from mitsgan.evaluate.mark.strikes import Strike, strike
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_json
 from mitsgan.mark.pattern import VERSIONS
-from mitsgan.networks import load_weights
 from mitsgan.perturb import Fixed
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
@@ -94,7 +93,7 @@ class Subject:
             config, scan = self.bench.config, self.bench.scan
             positions = lung_positions(scan, config.positions, config.seed)
             original = scan.hu()
-            attacker = Attacker.load(surrogate_path("textured", action))
+            attacker = ATTACKERS.get("textured").make(action)
             plans = [plan_attack(original, scan.spacing, p, attacker.action) for p in positions]
             self._struck[action] = strike(self.marked, plans, attacker)
         return self._struck[action]
@@ -213,8 +212,7 @@ def _run(options: argparse.Namespace) -> int:
         "config": {**asdict(_config(options)), "version": options.versions},
         "attacks": {name: asdict(ATTACKS[name]) for name in options.attacks},
         "attackers": {
-            action: load_weights(surrogate_path("textured", action), "attacker")[1]["sha256"]
-            for action in ACTIONS
+            action: ATTACKERS.get("textured").make(action).digest() for action in ACTIONS
         },
         "machine": machine(),
     }
