@@ -13,7 +13,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from statistics import median
@@ -25,17 +25,20 @@ from machine import machine
 from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import ATTACKERS, plan_attack
+from mitsgan.cli.options import as_options
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
-from mitsgan.evaluate.mark.bench import MarkBench, MarkEvaluationConfig, Result
+from mitsgan.evaluate.mark.bench import MarkBench
+from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
 from mitsgan.evaluate.mark.strikes import Strike, strike
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_json
 from mitsgan.mark.pattern import VERSIONS
-from mitsgan.perturb import Fixed
+from mitsgan.perturb import Budget, Fixed
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
 from mitsgan.scan.scan import Scan
+from mitsgan.typed import to_tree
 
 ATTACKS = {
     "touched up": Evasion(),
@@ -48,14 +51,21 @@ PURIFIED = ("rounding", "noise-10hu", "blur-0.5mm", "jpeg2000-8")
 ACTIONS = ("inject", "remove")
 
 Say = Callable[[str], None]
+Result = dict[str, Any]
 
 
 class Subject:
     """One scan, protected once, marked with one version of the pattern."""
 
-    def __init__(self, scan: Scan, protection: Fixed | None, config: MarkEvaluationConfig) -> None:
-        layers = [] if protection is None else [protection]
-        self.bench = MarkBench(scan, "measured", layers, config)
+    def __init__(
+        self,
+        scan: Scan,
+        protection: Fixed | None,
+        settings: MarkEvaluationSettings,
+        version: int,
+    ) -> None:
+        beside = [] if protection is None else [protection]
+        self.bench = MarkBench(scan, "measured", beside, settings, version)
 
     @cached_property
     def marked(self) -> Scan:
@@ -83,15 +93,14 @@ class Subject:
         """How well one attacker's strikes are found in one form."""
         evasion = ATTACKS[form]
         handed = [evasion.apply(one, self.marked) for one in self._strikes(action)]
-        row = self.bench.located(self.marked, handed, "touched up")
-        row |= achieved(handed, self._strikes(action))
-        row["moved_hu"] = moved_hu(handed, self.marked)
-        return row
+        row = to_tree(self.bench.located(self.marked, handed, "touched up"))
+        moved = {"moved_hu": moved_hu(handed, self.marked)}
+        return {**row, **achieved(handed, self._strikes(action)), **moved}
 
     def _strikes(self, action: str) -> list[Strike]:
         if action not in self._struck:
-            config, scan = self.bench.config, self.bench.scan
-            positions = lung_positions(scan, config.positions, config.seed)
+            settings, scan = self.bench.settings, self.bench.scan
+            positions = lung_positions(scan, settings.positions, settings.seed)
             original = scan.hu()
             attacker = ATTACKERS.get("textured").make(action)
             plans = [plan_attack(original, scan.spacing, p, attacker.action) for p in positions]
@@ -105,16 +114,15 @@ class Subject:
 
 def measure(name: str, scan: Scan, options: argparse.Namespace, kept: Journal, say: Say) -> Result:
     """Everything about one scan, by version."""
-    config = _config(options)
+    settings = _settings(options)
     rows: Result = {"shape": list(scan.shape), "spacing_mm": list(scan.spacing), "versions": {}}
     protection: list[Fixed] = []  # as soon as it is needed, once
 
     def subject(version: int) -> Subject:
         if not options.mark_only and not protection:
-            network = MitsGan.load(seed=config.seed)
-            protection.append(Fixed.of(network, scan, MarkBench(scan, "", [], config).budget))
-        layer = protection[0] if protection else None
-        return Subject(scan, layer, replace(config, version=version))
+            network = MitsGan.load(seed=settings.seed)
+            protection.append(Fixed.of(network, scan, Budget(settings.max_hu)))
+        return Subject(scan, protection[0] if protection else None, settings, version)
 
     def step(what: str, version: int, compute: Callable[[Subject], Result]) -> Result:
         full = f"{name}, version {version}, {what}"
@@ -126,8 +134,7 @@ def measure(name: str, scan: Scan, options: argparse.Namespace, kept: Journal, s
                 subjects[version] = subject(version)
             return compute(subjects[version])
 
-        result: Result = kept.step(full, run)
-        return result
+        return kept.step(full, dict, run)
 
     subjects: dict[int, Subject] = {}
     for version in options.versions:
@@ -166,8 +173,8 @@ def _together(keys: Sequence[Result]) -> Result:
     return rows
 
 
-def _config(options: argparse.Namespace) -> MarkEvaluationConfig:
-    return MarkEvaluationConfig(
+def _settings(options: argparse.Namespace) -> MarkEvaluationSettings:
+    return MarkEvaluationSettings(
         mark_hu=options.mark_hu,
         positions=options.positions,
         keys=options.keys,
@@ -194,7 +201,7 @@ def main() -> int:
     try:
         return _run(options)
     except MitsganError as error:
-        sys.stderr.write(f"mark_evasion: {error}\n")
+        sys.stderr.write(f"mark_evasion: {as_options(str(error))}\n")
         return 2
 
 
@@ -202,14 +209,14 @@ _PHANTOM = "measure a synthetic chest of so many voxels instead of scans"
 
 
 def _run(options: argparse.Namespace) -> int:
-    check_file(options.output, options.overwrite, "--output")
+    check_file(options.output, options.overwrite, "output")
     if bool(options.scans) == bool(options.phantom):
         raise MitsganError("name scans, or a --phantom: one of the two")
     head: dict[str, Any] = {
         "schema": 1,
         "kind": "evasion of the mark",
         "version": __version__,
-        "config": {**asdict(_config(options)), "version": options.versions},
+        "config": {**asdict(_settings(options)), "version": options.versions},
         "attacks": {name: asdict(ATTACKS[name]) for name in options.attacks},
         "attackers": {
             action: ATTACKERS.get("textured").make(action).digest() for action in ACTIONS
