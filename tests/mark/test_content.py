@@ -84,6 +84,17 @@ def test_steps_are_told_from_means(content: ContentSigns) -> None:
         assert limits.std() > 10, "the limits of each cell are its own"
 
 
+def test_an_edge_along_its_border_makes_a_cell_steep(content: ContentSigns) -> None:
+    means = _flat(0)
+    assert not content.steepness(means, 1).any()
+    means[:, means.shape[1] // 2 :] += 800
+    steep = content.steepness(means, 1)
+    assert steep.max() > 200
+    assert np.count_nonzero(steep.max(0)) <= 2, "on either side of the edge"
+    slope = np.broadcast_to(np.arange(means.shape[1], dtype=np.float32) * 50, means.shape)
+    assert content.steepness(slope, 1)[:, 1:-1].max() < 1, "blur moves no mean on a slope"
+
+
 def test_where_cells_and_limits_lie_only_the_key_tells(content: ContentSigns) -> None:
     other = ContentSigns(bytes(32), SHAPE, SPACING)
     steps = [each.look(_flat(0), layout).above for each in (content, other) for layout in (0, 1)]

@@ -119,14 +119,20 @@ class ContentSigns:
         """
         cells = self._layouts[layout]
         rows, columns = self._cells(means.shape, layout, corner)
-        sums = np.add.reduceat(means, _starts(rows), axis=0)
-        sums = np.add.reduceat(sums, _starts(columns), axis=1)
-        counts = np.outer(np.unique_counts(rows).counts, np.unique_counts(columns).counts)
-        values = np.asarray(sums / counts, np.float32)
+        values = _averages(means, rows, columns)
         values += cells.limits[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         numbers = np.floor(values * np.float32(1 / STEP_HU))
         values -= numbers * np.float32(STEP_HU)
         return Steps(numbers.astype(np.int64), values)
+
+    def steepness(self, means: Blocks, layout: int, corner: Corner = (0, 0)) -> Blocks:
+        """How much of an edge runs along the border of each cell, HU, ``[y, x]``; see `look`.
+
+        What smooths a scan moves means by so much, times a number that hangs on the filter.
+        """
+        rows, columns = self._cells(means.shape, layout, corner)
+        steep = _averages(_curvature(means), rows, columns)
+        return np.abs(steep, out=steep)
 
     def signs(
         self,
@@ -229,6 +235,24 @@ class ContentSigns:
         return np.frombuffer(drawn, np.uint8).reshape(*shape, _BLOCK.itemsize)
 
 
+def _averages(blocks: Blocks, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Blocks:
+    """Means over cells; for each row and column of blocks, the one of cells that it lies in."""
+    sums = np.add.reduceat(blocks, _starts(rows), axis=0)
+    sums = np.add.reduceat(sums, _starts(columns), axis=1)
+    counts = np.outer(np.unique_counts(rows).counts, np.unique_counts(columns).counts)
+    return np.asarray(sums / counts, np.float32)
+
+
 def _starts(numbers: NDArray[np.intp]) -> NDArray[np.intp]:
     """Where each of some ascending numbers begins."""
     return np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+
+
+def _curvature(means: Blocks) -> Blocks:
+    """By how much the four blocks beside each one differ from it, added up, HU."""
+    framed = np.pad(means, 1, mode="edge")
+    beside = framed[:-2, 1:-1] + framed[2:, 1:-1]
+    beside += framed[1:-1, :-2]
+    beside += framed[1:-1, 2:]
+    beside -= 4 * means
+    return np.asarray(beside)

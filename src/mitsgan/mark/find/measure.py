@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mitsgan.mark.find.detail import Box, Detail, clipped
 from mitsgan.mark.find.expected import slice_scores
 from mitsgan.mark.find.noise import Cells, Mask, Noise, is_body, residual_noise
-from mitsgan.mark.find.reading import Agreement, Place, agreement, blend, share_beyond
+from mitsgan.mark.find.reading import Agreement, Place, agreement, blend, crossings
 from mitsgan.mark.find.residual import (
     Slice,
     Whitening,
@@ -214,10 +214,10 @@ def _as_matched(
 def _blend(sums: _Sums, noise: Noise, marked: Mask, settings: Detector) -> None:
     """Take the steps beyond near limits into account; products and strengths change in place."""
     weight = is_body(sums.means, settings) * sums.strengths / noise.local
-    share = share_beyond(sums.read, weight, marked, settings)
+    crossed = crossings(sums.read, weight, sums.strengths, marked, settings)
 
     def blend_slab(start: int, stop: int) -> None:
-        left = blend(sums.read, share, start, stop)
+        left = blend(sums.read, crossed, start, stop)
         if left is not None:
             sums.strengths[start:stop] *= left
 

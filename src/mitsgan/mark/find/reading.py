@@ -5,6 +5,9 @@ little, and where a mean lies near a limit, the mark may have been drawn for the
 often that happened is measured on the scan under test, by how near the limit was, over all of its
 cells; then the agreement with both steps is added up, each with its share. That is a sum of fixed
 weights, so it stays symmetric around zero where there is no mark; the better of two would not.
+
+What smooths a scan moves the mean of a cell that an edge runs along by more, and may move it beyond
+both steps. So cells are told apart by that as well, and what is left of the mark is measured.
 """
 
 from __future__ import annotations
@@ -23,8 +26,9 @@ from mitsgan.mark.windows import BLOCK, UNIT
 
 Nearness = NDArray[np.uint8]
 """Per block, how near its cell's mean is to a limit: 0 for far, else a class of `Detector.near_hu`,
-those below the upper limit first, then those above the lower one; the last class of all is that of
-cells of which only a part was measured, so that their mean is not known."""
+those below the upper limit first, then those above the lower one; as many again for every class of
+`Detector.edges_hu`; the last class of all is that of cells of which only a part was measured, so
+that their mean is not known."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +108,22 @@ def agreement(
         for numbers in (steps.numbers, beyond)
     )
     near = _nearness(steps.above, upper, settings)
+    steep = content.steepness(means, layout, place.corner)
+    limits = np.asarray(settings.edges_hu, np.float32)
+    edges = np.searchsorted(limits, steep, side="right").astype(np.uint8)
+    near += edges * np.uint8(_near_count(settings))
     near[~content.whole(layout, size, place.corner)] = _count(settings) - 1
     return Agreement(own, other, content.spread(near, layout, size, place.corner))
 
 
+def _near_count(settings: Detector) -> int:
+    """Of classes of nearness, for each of edges."""
+    return 2 * len(settings.near_hu) + 1
+
+
 def _count(settings: Detector) -> int:
-    """Of classes of nearness."""
-    return 2 * len(settings.near_hu) + 2
+    """Of classes in all."""
+    return _near_count(settings) * (len(settings.edges_hu) + 1) + 1
 
 
 def _part(
@@ -136,39 +149,62 @@ def _nearness(above: Blocks, upper: Mask, settings: Detector) -> Nearness:
     return kind.astype(np.uint8)
 
 
-def share_beyond(
-    read: Agreement, weight: Cells, marked: Mask, settings: Detector
-) -> NDArray[np.float64]:
-    """By class of nearness, which share of cells carries the mark of the step beyond.
+@dataclass(frozen=True)
+class Crossings:
+    """What became of the mark near limits, by class of nearness.
+
+    Attributes:
+        beyond: share of cells that carry the mark of the step beyond.
+        left: how much of the mark is in either step, against that of cells without edges.
+    """
+
+    beyond: NDArray[np.float64]
+    left: NDArray[np.float64]
+
+
+def crossings(
+    read: Agreement, weight: Cells, strengths: Cells, marked: Mask, settings: Detector
+) -> Crossings:
+    """Measure how often limits were crossed.
 
     Args:
         read: of all slices.
         weight: of each block; 0 for those that do not count.
+        strengths: of the mark in each block, relative.
         marked: ``[z]``, slices that carry the mark.
         settings: of the detector.
     """
     count = _count(settings)
     if read.beyond is None or read.nearness is None:
-        return np.zeros(count)
-    own, beyond = np.zeros(count), np.zeros(count)
+        return Crossings(np.zeros(count), np.ones(count))
+    sums = np.zeros((3, count))
     for z in np.flatnonzero(marked):
-        kind = read.nearness[z].ravel()
-        own += np.bincount(kind, (weight[z] * read.own[z]).ravel(), count)
-        beyond += np.bincount(kind, (weight[z] * read.beyond[z]).ravel(), count)
-    own, beyond = np.maximum(own, 0), np.maximum(beyond, 0)
+        kind, here = read.nearness[z].ravel(), weight[z]
+        for total, values in zip(sums, (read.own[z], read.beyond[z], strengths[z]), strict=True):
+            total += np.bincount(kind, (here * values).ravel(), count)
+    own, beyond, power = np.maximum(sums, 0)
     share = beyond / np.maximum(own + beyond, 1e-12)
     share[[0, -1]] = 0
-    return np.asarray(share)
+    return Crossings(np.asarray(share), _left(own + beyond, power, settings))
 
 
-def blend(
-    read: Agreement, share: NDArray[np.float64], start: int, stop: int
-) -> NDArray[np.float32] | None:
+def _left(
+    agreement: NDArray[np.float64], power: NDArray[np.float64], settings: Detector
+) -> NDArray[np.float64]:
+    """One value for all classes of one kind of edge: of single ones, there may be few cells."""
+    near = _near_count(settings)
+    got, wanted = (part[:-1].reshape(-1, near).sum(1) for part in (agreement, power))
+    left = got / np.maximum(wanted, 1e-12)
+    left = np.where(wanted > 0, left / max(left[0], 1e-12), 1)
+    return np.append(np.repeat(np.minimum(left, 1), near), 0)
+
+
+def blend(read: Agreement, crossed: Crossings, start: int, stop: int) -> NDArray[np.float32] | None:
     """Add up the agreement of slices ``start:stop`` with both steps, in place of that with one.
 
     Args:
         read: of all slices; ``own`` is overwritten.
-        share: by class of nearness, from `share_beyond`.
+        crossed: by class of nearness.
         start, stop: slices wanted.
 
     Returns:
@@ -176,6 +212,7 @@ def blend(
     """
     if read.beyond is None or read.nearness is None:
         return None
+    share = crossed.beyond
     length = np.hypot(1 - share, share)
     first, second = (1 - share) / length, share / length
     first[-1] = second[-1] = length[-1] = 0
@@ -183,4 +220,4 @@ def blend(
     own = read.own[start:stop]
     own *= first.astype(np.float32).take(kind)
     own += second.astype(np.float32).take(kind) * read.beyond[start:stop]
-    return length.astype(np.float32).take(kind)
+    return (length * crossed.left).astype(np.float32).take(kind)

@@ -42,6 +42,11 @@ class Detector:
     """Limits of classes of how near the mean of a cell is to another step. Noise of 10 HU moves
     means by 1 HU, blur of 0.5 mm by more at edges; beyond a quarter of a step, nothing is tried."""
 
+    edges_hu: tuple[float, ...] = (40.0, 100.0, 200.0, 400.0, 800.0)
+    """Limits of classes of how much of an edge runs along the border of a cell. Blur of 0.5 mm
+    moves means by up to 25 HU where the lung ends; without them, it is a hole in the mark of an
+    untouched `lidc-0001`."""
+
     # --- What the mark is expected to be: classes of tissue and noise ---
 
     tissues_hu: tuple[float, ...] = (-900.0, -500.0, -150.0, 200.0)
