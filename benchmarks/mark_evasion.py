@@ -4,7 +4,7 @@
 
 Every scan is protected and marked in memory, with the present pattern and with the one before it,
 tampered with by attackers who keep the finest detail and by one who does not, and verified. An
-interrupted measurement goes on where it was. See docs/mark.md, The known evasion.
+interrupted measurement goes on where it was. See docs/decisions/mark-content.md.
 """
 
 from __future__ import annotations

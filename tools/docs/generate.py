@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -19,15 +18,12 @@ sys.path[:0] = [str(ROOT / "benchmarks")]
 
 import benchmark_pages  # noqa: E402 - the path above first
 import card_tables  # noqa: E402
-import content_tables  # noqa: E402
 import kept_tables  # noqa: E402
 import node_tables  # noqa: E402
 import result_tables  # noqa: E402
 import sketch_tables  # noqa: E402
 import speed_tables  # noqa: E402
 import wave_tables  # noqa: E402
-from drawing import plain  # noqa: E402
-from result_tables import RESULTS  # noqa: E402
 
 PAGES = tuple(
     ROOT / name
@@ -44,12 +40,6 @@ PAGES = tuple(
         ),
     )
 )
-
-
-def _content(draw: Callable[..., object]) -> str:
-    """A table of the content-dependent pattern."""
-    result = json.loads((RESULTS / "content-pattern.json").read_text(encoding="utf-8"))
-    return plain(*draw(result))  # type: ignore[misc]
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
@@ -80,9 +70,6 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "sketch-bars": sketch_tables.bars,
     "sketch-behind": sketch_tables.behind,
     "sketch-benign": sketch_tables.benign,
-    "content-told": partial(_content, content_tables.told),
-    "content-knowing": partial(_content, content_tables.knowing),
-    "content-cost": partial(_content, content_tables.cost),
 }
 
 
