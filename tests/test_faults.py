@@ -29,7 +29,8 @@ def test_one_case_again(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_once_failed() -> None:
     cases = ("dicom-big-endian:99", "dicom-big-endian:104", "dicomdir:38", "nifti-2:27")
-    ran = fuzz("--only", *cases, "command-line:49")
+    later = ("mhd:342", "dicom-enhanced:616", "command-line:49", "command-line:2922")
+    ran = fuzz("--only", *cases, *later)
     assert ran.returncode == 0, ran.stdout
 
 

@@ -11,6 +11,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from mitsgan.errors import ScanError
 from mitsgan.files import Derivation, read_scan, write_scan
+from mitsgan.phantom.chest import chest
 from mitsgan.reading import Reading
 
 
@@ -67,3 +68,18 @@ def test_a_header_without_spacing_says_so(tmp_path: Path) -> None:
     (tmp_path / "b.nrrd").write_bytes(b"\n".join(kept) + b"\n\n" + data)
     (note,) = read_scan(tmp_path / "b.nrrd").notes
     assert "no voxel spacing: voxels are taken to be 1 mm apart" in note
+
+
+@pytest.mark.parametrize("number", ["1e308", "-1", "4294967296", "x", "11"])
+def test_dimensions_for_which_itk_has_no_room_are_refused(
+    tmp_path: Path, derivation: Derivation, number: str
+) -> None:
+    """ITK ends the process by a segmentation fault."""
+    for name, field in (("a.mha", b"NDims = 3"), ("a.nrrd", b"dimension: 3")):
+        write_scan(chest((3, 8, 8), (5.0, 5.0, 5.0)), tmp_path / name, derivation=derivation)
+        content = (tmp_path / name).read_bytes()
+        assert field in content
+        damaged = content.replace(field, field[:-1] + number.encode())
+        (tmp_path / name).write_bytes(damaged)
+        with pytest.raises(ScanError, match=f"says that it has '{number}' dimensions"):
+            read_scan(tmp_path / name)

@@ -29,6 +29,8 @@ _SPACING = re.compile(
 _DATA_FILE = re.compile(
     rb"^(?:ElementDataFile *=|data ?file:)([^\r\n]*)", re.MULTILINE | re.IGNORECASE
 )
+_DIMENSIONS = re.compile(rb"^(?:NDims *=|dimension:)([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
+_MOST_DIMENSIONS = 10
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def read_itk(path: Path, hu_offset: float = 0.0) -> Scan:
         ScanError: it cannot be read, or is not one three-dimensional grey image.
     """
     _check_data_file(path)
+    _check_dimensions(path)
     try:
         with mute():
             image: Any = sitk.ReadImage(str(path))  # SimpleITK declares no types
@@ -154,6 +157,17 @@ def _check_data_file(path: Path) -> None:
         raise ScanError(
             f"{path} says that its voxels are in {name}, which is not there: put it beside "
             f"{path.name} under that name"
+        )
+
+
+def _check_dimensions(path: Path) -> None:
+    """Raise `ScanError` where ITK would not: numbers of dimensions that it has no room for."""
+    named = _DIMENSIONS.search(_header(path))
+    number = "3" if named is None else named[1].decode("utf-8", "replace").strip()
+    if not (number.isdecimal() and 1 <= int(number[:9]) <= _MOST_DIMENSIONS):
+        raise ScanError(
+            f"{path} says that it has {number[:40]!r} dimensions, expected 3: its header is "
+            f"damaged; fetch it again"
         )
 
 

@@ -56,7 +56,8 @@ PIXEL_DATA = 0x7FE00010
 
 def element(dataset: Dataset, tag: int) -> DataElement | RawDataElement | None:
     """The element as it was read, or None if it is absent."""
-    return dataset.get_item(tag) if tag in dataset else None
+    # Nothing is deferred; without this, an empty element is converted, whatever its VR.
+    return dataset.get_item(tag, keep_deferred=True) if tag in dataset else None
 
 
 def text(dataset: Dataset, tag: int) -> str:
