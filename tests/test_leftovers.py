@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from mitsgan.atomic import atomic_output
 from mitsgan.errors import OutputError
-from mitsgan.leftovers import sweep, work_folder
+from mitsgan.leftovers import announced, sweep, work_folder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks of this kind are POSIX's")
 
@@ -73,6 +74,44 @@ def test_a_result_that_was_set_aside_comes_back(tmp_path: Path) -> None:
     sweep(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
     assert (tmp_path / "out.json").read_text() == _OURS
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_result_of_two_files_is_completed(tmp_path: Path, overwrite: bool) -> None:
+    if overwrite:
+        (tmp_path / "a.json").write_text(_OURS)
+        (tmp_path / "b.json").write_text(_OURS)
+    _killed(
+        tmp_path,
+        f"""
+        move = atomic._move_in
+        def die_at_the_second(source, target):
+            if target.name == "b.json":
+                print("now", flush=True)
+                time.sleep(60)
+            move(source, target)
+        atomic._move_in = die_at_the_second
+        with atomic_output(folder / "a.json", overwrite={overwrite}, companions=["b.json"]) as file:
+            file.write_text("new a")
+            file.with_name("b.json").write_text("new b")
+        """,
+    )
+    assert not (tmp_path / "b.json").exists()
+    sweep(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.json", "b.json"]
+    assert (tmp_path / "a.json").read_text() == "new a"
+    assert (tmp_path / "b.json").read_text() == "new b"
+
+
+def test_a_result_that_somebody_took_is_not_completed(tmp_path: Path) -> None:
+    with work_folder(tmp_path / "a.json") as work:
+        (work / "new").mkdir()
+        (work / "new" / "b.json").write_text("new b")
+        left = tmp_path / ".a.json.left.partial"
+        with announced(work, ["a.json", "b.json"], overwrite=False):
+            shutil.copytree(work, left)
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_that_is_alive_is_left_alone(tmp_path: Path) -> None:

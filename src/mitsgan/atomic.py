@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from mitsgan.errors import OutputError
-from mitsgan.leftovers import sweep, work_folder
+from mitsgan.leftovers import announced, sweep, work_folder
 from mitsgan.ownership import is_ours
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -99,7 +99,7 @@ def atomic_output(
             if folder:
                 temporary.mkdir()
             yield temporary
-            _commit(new, work / "old", targets, overwrite)
+            _commit(work, targets, overwrite)
         except OSError as error:
             raise output_error(path, error) from error
 
@@ -183,19 +183,21 @@ def _remove_empty(folders: Sequence[Path]) -> None:
             folder.rmdir()
 
 
-def _commit(new: Path, old: Path, targets: Sequence[Path], overwrite: bool) -> None:
+def _commit(work: Path, targets: Sequence[Path], overwrite: bool) -> None:
     """Move every target into place; if one fails, put all back as they were."""
+    new, old = work / "new", work / "old"
     old.mkdir()
     undo: list[tuple[Path, Path]] = []
     try:
-        for target in targets:
-            if target.exists() or target.is_symlink():
-                if not overwrite:
-                    raise _appeared(target)
-                undo.append((old / target.name, target))
-                target.rename(old / target.name)
-            undo.append((target, new / target.name))
-            _move_in(new / target.name, target)
+        with announced(work, [target.name for target in targets], overwrite):
+            for target in targets:
+                if target.exists() or target.is_symlink():
+                    if not overwrite:
+                        raise _appeared(target)
+                    undo.append((old / target.name, target))
+                    target.rename(old / target.name)
+                undo.append((target, new / target.name))
+                _move_in(new / target.name, target)
     except BaseException:
         for there, back in reversed(undo):
             with suppress(OSError):  # the interrupt came before that move

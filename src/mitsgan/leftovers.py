@@ -1,17 +1,19 @@
 """Folders in which outputs are written, and what is left of them when a run is killed.
 
 Each work folder holds a file that its process keeps locked. Where nobody does, the process is gone:
-whoever next writes to the same folder puts back what was set aside, and removes the rest.
+whoever next writes to the same folder ends a move of several files that had begun, or puts back
+what was set aside, and removes the rest.
 """
 
 from __future__ import annotations
 
 import glob
+import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ else:
 
 _SUFFIX = ".partial"
 _LOCK = "lock"
+_MOVE = "move.json"
 _UNLOCKED_FOR_S = 3600.0
 """A work folder without a lock is being made at this moment, or was when its process was killed."""
 
@@ -52,8 +55,26 @@ def sweep(folder: Path) -> None:
     for work in sorted(folder.glob(f".*{_SUFFIX}")):
         with suppress(OSError):
             if _is_abandoned(work):
+                _end_move(work, folder)
                 _restore(work / "old", folder)
                 shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def announced(work: Path, names: Sequence[str], overwrite: bool) -> Iterator[None]:
+    """While files of ``work / "new"`` move to the folder around it, say which, for `sweep`.
+
+    Who is killed between two of them, such as a scan and its seal, would leave half a result.
+    """
+    plan = work / _MOVE
+    new = plan.with_suffix(".new")
+    new.write_text(json.dumps({"names": list(names), "overwrite": overwrite}), encoding="utf-8")
+    new.rename(plan)
+    try:
+        yield
+    except BaseException:
+        plan.unlink()  # what was moved goes back
+        raise
 
 
 @contextmanager
@@ -88,6 +109,30 @@ def _is_abandoned(work: Path) -> bool:
     finally:
         os.close(number)
     return True
+
+
+def _end_move(work: Path, folder: Path) -> None:
+    """Move in the rest of a result of which a part is in its place."""
+    try:
+        plan = json.loads((work / _MOVE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    new: Path = work / "new"
+    rest = [name for name in plan["names"] if not _is_in_place(new / name, folder / name)]
+    taken = [name for name in rest if not (new / name).exists()]
+    if taken or len(rest) == len(plan["names"]):
+        return  # somebody has taken a part since, or nothing was moved
+    for name in rest:
+        target, aside = folder / name, work / "old" / name
+        if target.exists() and plan["overwrite"] and not aside.exists():
+            target.rename(aside)
+        if not target.exists():
+            (new / name).rename(target)
+
+
+def _is_in_place(source: Path, target: Path) -> bool:
+    """Whether a file was moved, or linked, which comes before its old name goes."""
+    return target.exists() and (not source.exists() or source.samefile(target))
 
 
 def _restore(aside: Path, folder: Path) -> None:
