@@ -1,8 +1,9 @@
-"""The fuzzer: a case runs again by its number, and what fails is told."""
+"""What damages inputs and kills runs: cases run again by number, and what fails is told."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 TOOLS = Path(__file__).parents[1] / "tools"
 FUZZ = TOOLS / "faults" / "fuzz.py"
+INTERRUPT = TOOLS / "faults" / "interrupt.py"
 
 
 def fuzz(*options: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +31,14 @@ def test_one_case_again(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_once_failed() -> None:
     cases = ("dicom-big-endian:99", "dicom-big-endian:104", "dicomdir:38", "nifti-2:27")
-    later = ("mhd:342", "dicom-enhanced:616", "command-line:49", "command-line:2922")
+    later = (
+        "mhd:342",
+        "mhd:615",
+        "dicom-enhanced:616",
+        "command-line:49",
+        "command-line:2922",
+        "command-line:5857",
+    )
     ran = fuzz("--only", *cases, *later)
     assert ran.returncode == 0, ran.stdout
 
@@ -63,3 +72,19 @@ def test_a_worker_that_dies_is_told_with_its_case() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code, TOOLS], capture_output=True, text=True)
     assert ran.stdout == "[5, 6] {'failed': 2}\n", ran.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="processes are forked and killed")
+def test_what_is_killed_leaves_no_half_result(tmp_path: Path) -> None:
+    """A few of the moments that docs/results/interrupted.json has hundreds of."""
+    output = tmp_path / "interrupted.json"
+    options = ["--kills", "3", "--faults", "1", "--output", str(output)]
+    ran = subprocess.run([sys.executable, INTERRUPT, *options], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    result = json.loads(output.read_text())
+    assert result["broken"] == []
+    assert len(result["outcomes"]) == 4
+    for trials in result["outcomes"].values():
+        assert sum(trials["killed"].values()) == 3
+        assert len(trials) == 6

@@ -108,7 +108,7 @@ def test_a_result_that_somebody_took_is_not_completed(tmp_path: Path) -> None:
         (work / "new").mkdir()
         (work / "new" / "b.json").write_text("new b")
         left = tmp_path / ".a.json.left.partial"
-        with announced(work, ["a.json", "b.json"], overwrite=False):
+        with announced(work, ["a.json", "b.json"]):
             shutil.copytree(work, left)
     sweep(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -25,7 +25,7 @@ def check_target(
     source: Path | None = None,
     anything: bool = False,
 ) -> None:
-    """Raise `OutputError` where ``path`` could not be written; touches nothing.
+    """Raise `OutputError` where ``path`` could not be written; what a killed run left goes first.
 
     Args:
         path: the file or folder to be.
@@ -40,6 +40,7 @@ def check_target(
         _check_apart(path, target, source)
     if not path.name:
         raise OutputError(f"{path} cannot be an output; name a new file or folder")
+    sweep(path.parent)
     if path.exists() or path.is_symlink():
         if not overwrite:
             raise OutputError(f"output {path} exists; choose another, or allow overwriting it")
@@ -91,7 +92,6 @@ def atomic_output(
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             stack.callback(_remove_empty, new_folders)
-            sweep(path.parent)
             work = stack.enter_context(work_folder(path))
             new = work / "new"
             new.mkdir()
@@ -189,13 +189,15 @@ def _commit(work: Path, targets: Sequence[Path], overwrite: bool) -> None:
     old.mkdir()
     undo: list[tuple[Path, Path]] = []
     try:
-        with announced(work, [target.name for target in targets], overwrite):
+        with announced(work, [target.name for target in targets]):
+            # All aside before the first comes: a new scan never lies beside an earlier seal.
             for target in targets:
                 if target.exists() or target.is_symlink():
                     if not overwrite:
                         raise _appeared(target)
                     undo.append((old / target.name, target))
                     target.rename(old / target.name)
+            for target in targets:
                 undo.append((target, new / target.name))
                 _move_in(new / target.name, target)
     except BaseException:

@@ -31,7 +31,8 @@ _SUFFIX = ".partial"
 _LOCK = "lock"
 _MOVE = "move.json"
 _UNLOCKED_FOR_S = 3600.0
-"""A work folder without a lock is being made at this moment, or was when its process was killed."""
+"""A work folder without a lock is being made at this moment, or was when its process was killed:
+after so long it goes whatever its process is called, which its name says."""
 
 
 @contextmanager
@@ -41,13 +42,14 @@ def work_folder(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: another run is writing ``path`` already.
     """
-    work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent))
+    prefix = f".{path.name}.{os.getpid()}."
+    work = Path(tempfile.mkdtemp(prefix=prefix, suffix=_SUFFIX, dir=path.parent))
     try:
         with _locked(work):
             _refuse_another(path, work)
             yield work
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        _discard(work)
 
 
 def sweep(folder: Path) -> None:
@@ -57,18 +59,31 @@ def sweep(folder: Path) -> None:
             if _is_abandoned(work):
                 _end_move(work, folder)
                 _restore(work / "old", folder)
-                shutil.rmtree(work, ignore_errors=True)
+                _discard(work)
+
+
+def _discard(work: Path) -> None:
+    """Remove a work folder; its lock last, so that who is killed meanwhile is swept after all."""
+    with suppress(OSError):
+        for inner in work.iterdir():
+            if inner.name == _LOCK:
+                continue
+            if inner.is_dir():
+                shutil.rmtree(inner, ignore_errors=True)
+            else:
+                inner.unlink(missing_ok=True)
+    shutil.rmtree(work, ignore_errors=True)
 
 
 @contextmanager
-def announced(work: Path, names: Sequence[str], overwrite: bool) -> Iterator[None]:
+def announced(work: Path, names: Sequence[str]) -> Iterator[None]:
     """While files of ``work / "new"`` move to the folder around it, say which, for `sweep`.
 
     Who is killed between two of them, such as a scan and its seal, would leave half a result.
     """
     plan = work / _MOVE
     new = plan.with_suffix(".new")
-    new.write_text(json.dumps({"names": list(names), "overwrite": overwrite}), encoding="utf-8")
+    new.write_text(json.dumps(list(names)), encoding="utf-8")
     new.rename(plan)
     try:
         yield
@@ -100,7 +115,7 @@ def _is_abandoned(work: Path) -> bool:
     if not lock.exists():
         names = {file.name for file in work.iterdir()}
         old = time.time() - work.stat().st_mtime > _UNLOCKED_FOR_S
-        return old and names <= {f"{_LOCK}.new"}
+        return names <= {f"{_LOCK}.new"} and (old or _is_gone(work.name.split(".")[-3]))
     number = os.open(lock, os.O_RDWR)
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -111,23 +126,30 @@ def _is_abandoned(work: Path) -> bool:
     return True
 
 
+def _is_gone(process: str) -> bool:
+    """Whether there is no process of this number, here at least."""
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, OverflowError, PermissionError):
+        return False
+    except ProcessLookupError:
+        return True
+    return False
+
+
 def _end_move(work: Path, folder: Path) -> None:
     """Move in the rest of a result of which a part is in its place."""
     try:
-        plan = json.loads((work / _MOVE).read_text(encoding="utf-8"))
+        names = json.loads((work / _MOVE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return
     new: Path = work / "new"
-    rest = [name for name in plan["names"] if not _is_in_place(new / name, folder / name)]
-    taken = [name for name in rest if not (new / name).exists()]
-    if taken or len(rest) == len(plan["names"]):
-        return  # somebody has taken a part since, or nothing was moved
+    rest = [name for name in names if not _is_in_place(new / name, folder / name)]
+    lost = any((folder / name).exists() or not (new / name).exists() for name in rest)
+    if lost or len(rest) == len(names):
+        return  # somebody has been here since, or nothing was moved
     for name in rest:
-        target, aside = folder / name, work / "old" / name
-        if target.exists() and plan["overwrite"] and not aside.exists():
-            target.rename(aside)
-        if not target.exists():
-            (new / name).rename(target)
+        (new / name).rename(folder / name)
 
 
 def _is_in_place(source: Path, target: Path) -> bool:

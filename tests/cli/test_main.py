@@ -226,3 +226,8 @@ def test_memory_is_left_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(ctypes, "CDLL", never)
     monkeypatch.setenv("MALLOC_ARENA_MAX", "4")
     keep_freed_memory()
+
+
+def test_a_null_byte_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["node", "check", "\0x"]) == 2
+    assert "a null byte" in capsys.readouterr().err

@@ -10,12 +10,9 @@ from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
 from faults.command_lines import CommandLines
 from faults.mutate import damaged, mutate
-from faults.seeds import SCANS
+from faults.seeds import SCANS, signing_key
 from mitsgan.cli.main import main
 from mitsgan.errors import MitsganError
 from mitsgan.files.io import is_image
@@ -70,11 +67,7 @@ def seal_cases(kind: str, seed: int, place: Path) -> Case:
     """Verify a scan by a seal that was damaged."""
     scan = SCANS["nifti"](place)
     key, seal = place / "key.pem", place / "seal.json"
-    # Not drawn at random: cases follow from their seed.
-    secret = Ed25519PrivateKey.from_private_bytes(bytes(32))
-    key.write_bytes(
-        secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-    )
+    signing_key(key)
     seal_file(SealFile(scan=scan, sign=key, out=seal))
     whole = seal.read_bytes()
 

@@ -15,6 +15,8 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -41,6 +43,12 @@ Maker = Callable[[Path], Path]
 def small_chest() -> Scan:
     """4 x 24 x 24; painted once, since that takes longer than all else."""
     return chest((4, 24, 24), (60.0, 15.0, 15.0), seed=1)
+
+
+def signing_key(path: Path) -> None:
+    """Write a private key to sign with: always the same, so that cases follow from their seed."""
+    secret = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    path.write_bytes(secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def _dicom(folder: Path) -> Path:

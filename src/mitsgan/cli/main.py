@@ -101,6 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments in (["--version"], ["-V"]):
         sys.stdout.write(f"mitsgan {__version__}\n")
         return 0
+    if any("\0" in argument for argument in arguments):  # no shell can, but Python
+        return _say("an argument holds a null byte, which no name has; leave it out", 2)
     if {"-h", "--help"} & set(arguments):
         join_lines()
         describe({Protect: ("--protector", "--attackers"), Evaluate: ("--attackers",)})

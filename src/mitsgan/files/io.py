@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,12 +59,25 @@ def read_scan(
     elif reading.series is not None or reading.select:
         raise ScanError(f"{path} is an image of one scan; leave `series` and `select` out")
     else:
+        before = _stamps(path)
         scan = (read_nifti if _is_nifti(path) else read_itk)(path, reading.hu_offset)
+        if _stamps(path) != before:
+            raise ScanError(f"{path} changed while it was read; read it again when it is whole")
         if progress is not None:
             progress(1, 1)
     if not reading.assume_hu:
         check_plausible(scan, str(path))
     return _noted(canonical(scan), reading)
+
+
+def _stamps(path: Path) -> dict[str, tuple[int, int, int]]:
+    """What changes when somebody writes to an image, or to the file of its voxels beside it."""
+    stamps = {}
+    for file in path.parent.glob(f"{glob.escape(path.stem)}*"):
+        with suppress(FileNotFoundError):
+            status = file.stat()
+            stamps[file.name] = status.st_size, status.st_mtime_ns, status.st_ino
+    return stamps
 
 
 def write_scan(

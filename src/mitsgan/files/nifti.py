@@ -141,12 +141,13 @@ def write_nifti(scan: Scan, path: Path, derivation: Derivation) -> None:
 
 def _load(path: Path) -> Any:
     """The image, whether or not it is compressed as its name says."""
+    # Never mapped into memory: voxels must stay as they were read, whatever becomes of the file.
     if path.suffix.lower() in PAIR_SUFFIXES:
-        return nib.load(path)
+        return nib.load(path, mmap=False)
     with path.open("rb") as file:
         packed = file.read(2) == _GZIP
     if packed == path.name.lower().endswith(".gz"):
-        return nib.load(path)
+        return nib.load(path, mmap=False)
     with gzip.open(path) if packed else path.open("rb") as stream:
         kind = _Nifti2 if stream.read(4) in _HEADER_2 else _Nifti1
         stream.seek(0)

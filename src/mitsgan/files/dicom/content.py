@@ -136,6 +136,7 @@ class SliceContent:
         form = PixelFormat(rows, columns, stored, signed == 1)
         out = np.empty((rows, columns), form.dtype)
         read_words(self.file, form, {self.frame.number: out})
+        self.file.check_unchanged()
         return out
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID
 
+from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.find.entries import Entry, Stamp
 
@@ -49,6 +50,17 @@ class SliceFile:
     def name(self) -> Path:
         """Its path below what was read; the result gets the same."""
         return self.entry.name
+
+    def check_unchanged(self) -> None:
+        """Raise `ScanError` where somebody wrote to the file since its header was read."""
+        try:
+            changed = self.entry.stamp != self.stamp
+        except OSError:
+            changed = True
+        if changed:
+            raise ScanError(
+                f"{self.path} changed while it was read; read it again when it is whole"
+            )
 
     @property
     def encoding(self) -> tuple[bool, bool]:

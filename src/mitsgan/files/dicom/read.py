@@ -170,10 +170,7 @@ def _read_stored(
         if stored.dtype != form.dtype:
             into = {number: np.empty((rows, columns), form.dtype) for number in into}
         tail = read_words(file, form, into)
-        if file.entry.stamp != file.stamp:
-            raise ScanError(
-                f"{file.path} changed while it was read; read it again when it is whole"
-            )
+        file.check_unchanged()
         if stored.dtype != form.dtype:
             for z in numbers:
                 stored[z] = into[slices[z].number]
