@@ -112,12 +112,12 @@ def test_the_command_line_knows_what_is_installed(installed: Path, tmp_path: Pat
 
 @pytest.mark.slow
 def test_evaluate_attacks_with_what_is_installed(installed: Path, tmp_path: Path) -> None:
-    scan, numbers = tmp_path / "scan", tmp_path / "e.json"
-    phantom_series(chest((24, 64, 64), (6.0, 5.6, 5.6)), scan)
-    options = ["--protector", "checkerboard", "--attackers", "averager", "--positions", "2"]
-    options += ["--pgd-steps", "2", "--quiet"]
-    mitsgan(installed, "evaluate", str(scan), *options, "-o", str(numbers))
-    result = json.loads(numbers.read_text())
+    scan, out, numbers = (str(tmp_path / name) for name in ("scan", "out", "e.json"))
+    phantom_series(chest((24, 64, 64), (6.0, 5.6, 5.6)), tmp_path / "scan")
+    mitsgan(installed, "protect", scan, out, "--protector", "checkerboard", "--quiet")
+    options = ("--attackers", "averager", "--positions", "2", "--pgd-steps", "2", "--quiet")
+    mitsgan(installed, "evaluate", scan, out, *options, "-o", numbers)
+    result = json.loads(Path(numbers).read_text())
     assert {row["name"] for row in result["attackers"].values()} == {"averager"}
     assert result["disruption"]["remove"]["protected"]["rmse_hu"]["median"] > 0
 
