@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mitsgan.errors import DataError, ScanError
 from mitsgan.files.dicom import elements as dcm
-from mitsgan.files.dicom.find.entries import Entry
+from mitsgan.files.dicom.find.entries import Entry, walk
 from mitsgan.files.dicom.find.headers import check_whole
 from mitsgan.files.dicom.find.parse import read_header
 from mitsgan.files.dicom.find.sift import no_slice
@@ -135,11 +135,7 @@ def _joined(parts: Sequence[SeriesFiles]) -> SeriesFiles:
 def _walk(source: Path) -> Iterator[tuple[Path, list[str]]]:
     """Folders with the names of their files, hidden ones left out."""
     if source.is_dir():
-        for root, below, names in os.walk(source):
-            below[:] = sorted(name for name in below if not name.startswith("."))
-            shown = sorted(name for name in names if not name.startswith("."))
-            if shown:
-                yield Path(root), shown
+        yield from ((folder, names) for folder, names in walk(source) if names)
     elif source.suffix.lower() == ".csv" and source.is_file():
         for path in _listed(source):
             if path.is_dir():

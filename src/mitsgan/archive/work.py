@@ -72,7 +72,7 @@ class Work:
         return f"{text}{change.rms:.2f} HU" + "".join(f"; {note}" for note in result.notes), ""
 
     def _seal(self, task: Task) -> tuple[str, str]:
-        from mitsgan.jobs.seal import SealFile, seal_file
+        from mitsgan.jobs.seal import SealFile, seal_file, seal_path
 
         how = self._how.seal
         assert how is not None  # the settings were checked
@@ -80,7 +80,7 @@ class Work:
             SealFile(
                 scan=Path(task.source),
                 series=task.series or None,
-                out=seal_of(task),
+                out=seal_path(Path(task.output)),
                 overwrite=True,
                 **{field.name: getattr(how, field.name) for field in fields(how)},
             )
@@ -107,23 +107,20 @@ class Work:
 
     def _judges(self, task: Task) -> tuple[Path | None, Path | None, Path | None]:
         """By which key and which seal a series is verified, and whom the seal is believed of."""
+        from mitsgan.jobs.seal import seal_path
+
         how = self._how
         if how.action != "verify":
             sealed = how.action == "seal" or how.protect.sign is not None
             return (
                 how.protect.key if how.action == "protect" else None,
-                seal_of(task) if sealed else None,
+                seal_path(Path(task.output)) if sealed else None,
                 self._trust if sealed else None,
             )
         if how.verify is None:
             raise SettingsError("nothing says what to verify by")
-        beside = Path(f"{task.source}.seal.json")
-        return how.verify.key, beside if how.verify.sealed else None, how.verify.trust
-
-
-def seal_of(task: Task) -> Path:
-    """The seal of what a task wrote or sealed."""
-    return Path(f"{task.output}.seal.json")
+        beside = seal_path(Path(task.source)) if how.verify.sealed else None
+        return how.verify.key, beside, how.verify.trust
 
 
 def _of_output(error: Exception) -> Failure:

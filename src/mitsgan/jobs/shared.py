@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from mitsgan.errors import ScanError
+from mitsgan.errors import ScanError, SettingsError
 from mitsgan.reading import Choice, Reading
 from mitsgan.settings import Settings
 
@@ -74,6 +74,13 @@ class Signing(Settings):
     sketch: bool = True
     """Whether a coarse picture of what the scan shows is sealed, too, so that processing is later
     told from tampering; it shows the patient, at about 4 mm."""
+
+    def check_signs(self, sign: Path | None) -> None:
+        """Raise `SettingsError` where something belongs to a signing key that is not given."""
+        if sign is None and (self.certificate or self.passphrase_file):
+            raise SettingsError(
+                "`certificate` and `passphrase_file` belong to a key; give `sign` too"
+            )
 
 
 def check_exists(path: Path) -> None:

@@ -123,10 +123,7 @@ class Protecting(Signing, ProtectSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_mark(self.key is not None)
-        if self.sign is None and (self.certificate or self.passphrase_file):
-            raise SettingsError(
-                "`certificate` and `passphrase_file` belong to a key; give `sign` too"
-            )
+        self.check_signs(self.sign)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +159,4 @@ class ProtectFile(Overwriting, Signing, ProtectSettings, CtInput):
         self.check_mark(self.key is not None)
         if self.restorable_form != "residual" and not self.restorable:
             raise SettingsError("`restorable_form` says how an original is kept; give `restorable`")
-        if self.sign is None and (self.certificate or self.passphrase_file):
-            raise SettingsError(
-                "`certificate` and `passphrase_file` belong to a key; give `sign` too"
-            )
+        self.check_signs(self.sign)

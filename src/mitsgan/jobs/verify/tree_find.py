@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mitsgan.errors import MitsganError, ScanError, SettingsError
-from mitsgan.files.dicom.find.entries import Entry, is_archive
+from mitsgan.files.dicom.find.entries import Entry, is_archive, walk
 from mitsgan.files.dicom.find.parse import read_header
 from mitsgan.files.dicom.find.sift import DICOM_SUFFIXES, no_slice
 from mitsgan.files.io import is_readable_image
@@ -49,12 +48,11 @@ def find_scans(tree: Path) -> list[TreeScan]:
     if not tree.is_dir():
         raise ScanError(f"{tree} is no folder; `recursive` looks for scans in a folder tree")
     scans: list[TreeScan] = []
-    for root, folders, names in os.walk(tree):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths = [Path(root, name) for name in sorted(names) if not name.startswith(".")]
+    for root, names in walk(tree):
+        paths = [root / name for name in names]
         alone = [path for path in paths if is_readable_image(path) or is_archive(path)]
         scans += [TreeScan(path, "", path.relative_to(tree).as_posix()) for path in alone]
-        scans += _series(tree, Path(root), [path for path in paths if path not in alone])
+        scans += _series(tree, root, [path for path in paths if path not in alone])
     if not scans:
         raise ScanError(f"{tree} holds no CT series and no image file; name another folder")
     return scans

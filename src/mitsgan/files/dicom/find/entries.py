@@ -151,16 +151,19 @@ def is_archive(path: Path) -> bool:
         return file.read(2) == b"PK"
 
 
-def _below(folder: Path) -> list[Entry]:
-    """All files below, in a stable order; hidden ones are other programs' business."""
-    entries: list[Entry] = []
+def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Folders from here on, each with the names of its files, in a stable order; what is hidden is
+    other programs' business.
+    """
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                path = Path(root, name)
-                entries.append(Entry(path, path.relative_to(folder)))
-    return entries
+        yield Path(root), sorted(name for name in names if not name.startswith("."))
+
+
+def _below(folder: Path) -> list[Entry]:
+    """All files below."""
+    paths = (root / name for root, names in walk(folder) for name in names)
+    return [Entry(path, path.relative_to(folder)) for path in paths]
 
 
 def _listed(path: Path) -> list[Entry]:
