@@ -123,6 +123,12 @@ def test_plans_that_make_no_sense_are_refused(root: Path, tmp_path: Path) -> Non
     assert not ledger.exists()
 
 
+def test_a_mistyped_source_does_not_bind_the_ledger(root: Path, how: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="neither a folder"):
+        planned(root / "mistyped", tmp_path, how)
+    assert archive_report(planned(root, tmp_path, how)).states == {"pending": 3}
+
+
 def test_large_series_are_left_for_a_larger_machine(root: Path, how: Path, tmp_path: Path) -> None:
     ledger = planned(root, tmp_path, how)
     assert work_through(ledger, "w", 100, 60) == 0

@@ -74,10 +74,12 @@ def plan_archive(settings: PlanSettings, *, progress: Progress = silent) -> Plan
     out, digest = _checked_out(settings, how), _digest(how)
     ledger = Ledger(settings.ledger, create=True)
     try:
-        _check_same(ledger, how, settings.source.resolve(), out)
+        plan = _same_plan(ledger, how, settings.source.resolve(), out)
         with Phases(progress).phase("find", f"looking into {settings.source}") as step:
             known = ledger.folders()
             folders = find_series(settings.source.resolve(), known, settings.jobs, step)
+        for name, value in plan.items():
+            ledger.set_plan(name, value)
         ledger.keep_folders(
             (folder.path, folder.stamp, content(folder))
             for folder in folders
@@ -168,18 +170,21 @@ def _checked_out(settings: PlanSettings, how: How) -> Path | None:
     return out
 
 
-def _check_same(ledger: Ledger, how: How, source: Path, out: Path | None) -> None:
-    """Raise where a ledger is of another archive, or begin it."""
+def _same_plan(ledger: Ledger, how: How, source: Path, out: Path | None) -> dict[str, object]:
+    """What a ledger is of; raises `DataError` where it is of another archive."""
     tree = to_tree(how)
-    plan = {"how": tree, "source": str(source), "out": None if out is None else str(out)}
+    plan: dict[str, object] = {
+        "how": tree,
+        "source": str(source),
+        "out": None if out is None else str(out),
+    }
     for name, value in plan.items():
         earlier = ledger.plan(name)
         if earlier is not None and json.loads(json.dumps(value)) != earlier:
             raise DataError(
                 f"{ledger.path} was planned with another `{name}` ({earlier}); name a new ledger"
             )
-    for name, value in plan.items():
-        ledger.set_plan(name, value)
+    return plan
 
 
 def _tasks(
