@@ -152,7 +152,10 @@ def test_the_segmentation_shows_the_region_where_it_is(
     x, y = (places[:, axis].mean() * 2.1 + positions[0][2 - axis] for axis in (2, 1))
     assert np.abs(np.subtract((x, y, z), scan.geometry.to_world(_LUNG))).max() < 4
     again = sitk.GetArrayFromImage(sitk.ReadImage(str(out / "segmentation-sketch.dcm")))
-    np.testing.assert_array_equal(again > 0, pixels > 0)
+    # One bit a pixel: ITK leaves the bits of a last, partly filled byte unread.
+    whole_bytes = pixels.size // 8 * 8
+    np.testing.assert_array_equal(again.ravel()[:whole_bytes] > 0, pixels.ravel()[:whole_bytes] > 0)
+    assert not pixels.ravel()[whole_bytes:].any()
     source = {
         frame.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
         for frame in seg.PerFrameFunctionalGroupsSequence
