@@ -2,7 +2,14 @@
 
 from mitsgan.mark.embed import Mark, WithMark
 from mitsgan.mark.find.detect import detect
-from mitsgan.mark.find.detection import Detection, Region, SliceFinding, SliceState, Verdict
+from mitsgan.mark.find.detection import (
+    Detection,
+    Region,
+    SliceFinding,
+    SliceState,
+    Unlike,
+    Verdict,
+)
 from mitsgan.mark.keys import Key, MarkKeyError
 from mitsgan.mark.pattern import series_identity
 
@@ -14,6 +21,7 @@ __all__ = [
     "Region",
     "SliceFinding",
     "SliceState",
+    "Unlike",
     "Verdict",
     "WithMark",
     "detect",

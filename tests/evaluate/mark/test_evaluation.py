@@ -69,6 +69,7 @@ class Oracle:
             regions=(),
             slices=(),
             missing_ends=(),
+            unlike=(),
             map=share,
             flagged=share > 0.5,
             shape=scan.shape,

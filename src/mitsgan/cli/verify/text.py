@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mitsgan.cli.options import as_options
-from mitsgan.jobs.verify.result import Verification
+from mitsgan.jobs.verify.result import RegionEntry, UnlikeEntry, Verification
 from mitsgan.jobs.verify.verify import Verified
 from mitsgan.mark import SliceState
 
@@ -35,19 +35,30 @@ def _both(result: Verification, of_seal: str) -> str:
 def _of_mark(result: Verification) -> list[str]:
     lines = [f"mark: {result.mark_verdict or result.verdict}; {result.reason}"]
     regions, slices = result.regions or (), result.slices or ()
-    for region in regions[:_SHOWN]:
-        ends = zip(region.start_voxel, region.stop_voxel, strict=True)
-        z, y, x = (f"{start}-{stop - 1}" for start, stop in ends)
-        place = ", ".join(f"{value:.1f}" for value in region.centre_lps_mm)
-        lines.append(
-            f"  repainted: slices {z}, rows {y}, columns {x}; centre {place} mm (LPS); "
-            f"{region.z_score:.1f} standard deviations"
-        )
+    lines += [
+        f"  repainted: {_place(region)}; {region.z_score:.1f} standard deviations"
+        for region in regions[:_SHOWN]
+    ]
     lines += _more(len(regions), "regions")
+    unlike = result.unlike or ()
+    lines += [
+        f"  not checked: {_place(place)}; its grain is {place.grain_over_surroundings:.1f} times "
+        "that around"
+        for place in unlike[:_SHOWN]
+    ]
+    lines += _more(len(unlike), "places")
     odd = [f for f in slices if f.detail and f.state != SliceState.CHANGED]
     lines += [f"  slice {f.slice} at {f.position_mm:g} mm: {f.detail}" for f in odd[:_SHOWN]]
     lines += _more(len(odd), "slices")
     return lines + [f"  {end}" for end in result.missing_ends or ()]
+
+
+def _place(box: RegionEntry | UnlikeEntry) -> str:
+    """Where a box of voxels lies, in the file and in the patient."""
+    ends = zip(box.start_voxel, box.stop_voxel, strict=True)
+    z, y, x = (f"{start}-{stop - 1}" for start, stop in ends)
+    centre = ", ".join(f"{value:.1f}" for value in box.centre_lps_mm)
+    return f"slices {z}, rows {y}, columns {x}; centre {centre} mm (LPS)"
 
 
 def _more(count: int, what: str) -> list[str]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from mitsgan import __version__
 from mitsgan.files import Derivation, write_scan
-from mitsgan.jobs.verify.result import MarkEntry, RegionEntry, SliceEntry
-from mitsgan.mark import Detection
+from mitsgan.jobs.verify.result import MarkEntry, RegionEntry, SliceEntry, UnlikeEntry
+from mitsgan.mark import Detection, Unlike
 from mitsgan.scan import Scan
 
 
@@ -40,6 +40,7 @@ def mark_entries(detection: Detection, scan: Scan) -> dict[str, Any]:
             )
             for region, box in zip(detection.regions, boxes, strict=True)
         ),
+        "unlike": tuple(_unlike_entry(place, scan) for place in detection.unlike) or None,
         "missing_ends": detection.missing_ends,
         "slices": tuple(
             SliceEntry(
@@ -54,6 +55,12 @@ def mark_entries(detection: Detection, scan: Scan) -> dict[str, Any]:
             for finding in detection.slices
         ),
     }
+
+
+def _unlike_entry(place: Unlike, scan: Scan) -> UnlikeEntry:
+    region = place.region
+    box = scan.order.box_in_file(region.start, region.stop, scan.shape)
+    return UnlikeEntry(*box, region.centre_mm, place.grain, region.voxels)
 
 
 def _slice_in_file(number: int, scan: Scan) -> int:

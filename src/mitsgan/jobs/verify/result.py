@@ -41,6 +41,20 @@ class RegionEntry:
 
 
 @dataclass(frozen=True)
+class UnlikeEntry:
+    """A box of voxels that cannot be checked: its finest grain is so many times that around.
+
+    Voxels are ``[z, y, x]`` of the file.
+    """
+
+    start_voxel: Voxel
+    stop_voxel: Voxel
+    centre_lps_mm: Vector
+    grain_over_surroundings: float
+    voxels: int
+
+
+@dataclass(frozen=True)
 class SliceEntry:
     """One slice: what became of it as a whole.
 
@@ -63,7 +77,8 @@ class Verification(Result):
     Attributes:
         source: as it was given.
         verdict: of both the worse one.
-        reason, mark, false_alarms_per_scan, regions, missing_ends, slices, scan: of the mark.
+        reason, mark, false_alarms_per_scan, regions, unlike, missing_ends, slices, scan: of
+            the mark.
         mark_verdict: that of the mark alone, where there is a seal, too.
         mark_not_verified: why the mark could not be looked for.
         seal: of the seal.
@@ -75,6 +90,7 @@ class Verification(Result):
     KIND: ClassVar[str] = "verification"
     LEFT_OUT_IF_NONE: ClassVar[frozenset[str]] = frozenset(
         {"reason", "mark", "false_alarms_per_scan", "regions", "missing_ends", "slices", "scan"}
+        | {"unlike"}
         | {"mark_verdict", "mark_not_verified", "seal", "decided_by"}
     )
 
@@ -85,6 +101,7 @@ class Verification(Result):
     mark: MarkEntry | None = None
     false_alarms_per_scan: float | None = None
     regions: tuple[RegionEntry, ...] | None = None
+    unlike: tuple[UnlikeEntry, ...] | None = None
     missing_ends: tuple[str, ...] | None = None
     slices: tuple[SliceEntry, ...] | None = None
     scan: Grid | None = None

@@ -84,6 +84,19 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Unlike:
+    """A place whose finest grain is unlike that around, so that no mark would show there.
+
+    Attributes:
+        region: where; its score says nothing.
+        grain: standard deviation of the grain, as a multiple of that around.
+    """
+
+    region: Region
+    grain: float
+
+
+@dataclass(frozen=True)
 class Detection:
     """The result of `mitsgan.mark.find.detect`.
 
@@ -98,6 +111,7 @@ class Detection:
         regions: where it is missing, worst first.
         slices: one finding per slice.
         missing_ends: in words, ends of the series that were cut off.
+        unlike: places that cannot be checked, and so cannot be called intact; largest first.
         map: probability that voxels were repainted, per block of 1 x 4 x 4 voxels (`BLOCK`).
         flagged: the same blocks, whether a region holds them.
         shape: of the scan.
@@ -117,6 +131,7 @@ class Detection:
     regions: tuple[Region, ...]
     slices: tuple[SliceFinding, ...]
     missing_ends: tuple[str, ...]
+    unlike: tuple[Unlike, ...]
     map: NDArray[np.float32]
     flagged: NDArray[np.bool_]
     shape: Index

@@ -64,6 +64,7 @@ class Evidence:
             nothing can be said of any place.
         survived_hu: RMS of what is left of the mark over the body.
         lost: blocks of windows of 16 mm that have clearly lost most of it.
+        worn: whether a codec or a filter wore the scan.
     """
 
     products: Cells
@@ -74,6 +75,7 @@ class Evidence:
     dispersion: float
     survived_hu: float
     lost: Mask
+    worn: bool = False
 
     @property
     def sums(self) -> tuple[Cells, Cells, Cells]:
@@ -127,7 +129,8 @@ def weigh(
     flat = is_flat_everywhere(
         noise.detail, evidence.products, evidence.expected, body, spacing, settings
     )
-    if flat or has_holes(*evidence.sums, marked, spacing, settings):
+    worn = flat or has_holes(*evidence.sums, marked, spacing, settings)
+    if worn:
         kind = by_detail(noise.detail, kind, settings)
         parts = settings.detail_classes
         evidence = _weighted(measured, kind, body, learn, settings, parts, evidence.sums)
@@ -139,7 +142,7 @@ def weigh(
         evidence = _weighted(measured, kind, body, learn & ~lost, settings, 1, evidence.sums)
         least, most = settings.dispersion
         dispersion = min(max(dispersion, least), most)
-    return replace(evidence, dispersion=dispersion, lost=gone)
+    return replace(evidence, dispersion=dispersion, lost=gone, worn=worn)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mitsgan.mark.find.detection import Detection, Region, SliceFinding, SliceState, Verdict
-from mitsgan.mark.find.expected import weigh
+from mitsgan.mark.find.detection import (
+    Detection,
+    Region,
+    SliceFinding,
+    SliceState,
+    Unlike,
+    Verdict,
+)
+from mitsgan.mark.find.expected import Evidence, weigh
 from mitsgan.mark.find.findings import (
     SliceEvidence,
     missing_ends,
@@ -15,9 +22,10 @@ from mitsgan.mark.find.findings import (
     untold,
     were_averaged,
 )
+from mitsgan.mark.find.grain import relative_grain, unlike_places
 from mitsgan.mark.find.measure import Measured
 from mitsgan.mark.find.noise import Mask
-from mitsgan.mark.find.regions import find_regions
+from mitsgan.mark.find.regions import find_regions, label, region_of
 from mitsgan.mark.find.search import search
 from mitsgan.mark.find.settings import Detector
 from mitsgan.mark.windows import BLOCK, SIZES_MM
@@ -72,12 +80,13 @@ def judge(
     flagged[inside] = kept
     if regions:
         np.multiply(searched.probability, evidence.body, out=probability[inside])
+    unlike = _unlike(scan, measured, evidence, kept, settings)
     slices = slice_findings(measured, sums, flagged, settings)
     for finding in slices:
         if finding.state == SliceState.REPLACED:
             probability[inside][finding.number] = evidence.body[finding.number]
     ends = missing_ends(measured, settings)
-    verdict, reason = _verdict(regions, slices, ends, verified, settings)
+    verdict, reason = _verdict(regions, slices, ends, unlike, verified, settings)
     return Detection(
         verdict=verdict,
         reason=reason,
@@ -89,6 +98,7 @@ def judge(
         regions=regions,
         slices=slices,
         missing_ends=ends,
+        unlike=unlike,
         map=probability,
         flagged=flagged,
         shape=scan.shape,
@@ -96,6 +106,27 @@ def judge(
         sums=evidence.sums,
         dense=evidence.dense,
     )
+
+
+def _unlike(
+    scan: Scan, measured: Measured, evidence: Evidence, flagged: Mask, settings: Detector
+) -> tuple[Unlike, ...]:
+    """Places of the body where no mark could show, those apart that were found to be repainted."""
+    grain = relative_grain(measured.squares, measured.noise)
+    counted = evidence.body & (measured.means < settings.grain_hu)
+    louder, smoother = unlike_places(grain, measured.noise.around, counted, scan.spacing, settings)
+    places = louder if evidence.worn else louder | smoother
+    if not places.any():
+        return ()
+    labels, count = label(places)
+    offset = measured.box[0].start, measured.box[1].start
+    unlike = []
+    for number in range(1, count + 1):
+        place = labels == number
+        if not (place & flagged).any():
+            ratio = float(grain[place].mean()) ** 0.5
+            unlike.append(Unlike(region_of(place, 0.0, scan, offset), ratio))
+    return tuple(sorted(unlike, key=lambda one: -one.region.voxels))
 
 
 def _no_blocks(scan: Scan) -> Mask:
@@ -120,6 +151,7 @@ def _unknown(scan: Scan, measured: Measured, reason: str, false_alarms: float) -
         regions=(),
         slices=untold(measured),
         missing_ends=(),
+        unlike=(),
         map=zero,
         flagged=nowhere,
         shape=scan.shape,
@@ -133,6 +165,7 @@ def _verdict(
     regions: Sequence[Region],
     slices: Sequence[SliceFinding],
     ends: Sequence[str],
+    unlike: Sequence[Unlike],
     verified: float,
     settings: Detector,
 ) -> tuple[Verdict, str]:
@@ -157,6 +190,13 @@ def _verdict(
             Verdict.UNKNOWN,
             f"the mark is there, but too faint to say where it is missing: {share} for repainting "
             f"of {SIZES_MM[-1]:g} mm",
+        )
+    if unlike:
+        return (
+            Verdict.UNKNOWN,
+            f"the mark is where it could be looked for, but the finest grain of "
+            f"{_count(len(unlike), 'place')} is unlike what is around, so that no mark would show "
+            "there",
         )
     return Verdict.INTACT, f"the mark is where it should be; {share}"
 

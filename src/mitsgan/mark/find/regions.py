@@ -36,11 +36,11 @@ def find_regions(
         if sizes[number] >= crumb:
             mask = labels == number
             kept |= mask
-            regions.append(_region(mask, float(searched.score[mask].max()), scan, offset))
+            regions.append(region_of(mask, float(searched.score[mask].max()), scan, offset))
     return tuple(sorted(regions, key=lambda one: -one.score)), kept
 
 
-def _region(mask: Mask, score: float, scan: Scan, offset: tuple[int, int]) -> Region:
+def region_of(mask: Mask, score: float, scan: Scan, offset: tuple[int, int]) -> Region:
     """The box around some blocks, in voxels of the scan."""
     where = np.nonzero(mask)
     low, high = [int(w.min()) for w in where], [int(w.max()) + 1 for w in where]

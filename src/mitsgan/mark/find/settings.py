@@ -172,6 +172,34 @@ class Detector:
     """Unevenness, as a share of what is expected, that is taken for granted; 3 % was too little on
     an untouched `lungdx-a0001`."""
 
+    # --- Grain unlike that around, see `mitsgan.mark.find.grain` ---
+
+    grains: tuple[tuple[float, float, float], ...] = (
+        (8.0, 5.0, 0.06),
+        (14.0, 2.5, 0.06),
+        (20.0, 2.0, 0.06),
+    )
+    """Sides of cubes, mm; the variance of the finest grain, as a share of that around, above which
+    such a cube is louder; and below which it is smoother. In the design scans, away from bone,
+    none is above 4, 1.6 and 1.2, or below 0.1."""
+
+    grain_blocks: int = 3
+    """Side of such a cube in the plane, in blocks, at least: of fewer, an edge fills all."""
+
+    grain_floor: float = 10.0
+    """Variance around, HU squared, from which a place can be smoother: below, rounding and what is
+    left of the mark are most of the grain."""
+
+    grain_share: float = 0.75
+    """Share of such a cube's blocks that must count."""
+
+    grain_hu: float = 400.0
+    """Means of blocks from which they do not count: beside bone, metal and contrast, streaks are
+    loud."""
+
+    smooth_scan: float = 0.01
+    """Where more of the body is smoother than what is around it, that is how the scan is."""
+
     # --- The search ---
 
     kept_share: float = 0.6

@@ -1,0 +1,177 @@
+"""Cubes that an attacker repaints so that the mark shows nothing: louder, smoother, odd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from mitsgan.anatomy.places import lung_positions
+from mitsgan.scan.scan import AIR_HU, Scan
+
+Array = NDArray[np.float32]
+Place = tuple[int, int, int]
+Paint = Callable[[Array, np.random.Generator], Array]
+"""What an attacker makes of a block, HU ``[z, y, x]``."""
+
+SIDES_MM = (10.0, 16.0, 20.0, 28.0)
+LEVELS_HU = (0.0, 15.0, 45.0, 90.0, 200.0)
+TISSUES = ("lung", "soft tissue")
+
+_APART_MM = 56.0
+_CANDIDATES = 400
+_SOFT_HU = (-20.0, 90.0)
+_EVEN_HU = 150.0
+_SATURATED_HU = 3071.0
+_GAIN = 3.0
+_LESION_HU = 40.0
+
+
+def white(level: float, before: Array, rng: np.random.Generator) -> Array:
+    """The block's mean, and white noise."""
+    return before.mean() + np.float32(level) * rng.standard_normal(before.shape, np.float32)
+
+
+def low_passed(level: float, before: Array, rng: np.random.Generator) -> Array:
+    """The block's mean, and noise without the finest grain."""
+    noise = ndimage.gaussian_filter(rng.standard_normal(before.shape, np.float32), (0, 1, 1))
+    return np.asarray(before.mean() + np.float32(level / noise.std()) * noise, np.float32)
+
+
+def copied(level: float, before: Array, rng: np.random.Generator) -> Array:
+    """The block's mean, and its own grain, mirrored and amplified to a standard deviation."""
+    grain = (before - ndimage.gaussian_filter(before, (0, 1, 1)))[:, ::-1, ::-1]
+    return np.asarray(before.mean() + np.float32(level / max(grain.std(), 1e-3)) * grain)
+
+
+def lesion(level: float, before: Array, rng: np.random.Generator) -> Array:
+    """Soft tissue, and white noise."""
+    return _LESION_HU + np.float32(level) * rng.standard_normal(before.shape, np.float32)
+
+
+def gain(before: Array, rng: np.random.Generator) -> Array:
+    """All that differs from the mean, amplified."""
+    return before.mean() + np.float32(_GAIN) * (before - before.mean())
+
+
+def saturated(before: Array, rng: np.random.Generator) -> Array:
+    """The densest that 12 bits can hold."""
+    return np.full_like(before, _SATURATED_HU)
+
+
+def air(before: Array, rng: np.random.Generator) -> Array:
+    """What lies below all tissue, as padding does."""
+    return np.full_like(before, AIR_HU)
+
+
+def doubled(before: Array, rng: np.random.Generator) -> Array:
+    """Every second column repeats the one before it."""
+    after = before.copy()
+    after[:, :, 1::2] = before[:, :, : before.shape[2] // 2 * 2 : 2]
+    return after
+
+
+def every_other_slice(before: Array, rng: np.random.Generator) -> Array:
+    """The mean, with white noise of 15 HU, in every second slice only."""
+    after = before.copy()
+    after[::2] = white(15.0, before[::2], rng)
+    return after
+
+
+def paints() -> Mapping[str, Paint]:
+    """By name; the noisy ones at every level."""
+    noisy = {
+        f"{name}, {level:g} HU": partial(paint, level)
+        for name, paint in (("white noise", white), ("low-passed noise", low_passed))
+        for level in LEVELS_HU
+    }
+    noisy |= {f"copied noise, {level:g} HU": partial(copied, level) for level in LEVELS_HU[1:]}
+    noisy |= {f"lesion, white noise, {level:g} HU": partial(lesion, level) for level in LEVELS_HU}
+    others: dict[str, Paint] = {
+        "gain of 3": gain,
+        "saturated": saturated,
+        "air": air,
+        "columns doubled": doubled,
+        "every other slice": every_other_slice,
+    }
+    return {**noisy, **others}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A cube that is repainted.
+
+    Attributes:
+        tissue: that it lies in.
+        side_mm: of the cube.
+        box: its voxels.
+    """
+
+    tissue: str
+    side_mm: float
+    box: tuple[slice, slice, slice]
+
+
+def blocks(scan: Scan, seed: int) -> list[Block]:
+    """Cubes of all sides in both tissues, far enough apart to share a scan."""
+    rng = np.random.default_rng(seed)
+    lung = [tuple(place) for place in lung_positions(scan, _CANDIDATES // 8, seed)]
+    chosen: list[Block] = []
+    taken: list[Place] = []
+    for tissue, places in (("lung", lung), ("soft tissue", _soft(scan, rng))):
+        for side in SIDES_MM:
+            place = next((p for p in places if _is_apart(p, taken, scan)), None)
+            if place is not None:
+                taken.append(place)
+                chosen.append(Block(tissue, side, _box(place, side, scan)))
+    return chosen
+
+
+def repainted(scan: Scan, cubes: Sequence[Block], paint: Paint, seed: int) -> Scan:
+    """The scan with all cubes repainted."""
+    rng, stored, hu = np.random.default_rng(seed), scan.stored.copy(), scan.hu()
+    for cube in cubes:
+        after = np.maximum(paint(hu[cube.box], rng), np.float32(AIR_HU))
+        first = cube.box[0]
+        slope, intercept = (part[first][:, None, None] for part in (scan.slope, scan.intercept))
+        values = np.clip(np.rint((after - intercept) / slope), scan.lowest, scan.highest)
+        stored[cube.box] = values.astype(stored.dtype)
+    return scan.with_stored(stored)
+
+
+def _box(place: Place, side_mm: float, scan: Scan) -> tuple[slice, slice, slice]:
+    sides = [max(1, round(side_mm / step)) for step in scan.spacing]
+    starts = [
+        min(max(at - side // 2, 0), length - side)
+        for at, side, length in zip(place, sides, scan.shape, strict=True)
+    ]
+    z, y, x = (slice(start, start + side) for start, side in zip(starts, sides, strict=True))
+    return z, y, x
+
+
+def _is_apart(place: Place, taken: Sequence[Place], scan: Scan) -> bool:
+    spacing = np.asarray(scan.spacing)
+    return all(np.abs((np.subtract(place, one)) * spacing).max() >= _APART_MM for one in taken)
+
+
+def _soft(scan: Scan, rng: np.random.Generator) -> list[Place]:
+    """Random places in the middle of soft tissue."""
+    places: list[Place] = []
+    reach = [round(max(SIDES_MM) / 2 / step) for step in scan.spacing]
+    depth, rows, columns = scan.shape
+    for _ in range(100 * _CANDIDATES):
+        z, y, x = (
+            int(rng.integers(r, n - r)) for r, n in zip(reach, (depth, rows, columns), strict=True)
+        )
+        hu = scan.hu(
+            z, z + 1, (slice(y - reach[1], y + reach[1]), slice(x - reach[2], x + reach[2]))
+        )
+        if _SOFT_HU[0] < hu.mean() < _SOFT_HU[1] and hu.std() < _EVEN_HU:
+            places.append((z, y, x))
+        if len(places) == _CANDIDATES:
+            break
+    return places
