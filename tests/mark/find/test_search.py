@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mitsgan.mark.find.expected import Evidence
 from mitsgan.mark.find.search import deviation, search
 from mitsgan.mark.find.settings import Detector
-from mitsgan.mark.find.unevenness import unevenness
+from mitsgan.mark.find.wear.unevenness import unevenness
 from mitsgan.mark.sliding import covered, sliding_sums
 from mitsgan.mark.windows import DENSE_SIZES, SIZES_MM, threshold, window
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mitsgan.mark.find.settings import Detector
-from mitsgan.mark.find.worn import between, by_detail, has_holes, is_flat_everywhere
+from mitsgan.mark.find.wear.worn import between, by_detail, has_holes, is_flat_everywhere
 
 SPACING = (2.5, 1.0, 1.0)
 SETTINGS = Detector()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mitsgan.mark.find.noise import VOXELS, Cells, Mask, Noise, is_body, noise_classes
 from mitsgan.mark.find.settings import Detector
-from mitsgan.mark.find.worn import between, by_detail, has_holes, is_flat_everywhere
+from mitsgan.mark.find.wear.worn import between, by_detail, has_holes, is_flat_everywhere
 from mitsgan.mark.median import median
 from mitsgan.mark.sliding import SLAB, Slider, covered
 from mitsgan.mark.windows import Window, window

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mitsgan.mark.find.expected import Evidence
 from mitsgan.mark.find.noise import Cells, Mask
 from mitsgan.mark.find.settings import Detector
-from mitsgan.mark.find.unevenness import unevenness
+from mitsgan.mark.find.wear.unevenness import unevenness
 from mitsgan.mark.sliding import SLAB, Slider, covered
 from mitsgan.mark.windows import DENSE_SIZES, SIZES_MM, Window, threshold, window
 from mitsgan.slabs import in_slabs, per_thread

@@ -91,7 +91,7 @@ class Detector:
     """Limits of how unevenly the mark survived in a scan that nothing wore, as a share of what is
     expected. Beyond the larger one, it is paint or wear. Design scans."""
 
-    # --- Wear by codecs and filters, see `mitsgan.mark.find.worn` ---
+    # --- Wear by codecs and filters, see `mitsgan.mark.find.wear.worn` ---
 
     detail_classes: int = 13
     """Classes of fine detail in a worn scan, for each class of tissue and noise."""

@@ -1,0 +1,1 @@
+"""How codecs and filters wore the mark, measured on the scan under test."""
