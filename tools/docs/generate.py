@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT / "benchmarks")]
 import benchmark_pages  # noqa: E402 - the path above first
 import card_tables  # noqa: E402
 import kept_tables  # noqa: E402
+import louder_tables  # noqa: E402
 import node_tables  # noqa: E402
 import result_tables  # noqa: E402
 import sketch_tables  # noqa: E402
@@ -32,6 +33,7 @@ PAGES = tuple(
         "docs/results/README.md",
         "docs/decisions/wave.md",
         "docs/decisions/mark-measured.md",
+        "docs/decisions/mark-grain.md",
         *(f"docs/{page}.md" for page in ("training", "mark", "attackers", "refine", "restore")),
         *(f"docs/{page}.md" for page in ("seal", "detection")),
         *(
@@ -52,6 +54,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "mark-bars": result_tables.mark_bars,
     "mark-alarms": result_tables.mark_alarms,
     "mark-grains": result_tables.mark_grains,
+    "mark-louder": louder_tables.louder,
     "candidates": result_tables.candidates,
     "attackers": card_tables.attackers,
     "classifier": card_tables.classifier,
