@@ -109,7 +109,7 @@ def test_help_loads_nothing_heavy() -> None:
 class _Fails:
     error: BaseException
 
-    def run(self) -> int:
+    def start(self) -> int:
         raise self.error
 
 
@@ -156,7 +156,7 @@ def test_termination_cleans_up_and_gives_the_signal_back(
 
     @dataclass(frozen=True)
     class Killed:
-        def run(self) -> int:
+        def start(self) -> int:
             try:
                 os.kill(os.getpid(), number)
                 signal.pause()
@@ -178,7 +178,7 @@ def test_termination_cleans_up_and_gives_the_signal_back(
 def test_a_hangup_that_nohup_ignores_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     @dataclass(frozen=True)
     class HungUp:
-        def run(self) -> int:
+        def start(self) -> int:
             os.kill(os.getpid(), signal.SIGHUP)
             return 0
 

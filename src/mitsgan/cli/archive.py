@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from tyro.conf import arg, subcommand
+from typing import TYPE_CHECKING
 
 from mitsgan.archive.settings import PlanSettings, RetrySettings, RunSettings
 from mitsgan.cli.command import Command, shown
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("source", short="out", source="ROOT", out="FOLDER", ledger="FILE", settings="FILE.toml")
+@shown("source", short="out", source="ROOT", out="FOLDER", settings="FILE.toml")
 class ArchivePlan(Command, PlanSettings):
     """Find the series below a folder by their headers, and enter into a ledger what is to be done.
 
@@ -46,7 +44,7 @@ class ArchivePlan(Command, PlanSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown(ledger="FILE", memory_mb="MB", timeout_minutes="N", lease_seconds="N", metrics="FILE.prom")
+@shown()
 class ArchiveRun(Command, RunSettings):
     """Do what a ledger says, in several processes; any number of runs may share a ledger.
 
@@ -63,10 +61,7 @@ class ArchiveRun(Command, RunSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown(
-    trust="CERT.pem", ledger="FILE", memory_mb="MB", timeout_minutes="N", lease_seconds="N",
-    metrics="FILE.prom",
-)  # fmt: skip
+@shown()
 class ArchiveVerify(Command, RunSettings):
     """Verify everything that a ledger's runs have protected or sealed; verdicts stand in its
     report. Exits with 1 if a series failed or is not intact.
@@ -96,7 +91,7 @@ class ArchiveVerify(Command, RunSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown(short="output", ledger="FILE", output="FILE")
+@shown(short="output", output="FILE")
 class ArchiveReportFile(Command):
     """Show the state of a ledger, while it is worked on or after; -o writes every series."""
 
@@ -122,7 +117,7 @@ class ArchiveReportFile(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown(ledger="FILE")
+@shown()
 class ArchiveRetry(Command, RetrySettings):
     """Let series that failed be done again by the next run.
 
@@ -141,25 +136,6 @@ class ArchiveRetry(Command, RetrySettings):
         finally:
             ledger.close()
         return 0
-
-
-@dataclass(frozen=True)
-class Archive:
-    """Protect, seal or verify many thousand series, resumably."""
-
-    what: Annotated[
-        Annotated[ArchivePlan, subcommand("plan")]
-        | Annotated[ArchiveRun, subcommand("run")]
-        | Annotated[ArchiveReportFile, subcommand("report")]
-        | Annotated[ArchiveRetry, subcommand("retry")]
-        | Annotated[ArchiveVerify, subcommand("verify")],
-        arg(name=""),
-    ]
-    """Plan, run, look at the report; then verify."""
-
-    def run(self) -> int:
-        """Do it; the exit code."""
-        return self.what.run()
 
 
 def _say_ran(ran: Ran, console: Console) -> int:

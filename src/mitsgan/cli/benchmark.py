@@ -11,7 +11,7 @@ from mitsgan.jobs.benchmark import BenchmarkRun
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("config", short="output", config="CONFIG.toml", output="RUN_FOLDER")
+@shown("config", short="output", output="RUN_FOLDER")
 class Benchmark(Command, BenchmarkRun):
     """Measure protectors against attackers on scans, as a TOML file says.
 

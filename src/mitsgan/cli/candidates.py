@@ -12,7 +12,7 @@ from mitsgan.jobs.shared import Overwriting
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("scan", short="output", output="FILE.json", recall="N")
+@shown("scan", short="output")
 class Candidates(Command, Overwriting, CandidatesFile):
     """List the places of a chest CT where a nodule might be: bright blobs in the lung.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from textwrap import dedent
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -21,48 +22,46 @@ _POSITIONAL: Any = Positional
 
 METAVARS: Mapping[str, str] = {
     "certificate": "CERT.pem",
-    "classifier": "FILE",
-    "count": "N",
+    "config": "CONFIG.toml",
     "device": "auto|cpu|cuda[:N]",
     "hu_offset": "HU",
     "false_alarms": "RATE",
     "html": "FILE.html",
     "identity": "TEXT",
-    "injector": "FILE",
-    "jobs": "N",
+    "judges": "FILE...",
     "key": "KEYFILE",
-    "keys": "N",
-    "limit": "N",
-    "lpips_weights": "FILE",
+    "lease_seconds": "N",
+    "licence": "TEXT",
     "mark_hu": "HU",
     "max_hu": "HU",
+    "memory_mb": "MB",
+    "metrics": "FILE.prom",
     "nodules": "FILE...",
     "noise_fraction": "PART",
     "original": "ORIGINAL",
     "out": "OUT",
     "output": "FILE.json",
-    "passphrase_file": "FILE",
-    "pgd_steps": "N",
     "picture": "FILE.png",
-    "positions": "N",
     "private_key": "KEY.pem",
     "protector": "NAME",
-    "purified_keys": "N",
-    "readers": "N",
     "refine": "SECONDS",
-    "refine_steps": "N",
-    "remover": "FILE",
     "report": "FILE.json",
     "restorable": "RECIPIENT.pem...",
+    "run": "FOLDER",
     "scan": "SCAN",
-    "seed": "N",
+    "scans": "SCAN...",
+    "seal": "FILE.seal.json",
     "select": "NAME=VALUE...",
     "series": "UID",
     "sign": "KEY.pem",
-    "weights": "FILE",
-    "wrong_keys": "N",
+    "timeout_minutes": "N",
+    "trust": "PEM",
+    "validate": "SCAN...",
 }
 """What stands for the value of a setting in usage texts, whichever command has it."""
+
+_OF_TYPES: Mapping[object, str] = {int: "N", int | None: "N", Path: "FILE", Path | None: "FILE"}
+"""What stands for other values of a type."""
 
 _SHOWN: list[type] = []
 
@@ -74,7 +73,7 @@ class Command:
     quiet: bool = False
     """No progress and no summary; errors are still told."""
 
-    def run(self) -> int:
+    def start(self) -> int:
         """Do it; the exit code."""
         with Console(quiet=self.quiet) as console:
             return self.work(console)
@@ -92,13 +91,13 @@ def shown(*positional: str, short: str = "", **metavars: str) -> Callable[[type[
     Args:
         positional: settings that are given by their place.
         short: a setting whose option has the short form ``-o``.
-        metavars: what stands for a value in usage texts, where it is not as in `METAVARS`.
+        metavars: what stands for a value in usage texts, where it is another than usual.
     """
 
     def decorate(cls: type[C]) -> type[C]:
-        own = dict(cls.__annotations__)
+        own, plain = dict(cls.__annotations__), get_type_hints(cls)
         for name, hint in get_type_hints(cls, include_extras=True).items():
-            metavar = metavars.get(name, METAVARS.get(name))
+            metavar = metavars.get(name) or METAVARS.get(name) or _OF_TYPES.get(plain[name])
             if name == short:
                 hint = Annotated[hint, arg(metavar=metavar, aliases=["-o"])]
             elif metavar is not None:

@@ -12,34 +12,18 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated, Protocol
 
 import tyro
-from tyro.conf import subcommand
 
 from mitsgan import __version__
-from mitsgan.cli.archive import Archive
-from mitsgan.cli.attacker.attacker import AttackerCommand
-from mitsgan.cli.benchmark import Benchmark
-from mitsgan.cli.candidates import Candidates
-from mitsgan.cli.command import join_lines
-from mitsgan.cli.data.data import Data
-from mitsgan.cli.demo import Demo
+from mitsgan.cli.command import Command, join_lines
+from mitsgan.cli.commands import COMMANDS, Group
 from mitsgan.cli.evaluate.evaluate import Evaluate
-from mitsgan.cli.evaluate.mark import EvaluateMark
 from mitsgan.cli.extensions import describe
-from mitsgan.cli.keygen import Keygen
-from mitsgan.cli.node.node import Node
 from mitsgan.cli.options import as_options
 from mitsgan.cli.protect import Protect
-from mitsgan.cli.report import Report
-from mitsgan.cli.restore import Restore
-from mitsgan.cli.seal import SealCommand
 from mitsgan.cli.terminal.process import Terminated, keep_freed_memory, rarely_collected, terminable
 from mitsgan.cli.train.config import from_file
-from mitsgan.cli.train.train import Train
-from mitsgan.cli.verify.verify import Verify
-from mitsgan.cli.weights import Weights
 from mitsgan.errors import MitsganError
 
 DESCRIPTION = """\
@@ -55,35 +39,7 @@ examples:
 `mitsgan COMMAND --help` explains a command, `mitsgan --version` says which version this is.
 """
 
-Command = (
-    Annotated[Protect, subcommand("protect")]
-    | Annotated[Verify, subcommand("verify")]
-    | Annotated[Keygen, subcommand("keygen")]
-    | Annotated[SealCommand, subcommand("seal")]
-    | Annotated[Restore, subcommand("restore")]
-    | Annotated[Evaluate, subcommand("evaluate")]
-    | Annotated[EvaluateMark, subcommand("evaluate-mark")]
-    | Annotated[Report, subcommand("report")]
-    | Annotated[Benchmark, subcommand("benchmark")]
-    | Annotated[Train, subcommand("train")]
-    | Annotated[AttackerCommand, subcommand("attacker")]
-    | Annotated[Data, subcommand("data")]
-    | Annotated[Candidates, subcommand("candidates")]
-    | Annotated[Node, subcommand("node")]
-    | Annotated[Archive, subcommand("archive")]
-    | Annotated[Weights, subcommand("weights")]
-    | Annotated[Demo, subcommand("demo")]
-)
-
 _BUG = 70
-
-
-class Runnable(Protocol):
-    """What every command is."""
-
-    def run(self) -> int:
-        """Do it; the exit code."""
-        ...
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -108,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         describe({Protect: ("--protector", "--attackers"), Evaluate: ("--attackers",)})
     try:
         with terminable(), rarely_collected():
-            code = _command(arguments).run()
+            code = _command(arguments).start()
             sys.stdout.flush()
             return code
     except (MitsganError, KeyboardInterrupt, MemoryError, OSError) as error:
@@ -118,16 +74,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _BUG
 
 
-def _command(arguments: Sequence[str]) -> Runnable:
+def _command(arguments: Sequence[str]) -> Command:
     """The command that arguments name, or a configuration file that they name."""
-    command: Runnable = from_file(arguments) or tyro.cli(
-        Command,
+    chosen: Command | Group = from_file(arguments) or tyro.cli(
+        COMMANDS,
         prog="mitsgan",
         description=DESCRIPTION,
         args=arguments or ["--help"],
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
     )
-    return command
+    return chosen.command if isinstance(chosen, Group) else chosen
 
 
 def _fail(error: BaseException) -> int:

@@ -11,7 +11,7 @@ from mitsgan.jobs.restore.settings import RestoreFile
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("scan", "out", scan="PROTECTED", seal="FILE.seal.json", trust="PEM", original="FILE.p7m")
+@shown("scan", "out", scan="PROTECTED", original="FILE.p7m")
 class Restore(Command, RestoreFile):
     """Give the original of a scan back that was protected with `protect --restorable`.
 

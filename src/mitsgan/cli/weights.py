@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
-
-from tyro.conf import arg, subcommand
 
 from mitsgan.cli.command import Command, shown
 from mitsgan.cli.terminal.console import Console
@@ -13,7 +10,7 @@ from mitsgan.jobs.weights.settings import FetchWeightsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("what", what="lpips", file="FILE")
+@shown("what", what="lpips")
 class WeightsFetch(Command, FetchWeightsSettings):
     """Fetch weights that evaluation needs and that are not shipped, into torch's cache.
 
@@ -42,18 +39,3 @@ class WeightsList(Command):
 
         print_tables([list_weights()])
         return 0
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Show the weights that ship, or fetch such as others publish: the network of LPIPS."""
-
-    what: Annotated[
-        Annotated[WeightsFetch, subcommand("fetch")] | Annotated[WeightsList, subcommand("list")],
-        arg(name=""),
-    ]
-    """Nothing else fetches weights: evaluation never does so by itself."""
-
-    def run(self) -> int:
-        """Fetch or show; the exit code."""
-        return self.what.run()

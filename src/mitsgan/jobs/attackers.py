@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from mitsgan.attack import ATTACKERS, Action, Attacker, TrainedAttacker
@@ -35,3 +36,21 @@ def load_attackers(own: OwnAttackers, pair: str = "textured") -> list[Attacker]:
 def attacker_card(path: Path) -> Card:
     """The card of an attacker's weights."""
     return load_weights(path, "attacker")[1]
+
+
+def card_lines(value: object, name: str = "") -> Iterator[str]:
+    """A card line by line: ``{"config": {"width": 2}}`` gives ``config.width: 2``.
+
+    Args:
+        value: the card, or a part of it.
+        name: of that part.
+    """
+    if isinstance(value, dict):
+        parts = sorted(value.items())
+    elif isinstance(value, list):
+        parts = [(str(number), item) for number, item in enumerate(value, 1)]
+    else:
+        yield f"{name}: {value}"
+        return
+    for key, part in parts:
+        yield from card_lines(part, f"{name}.{key}" if name else key)

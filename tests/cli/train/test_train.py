@@ -12,7 +12,7 @@ import pytest
 from mitsgan import __version__
 from mitsgan.attack import TrainedAttacker
 from mitsgan.cli.main import main
-from mitsgan.cli.train.train import COMMANDS
+from mitsgan.cli.train.train import TRAININGS
 from mitsgan.networks import load_weights
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.protect import MitsGan
@@ -21,12 +21,12 @@ PNG = b"\x89PNG\r\n\x1a\n"
 Run = Callable[..., int]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", TRAININGS)
 def test_help_loads_no_torch(name: str) -> None:
     code = f"""
 import sys
 from mitsgan.cli.main import main
-from mitsgan.cli.train.train import COMMANDS
+from mitsgan.cli.train.train import TRAININGS
 try:
     main(["train", "{name}", "--help"])
 except SystemExit as end:

@@ -18,7 +18,6 @@ from mitsgan.jobs.attacker_import import ImportSettings
     normalization="normalization.npy",
     output="FILE.safetensors",
     name="TEXT",
-    licence="TEXT",
 )
 class ImportAttacker(Command, ImportSettings):
     """Convert a published CT-GAN model, to measure protection against it; in memory only."""

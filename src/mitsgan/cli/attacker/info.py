@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-from tyro.conf import Positional, arg
+from mitsgan.cli.command import Command, shown
+from mitsgan.cli.terminal.console import Console
 
 
-@dataclass(frozen=True)
-class AttackerInfo:
+@dataclass(frozen=True, kw_only=True)
+@shown("file", file="FILE.safetensors")
+class AttackerInfo(Command):
     """Show an attacker's card: what it does, where it comes from, its licence; checks the file."""
 
-    file: Annotated[Positional[Path], arg(metavar="FILE.safetensors")]
+    file: Path
     """The attacker's weights."""
     json: bool = False
     """As JSON, for machines."""
 
-    def run(self) -> int:
+    def work(self, console: Console) -> int:
         """Show; the exit code."""
-        import json
-
-        from mitsgan.cli.terminal.console import Console
-        from mitsgan.jobs.attackers import attacker_card
+        from mitsgan.jobs.attackers import attacker_card, card_lines
 
         card = attacker_card(self.file)
-        if self.json:
-            Console().say(json.dumps(card, indent=2, sort_keys=True, ensure_ascii=False))
-        else:
-            Console().say("\n".join(f"{key}: {value}" for key, value in _flat(card)))
+        as_json = json.dumps(card, indent=2, sort_keys=True, ensure_ascii=False)
+        console.say(as_json if self.json else "\n".join(card_lines(card)))
         return 0
-
-
-def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
-    """``{"config": {"width": 2}}`` as ``config.width`` and 2."""
-    items: dict[str, object] = {}
-    if isinstance(value, dict):
-        items = dict(sorted(value.items()))
-    elif isinstance(value, list):
-        items = {str(number): item for number, item in enumerate(value, 1)}
-    else:
-        yield name, value
-    for key, item in items.items():
-        yield from _flat(item, f"{name}.{key}" if name else key)

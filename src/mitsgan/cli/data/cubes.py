@@ -15,7 +15,6 @@ _PAIR = "MIN MAX"
 @shown(
     "scans",
     short="output",
-    scans="SCAN...",
     output="FILE.npz",
     apart_from="FILE.npz...",
     diameters=_PAIR,

@@ -10,7 +10,7 @@ from mitsgan.jobs.data.settings import FetchSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("collection", short="output", collection="lidc", output="FOLDER", patients="N", skip="N")
+@shown("collection", short="output", collection="lidc", output="FOLDER")
 class DataFetch(Command, FetchSettings):
     """Fetch the chest CTs of a public collection from the Imaging Data Commons.
 

@@ -10,7 +10,7 @@ from mitsgan.cli.terminal.console import Console
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("config", config="CONFIG.toml")
+@shown("config")
 class NodeCheck(Command):
     """Look at keys, disk, clock and every peer, and protect and verify a phantom.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("config", config="CONFIG.toml")
+@shown("config")
 class OfNode(Command):
     """A command about the series of a node."""
 

@@ -15,7 +15,7 @@ from mitsgan.cli.terminal.console import Console
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("config", config="CONFIG.toml")
+@shown("config")
 class NodeRun(Command):
     """Receive, protect and send until it is told to stop.
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import tyro
 
-from mitsgan.cli.train.train import COMMANDS, Train, TrainingCommand
+from mitsgan.cli.train.train import TRAININGS, TrainingCommand
 from mitsgan.jobs.train.config_file import NAME, read_values
 
 
-def from_file(arguments: Sequence[str]) -> Train | None:
+def from_file(arguments: Sequence[str]) -> TrainingCommand | None:
     """The training command that arguments name together with a configuration file.
 
     That is ``--config FILE``, or what the run keeps that ``--resume`` goes on with.
@@ -24,20 +24,20 @@ def from_file(arguments: Sequence[str]) -> Train | None:
     Raises:
         SettingsError: the file cannot be read, has an unknown key or a value of another type.
     """
-    if len(arguments) < 2 or arguments[0] != "train" or arguments[1] not in COMMANDS:
+    if len(arguments) < 2 or arguments[0] != "train" or arguments[1] not in TRAININGS:
         return None
-    command, options = COMMANDS[arguments[1]], arguments[2:]
+    command, options = TRAININGS[arguments[1]], arguments[2:]
     path = _option(options, "config") or _kept(options)
     if path is None or {"-h", "--help"} & set(options):
         return None
-    what: TrainingCommand = tyro.cli(
+    training: TrainingCommand = tyro.cli(
         command,
         prog=f"mitsgan train {arguments[1]}",
         args=options,
         default=_defaults(command, read_values(path, command)),
         config=(tyro.conf.OmitArgPrefixes,),
     )
-    return Train(what)
+    return training
 
 
 def _defaults(command: type[TrainingCommand], values: Mapping[str, object]) -> TrainingCommand:

@@ -14,14 +14,7 @@ EXIT_CODES = {"intact": 0, "tampered": 1, "unknown": 3, "processed": 4, "error":
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown(
-    "scan",
-    seal="FILE.seal.json",
-    trust="PEM",
-    map="FILE.nii.gz",
-    dicom_out="FOLDER",
-    false_alarms="RATE",
-)
+@shown("scan", map="FILE.nii.gz", dicom_out="FOLDER")
 class Verify(Command, VerifyFile):
     """Find tampering in a marked or sealed scan, without its original.
 
