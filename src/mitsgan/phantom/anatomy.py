@@ -7,13 +7,15 @@ average adult; the HU values are the usual ones of a scan without contrast mediu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
 from mitsgan.phantom import surfaces
 from mitsgan.phantom.shapes import Array, Canvas, Point, ellipse, intersection
-from mitsgan.phantom.tree import Points, grow
+from mitsgan.phantom.tree import Points, Segment, grow
+from mitsgan.phantom.tubes import paint_tubes
 
 NODULE_LPS: Point = (-78.0, 22.0, 12.0)
 """Centre of the solid nodule, in the right upper lobe."""
@@ -44,15 +46,15 @@ class Tissue:
     depth: Array
 
 
-def paint_chest(canvas: Canvas, rng: np.random.Generator) -> Tissue:
-    """Paint the whole chest; ``rng`` decides the course of the vessels."""
+def paint_chest(canvas: Canvas, seed: int) -> Tissue:
+    """Paint the whole chest; ``seed`` decides the course of the vessels."""
     tissue = Tissue(*(np.zeros_like(canvas.hu) for _ in range(3)))
     for start in range(0, len(canvas.z), _SLAB):
         part = slice(start, start + _SLAB)
         slab = Canvas(canvas.hu[part], canvas.x, canvas.y, canvas.z[part], canvas.blur)
         _paint_slab(slab, Tissue(tissue.lung[part], tissue.soft[part], tissue.depth[part]))
     _paint_mediastinum(canvas)
-    _paint_trees(canvas, rng)
+    _paint_trees(canvas, grow_trees(seed))
     canvas.paint_ellipsoid(NODULE_LPS, (NODULE_DIAMETER / 2,) * 3, 38)
     # What was painted into the lung is no parenchyma.
     tissue.lung[...] *= np.clip((-450 - canvas.hu) / 250, 0, 1)
@@ -188,32 +190,46 @@ def _paint_mediastinum(canvas: Canvas) -> None:
     canvas.paint_ellipsoid((62, -36, -104), (20, 8, 14), AIR)
 
 
-def _paint_trees(canvas: Canvas, rng: np.random.Generator) -> None:
+def _paint_trees(canvas: Canvas, trees: Trees) -> None:
     """Arteries, veins and airways of both lungs, and the windpipe."""
-    airways: list[tuple[Point, Point, float, float]] = [
-        ((0, 6, 120), _CARINA, 8.8, 8.4),
-        (_CARINA, (-30, 14, 8), 6.6, 5.8),
-        (_CARINA, (34, 17, 4), 5.8, 5.0),
+    paint_tubes(canvas, trees.vessels, BLOOD)
+    # All walls before all lumens, or a wall would close the tube it branches from.
+    walls = []
+    for tube in trees.airways:
+        wall = min(1.5, 0.35 * tube.radius + 0.4)
+        walls.append(Segment(tube.start, tube.stop, tube.radius + wall, tube.end_radius + wall))
+    paint_tubes(canvas, walls, 10)
+    paint_tubes(canvas, trees.airways, AIR)
+
+
+@dataclass(frozen=True)
+class Trees:
+    """What branches in the lungs."""
+
+    vessels: tuple[Segment, ...]
+    airways: tuple[Segment, ...]
+
+
+@lru_cache(maxsize=8)
+def grow_trees(seed: int) -> Trees:
+    """Vessels and airways of a seed, whatever grid they are painted on."""
+    rng = np.random.default_rng(seed).spawn(1)[0]
+    vessels: list[Segment] = []
+    airways = [
+        Segment((0, 6, 120), _CARINA, 8.8, 8.4),
+        Segment(_CARINA, (-30, 14, 8), 6.6, 5.8),
+        Segment(_CARINA, (34, 17, 4), 5.8, 5.0),
     ]
     for hilum, sign in zip(_HILA, (-1, 1), strict=True):
         x, y, z = hilum
         for drift, leaves in ((0.0, 700), (-9.0, 520)):
             root = (x, y + drift, z + 1.5 * drift)
             targets = _points_in_lung(sign, leaves, rng, depth=3.0)
-            for part in grow(root, targets, rng, tip_radius=0.65):
-                canvas.paint_tube(part.start, part.stop, part.radius, part.end_radius, BLOOD)
+            vessels += grow(root, targets, rng, tip_radius=0.65)
         bronchi = _points_in_lung(sign, 26, rng, depth=18.0)
         start = (-30.0, 14.0, 8.0) if sign < 0 else (34.0, 17.0, 4.0)
-        airways += [
-            (part.start, part.stop, part.radius, part.end_radius)
-            for part in grow(start, bronchi, rng, tip_radius=1.0, exponent=2.1)
-        ]
-    # All walls before all lumens, or a wall would close the tube it branches from.
-    for origin, stop, radius, end_radius in airways:
-        wall = min(1.5, 0.35 * radius + 0.4)
-        canvas.paint_tube(origin, stop, radius + wall, end_radius + wall, 10)
-    for origin, stop, radius, end_radius in airways:
-        canvas.paint_tube(origin, stop, radius, end_radius, AIR)
+        airways += grow(start, bronchi, rng, tip_radius=1.0, exponent=2.1)
+    return Trees(tuple(vessels), tuple(airways))
 
 
 def _points_in_lung(sign: int, count: int, rng: np.random.Generator, *, depth: float) -> Points:

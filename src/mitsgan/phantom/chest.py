@@ -85,10 +85,10 @@ def chest(
         (start + step * np.arange(n)).astype(np.float32)
         for start, step, n in zip((z0, y0, x0), spacing, shape, strict=True)
     )
-    rng_vessels, rng_noise = np.random.default_rng(seed).spawn(2)
     hu = np.full(shape, -1000, np.float32)
     canvas = Canvas(hu, x, y, z, blur=float(np.prod(spacing) ** (1 / 3)))
-    tissue = paint_chest(canvas, rng_vessels)
+    tissue = paint_chest(canvas, seed)
+    _, rng_noise = np.random.default_rng(seed).spawn(2)
     hu = _as_scanned(hu, tissue, geometry.spacing, rng_noise)
     stored = np.clip(np.rint(hu), _INTERCEPT, 3071).astype(np.int16) - np.int16(_INTERCEPT)
     stored[:, _outside_circle(y, x, geometry.spacing)] = PADDING_STORED
