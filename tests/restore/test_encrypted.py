@@ -114,3 +114,106 @@ def test_what_other_software_would_not_restore_is_refused(
     assert not (tmp_path / "out").exists()
     with pytest.raises(SettingsError, match="give `restorable`"):
         ProtectFile(scan=scan, out=tmp_path / "out", restorable_form="full")
+
+
+@pytest.fixture
+def within(full: Path) -> Path:
+    """The same without what was kept beside it: the files and the seal alone."""
+    full.with_name("full.original.p7m").unlink()
+    return full
+
+
+@pytest.mark.parametrize("key", ["site.pem", "escrow.pem"])
+def test_the_files_alone_restore_the_original(
+    key: str,
+    within: Path,
+    series: Path,
+    keys: Path,
+    tmp_path: Path,
+    same_files: Callable[[Path, Path], bool],
+) -> None:
+    restored = restore(within, tmp_path / "back", private_key=keys / key, trust=keys / "signer.pub")
+    assert restored.sealed
+    assert restored.slices == 6
+    for original in series.iterdir():
+        before, after = dcmread(original), dcmread(tmp_path / "back" / original.name)
+        assert before == after
+        assert before.file_meta.MediaStorageSOPInstanceUID == before.SOPInstanceUID
+        assert after.file_meta.MediaStorageSOPInstanceUID == before.SOPInstanceUID
+
+
+def _lacks_one(folder: Path) -> None:
+    sorted(folder.iterdir())[2].unlink()
+
+
+def _flips_a_pixel(folder: Path) -> None:
+    path = sorted(folder.iterdir())[2]
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+
+
+def _flips_what_is_encrypted(folder: Path) -> None:
+    path = sorted(folder.iterdir())[2]
+    ds = dcmread(path)
+    content = bytearray(ds.EncryptedAttributesSequence[0].EncryptedContent)
+    content[len(content) // 2] ^= 1
+    ds.EncryptedAttributesSequence[0].EncryptedContent = bytes(content)
+    ds.save_as(path)
+
+
+def _changes_an_attribute(folder: Path) -> None:
+    path = sorted(folder.iterdir())[2]
+    ds = dcmread(path)
+    ds.SliceThickness = 9.25
+    ds.save_as(path)
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        (_lacks_one, "slice.* missing|5 of the 6"),
+        (_flips_a_pixel, "pixels of .* are not|slice"),
+        (_flips_what_is_encrypted, "damaged|does not give what"),
+        (_changes_an_attribute, "SliceThickness|Slice Thickness|does not give what"),
+    ],
+)
+def test_changed_files_alone_restore_nothing(
+    change: Callable[[Path], None],
+    reason: str,
+    sealed: bool,
+    within: Path,
+    keys: Path,
+    tmp_path: Path,
+) -> None:
+    change(within)
+    if not sealed:
+        within.with_name("full.seal.json").unlink()
+    with pytest.raises(RestoreError, match=reason):
+        restore(within, tmp_path / "back", private_key=keys / "site.pem")
+    assert not (tmp_path / "back").exists()
+
+
+def test_a_stranger_restores_nothing_of_the_files_alone(
+    within: Path, keys: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RestoreError, match="not encrypted to this key"):
+        restore(within, tmp_path / "back", private_key=keys / "stranger.pem")
+    assert not (tmp_path / "back").exists()
+
+
+def test_files_of_two_series_are_told_apart(
+    within: Path, series: Path, protect: Protect, keys: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(series, tmp_path / "other"))
+    for file in other.iterdir():
+        ds = dcmread(file)
+        ds.PatientID = "another"
+        ds.save_as(file)
+    protect(other, tmp_path / "second", restorable_form="full")
+    last = sorted(within.iterdir())[-1]
+    shutil.copy(tmp_path / "second" / last.name, last)
+    within.with_name("full.seal.json").unlink()
+    with pytest.raises(RestoreError, match="several originals"):
+        restore(within, tmp_path / "back", private_key=keys / "site.pem")

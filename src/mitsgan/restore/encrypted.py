@@ -28,9 +28,9 @@ from mitsgan.files.dicom.write.series import write_parts
 from mitsgan.files.dicom.write.verbatim import verbatim
 from mitsgan.restore.envelope import Recipient, encrypt
 from mitsgan.restore.errors import RestoreError
+from mitsgan.restore.within import ENCRYPTED_ATTRIBUTES, Promise, protected_digest
 from mitsgan.scan.source import Source
 
-ENCRYPTED_ATTRIBUTES = 0x04000500
 _SYNTAX, _CONTENT, _MODIFIED = 0x04000510, 0x04000520, 0x04000550
 _PIXEL_DATA = 0x7FE00010
 _OUTER = _INNER = Encoding(implicit=False, little=True)
@@ -56,13 +56,16 @@ def check_encryptable(source: Source | None) -> None:
             )
 
 
-def add_originals(source: Source | None, written: Path, recipients: Sequence[Recipient]) -> None:
+def add_originals(
+    source: Source | None, written: Path, recipients: Sequence[Recipient], original: str
+) -> None:
     """Put its original into each file of a protected series, encrypted.
 
     Args:
         source: the original.
         written: the protected series, a folder or a file.
         recipients: who may have the original.
+        original: its digest (`mitsgan.restore.digest`).
 
     Raises:
         RestoreError: see `check_encryptable` and `mitsgan.restore.envelope.encrypt`.
@@ -73,32 +76,39 @@ def add_originals(source: Source | None, written: Path, recipients: Sequence[Rec
     forms = {frame.file: form for frame, form in zip(source.slices, source.forms, strict=True)}
     for file, form in forms.items():
         path = written / file.name if written.is_dir() else written
-        content = encrypt(_original(file, form), recipients)
-        _insert(path, file, content)
+        derived = _read_anew(path)
+        promise = Promise(original, protected_digest(derived, form), len(forms))
+        content = encrypt(_original(file, form, promise), recipients)
+        _insert(path, derived, charset(file.header), content)
 
 
-def _original(file: SliceFile, form: PixelFormat) -> bytes:
+def _original(file: SliceFile, form: PixelFormat, promise: Promise) -> bytes:
     """The data set to be encrypted."""
     _, frames = verbatim(file, form)
     whole = frames[0] if len(frames) == 1 else np.stack(frames)
     pixels = _INNER.raw(_PIXEL_DATA, "OW", bytes(native_bytes(whole, little=True)))
     changed = [e for tag, e in file.header.items() if tag in CHANGED | STALE]
     item = _INNER.item(*changed, pixels, charset=charset(file.header))
-    return _INNER.encode([_INNER.raw(_MODIFIED, "SQ", item)])
+    return _INNER.encode([_INNER.raw(_MODIFIED, "SQ", item), *promise.elements(_INNER)])
 
 
-def _insert(path: Path, file: SliceFile, content: bytes) -> None:
-    """Add the sequence to a file that was written."""
-    header = read_header(Entry(path, Path(path.name)))
-    if header is None or header.pixel_offset is None or header.encoding != (False, True):
+def _read_anew(path: Path) -> SliceFile:
+    """A file that was written."""
+    file = read_header(Entry(path, Path(path.name)))
+    if file is None or file.pixel_offset is None or file.encoding != (False, True):
         raise RestoreError(f"{path} cannot be read anew; nothing was written. Please report this")
+    return file
+
+
+def _insert(path: Path, file: SliceFile, names: str | list[str], content: bytes) -> None:
+    """Add the sequence to a file that was written, whose character sets have these names."""
     item = _OUTER.item(
         _OUTER.raw(_SYNTAX, "UI", str(ExplicitVRLittleEndian)),
         _OUTER.raw(_CONTENT, "OB", content),
     )
-    elements = dict(header.header.items())
+    elements = dict(file.header.items())
     added = _OUTER.raw(ENCRYPTED_ATTRIBUTES, "SQ", item)
     elements[added.tag] = added
-    before = _OUTER.encode([elements[tag] for tag in sorted(elements)], charset(file.header))
+    before = _OUTER.encode([elements[tag] for tag in sorted(elements)], names)
     data = path.read_bytes()
-    write_parts(path, [data[: header.body_offset], before, data[header.pixel_offset :]])
+    write_parts(path, [data[: file.body_offset], before, data[file.pixel_offset :]])

@@ -9,9 +9,7 @@ from pathlib import Path
 
 from mitsgan.files.dicom.source import DicomSource
 from mitsgan.progress import Steps
-from mitsgan.restore.digest import source_digest
 from mitsgan.restore.envelope import Recipient, encrypt
-from mitsgan.restore.errors import RestoreError
 from mitsgan.restore.image import KeptImage, check_image, ending_of
 from mitsgan.restore.payload import FORMAT, VERSION, Description, Payload
 from mitsgan.restore.residual import pack
@@ -51,9 +49,10 @@ def check_keepable(source: Path, out: Path) -> None:
 
 
 def keep_original(
-    source: Source | None,
+    source: Source,
     written: Path,
     recipients: Sequence[Recipient],
+    original: str,
     progress: Steps | None = None,
 ) -> Kept:
     """Take the difference of a scan and of what was written of it, and encrypt it.
@@ -64,19 +63,18 @@ def keep_original(
         source: what the scan was read from.
         written: the protected scan.
         recipients: who may have the original.
+        original: its digest (`mitsgan.restore.digest`).
         progress: called with (done, total) steps.
 
     Raises:
-        RestoreError: the original cannot be kept.
+        RestoreError: it cannot be encrypted.
         ScanError: a file cannot be read.
     """
-    if source is None or source.path is None:
-        raise RestoreError("the scan was made in memory, so there is no original to give back")
-    original = source_digest(source)
     kept: KeptSeries | KeptImage
     if isinstance(source, DicomSource):
         kept, itemsize = KeptSeries(source, written), _WORD
     else:
+        assert source.path is not None  # what was read from a file
         kept = KeptImage(source.path, written)
         itemsize = kept.itemsize
     slabs = tuple(pack(kept.changes(progress)))

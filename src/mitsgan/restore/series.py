@@ -61,7 +61,7 @@ class KeptSeries:
         for file, form in forms.items():
             kept, original = verbatim(file, form)
             derived = _written(self.written, file)
-            protected = _words(derived, form, len(original))
+            protected = read_all_words(derived, form, len(original))
             self.files.append(_described(file, form, kept, derived.instance, protected))
             self.headers += [kept.before, kept.after]
             yield from map(difference, original, protected)
@@ -94,9 +94,9 @@ def restore_series(
     for number, kept in enumerate(files):
         form = PixelFormat(kept.rows, kept.columns, kept.bits_stored, kept.signed)
         file = there[kept.protected_instance]
-        protected = _words(file, form, kept.frames)
+        protected = read_all_words(file, form, kept.frames)
         for frame, (words, digest) in enumerate(zip(protected, kept.protected, strict=True)):
-            if bytes_digest([_little(words)]) != digest:
+            if bytes_digest([little_bytes(words)]) != digest:
                 where = f"{file.path} frame {frame + 1}" if kept.frames > 1 else str(file.path)
                 raise RestoreError(
                     f"the pixels of {where} are not those that were protected: they were changed "
@@ -162,7 +162,7 @@ def _described(
         little=little,
         meta=kept.meta,
         syntaxes=kept.syntaxes,
-        protected=tuple(bytes_digest([_little(words)]) for words in protected),
+        protected=tuple(bytes_digest([little_bytes(words)]) for words in protected),
         sha256=kept.sha256,
     )
 
@@ -176,13 +176,19 @@ def _written(written: Path, file: SliceFile) -> SliceFile:
     return header
 
 
-def _words(file: SliceFile, form: PixelFormat, frames: int) -> list[NDArray[Any]]:
+def read_all_words(file: SliceFile, form: PixelFormat, frames: int) -> list[NDArray[Any]]:
+    """The words of all frames of a file.
+
+    Raises:
+        ScanError: they cannot be read.
+    """
     words = [np.empty((form.rows, form.columns), form.dtype) for _ in range(frames)]
     read_words(file, form, dict(enumerate(words)))
     return words
 
 
-def _little(words: NDArray[Any]) -> memoryview:
+def little_bytes(words: NDArray[Any]) -> memoryview:
+    """Words as bytes, little endian, for a digest."""
     return (
         np.ascontiguousarray(words, words.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
     )

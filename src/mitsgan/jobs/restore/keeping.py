@@ -71,13 +71,18 @@ class Keeping:
             RestoreError: it cannot be kept.
             ScanError: a file cannot be read.
         """
+        from mitsgan.restore.digest import source_digest
         from mitsgan.restore.encrypted import add_originals
+        from mitsgan.restore.errors import RestoreError
         from mitsgan.restore.keep import keep_original
         from mitsgan.seal.format import SealedOriginal
 
+        if source is None or source.path is None:
+            raise RestoreError("the scan was made in memory, so there is no original to give back")
+        original = source_digest(source)
         if self.full:
-            add_originals(source, written, self.recipients)
-        kept = keep_original(source, written, self.recipients, progress)
+            add_originals(source, written, self.recipients, original)
+        kept = keep_original(source, written, self.recipients, original, progress)
         written.with_name(self.path.name).write_bytes(kept.sidecar)
         entry = RestorableEntry(
             file=str(self.path),

@@ -16,6 +16,8 @@ from mitsgan.jobs.shared import AnyPath, check_exists, optional_path
 from mitsgan.progress import Phases, Progress, Steps, silent
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
     from mitsgan.restore.payload import Payload
     from mitsgan.seal.format import SealedOriginal
     from mitsgan.seal.report import SealReport
@@ -39,7 +41,7 @@ def restore(
         out: the folder or the file to write; nothing is replaced.
         private_key: of one of the recipients, PEM.
         passphrase: of an encrypted key.
-        original: the encrypted original; by default beside the scan.
+        original: the encrypted original; by default beside the scan, else within its files.
         seal: of the protected scan; by default that beside it, if there is one.
         trust: whom to believe the seal: PEM with certificates or a public key. With it there has to
             be a seal, of somebody who is trusted.
@@ -78,25 +80,55 @@ def restore_file(
         ScanError: the protected scan cannot be read.
         OutputError: the original cannot be written there.
     """
-    from mitsgan.restore.envelope import decrypt, load_private_key
-    from mitsgan.restore.payload import Payload
-    from mitsgan.restore.restore import (
-        check_form,
-        companions_of,
-        is_folder,
-        restore_original,
-    )
-    from mitsgan.restore.sidecar import read_sidecar, sidecar_path
+    from mitsgan.restore.envelope import load_private_key
+    from mitsgan.restore.sidecar import sidecar_path
 
     check_exists(settings.scan)
     if settings.out.exists():
         raise OutputError(f"output {settings.out} exists, and is never replaced; choose another")
     check_target(settings.out, source=settings.scan)
-    sidecar = settings.original or sidecar_path(_named(settings.scan))
+    beside = sidecar_path(_named(settings.scan))
     ask = passphrase_of(settings.private_key, settings.passphrase_file, passphrase)
     key = load_private_key(settings.private_key, ask)
-    envelope, encrypted = read_sidecar(sidecar)
     phases = Phases(progress)
+    if settings.original is None and not beside.exists() and _is_within(settings.scan):
+        return _from_within(settings, key, phases)
+    return _from_sidecar(settings, settings.original or beside, key, phases)
+
+
+def _is_within(scan: Path) -> bool:
+    from mitsgan.files.io import is_image
+    from mitsgan.restore.within import holds_originals
+
+    return not is_image(scan) and holds_originals(scan)
+
+
+def _from_within(settings: RestoreFile, key: RSAPrivateKey, phases: Phases) -> Restoration:
+    """From the encrypted attributes of the DICOM files."""
+    from mitsgan.files.dicom.write.series import DICOM_SUFFIXES
+    from mitsgan.restore.within import restore_within
+
+    vouched = _check_seal(settings, None, settings.scan, phases)
+    folder = not settings.out.name.lower().endswith(DICOM_SUFFIXES)
+    with (
+        phases.phase("restore", f"restoring {settings.out}") as step,
+        atomic_output(settings.out, folder=folder) as temporary,
+    ):
+        original = None if vouched is None else vouched.original.digest
+        slices, digest = restore_within(settings.scan, temporary, key, original, step)
+    return _result(settings, vouched, slices, digest, phases)
+
+
+def _from_sidecar(
+    settings: RestoreFile, sidecar: Path, key: RSAPrivateKey, phases: Phases
+) -> Restoration:
+    """From the file that was kept beside the protected scan."""
+    from mitsgan.restore.envelope import decrypt
+    from mitsgan.restore.payload import Payload
+    from mitsgan.restore.restore import check_form, companions_of, is_folder, restore_original
+    from mitsgan.restore.sidecar import read_sidecar
+
+    envelope, encrypted = read_sidecar(sidecar)
     vouched = _check_seal(settings, encrypted, sidecar, phases)
     with phases.phase("decrypt", f"decrypting {sidecar}"):
         payload = Payload.from_bytes(decrypt(envelope, key, str(sidecar)), str(sidecar))
@@ -110,12 +142,18 @@ def restore_file(
         atomic_output(settings.out, folder=folder, companions=together) as temporary,
     ):
         restore_original(settings.scan, payload, temporary, step)
+    return _result(settings, vouched, description.shape[0], description.original, phases)
+
+
+def _result(
+    settings: RestoreFile, vouched: _Vouched | None, slices: int, original: str, phases: Phases
+) -> Restoration:
     report = None if vouched is None else vouched.report
     return Restoration(
         source=str(settings.scan),
         output=str(settings.out),
-        slices=description.shape[0],
-        original=description.original,
+        slices=slices,
+        original=original,
         sealed=vouched is not None,
         signer=None if report is None else report.signer or report.fingerprint,
         trusted=None if report is None else report.trusted,
@@ -134,9 +172,15 @@ class _Vouched:
 
 
 def _check_seal(
-    settings: RestoreFile, encrypted: str, sidecar: Path, phases: Phases
+    settings: RestoreFile, encrypted: str | None, sidecar: Path, phases: Phases
 ) -> _Vouched | None:
     """What the seal vouches for; None where there is none.
+
+    Args:
+        settings: what is restored.
+        encrypted: digest of what was kept beside the scan; None where it comes from within.
+        sidecar: where the original comes from.
+        phases: told how far it is.
 
     Raises:
         RestoreError: it was changed, is of another scan or of another original, or its signer is
@@ -160,7 +204,7 @@ def _check_seal(
             f"{path} does not say what the original was: it was made without one; give the seal "
             f"that was written together with {sidecar}"
         )
-    if original.encrypted != encrypted:
+    if encrypted is not None and original.encrypted != encrypted:
         raise RestoreError(
             f"{sidecar} is not the original that {path} was made with: it was exchanged, or one of "
             f"the two is of another scan; give the two that were written together"

@@ -22,7 +22,8 @@ class RestoreFile(Settings):
     passphrase_file: Path | None = None
     """Holds the passphrase of the key; without it commands take MITSGAN_PASSPHRASE, or ask."""
     original: Path | None = None
-    """The encrypted original; by default PROTECTED.original.p7m beside the scan."""
+    """The encrypted original; by default PROTECTED.original.p7m beside the scan or, where there is
+    none, what its DICOM files hold themselves."""
     seal: Path | None = None
     """The seal of the protected scan, which says what the original was; by default
     PROTECTED.seal.json beside the scan, if there is one."""

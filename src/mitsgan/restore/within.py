@@ -1,0 +1,193 @@
+"""The original from within the files of a protected series, where nothing was kept beside them.
+
+CMS as the standard has it hides, and does not tell of changes. So behind the *Modified Attributes
+Sequence*, where other software does not look, three private elements say what has to come out: the
+digest of the original series, that of the protected pixels, and how many files there are.
+
+Source: DICOM PS3.3 C.12.1.1.4.1, PS3.5 section 7.8 (private elements).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from mitsgan.files.dicom.files import SliceFile
+from mitsgan.files.dicom.find.headers import read_headers
+from mitsgan.files.dicom.frames import frame_count, frames_of
+from mitsgan.files.dicom.pixels.form import PixelFormat, read_format
+from mitsgan.files.dicom.write.encode import Element, Encoding
+from mitsgan.files.dicom.write.header import CHANGED, STALE
+from mitsgan.progress import Steps
+from mitsgan.quiet import UNREADABLE, quiet
+from mitsgan.restore.digest import bytes_digest, digest_of
+from mitsgan.restore.envelope import decrypt
+from mitsgan.restore.errors import RestoreError
+from mitsgan.restore.series import little_bytes, read_all_words
+
+ENCRYPTED_ATTRIBUTES = 0x04000500
+_CREATOR, _ORIGINAL, _PROTECTED, _FILES = 0x04010010, 0x04011001, 0x04011002, 0x04011003
+_NAME = "MITSGAN ORIGINAL 1"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What has to come out of a file, kept encrypted within it.
+
+    Attributes:
+        original: digest of the original series (`mitsgan.restore.digest`).
+        protected: digest of the words of the file's protected pixels.
+        files: how many files the series has.
+    """
+
+    original: str
+    protected: str
+    files: int
+
+    def elements(self, encoding: Encoding) -> list[Element]:
+        """As private elements, in tag order."""
+        values = (_NAME, self.original, self.protected, str(self.files))
+        tags = (_CREATOR, _ORIGINAL, _PROTECTED, _FILES)
+        return [encoding.raw(tag, "LO", value) for tag, value in zip(tags, values, strict=True)]
+
+    @classmethod
+    def of(cls, content: Dataset, where: Path) -> Promise:
+        """From the data set that was encrypted.
+
+        Raises:
+            RestoreError: it makes no such promise.
+        """
+        if _CREATOR not in content or content[_CREATOR].value != _NAME:
+            raise RestoreError(
+                f"{where} holds its original, but not what that has to be: another program, or an "
+                f"earlier version, kept it; give what was kept beside the scan with `original`"
+            )
+        original, protected, files = (content[t].value for t in (_ORIGINAL, _PROTECTED, _FILES))
+        return cls(str(original), str(protected), int(files))
+
+
+def protected_digest(file: SliceFile, form: PixelFormat) -> str:
+    """The digest of the words of all frames of a file."""
+    words = read_all_words(file, form, frame_count(file))
+    return bytes_digest([little_bytes(frame) for frame in words])
+
+
+def holds_originals(scan: Path) -> bool:
+    """Whether a scan is DICOM whose files hold their originals, encrypted.
+
+    Raises:
+        ScanError: it cannot be read.
+    """
+    files = read_headers(scan).files
+    return bool(files) and any(ENCRYPTED_ATTRIBUTES in file.header for file in files)
+
+
+def restore_within(
+    scan: Path,
+    out: Path,
+    key: rsa.RSAPrivateKey,
+    original: str | None,
+    progress: Steps | None = None,
+) -> tuple[int, str]:
+    """Write the original of each file, read it all back, and compare it with what was promised.
+
+    Args:
+        scan: the protected series, a folder or a file.
+        out: a folder that is there; or, of one file, the file.
+        key: of one of the recipients.
+        original: the digest that a seal vouches for, if there is one.
+        progress: called with files done and files in all.
+
+    Returns:
+        How many slices the original has, and its digest.
+
+    Raises:
+        RestoreError: a wrong key, files that are missing or were changed.
+        ScanError: the series cannot be read.
+    """
+    files = read_headers(scan).files
+    promises: list[Promise] = []
+    slices = 0
+    for number, file in enumerate(files):
+        promises.append(_restore_file(file, out / file.name if out.is_dir() else out, key))
+        slices += frame_count(file)
+        if progress is not None:
+            progress(number + 1, len(files))
+    _check_whole(scan, promises)
+    digest = promises[0].original
+    if original is not None and digest != original:
+        raise RestoreError(
+            f"{scan} holds another original than the one that its seal was made with; give the two "
+            f"that were written together"
+        )
+    if digest_of(out) != digest:
+        raise RestoreError(
+            f"what {scan} holds does not give what the original was: it was changed since; nothing "
+            f"was written"
+        )
+    return slices, digest
+
+
+def _check_whole(scan: Path, promises: Sequence[Promise]) -> None:
+    first = promises[0]
+    if any(one.original != first.original for one in promises):
+        raise RestoreError(f"{scan} has files of several originals; give one series")
+    if len(promises) != first.files:
+        raise RestoreError(
+            f"{scan} has {len(promises)} of the {first.files} files that were protected; give the "
+            f"whole series"
+        )
+
+
+def _restore_file(file: SliceFile, target: Path, key: rsa.RSAPrivateKey) -> Promise:
+    """Write the original of one file; what it has to be."""
+    where = file.path
+    if ENCRYPTED_ATTRIBUTES not in file.header:
+        raise RestoreError(f"{where} does not hold its original, as others of its series do")
+    try:
+        with quiet():
+            dataset = dcmread(where)
+            envelope = _trimmed(bytes(dataset[ENCRYPTED_ATTRIBUTES].value[0].EncryptedContent))
+            content = _content(decrypt(envelope, key, str(where)))
+            (modified,) = content.ModifiedAttributesSequence
+    except UNREADABLE as error:
+        raise RestoreError(
+            f"the original within {where} cannot be read ({error}): it is damaged or was changed"
+        ) from error
+    promise = Promise.of(content, where)
+    form = read_format(frames_of([file])[0])
+    if protected_digest(file, form) != promise.protected:
+        raise RestoreError(
+            f"the pixels of {where} are not those that were protected: they were changed since; "
+            f"give the series as it was written"
+        )
+    for tag in [tag for tag in dataset.keys() if tag in CHANGED | STALE | {ENCRYPTED_ATTRIBUTES}]:  # noqa: SIM118
+        del dataset[tag]
+    for tag in modified.keys():  # noqa: SIM118 - as it was read, undecoded
+        dataset[tag] = modified.get_item(tag)
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with quiet():
+        dataset.save_as(target, implicit_vr=False, little_endian=True)
+    return promise
+
+
+def _content(data: bytes) -> Dataset:
+    return read_dataset(BytesIO(data), is_implicit_VR=False, is_little_endian=True)
+
+
+def _trimmed(data: bytes) -> bytes:
+    """DER without the byte that pads a DICOM value to an even length."""
+    if len(data) < 2 or data[1] < 0x80:
+        return data
+    octets = data[1] & 0x7F
+    return data[: 2 + octets + int.from_bytes(data[2 : 2 + octets], "big")]
