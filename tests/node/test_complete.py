@@ -14,6 +14,7 @@ import pytest
 from pydicom import dcmread
 from tests.node.conftest import route
 
+from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.config import Destination, NodeConfig, Route
 from mitsgan.node.http.counters import Counters
 from mitsgan.node.processing.tasks import Answer
@@ -47,7 +48,9 @@ def states(ledger: Ledger, folder: Path, **settings: object) -> list[str]:
     ct = Route(name="ct", action="pass", destinations=("pacs",), quiet_seconds=30, **settings)  # type: ignore[arg-type]
     pacs = Destination(ae_title="PACS", address="127.0.0.1", port=104)
     config = NodeConfig(spool=folder, routes=(ct,), destinations={"pacs": pacs})
-    Work(config, Spool(folder), ledger, Counters(), lambda task: Answer()).complete()
+    spool = Spool(folder)
+    audit = AuditTrail(config, spool, ledger)
+    Work(config, spool, ledger, Counters(), lambda task: Answer(), audit).complete()
     return [series.state for series in ledger.in_states()]
 
 

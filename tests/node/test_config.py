@@ -25,6 +25,16 @@ port = 104
 """
 
 
+PROTECT = GOOD[GOOD.index("action") : GOOD.index("[destinations.pacs]")]
+RESTORE = """action = "restore"
+destinations = ["pacs"]
+calling = ["CT1"]
+[routes.restore]
+private_key = "site.pem"
+trust = "signer.pub"
+"""
+
+
 def config(folder: Path, text: str) -> NodeConfig:
     path = folder / "node.toml"
     path.write_text(text)
@@ -45,7 +55,11 @@ def test_a_configuration_is_read_and_its_paths_start_at_its_folder(tmp_path: Pat
     [
         ("port = 104", "port = 0", "port"),
         ('destinations = ["pacs"]', 'destinations = ["other"]', "no destination is called other"),
-        ('action = "protect"', 'action = "restore"', "action"),
+        ('action = "protect"', 'action = "store"', "action"),
+        ('action = "protect"', 'action = "restore"', "restore"),
+        ("max_hu = 5.0", 'restorable_form = "full"', "restorable"),
+        (PROTECT, RESTORE.replace('calling = ["CT1"]\n', ""), "for whom"),
+        (PROTECT, RESTORE.replace("private_key", "public_key"), "private_key|public_key"),
         ('action = "protect"', 'action = "verify"', "verify"),
         ('calling = ["CT1"]', 'calling = ["A TITLE THAT IS TOO LONG"]', "16"),
         ("10.1.0.0/16", "10.1.0.1/16", "addresses"),
@@ -72,6 +86,17 @@ def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
     key = tmp_path / "mark.key"
     key.write_text("secret")
     key.chmod(0o640)
+    with pytest.raises(SettingsError, match="others may read"):
+        read.check_secrets()
+    key.chmod(0o600)
+    read.check_secrets()
+
+
+def test_the_key_of_a_reader_is_a_secret(tmp_path: Path) -> None:
+    read = config(tmp_path, GOOD.replace(PROTECT, RESTORE))
+    key = tmp_path / "site.pem"
+    key.write_text("secret")
+    key.chmod(0o644)
     with pytest.raises(SettingsError, match="others may read"):
         read.check_secrets()
     key.chmod(0o600)

@@ -6,7 +6,7 @@ import ctypes
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -14,12 +14,13 @@ from typing import Literal
 from pynetdicom import _config as pynetdicom_config
 from pynetdicom.presentation import build_context
 
-from mitsgan.errors import MitsganError
-from mitsgan.jobs.protect.settings import Protecting
+from mitsgan.errors import MitsganError, SettingsError
+from mitsgan.jobs.restore.recipient import recipient_of
 from mitsgan.node.audit.syslog import send as send_syslog
 from mitsgan.node.config import Audit, Destination, NodeConfig, Route
 from mitsgan.node.dicomweb import reach, send_web, stored_at_web
-from mitsgan.node.processing.tasks import CompareTask, ProtectTask, Task
+from mitsgan.node.processing.actions import Restoring, RouteProtecting
+from mitsgan.node.processing.tasks import CompareTask, ProtectTask, RestoreTask, Task
 from mitsgan.node.processing.worker import Worker
 from mitsgan.node.read_back.get import fetch
 from mitsgan.node.read_back.web import fetch_web
@@ -27,6 +28,7 @@ from mitsgan.node.send import Item, PeerError, accepts, connected, echo, items, 
 from mitsgan.node.services import COMMITMENT, STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE
 from mitsgan.node.store.incoming import receive_into
 from mitsgan.node.store.spool import Spool, sync_file
+from mitsgan.seal.trust import Trust
 
 _TIME_ERROR = 5
 """What ``adjtimex`` returns while the clock is not synchronised; source: its manual page."""
@@ -60,10 +62,11 @@ def check(config: NodeConfig, *, phantom: bool = True, deliver: bool = False) ->
         yield _audit(config.audit)
     for name, destination in config.destinations.items():
         yield from _destination(name, destination, config)
-    if phantom:
-        for route in config.routes:
-            if route.action == "protect":
-                yield from _phantom(route, config, deliver)
+    for route in config.routes:
+        if route.restore is not None:
+            yield from _reader(route, route.restore, config)
+    if phantom and any(route.action in ("protect", "restore") for route in config.routes):
+        yield from _phantoms(config, deliver)
 
 
 def _tried(what: str, do: Callable[[], str | None]) -> Finding:
@@ -164,15 +167,26 @@ def _accepts(title: str, destination: Destination, uid: str, what: str, optional
     return Finding("note" if optional else "WRONG", what, "not accepted")
 
 
-def _phantom(route: Route, config: NodeConfig, deliver: bool) -> Iterator[Finding]:
-    """A synthetic series the way that the route's series go."""
+def _phantoms(config: NodeConfig, deliver: bool) -> Iterator[Finding]:
+    """A synthetic series through every route that changes series."""
     from mitsgan.files.dicom.phantom import phantom_series
     from mitsgan.phantom.chest import chest
 
-    worker, how = Worker(), route.protecting
     with tempfile.TemporaryDirectory(dir=Spool(config.spool).work) as folder:
-        source, out = Path(folder) / "phantom", Path(folder) / "protected"
+        source = Path(folder) / "phantom"
         phantom_series(chest((32, 64, 64), (6.0, 5.6, 5.6), seed=1), source)
+        for route in config.routes:
+            if route.action == "protect":
+                yield from _phantom(route, source, config, deliver)
+            elif route.restore is not None:
+                yield _restored(route, route.restore, source)
+
+
+def _phantom(route: Route, source: Path, config: NodeConfig, deliver: bool) -> Iterator[Finding]:
+    """A series the way that the route's series go."""
+    worker, how = Worker(), route.protecting
+    with tempfile.TemporaryDirectory(dir=source.parent) as folder:
+        out = Path(folder) / "protected"
         answer = worker.do(Task(protect=ProtectTask(source=source, out=out, settings=how)))
         what = f"route {route.name}: a phantom"
         yield Finding("WRONG" if answer.error else "ok", what, answer.error or answer.text)
@@ -195,7 +209,54 @@ def _phantom(route: Route, config: NodeConfig, deliver: bool) -> Iterator[Findin
                 yield _verdict(worker, f"{what} back from {name}: its seal", back, seal, how)
 
 
-def _verdict(worker: Worker, what: str, scan: Path, seal: Path, how: Protecting) -> Finding:
+def _reader(route: Route, how: Restoring, config: NodeConfig) -> Iterator[Finding]:
+    """What a route needs that gives originals back, and how they go out."""
+    what = f"route {route.name}"
+    originals = config.originals or Spool(config.spool).originals
+    keys = how.private_key, how.passphrase_file
+    yield _tried(f"{what}: private key", lambda: recipient_of(*keys)[0])
+    yield _trust(what, how.trust)
+    count = len(list(originals.glob("*.p7m"))) if originals.is_dir() else 0
+    yield Finding("ok" if count else "note", f"{what}: {originals}", f"{count} originals kept")
+    for name in route.destinations:
+        destination = config.destinations[name]
+        if destination.tls is None and not destination.url.startswith("https://"):
+            yield Finding("note", f"{what} to {name}", "originals go without TLS")
+
+
+def _trust(what: str, path: Path | None) -> Finding:
+    if path is None:
+        return Finding("note", f"{what}: trust", "not set: a seal may be anybody's, or missing")
+    try:
+        Trust.load(path)
+    except MitsganError as error:
+        return Finding("WRONG", f"{what}: trust", str(error))
+    return Finding("ok", f"{what}: trust", str(path))
+
+
+def _restored(route: Route, how: Restoring, original: Path) -> Finding:
+    """A series protected for this route's reader, and given back."""
+
+    def give_back() -> str:
+        with tempfile.TemporaryDirectory(dir=original.parent) as name:
+            folder = Path(name)
+            public, out = folder / "public.pem", folder / "protected"
+            public.write_bytes(recipient_of(how.private_key, how.passphrase_file)[1])
+            keep = RouteProtecting(protector="noise", restorable=(public,), restorable_form="full")
+            protect = ProtectTask(source=original, out=out, settings=keep)
+            # Its seal would be nobody's whom the reader trusts.
+            back, lax = folder / "back", replace(how, trust=None)
+            restore = RestoreTask(source=out, out=back, originals=folder, settings=lax)
+            for task in (Task(protect=protect), Task(restore=restore)):
+                answer = Worker().do(task)
+                if answer.error:
+                    raise SettingsError(answer.error)
+            return answer.text
+
+    return _tried(f"route {route.name}: a phantom given back", give_back)
+
+
+def _verdict(worker: Worker, what: str, scan: Path, seal: Path, how: RouteProtecting) -> Finding:
     answer = worker.do(Task(compare=CompareTask(source=scan, seal=seal, settings=how)))
     text = answer.error or f"{answer.verdict} {answer.text}".strip()
     return Finding("ok" if answer.verdict == "intact" else "WRONG", what, text)

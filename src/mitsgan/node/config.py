@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from mitsgan.errors import SettingsError
-from mitsgan.jobs.protect.settings import Protecting
+from mitsgan.node.processing.actions import Restoring, RouteProtecting, Verifying
 from mitsgan.settings import Settings, above_zero, at_least, within
 from mitsgan.typed import read_toml
 
-Action = Literal["protect", "verify", "pass"]
+Action = Literal["protect", "verify", "restore", "pass"]
 OnFailure = Literal["hold", "pass"]
 
 
@@ -88,13 +88,6 @@ class Audit(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verifying(Settings):
-    """How a route verifies: by the mark."""
-
-    key: Path
-
-
-@dataclass(frozen=True, kw_only=True)
 class Route(Settings):
     """Who sends, what is done to it, and where it goes; the first route that fits is taken."""
 
@@ -116,8 +109,9 @@ class Route(Settings):
     expected: str = ""
     """The keyword of an attribute that tells how many objects a series has; with so many it is
     complete at once."""
-    protect: Protecting | None = None
+    protect: RouteProtecting | None = None
     verify: Verifying | None = None
+    restore: Restoring | None = None
 
     def __post_init__(self) -> None:
         if not self.name or not self.destinations:
@@ -135,15 +129,23 @@ class Route(Settings):
             raise SettingsError(
                 f"route {self.name}: a series is complete by `expected` or with its study, not both"
             )
-        if (self.action == "verify") != (self.verify is not None):
-            raise SettingsError(f"route {self.name}: `verify` settings and action belong together")
+        for action, settings in (("verify", self.verify), ("restore", self.restore)):
+            if (self.action == action) != (settings is not None):
+                raise SettingsError(
+                    f"route {self.name}: `{action}` settings and action belong together"
+                )
+        if self.action == "restore" and not (self.calling or self.addresses or self.certificates):
+            raise SettingsError(
+                f"route {self.name} restores, so it needs to say for whom: `calling`, `addresses` "
+                f"or `certificates`"
+            )
         if self.action != "protect" and self.protect is not None:
             raise SettingsError(f"route {self.name}: `protect` settings need that action")
 
     @property
-    def protecting(self) -> Protecting:
+    def protecting(self) -> RouteProtecting:
         """How it protects; by default as `mitsgan protect` does."""
-        return self.protect or Protecting()
+        return self.protect or RouteProtecting()
 
     def fits(self, calling: str, address: str, certificate: str | None) -> bool:
         """Whether a sender is one of this route's."""
@@ -250,6 +252,9 @@ class NodeConfig(Settings):
     """How long files of committed series stay in the spool."""
     series_seconds: float = 3600
     """Longest time that work on one series may take."""
+    originals: Path | None = None
+    """Where lies what is kept of originals, with the seals, by the protected series' UID; by
+    default within the spool."""
     secrets: Path | None = None
     """A secret store's folder, whose files need not be readable by their owner alone."""
 
@@ -292,10 +297,13 @@ class NodeConfig(Settings):
     def _secrets(self) -> Iterator[Path]:
         for route in self.routes:
             if route.action == "protect":
-                how = route.protecting
-                yield from (p for p in (how.key, how.sign, how.passphrase_file) if p is not None)
+                to = route.protecting
+                yield from (p for p in (to.key, to.sign, to.passphrase_file) if p is not None)
             if route.verify is not None:
                 yield route.verify.key
+            if route.restore is not None:
+                how = route.restore
+                yield from (p for p in (how.private_key, how.passphrase_file) if p is not None)
         audit = None if self.audit is None else self.audit.tls
         for tls in (self.listen.tls, audit, *(d.tls for d in self.destinations.values())):
             if tls is not None:

@@ -43,7 +43,8 @@ def statement() -> str:
 
 _OVERVIEW = (
     "Written by `mitsgan node conformance` from the tables that the node negotiates from. The node "
-    "is one application entity: it receives CT objects, derives protected ones, and sends them on. "
+    "is one application entity: it receives CT objects, derives protected ones, or the originals "
+    "of protected ones, and sends them on. "
     "It neither prints nor displays, and answers no queries."
 )
 
@@ -157,13 +158,18 @@ _DERIVED = (
     "Protected objects are of the SOP class and, where it can be encoded, the transfer syntax of "
     "their sources, with *Image Type* DERIVED, *Derivation Description*, *Source Image Sequence*, "
     "and new SOP Instance, Series Instance and, where needed, further UIDs that follow from the "
-    "sources' UIDs and the voxels. Objects that a route passes on or verifies keep their UIDs."
+    "sources' UIDs and the voxels. Objects that a route passes on or verifies keep their UIDs. "
+    "With `restorable_form` `full`, protected objects hold an *Encrypted Attributes Sequence* "
+    "(PS3.3 C.12.1.1.4.1; CMS, AES-256, RSA). A route that restores sends the original, under its "
+    "own UIDs, in the transfer syntax that it had or, from within the objects, in Explicit VR "
+    "Little Endian."
 )
 _TRAIL = (
     "Audit trail messages after PS3.15 A.5, if `audit` is set: Application Activity, Begin "
-    "Transferring DICOM Instances, DICOM Instances Transferred, Query, Export, Security Alert and "
-    "User Authentication, over syslog by TLS or UDP (PS3.15 A.6, A.7), MSGID DICOM+RFC3881. The "
-    "patient is left out of them unless `patient` tells otherwise.\n\n"
+    "Transferring DICOM Instances, DICOM Instances Accessed (an original was given back), DICOM "
+    "Instances Transferred, Query, Export, Security Alert and User Authentication, over syslog by "
+    "TLS or UDP (PS3.15 A.6, A.7), MSGID DICOM+RFC3881. The patient is left out of them unless "
+    "`patient` tells otherwise.\n\n"
 )
 _CHARACTERS = (
     "*Specific Character Set* is kept as it is; values of text are neither read nor changed on the "

@@ -99,6 +99,8 @@ class Forwarder:
         """What the destination is to have."""
         if delivery.what == "protected":
             return items(self._spool.protected(delivery.series))
+        if delivery.what == "restored":
+            return items(self._spool.restored(delivery.series))
         objects = self._ledger.objects(delivery.series)
         listed = items(self._spool.received(delivery.series))
         return [item for item in listed if item.sop_uid in objects]

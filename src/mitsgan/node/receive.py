@@ -268,7 +268,9 @@ class Receiver:
             reason = "objects that are no CT are refused here"
             self._arrivals.note(event.assoc, header, route.name, new=False, failed=reason)
             return NOT_SUPPORTED, reason
-        taken = self.intake.take(path, header, route.name, sender.calling, sender.address)
+        repeats = route.action == "restore"  # a reader asks for an original whenever it is needed
+        who = sender.calling, sender.address
+        taken = self.intake.take(path, header, route.name, *who, repeats=repeats)
         failed = REASON_OTHER if taken == "other content" else ""
         new = taken == "new"
         self._arrivals.note(event.assoc, header, route.name, new=new, failed=failed)

@@ -56,6 +56,8 @@ def _enter(number: int, spool: Spool, ledger: Ledger, intake: Intake, config: No
             path.unlink()  # not all of it reached the disk, so it was not acknowledged
             continue
         # From where it lies: once moved into `incoming`, another crash would lose it.
-        intake.take(path, header, series.route, series.calling, series.address)
+        repeats = route is not None and route.action == "restore"
+        who = series.calling, series.address
+        intake.take(path, header, series.route, *who, repeats=repeats)
         entered += 1
     return entered

@@ -81,7 +81,9 @@ class Node:
             self.audit,
             self.returns,
         )
-        self._work = Work(config, self.spool, self.ledger, self.counters, self.worker.do)
+        self._work = Work(
+            config, self.spool, self.ledger, self.counters, self.worker.do, self.audit
+        )
         self._forwarders: dict[str, Forwarder] = {}
         self._http: HttpServer | None = None
         if config.http is not None:

@@ -18,6 +18,7 @@ from mitsgan.node.audit import events
 from mitsgan.node.audit.messages import STUDY_UID, Event, Thing
 from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.config import Audit, Destination, Listen, NodeConfig, Retry, Route, Tls
+from mitsgan.node.processing.tasks import Answer
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.spool import Spool
 from node_peers import free_port, wait_for
@@ -32,6 +33,9 @@ EVENTS = {
     "110100/110120": events.activity(LISTEN, begins=True),
     "110100/110121": events.activity(LISTEN, begins=False),
     "110102": events.begins_sending(LISTEN, PACS, STUDY),
+    "110103": events.restored(
+        LISTEN, "PACS", "10.1.2.3", STUDY, "1.2.5", Answer(text="300 slices", original="ab")
+    ),
     "110104": events.sent(LISTEN, WEB, STUDY, ""),
     "110106": events.exported(LISTEN, Path("/tmp/a b"), STUDY),
     "110112": events.queried(LISTEN, PACS, "1.2.3", "1.2.4"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydicom.uid import ExplicitVRLittleEndian
@@ -17,6 +18,7 @@ from mitsgan.node.audit.messages import (
     CLASS_UID,
     DESTINATION,
     EXPORT,
+    INSTANCES_ACCESSED,
     INSTANCES_TRANSFERRED,
     LOGIN,
     MEDIA,
@@ -38,6 +40,7 @@ from mitsgan.node.audit.messages import (
 )
 from mitsgan.node.config import Destination, Listen
 from mitsgan.node.dicomweb import instances_path
+from mitsgan.node.processing.tasks import Answer
 from mitsgan.node.send import image_query
 from mitsgan.node.services import STUDY_ROOT_FIND
 
@@ -140,6 +143,36 @@ def login_failed(listen: Listen, address: str) -> Event:
         kind=LOGIN,
         outcome=SERIOUS,
         text="a wrong token",
+    )
+
+
+def restored(
+    listen: Listen,
+    calling: str,
+    address: str,
+    study: Sequence[Thing],
+    series_uid: str,
+    answer: Answer,
+) -> Event:
+    """The original of a protected series was given back, or was not.
+
+    Args:
+        listen: the node, which decrypted it.
+        calling, address: who sent the protected series, so that its original be given back.
+        study: what it is of.
+        series_uid: of the protected series.
+        answer: what came of it.
+    """
+    details = {"Protected Series": series_uid}
+    if not answer.error:
+        details |= {"Original SHA-256": answer.original, "Sealed By": answer.signer or "nobody"}
+    return Event(
+        INSTANCES_ACCESSED,
+        "R",
+        [Party(calling, address, requestor=True), _node(listen)],
+        [replace(study[0], details=details), *study[1:]],
+        outcome=SERIOUS if answer.error else SUCCESS,
+        text=f"restore: {answer.error or answer.text}",
     )
 
 

@@ -45,14 +45,19 @@ class AuditTrail:
         self.config, self._spool, self._ledger = config, spool, ledger
         self._attempts, self._not_before = 0, 0.0
 
-    def add(self, event: Event) -> None:
-        """Note an event; nothing where no audit trail is wanted."""
+    def add(self, event: Event, *, durable: bool = False) -> None:
+        """Note an event; nothing where no audit trail is wanted.
+
+        Args:
+            event: what happened.
+            durable: wait until the message is on the disk.
+        """
         audit = self.config.audit
         if audit is None:
             return
         try:
             xml = to_xml(event, self.config.listen.ae_title.strip(), audit.site)
-            with self._ledger.change(durable=False) as db:
+            with self._ledger.change(durable=durable) as db:
                 db.execute(
                     "INSERT INTO audit (message) VALUES (?)", (syslog.record(xml, event.outcome),)
                 )

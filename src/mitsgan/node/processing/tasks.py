@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitsgan.jobs.protect.settings import Protecting
-from mitsgan.node.config import Verifying
+from mitsgan.node.processing.actions import Restoring, RouteProtecting, Verifying
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProtectTask:
-    """Protect the DICOM series in ``source``, to ``out``; a seal lies beside that."""
+    """Protect the DICOM series in ``source``, to ``out``; seal and original lie beside that."""
 
     source: Path
     out: Path
-    settings: Protecting
+    settings: RouteProtecting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +26,25 @@ class VerifyTask:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RestoreTask:
+    """Give the original of the DICOM series in ``source`` back, to ``out``.
+
+    What was kept of it lies in ``originals``, by the series' UID, or within its files.
+    """
+
+    source: Path
+    out: Path
+    originals: Path
+    settings: Restoring
+
+
+@dataclass(frozen=True, kw_only=True)
 class CompareTask:
     """Verify the DICOM series in ``source`` by a seal that was made with these settings' key."""
 
     source: Path
     seal: Path
-    settings: Protecting
+    settings: RouteProtecting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +53,7 @@ class Task:
 
     protect: ProtectTask | None = None
     verify: VerifyTask | None = None
+    restore: RestoreTask | None = None
     compare: CompareTask | None = None
 
 
@@ -53,9 +66,13 @@ class Answer:
         verdict: of a verification: ``intact``, ``tampered`` or ``unknown``.
         error: why it cannot be done; trying again would not help, unless ``passing``.
         passing: whether the error may pass, such as memory or disk that were full.
+        original: of a restoration: the digest of what was given back.
+        signer: and who vouches for it; "" where nobody does.
     """
 
     text: str = ""
     verdict: str = ""
     error: str = ""
     passing: bool = False
+    original: str = ""
+    signer: str = ""

@@ -1,4 +1,4 @@
-"""From a complete series to what its destinations get: protect, verify or pass."""
+"""From a complete series to what its destinations get: protect, verify, restore or pass."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import logging
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from mitsgan.node.audit.events import restored
+from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.config import NodeConfig, Route
 from mitsgan.node.http.counters import Counters
-from mitsgan.node.processing.tasks import Answer, ProtectTask, Task, VerifyTask
+from mitsgan.node.processing.tasks import Answer, ProtectTask, RestoreTask, Task, VerifyTask
 from mitsgan.node.services import CT_CLASSES
 from mitsgan.node.store.deliveries import HELD, Deliveries, Plan
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.ledger_schema import Series
+from mitsgan.node.store.originals import keep
 from mitsgan.node.store.spool import Spool, link_files, sync_file, sync_folder
 
 LOG = logging.getLogger("mitsgan.node")
@@ -35,6 +39,7 @@ class Work:
         ledger: Ledger,
         counters: Counters,
         do: Callable[[Task], Answer],
+        audit: AuditTrail,
     ) -> None:
         """Prepare.
 
@@ -43,9 +48,11 @@ class Work:
             spool, ledger: where series are.
             counters: told of outcomes.
             do: does the tasks, in a worker.
+            audit: told of every original that was given back, or was not.
         """
         self.config = config
         self._spool, self._ledger, self._counters, self._do = spool, ledger, counters, do
+        self._audit = audit
         self._deliveries = Deliveries(ledger)
         self._stopping: Callable[[], bool] = lambda: False
 
@@ -83,7 +90,11 @@ class Work:
             if series.not_before > now:
                 continue
             if self._ledger.move(series.id, "working", of=["complete"]):
-                self._work(series)
+                try:
+                    self._work(series)
+                except OSError as error:  # the disk is full, or a folder cannot be written
+                    if self._give_up(series, Answer(error=str(error), passing=True)):
+                        self._end(series, str(error))
                 return True
         return False
 
@@ -98,6 +109,8 @@ class Work:
             self._pass(series, route, note="" if ct else "no CT: forwarded as it is")
         elif route.action == "verify":
             self._verify(series, route)
+        elif route.action == "restore":
+            self._restore(series, route)
         else:
             self._protect(series, route)
 
@@ -132,24 +145,63 @@ class Work:
                 self._counters.series.labels("not_protected").inc()
                 self._divide(series, route, f"cannot be protected: {answer.error}")
             return
-        self._keep(series, out)
+        if route.protecting.restorable:
+            keep(self._originals, out)
+        self._move(out, self._spool.protected(series.id), self._spool.seal(series.id))
         shutil.rmtree(place, ignore_errors=True)
         self._counters.series.labels("protected").inc()
         plans = {name: Plan("protected") for name in route.destinations}
         self._deliveries.plan(series.id, plans, "protected", answer.text)
 
-    def _keep(self, series: Series, out: Path) -> None:
+    def _restore(self, series: Series, route: Route) -> None:
+        assert route.restore is not None
+        place = self._place(series)
+        out = place / "restored"
+        source = self._gather(series, place)
+        task = RestoreTask(
+            source=source, out=out, originals=self._originals, settings=route.restore
+        )
+        answer = self._do(Task(restore=task))
+        if answer.error:
+            shutil.rmtree(place, ignore_errors=True)
+            if self._give_up(series, answer):
+                self._tell(series, answer)
+                self._counters.series.labels("not_restored").inc()
+                self._divide(series, route, f"cannot be restored: {answer.error}")
+            return
+        self._move(out, self._spool.restored(series.id))
+        shutil.rmtree(place, ignore_errors=True)
+        self._tell(series, answer)  # before anybody gets it
+        self._counters.series.labels("restored").inc()
+        plans = {name: Plan("restored") for name in route.destinations}
+        self._deliveries.plan(series.id, plans, "sending", answer.text)
+
+    def _tell(self, series: Series, answer: Answer) -> None:
+        """Tell the audit trail that an original was given back, or why it was not."""
+        objects = self._ledger.objects(series.id)
+        files = [self._spool.received(series.id) / f"{uid}.dcm" for uid in objects]
+        classes = Counter(objects.values())
+        study = self._audit.study(series.study_uid, classes, files[0] if files else None)
+        who = series.calling, series.address
+        event = restored(self.config.listen, *who, study, series.series_uid, answer)
+        self._audit.add(event, durable=True)
+
+    @property
+    def _originals(self) -> Path:
+        return self.config.originals or self._spool.originals
+
+    def _move(self, out: Path, target: Path, seal: Path | None = None) -> None:
         """Move what the worker made to its place, on the disk, in place of an earlier one."""
-        target, seal = self._spool.protected(series.id), self._spool.seal(series.id)
         for path in out.iterdir():
             sync_file(path)
         sync_folder(out)
         shutil.rmtree(target, ignore_errors=True)
-        seal.unlink(missing_ok=True)
-        sealed = out.with_name(f"{out.name}.seal.json")
-        if sealed.exists():
-            sync_file(sealed)
-            sealed.rename(seal)
+        if seal is not None:
+            seal.unlink(missing_ok=True)
+            sealed = out.with_name(f"{out.name}.seal.json")
+            if sealed.exists():
+                sync_file(sealed)
+                sealed.rename(seal)
         out.rename(target)
         sync_folder(target.parent)
 
@@ -157,7 +209,8 @@ class Work:
         """Pass a series on to those who may have it, and hold it back from the others."""
         plans = {}
         for name in route.destinations:
-            opened = trouble is None or self.config.destinations[name].on_failure == "pass"
+            passes = self.config.destinations[name].on_failure == "pass"
+            opened = trouble is None or (passes and route.action != "restore")
             plans[name] = Plan("received", "" if opened else f"{HELD}{trouble}")
         note = "" if trouble is None else f"the original: {trouble}"
         self._deliveries.plan(series.id, plans, "sending", note)

@@ -1,4 +1,4 @@
-"""The worker: a process of its own that protects and verifies, one series at a time.
+"""The worker: a process of its own that protects, verifies and restores, one series at a time.
 
 ``python -m mitsgan.node.processing.worker`` reads a task a line from its input and answers with a
 line. It ends with its input. Memory and crashes of codecs and networks stay in here; the node
@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, TextIO
 from mitsgan.errors import DeviceError, MitsganError, OutputError, SettingsError
 from mitsgan.jobs.protect.settings import Protecting
 from mitsgan.node.processing.quiet import silence
-from mitsgan.node.processing.tasks import Answer, CompareTask, ProtectTask, Task, VerifyTask
+from mitsgan.node.processing.tasks import (
+    Answer,
+    CompareTask,
+    ProtectTask,
+    RestoreTask,
+    Task,
+    VerifyTask,
+)
 from mitsgan.processes import end_with_parent
 from mitsgan.typed import parse_json, to_json
 
@@ -40,6 +47,8 @@ class Worker:
                 return self._protect(task.protect)
             if task.verify is not None:
                 return _verify(task.verify)
+            if task.restore is not None:
+                return _restore(task.restore)
             if task.compare is not None:
                 return _compare(task.compare)
             return Answer(error="there is nothing to do")
@@ -70,6 +79,29 @@ def _verify(task: VerifyTask) -> Answer:
 
     verified = verify_file(VerifyFile(scan=task.source, key=task.settings.key))
     return Answer(verdict=verified.verdict, text=verified.result.reason or "")
+
+
+def _restore(task: RestoreTask) -> Answer:
+    from mitsgan.jobs.restore.restore import restore_file
+    from mitsgan.jobs.restore.settings import RestoreFile
+    from mitsgan.node.store.originals import kept_of
+
+    original, seal = kept_of(task.originals, task.source)
+    how = task.settings
+    restored = restore_file(
+        RestoreFile(
+            scan=task.source,
+            out=task.out,
+            private_key=how.private_key,
+            passphrase_file=how.passphrase_file,
+            original=original,
+            seal=seal,
+            trust=how.trust,
+        )
+    )
+    signer = restored.signer or ""
+    text = f"{restored.slices} slices restored, " + (f"sealed by {signer}" if signer else "no seal")
+    return Answer(text=text, original=restored.original, signer=signer)
 
 
 def _compare(task: CompareTask) -> Answer:

@@ -10,17 +10,17 @@ from typing import Literal
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.ledger_schema import Delivery, DeliveryState, State
 
-What = Literal["protected", "received"]
+What = Literal["protected", "restored", "received"]
 _COLUMNS = ", ".join(f"d.{field.name}" for field in fields(Delivery))
 _ENDS = "('committed', 'dead')"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What one destination gets: objects as they were protected or received, or nothing.
+    """What one destination gets: objects as protected, restored or received, or nothing.
 
     Attributes:
-        what: protected or received.
+        what: as what.
         withheld: why it gets nothing; empty if it gets them.
     """
 

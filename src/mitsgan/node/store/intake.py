@@ -34,7 +34,16 @@ class Intake:
         self._arriving: set[tuple[str, str, str]] = set()
         self._disk = ThreadPoolExecutor(threads, "disk")
 
-    def take(self, path: Path, header: Header, route: str, calling: str, address: str) -> Taken:
+    def take(
+        self,
+        path: Path,
+        header: Header,
+        route: str,
+        calling: str,
+        address: str,
+        *,
+        repeats: bool = False,
+    ) -> Taken:
         """Move an object to its series, see it on the disk, and enter it.
 
         Args:
@@ -42,6 +51,7 @@ class Intake:
             header: of it.
             route: name of its route.
             calling, address: of its sender.
+            repeats: whether what has ended begins anew if it comes again.
 
         Returns:
             What became of it. Unless its content differs, it is on the disk now.
@@ -52,10 +62,12 @@ class Intake:
         with self._alone((header.series_uid, route, header.sop_uid)):
             while True:
                 with self._series_lock:
-                    before = self._before(header, route)
+                    before = self._before(header, route, repeats)
                     number = 0
                     if before is None:
-                        number = self._ledger.open_series(header, route, calling, address)
+                        number = self._ledger.open_series(
+                            header, route, calling, address, revives=not repeats
+                        )
                 if before is not None:
                     return self._again(path, header, route, before, (calling, address))
                 path = self._spool.place(path, number, header.sop_uid)
@@ -63,9 +75,9 @@ class Intake:
                 if self._ledger.enter(number, header, path.stat().st_size) == "new":
                     return "new"
 
-    def _before(self, header: Header, route: str) -> str | Path | None:
+    def _before(self, header: Header, route: str, repeats: bool) -> str | Path | None:
         """The digest or the file of an object of the same UID; None where there is neither."""
-        known = self._ledger.known(header.series_uid, route, header.sop_uid)
+        known = self._ledger.known(header.series_uid, route, header.sop_uid, ended=not repeats)
         if known is None or known[1]:
             return None if known is None else known[1]
         path = self._spool.received(known[0]) / f"{header.sop_uid}.dcm"

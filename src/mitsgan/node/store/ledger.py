@@ -77,29 +77,43 @@ class Ledger:
 
     # Receiving
 
-    def known(self, series_uid: str, route: str, sop_uid: str) -> tuple[int, str] | None:
+    def known(
+        self, series_uid: str, route: str, sop_uid: str, *, ended: bool = True
+    ) -> tuple[int, str] | None:
         """The series of an object that was received before, and its digest; None for a new one.
 
         The digest is "" while the file of the object is kept.
+
+        Args:
+            series_uid, route, sop_uid: of the object.
+            ended: whether series that have ended count.
         """
         row = self._one(
             "SELECT o.series, o.sha256 FROM objects o JOIN series s ON s.id = o.series "
-            "WHERE o.sop_uid = ? AND s.series_uid = ? AND s.route = ? ORDER BY s.id DESC",
-            (sop_uid, series_uid, route),
+            "WHERE o.sop_uid = ? AND s.series_uid = ? AND s.route = ? "
+            "AND (? OR s.state NOT IN ('committed', 'dead')) ORDER BY s.id DESC",
+            (sop_uid, series_uid, route, ended),
         )
         return None if row is None else (int(row[0]), str(row[1]))
 
-    def open_series(self, header: Header, route: str, calling: str, address: str) -> int:
+    def open_series(
+        self, header: Header, route: str, calling: str, address: str, *, revives: bool = True
+    ) -> int:
         """The number of the series that takes an object now; begins one where there is none.
 
-        A dead letter of which nothing was sent is taken up again; a series that is already
-        worked on or sent is followed by another.
+        A series that is already worked on or sent is followed by another.
+
+        Args:
+            header: of the object.
+            route, calling, address: of its sender.
+            revives: whether a dead letter of which nothing was sent is taken up again, or followed.
         """
         now = time.time()
         last = self._last(header.series_uid, route)
         if last is not None and last.state == "received" and header.expected == last.expected:
             return last.id  # as of nearly every object
-        if last is not None and (last.state in OPEN or self._revivable(last)):
+        takes = last is not None and (last.state in OPEN or (revives and self._revivable(last)))
+        if last is not None and takes:
             with self.change(durable=last.state != "received") as db:
                 updated = db.execute(
                     "UPDATE series SET state = 'received', reason = '', attempts = 0, "

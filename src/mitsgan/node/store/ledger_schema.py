@@ -12,7 +12,7 @@ State = Literal[
 STATES: dict[State, str] = {
     "received": "objects arrive; more may come",
     "complete": "nothing more is expected; waits for work",
-    "working": "a worker protects or verifies it",
+    "working": "a worker protects, verifies or restores it",
     "protected": "waits to be sent",
     "sending": "is on its way to its destinations",
     "committed": "every destination has all of it",
@@ -98,7 +98,7 @@ class Delivery:
 
     series: int
     destination: str
-    what: Literal["protected", "received"]
+    what: Literal["protected", "restored", "received"]
     state: DeliveryState
     reason: str
     attempts: int

@@ -126,7 +126,7 @@ class Spool:
     """The folders of a node.
 
     `incoming` holds what is being received, `series` a folder for each series in the ledger,
-    `work` what a worker is making; `received` and `protected` lie in a series' folder.
+    `work` what a worker is making; `received`, `protected` and `restored` lie in a series' folder.
     """
 
     root: Path
@@ -163,9 +163,18 @@ class Spool:
         """Objects as they are sent, of a series that was protected."""
         return self.folder(series) / "protected"
 
+    def restored(self, series: int) -> Path:
+        """Objects as they are sent, of a series whose original was given back."""
+        return self.folder(series) / "restored"
+
     def seal(self, series: int) -> Path:
         """The seal of a series that was protected."""
         return self.folder(series) / "protected.seal.json"
+
+    @property
+    def originals(self) -> Path:
+        """What is kept of originals, encrypted, unless the configuration names another folder."""
+        return self.root / "originals"
 
     def place(self, file: Path, series: int, sop_uid: str) -> Path:
         """Move an object to its series; durable once it and its new folder are synchronised."""
