@@ -16,7 +16,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 
 _TOOLS = (
     *("errors", "quiet", "ownership", "leftovers", "atomic", "slabs", "progress"),
-    *("settings", "reading", "typed", "result", "registry", "processes"),
+    *("settings", "reading", "typed", "result", "registry", "processes", "extras"),
 )
 _SCANS = (*_TOOLS, "scan", "anatomy", "networks")
 _SIDE_BY_SIDE = (*_SCANS, "perturb", "phantom", "attack", "protect", "mark")
@@ -36,6 +36,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "result": frozenset({"errors", "typed"}),
     "registry": frozenset({"errors"}),
     "processes": frozenset(),
+    "extras": frozenset({"errors"}),
+    "serving": frozenset(),
     "scan": frozenset({"errors"}),
     "files": frozenset({*_TOOLS, "scan", "phantom"}),
     "anatomy": frozenset({*_TOOLS, "scan"}),
@@ -53,8 +55,9 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "jobs": frozenset(
         {*_SIDE_BY_SIDE, "files", "seal", "restore", "optimize", "training", "evaluate"}
     ),
-    "node": frozenset({*_TOOLS, "phantom", "files", "seal", "jobs"}),
+    "node": frozenset({*_TOOLS, "serving", "phantom", "files", "seal", "jobs"}),
     "archive": frozenset({*_TOOLS, "files", "jobs", "evaluate"}),
+    "studio": frozenset({*_TOOLS, "serving", "scan", "anatomy", "files", "evaluate", "jobs"}),
     "cli": frozenset(
         {
             *_SIDE_BY_SIDE,
@@ -66,6 +69,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
             "jobs",
             "node",
             "archive",
+            "studio",
         }
     ),
 }

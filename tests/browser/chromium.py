@@ -24,6 +24,7 @@ _OPTIONS = (
     "--headless",
     "--no-sandbox",  # tests run as root in containers
     "--disable-gpu",
+    "--enable-unsafe-swiftshader",  # WebGL2 without a graphics card
     "--disable-dev-shm-usage",
     "--no-first-run",
     "--disable-background-networking",
@@ -40,6 +41,19 @@ os.execvp(sys.argv[3], sys.argv[3:])
 """Becomes the browser, with the pipe's ends where its protocol has them: 3 to read, 4 to write."""
 
 _SECONDS = 120
+
+_CODES = {
+    "Tab": 9,
+    "Enter": 13,
+    "Space": 32,
+    "PageUp": 33,
+    "PageDown": 34,
+    "ArrowLeft": 37,
+    "ArrowUp": 38,
+    "ArrowRight": 39,
+    "ArrowDown": 40,
+}
+"""What Windows numbers these keys, and the protocol with it."""
 
 
 def find_browser() -> str | None:
@@ -79,12 +93,13 @@ class Tab:
                 result: Message = answer["result"]
                 return result
 
-    def open(self, page: Path, width: int = 1280, height: int = 900) -> None:
-        """Load a file and wait until it is drawn."""
+    def open(self, page: Path | str, width: int = 1280, height: int = 900) -> None:
+        """Load a file or an address and wait until it is drawn."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.size(width, height)
-        self.call("Page.navigate", url=page.resolve().as_uri())
+        url = page if isinstance(page, str) else page.resolve().as_uri()
+        self.call("Page.navigate", url=url)
         self.until("document.readyState === 'complete'")
 
     def size(self, width: int, height: int) -> None:
@@ -127,16 +142,18 @@ class Tab:
             button = "none" if kind == "mouseMoved" else "left"
             self.call("Input.dispatchMouseEvent", type=kind, button=button, clickCount=1, **at)
 
-    def press(self, key: str) -> None:
-        """Press and release a key that writes nothing, such as ArrowUp."""
-        code = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}[key]
-        for kind in ("rawKeyDown", "keyUp"):
+    def press(self, key: str, *, shift: bool = False) -> None:
+        """Press and release a key by its name, such as ArrowUp, or a letter."""
+        text = {"Enter": "\r", "Space": " "}.get(key, key if len(key) == 1 else "")
+        for kind in ("keyDown" if text else "rawKeyDown", "keyUp"):
             self.call(
                 "Input.dispatchKeyEvent",
                 type=kind,
-                key=key,
+                key=text.replace("\r", "Enter") or key,
                 code=key,
-                windowsVirtualKeyCode=code,
+                text=text if kind == "keyDown" else "",
+                modifiers=8 if shift else 0,
+                windowsVirtualKeyCode=_CODES.get(key, ord(key[0].upper())),
             )
 
     def screenshot(self, path: Path, *, whole: bool = False) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from tests.browser.chromium import Tab, browser, find_browser
+from tests.browser.chromium import Tab
 from tests.evaluate.report_sample import NAMES, gallery, report
 
 from mitsgan.evaluate.report.html.page import html_report
@@ -29,15 +29,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     galleries = [gallery("inject"), gallery("remove")]
     path.write_text(html_report(report(), galleries), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    program = find_browser()
-    if program is None:
-        pytest.skip("no Chromium on this machine; on Debian and Ubuntu: apt-get install chromium")
-    with browser(program, tmp_path_factory.mktemp("profile")) as tab:
-        yield tab
 
 
 @pytest.fixture

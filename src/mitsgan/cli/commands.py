@@ -34,6 +34,7 @@ from mitsgan.cli.protect import Protect
 from mitsgan.cli.report import Report
 from mitsgan.cli.restore import Restore
 from mitsgan.cli.seal import SealCommand
+from mitsgan.cli.studio import StudioCommand
 from mitsgan.cli.train.train import TRAININGS
 from mitsgan.cli.verify.verify import Verify
 from mitsgan.cli.weights import WeightsFetch, WeightsList
@@ -73,6 +74,7 @@ COMMANDS: Any = _one_of(
         "evaluate": Evaluate,
         "evaluate-mark": EvaluateMark,
         "report": Report,
+        "studio": StudioCommand,
         "benchmark": Benchmark,
         "train": _group(
             "Train attackers on scans, a protector against them, a nodule classifier, or a "

@@ -19,7 +19,7 @@ from mitsgan.node.commitment import take_report
 from mitsgan.node.config import NodeConfig
 from mitsgan.node.forward import Forwarder
 from mitsgan.node.http.counters import Counters
-from mitsgan.node.http.server import HttpServer, Views, read_token
+from mitsgan.node.http.server import Views, http_server, read_token
 from mitsgan.node.processing.work import Work
 from mitsgan.node.processing.workers import WorkerProcess
 from mitsgan.node.promises import Promises
@@ -29,6 +29,7 @@ from mitsgan.node.recovery import recover
 from mitsgan.node.store.incoming import receive_into
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.spool import Spool, data_digest
+from mitsgan.serving.server import HttpServer
 
 LOG = logging.getLogger("mitsgan.node")
 
@@ -92,7 +93,7 @@ class Node:
             views = Views(
                 self.ledger, self.spool, registry, self.not_ready, token, self._on_wrong_token
             )
-            self._http = HttpServer(views, config.http)
+            self._http = http_server(views, config.http)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._failures: dict[str, str] = {}

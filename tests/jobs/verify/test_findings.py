@@ -18,9 +18,9 @@ from tests.files.dicom.multiframe import merge
 from tests.seal.sketch.conftest import painted
 
 import mitsgan as mg
+from mitsgan import extras
 from mitsgan.errors import MissingExtraError, OutputError, SettingsError
 from mitsgan.files import Derivation, read_scan, write_scan
-from mitsgan.files.dicom.findings import extra
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.jobs.verify.settings import VerifyFile
 from mitsgan.jobs.verify.verify import Verified, verify_file
@@ -264,7 +264,7 @@ def test_an_image_has_nothing_to_refer_to(tmp_path: Path) -> None:
 def test_without_the_extra_the_install_line_is_told(
     sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extra, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mitsgan\[findings\]'"):
         _verify(sealed, "series", tmp_path / "out")
 

@@ -6,11 +6,9 @@ import base64
 import binascii
 import hashlib
 import hmac
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import uvicorn
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -28,13 +26,13 @@ from mitsgan.node.store.deliveries import Deliveries
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.ledger_schema import STATES
 from mitsgan.node.store.spool import Spool
+from mitsgan.serving.secrets import HEADERS, same_secret
+from mitsgan.serving.server import HttpServer
 
 _HEADERS = {
+    **HEADERS,
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
 }
 _SHORTEST_TOKEN = 16
 
@@ -133,7 +131,7 @@ class Views:
                 return False
         elif kind.lower() != "bearer":
             return False
-        if hmac.compare_digest(value.encode(), self.token.encode()):
+        if same_secret(value, self.token):
             return True
         self.wrong_token("" if request.client is None else request.client.host)
         return False
@@ -166,40 +164,12 @@ class _Gauges(Collector):
         yield GaugeMetricFamily("mitsgan_node_free_bytes", "free space in the spool", value=free)
 
 
-class HttpServer:
-    """Serves in a thread of its own."""
-
-    def __init__(self, views: Views, settings: Http) -> None:
-        hosts = ["127.0.0.1", "localhost", "[::1]", settings.address]
-        if settings.address in ("0.0.0.0", "::"):
-            hosts = ["*"]
-        config = uvicorn.Config(
-            views.application(hosts),
-            host=settings.address,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            timeout_graceful_shutdown=2,
-            limit_concurrency=50,
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, name="HTTP", daemon=True)
-
-    def start(self) -> None:
-        """Listen."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop."""
-        self._server.should_exit = True
-        self._thread.join(5)
-
-    @property
-    def alive(self) -> bool:
-        """Whether it serves."""
-        return self._thread.is_alive()
+def http_server(views: Views, settings: Http) -> HttpServer:
+    """What serves the views of a node where its settings say."""
+    hosts = ["127.0.0.1", "localhost", "[::1]", settings.address]
+    if settings.address in ("0.0.0.0", "::"):
+        hosts = ["*"]
+    return HttpServer(views.application(hosts), settings.address, settings.port)
 
 
 def read_token(settings: Http) -> str:

@@ -62,7 +62,7 @@ def viewer(galleries: Sequence[Gallery]) -> Viewer:
     windows = [window for window in WINDOWS if window is not HU]
     data = {
         "mark": MARK,
-        "colours": _colours(),
+        "colours": colours(),
         "windows": {w.name: [w.low, w.high] for w in windows},
         "galleries": [_card(g, side) for g in galleries],
     }
@@ -153,7 +153,7 @@ def _card(gallery: Gallery, side: float) -> dict[str, object]:
     }
 
 
-def _colours() -> list[list[int]]:
+def colours() -> list[list[int]]:
     """256 colours from minus to plus."""
     ramp = np.asarray(matplotlib.colormaps[DIVERGING](np.linspace(0, 1, 256)))[:, :3]
     colours: list[list[int]] = np.rint(ramp * 255).astype(int).tolist()

@@ -1,0 +1,1 @@
+"""Pages that only this machine's user is to see, over HTTP."""

@@ -1,0 +1,190 @@
+"""What the page asks for, and what it gets: JSON, and planes as raw 16-bit HU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from mitsgan.errors import ScanError
+from mitsgan.evaluate.report.html.page import html_report
+from mitsgan.jobs.verify.report import verification_report
+from mitsgan.progress import Progress
+from mitsgan.studio.planes import check_index, plane_hu, shown_volume
+from mitsgan.studio.requests import Findings, Of, Open, Restore, body_of, plane_of
+from mitsgan.studio.series import Series
+from mitsgan.studio.session import Session
+from mitsgan.studio.work.anatomy import add_candidates, add_lung
+from mitsgan.studio.work.opening import queue
+from mitsgan.studio.work.restoring import restore_series
+from mitsgan.studio.work.verifying import add_sketch, verify_series, write_dicom_findings
+
+MOST_VOLUME_VOXELS = 16_000_000
+"""Of a volume that a browser draws: 64 MB on a graphics card, which takes four bytes for each."""
+
+
+class Api:
+    """Every address below ``/api/``."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        return [
+            Route("/api/session", self.tell),
+            Route("/api/files", self.files),
+            Route("/api/plane", self.plane),
+            Route("/api/layer", self.layer),
+            Route("/api/volume", self.volume),
+            Route("/api/report", self.report),
+            Route("/api/task/{number}", self.task),
+            Route("/api/task/{number}/cancel", self.cancel, methods=["POST"]),
+            Route("/api/open", self.open, methods=["POST"]),
+            Route("/api/close", self.close, methods=["POST"]),
+            Route("/api/lung", self.lung, methods=["POST"]),
+            Route("/api/candidates", self.candidates, methods=["POST"]),
+            Route("/api/verify", self.verify, methods=["POST"]),
+            Route("/api/sketch", self.sketch, methods=["POST"]),
+            Route("/api/findings", self.findings, methods=["POST"]),
+            Route("/api/restore", self.restore, methods=["POST"]),
+        ]
+
+    def tell(self, request: Request) -> Response:
+        """What is open, and what can be asked for."""
+        return JSONResponse(self.session.card())
+
+    def files(self, request: Request) -> Response:
+        """What lies in a folder."""
+        root = request.query_params.get("root", "0")
+        number = int(root) if root.isascii() and root.isdigit() and len(root) < 6 else -1
+        below = request.query_params.get("below", "")
+        return JSONResponse(self.session.folders.listing(number, below))
+
+    def plane(self, request: Request) -> Response:
+        """One plane of a series, or its difference from another one."""
+        plane, index = plane_of(request)
+        minus = request.query_params.get("minus", "")
+        other = self.session.shelf.get(minus) if minus else None
+        values = plane_hu(self._series(request), plane, index, other)
+        return _array(values.astype("<i2"))
+
+    def layer(self, request: Request) -> Response:
+        """One plane of a layer, over any series: 0 to 255 of each voxel."""
+        plane, index = plane_of(request)
+        series = self._series(request)
+        over = self.session.shelf.get(request.query_params.get("over", series.id))
+        layer = series.layers.get(request.query_params.get("name", ""))
+        if layer is None:
+            raise ScanError("this scan has no such layer (yet)")
+        check_index(over.scan, plane, index)
+        values = layer.in_plane(over.scan.geometry, over.scan.shape, plane, index)
+        return _array(values)
+
+    def volume(self, request: Request) -> Response:
+        """All of a series, thinned out where it is large, for a picture of the volume."""
+        values, step = shown_volume(self._series(request), MOST_VOLUME_VOXELS)
+        headers = {"X-Shape": ",".join(map(str, values.shape)), "X-Step": ",".join(map(str, step))}
+        return _array(values.astype("<i2"), headers)
+
+    def report(self, request: Request) -> Response:
+        """The last verification of a series as a page of its own."""
+        known = self.session.verified.get(request.query_params.get("series", ""))
+        if known is None:
+            raise ScanError("this scan was not verified yet; verify it first")
+        series, verified = known
+        page = html_report(verification_report(verified.result, verified.reason, series.name))
+        name = quote(f"{series.name}-verification.html")
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+        return Response(page, media_type="text/html", headers=headers)
+
+    def task(self, request: Request) -> Response:
+        """How far a piece of work is."""
+        task = self.session.worker.get(str(request.path_params["number"]))
+        if task is None:
+            raise ScanError("there is no such work, or it was over long ago")
+        return JSONResponse(task.card())
+
+    def cancel(self, request: Request) -> Response:
+        """Stop a piece of work."""
+        task = self.session.worker.get(str(request.path_params["number"]))
+        if task is None:
+            raise ScanError("there is no such work, or it was over long ago")
+        self.session.worker.cancel(task)
+        return JSONResponse(task.card())
+
+    async def open(self, request: Request) -> Response:
+        """Open a scan."""
+        wanted = await body_of(request, Open)
+
+        def start() -> dict[str, Any]:
+            return queue(self.session, self.session.folders.resolve(wanted.root, wanted.below))
+
+        return JSONResponse(await run_in_threadpool(start))
+
+    async def close(self, request: Request) -> Response:
+        """Close a scan."""
+        wanted = await body_of(request, Of)
+        self.session.shelf.close(wanted.series)
+        self.session.verified.pop(wanted.series, None)
+        return JSONResponse(self.session.card())
+
+    async def lung(self, request: Request) -> Response:
+        """Find the lungs."""
+        return self._start("finding the lungs", (await body_of(request, Of)).series, add_lung)
+
+    async def candidates(self, request: Request) -> Response:
+        """Find candidates."""
+        number = (await body_of(request, Of)).series
+        return self._start("finding candidates", number, add_candidates)
+
+    async def verify(self, request: Request) -> Response:
+        """Verify a scan."""
+        number = (await body_of(request, Of)).series
+        return self._start("verifying", number, lambda s, p: verify_series(self.session, s, p))
+
+    async def sketch(self, request: Request) -> Response:
+        """Sealed against found, as two series."""
+        number = (await body_of(request, Of)).series
+        return self._start(
+            "reading the sketch", number, lambda s, p: add_sketch(self.session, s, p)
+        )
+
+    async def findings(self, request: Request) -> Response:
+        """Write a verification as DICOM."""
+        wanted = await body_of(request, Findings)
+        return self._start(
+            "writing findings",
+            wanted.series,
+            lambda s, p: write_dicom_findings(self.session, s, wanted.name, p),
+        )
+
+    async def restore(self, request: Request) -> Response:
+        """Give the original back."""
+        wanted = await body_of(request, Restore)
+        return self._start(
+            "restoring", wanted.series, lambda s, p: restore_series(self.session, s, wanted.name, p)
+        )
+
+    def _series(self, request: Request) -> Series:
+        return self.session.shelf.get(request.query_params.get("series", ""))
+
+    def _start(
+        self, what: str, number: str, work: Callable[[Series, Progress], dict[str, Any]]
+    ) -> Response:
+        """Queue work on an open series; the card of the task."""
+        series = self.session.shelf.get(number)
+        task = self.session.worker.start(
+            f"{what}: {series.name}", lambda progress: work(series, progress)
+        )
+        return JSONResponse(task.card())
+
+
+def _array(values: np.ndarray[Any, Any], headers: dict[str, str] | None = None) -> Response:
+    return Response(values.tobytes(), media_type="application/octet-stream", headers=headers)

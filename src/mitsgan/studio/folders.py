@@ -1,0 +1,80 @@
+"""Files that the page may open: below folders that were named at the start, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mitsgan.errors import OutputError, ScanError
+from mitsgan.files.io import is_readable_image
+
+_MOST_LISTED = 500
+_COMPRESSED = (".gz", ".nrrd", ".mha", ".zip")
+
+
+class Folders:
+    """Folders and scans that were named.
+
+    Args:
+        roots: they; the page speaks of each by its number.
+        out: where it may save; None: nowhere.
+    """
+
+    def __init__(self, roots: Sequence[Path], out: Path | None = None) -> None:
+        self.roots = tuple(dict.fromkeys(root.resolve() for root in roots))
+        self.out = None if out is None else out.resolve()
+
+    def resolve(self, root: int, below: str) -> Path:
+        """The file of a name below a root.
+
+        Raises:
+            ScanError: it is not there, or lies elsewhere, be it by a link.
+        """
+        if not 0 <= root < len(self.roots) or "\0" in below:
+            raise ScanError("this folder was not named when the studio was started")
+        path = (self.roots[root] / below).resolve()
+        if not path.is_relative_to(self.roots[root]) or not path.exists():
+            raise ScanError(
+                f"{below or '.'} is not there, or not below a folder that was named when the "
+                "studio was started"
+            )
+        return path
+
+    def listing(self, root: int, below: str) -> dict[str, Any]:
+        """What lies in a folder: folders and files, hidden ones left out."""
+        folder = self.resolve(root, below)
+        if not folder.is_dir():
+            return {"folders": [], "files": [], "more": 0}
+        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        shown = paths[:_MOST_LISTED]
+        return {
+            "folders": [path.name for path in shown if path.is_dir()],
+            "files": [path.name for path in shown if path.is_file()],
+            "more": len(paths) - len(shown),
+        }
+
+    def saving(self, name: str) -> Path:
+        """The path of a new file or folder in which the page may save.
+
+        Raises:
+            OutputError: saving was not allowed, or the name is no plain one.
+        """
+        if self.out is None:
+            raise OutputError("the studio was started without a folder to save in; give `out`")
+        plain = name.strip()
+        if plain in ("", ".", "..") or plain.startswith(".") or set(plain) & set('/\\\0:*?"<>|'):
+            raise OutputError(f"{name!r} is no plain name of a file; use letters and digits")
+        return self.out / plain
+
+
+def forecast_bytes(path: Path) -> int:
+    """About what the voxels of a scan will take in memory, from names and sizes of its files.
+
+    Two bytes for each voxel: of files that are compressed, twice their size.
+    """
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    size = path.stat().st_size
+    compressed = path.name.lower().endswith(_COMPRESSED)
+    return 2 * size if compressed and (is_readable_image(path) or path.suffix == ".zip") else size

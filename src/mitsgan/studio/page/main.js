@@ -1,0 +1,21 @@
+// Start: get in, learn what is open, wait for what is being opened.
+import { enter } from "/api.js";
+import { startControls } from "/controls.js";
+import { startPanes } from "/panes.js";
+import { awaitFirst, startScans } from "/scans.js";
+import { startVerify } from "/verify.js";
+import { startVolume } from "/volume.js";
+import { refresh, startWork, trying } from "/work.js";
+
+startWork();
+startScans();
+startPanes();
+startControls();
+startVerify();
+startVolume();
+await trying(async () => {
+  await enter();
+  await refresh();
+  await awaitFirst();
+});
+document.documentElement.dataset.ready = "yes";

@@ -1,0 +1,84 @@
+// Open scans, and files that may be opened.
+import { get, post, query } from "/api.js";
+import { finished, refresh, trying, work } from "/work.js";
+import { el, on, state } from "/state.js";
+
+const below = [];
+
+const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(bytes < 1e7 ? 3 : 2)} GB`;
+
+const button = (text, action, label = text) => {
+  const made = Object.assign(document.createElement("button"), { type: "button", textContent: text, ariaLabel: label });
+  made.addEventListener("click", () => trying(action));
+  return made;
+};
+
+const item = (...parts) => {
+  const made = document.createElement("li");
+  made.append(...parts);
+  return made;
+};
+
+const fill = () => {
+  const { series, memory, folders } = state.session;
+  el("series").replaceChildren(
+    ...series.map((one) => {
+      const facts = `${one.shape.join(" x ")}, ${one.spacing.map((v) => v.toFixed(2)).join(" x ")} mm, ${gigabytes(one.bytes)}`;
+      const text = document.createElement("span");
+      text.append(`${one.name} (${one.simulated ? "SIMULATED" : one.role})`, document.createElement("br"));
+      text.append(Object.assign(document.createElement("small"), { textContent: [facts, ...one.notes].join("; ") }));
+      const close = async () => {
+        await post("close", { series: one.id });
+        await refresh();
+      };
+      return item(text, button("Close", close, `close ${one.name}`));
+    }),
+  );
+  el("memory").textContent = `${gigabytes(memory.used)} of ${gigabytes(memory.limit)} taken`;
+  el("where").textContent = series.length ? `${series.length} open` : state.session.tasks.length ? "Opening ..." : "Nothing is open yet.";
+  el("open-from").hidden = !folders.length;
+  if (el("root").options.length === folders.length) return;
+  el("root").replaceChildren(
+    ...folders.map((name, i) => Object.assign(document.createElement("option"), { value: i, textContent: name })),
+  );
+  trying(list);
+};
+
+const list = async () => {
+  const at = { root: el("root").value, below: below.join("/") };
+  const found = await get(`files?${query(at)}`);
+  const path = (name) => [...below, name].filter(Boolean).join("/");
+  const open = (name) => async () => {
+    const result = await work("open", { root: Number(at.root), below: path(name) });
+    if (result) await refresh();
+  };
+  const into = (name) => async () => {
+    below.push(name);
+    await list();
+  };
+  const up = async () => {
+    below.pop();
+    await list();
+  };
+  el("below").replaceChildren(`${el("root").selectedOptions[0].textContent}/${at.below} `, button("Open this", open(""), `open ${at.below || "this"}`));
+  const more = found.more ? [item(`and ${found.more} more`)] : [];
+  el("files").replaceChildren(
+    ...(below.length ? [item(button("..", up, "up"))] : []),
+    ...found.folders.map((name) => item(button(`${name}/`, into(name), `into ${name}`), button("Open", open(name), `open ${name}`))),
+    ...found.files.map((name) => item(name, button("Open", open(name), `open ${name}`))),
+    ...more,
+  );
+};
+
+export const startScans = () => {
+  on("session", fill);
+  el("root").addEventListener("change", () => {
+    below.length = 0;
+    trying(list);
+  });
+};
+
+// Scans that were named at the start are being opened still.
+export const awaitFirst = async () => {
+  for (const task of state.session.tasks) await trying(() => finished(task));
+};

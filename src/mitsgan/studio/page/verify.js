@@ -1,0 +1,95 @@
+// The verdict, where to look, sealed beside found, and what is exported.
+import { query, response } from "/api.js";
+import { show } from "/controls.js";
+import { trying, work } from "/work.js";
+import { changed, el, first, on, state } from "/state.js";
+
+let verified = "";
+
+const verify = async () => {
+  const series = first();
+  const result = await work("verify", { series: series.id });
+  if (!result) return;
+  verified = series.id;
+  const { verification } = result;
+  el("verdict").hidden = false;
+  el("verdict").className = verification.verdict;
+  el("sentence").textContent = verification.sentence;
+  el("sentences").replaceChildren(...verification.sentences.map((text) => element("li", text)));
+  el("regions").replaceChildren(...verification.regions.map(region));
+  el("sketch").hidden = !verification.sketch;
+  for (const name of ["mark map", "seal regions"]) if (result.series.layers.includes(name)) state.layers.add(name);
+  changed("session");
+  if (verification.regions.length) go(verification.regions[0]);
+};
+
+const element = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
+
+const go = (place) => {
+  state.place = [...place.place];
+  changed();
+};
+
+const region = (one) => {
+  const made = document.createElement("li");
+  const button = Object.assign(element("button", `${one.name} (${one.kind})`), { type: "button" });
+  const place = one.place.map((v) => v.toFixed(1)).join(", ");
+  button.addEventListener("click", () => go(one));
+  made.append(button, element("p", `${one.text}; at ${place} mm (LPS)`));
+  return made;
+};
+
+const sketch = async () => {
+  const result = await work("sketch", { series: verified });
+  if (!result) return;
+  show(...result.pair.map((series) => series.id), "side");
+};
+
+const report = async () => {
+  const answer = await response(`report?${query({ series: verified })}`);
+  const name = decodeURIComponent(answer.headers.get("Content-Disposition").split("''")[1]);
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(await answer.blob()), download: name });
+  link.click();
+  URL.revokeObjectURL(link.href);
+};
+
+const findings = async () => {
+  const result = await work("findings", { series: verified, name: el("findings-name").value });
+  if (result) el("written").textContent = `Written: ${result.written}`;
+};
+
+const restore = async () => {
+  const result = await work("restore", { series: first().id, name: el("restore-name").value });
+  if (!result) return;
+  el("restored").textContent = [result.sentence, ...result.notes].join(" ");
+  show(state.first, result.series.id, "side");
+};
+
+// What cannot be asked for is said before it is tried.
+const allow = () => {
+  const { can } = state.session;
+  const save = "Start the studio with --out FOLDER to save.";
+  el("findings").hidden = !can.save;
+  el("restore").hidden = !(can.restore && can.save);
+  el("verify").disabled = !first();
+  if (!can.restore) el("restore-note").textContent = "Start the studio with --private-key KEY.pem to restore an original that was kept.";
+  else if (!can.save) el("restore-note").textContent = save;
+  if (verified && !state.session.series.some((series) => series.id === verified)) {
+    verified = "";
+    el("verdict").hidden = true;
+  }
+};
+
+export const startVerify = () => {
+  on("session", allow);
+  el("verify").addEventListener("click", () => trying(verify));
+  el("sketch").addEventListener("click", () => trying(sketch));
+  el("report").addEventListener("click", () => trying(report));
+  const submitted = (id, action) =>
+    el(id).addEventListener("submit", (event) => {
+      event.preventDefault();
+      trying(action);
+    });
+  submitted("findings", findings);
+  submitted("restore", restore);
+};

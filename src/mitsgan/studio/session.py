@@ -1,0 +1,88 @@
+"""What one running studio knows: open scans, work, and what may be read and written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mitsgan.evaluate.metrics.windows import HU, WINDOWS
+from mitsgan.evaluate.report.html.viewer import colours
+from mitsgan.scan.simulated import MARK
+from mitsgan.studio.folders import Folders
+from mitsgan.studio.series import Series, Shelf
+from mitsgan.studio.settings import StudioSettings
+from mitsgan.studio.tasks import Worker
+
+if TYPE_CHECKING:
+    from mitsgan.jobs.verify.verify import Verified
+
+
+@dataclass(eq=False)
+class Session:
+    """One running studio.
+
+    Attributes:
+        settings: as they were given.
+        shelf: open scans.
+        worker: does what takes long.
+        folders: files that may be opened, and where may be saved.
+        verified: the last verification of each series, by its id.
+    """
+
+    settings: StudioSettings
+    shelf: Shelf
+    worker: Worker
+    folders: Folders
+    verified: dict[str, tuple[Series, Verified]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: StudioSettings) -> Session:
+        """A new one, in which nothing is open yet."""
+        named = [path for path in (settings.scan, settings.protected) if path is not None]
+        folders = Folders([*settings.folders, *named], settings.out)
+        return cls(settings, Shelf(int(settings.memory_gb * 1e9)), Worker(), folders)
+
+    def seal_of(self, series: Series) -> Path | None:
+        """The seal of a series: the one that was named, or the one that lies beside it."""
+        if series.path is None:
+            return None
+        of_named = self.settings.protected or self.settings.scan
+        if of_named is not None and series.path == of_named.resolve():
+            named = self.settings.seal
+            if named is not None:
+                return named
+        from mitsgan.jobs.seal import seal_path
+
+        beside = seal_path(series.path)
+        return beside if beside.is_file() else None
+
+    def card(self) -> dict[str, Any]:
+        """For the page: what is open and what can be asked for."""
+        settings = self.settings
+        return {
+            "series": [
+                {**series.card(), "seal": self.seal_of(series) is not None}
+                for series in self.shelf.all()
+            ],
+            "tasks": [task.card() for task in self.worker.running()],
+            "memory": {"used": self.shelf.used, "limit": self.shelf.limit},
+            "draw": _how_to_draw(),
+            "folders": [root.name or str(root) for root in self.folders.roots],
+            "can": {
+                "save": settings.out is not None,
+                "mark": settings.key is not None,
+                "restore": settings.private_key is not None,
+            },
+        }
+
+
+@cache
+def _how_to_draw() -> dict[str, Any]:
+    """Windows, the colours of differences, and the word that is burnt in."""
+    return {
+        "windows": {w.name: (w.low, w.high) for w in WINDOWS if w is not HU},
+        "colours": colours(),
+        "mark": MARK,
+    }

@@ -1,0 +1,56 @@
+"""Open scans."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from mitsgan.jobs.outputs import scan_name
+from mitsgan.jobs.scans import read
+from mitsgan.progress import Progress
+from mitsgan.studio.folders import forecast_bytes
+from mitsgan.studio.planes import largest_change, same_grid
+from mitsgan.studio.series import Role, Series
+from mitsgan.studio.session import Session
+
+
+def open_scan(
+    session: Session, path: Path, progress: Progress, role: Role = "scan"
+) -> dict[str, Any]:
+    """Read a scan and put it on the shelf; its card.
+
+    Raises:
+        ScanError: it cannot be read, or there is no room for it.
+    """
+    session.shelf.check_room(forecast_bytes(path))
+    scan = read(path, progress=progress)
+    original, largest = None, None
+    if role == "protected":
+        alike = [s for s in session.shelf.all() if s.role == "scan" and same_grid(s.scan, scan)]
+        if alike:
+            original = alike[0].id
+            largest = math.ceil(largest_change(alike[0].scan, scan)) or None
+    series = Series(scan_name(path), role, scan, path.resolve(), original, largest)
+    session.shelf.add(series)
+    return series.card()
+
+
+def open_first(session: Session) -> None:
+    """Queue the scans that were named when the studio was started."""
+    named: tuple[tuple[Path | None, Role], ...] = (
+        (session.settings.scan, "scan"),
+        (session.settings.protected, "protected"),
+    )
+    for path, role in named:
+        if path is not None:
+            queue(session, path, role)
+
+
+def queue(session: Session, path: Path, role: Role = "scan") -> dict[str, Any]:
+    """Have a scan opened; the card of the task."""
+    task = session.worker.start(
+        f"opening {scan_name(path)} (about {forecast_bytes(path) / 1e9:.2f} GB)",
+        lambda progress: {"series": open_scan(session, path, progress, role)},
+    )
+    return task.card()

@@ -1,0 +1,51 @@
+"""The original of a protected scan that was kept, given back and opened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mitsgan.errors import SettingsError
+from mitsgan.jobs.restore.restore import restore_file
+from mitsgan.jobs.restore.settings import RestoreFile
+from mitsgan.progress import Progress
+from mitsgan.studio.series import Series
+from mitsgan.studio.session import Session
+from mitsgan.studio.work.opening import open_scan
+
+
+def restore_series(
+    session: Session, series: Series, name: str, progress: Progress
+) -> dict[str, Any]:
+    """Restore the original to a new folder or file, and open it.
+
+    The job compares it with the digest of the original before anything is written, and with the
+    one that the seal holds, where there is a seal.
+
+    Raises:
+        SettingsError: no private key was named, or the scan is in memory alone.
+        RestoreError: it cannot be given back as what it was.
+        OutputError: it cannot be written there.
+    """
+    private_key = session.settings.private_key
+    if private_key is None:
+        raise SettingsError("the studio was started without a `private_key`; give one to restore")
+    if series.path is None:
+        raise SettingsError("only what lies on disk can be restored; this scan is in memory alone")
+    out = session.folders.saving(name)
+    seal = session.seal_of(series)
+    settings = RestoreFile(
+        scan=series.path,
+        out=out,
+        private_key=private_key,
+        passphrase_file=session.settings.passphrase_file,
+        seal=seal,
+        trust=None if seal is None else session.settings.trust,
+    )
+    result = restore_file(settings, progress=progress)
+    vouched = f"sealed by {result.signer}" if result.sealed else "no seal vouches for it"
+    return {
+        "sentence": f"Restored: its digest {result.original[:16]}... is that of the original that "
+        f"was kept; {vouched}.",
+        "notes": result.notes,
+        "series": open_scan(session, out, progress, "restored"),
+    }

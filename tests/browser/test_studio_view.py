@@ -1,0 +1,250 @@
+"""The studio's view in a real browser: planes, comparing, layers, ruler, keyboard, by pixels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.browser.chromium import Tab
+from tests.browser.studio_page import Page, page
+
+import mitsgan as mg
+from mitsgan.scan.scan import Scan
+from mitsgan.studio.settings import StudioSettings
+
+pytestmark = pytest.mark.slow
+
+FIRST = [f"first-{plane}" for plane in ("axial", "coronal", "sagittal")]
+
+
+@pytest.fixture
+def shown(chromium: Tab, scans: Path) -> Iterator[Page]:
+    settings = StudioSettings(scan=scans / "chest", protected=scans / "protected")
+    with page(chromium, settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def chest(scans: Path) -> Scan:
+    return mg.read(scans / "chest")
+
+
+def lung_grey(hu: float) -> float:
+    """The grey level of HU in the lung window."""
+    return float(np.clip((hu + 1350) / 1500, 0, 1) * 255)
+
+
+def test_planes_are_the_scan_in_its_window(shown: Page, chest: Scan) -> None:
+    shown.click("#guides")
+    hu = chest.hu()
+    expected = {"axial": hu[32], "coronal": hu[::-1, 96], "sagittal": hu[::-1, :, 96]}
+    shown.click("#first-axial", right=96.5 / 192, down=96.5 / 192)
+    for plane, values in expected.items():
+        pixels = shown.pixels(f"first-{plane}")
+        assert (pixels[..., 0] == pixels[..., 2]).all(), "grey"
+        rows, columns = values.shape
+        height, width = pixels.shape[:2]
+        assert width / height == pytest.approx(
+            192 * 1.9 / (192 * 1.9 if plane == "axial" else 64 * 3), rel=0.01
+        )
+        grey = np.clip((values + 1350) / 1500, 0, 1) * 255
+        for part in (np.s_[: rows // 2], np.s_[rows // 2 :]):
+            drawn = np.array_split(pixels[..., 0], 2)[0 if part.start is None else 1]
+            assert drawn.mean() == pytest.approx(grey[part].mean(), abs=3)
+        assert columns == 192
+
+
+def test_windows_change_the_grey_levels(shown: Page) -> None:
+    shown.click("#guides")
+    levels = {}
+    for name in ("lung", "mediastinal", "bone"):
+        shown.click(f"#windows input[value={name}]")
+        levels[name] = shown.pixels("first-axial")[250:270, 250:262].mean()
+    assert levels["bone"] < levels["mediastinal"] < levels["lung"], "the heart"
+    assert shown.text("scale") == "-500 HU  1300 HU"
+
+
+def test_a_click_moves_the_planes_and_hu_and_mm_are_told(shown: Page, chest: Scan) -> None:
+    shown.click("#first-axial", right=50.5 / 192, down=100.5 / 192)
+    x, y, z = chest.geometry.to_world((32, 100, 50))
+    hu = round(float(chest.hu()[32, 100, 50]))
+    told = f"chest {hu} HU at voxel 32, 100, 50 [z, y, x], {x:.1f}, {y:.1f}, {z:.1f} mm (LPS)"
+    shown.tab.until(f"document.getElementById('readout').textContent === {json.dumps(told)}")
+    assert shown.text("first-coronal-number") == "slice 100 of 192"
+    assert shown.text("first-sagittal-number") == "slice 50 of 192"
+    shown.click("#first-coronal", down=0.01)
+    assert shown.text("first-axial-number") == "slice 63 of 64", "heads up"
+
+
+def test_the_keyboard_alone_is_enough(shown: Page) -> None:
+    for _ in range(60):
+        shown.tab.press("Tab")
+        if shown.value("document.activeElement.id") == "first-axial":
+            break
+    assert shown.value("document.activeElement.id") == "first-axial"
+    shown.tab.press("ArrowUp")
+    shown.tab.press("PageUp")
+    shown.settle()
+    assert shown.text("first-axial-number") == "slice 43 of 64"
+    shown.tab.press("m")
+    for _ in range(10):
+        shown.tab.press("ArrowRight", shift=True)
+    shown.tab.press("m")
+    shown.settle()
+    shown.tab.until("document.getElementById('readout').textContent.includes('ruler 19.0 mm')")
+    assert shown.text("first-sagittal-number") == "slice 106 of 192"
+    shown.tab.press("Tab")
+    assert shown.value("document.activeElement.id") == "first-axial-slider"
+
+
+def test_the_ruler_measures_between_two_clicks(shown: Page) -> None:
+    shown.click("#ruler")
+    before = shown.pixels("first-axial")
+    box = shown.value(
+        "(() => { const b = document.getElementById('first-axial').getBoundingClientRect();"
+        "return [b.x, b.y, b.width, b.height]; })()"
+    )
+    at = [(box[0] + box[2] * part, box[1] + box[3] / 3) for part in (0.25, 0.75)]
+    steps = (("mousePressed", at[0]), ("mouseMoved", at[1]), ("mouseReleased", at[1]))
+    for kind, (x, y) in steps:
+        shown.tab.call(
+            "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1
+        )
+    shown.settle()
+    shown.tab.until("document.getElementById('readout').textContent.includes('ruler')")
+    mm = float(shown.text("readout").split("ruler ")[1].split(" mm")[0])
+    assert mm == pytest.approx(192 * 1.9 / 2, abs=1.9)
+    changed = (shown.pixels("first-axial") != before).any(-1)
+    assert changed[: len(changed) // 2].sum() > 200, "a line is drawn"
+
+
+def test_swipe_shows_one_left_and_the_other_right(shown: Page) -> None:
+    shown.click("#guides")
+    first = [shown.pixels(id) for id in FIRST]
+    shown.choose("mode", "side")
+    second = [shown.pixels(id.replace("first", "second")) for id in FIRST]
+    assert all((a != b).any() for a, b in zip(first, second, strict=True))
+    shown.choose("mode", "swipe")
+    for id, left, right in zip(FIRST, first, second, strict=True):
+        middle = left.shape[1] // 2
+        pixels = shown.pixels(id)
+        assert (pixels[:, : middle - 2] == left[:, : middle - 2]).all()
+        assert (pixels[:, middle + 2 :] == right[:, middle + 2 :]).all()
+
+
+def test_flicker_shows_one_then_the_other(shown: Page) -> None:
+    shown.click("#guides")
+    shown.choose("mode", "side")
+    wanted = {shown.pixels(f"{side}-axial").tobytes() for side in ("first", "second")}
+    shown.choose("mode", "flicker")
+    seen: set[bytes] = set()
+    for _ in range(200):
+        seen.add(shown.pixels("first-axial").tobytes())
+        if seen == wanted:
+            break
+    assert seen == wanted
+    shown.click("#flicker")
+    assert shown.text("flicker") == "Go on"
+
+
+def test_the_difference_is_on_the_scale_of_the_budget(
+    shown: Page, chest: Scan, scans: Path
+) -> None:
+    shown.click("#guides")
+    shown.choose("mode", "difference")
+    assert shown.value("document.getElementById('limit').value") == "20"
+    assert shown.text("scale") == "-20 HU  20 HU"
+    moved = mg.read(scans / "protected").hu()[32] - chest.hu()[32]
+    assert np.abs(moved).max() == 20
+    red, _, blue = np.moveaxis(shown.pixels("first-axial"), 2, 0)
+    # 512 pixels show 192 voxels; where a whole patch is moved one way, its colour says so.
+    patches = moved.reshape(48, 4, 48, 4).mean((1, 3))
+    shade = (red - blue)[:512, :512]
+    steps = (np.arange(48) + 0.5) * 512 / 48
+    colours = shade[np.ix_(steps.astype(int), steps.astype(int))]
+    strong = np.abs(patches) > 4
+    assert strong.sum() > 20
+    assert np.corrcoef(patches[strong], colours[strong])[0, 1] > 0.5
+
+
+def test_layers_are_drawn_over_the_scan(shown: Page) -> None:
+    shown.click("#guides")
+    before = shown.pixels("first-axial")
+    shown.click("#layer-lung")
+    after = shown.pixels("first-axial")
+    tinted = after[..., 2] - after[..., 0] > 20
+    assert 0.1 < tinted.mean() < 0.5
+    assert before[tinted].mean() < lung_grey(-600), "air"
+    shown.click("#layer-candidates")
+    first = next(s for s in shown.studio.session.shelf.all() if s.role == "scan")
+    place = first.points["candidates"][0]["place"]
+    z, _, _ = first.scan.geometry.to_voxel(place)
+    shown.tab.value(
+        f"(() => {{ const s = document.getElementById('first-axial-slider'); s.value = {z};"
+        "s.dispatchEvent(new Event('input')); })()"
+    )
+    shown.settle()
+    red, green, blue = np.moveaxis(shown.pixels("first-axial"), 2, 0)
+    assert ((green > 200) & (red < 160) & (blue < 160)).sum() > 20, "a green ring"
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_the_window_and_axe_finds_nothing_serious(
+    shown: Page, width: int, scheme: str
+) -> None:
+    shown.tab.size(width, 900)
+    shown.tab.call(
+        "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+    )
+    shown.value("for (const one of document.querySelectorAll('details')) one.open = true")
+    shown.choose("mode", "side")
+    assert shown.value("document.documentElement.scrollWidth") <= width
+    paper = shown.value("getComputedStyle(document.body).backgroundColor")
+    assert (int(paper.removeprefix("rgb(").split(",")[0]) > 128) == (scheme == "light")
+    shown.tab.call(
+        "Runtime.evaluate",
+        expression=files("axe_core_python").joinpath("axe.min.js").read_text(),
+    )
+    results = shown.value("axe.run(document, {resultTypes: ['violations']})")
+    serious = [
+        (v["id"], [node["html"] for node in v["nodes"]])
+        for v in results["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+    assert len(results["passes"]) > 10
+
+
+def test_without_webgl_the_planes_stay_and_a_sentence_says_why(shown: Page) -> None:
+    shown.value(
+        "(() => { const get = HTMLCanvasElement.prototype.getContext;"
+        "HTMLCanvasElement.prototype.getContext = function (kind, ...more) {"
+        "return kind === 'webgl2' ? null : get.call(this, kind, ...more); }; })()"
+    )
+    shown.value("document.getElementById('volume').open = true")
+    shown.click("#volume-show")
+    assert "no WebGL2" in shown.text("volume-note")
+    assert shown.value("document.getElementById('volume-box').hidden")
+    assert shown.pixels("first-axial").std() > 30
+
+
+def test_with_webgl_the_volume_is_drawn(shown: Page, tmp_path: Path) -> None:
+    shown.value("document.getElementById('volume').open = true")
+    shown.tab.click("#volume-show")
+    shown.tab.until("document.getElementById('volume-canvas').dataset.shown !== undefined")
+    shown.tab.value("document.getElementById('volume-canvas').scrollIntoView({block: 'center'})")
+    x, y, width, height = shown.value(
+        "(() => { const b = document.getElementById('volume-canvas').getBoundingClientRect();"
+        "return [b.x, b.y, b.width, b.height].map(Math.round); })()"
+    )
+    shown.tab.screenshot(tmp_path / "page.png")
+    whole = np.asarray(Image.open(tmp_path / "page.png").convert("L"), int)
+    pixels = whole[y : y + height, x : x + width]
+    assert (pixels > 40).mean() > 0.05, "something is drawn"
+    assert (pixels == 0).mean() > 0.2, "and around it nothing"

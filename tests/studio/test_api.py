@@ -1,0 +1,123 @@
+"""What the page gets: planes, differences, layers, files, and errors in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+from tests.studio.client import Client
+from tests.studio.conftest import SHAPE, SPACING
+
+from mitsgan.scan.scan import Scan
+
+
+def test_both_scans_are_opened_and_belong_together(client: Client) -> None:
+    card = client.session()
+    first, second = card["series"]
+    assert (first["name"], first["role"]) == ("chest.nrrd", "scan")
+    assert (second["role"], second["original"], second["max_hu"]) == ("protected", first["id"], 7)
+    assert first["shape"] == list(SHAPE)
+    assert first["spacing"] == list(SPACING)
+    assert first["ends"] == [["F", "H"], ["A", "P"], ["R", "L"]]
+    assert card["memory"]["used"] == 2 * 2 * np.prod(SHAPE)
+    assert card["can"] == {"save": True, "mark": False, "restore": False}
+    assert set(card["draw"]["windows"]) == {"lung", "mediastinal", "bone"}
+
+
+def test_planes_are_the_hu_themselves_with_the_head_on_top(client: Client, scan: Scan) -> None:
+    first = client.session()["series"][0]["id"]
+    hu = np.rint(scan.hu()).astype(int)
+    axial = client.plane(96, series=first, plane="axial", index=11)
+    assert (axial == hu[11]).all()
+    coronal = client.plane(24, series=first, plane="coronal", index=40)
+    assert (coronal == hu[::-1, 40]).all()
+    sagittal = client.plane(24, series=first, plane="sagittal", index=33)
+    assert (sagittal == hu[::-1, :, 33]).all()
+
+
+def test_a_difference_is_the_second_less_the_first(client: Client) -> None:
+    first, second = (one["id"] for one in client.session()["series"])
+    moved = client.plane(96, series=second, plane="axial", index=11, minus=first)
+    assert (moved[40:50, 30:40] == 7).all()
+    assert np.count_nonzero(moved) == 100
+
+
+def test_the_lung_becomes_a_layer(client: Client, scan: Scan) -> None:
+    first, second = (one["id"] for one in client.session()["series"])
+    task = client.work("/api/lung", {"series": first})
+    assert task["state"] == "done"
+    assert task["result"]["series"]["layers"] == ["lung"]
+    values = {"series": first, "name": "lung", "over": second, "plane": "axial", "index": 12}
+    answer = client.ask(f"/api/layer?{urlencode(values)}")
+    inside = np.frombuffer(answer.body, np.uint8).reshape(96, 96) > 0
+    assert 0.1 < inside.mean() < 0.5
+    assert scan.hu()[12][inside].mean() < -600
+    assert client.ask(f"/api/layer?{urlencode({**values, 'name': 'x'})}").status == 400
+
+
+def test_files_are_listed_and_opened_below_named_folders_alone(
+    client: Client, folder: Path
+) -> None:
+    client.session()
+    (folder.parent / "secret.nrrd").write_bytes(b"any")
+    (folder / "link.nrrd").symlink_to(folder.parent / "secret.nrrd")
+    listing = client.ask("/api/files?root=0").json
+    assert listing["folders"] == ["out"]
+    assert "chest.nrrd" in listing["files"]
+    assert client.work("/api/open", {"root": 0, "below": "chest.nrrd"})["state"] == "done"
+    for below in ("../secret.nrrd", "link.nrrd", str(folder.parent / "secret.nrrd"), "none", "\0"):
+        answer = client.ask("/api/open", {"root": 0, "below": below})
+        assert answer.status == 400, below
+        assert "folder" in answer.json["error"]
+    assert client.ask("/api/open", {"root": 9}).status == 400
+
+
+def test_a_closed_scan_gives_its_memory_back(client: Client) -> None:
+    first = client.session()["series"][0]["id"]
+    card = client.ask("/api/close", {"series": first}).json
+    assert [one["role"] for one in card["series"]] == ["protected"]
+    assert card["memory"]["used"] == 2 * np.prod(SHAPE)
+    values = urlencode({"series": first, "plane": "axial", "index": 0})
+    assert "not open" in client.ask(f"/api/plane?{values}").json["error"]
+
+
+def test_what_cannot_be_verified_says_what_is_missing(client: Client) -> None:
+    first = client.session()["series"][0]["id"]
+    task = client.work("/api/verify", {"series": first})
+    assert task["state"] == "failed"
+    assert "nothing to verify by" in task["error"]
+    assert client.ask(f"/api/report?series={first}").status == 400
+
+
+def test_a_volume_is_thinned_out_where_it_is_large(
+    client: Client, scan: Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mitsgan.studio import api
+
+    first = client.session()["series"][0]["id"]
+    monkeypatch.setattr(api, "MOST_VOLUME_VOXELS", 60_000)
+    answer = client.ask(f"/api/volume?series={first}")
+    assert answer.headers["x-step"] == "1,2,2"
+    values = np.frombuffer(answer.body, "<i2").reshape(24, 48, 48)
+    assert (values == np.rint(scan.hu())[:, ::2, ::2]).all()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/plane?series=x&plane=axial&index=0",
+        "/api/plane?series={id}&plane=axial&index=24",
+        "/api/plane?series={id}&plane=axial&index=-1",
+        "/api/plane?series={id}&plane=other&index=1",
+        "/api/plane?series={id}&plane=axial&index=%C2%B2",
+        "/api/files?root=x",
+        "/api/task/none",
+    ],
+)
+def test_what_is_not_there_is_told_in_words(client: Client, path: str) -> None:
+    first = client.session()["series"][0]["id"]
+    answer = client.ask(path.format(id=first))
+    assert answer.status == 400
+    assert answer.json["error"]
