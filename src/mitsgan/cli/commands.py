@@ -30,11 +30,11 @@ from mitsgan.cli.node.check import NodeCheck
 from mitsgan.cli.node.conformance import NodeConformance
 from mitsgan.cli.node.letters import NodeExport, NodeQueue, NodeRetry, NodeShow
 from mitsgan.cli.node.run import NodeRun
+from mitsgan.cli.pages.report import Report
+from mitsgan.cli.pages.studio import StudioCommand
 from mitsgan.cli.protect import Protect
-from mitsgan.cli.report import Report
 from mitsgan.cli.restore import Restore
 from mitsgan.cli.seal import SealCommand
-from mitsgan.cli.studio import StudioCommand
 from mitsgan.cli.train.train import TRAININGS
 from mitsgan.cli.verify.verify import Verify
 from mitsgan.cli.weights import WeightsFetch, WeightsList

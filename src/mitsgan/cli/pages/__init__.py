@@ -1,0 +1,1 @@
+"""`mitsgan report` and `mitsgan studio`: pages to look at."""
