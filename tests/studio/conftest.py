@@ -26,10 +26,11 @@ def scan() -> Scan:
 @pytest.fixture
 def folder(scan: Scan, tmp_path: Path) -> Path:
     """A folder with a scan, a scan that is 7 HU away from it, and one place to save in."""
-    mg.write(Scan.from_hu(scan.hu().astype(np.int16), SPACING), tmp_path / "chest.nrrd")
     moved = scan.hu().astype(np.int16)
     moved[10:14, 40:50, 30:40] += 7
-    mg.write(Scan.from_hu(moved, SPACING), tmp_path / "protected.nrrd")
+    for name, hu in (("chest", scan.hu().astype(np.int16)), ("protected", moved)):
+        image = Scan.from_hu(hu, SPACING, origin_mm=scan.geometry.origin)
+        mg.write(image, tmp_path / f"{name}.nrrd")
     (tmp_path / "out").mkdir()
     return tmp_path
 

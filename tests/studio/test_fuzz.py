@@ -16,7 +16,10 @@ from mitsgan.studio.server import running
 from mitsgan.studio.settings import StudioSettings
 
 GETS = ("session", "files", "plane", "layer", "volume", "report", "task/x", "none", "")
-POSTS = ("enter", "open", "close", "lung", "candidates", "verify", "sketch", "findings", "restore")
+POSTS = (
+    *("enter", "open", "close", "lung", "candidates", "verify", "sketch", "findings", "restore"),
+    *("attack", "protect", "export"),
+)
 NAMES = ("series", "plane", "index", "minus", "over", "name", "root", "below", "place", "code")
 
 texts = st.text(max_size=40)

@@ -14,6 +14,7 @@ from mitsgan.attack import (
     ATTACKERS,
     Action,
     Attacker,
+    Plan,
     TrainedAttacker,
     plan_attack,
     tamper_blocks,
@@ -67,24 +68,35 @@ def tamper(
         True
     """
     original = scan.scan if isinstance(scan, Protected) else scan
-    painter = _load(attacker, action, device)
+    painter = load_attacker(attacker, action, device)
     axial = canonical(original)
     if position_mm is None:
         position = next(LungPositions.of(axial).draw(np.random.default_rng(seed)))
     else:
         position = axial.geometry.to_voxel(position_mm)
     hu = np.nan_to_num(axial.hu(), nan=AIR_HU).clip(AIR_HU)
-    plan = plan_attack(hu, axial.spacing, position, action)
-    volume = torch.from_numpy(hu).to(painter.device)
+    return strike(original, plan_attack(hu, axial.spacing, position, action), painter)
+
+
+def strike(scan: Scan, plan: Plan, painter: Attacker) -> Scan:
+    """Carry one planned attack out on a scan, or on a protected version of it; see `tamper`."""
+    axial = canonical(scan)
+    volume = torch.from_numpy(np.nan_to_num(axial.hu(), nan=AIR_HU).clip(AIR_HU))
     with torch.inference_mode():
-        (block,) = tamper_blocks(volume, [plan], painter).cpu().numpy()
+        (block,) = tamper_blocks(volume.to(painter.device), [plan], painter).cpu().numpy()
     stored = paste(axial, block, plan.start).stored
-    if axial is not original:
-        stored = canonical_order(original.geometry).inverse().arrange(stored)
-    return replace(original.with_stored(stored), source=Simulated(_identity(original)))
+    if axial is not scan:
+        stored = canonical_order(scan.geometry).inverse().arrange(stored)
+    return replace(scan.with_stored(stored), source=Simulated(_identity(scan)))
 
 
-def _load(attacker: str | Path, action: Action, device: str) -> Attacker:
+def load_attacker(attacker: str | Path, action: Action, device: str) -> Attacker:
+    """The attacker of a name, or of a file of weights.
+
+    Raises:
+        SettingsError: weights of the other action, or no such name.
+        WeightsError: there are no such weights.
+    """
     if isinstance(attacker, str):
         return ATTACKERS.get(attacker).make(action, choose_device(device))
     loaded = TrainedAttacker.load(attacker, choose_device(device))

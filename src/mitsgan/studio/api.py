@@ -17,11 +17,13 @@ from mitsgan.evaluate.report.html.page import html_report
 from mitsgan.jobs.verify.report import verification_report
 from mitsgan.progress import Progress
 from mitsgan.studio.planes import check_index, plane_hu, shown_volume
-from mitsgan.studio.requests import Findings, Of, Open, Restore, body_of, plane_of
+from mitsgan.studio.requests import Attack, Named, Of, Open, Protect, body_of, plane_of
 from mitsgan.studio.series import Series
 from mitsgan.studio.session import Session
 from mitsgan.studio.work.anatomy import add_candidates, add_lung
+from mitsgan.studio.work.attacking import attack_series, export_simulated
 from mitsgan.studio.work.opening import queue
+from mitsgan.studio.work.protecting import protect_series, save_protected
 from mitsgan.studio.work.restoring import restore_series
 from mitsgan.studio.work.verifying import add_sketch, verify_series, write_dicom_findings
 
@@ -54,6 +56,9 @@ class Api:
             Route("/api/sketch", self.sketch, methods=["POST"]),
             Route("/api/findings", self.findings, methods=["POST"]),
             Route("/api/restore", self.restore, methods=["POST"]),
+            Route("/api/attack", self.attack, methods=["POST"]),
+            Route("/api/export", self.export, methods=["POST"]),
+            Route("/api/protect", self.protect, methods=["POST"]),
         ]
 
     def tell(self, request: Request) -> Response:
@@ -158,7 +163,7 @@ class Api:
 
     async def findings(self, request: Request) -> Response:
         """Write a verification as DICOM."""
-        wanted = await body_of(request, Findings)
+        wanted = await body_of(request, Named)
         return self._start(
             "writing findings",
             wanted.series,
@@ -167,10 +172,35 @@ class Api:
 
     async def restore(self, request: Request) -> Response:
         """Give the original back."""
-        wanted = await body_of(request, Restore)
+        wanted = await body_of(request, Named)
         return self._start(
             "restoring", wanted.series, lambda s, p: restore_series(self.session, s, wanted.name, p)
         )
+
+    async def attack(self, request: Request) -> Response:
+        """Simulate an attack, in memory."""
+        wanted = await body_of(request, Attack)
+        session = self.session
+        return self._start(
+            f"simulating: {wanted.action}",
+            wanted.series,
+            lambda s, p: attack_series(session, s, wanted, p),
+        )
+
+    async def export(self, request: Request) -> Response:
+        """Save what an attacker made, as an image with SIMULATED in it; never as DICOM."""
+        wanted = await body_of(request, Named)
+        session = self.session
+        return self._start(
+            "saving", wanted.series, lambda s, p: export_simulated(session, s, wanted.name, p)
+        )
+
+    async def protect(self, request: Request) -> Response:
+        """Protect a scan in memory, or save it protected."""
+        wanted = await body_of(request, Protect)
+        session = self.session
+        work = save_protected if wanted.name else protect_series
+        return self._start("protecting", wanted.series, lambda s, p: work(session, s, wanted, p))
 
     def _series(self, request: Request) -> Series:
         return self.session.shelf.get(request.query_params.get("series", ""))

@@ -10,6 +10,19 @@ from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.io import is_readable_image
 
 _MOST_LISTED = 500
+_NO_SCANS = (
+    ".json",
+    ".p7m",
+    ".pem",
+    ".pub",
+    ".key",
+    ".html",
+    ".md",
+    ".txt",
+    ".csv",
+    ".toml",
+    ".png",
+)
 _COMPRESSED = (".gz", ".nrrd", ".mha", ".zip")
 
 
@@ -42,11 +55,15 @@ class Folders:
         return path
 
     def listing(self, root: int, below: str) -> dict[str, Any]:
-        """What lies in a folder: folders and files, hidden ones left out."""
+        """What lies in a folder, but for what is hidden, or is no scan by its name."""
         folder = self.resolve(root, below)
         if not folder.is_dir():
             return {"folders": [], "files": [], "more": 0}
-        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        paths = sorted(
+            path
+            for path in folder.iterdir()
+            if not (path.name.startswith(".") or path.name.lower().endswith(_NO_SCANS))
+        )
         shown = paths[:_MOST_LISTED]
         return {
             "folders": [path.name for path in shown if path.is_dir()],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from starlette.requests import Request
 
@@ -37,16 +37,32 @@ class Of:
 
 
 @dataclass(frozen=True)
-class Findings:
-    """DICOM findings of an open scan, under a name."""
+class Attack:
+    """Simulated tampering with an open scan at a place, LPS mm, and with its protected version."""
 
     series: str
-    name: str
+    action: Literal["inject", "remove"]
+    place: tuple[float, float, float]
+    protected: str = ""
+    attacker: str = "textured"
 
 
 @dataclass(frozen=True)
-class Restore:
-    """A restoration of an open scan, under a name."""
+class Protect:
+    """A protection of an open scan; with a name it is saved, through the job of the command."""
+
+    series: str
+    max_hu: float = 10.0
+    noise_fraction: float | None = None
+    protector: str = "mits-gan"
+    seed: int = 0
+    mark: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Named:
+    """Something that is made of an open scan and saved under a name."""
 
     series: str
     name: str

@@ -12,8 +12,8 @@ import numpy as np
 
 from mitsgan.errors import ScanError
 from mitsgan.scan.scan import Scan
-from mitsgan.scan.simulated import Simulated
-from mitsgan.studio.layers import CellLayer
+from mitsgan.scan.simulated import Simulated, band_rows
+from mitsgan.studio.layers import PLANES, CellLayer
 
 Role = Literal["scan", "protected", "restored", "sketch", "simulated"]
 
@@ -78,6 +78,10 @@ class Series:
             "origin": geometry.origin,
             "axes": geometry.axes,
             "ends": ends,
+            "marked_rows": {
+                plane: band_rows(self.scan.shape[across])
+                for plane, (_, _, across) in PLANES.items()
+            },
             "bytes": self.bytes,
             "layers": list(self.layers),
             "points": self.points,

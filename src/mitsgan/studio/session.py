@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mitsgan.evaluate.metrics.windows import HU, WINDOWS
 from mitsgan.evaluate.report.html.viewer import colours
+from mitsgan.jobs.names import attacker_names, protector_names
 from mitsgan.scan.simulated import MARK
 from mitsgan.studio.folders import Folders
 from mitsgan.studio.series import Series, Shelf
@@ -58,6 +59,11 @@ class Session:
         beside = seal_path(series.path)
         return beside if beside.is_file() else None
 
+    @property
+    def own_attackers(self) -> dict[str, Path]:
+        """Weights that were named, by what the page calls them."""
+        return {f"file: {path.name}": path for path in self.settings.attackers}
+
     def card(self) -> dict[str, Any]:
         """For the page: what is open and what can be asked for."""
         settings = self.settings
@@ -68,6 +74,8 @@ class Session:
             ],
             "tasks": [task.card() for task in self.worker.running()],
             "memory": {"used": self.shelf.used, "limit": self.shelf.limit},
+            "attackers": [*attacker_names(), *self.own_attackers],
+            "protectors": list(protector_names()),
             "draw": _how_to_draw(),
             "folders": [root.name or str(root) for root in self.folders.roots],
             "can": {

@@ -34,6 +34,8 @@ class StudioSettings(Settings):
     """Whom to believe a seal: a certificate, that of an authority, or a public key."""
     key: Path | None = None
     """The key of the mark: to look for it, and to protect with it."""
+    attackers: tuple[Path, ...] = ()
+    """Weights of attackers of your own, or imported ones, to simulate with besides ours."""
     private_key: Path | None = None
     """The private key of a recipient, to restore an original that was kept. The studio asks for no
     passphrase."""
@@ -69,6 +71,9 @@ class StudioSettings(Settings):
         for folder in self.folders:
             if not folder.is_dir():
                 raise ScanError(f"`folders`: {folder} is no folder; name one that holds scans")
+        for weights in self.attackers:
+            if not weights.is_file():
+                raise SettingsError(f"`attackers`: {weights} is no file; name weights")
         for name in ("seal", "trust", "key", "private_key", "passphrase_file"):
             path = getattr(self, name)
             if path is not None and not path.is_file():

@@ -2,7 +2,7 @@
 import * as slices from "/slices.js";
 import { distance, onPlane, toWorld } from "/geometry.js";
 import { fetchLayer, fetchPlane, indexOf, sizeOf } from "/planes.js";
-import { seriesOf, state } from "/state.js";
+import { state } from "/state.js";
 
 const SIDE = 512;
 export const LAYERS = {
@@ -96,6 +96,12 @@ const drawRuler = (pen, series, plane) => {
   pen.shadowBlur = 0;
 };
 
+// The drawn word covers the one that the voxels came with.
+const bandOf = (series, plane, canvas) => {
+  const [rows] = sizeOf(series, plane);
+  return slices.bandHeight(canvas, Math.min(series.marked_rows[plane] / rows, 0.5) * canvas.height);
+};
+
 export const isSimulated = (series, other) => series.simulated || Boolean(other?.simulated);
 
 // Draw everything off screen, then at once, so that nothing half drawn is ever seen. What counts
@@ -131,7 +137,7 @@ export const draw = async (canvas, series, other, plane, current) => {
   for (const layer of await drawLayers(pen, series, plane, place)) layer();
   drawPoints(pen, series, plane, place);
   const simulated = isSimulated(series, mode === "side" ? null : other);
-  const band = simulated ? slices.bandHeight(sheet) : 0;
+  const band = simulated ? bandOf(series, plane, sheet) : 0;
   if (state.guides) {
     const [x, y] = onPlane(series, plane, place);
     slices.crosshair(pen, x * sheet.width, y * sheet.height);
@@ -145,5 +151,3 @@ export const draw = async (canvas, series, other, plane, current) => {
   canvas.getContext("2d").drawImage(sheet, 0, 0);
   return true;
 };
-
-export const known = (id) => Boolean(seriesOf(id));

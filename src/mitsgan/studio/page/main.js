@@ -1,7 +1,9 @@
 // Start: get in, learn what is open, wait for what is being opened.
 import { enter } from "/api.js";
+import { startAttack } from "/attack.js";
 import { startControls } from "/controls.js";
 import { startPanes } from "/panes.js";
+import { startProtect } from "/protect.js";
 import { awaitFirst, startScans } from "/scans.js";
 import { startVerify } from "/verify.js";
 import { startVolume } from "/volume.js";
@@ -12,6 +14,8 @@ startScans();
 startPanes();
 startControls();
 startVerify();
+startProtect();
+startAttack();
 startVolume();
 await trying(async () => {
   await enter();

@@ -1,0 +1,129 @@
+"""Protecting and attacking through the page's interface; what an attacker made never is DICOM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.studio.client import Client
+from tests.studio.conftest import SHAPE, SPACING
+
+import mitsgan as mg
+from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.scan.scan import Scan
+from mitsgan.studio.api import Api
+from mitsgan.studio.server import running
+from mitsgan.studio.settings import StudioSettings
+
+PLACE = (-60.8, -11.4, 4.0)
+"""In the right lung of the chest, LPS mm."""
+
+
+@pytest.fixture
+def dicom(scan: Scan, tmp_path: Path) -> Iterator[Client]:
+    """A studio with a DICOM series open, so that DICOM could be written of what is made of it."""
+    phantom_series(scan, tmp_path / "chest")
+    (tmp_path / "out").mkdir()
+    settings = StudioSettings(scan=tmp_path / "chest", out=tmp_path / "out")
+    with running(settings) as studio:
+        yield Client(studio)
+
+
+def test_protecting_in_memory_says_what_changed(client: Client, scan: Scan) -> None:
+    first = client.session()["series"][0]["id"]
+    wanted = {"series": first, "max_hu": 5, "protector": "noise", "seed": 3}
+    result = client.work("/api/protect", wanted)["result"]
+    expected = mg.protect(mg.read(client.studio.session.shelf.get(first).path or ""), max_hu=5,
+                          protector="noise", seed=3)  # fmt: skip
+    assert result["largest_hu"] == 5
+    made = client.studio.session.shelf.get(result["series"]["id"])
+    assert (made.scan.stored == expected.scan.stored).all()
+    assert (made.original, made.max_hu, made.path) == (first, 5, None)
+    moved = made.scan.hu() - scan.hu()
+    inside = ~made.scan.is_padding()
+    assert sum(result["counts"]) == np.count_nonzero(inside)
+    assert result["counts"][5] == np.count_nonzero(moved[inside] == 0), "the middle one"
+    rmse = float(np.sqrt(np.square(moved[inside]).mean()))
+    assert result["psnr_db"] == pytest.approx(20 * np.log10(2000 / rmse), abs=0.01)
+    assert 0.9 < result["ssim"] < 1
+
+
+def test_saving_goes_through_the_job_of_the_command(client: Client, folder: Path) -> None:
+    first = client.session()["series"][0]["id"]
+    wanted = {"series": first, "max_hu": 5, "protector": "noise", "name": "saved.nrrd"}
+    result = client.work("/api/protect", wanted)["result"]
+    saved = mg.read(folder / "out" / "saved.nrrd")
+    expected = mg.protect(mg.read(folder / "chest.nrrd"), max_hu=5, protector="noise")
+    assert (saved.hu() == expected.scan.hu()).all()
+    assert result["written"].endswith("saved.nrrd")
+    again = client.work("/api/protect", wanted)
+    assert "exists" in again["error"], "nothing is replaced"
+    assert client.work("/api/protect", {**wanted, "mark": True})["state"] == "failed"
+
+
+@pytest.mark.slow
+def test_an_attack_on_both_says_what_becomes_of_them(client: Client) -> None:
+    first, second = (one["id"] for one in client.session()["series"])
+    wanted = {"series": first, "protected": second, "action": "inject", "place": PLACE}
+    result = client.work("/api/attack", wanted)["result"]
+    assert [one["simulated"] for one in result["made"]] == [True, True]
+    lines = dict(result["lines"])
+    assert lines["Classifier, original"].startswith("no nodule")
+    both = ("original", "protected")
+    assert set(lines) == {
+        "Disruption",
+        *(f"Classifier, {state}" for state in both),
+        *(f"{who}, tampered {of}" for who in ("Classifier", "Sketch") for of in both),
+    }
+    made = result["made"][0]["id"]
+    plane = client.plane(SHAPE[1], series=made, plane="axial", index=12)
+    assert (plane[-11:] >= 900).any(), "SIMULATED"
+    direct = mg.tamper(
+        mg.read(client.studio.session.settings.scan or ""), "inject", position_mm=PLACE
+    )
+    assert (client.studio.session.shelf.get(made).scan.stored == direct.stored).all()
+    again = client.work("/api/attack", {**wanted, "series": made})
+    assert "tampered with already" in again["error"]
+    client.work("/api/attack", {**wanted, "action": "remove"})
+    names = [one["name"] for one in client.session()["series"] if one["simulated"]]
+    assert names == ["removed: chest.nrrd", "removed: protected.nrrd"], "one attack at a time"
+
+
+def test_no_address_makes_dicom_of_what_an_attacker_made(dicom: Client, tmp_path: Path) -> None:
+    first = dicom.session()["series"][0]["id"]
+    wanted = {"series": first, "action": "remove", "place": PLACE}
+    made = dicom.work("/api/attack", wanted)["result"]["made"][0]["id"]
+    paths = [
+        route.path
+        for route in Api(dicom.studio.session).routes()
+        if "POST" in (route.methods or ()) and "{" not in route.path
+    ]
+    assert len(paths) > 8
+    before = set(tmp_path.rglob("*"))
+    for path in paths:
+        if path in ("/api/close", "/api/open"):
+            continue
+        for name in ("dicom", "dicom.dcm", "simulated.nii.gz"):
+            body = {"series": made, "name": name}
+            if path == "/api/attack":
+                body = {**wanted, "series": made}
+            elif path in ("/api/lung", "/api/candidates", "/api/verify", "/api/sketch"):
+                body = {"series": made}
+            task = dicom.work(path, body)
+            if path not in ("/api/lung", "/api/candidates"):
+                ends = "done" if (path, name) == ("/api/export", "simulated.nii.gz") else "failed"
+                assert task["state"] == ends, (path, name)
+    written = [path for path in tmp_path.rglob("*") if path not in before]
+    assert [path.name for path in written] == ["simulated.nii.gz"]
+    saved = mg.read(written[0]).hu()
+    assert all((part[-11:] >= 900).any() for part in saved), "SIMULATED in every slice"
+
+
+def test_a_place_outside_the_body_is_refused_in_words(client: Client) -> None:
+    first = client.session()["series"][0]["id"]
+    far = (SPACING[2] * 47, SPACING[1] * 47, 0.0)
+    task = client.work("/api/attack", {"series": first, "action": "inject", "place": far})
+    assert task["state"] == "failed"
+    assert "position" in task["error"]
