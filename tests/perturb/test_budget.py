@@ -17,6 +17,12 @@ def test_only_a_finite_number_above_zero_is_a_budget(value: float) -> None:
         Budget(30, value)
 
 
+@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
+def test_the_least_is_a_number_of_hu(value: float) -> None:
+    with pytest.raises(BudgetError, match="a `least_hu` such as"):
+        Budget(30, 0.5, value)
+
+
 def test_a_budget_below_one_stored_step_is_refused(small_chest: Scan) -> None:
     scan = replace(small_chest, slope=np.full(len(small_chest.stored), 4.0))
     with pytest.raises(BudgetError, match="give a larger `max_hu`"):
@@ -39,6 +45,14 @@ def test_limits_are_a_part_of_the_noise_and_never_over_the_cap(small_chest: Scan
     np.testing.assert_allclose(limits, np.minimum(half, 12), rtol=1e-6)
     assert (half > 12).any()  # the cap acts somewhere
     assert (half < 12).any()
+
+
+def test_no_limit_is_below_the_least(small_chest: Scan) -> None:
+    free, least = Budget(12.0, 0.5).on(small_chest), Budget(12.0, 0.5, 4.5).on(small_chest)
+    limits = np.asarray(free.limits(small_chest))
+    assert (limits < 4.5).any()
+    np.testing.assert_array_equal(least.limits(small_chest), np.maximum(limits, np.float32(4.5)))
+    assert str(least) == "12 HU and 0.5 of the local noise, 4.5 HU at least"
 
 
 def test_limits_depend_neither_on_slabs_nor_on_measuring_first(small_chest: Scan) -> None:

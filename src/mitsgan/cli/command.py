@@ -31,6 +31,7 @@ METAVARS: Mapping[str, str] = {
     "judges": "FILE...",
     "key": "KEYFILE",
     "lease_seconds": "N",
+    "least_hu": "HU",
     "licence": "TEXT",
     "mark_hu": "HU",
     "max_hu": "HU",

@@ -30,10 +30,10 @@ class Protect(Command, ProtectFile):
         if self.report is not None:
             write_result(self.report, result, overwrite=self.overwrite)
         done = "protected" if result.mark is None else "protected and marked"
-        change = result.change
+        change, budget = result.change, self.budget(marked=self.key is not None)
         console.say(
             f"{self.out}: {result.scan.shape[0]} slices {done} in {console.elapsed:.1f} s; "
-            f"largest change {change.largest:g} HU (budget {self.budget}), "
+            f"largest change {change.largest:g} HU (budget {budget}), "
             f"RMS {change.rms:.2f} HU"
         )
         console.tell(result.notes)

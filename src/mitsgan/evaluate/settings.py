@@ -40,6 +40,8 @@ class EvaluationSettings(Settings):
     """Where a nodule is known to be, LPS mm: its volume and density are compared."""
     noise_fraction: float | None = None
     """Of the budget too: the part of the scan's local noise that each voxel may move by."""
+    least_hu: float = 0.0
+    """With such a part: what each voxel may move by wherever it is; with a mark of 3 HU, 4.5."""
     places: tuple[Place, ...] = ()
     """Where to attack instead, LPS mm; give it several times for several positions."""
     variant: VariantName = "plain"
@@ -61,7 +63,7 @@ class EvaluationSettings(Settings):
         """What the perturbation and PGD belong to."""
         from mitsgan.perturb import Budget
 
-        return Budget(self.max_hu, self.noise_fraction)
+        return Budget(self.max_hu, self.noise_fraction, self.least_hu)
 
     def measured(self) -> EvaluationSettings:
         """These settings alone, without what a subclass adds."""

@@ -121,7 +121,7 @@ def headline(evaluation: Evaluation) -> Iterator[Headline]:
 
 def budget_sentence(check: BudgetCheck) -> str:
     """Whether the budget was kept, in one sentence."""
-    budget = Budget(check.max_hu, check.noise_fraction)
+    budget = Budget(check.max_hu, check.noise_fraction, check.least_hu)
     if not check.over or check.worst_voxel is None or check.worst_lps_mm is None:
         text = f"budget of {budget} kept by all {check.voxels} voxels"
     else:

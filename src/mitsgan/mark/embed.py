@@ -30,7 +30,7 @@ STRENGTH_HU = 3.0
 """RMS of the mark over the body, unless told otherwise."""
 
 _SHARE = 0.5
-"""Of the budget that the mark takes at most."""
+"""Of the budget that the mark takes at most; all of one that follows the noise, as it does."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Mark:
     Attributes:
         key: the secret.
         identity: of the series, from `mitsgan.mark.series_identity` or of the user's choice.
-        strength_hu: RMS over the body, before the budget; at most half of the budget is taken.
+        strength_hu: RMS over the body, before the budget; at most half of the budget is taken, or
+            all of one that follows the noise.
         version: of the pattern; an earlier one only for comparison.
 
     Raises:
@@ -75,7 +76,8 @@ class Mark:
     def amplitude(self, scan: Scan, start: int, stop: int, budget: Budget) -> NDArray[np.float32]:
         """How far the mark moves each voxel of slices ``start:stop``: ``[z, y, x]``, HU."""
         strength = measure_strength(scan)
-        most = np.float32(_SHARE) * budget.limits(scan, start, stop)
+        share = _SHARE if budget.noise_fraction is None else 1.0
+        most = np.float32(share) * budget.limits(scan, start, stop)
         amplitudes = np.empty((stop - start, *scan.shape[1:]), np.float32)
         slider = Slider(np.float32)
         for z in range(start, stop):

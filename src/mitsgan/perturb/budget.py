@@ -22,20 +22,23 @@ class Budget:
     """The largest absolute change a voxel may get, in HU; a guarantee on stored values.
 
     With ``noise_fraction``, what hides in noise decides: a voxel may move by that part of the
-    scan's own noise around it, and by ``max_hu`` at most. Where that is less than one stored step,
-    it does not move at all.
+    scan's own noise around it, but by ``least_hu`` anyhow, and by ``max_hu`` at most. Where that is
+    less than one stored step, it does not move at all.
 
     Attributes:
         max_hu: for every voxel.
         noise_fraction: of the local standard deviation; None leaves ``max_hu`` alone.
+        least_hu: with ``noise_fraction``, for every voxel, however quiet the scan is around it: a
+            mark needs it.
         noise: of the scan that this budget is for, see `on`.
 
     Raises:
-        BudgetError: not a finite number above zero.
+        BudgetError: not a finite number above zero, or a `least_hu` below zero.
     """
 
     max_hu: float = 10.0
     noise_fraction: float | None = None
+    least_hu: float = 0.0
     noise: NoiseMap | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -50,10 +53,18 @@ class Budget:
                 f"the budget's part of the noise must be a number above 0, found {part}; "
                 "give a `noise_fraction` such as 0.5"
             )
+        if not (math.isfinite(self.least_hu) and self.least_hu >= 0):
+            raise BudgetError(
+                f"what a voxel may move by in any case must be a number of HU, 0 or more, found "
+                f"{self.least_hu}; give a `least_hu` such as 4.5"
+            )
 
     def __str__(self) -> str:
-        noise = self.noise_fraction
-        return f"{self.max_hu:g} HU" + (f" and {noise:g} of the local noise" if noise else "")
+        text = f"{self.max_hu:g} HU"
+        if self.noise_fraction is not None:
+            text += f" and {self.noise_fraction:g} of the local noise"
+            text += f", {self.least_hu:g} HU at least" if self.least_hu else ""
+        return text
 
     def on(self, scan: Scan) -> Budget:
         """The same budget with the noise of a scan, so that it is measured once.
@@ -64,7 +75,7 @@ class Budget:
         noise, most, advice = None, self.max_hu, "a larger `max_hu`"
         if self.noise_fraction is not None:
             noise = measure_noise(scan)
-            hidden = self.noise_fraction * float(noise.sigma.max())
+            hidden = max(self.noise_fraction * float(noise.sigma.max()), self.least_hu)
             if hidden < most:
                 most, advice = hidden, "a larger `noise_fraction`, or none"
         step = float(scan.slope.max())
@@ -98,4 +109,5 @@ class Budget:
             )
         limits = noise.hu(start, stop, box)
         limits *= np.float32(self.noise_fraction)
+        np.maximum(limits, np.float32(self.least_hu), out=limits)
         return np.minimum(limits, np.float32(self.max_hu), out=limits)

@@ -14,6 +14,7 @@ from pydicom import dcmread
 from mitsgan import __version__
 from mitsgan.cli.protect import Protect
 from mitsgan.files import read_scan
+from mitsgan.mark import Key
 from mitsgan.mark.embed import STRENGTH_HU
 from mitsgan.perturb import Budget
 from mitsgan.protect import MitsGan
@@ -69,12 +70,17 @@ def test_a_budget_that_follows_the_noise_is_kept_and_told(
     assert "within 30 HU and 0.5 of the local noise" in header.DerivationDescription
 
 
-def test_a_mark_needs_a_budget_in_hu_alone(
-    protect: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_mark_has_its_room_in_a_budget_that_follows_the_noise(
+    protect: Run, series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert protect("--key", str(tmp_path / "key"), "--noise-fraction", "0.5") == 2
-    assert "give --key or --noise-fraction, not both" in " ".join(capsys.readouterr().err.split())
-    assert not (tmp_path / "out").exists()
+    Key(bytes(range(32))).save(tmp_path / "key")
+    budget = ("--max-hu", "30", "--noise-fraction", "0.1")
+    assert protect("--key", str(tmp_path / "key"), *budget) == 0
+    assert "budget 30 HU and 0.1 of the local noise, 4.5 HU at least" in capsys.readouterr().out
+    before = read_scan(series)
+    moved = np.abs(read_scan(tmp_path / "out").hu() - before.hu())
+    assert (moved <= Budget(30, 0.1, 4.5).limits(before)).all()
+    assert (moved > Budget(30, 0.1).limits(before)).any()
 
 
 def test_quiet_says_nothing(protect: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +149,12 @@ def test_report(protect: Run, series: Path, weights: Path, tmp_path: Path) -> No
     card = MitsGan.load(weights / "mitsgan.safetensors").card
     assert report["weights"] == {"name": "mitsgan", "sha256": card["sha256"]}
     assert report["seed"] == 2
-    assert report["budget"] == {"max": 10.0, "unit": "HU", "noise_fraction": None}
+    assert report["budget"] == {
+        "max": 10.0,
+        "unit": "HU",
+        "noise_fraction": None,
+        "least_hu": 0.0,
+    }
     assert report["scan"]["shape"] == [24, 96, 96]
     assert report["scan"]["spacing_mm"] == [8.0, 3.8, 3.8]
     assert report["scan"]["voxels"] == moved.size

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import mitsgan as mg
+from mitsgan.evaluate.metrics.budget_check import check_budget
 from mitsgan.jobs.protect.file import protect_file
 from mitsgan.jobs.protect.mark_check import check_mark, mark_notes
 from mitsgan.jobs.protect.settings import ProtectFile
@@ -23,16 +24,15 @@ KEY = Key(hashlib.sha256(b"a key for tests").digest())
 
 @pytest.fixture(scope="module")
 def fine() -> mg.Scan:
-    return chest((32, 160, 160), (2.0, 2.2, 2.2), seed=3)
+    return chest((32, 192, 192), (2.0, 0.8, 0.8), seed=3)
 
 
 def test_a_usual_series_verifies_and_nothing_is_said(fine: mg.Scan) -> None:
-    small = replace(fine, geometry=replace(fine.geometry, spacing=(2.0, 0.7, 0.7)))
-    protected = mg.protect(small, protector="offset", key=KEY)
+    protected = mg.protect(fine, protector="offset", key=KEY)
     assert protected.detection is not None
     assert protected.detection.verdict == mg.verify(protected, key=KEY).verdict == "intact"
     assert not [note for note in protected.notes if "verif" in note]
-    assert mg.protect(small, protector="offset").detection is None
+    assert mg.protect(fine, protector="offset").detection is None
 
 
 def test_a_series_that_verifies_as_unknown_is_told_with_what_to_use_instead(
@@ -60,12 +60,32 @@ def test_a_series_that_verifies_as_unknown_is_told_with_what_to_use_instead(
 
 
 def test_a_false_alarm_is_told(fine: mg.Scan) -> None:
-    small = replace(fine, geometry=replace(fine.geometry, spacing=(2.0, 0.7, 0.7)))
     mark = Mark(KEY, "name")
-    marked = apply_perturbations(small, [mark], Budget(10.0)).scan
+    marked = apply_perturbations(fine, [mark], Budget(10.0)).scan
     assert list(mark_notes(check_mark(marked, mark, lambda done, total, note="": None))) == []
     stored = marked.stored.copy()
-    stored[10:20, 60:90, 60:90] = small.stored[10:20, 60:90, 60:90]
+    stored[10:20, 60:90, 60:90] = fine.stored[10:20, 60:90, 60:90]
     wrong = marked.with_stored(np.ascontiguousarray(stored))
     (note,) = mark_notes(check_mark(wrong, mark, lambda done, total, note="": None))
     assert note.startswith("by its mark this series verifies as tampered, though nobody touched it")
+
+
+def test_a_budget_that_follows_the_noise_leaves_the_mark_its_room(fine: mg.Scan) -> None:
+    protected = mg.protect(fine, protector="noise", max_hu=30, noise_fraction=0.25, key=KEY)
+    assert mg.verify(protected, key=KEY).verdict == "intact"
+    assert protected.budget == Budget(30, 0.25, 4.5)
+    assert check_budget(fine, protected.scan, protected.budget).kept
+    assert not check_budget(fine, protected.scan, Budget(30, 0.25)).kept
+    assert "noise_fraction=0.25 least_hu=4.5 " in protected.derivation.code
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise_fraction", [0.5, 0.25])
+def test_no_real_scan_is_accused_within_its_noise(data: Path, noise_fraction: float) -> None:
+    """Its quietest places were: the budget cut the mark off there."""
+    scan = mg.read(data / "ct" / "lungfcp-0001")
+    protected = mg.protect(
+        scan, protector="noise", max_hu=30, noise_fraction=noise_fraction, key=KEY
+    )
+    assert protected.detection is not None
+    assert protected.detection.verdict == "intact"

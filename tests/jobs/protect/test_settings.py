@@ -47,7 +47,6 @@ def test_refuses_what_is_no_budget(settings: dict[str, Any]) -> None:
     [
         ({"mark_hu": 2.0}, "belong to a mark; give `key` too"),
         ({"identity": "me"}, "belong to a mark; give `key` too"),
-        ({"key": Path("k"), "noise_fraction": 0.5}, "give `key` or `noise_fraction`, not both"),
         ({"certificate": Path("c")}, "belong to a key; give `sign` too"),
         ({"passphrase_file": Path("c")}, "belong to a key; give `sign` too"),
     ],

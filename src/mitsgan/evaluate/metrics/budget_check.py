@@ -25,7 +25,7 @@ class BudgetCheck:
     """What was found.
 
     Attributes:
-        max_hu, noise_fraction: the budget.
+        max_hu, noise_fraction, least_hu: the budget.
         voxels: how many were checked, padding left out.
         over: how many of them moved further than the budget.
         largest_hu: the largest change; infinite where a voxel is no number any more, which
@@ -49,6 +49,7 @@ class BudgetCheck:
     corners_mm: float
     noise_fraction: float | None
     kept: bool
+    least_hu: float = 0.0
 
 
 def check_budget(original: Scan, protected: Scan, budget: Budget) -> BudgetCheck:
@@ -93,6 +94,7 @@ def check_budget(original: Scan, protected: Scan, budget: Budget) -> BudgetCheck
         corners_mm=corners,
         noise_fraction=budget.noise_fraction,
         kept=not over and not moved,
+        least_hu=budget.least_hu,
     )
 
 

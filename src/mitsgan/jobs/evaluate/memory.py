@@ -28,6 +28,7 @@ def evaluate(
     *,
     max_hu: float | None = None,
     noise_fraction: float | None = None,
+    least_hu: float = 0.0,
     attack: bool = True,
     attackers: str = "textured",
     injector: AnyPath | None = None,
@@ -52,8 +53,8 @@ def evaluate(
 
     Args:
         original, protected: the scan before and after, neither of them modified.
-        max_hu, noise_fraction: the budget that is checked; by default the one that ``protected``
-            was protected with, and 10 HU where it does not tell.
+        max_hu, noise_fraction, least_hu: the budget that is checked; by default the one that
+            ``protected`` was protected with, and 10 HU where it does not tell.
         attack: tamper with both scans, and compare what comes of it.
         attackers: the pair, see `mitsgan.attack.ATTACKERS`.
         injector, remover: weights of an attacker of one's own, in place of one of the pair.
@@ -91,10 +92,12 @@ def evaluate(
     if isinstance(protected, Protected):
         budget = protected.budget
     if max_hu is not None or noise_fraction is not None:
-        budget = Budget(budget.max_hu if max_hu is None else max_hu, noise_fraction)
+        most = budget.max_hu if max_hu is None else max_hu
+        budget = Budget(most, noise_fraction, least_hu)
     settings = EvaluateSettings(
         max_hu=budget.max_hu,
         noise_fraction=budget.noise_fraction,
+        least_hu=budget.least_hu,
         attack=attack,
         attackers=attackers,
         injector=optional_path(injector),

@@ -56,4 +56,7 @@ def voxel_digest(scan: Scan) -> str:
 
 
 def _fraction(budget: Budget) -> str:
-    return "" if budget.noise_fraction is None else f"noise_fraction={budget.noise_fraction!r} "
+    if budget.noise_fraction is None:
+        return ""
+    least = f"least_hu={budget.least_hu!r} " if budget.least_hu else ""
+    return f"noise_fraction={budget.noise_fraction!r} {least}"

@@ -17,6 +17,7 @@ from mitsgan.progress import Phases, Progress, silent
 
 if TYPE_CHECKING:
     from mitsgan.jobs.protect.protection import Protected, Protection
+    from mitsgan.perturb import Budget
 
 
 def protect_file(
@@ -124,6 +125,10 @@ def check_out(out: Path, overwrite: bool, scan: Path) -> None:
     check_output(out, overwrite, source=scan)
 
 
+def _budget(budget: Budget) -> result.BudgetEntry:
+    return result.BudgetEntry(budget.max_hu, "HU", budget.noise_fraction, budget.least_hu)
+
+
 def _mark(protected: Protected) -> result.MarkEntry | None:
     """Of the mark, and of what it verifies as."""
     mark_hu, detection = protected.mark_hu, protected.detection
@@ -139,7 +144,7 @@ def _result(
     phases: Phases,
 ) -> result.ProtectionResult:
     """The run in numbers."""
-    who, scan, hu = protected.protector, protected.scan, "HU"
+    who, scan = protected.protector, protected.scan
     weights = None
     if who.card is not None:
         weights = WeightsEntry.of(who.card, settings.weights, who.shipped or who.name)
@@ -150,7 +155,7 @@ def _result(
         protector=who.name,
         weights=weights,
         seed=who.seed,
-        budget=result.BudgetEntry(protected.budget.max_hu, hu, protected.budget.noise_fraction),
+        budget=_budget(protected.budget),
         refinement=None if protected.refinement is None else protected.refinement.entry(),
         mark=_mark(protected),
         scan=result.ProtectedGrid(
@@ -158,7 +163,7 @@ def _result(
             voxels=protected.voxels,
             padding_voxels=scan.stored.size - protected.voxels,
         ),
-        change=result.ChangeEntry(protected.largest_hu, protected.rms_hu, hu),
+        change=result.ChangeEntry(protected.largest_hu, protected.rms_hu, "HU"),
         restorable=restorable,
         notes=(*scan.notes, *protected.notes),
         seconds=rounded(phases.seconds),

@@ -109,7 +109,8 @@ class Protection:
             IdentityError: the mark cannot be bound to the series.
             DeviceError: the device's memory is full.
         """
-        budget, refinement = self.settings.budget, Refinement.of(self.settings)
+        budget = self.settings.budget(marked=self.key is not None)
+        refinement = Refinement.of(self.settings)
         phases = Phases(progress)
         axial = canonical(scan)
         try:
@@ -187,7 +188,8 @@ def protect(
     Args:
         scan: not modified.
         max_hu: the budget: no stored voxel moves further. Padding stays as it is.
-        noise_fraction: of the scan's own noise around it, by which a voxel may move at most.
+        noise_fraction: of the scan's own noise around it, by which a voxel may move at most; with a
+            key, 1.5 times the mark's strength is allowed anywhere.
         seed: another one gives another perturbation; the same one, the same result.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         protector: its name, see `mitsgan.protect.registry`; or ``pgd``.

@@ -12,11 +12,15 @@ from mitsgan.result import Result
 
 @dataclass(frozen=True)
 class BudgetEntry:
-    """The budget; ``noise_fraction`` is a part of the scan's own noise."""
+    """The budget; ``noise_fraction`` is a part of the scan's own noise.
+
+    Voxels may move by ``least_hu`` wherever they are.
+    """
 
     max: float
     unit: str
     noise_fraction: float | None
+    least_hu: float = 0.0
 
 
 @dataclass(frozen=True)

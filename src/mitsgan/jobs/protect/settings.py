@@ -22,6 +22,10 @@ PGD = "pgd"
 MARK_HU = 3.0
 """Strength of a mark, unless told otherwise."""
 
+_LEAST_FOR_MARK = 1.5
+"""Of the mark's strength, what each voxel may move by, however quiet the scan is there. Without it,
+verifying takes the quietest places of untouched scans for tampered ones."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProtectSettings(Settings):
@@ -36,7 +40,8 @@ class ProtectSettings(Settings):
     """The budget: no stored voxel moves further. Padding stays as it is."""
     noise_fraction: float | None = None
     """No voxel moves by more than this part of the scan's own noise around it, e.g. 0.5 with a
-    budget of 30 HU; noise is measured on the scan."""
+    budget of 30 HU; noise is measured on the scan. With a key, 1.5 times the mark's strength is
+    allowed anywhere."""
     seed: int = 0
     """Another seed gives another perturbation; the same one, the same result."""
     device: str = "auto"
@@ -55,22 +60,24 @@ class ProtectSettings(Settings):
     attackers: tuple[str, ...] = ("textured",)
     """The pairs to optimise against: textured, smooth, narrow, residual, or one of your own."""
     mark_hu: float = MARK_HU
-    """Strength of the mark, RMS over the body; no voxel gets more than half the budget of it."""
+    """Strength of the mark, RMS over the body; no voxel gets more than half the budget of it, or
+    all of a budget that follows the noise."""
     identity: str | None = None
     """A name for the series that its mark is bound to; by default the header tells it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least("seed", self.seed, 0)
-        _ = self.budget
+        _ = self.budget()
         self._check_refinement()
 
-    @property
-    def budget(self) -> Budget:
-        """How far a voxel may move."""
+    def budget(self, marked: bool = False) -> Budget:
+        """How far a voxel may move; a mark gets what it needs where the scan is quiet."""
         from mitsgan.perturb import Budget
 
-        return Budget(self.max_hu, self.noise_fraction)
+        if self.noise_fraction is None or not marked:
+            return Budget(self.max_hu, self.noise_fraction)
+        return Budget(self.max_hu, self.noise_fraction, _LEAST_FOR_MARK * self.mark_hu)
 
     @property
     def refines(self) -> bool:
@@ -79,11 +86,6 @@ class ProtectSettings(Settings):
 
     def check_mark(self, has_key: bool) -> None:
         """Raise `SettingsError` where settings do not go with a mark, or with none."""
-        if has_key and self.noise_fraction is not None:
-            raise SettingsError(
-                "`noise_fraction` leaves a mark too little room where the scan is quiet, and "
-                "verifying would take that for tampering; give `key` or `noise_fraction`, not both"
-            )
         if not has_key and (self.mark_hu != MARK_HU or self.identity is not None):
             raise SettingsError("`mark_hu` and `identity` belong to a mark; give `key` too")
 
