@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from mitsgan.evaluate.purify.purifiers import purify, purify_scan
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import AIR_HU, Scan
-from mitsgan.seal.sketch.body import body_cells
 from mitsgan.seal.sketch.explain import Explanation, Mask, explain
 from mitsgan.seal.sketch.grain import find_limits
 from mitsgan.seal.sketch.judge import judge
@@ -25,6 +24,8 @@ from mitsgan.seal.sketch.regions import (
     fitting_search,
     flag_cells,
     learn_usual,
+    smoothed_residuals,
+    smoothed_weights,
 )
 from mitsgan.seal.sketch.sketch import make_sketch
 from sketch_forgeries import Forgery
@@ -109,11 +110,14 @@ class _Searched:
     seen: Observation
     explanation: Explanation
     search: Search
+    weights: tuple[Array, ...]
     usual: Usual
     scores: Array
     flagged: Mask
 
-    def part(self, box: Box, inner: Box, cells: Array) -> tuple[Explanation, Usual]:
+    def part(
+        self, box: Box, inner: Box, cells: Array
+    ) -> tuple[Explanation, Usual, tuple[Array, ...]]:
         """What belongs to a box of cells of which some, ``inner``, have other means."""
         expected, judged = self.explanation.expected[box], self.explanation.judged[box]
         means = self.seen.means[box].copy()
@@ -128,9 +132,9 @@ class _Searched:
         usual = Usual(
             self.usual.single[box],
             tuple(one[box] for one in self.usual.smoothed),
-            tuple(one if one.size == 1 else one[box] for one in self.usual.weights),
         )
-        return explanation, usual
+        weights = tuple(one if one.size == 1 else one[box] for one in self.weights)
+        return explanation, usual, weights
 
 
 class SketchBench:
@@ -139,7 +143,7 @@ class SketchBench:
     def __init__(self, scan: Scan) -> None:
         self.scan = replace(canonical(scan), source=None)
         self.sketch = make_sketch(self.scan)
-        self._body = body_cells(self.sketch.means)
+        self._body = self.sketch.body
         self._padding = self.scan.is_padding()
 
     def behind(self, purifier: str, forged: Sequence[Forgery]) -> Behind:
@@ -178,9 +182,11 @@ class SketchBench:
         limits = find_limits(whole, float(self.sketch.means.min()))
         explanation = explain(self.sketch, seen, self._body, limits)
         search = fitting_search(seen, explanation)
-        usual = learn_usual(explanation, self._body, cell_mm, search)
-        scores, flagged = flag_cells(explanation, self._body, usual, cell_mm, search)
-        return _Searched(whole, seen, explanation, search, usual, scores, flagged)
+        weights = smoothed_weights(explanation, cell_mm, search)
+        residuals = smoothed_residuals(explanation, cell_mm, search, weights)
+        usual = learn_usual(explanation, residuals, self._body)
+        scores, flagged = flag_cells(explanation, residuals, self._body, usual, search)
+        return _Searched(whole, seen, explanation, search, weights, usual, scores, flagged)
 
     def _search_around(self, before: _Searched, box: Box, cells: Array) -> tuple[Array, Mask]:
         """Scores and flagged cells of a box whose cells have other means."""
@@ -193,9 +199,9 @@ class SketchBench:
             for part, mm in zip(box, cell_mm, strict=True)
         )
         wide = (z, y, x)
-        explanation, usual = before.part(wide, box, cells)
-        body = self._body[wide]
-        scores, flagged = flag_cells(explanation, body, usual, cell_mm, before.search)
+        explanation, usual, weights = before.part(wide, box, cells)
+        residuals = smoothed_residuals(explanation, cell_mm, before.search, weights)
+        scores, flagged = flag_cells(explanation, residuals, self._body[wide], usual, before.search)
         inner = _within(box, wide)
         return scores[inner], flagged[inner]
 

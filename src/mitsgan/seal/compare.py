@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom.content import describe
@@ -13,6 +17,16 @@ from mitsgan.seal.content import SALTED, Part, object_name
 from mitsgan.seal.digest import block_digests, differing_blocks
 from mitsgan.seal.format import Seal
 from mitsgan.seal.report import Finding
+from mitsgan.slabs import while_making
+
+
+@dataclass(frozen=True)
+class _Present:
+    """The pixels of a slice as it is now: its size, and the digests of its blocks."""
+
+    rows: int
+    columns: int
+    blocks: bytes
 
 
 def pair_slices(
@@ -95,18 +109,21 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
         return [Finding("missing", text, tuple(range(len(pairs))))]
     changed: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     findings: list[Finding] = []
-    for z, part in enumerate(pairs):
+    sealed_as = {item.blocks: z for z, item in reversed(list(enumerate(seal.slices)))}
+    present = while_making(lambda pixels: _digests(pixels, seal.block), map(_read, pairs))
+    for z, (part, digests) in enumerate(zip(pairs, present, strict=True)):
         if part is None:
             findings.append(
                 Finding("missing", f"{_slice(seal, z)} of {len(pairs)} is missing", (z,))
             )
         else:
             expected = seal.expected(z)
-            for name in sorted(expected.keys() | part.attributes.keys()):
+            names = expected.keys() | part.attributes.keys() if expected != part.attributes else ()
+            for name in sorted(names):
                 before, now = expected.get(name, ""), part.attributes.get(name, "")
                 if before != now:
                     changed[name, before, now].append(z)
-            findings += _compare_pixels(seal, z, part)
+            findings += _compare_pixels(seal, z, part, digests, sealed_as)
         if progress is not None:
             progress(len(pairs) + z + 1, 2 * len(pairs))
     headers = [
@@ -122,26 +139,47 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
     return headers + findings
 
 
-def _compare_pixels(seal: Seal, z: int, part: Part) -> list[Finding]:
-    item, where = seal.slices[z], f"{_slice(seal, z)} ({part.name})"
+def _read(part: Part | None) -> NDArray[Any] | ScanError | None:
+    """The stored values of a slice, or why they cannot be read; None where there is no slice."""
+    if part is None:
+        return None
     try:
-        stored = part.pixels()
+        return part.pixels()
     except ScanError as error:
         if not part.decodable:
             raise
-        return [Finding("unreadable", f"{where}: {error}", (z,))]
-    if stored.shape != (item.rows, item.columns):
+        return error
+
+
+def _digests(pixels: NDArray[Any] | ScanError | None, block: int) -> _Present | ScanError | None:
+    if pixels is None or isinstance(pixels, ScanError):
+        return pixels
+    rows, columns = pixels.shape
+    return _Present(rows, columns, block_digests(pixels, block))
+
+
+def _compare_pixels(
+    seal: Seal,
+    z: int,
+    part: Part,
+    present: _Present | ScanError | None,
+    sealed_as: Mapping[bytes, int],
+) -> list[Finding]:
+    """What differs in the pixels of a slice; ``sealed_as``: the first slice of these blocks."""
+    item, where = seal.slices[z], f"{_slice(seal, z)} ({part.name})"
+    if not isinstance(present, _Present):
+        return [Finding("unreadable", f"{where}: {present}", (z,))]
+    if (present.rows, present.columns) != (item.rows, item.columns):
         was = f"{item.rows} x {item.columns}"
-        return [
-            Finding("pixels", f"{where} is {stored.shape[0]} x {stored.shape[1]}, was {was}", (z,))
-        ]
-    digests = block_digests(stored, seal.block)
+        text = f"{where} is {present.rows} x {present.columns}, was {was}"
+        return [Finding("pixels", text, (z,))]
+    digests = present.blocks
     if digests == item.blocks:
         return []
     boxes = differing_blocks(item.blocks, digests, item.rows, item.columns, seal.block)
     if not boxes:  # digests of other sizes than they should have: never called the same
         return [Finding("pixels", f"{where} differs", (z,), frame=part.frame)]
-    source = next((k for k, other in enumerate(seal.slices) if other.blocks == digests), None)
+    source = sealed_as.get(digests)
     if source is not None:
         text = f"{where} holds the pixels of {_slice(seal, source)}"
         return [Finding("moved", text, (z,), boxes=tuple(boxes), frame=part.frame)]

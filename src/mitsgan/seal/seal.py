@@ -11,8 +11,10 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
+from numpy.typing import NDArray
 
 from mitsgan import __version__
 from mitsgan.errors import ScanError
@@ -33,6 +35,7 @@ from mitsgan.seal.scans import whole_scan
 from mitsgan.seal.signature import Signer
 from mitsgan.seal.sketch.encoding import to_fields
 from mitsgan.seal.sketch.sketch import make_sketch
+from mitsgan.slabs import while_making
 
 
 def make_seal(
@@ -68,16 +71,10 @@ def make_seal(
         if all(part.attributes.get(name) == text for part in parts)
     }
     slices = []
-    for z, part in enumerate(parts):
-        stored = part.pixels()
-        slices.append(
-            {
-                "attributes": {k: v for k, v in part.attributes.items() if k not in shared},
-                "rows": stored.shape[0],
-                "columns": stored.shape[1],
-                "blocks": encode(block_digests(stored)),
-            }
-        )
+    pixels = while_making(_size_and_blocks, (part.pixels() for part in parts))
+    for z, (part, size_and_blocks) in enumerate(zip(parts, pixels, strict=True)):
+        rest = {k: v for k, v in part.attributes.items() if k not in shared}
+        slices.append({"attributes": rest, **size_and_blocks})
         if progress is not None:
             progress(len(parts) + z + 1, 2 * len(parts))
     picture = _sketch(parts, path) if sketch else None
@@ -103,6 +100,12 @@ def make_seal(
         },
     }
     return {**document, "signature": encode(signer.sign(canonical(document)))}
+
+
+def _size_and_blocks(stored: NDArray[Any]) -> dict[str, object]:
+    """What is sealed of the pixels of a slice ``[y, x]``."""
+    rows, columns = stored.shape
+    return {"rows": rows, "columns": columns, "blocks": encode(block_digests(stored))}
 
 
 def _sketch(parts: Sequence[Part], path: Path) -> dict[str, object] | None:

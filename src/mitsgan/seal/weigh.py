@@ -7,13 +7,16 @@ left to the sketch; one of which most is as sealed, bit for bit, and a part is n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mitsgan.errors import ScanError
 from mitsgan.files.dicom.content import (
     GEOMETRY,
     NUMBERS,
@@ -24,10 +27,8 @@ from mitsgan.files.dicom.content import (
     VALUES,
 )
 from mitsgan.scan.geometry import Geometry
-from mitsgan.seal.digest import Box
 from mitsgan.seal.format import Seal
 from mitsgan.seal.report import Finding
-from mitsgan.seal.sketch.body import body_cells
 from mitsgan.seal.sketch.sketch import Sketch
 
 IDENTITY = frozenset({*PATIENT, *STUDY}) | {
@@ -51,13 +52,7 @@ def weigh(seal: Seal, sketch: Sketch, findings: Sequence[Finding]) -> list[Findi
     """The findings, each told whether processing explains it."""
     if not findings:
         return []
-    blocks = _patient_blocks(seal, sketch)
-    edited = {
-        z
-        for finding in findings
-        if finding.kind == "pixels" and not _differs_throughout(seal, finding, blocks)
-        for z in finding.slices
-    }
+    edited = _edited(seal, sketch, [finding for finding in findings if finding.kind == "pixels"])
     changed = {z for finding in findings if finding.kind == "pixels" for z in finding.slices}
     gone = {z for finding in findings if finding.kind == "missing" for z in finding.slices}
     return [
@@ -80,45 +75,55 @@ def _explained(finding: Finding, edited: set[int], not_as_sealed: set[int]) -> b
     return True
 
 
-def _differs_throughout(
-    seal: Seal, finding: Finding, blocks: Callable[[int, Sequence[Box]], int]
-) -> bool:
-    """Whether a slice differs in most of the patient; so too where it has another size."""
-    if not finding.boxes:
-        return True
-    z = finding.slices[0]
-    item = seal.slices[z]
-    grid = [
-        Box(top, min(top + seal.block, item.rows), left, min(left + seal.block, item.columns))
-        for top in range(0, item.rows, seal.block)
-        for left in range(0, item.columns, seal.block)
-    ]
-    of_patient = blocks(z, grid)
-    if not of_patient:
-        return len(finding.boxes) >= _WHOLE * len(grid)
-    return blocks(z, finding.boxes) >= _WHOLE * of_patient
+def _edited(seal: Seal, sketch: Sketch, findings: Sequence[Finding]) -> set[int]:
+    """Slices that differ in less than most of the patient; none that has another size."""
+    boxes = {z: finding.boxes for finding in findings for z in finding.slices if finding.boxes}
+    edited = set()
+    for z, of_patient in _patient_blocks(seal, sketch, boxes).items():
+        across = -(-seal.slices[z].columns // seal.block)
+        places = [box.top // seal.block * across + box.left // seal.block for box in boxes[z]]
+        # Where no block shows the patient, all of them count.
+        counted = of_patient if of_patient.any() else np.ones_like(of_patient)
+        if np.count_nonzero(counted[places]) < _WHOLE * np.count_nonzero(counted):
+            edited.add(z)
+    return edited
 
 
-def _patient_blocks(seal: Seal, sketch: Sketch) -> Callable[[int, Sequence[Box]], int]:
-    """A function that counts, of blocks of a sealed slice, those that show the patient."""
-    grid, summed = sketch.grid, _summed(body_cells(sketch.means))
+def _patient_blocks(
+    seal: Seal, sketch: Sketch, slices: Iterable[int]
+) -> dict[int, NDArray[np.bool_]]:
+    """Of sealed slices, which of their blocks, row by row, show the patient."""
+    grid, summed = sketch.grid, _summed(sketch.body)
     to_cell = np.linalg.inv(grid.geometry.matrix) / np.asarray(grid.cell)
-    origin = np.asarray(grid.geometry.origin)
+    matrix_of = lru_cache(_matrix)
+    shown: dict[int, NDArray[np.bool_]] = {}
+    alike: dict[tuple[int, int], list[tuple[int, NDArray[np.float64]]]] = defaultdict(list)
+    for z in slices:
+        item = seal.slices[z]
+        corners = _corners(item.rows, item.columns, seal.block)
+        try:
+            matrix, origin = _plane(seal, z, matrix_of)
+        except (KeyError, ValueError, IndexError, ScanError):  # the seal does not tell
+            shown[z] = np.zeros(len(corners), np.bool_)
+            continue
+        offset = (origin - grid.geometry.origin) @ to_cell
+        alike[item.rows, item.columns].append((z, corners @ (matrix @ to_cell) + offset))
+    for numbered in alike.values():
+        some = _some(summed, np.concatenate([cells for _, cells in numbered]))
+        for (z, _), of_patient in zip(numbered, np.split(some, len(numbered)), strict=True):
+            shown[z] = of_patient
+    return shown
 
-    def count(z: int, boxes: Sequence[Box]) -> int:
-        plane = _plane(seal, z)
-        if plane is None or not boxes:
-            return 0
-        corners = np.array(
-            [
-                [(0, y, x) for y in (box.top, box.bottom - 1) for x in (box.left, box.right - 1)]
-                for box in boxes
-            ]
-        )
-        world = corners @ plane.matrix + np.asarray(plane.origin)
-        return int(np.count_nonzero(_some(summed, (world - origin) @ to_cell)))
 
-    return count
+@lru_cache(maxsize=8)
+def _corners(rows: int, columns: int, block: int) -> NDArray[np.float64]:
+    """The corner voxels of all blocks of a slice, row by row: ``[block, corner, zyx]``."""
+    tops, lefts = np.arange(0, rows, block), np.arange(0, columns, block)
+    bottoms, rights = np.minimum(tops + block, rows) - 1, np.minimum(lefts + block, columns) - 1
+    corners = np.zeros((len(tops), len(lefts), 4, 3))
+    corners[..., :2, 1], corners[..., 2:, 1] = tops[:, None, None], bottoms[:, None, None]
+    corners[..., ::2, 2], corners[..., 1::2, 2] = lefts[:, None], rights[:, None]
+    return corners.reshape(-1, 4, 3)
 
 
 def _summed(body: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -141,26 +146,36 @@ def _some(summed: NDArray[np.int32], cells: NDArray[np.float64]) -> NDArray[np.b
     return total > 0
 
 
-def _plane(seal: Seal, z: int) -> Geometry | None:
-    """Where the rows and columns of a sealed slice lie; None if the seal does not tell."""
+def _plane(
+    seal: Seal, z: int, matrix_of: Callable[..., NDArray[np.float64]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where the voxels of a sealed slice lie: the matrix and the origin of a `Geometry`.
+
+    Raises:
+        KeyError, ValueError, IndexError, ScanError: the seal does not tell.
+    """
     sealed = seal.expected(z)
-    try:
-        if seal.kind == "image":
-            axes = np.reshape(_numbers(sealed["Axes"]), (3, 3))
-            spacing, origin = _numbers(sealed["Spacing"]), np.array(_numbers(sealed["Origin"]))
-            origin = origin + axes[0] * spacing[0] * z
-        else:
-            row, column = np.reshape(_numbers(sealed["ImageOrientationPatient"]), (2, 3))
-            axes = np.array([np.cross(row, column), column, row])
-            spacing = [1.0, *_numbers(sealed["PixelSpacing"])]
-            origin = np.array(_numbers(sealed["ImagePositionPatient"]))
-        return Geometry(
-            spacing=(spacing[0], spacing[1], spacing[2]),
-            origin=(float(origin[0]), float(origin[1]), float(origin[2])),
-            axes=tuple((float(a), float(b), float(c)) for a, b, c in axes),
-        )
-    except (KeyError, ValueError, IndexError):
-        return None
+    if seal.kind == "image":
+        matrix = matrix_of(sealed["Spacing"], axes=sealed["Axes"])
+        origin = np.array(_numbers(sealed["Origin"])) + z * matrix[0]
+    else:
+        matrix = matrix_of(sealed["PixelSpacing"], in_plane=sealed["ImageOrientationPatient"])
+        origin = np.array(_numbers(sealed["ImagePositionPatient"]))
+    if origin.shape != (3,) or not np.isfinite(origin).all():
+        raise ValueError("no place")
+    return matrix, origin
+
+
+def _matrix(spacing: str, axes: str = "", in_plane: str = "") -> NDArray[np.float64]:
+    """The matrix of a `Geometry` from the texts of a seal: of an image, or of a DICOM slice."""
+    if axes:
+        z, y, x = np.reshape(_numbers(axes), (3, 3))
+        steps = _numbers(spacing)
+    else:
+        x, y = np.reshape(_numbers(in_plane), (2, 3))
+        z, steps = np.cross(x, y), [1.0, *_numbers(spacing)]
+    vectors = tuple((float(a), float(b), float(c)) for a, b, c in (z, y, x))
+    return Geometry((steps[0], steps[1], steps[2]), axes=vectors).matrix
 
 
 def _numbers(text: str) -> list[float]:

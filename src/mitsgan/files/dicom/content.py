@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.datadict import dictionary_description, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
@@ -70,6 +71,12 @@ FRAME = "FrameNumber"
 
 KEYWORDS = (*PATIENT, *STUDY, *SERIES, *IMAGE, *GEOMETRY, *VALUES, *NUMBERS, *TABLES, OVERLAYS)
 """Every attribute that counts, as DICOM names it (PS3.6)."""
+
+_TAGS = {name: tag for name in KEYWORDS if (tag := tag_for_keyword(name)) is not None}
+
+_Texts = dict[tuple[object, ...], str]
+"""The text of values that were met, by their bytes and all that these are read by: most are the
+same in every slice."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +171,8 @@ def read_content(
         raise ScanError(f"{path} holds no image with slices; choose another folder")
     for file in files:
         check_order(file)
-    return [SliceContent(frame, attributes(frame)) for frame in frames_of(files)]
+    texts: _Texts = {}
+    return [SliceContent(frame, attributes(frame, texts)) for frame in frames_of(files)]
 
 
 def choose_content(slices: list[SliceContent], path: Path, choice: Choice) -> list[SliceContent]:
@@ -177,7 +185,7 @@ def choose_content(slices: list[SliceContent], path: Path, choice: Choice) -> li
     return [item for item in slices if item.frame in chosen]
 
 
-def attributes(frame: Frame) -> dict[str, str]:
+def attributes(frame: Frame, texts: _Texts | None = None) -> dict[str, str]:
     """The attributes that count as text, whatever the encoding; empty ones are left out.
 
     Several values are joined by a backslash, each without the blanks around it; numbers in two
@@ -187,17 +195,18 @@ def attributes(frame: Frame) -> dict[str, str]:
         ScanError: one cannot be read.
     """
     values: dict[str, str] = {}
+    texts = {} if texts is None else texts
+    elements = {int(tag): element for tag, element in frame.header.items()}
     keyword = ""
     try:
-        for keyword in KEYWORDS[:-1]:
-            tag = tag_for_keyword(keyword)
-            if tag is None or tag not in frame.header:
+        for keyword, tag in _TAGS.items():
+            if tag not in elements:
                 continue
-            value = _value(frame.header, keyword, tag)
+            value = _value(frame.header, keyword, elements[tag], texts)
             if value:
                 values[keyword] = value
         keyword = OVERLAYS
-        overlays = _overlays(frame.header)
+        overlays = _overlays(elements)
     except UNREADABLE as error:
         raise ScanError(
             f"{frame.path}: {describe(keyword)} cannot be read ({error}); the file is damaged: "
@@ -218,7 +227,21 @@ def describe(keyword: str) -> str:
     return keyword if tag is None else f"{dcm.label(tag)} *{dictionary_description(tag)}*"
 
 
-def _value(header: Dataset, keyword: str, tag: int) -> str:
+def _value(
+    header: Dataset, keyword: str, element: DataElement | RawDataElement, texts: _Texts
+) -> str:
+    if not isinstance(element, RawDataElement) or keyword in TABLES:
+        return _text(header, keyword, element.tag)
+    encodings = header.original_character_set
+    charset = encodings if isinstance(encodings, str) else tuple(encodings or ())
+    key = (keyword, element.VR, element.value, element.is_little_endian, charset)
+    text = texts.get(key)
+    if text is None:
+        text = texts[key] = _text(header, keyword, element.tag)
+    return text
+
+
+def _text(header: Dataset, keyword: str, tag: int) -> str:
     if keyword in NUMBERS:
         number = dcm.integer(header, tag)
         return dcm.text(header, tag) if number is None else str(number)
@@ -228,12 +251,11 @@ def _value(header: Dataset, keyword: str, tag: int) -> str:
     return "\\".join(dcm.values(header, tag)).strip("\\")
 
 
-def _overlays(header: Dataset) -> dict[str, str]:
-    tags = [tag for tag in header.keys() if 0x6000 <= tag >> 16 <= 0x60FF]  # noqa: SIM118
+def _overlays(elements: Mapping[int, DataElement | RawDataElement]) -> dict[str, str]:
     parts = [
-        f"{dcm.label(tag)}={_plain(getattr(header.get_item(tag), 'value', None))}"
-        for tag in sorted(tags)
-        if tag & 0xFFFF
+        f"{dcm.label(tag)}={_plain(elements[tag].value)}"
+        for tag in sorted(elements)
+        if 0x6000 <= tag >> 16 <= 0x60FF and tag & 0xFFFF
     ]
     return {OVERLAYS: _digest("\n".join(parts))} if parts else {}
 

@@ -26,11 +26,22 @@ def body_cells(means: NDArray[np.float32]) -> Mask:
     pieces, count = ndimage.label(core)
     if not count:
         return np.ones(means.shape, np.bool_)
-    sizes = np.bincount(pieces.ravel())[1:]
-    large = np.flatnonzero(sizes >= max(sizes.max() / 20, _LEAST_SHARE * means.size)) + 1
-    if not len(large):
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0  # of what is no tissue
+    large = sizes >= max(sizes.max() / 20, _LEAST_SHARE * means.size)
+    if not large.any():
         return np.ones(means.shape, np.bool_)
-    body = ndimage.binary_dilation(np.isin(pieces, large), _CROSS) & tissue
-    filled = np.stack([ndimage.binary_fill_holes(layer) for layer in body])
-    grown: Mask = ndimage.binary_dilation(filled, _CROSS)
+    body = ndimage.binary_dilation(large[pieces], _CROSS) & tissue
+    grown: Mask = ndimage.binary_dilation(_filled(body), _CROSS)
     return grown
+
+
+def _filled(body: Mask) -> Mask:
+    """Each layer with its holes: all but what hangs together with the layer's edges."""
+    pieces, count = ndimage.label(~body, _CROSS)
+    outside = np.zeros(count + 1, np.bool_)
+    for edge in (pieces[:, 0], pieces[:, -1], pieces[:, :, 0], pieces[:, :, -1]):
+        outside[edge] = True
+    outside[0] = False  # the body itself
+    filled: Mask = ~outside[pieces]
+    return filled

@@ -11,14 +11,15 @@ can take away, hardly at all where there is none.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mitsgan.seal.sketch.alike import Alike
 from mitsgan.seal.sketch.grain import Limits
 from mitsgan.seal.sketch.observe import Grid, Observation
+from mitsgan.seal.sketch.shifts import grown, largest_near, least_near
 from mitsgan.seal.sketch.sketch import Array, Sketch
 
 Mask = NDArray[np.bool_]
@@ -31,9 +32,6 @@ _OUTLIER = 4.0
 """Standard deviations beyond which a cell has no say in the fit."""
 
 _FRAGILITY_MM = 3.0
-_FLOOR_HU = 2.0
-"""Nothing is known better than this: a sketch is rounded, and codecs round too."""
-
 _MARGIN_HU = 60.0
 """How far from a limit the means around a cell have to lie to be told, beside what noise and fine
 structure make of them."""
@@ -47,7 +45,6 @@ _LITTLE_HU = 100.0
 _IDENTITY = np.array([1.0, *[0.0] * 10])
 """The weights where nothing was done, and where too little is left to fit any."""
 
-_BINS = 14
 _STEEP_SHARE, _TISSUE_CONTRAST_HU = 0.05, 600.0
 
 
@@ -110,7 +107,7 @@ def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Ex
         limits: of the scan's values.
     """
     # Around metal a filter may change anything: its peaks are cut off, its streaks are steep.
-    metal = ndimage.binary_dilation(sketch.metal, np.ones((3, 3, 3)))
+    metal = grown(sketch.metal)
     judged: Mask = (seen.coverage >= WHOLE) & ~sketch.border & ~metal
     fragility = _fragility(sketch, resampled=seen.grid == Grid.OTHER)
     inside, beyond = _shown(sketch, limits, fragility)
@@ -152,35 +149,6 @@ def smoothed(values: Array, cell_mm: tuple[float, float, float], sigma_mm: float
     return np.asarray(result, np.float32)
 
 
-def spread(values: Array, fragility: Array, among: Mask) -> Array:
-    """The standard deviation that is usual for cells of like fragility, HU ``[z, y, x]``.
-
-    From the 90th percentile of each tenth or so of the cells, so that what is tampered with, which
-    is far less than a tenth of them, does not raise it; growing with fragility.
-
-    Args:
-        values: residuals, maybe smoothed.
-        fragility: of each cell.
-        among: the cells to learn from.
-    """
-    kinds, sizes = fragility[among], np.abs(values[among])
-    if len(kinds) < _BINS:
-        return np.full(values.shape, np.float32(_FLOOR_HU))
-    order = np.argsort(kinds, kind="stable")
-    # The last of the even bins is split once more: the most fragile cells differ most.
-    edges = np.linspace(0, len(order), _BINS, dtype=int)
-    edges = np.unique([*edges, (3 * edges[-1] + edges[-2]) // 4])
-    middle, level = [], []
-    for start, stop in pairwise(edges.tolist()):
-        part = order[start:stop]
-        middle.append(float(np.median(kinds[part])))
-        level.append(float(np.quantile(sizes[part], 0.9)) / 1.645)
-    level = np.maximum.accumulate(level).tolist()
-    # Beyond what is learned from, in proportion.
-    usual = np.interp(fragility, middle, level) * np.maximum(fragility / max(middle[-1], 1), 1)
-    return np.asarray(np.hypot(usual, _FLOOR_HU), np.float32)
-
-
 def _columns(sketch: Sketch) -> list[Array]:
     """What a cell is expected to be a mixture of, each ``[z, y, x]``."""
     means = sketch.means
@@ -209,8 +177,7 @@ def _fragility(sketch: Sketch, *, resampled: bool) -> Array:
     changes = np.square(sketch.smoothing) + np.square(across) + np.square(sketch.median)
     fragility = np.sqrt(np.maximum(smoothed(changes, sketch.grid.cell_mm, _FRAGILITY_MM), 0))
     # Peaks of bone and contrast medium are steep in all directions.
-    most = ndimage.maximum_filter(sketch.means, 3, mode="nearest")
-    contrast = most - ndimage.minimum_filter(sketch.means, 3, mode="nearest")
+    contrast = largest_near(sketch.means) - least_near(sketch.means)
     steep = _STEEP_SHARE * np.maximum(contrast - _TISSUE_CONTRAST_HU, 0)
     fragility = np.hypot(fragility, steep)
     # At its ends a filter along z meets no neighbour, and the last layer may be a thin one.
@@ -230,14 +197,14 @@ def _fit(
     chosen = np.random.default_rng(0).choice(places, min(_SAMPLES, len(places)), replace=False)
     x = np.stack([column.ravel()[chosen] for column in columns], 1).astype(np.float64)
     y = observed.ravel()[chosen].astype(np.float64)
-    kinds = fragility.ravel()[chosen]
+    alike = Alike.of(fragility.ravel()[chosen], np.ones(len(y), bool))
     kept = np.ones(len(y), bool)
     numbers = np.zeros(x.shape[1])
     ridge = 1e-3 * np.eye(x.shape[1])
     for _ in range(_ROUNDS):
         numbers = np.linalg.solve(x[kept].T @ x[kept] + ridge, x[kept].T @ y[kept])
         apart = (y - x @ numbers).astype(np.float32)
-        kept = np.abs(apart) < _OUTLIER * spread(apart, kinds, np.ones(len(y), bool))
+        kept = np.abs(apart) < _OUTLIER * alike.spread(apart)
     return numbers
 
 
@@ -251,8 +218,7 @@ def _shown(sketch: Sketch, limits: Limits, fragility: Array) -> tuple[Mask, Mask
         return np.ones(sketch.means.shape, bool), np.zeros(sketch.means.shape, bool)
     noise = max(sketch.grain.soft_tissue or 0, sketch.grain.lung or 0)
     margin = _MARGIN_HU + _OUTLIER * noise + _PEAKS * fragility
-    most = ndimage.maximum_filter(sketch.means, 3, mode="nearest")
-    least = ndimage.minimum_filter(sketch.means, 3, mode="nearest")
+    most, least = largest_near(sketch.means), least_near(sketch.means)
     inside: Mask = (most < limits.high - margin) & (least > limits.low + margin)
     beyond: Mask = (least > limits.high + margin) | (most < limits.low - margin)
     return inside, beyond

@@ -10,7 +10,6 @@ import numpy as np
 
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
-from mitsgan.seal.sketch.body import body_cells
 from mitsgan.seal.sketch.cells import CellGrid
 from mitsgan.seal.sketch.explain import Explanation, explain
 from mitsgan.seal.sketch.grain import find_limits, measure_grain
@@ -72,7 +71,7 @@ def judge(sketch: Sketch, scans: Sequence[Scan], search: Search | None = None) -
     """
     scans = [canonical(scan) for scan in scans]
     largest = max(scans, key=lambda scan: scan.stored.size)
-    body = body_cells(sketch.means)
+    body = sketch.body
     observed = observe(scans, sketch.grid)
     seen = without_filling(observed, sketch)
     limits = find_limits(largest, float(sketch.means.min()))

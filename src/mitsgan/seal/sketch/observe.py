@@ -19,7 +19,7 @@ from mitsgan.scan.geometry import Geometry
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.sitk import set_geometry
 from mitsgan.seal.sketch.cells import HIGHEST_HU, LOWEST_HU, CellGrid, Triple
-from mitsgan.seal.sketch.planes import cell_sums, clipped, working_type
+from mitsgan.seal.sketch.planes import cell_sums, clipped, mask_sums, sum_type, working_type
 from mitsgan.slabs import in_slabs, per_thread
 
 Array = NDArray[np.float32]
@@ -111,20 +111,20 @@ def _added_up(scan: Scan, grid: CellGrid, offset: Triple) -> tuple[Array, Array]
         present.append(np.add.reduceat(there, np.arange(0, length, side)))
     count = present[1][:, None] * present[2]
     means = np.zeros(grid.cells, np.float32)
-    dtype = working_type(scan)
-    get_plane = per_thread(lambda: np.empty(scan.shape[1:], dtype))
-    get_wide = per_thread(lambda: np.zeros(size, dtype))
+    dtype, column = working_type(scan), sum_type(scan, grid.cell[1])
+    present_cells = count > 0
+    get_plane = per_thread(lambda: np.zeros(size, dtype))
 
     def work(start: int, stop: int) -> None:
-        plane, wide = get_plane(), get_wide()
+        plane = get_plane()
         for layer in range(start, stop):
             first = max(layer * grid.cell[0], inside[0].start)
             slices = range(first, min((layer + 1) * grid.cell[0], inside[0].stop))
             for z in slices:
                 here = z - offset[0]
-                wide[inside[1], inside[2]] = clipped(scan, here, plane)[source[1], source[2]]
-                sums = cell_sums(wide, grid.cell[1:]).astype(np.float32)
-                stored = np.divide(sums, count, out=np.zeros_like(sums), where=count > 0)
+                clipped(scan, here, plane[inside[1], inside[2]], (source[1], source[2]))
+                sums = cell_sums(plane, grid.cell[1:], column).astype(np.float32)
+                stored = np.divide(sums, count, out=np.zeros_like(sums), where=present_cells)
                 means[layer] += stored * np.float32(scan.slope[here]) + np.float32(
                     scan.intercept[here]
                 )
@@ -152,8 +152,8 @@ def _interpolated(scan: Scan, grid: CellGrid) -> tuple[Array, Array]:
         samples[~inside] = 0
         total, count = np.zeros((2, *grid.cells[1:]), np.float32)
         for values, here in zip(samples, inside, strict=True):
-            total += cell_sums(values, grid.cell[1:])
-            count += cell_sums(here.astype(np.int16), grid.cell[1:])
+            total += cell_sums(values, grid.cell[1:], values.dtype)
+            count += mask_sums(here, grid.cell[1:])
         means[layer] = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
         coverage[layer] = count / (voxels * len(slices))
     return means, coverage

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.sketch.cells import HIGHEST_HU, LOWEST_HU
 
-_BAND = 48
-"""Rows that are filtered at once, about."""
+_BAND = 96
+"""Rows that are filtered at once, about: as many as leave all arrays in the cache."""
 
 Plane = NDArray[Any]
-"""A slice, int16 or float32 ``[y, x]``, or sums of one, int32 or float32."""
+"""A slice, int16 or float32 ``[y, x]``, or sums of one, int16, int32 or float32."""
 
 
 def working_type(scan: Scan) -> np.dtype[Any]:
@@ -30,10 +30,15 @@ def working_type(scan: Scan) -> np.dtype[Any]:
     return np.dtype(np.float32)
 
 
-def clipped(scan: Scan, z: int, out: Plane) -> Plane:
-    """The stored values of a slice between the limits in HU, written into ``out``."""
+def clipped(
+    scan: Scan, z: int, out: Plane, box: tuple[slice, slice] = (slice(None), slice(None))
+) -> Plane:
+    """The stored values of a slice between the limits in HU, written into ``out``.
+
+    Of the slice the rows and columns ``box``.
+    """
     low, high = ((limit - scan.intercept[z]) / scan.slope[z] for limit in (LOWEST_HU, HIGHEST_HU))
-    stored = scan.stored[z]
+    stored = scan.stored[z][box]
     if out.dtype.kind == "i":
         # Compared in their own type, which holds the limits or all values between them.
         info = np.iinfo(stored.dtype)
@@ -45,37 +50,64 @@ def clipped(scan: Scan, z: int, out: Plane) -> Plane:
     return np.clip(out, np.float32(low), np.float32(high), out=out)
 
 
-def strip_sums(plane: Plane, side: int) -> Plane:
-    """Sums of ``side`` rows each, the last strip maybe of fewer; int32 or float32."""
-    sums: Plane = plane[::side].astype(np.int32 if plane.dtype.kind == "i" else np.float32)
+def sum_type(scan: Scan, rows: int) -> np.dtype[Any]:
+    """The type that holds sums of so many values of `working_type`: int16 where they fit.
+
+    Sums of whole numbers are the same in any type that holds them, and NumPy adds int16 in half
+    the time.
+    """
+    if working_type(scan).kind == "f":
+        return np.dtype(np.float32)
+    ends = [(limit - scan.intercept) / scan.slope for limit in (LOWEST_HU, HIGHEST_HU)]
+    fits = rows * np.abs(ends).max() <= np.iinfo(np.int16).max
+    return np.dtype(np.int16 if fits else np.int32)
+
+
+def strip_sums(plane: Plane, side: int, dtype: np.dtype[Any]) -> Plane:
+    """Sums of ``side`` rows each, the last strip maybe of fewer."""
+    sums: Plane = plane[::side].astype(dtype)
     for row in range(1, side):
         rows = plane[row::side]
         sums[: len(rows)] += rows
     return sums
 
 
-def cell_sums(plane: Plane, cell: tuple[int, int]) -> Plane:
-    """Sums over the cells of a slice."""
-    return strip_sums(strip_sums(plane, cell[0]).T, cell[1]).T
+def cell_sums(plane: Plane, cell: tuple[int, int], dtype: np.dtype[Any]) -> Plane:
+    """Sums over the cells of a slice, int32 or float32; ``dtype`` holds the sums of a column."""
+    return _across_columns(strip_sums(plane, cell[0], dtype), cell[1])
 
 
-def plain_and_smoothed_sums(plane: Plane, cell: tuple[int, int]) -> tuple[Plane, Plane]:
+def plain_and_smoothed_sums(
+    plane: Plane, cell: tuple[int, int], dtype: np.dtype[Any]
+) -> tuple[Plane, Plane]:
     """Sums over the cells of a slice, and the same after the filter 1-2-1 along rows and columns.
 
     Edges are held. A strip's sum changes by what crosses its two ends alone, so the filter itself
     is never run.
     """
-    rows = strip_sums(plane, cell[0])
+    rows = strip_sums(plane, cell[0], dtype)
     smooth = _smoothed(plane, rows, cell[0]).T
-    smooth = _smoothed(smooth, strip_sums(smooth, cell[1]), cell[1]).T
-    return strip_sums(rows.T, cell[1]).T, smooth
+    smooth = _smoothed(smooth, strip_sums(smooth, cell[1], smooth.dtype), cell[1]).T
+    return _across_columns(rows, cell[1]), smooth
+
+
+def mask_sums(mask: NDArray[np.bool_], cell: tuple[int, int]) -> Plane:
+    """How many voxels of a mask of a slice are in each cell, int32."""
+    return cell_sums(mask.view(np.int8), cell, np.dtype(np.int16))
+
+
+def _across_columns(strips: Plane, side: int) -> Plane:
+    wide = np.dtype(np.int32) if strips.dtype.kind == "i" else strips.dtype
+    return strip_sums(strips.T, side, wide).T
 
 
 def _smoothed(plane: Plane, sums: Plane, side: int) -> Plane:
     """What becomes of sums over strips of rows when the filter 1-2-1 runs along columns."""
     sums = sums.astype(np.float32)
     # The first row of each strip but the first, minus the row before it.
-    crossing = (plane[side::side] - plane[side - 1 : -1 : side].astype(np.float32)) / 4
+    crossing = plane[side::side].astype(np.float32)
+    crossing -= plane[side - 1 : -1 : side].astype(np.float32)
+    crossing /= 4
     sums[: len(crossing)] += crossing
     sums[1 : 1 + len(crossing)] -= crossing
     return sums
@@ -89,19 +121,26 @@ class MedianCellSums:
     two columns of padding.
     """
 
-    def __init__(self, columns: int, cell: tuple[int, int], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self,
+        columns: int,
+        cell: tuple[int, int],
+        dtype: np.dtype[Any],
+        sums: np.dtype[Any],
+    ) -> None:
         self._cell = cell
+        self._sums = sums
         self._rows = max(1, _BAND // cell[0]) * cell[0]
         self._padded = np.empty((self._rows + 2) * (columns + 2), dtype)
         self._scratch = np.empty((7, self._rows * (columns + 2)), dtype)
 
     def __call__(self, plane: Plane) -> Plane:
         """Of a slice of at most as many columns."""
-        parts = [
-            cell_sums(self._filtered(plane, top), self._cell)
+        strips = [
+            strip_sums(self._filtered(plane, top), self._cell[0], self._sums)
             for top in range(0, len(plane), self._rows)
         ]
-        return np.concatenate(parts)
+        return _across_columns(np.concatenate(strips), self._cell[1])
 
     def _filtered(self, plane: Plane, top: int) -> Plane:
         """The rows from ``top`` on, filtered; overwritten by the next call."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,10 +10,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitsgan.scan.geometry import Vector
-from mitsgan.seal.sketch.explain import Explanation, Mask, smoothed, spread
+from mitsgan.seal.sketch.alike import Alike
+from mitsgan.seal.sketch.explain import Explanation, Mask, smoothed
 from mitsgan.seal.sketch.observe import Grid, Observation
+from mitsgan.seal.sketch.shifts import grown
 from mitsgan.seal.sketch.sketch import Array, Sketch
 from mitsgan.seal.sketch.traces import is_averaged, is_smoothed
+from mitsgan.slabs import in_slabs
 
 
 @dataclass(frozen=True)
@@ -104,12 +108,10 @@ class Usual:
     Attributes:
         single: of single cells.
         smoothed: after each Gaussian of `Search.scales_mm`.
-        weights: how much of each Gaussian falls on judged cells; residuals are divided by it.
     """
 
     single: Array
     smoothed: tuple[Array, ...]
-    weights: tuple[Array, ...]
 
 
 def find_regions(
@@ -122,8 +124,10 @@ def find_regions(
     """Look for places that differ by more than their like in the same scan."""
     search = fitting_search(seen, explanation, search)
     cell_mm, among = sketch.grid.cell_mm, explanation.judged & body
-    usual = learn_usual(explanation, body, cell_mm, search)
-    scores, flagged = flag_cells(explanation, body, usual, cell_mm, search)
+    weights = smoothed_weights(explanation, cell_mm, search)
+    residuals = smoothed_residuals(explanation, cell_mm, search, weights)
+    usual = learn_usual(explanation, residuals, body)
+    scores, flagged = flag_cells(explanation, residuals, body, usual, search)
     pieces, count = ndimage.label(flagged, np.ones((3, 3, 3)))
     regions = [
         _region(sketch, seen, explanation, scores, body, pieces == number, box)
@@ -158,29 +162,50 @@ def fitting_search(
     )
 
 
-def learn_usual(explanation: Explanation, body: Mask, cell_mm: Vector, search: Search) -> Usual:
+def smoothed_weights(
+    explanation: Explanation, cell_mm: Vector, search: Search
+) -> tuple[Array, ...]:
+    """How much of each Gaussian falls on judged cells."""
+    if explanation.judged.all():
+        return tuple(np.ones((1, 1, 1), np.float32) for _ in search.scales_mm)
+    judged, scales = explanation.judged.astype(np.float32), search.scales_mm
+
+    def smooth(number: int, _: int) -> Array:
+        return np.maximum(smoothed(judged, cell_mm, scales[number]), np.float32(0.05))
+
+    return tuple(in_slabs(smooth, len(scales), 1))
+
+
+def smoothed_residuals(
+    explanation: Explanation, cell_mm: Vector, search: Search, weights: Sequence[Array]
+) -> tuple[Array, ...]:
+    """The residuals behind each Gaussian, of judged cells alone."""
+    scales = search.scales_mm
+
+    def smooth(number: int, _: int) -> Array:
+        return smoothed(explanation.residual, cell_mm, scales[number]) / weights[number]
+
+    return tuple(in_slabs(smooth, len(scales), 1))
+
+
+def learn_usual(explanation: Explanation, residuals: Sequence[Array], body: Mask) -> Usual:
     """What is usual in a scan, from the scan itself."""
-    among = explanation.judged & body
-    weights = smoothed_weights(explanation, cell_mm, search)
-    usual = [
-        spread(
-            smoothed(explanation.residual, cell_mm, sigma) / present, explanation.fragility, among
-        )
-        for sigma, present in zip(search.scales_mm, weights, strict=True)
-    ]
-    single = spread(explanation.residual, explanation.fragility, among)
-    return Usual(single, tuple(usual), tuple(weights))
+    alike = Alike.of(explanation.fragility, explanation.judged & body)
+    every = (explanation.residual, *residuals)
+    single, *usual = in_slabs(lambda number, _: alike.spread(every[number]), len(every), 1)
+    return Usual(single, tuple(usual))
 
 
 def flag_cells(
-    explanation: Explanation, body: Mask, usual: Usual, cell_mm: Vector, search: Search
+    explanation: Explanation,
+    residuals: Sequence[Array],
+    body: Mask,
+    usual: Usual,
+    search: Search,
 ) -> tuple[Array, Mask]:
     """The largest score of each cell over all widths, and the cells of all regions."""
     scores = np.zeros(explanation.residual.shape, np.float32)
-    for sigma, present, expected in zip(
-        search.scales_mm, usual.weights, usual.smoothed, strict=True
-    ):
-        residual = smoothed(explanation.residual, cell_mm, sigma) / present
+    for residual, expected in zip(residuals, usual.smoothed, strict=True):
         np.maximum(scores, np.abs(residual) / expected, out=scores)
     scores[~explanation.judged] = 0
     limit = np.where(body, np.float32(search.threshold), np.float32(search.threshold_outside))
@@ -191,23 +216,13 @@ def _visible_hu(usual: Usual, among: Mask, search: Search) -> tuple[float, float
     """From how many HU on a difference counts where most is hidden, and where least is."""
     if not among.any():
         return np.inf, np.inf
-    return min(
-        (
-            search.threshold * float(np.quantile(expected[among], 0.95)),
-            search.threshold * float(np.quantile(expected[among], 0.05)),
-        )
-        for expected in usual.smoothed
-    )
 
+    def quantiles(number: int, _: int) -> tuple[float, float]:
+        values = usual.smoothed[number][among]
+        most, least = (float(np.quantile(values, share)) for share in (0.95, 0.05))
+        return search.threshold * most, search.threshold * least
 
-def smoothed_weights(
-    explanation: Explanation, cell_mm: Vector, search: Search
-) -> list[NDArray[np.float32]]:
-    """How much of each Gaussian falls on judged cells, by which residuals are divided."""
-    if explanation.judged.all():
-        return [np.ones((1, 1, 1), np.float32) for _ in search.scales_mm]
-    judged = explanation.judged.astype(np.float32)
-    return [np.maximum(smoothed(judged, cell_mm, sigma), 0.05) for sigma in search.scales_mm]
+    return min(in_slabs(quantiles, len(usual.smoothed), 1))
 
 
 def _grown(explanation: Explanation, usual: Array, seeds: Mask, search: Search) -> Mask:
@@ -217,17 +232,16 @@ def _grown(explanation: Explanation, usual: Array, seeds: Mask, search: Search) 
     size = np.abs(explanation.residual)
     differs = (size > search.grow * usual) & (size > search.least_hu)
     # A seed is blurred by its Gaussian: what differs there or next to it is meant.
-    near = ndimage.binary_dilation(seeds, np.ones((3, 3, 3)))
-    grown: Mask = ndimage.binary_propagation(
-        differs & near, structure=np.ones((3, 3, 3)), mask=differs
+    spread: Mask = ndimage.binary_propagation(
+        differs & grown(seeds), structure=np.ones((3, 3, 3)), mask=differs
     )
-    clusters, _ = ndimage.label(seeds | grown, np.ones((3, 3, 3)))
-    pieces, _ = ndimage.label(grown, np.ones((3, 3, 3)))
+    clusters, _ = ndimage.label(seeds | spread, np.ones((3, 3, 3)))
+    pieces, _ = ndimage.label(spread, np.ones((3, 3, 3)))
     # Beside a piece with a seed in it, those without are crumbs; a seed may also stand alone.
-    seeded = np.isin(pieces, np.unique(pieces[seeds & grown]))
-    crumbs = grown & ~seeded & np.isin(clusters, np.unique(clusters[seeds & grown]))
-    alone = seeds & ~np.isin(clusters, np.unique(clusters[grown]))
-    return (grown & ~crumbs) | alone
+    seeded = np.isin(pieces, np.unique(pieces[seeds & spread]))
+    crumbs = spread & ~seeded & np.isin(clusters, np.unique(clusters[seeds & spread]))
+    alone = seeds & ~np.isin(clusters, np.unique(clusters[spread]))
+    return (spread & ~crumbs) | alone
 
 
 def _region(

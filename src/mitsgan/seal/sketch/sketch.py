@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
+from mitsgan.seal.sketch.body import body_cells
 from mitsgan.seal.sketch.cells import LOWEST_HU, CellGrid
 from mitsgan.seal.sketch.grain import Grain, measure_grain
 from mitsgan.seal.sketch.measure import border_cells, measure_cells
@@ -68,6 +70,11 @@ class Sketch:
     metal: Mask
     steps: Steps
     grain: Grain
+
+    @cached_property
+    def body(self) -> Mask:
+        """The cells of the patient; see `body_cells`."""
+        return body_cells(self.means)
 
 
 def make_sketch(scan: Scan) -> Sketch:
