@@ -38,16 +38,32 @@ def digest(summary: Benchmark) -> str:
     at_budget = [row for row in everything if row["budget"] == budget]
     most = max(_number(row["n"]) for row in at_budget)
     ours = [row for row in at_budget if row["protector"] == who and row["n"] == most]
-    looks = [
-        row
-        for row in rows["appearance"]
-        if (row["scan"], row["budget"], row["protector"]) == (scan, budget, who)
-    ]
+    looks = _appearances(rows, scan, budget, who)
     known = [row for row in at_budget if row["protector"] == "PGD, position known"]
     table = Table("digest", "", _COLUMNS, tuple(_line(row, known, looks) for row in ours))
     about = f"{who} on `{scan}`, which no training saw: budget {budget}, {most:g} positions."
     parts = (about, drawn(table), "\n".join(f"- {text}" for text in _sentences(ours, rows, looks)))
     return "\n\n".join(parts)
+
+
+def first_appearance(summary: Benchmark, attacker: str, action: str) -> Row:
+    """What one attack looks like with the first protector, at the first budget, scan and budget."""
+    rows = {table.id: table.rows for table in summary.tables}
+    scan = next(s["name"] for s in summary.provenance["scans"] if s["role"] == "unseen")
+    who = rows[f"main-{scan}"][0]["protector"]
+    looks = _appearances(rows, scan, _budget(summary), who)
+    return next(row for row in looks if _attack(row) == (attacker, action))
+
+
+def _appearances(
+    rows: Mapping[str, Sequence[Row]], scan: Cell, budget: Cell, who: Cell
+) -> list[Row]:
+    """What attacks on one scan look like, with one protector at one budget."""
+    return [
+        row
+        for row in rows["appearance"]
+        if (row["scan"], row["budget"], row["protector"]) == (scan, budget, who)
+    ]
 
 
 def _budget(summary: Benchmark) -> Cell:

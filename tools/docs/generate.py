@@ -18,6 +18,7 @@ sys.path[:0] = [str(ROOT / "benchmarks")]
 
 import benchmark_pages  # noqa: E402 - the path above first
 import card_tables  # noqa: E402
+import first_tables  # noqa: E402
 import kept_tables  # noqa: E402
 import louder_tables  # noqa: E402
 import node_tables  # noqa: E402
@@ -45,6 +46,7 @@ PAGES = tuple(
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
+    "in-words": first_tables.in_words,
     "fidelity": result_tables.fidelity,
     "disruption": result_tables.disruption,
     "transfer": result_tables.transfer,

@@ -77,6 +77,17 @@ def layers() -> str:
     return plain(header, rows)
 
 
+def found_by_sketch(name: str) -> str:
+    """How many of one row of `layers` the sketch found behind nothing: ``n of m``."""
+    is_of = next(test for row, test, _ in _KINDS if row == name)
+    return _found(_read("sketch"), is_of, filtered=False)
+
+
+def found_by_mark(scan: str, name: str) -> str:
+    """How many of one row of `layers` the mark found in a scan: ``n of m``."""
+    return _of_mark(_read(f"mark-{scan}"), next(mark for row, _, mark in _KINDS if row == name))
+
+
 def behind() -> str:
     """What was found of all kinds of forgery together, by what lies between, over all scans."""
     rows: list[Row] = []
