@@ -24,7 +24,8 @@ from mitsgan.evaluate.report.html.viewer import viewer
 from mitsgan.evaluate.report.pictures.gallery import Gallery
 from mitsgan.evaluate.report.provenance import facts
 
-_SCRIPTS = ("sorting.js", "viewer.js")
+_SCRIPTS = ("slices.js", "sorting.js", "viewer.js")
+"""In this order; the first is a module for the studio, which imports it, and plain script here."""
 _CARDS = 8
 """Where there are more headline numbers, a table holds all of them."""
 
@@ -36,7 +37,7 @@ def html_report(report: Report, galleries: Sequence[Gallery] = ()) -> str:
         report: the verdict and the numbers.
         galleries: attacks to show; pictures and the slice viewer need at least one.
     """
-    script = '"use strict";\n' + "".join(map(_text, _SCRIPTS))
+    script = '"use strict";\n' + "".join(map(_text, _SCRIPTS)).replace("export const", "const")
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     policy = (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "

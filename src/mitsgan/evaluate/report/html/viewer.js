@@ -1,12 +1,11 @@
 // Draws three planes of the voxels that the page holds. Every picture in which a tampering model
-// had a hand carries the mark in its pixels, so that saved and copied ones do too.
+// had a hand carries the mark in its pixels, so that saved and copied ones do too. How planes are
+// drawn is in slices.js, which the page holds before this.
 (() => {
   const root = document.getElementById("viewer");
   if (!root || typeof DecompressionStream === "undefined") return;
   const data = JSON.parse(document.getElementById("viewer-data").textContent);
   const el = (role) => root.querySelector(`[data-role="${role}"]`);
-  // For each plane: the axis of its slices, of its rows and of its columns. Heads up.
-  const PLANES = { axial: [0, 1, 2], coronal: [1, 0, 2], sagittal: [2, 0, 1] };
   const SIDE = 420;
   const SIMULATED = ["tampered_original", "tampered_protected", "difference"];
   const limits = { perturbation: "10", difference: "200" };
@@ -68,38 +67,24 @@
     const { gallery: g, at, shown } = state;
     const strides = [g.shape[1] * g.shape[2], g.shape[2], 1];
     const [rows, columns] = [g.shape[down], g.shape[across]];
-    const image = new ImageData(columns, rows);
-    const [low, high] = windowed();
-    const limit = Number(el("limit").value);
+    const values = new Float32Array(rows * columns);
     for (let r = 0; r < rows; r++) {
       const row = down === 0 ? rows - 1 - r : r;
-      for (let c = 0; c < columns; c++) {
-        const hu = shown.voxels[at[along] * strides[along] + row * strides[down] + c * strides[across]];
-        const to = 4 * (r * columns + c);
-        if (shown.differs) {
-          const level = Math.round(Math.min(Math.max(hu / limit, -1), 1) * 127.5 + 127.5);
-          image.data.set(data.colours[level], to);
-        } else {
-          image.data.fill(((hu - low) / (high - low)) * 255, to, to + 3);
-        }
-        image.data[to + 3] = 255;
-      }
+      const start = at[along] * strides[along] + row * strides[down];
+      for (let c = 0; c < columns; c++) values[r * columns + c] = shown.voxels[start + c * strides[across]];
     }
+    const image = shown.differs
+      ? colouredImage(values, rows, columns, Number(el("limit").value), data.colours)
+      : greyImage(values, rows, columns, windowed());
     const canvas = el(plane);
-    const extents = g.shape.map((n, i) => n * g.spacing[i]);
-    const scale = SIDE / Math.max(...extents);
-    canvas.width = Math.round(extents[across] * scale);
-    canvas.height = Math.round(extents[down] * scale);
-    const native = new OffscreenCanvas(columns, rows);
-    native.getContext("2d").putImageData(image, 0, 0);
+    [canvas.width, canvas.height] = canvasSize(g.shape, g.spacing, plane, SIDE);
     const pen = canvas.getContext("2d");
-    pen.imageSmoothingQuality = "high";
-    pen.drawImage(native, 0, 0, canvas.width, canvas.height);
+    paint(pen, image);
     const simulated = SIMULATED.includes(shown.kind);
     const marked = plane === "axial" ? (g.marked / rows) * canvas.height : 0;
-    const band = simulated ? Math.max(16, canvas.width * 0.085, marked) : 0;
+    const band = simulated ? bandHeight(canvas, marked) : 0;
     if (el("guides").checked) guides(pen, plane, band);
-    if (simulated) mark(pen, band);
+    if (simulated) burnIn(pen, band, data.mark);
     const words = el("picture").selectedOptions[0].textContent;
     canvas.setAttribute("aria-label", `${plane} slice, ${words}${simulated ? ", simulated" : ""}`);
     el(`${plane}-slice`).textContent = `slice ${g.start[along] + at[along]}`;
@@ -111,13 +96,7 @@
     const { gallery: g, at } = state;
     const x = (i) => (i / g.shape[across]) * width;
     const y = (i) => (down === 0 ? 1 - i / g.shape[0] : i / g.shape[down]) * height;
-    pen.strokeStyle = "rgba(255, 214, 64, .55)";
-    pen.beginPath();
-    pen.moveTo(x(at[across] + 0.5), 0);
-    pen.lineTo(x(at[across] + 0.5), height);
-    pen.moveTo(0, y(at[down] + 0.5));
-    pen.lineTo(width, y(at[down] + 0.5));
-    pen.stroke();
+    crosshair(pen, x(at[across] + 0.5), y(at[down] + 0.5));
     if (at[along] >= g.cube[along][0] && at[along] < g.cube[along][1]) {
       pen.strokeStyle = "rgba(255, 255, 255, .8)";
       pen.setLineDash([5, 4]);
@@ -125,29 +104,7 @@
       pen.strokeRect(left, first, right - left, last - first);
       pen.setLineDash([]);
     }
-    pen.font = "600 14px system-ui, sans-serif";
-    pen.fillStyle = "#fff";
-    pen.shadowColor = "#000";
-    pen.shadowBlur = 4;
-    pen.textAlign = "center";
-    pen.textBaseline = "middle";
-    const ends = down === 0 ? [...g.ends[0]].reverse() : g.ends[down];
-    pen.fillText(g.ends[across][0], 12, height / 2);
-    pen.fillText(g.ends[across][1], width - 12, height / 2);
-    pen.fillText(ends[0], width / 2, 13);
-    pen.fillText(ends[1], width / 2, height - 13 - band);
-    pen.shadowBlur = 0;
-  };
-
-  const mark = (pen, band) => {
-    const { width, height } = pen.canvas;
-    pen.fillStyle = "#000";
-    pen.fillRect(0, height - band, width, band);
-    pen.fillStyle = "#ffd640";
-    pen.font = `700 ${Math.min(band * 0.72, width * 0.1)}px system-ui, sans-serif`;
-    pen.textAlign = "center";
-    pen.textBaseline = "middle";
-    pen.fillText(data.mark, width / 2, height - band / 2, width * 0.95);
+    letters(pen, plane, g.ends, band);
   };
 
   const drawAll = () => {
@@ -189,13 +146,7 @@
   const save = (plane) => {
     const words = [state.gallery.action, el("picture").value, plane, state.at[PLANES[plane][0]]];
     if (SIMULATED.includes(state.shown.kind)) words.unshift(data.mark);
-    el(plane).toBlob((blob) => {
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(blob);
-      link.download = `${words.join("-")}.png`;
-      link.click();
-      URL.revokeObjectURL(link.href);
-    });
+    savePicture(el(plane), `${words.join("-")}.png`);
   };
 
   // Volumes are unpacked when they are first wanted; of several requests the last one counts.
