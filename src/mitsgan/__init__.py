@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from mitsgan.jobs.benchmark import benchmark
     from mitsgan.jobs.candidates.candidates import candidates
     from mitsgan.jobs.evaluate.memory import evaluate
-    from mitsgan.jobs.protect.protection import Protected, Protection, protect
+    from mitsgan.jobs.protect.protected import Protected
+    from mitsgan.jobs.protect.protection import Protection, protect
     from mitsgan.jobs.protect.settings import ProtectSettings
     from mitsgan.jobs.restore.restore import restore
     from mitsgan.jobs.restore.result import Restoration
@@ -71,7 +72,7 @@ _ROOM = {
     "Geometry": "mitsgan.scan.geometry",
     "Budget": "mitsgan.perturb.budget",
     "protect": "mitsgan.jobs.protect.protection",
-    "Protected": "mitsgan.jobs.protect.protection",
+    "Protected": "mitsgan.jobs.protect.protected",
     "Protection": "mitsgan.jobs.protect.protection",
     "ProtectSettings": "mitsgan.jobs.protect.settings",
     "seal": "mitsgan.jobs.seal",

@@ -105,6 +105,21 @@ def test_help_loads_nothing_heavy() -> None:
     assert heavy & set(ran.stderr.split()) == set()
 
 
+def test_verifying_a_mark_loads_no_network(series: Path, tmp_path: Path) -> None:
+    """Importing torch takes longer than all the rest of it."""
+    key = tmp_path / "k.key"
+    assert main(["keygen", "-o", str(key), "--quiet"]) == 0
+    code = (
+        "import sys\nfrom mitsgan.cli.main import main\n"
+        f"main(['verify', {str(series)!r}, '--key', {str(key)!r}, '--quiet'])\n"
+        "print(*{m.split('.')[0] for m in sys.modules}, file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(ran.stderr.split())
+    assert "numpy" in loaded
+    assert {"torch", "nibabel", "matplotlib", "highdicom"} & loaded == set()
+
+
 @dataclass(frozen=True)
 class _Fails:
     error: BaseException

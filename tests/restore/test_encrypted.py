@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.uid import JPEGLSLossless
 from tests.files.dicom.multiframe import merge
@@ -19,6 +20,7 @@ from tests.restore.conftest import Protect
 from mitsgan.errors import SettingsError
 from mitsgan.jobs.protect.settings import ProtectFile
 from mitsgan.jobs.restore.restore import restore
+from mitsgan.jobs.verify.verify import verify
 from mitsgan.restore.errors import RestoreError
 
 CHANGED = ("SOPInstanceUID", "SeriesInstanceUID", "SeriesDescription", "ImageType")
@@ -175,7 +177,7 @@ def _changes_an_attribute(folder: Path) -> None:
     [
         (_lacks_one, "slice.* missing|5 of the 6"),
         (_flips_a_pixel, "pixels of .* are not|slice"),
-        (_flips_what_is_encrypted, "damaged|does not give what"),
+        (_flips_what_is_encrypted, "damaged|Encrypted Attributes Sequence"),
         (_changes_an_attribute, "SliceThickness|Slice Thickness|does not give what"),
     ],
 )
@@ -192,6 +194,65 @@ def test_changed_files_alone_restore_nothing(
         within.with_name("full.seal.json").unlink()
     with pytest.raises(RestoreError, match=reason):
         restore(within, tmp_path / "back", private_key=keys / "site.pem")
+    assert not (tmp_path / "back").exists()
+
+
+def _with_flipped_byte(path: Path, place: int) -> None:
+    """A byte of what is encrypted, counted from its end."""
+    ds = dcmread(path)
+    content = bytearray(ds.EncryptedAttributesSequence[0].EncryptedContent)
+    content[-place] ^= 1
+    ds.EncryptedAttributesSequence[0].EncryptedContent = bytes(content)
+    ds.save_as(path)
+
+
+@pytest.mark.slow
+def test_any_flipped_byte_of_what_is_encrypted_is_refused_without_a_seal(
+    within: Path, keys: Path, tmp_path: Path
+) -> None:
+    """Also in attributes that the digest of the original does not cover: they are of no list."""
+    within.with_name("full.seal.json").unlink()
+    path = sorted(within.iterdir())[2]
+    whole, ds = path.read_bytes(), dcmread(path)
+    pixels = 2 * ds.Rows * ds.Columns
+    for place in (2, 100, 300, pixels // 2, *range(pixels + 400, pixels + 900, 100)):
+        _with_flipped_byte(path, place)
+        with pytest.raises(RestoreError, match=r"damaged|not encrypted to this key"):
+            restore(within, tmp_path / "back", private_key=keys / "site.pem")
+        path.write_bytes(whole)
+    restore(within, tmp_path / "back", private_key=keys / "site.pem")
+
+
+def _replaces_what_is_encrypted(ds: Dataset) -> None:
+    ds.EncryptedAttributesSequence[0].EncryptedContent = b"of somebody else"
+
+
+def _renames_the_encoding(ds: Dataset) -> None:
+    item = ds.EncryptedAttributesSequence[0]
+    item.EncryptedContentTransferSyntaxUID = "1.2.840.10008.1.2"
+
+
+def _flips_the_first_byte(ds: Dataset) -> None:
+    item = ds.EncryptedAttributesSequence[0]
+    item.EncryptedContent = bytes([item.EncryptedContent[0] ^ 1]) + item.EncryptedContent[1:]
+
+
+@pytest.mark.parametrize(
+    "change", [_replaces_what_is_encrypted, _renames_the_encoding, _flips_the_first_byte]
+)
+def test_the_seal_covers_what_is_encrypted_in_the_files(
+    change: Callable[[Dataset], None], full: Path, keys: Path, tmp_path: Path
+) -> None:
+    """Before other software restores it, and where the original is taken from beside the scan."""
+    seal, trust = full.with_name("full.seal.json"), keys / "signer.pub"
+    assert verify(full, seal=seal, trust=trust).verdict == "intact"
+    path = sorted(full.iterdir())[2]
+    ds = dcmread(path)
+    change(ds)
+    ds.save_as(path)
+    assert verify(full, seal=seal, trust=trust).verdict == "tampered"
+    with pytest.raises(RestoreError, match=r"Encrypted Attributes Sequence"):
+        restore(full, tmp_path / "back", private_key=keys / "site.pem")
     assert not (tmp_path / "back").exists()
 
 

@@ -10,7 +10,7 @@ from mitsgan.files.derivation import PROTECTION
 from mitsgan.files.dicom.source import DicomSource
 from mitsgan.files.dicom.write.header import EQUIPMENT
 from mitsgan.files.itk import DERIVATION_KEY, ItkSource
-from mitsgan.files.nifti import NiftiSource
+from mitsgan.files.nifti_source import NiftiSource
 from mitsgan.ownership import NAME
 from mitsgan.quiet import UNREADABLE, quiet
 from mitsgan.scan.scan import Scan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from mitsgan.files.dicom.files import Progress
 from mitsgan.files.dicom.read import read_dicom
 from mitsgan.files.dicom.write.series import DICOM_SUFFIXES, check_dicom, is_single, write_dicom
 from mitsgan.files.itk import ITK_SUFFIXES, companions, read_itk, write_itk
-from mitsgan.files.nifti import NIFTI_SUFFIXES, PAIR_SUFFIXES, read_nifti, write_nifti
+from mitsgan.files.nifti_source import NIFTI_SUFFIXES, PAIR_SUFFIXES
 from mitsgan.files.readback import check_readback
 from mitsgan.reading import Reading
 from mitsgan.scan.canonical import canonical, geometry_notes, in_file_order
@@ -60,7 +60,7 @@ def read_scan(
         raise ScanError(f"{path} is an image of one scan; leave `series` and `select` out")
     else:
         before = _stamps(path)
-        scan = (read_nifti if _is_nifti(path) else read_itk)(path, reading.hu_offset)
+        scan = _reader(path)(path, reading.hu_offset)
         if _stamps(path) != before:
             raise ScanError(f"{path} changed while it was read; read it again when it is whole")
         if progress is not None:
@@ -159,6 +159,8 @@ def writing(
         if not is_image(path):
             write_dicom(scan, temporary, derivation=derivation, progress=_half(progress, 0))
         elif _is_nifti(path):
+            from mitsgan.files.nifti import write_nifti
+
             write_nifti(scan, temporary, derivation)
         else:
             write_itk(scan, temporary, derivation)
@@ -242,3 +244,12 @@ def _noted(scan: Scan, reading: Reading) -> Scan:
 
 def _is_nifti(path: Path) -> bool:
     return path.name.lower().endswith((*NIFTI_SUFFIXES, *PAIR_SUFFIXES))
+
+
+def _reader(path: Path) -> Callable[[Path, float], Scan]:
+    """What reads an image; nibabel is loaded where it is needed alone."""
+    if not _is_nifti(path):
+        return read_itk
+    from mitsgan.files.nifti import read_nifti
+
+    return read_nifti

@@ -7,7 +7,6 @@ ours LPS: x and y change sign at this door.
 from __future__ import annotations
 
 import gzip
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
 from mitsgan.files.itk import not_a_volume
+from mitsgan.files.nifti_source import PAIR_SUFFIXES, NiftiSource
 from mitsgan.ownership import NAME
 from mitsgan.quiet import UNREADABLE, quiet
 from mitsgan.scan.geometry import Geometry
@@ -32,10 +32,6 @@ from mitsgan.scan.scan import Scan
 _Nifti1: Any = nib.Nifti1Image  # nibabel types little of what is used here
 _Nifti2: Any = nib.Nifti2Image
 _Pair: Any = nib.Nifti1Pair
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
-PAIR_SUFFIXES = (".hdr", ".img")
-"""A header and its voxels apart; read, not written."""
-
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MILLIMETRES = "mm"
 _SPACE_UNITS = 0b111
@@ -47,26 +43,6 @@ _HEADER_2 = _SIZE_2.to_bytes(4, "little"), _SIZE_2.to_bytes(4, "big")
 _FLAT = 1e-3
 """Volume of three unit vectors below which they lie in a plane."""
 _DAMAGED = (ImageFileError, HeaderDataError, WrapStructError, MemoryError, *UNREADABLE)
-
-
-@dataclass(frozen=True)
-class NiftiSource:
-    """The header as it was read: kind (NIfTI-1 or 2), fields, extensions, affine.
-
-    Attributes:
-        path: the file.
-        image: as nibabel read it.
-        hu_offset: HU that were added to its values.
-    """
-
-    path: Path
-    image: Any
-    hu_offset: float = 0.0
-
-    @property
-    def identity(self) -> None:
-        """None: an image says nothing of the series that it came from."""
-        return None
 
 
 def read_nifti(path: Path, hu_offset: float = 0.0) -> Scan:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mitsgan.errors import ScanError
 from mitsgan.files.itk import read_itk
-from mitsgan.files.nifti import NIFTI_SUFFIXES, PAIR_SUFFIXES, read_nifti
+from mitsgan.files.nifti_source import NIFTI_SUFFIXES, PAIR_SUFFIXES
 
 Packing = Literal["", "gzip", "zlib"]
 
@@ -61,8 +61,11 @@ def stored_values(path: Path) -> NDArray[Any]:
         ScanError: it cannot be read.
     """
     name = path.name.lower()
-    nifti = name.endswith((*NIFTI_SUFFIXES, *PAIR_SUFFIXES))
-    return (read_nifti if nifti else read_itk)(path).stored
+    if not name.endswith((*NIFTI_SUFFIXES, *PAIR_SUFFIXES)):
+        return read_itk(path).stored
+    from mitsgan.files.nifti import read_nifti
+
+    return read_nifti(path).stored
 
 
 def take_apart(path: Path, values: NDArray[Any]) -> Surroundings:

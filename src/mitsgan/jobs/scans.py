@@ -11,7 +11,7 @@ from mitsgan.files.identity import patient_key, series_key
 from mitsgan.files.io import IMAGE_SUFFIXES, is_image
 from mitsgan.jobs.outputs import scan_name
 from mitsgan.jobs.protect.derivation import voxel_digest
-from mitsgan.jobs.protect.protection import Protected
+from mitsgan.jobs.protect.protected import Protected
 from mitsgan.jobs.shared import AnyPath
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.reading import Reading

@@ -22,7 +22,7 @@ from mitsgan.attack import (
 from mitsgan.errors import IdentityError, SettingsError
 from mitsgan.evaluate.mark.manipulations import paste
 from mitsgan.jobs.device import choose_device
-from mitsgan.jobs.protect.protection import Protected
+from mitsgan.jobs.protect.protected import Protected
 from mitsgan.scan.canonical import canonical, canonical_order
 from mitsgan.scan.scan import AIR_HU, Scan
 from mitsgan.scan.simulated import Simulated

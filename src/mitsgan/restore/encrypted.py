@@ -26,6 +26,7 @@ from mitsgan.files.dicom.write.encode import Encoding
 from mitsgan.files.dicom.write.header import CHANGED, STALE, charset
 from mitsgan.files.dicom.write.series import write_parts
 from mitsgan.files.dicom.write.verbatim import verbatim
+from mitsgan.restore.digest import bytes_digest
 from mitsgan.restore.envelope import Recipient, encrypt
 from mitsgan.restore.errors import RestoreError
 from mitsgan.restore.within import ENCRYPTED_ATTRIBUTES, Promise, protected_digest
@@ -77,19 +78,22 @@ def add_originals(
     for file, form in forms.items():
         path = written / file.name if written.is_dir() else written
         derived = _read_anew(path)
-        promise = Promise(original, protected_digest(derived, form), len(forms))
-        content = encrypt(_original(file, form, promise), recipients)
+        kept = _original(file, form)
+        promise = Promise(
+            original, protected_digest(derived, form), len(forms), bytes_digest([kept])
+        )
+        content = encrypt(kept + _INNER.encode(promise.elements(_INNER)), recipients)
         _insert(path, derived, charset(file.header), content)
 
 
-def _original(file: SliceFile, form: PixelFormat, promise: Promise) -> bytes:
-    """The data set to be encrypted."""
+def _original(file: SliceFile, form: PixelFormat) -> bytes:
+    """The *Modified Attributes Sequence*, with all that a file was before."""
     _, frames = verbatim(file, form)
     whole = frames[0] if len(frames) == 1 else np.stack(frames)
     pixels = _INNER.raw(_PIXEL_DATA, "OW", bytes(native_bytes(whole, little=True)))
     changed = [e for tag, e in file.header.items() if tag in CHANGED | STALE]
     item = _INNER.item(*changed, pixels, charset=charset(file.header))
-    return _INNER.encode([_INNER.raw(_MODIFIED, "SQ", item), *promise.elements(_INNER)])
+    return _INNER.encode([_INNER.raw(_MODIFIED, "SQ", item)])
 
 
 def _read_anew(path: Path) -> SliceFile:

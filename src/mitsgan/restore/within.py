@@ -1,8 +1,9 @@
 """The original from within the files of a protected series, where nothing was kept beside them.
 
 CMS as the standard has it hides, and does not tell of changes. So behind the *Modified Attributes
-Sequence*, where other software does not look, three private elements say what has to come out: the
-digest of the original series, that of the protected pixels, and how many files there are.
+Sequence*, where other software does not look, four private elements say what has to come out: the
+digest of the original series, that of the protected pixels, how many files there are, and the
+digest of that sequence. A seal is over the sequence as it is encrypted, too, as over an attribute.
 
 Source: DICOM PS3.3 C.12.1.1.4.1, PS3.5 section 7.8 (private elements).
 """
@@ -35,7 +36,9 @@ from mitsgan.restore.series import little_bytes, read_all_words
 
 ENCRYPTED_ATTRIBUTES = 0x04000500
 _CREATOR, _ORIGINAL, _PROTECTED, _FILES = 0x04010010, 0x04011001, 0x04011002, 0x04011003
-_NAME = "MITSGAN ORIGINAL 1"
+_MODIFIED = 0x04011004
+_NAME = "MITSGAN ORIGINAL 2"
+_ENCODING = Encoding(implicit=False, little=True)
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,18 @@ class Promise:
         original: digest of the original series (`mitsgan.restore.digest`).
         protected: digest of the words of the file's protected pixels.
         files: how many files the series has.
+        modified: SHA-256 of the *Modified Attributes Sequence* as it was encoded.
     """
 
     original: str
     protected: str
     files: int
+    modified: str
 
     def elements(self, encoding: Encoding) -> list[Element]:
         """As private elements, in tag order."""
-        values = (_NAME, self.original, self.protected, str(self.files))
-        tags = (_CREATOR, _ORIGINAL, _PROTECTED, _FILES)
+        values = (_NAME, self.original, self.protected, str(self.files), self.modified)
+        tags = (_CREATOR, _ORIGINAL, _PROTECTED, _FILES, _MODIFIED)
         return [encoding.raw(tag, "LO", value) for tag, value in zip(tags, values, strict=True)]
 
     @classmethod
@@ -70,8 +75,14 @@ class Promise:
                 f"{where} holds its original, but not what that has to be: another program, or an "
                 f"earlier version, kept it; give what was kept beside the scan with `original`"
             )
-        original, protected, files = (content[t].value for t in (_ORIGINAL, _PROTECTED, _FILES))
-        return cls(str(original), str(protected), int(files))
+        tags = (_ORIGINAL, _PROTECTED, _FILES, _MODIFIED)
+        original, protected, files, modified = (str(content[tag].value) for tag in tags)
+        return cls(original, protected, int(files), modified)
+
+    def kept_by(self, data: bytes) -> bool:
+        """Whether this and the sequence before it are all that was encrypted, byte for byte."""
+        end = _ENCODING.encode(self.elements(_ENCODING))
+        return data.endswith(end) and bytes_digest([data[: -len(end)]]) == self.modified
 
 
 def protected_digest(file: SliceFile, form: PixelFormat) -> str:
@@ -156,13 +167,16 @@ def _restore_file(file: SliceFile, target: Path, key: rsa.RSAPrivateKey) -> Prom
         with quiet():
             dataset = dcmread(where)
             envelope = _trimmed(bytes(dataset[ENCRYPTED_ATTRIBUTES].value[0].EncryptedContent))
-            content = _content(decrypt(envelope, key, str(where)))
+            data = decrypt(envelope, key, str(where))
+            content = _content(data)
             (modified,) = content.ModifiedAttributesSequence
+            promise = Promise.of(content, where)
+            if not promise.kept_by(data):
+                raise ValueError("it is not what was encrypted")
     except UNREADABLE as error:
         raise RestoreError(
             f"the original within {where} cannot be read ({error}): it is damaged or was changed"
         ) from error
-    promise = Promise.of(content, where)
     form = read_format(frames_of([file])[0])
     if protected_digest(file, form) != promise.protected:
         raise RestoreError(

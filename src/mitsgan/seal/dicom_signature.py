@@ -26,7 +26,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from mitsgan.atomic import atomic_output
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.dicom import elements as dcm
-from mitsgan.files.dicom.content import KEYWORDS, OVERLAYS, TABLES, SliceContent
+from mitsgan.files.dicom.content import KEYWORDS, OVERLAYS, SEQUENCES, SliceContent
 from mitsgan.files.dicom.files import Progress, SliceFile
 from mitsgan.files.dicom.find.parse import whole_dataset
 from mitsgan.files.dicom.pixels.write import native_bytes
@@ -39,7 +39,7 @@ _OFFSET_TABLES = (0x7FE00001, 0x7FE00002, 0x7FE00003)
 _SIGNED = frozenset(
     tag
     for keyword in KEYWORDS
-    if keyword not in (*TABLES, OVERLAYS) and (tag := tag_for_keyword(keyword)) is not None
+    if keyword not in (*SEQUENCES, OVERLAYS) and (tag := tag_for_keyword(keyword)) is not None
 ) | {dcm.PIXEL_DATA}
 """What is signed where it is there. Sequences are left to the sidecar."""
 _PADDED = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT"}) | {

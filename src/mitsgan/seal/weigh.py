@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom.content import (
+    ENCRYPTED,
     GEOMETRY,
     NUMBERS,
     OVERLAYS,
@@ -68,7 +69,7 @@ def _explained(finding: Finding, edited: set[int], not_as_sealed: set[int]) -> b
         return not edited & set(finding.slices)
     if finding.kind != "attribute" or finding.attribute == OVERLAYS:
         return False
-    if finding.attribute in IDENTITY:
+    if finding.attribute in IDENTITY or finding.attribute == ENCRYPTED:
         return finding.removed
     if finding.attribute in _MEANING:
         return set(finding.slices) <= not_as_sealed

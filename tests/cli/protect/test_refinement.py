@@ -14,7 +14,7 @@ from pydicom import dcmread
 from mitsgan.anatomy.candidates import Candidate
 from mitsgan.cli.main import main
 from mitsgan.files import read_scan
-from mitsgan.jobs.protect import refinement
+from mitsgan.jobs.protect import refine
 from mitsgan.optimize import Around
 from mitsgan.scan.scan import Scan
 
@@ -87,17 +87,17 @@ def test_candidates_are_what_is_optimised_around(
     """With one candidate, nothing further away than an attack reaches is touched."""
     place = (12, 48, 30)
     monkeypatch.setattr(
-        "mitsgan.jobs.protect.refinement.find_candidates", lambda _: [Candidate(place, 5.0, 1.0)]
+        "mitsgan.jobs.protect.refine.find_candidates", lambda _: [Candidate(place, 5.0, 1.0)]
     )
     plain = moved(*protector_options, out="plain")
     refined = moved(*protector_options, "--refine-steps", "3", "--candidates")
     where = (np.argwhere(plain != refined) - place) * (8.0, 3.8, 3.8)
     assert len(where)
-    assert np.abs(where).max() <= refinement.UNCERTAINTY_MM + 1.3 * 16 + 8
+    assert np.abs(where).max() <= refine.UNCERTAINTY_MM + 1.3 * 16 + 8
 
 
 def test_candidates_of_the_phantom_are_found(phantom: Scan) -> None:
-    places = refinement.around_candidates(phantom)
+    places = refine.around_candidates(phantom)
     assert isinstance(places, Around)
     assert len(places.centres) > 0
 
@@ -105,7 +105,7 @@ def test_candidates_of_the_phantom_are_found(phantom: Scan) -> None:
 def test_a_scan_without_candidates_is_told(
     refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mitsgan.jobs.protect.refinement.find_candidates", lambda _: [])
+    monkeypatch.setattr("mitsgan.jobs.protect.refine.find_candidates", lambda _: [])
     assert "leave --candidates out" in refused("--refine", "1", "--candidates")
 
 

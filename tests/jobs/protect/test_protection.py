@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from mitsgan.errors import ScanError, SettingsError
-from mitsgan.jobs.protect.protection import Protected, Protection, protect
+from mitsgan.jobs.protect.protected import Protected
+from mitsgan.jobs.protect.protection import Protection, protect
 from mitsgan.jobs.protect.settings import ProtectSettings
 from mitsgan.mark import Key
 from mitsgan.scan.scan import Scan

@@ -63,13 +63,22 @@ NUMBERS = (
 TABLES = ("ModalityLUTSequence", "VOILUTSequence")
 """Sequences that change how stored values are shown."""
 
+ENCRYPTED = "EncryptedAttributesSequence"
+"""What a file holds for those who have the key, such as its original: other programs believe it."""
+
+SEQUENCES = (*TABLES, ENCRYPTED)
+
 OVERLAYS = "OverlayPlanes"
 """Our name for all elements of the groups 6000 to 60FE together: graphics over the image."""
 
 FRAME = "FrameNumber"
 """Our name for which frame of a multi-frame image a slice is, from 1; others have none."""
 
-KEYWORDS = (*PATIENT, *STUDY, *SERIES, *IMAGE, *GEOMETRY, *VALUES, *NUMBERS, *TABLES, OVERLAYS)
+KEYWORDS = (
+    *(*PATIENT, *STUDY, *SERIES, *IMAGE, *GEOMETRY, *VALUES, *NUMBERS),
+    *SEQUENCES,
+    OVERLAYS,
+)
 """Every attribute that counts, as DICOM names it (PS3.6)."""
 
 _TAGS = {name: tag for name in KEYWORDS if (tag := tag_for_keyword(name)) is not None}
@@ -230,7 +239,7 @@ def describe(keyword: str) -> str:
 def _value(
     header: Dataset, keyword: str, element: DataElement | RawDataElement, texts: _Texts
 ) -> str:
-    if not isinstance(element, RawDataElement) or keyword in TABLES:
+    if not isinstance(element, RawDataElement) or keyword in SEQUENCES:
         return _text(header, keyword, element.tag)
     encodings = header.original_character_set
     charset = encodings if isinstance(encodings, str) else tuple(encodings or ())
@@ -245,7 +254,7 @@ def _text(header: Dataset, keyword: str, tag: int) -> str:
     if keyword in NUMBERS:
         number = dcm.integer(header, tag)
         return dcm.text(header, tag) if number is None else str(number)
-    if keyword in TABLES:
+    if keyword in SEQUENCES:
         items = header[tag].value
         return _digest(_flat(items)) if items else ""
     return "\\".join(dcm.values(header, tag)).strip("\\")

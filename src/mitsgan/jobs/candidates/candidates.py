@@ -26,7 +26,7 @@ from mitsgan.jobs.candidates.result import (
 from mitsgan.jobs.candidates.settings import LIMIT, CandidatesFile
 from mitsgan.jobs.entries import rounded
 from mitsgan.jobs.outputs import scan_name
-from mitsgan.jobs.protect.protection import Protected
+from mitsgan.jobs.protect.protected import Protected
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.result import ScanEntry
 from mitsgan.scan.canonical import canonical, canonical_order

@@ -12,7 +12,7 @@ from mitsgan.evaluate.settings import VariantName
 from mitsgan.jobs.evaluate.evaluation import evaluate_scans
 from mitsgan.jobs.evaluate.settings import EvaluateSettings
 from mitsgan.jobs.outputs import scan_name
-from mitsgan.jobs.protect.protection import Protected
+from mitsgan.jobs.protect.protected import Protected
 from mitsgan.jobs.shared import AnyPath, optional_path
 from mitsgan.perturb import Budget
 from mitsgan.progress import Progress, silent

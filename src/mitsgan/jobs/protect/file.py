@@ -16,7 +16,8 @@ from mitsgan.jobs.seal import Passphrase, Sealing, seal_path
 from mitsgan.progress import Phases, Progress, silent
 
 if TYPE_CHECKING:
-    from mitsgan.jobs.protect.protection import Protected, Protection
+    from mitsgan.jobs.protect.protected import Protected
+    from mitsgan.jobs.protect.protection import Protection
     from mitsgan.perturb import Budget
 
 

@@ -19,13 +19,13 @@ def check_mark(marked: Scan, mark: Mark, progress: Steps) -> Detection:
     return detect(canonical(marked), mark.key, mark.identity, progress=progress)
 
 
-def mark_notes(detection: Detection | None) -> Iterator[str]:
+def mark_notes(detection: Detection) -> Iterator[str]:
     """Tell where verifying will not say *intact* of a series that nobody touched.
 
     Args:
-        detection: of `check_mark`; None where there is no mark.
+        detection: of `check_mark`.
     """
-    if detection is None or detection.verdict == Verdict.INTACT:
+    if detection.verdict == Verdict.INTACT:
         return
     if detection.verdict == Verdict.UNKNOWN:
         yield (

@@ -2,65 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from mitsgan.errors import DeviceError, SettingsError
-from mitsgan.files.derivation import Derivation
 from mitsgan.jobs.device import choose_device
 from mitsgan.jobs.protect.derivation import derivation
-from mitsgan.jobs.protect.mark_check import check_mark, mark_notes
 from mitsgan.jobs.protect.notes import protection_notes
+from mitsgan.jobs.protect.protected import Protected
 from mitsgan.jobs.protect.refinement import Refinement
 from mitsgan.jobs.protect.settings import MARK_HU, PGD, ProtectSettings
 from mitsgan.jobs.shared import AnyPath
-from mitsgan.mark import Detection, Key, Mark, WithMark, series_identity
 from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.protect.registry import Identity, identify, load_protector
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 
-
-@dataclass(frozen=True, eq=False)
-class Protected:
-    """A protected scan, and all that its files have to say about how it came about.
-
-    `mitsgan.write` takes it as it is: the identity of what it writes follows from the voxels, so
-    that no two objects with one UID ever differ. The voxels are read-only for the same reason.
-
-    Attributes:
-        scan: the result.
-        derivation: for the header of its files.
-        protector: what it was protected with.
-        budget: that every voxel kept.
-        mark_hu: strength of its mark, RMS over the body; None where it has none.
-        detection: of its mark, verified as soon as it was there; None where it has none.
-        refinement: how it was optimised for this scan, if it was.
-        largest_hu, rms_hu: of its difference from the original, over voxels that are not padding.
-        voxels: how many these are.
-        seconds: of each phase.
-        notes: what makes the protection worth less than usual, a sentence each.
-    """
-
-    scan: Scan
-    derivation: Derivation
-    protector: Identity
-    budget: Budget
-    mark_hu: float | None
-    detection: Detection | None
-    refinement: Refinement | None
-    largest_hu: float
-    rms_hu: float
-    voxels: int
-    seconds: Mapping[str, float]
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        self.scan.stored.setflags(write=False)
+if TYPE_CHECKING:
+    from mitsgan.mark import Key, Mark
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +86,13 @@ class Protection:
                 f"the memory of {self.device} is full; give `device=cpu`, or free the GPU"
             ) from error
         detection = None
+        notes = list(protection_notes(axial, budget, moved.rms_hu))
         if mark is not None:
+            from mitsgan.jobs.protect.mark_check import check_mark, mark_notes
+
             with phases.phase("verify", f"verifying the mark of {_name(scan)}") as step:
                 detection = check_mark(moved.scan, mark, step)
+            notes += mark_notes(detection)
         return Protected(
             scan=moved.scan,
             derivation=derivation(self.protector, budget, moved.scan, mark is not None, refinement),
@@ -138,7 +105,7 @@ class Protection:
             rms_hu=moved.rms_hu,
             voxels=moved.voxels,
             seconds=phases.seconds,
-            notes=(*protection_notes(axial, budget, moved.rms_hu), *mark_notes(detection)),
+            notes=tuple(notes),
         )
 
     def _for(
@@ -146,8 +113,10 @@ class Protection:
     ) -> Perturbation:
         """The protector as it is, or optimised for the scan."""
         if refinement is not None:
+            from mitsgan.jobs.protect.refine import refine
+
             with phases.phase("optimize", "optimising for this scan") as step:
-                return refinement.run(scan, budget, self.perturbation, self.device, step)
+                return refine(refinement, scan, budget, self.perturbation, self.device, step)
         if self.perturbation is None:
             raise SettingsError("a perturbation without a protector is optimised; say how long")
         return self.perturbation
@@ -158,6 +127,8 @@ class Protection:
         """With a key the mark, too, which gets its room."""
         if self.key is None:
             return [perturbation], None
+        from mitsgan.mark import Mark, WithMark, series_identity
+
         identity = self.settings.identity or series_identity(scan)
         mark = Mark(self.key, identity, self.settings.mark_hu)
         return [WithMark(mark, (perturbation,))], mark
@@ -229,8 +200,15 @@ def protect(
         mark_hu=mark_hu,
         identity=identity,
     )
-    loaded = key if key is None or isinstance(key, Key) else Key.load(Path(key))
-    return Protection.load(settings, loaded).protect(scan, progress=progress)
+    return Protection.load(settings, _loaded(key)).protect(scan, progress=progress)
+
+
+def _loaded(key: Key | AnyPath | None) -> Key | None:
+    if key is None:
+        return None
+    from mitsgan.mark import Key
+
+    return key if isinstance(key, Key) else Key.load(Path(key))
 
 
 def _name(scan: Scan) -> str:

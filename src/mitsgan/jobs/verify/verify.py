@@ -11,7 +11,7 @@ from mitsgan.errors import ScanError, SettingsError
 from mitsgan.files import read_scan
 from mitsgan.jobs.entries import Grid, rounded
 from mitsgan.jobs.outputs import check_file
-from mitsgan.jobs.protect.protection import Protected
+from mitsgan.jobs.protect.protected import Protected
 from mitsgan.jobs.restore.kept import kept_note
 from mitsgan.jobs.shared import AnyPath, check_exists, optional_path
 from mitsgan.jobs.verify.findings import check_findings, examined_frames, findings_of

@@ -1,0 +1,60 @@
+"""Optimising a protection for the one scan at hand: what only a run that does so has to load."""
+
+from __future__ import annotations
+
+import torch
+
+from mitsgan.anatomy.candidates import find_candidates
+from mitsgan.anatomy.places import LungPositions
+from mitsgan.attack import ATTACKERS, Action
+from mitsgan.errors import PositionError
+from mitsgan.jobs.protect.refinement import Refinement
+from mitsgan.optimize import Around, Ascent, PositionDistribution, Threat, optimize_scan
+from mitsgan.perturb import Budget, Fixed, Perturbation
+from mitsgan.progress import Steps
+from mitsgan.scan.scan import Scan
+
+UNCERTAINTY_MM = 3.0
+"""How far from a candidate place a removal may be centred."""
+
+
+def refine(
+    how: Refinement,
+    scan: Scan,
+    budget: Budget,
+    layer: Perturbation | None,
+    device: torch.device,
+    progress: Steps | None = None,
+) -> Fixed:
+    """Optimise, starting from ``layer`` or from random numbers.
+
+    Raises:
+        ScanError: there is no lung.
+        PositionError: there is too little of it, or no candidate place.
+    """
+    places: PositionDistribution = (
+        around_candidates(scan) if how.candidates else LungPositions.of(scan)
+    )
+    actions: tuple[Action, ...] = ("remove",) if how.candidates else ("inject", "remove")
+    threats = [
+        Threat(ATTACKERS.get(name).make(action, device), places)
+        for name in how.attackers
+        for action in actions
+    ]
+    ascent = Ascent(steps=how.steps, seconds=how.seconds, seed=how.seed)
+    return optimize_scan(scan, threats, budget, ascent, layer=layer, progress=progress)
+
+
+def around_candidates(scan: Scan) -> PositionDistribution:
+    """Balls around the places that look like nodules.
+
+    Raises:
+        ScanError: there is no lung.
+        PositionError: there is no such place.
+    """
+    candidates = find_candidates(scan)
+    if not candidates:
+        raise PositionError(
+            "found no place that looks like a nodule in this scan; leave `candidates` out"
+        )
+    return Around(tuple(one.position for one in candidates), scan.spacing, UNCERTAINTY_MM)
