@@ -13,6 +13,10 @@ class SettingsError(MitsganError):
     """Settings that make no sense, alone or together."""
 
 
+class ConfigurationError(SettingsError):
+    """Settings in a file that make no sense: what they are called there is no option."""
+
+
 class DeviceError(MitsganError):
     """A device that is not there, or that cannot do the work."""
 

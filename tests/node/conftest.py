@@ -12,6 +12,16 @@ from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
 from node_peers import NodeProcess, Orthanc, Storescp, free_port, renew, tool
 
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Peers start while other tests have the processors: allow for it."""
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(900))
+
+
 ROUTE = """
 [[routes]]
 name = "{name}"

@@ -121,7 +121,7 @@ def test_a_running_node_is_told_that_a_study_has_come(
         assert post(http, "/studies/1.2.3/complete", TOKEN)[0] == 404
         status, answer = post(http, f"/studies/{study}/complete", TOKEN)
         assert (status, json.loads(answer)) == (200, {"series": [1, 2]})
-        node.wait_ended(2, 200)
+        node.wait_ended(2, 300)
         assert node.states() == ["committed", "committed"]
         assert len(list(archive.kept.iterdir())) == 8
     finally:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mitsgan.cli.main import main
 from mitsgan.errors import SettingsError
 from mitsgan.node.config import NodeConfig, Retry, Route, read_config
 
@@ -126,3 +127,11 @@ def test_a_sender_fits_by_title_address_and_certificate() -> None:
 def test_waits_double_up_to_a_bound() -> None:
     retry = Retry(first_seconds=5, longest_seconds=60)
     assert [retry.wait(n) for n in (1, 2, 3, 4, 5, 100)] == [5, 10, 20, 40, 60, 60]
+
+
+def test_messages_name_keys_as_the_file_has_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "node.toml").write_text(GOOD.replace("port = 104", "port = 104\nread_back = true"))
+    assert main(["node", "queue", str(tmp_path / "node.toml")]) == 2
+    assert "no key to `sign` with" in capsys.readouterr().err

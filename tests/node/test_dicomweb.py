@@ -41,7 +41,7 @@ def test_a_series_is_protected_and_stored_by_stow(
         archive.start()
         node.start()
         assert storescu(port, phantom, calling="CT") == 0
-        node.wait_ended(1, 120)
+        node.wait_ended(1, 300)
         assert node.states() == ["committed"]
         assert len(archive.uids()) == 16
         sent = items(node.spool / "series" / "1" / "protected")

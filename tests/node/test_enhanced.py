@@ -39,7 +39,7 @@ def test_a_multi_frame_object_is_protected_and_arrives_as_one(
 ) -> None:
     path = merge(phantom, tmp_path / "multi", kind=kind, syntax=syntax)
     assert send_raw(world.node.port, path, "LATE") == 0
-    wait_for(ended(world.node, path), 200, "the object to be forwarded")
+    wait_for(ended(world.node, path), 300, "the object to be forwarded")
     (series,) = series_of(world.node, path)
     assert series.state == "committed", series.reason
     derived = made(world.node, series)

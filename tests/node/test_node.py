@@ -44,7 +44,7 @@ def test_a_series_is_protected_within_its_budget(
     world: World, phantom: Path, tmp_path: Path
 ) -> None:
     assert storescu(world.node.port, phantom, calling="PROTECTS") == 0
-    wait_for(ended(world.node, phantom), 120, "the series to end")
+    wait_for(ended(world.node, phantom), 300, "the series to end")
     (series,) = series_of(world.node, phantom)
     assert series.state == "committed", series.reason
     derived = made(world.node, series)
@@ -71,9 +71,9 @@ def test_late_slices_make_a_new_whole_series(world: World, tmp_path: Path) -> No
     for path in files[:8]:
         shutil.copy(path, early)
     assert storescu(world.node.port, early, calling="LATE") == 0
-    wait_for(ended(world.node, whole), 120, "the early part to end")
+    wait_for(ended(world.node, whole), 300, "the early part to end")
     assert storescu(world.node.port, whole, calling="LATE") == 0
-    wait_for(ended(world.node, whole, 2), 120, "the whole to end")
+    wait_for(ended(world.node, whole, 2), 300, "the whole to end")
     first, second = series_of(world.node, whole)
     assert second.follows == first.id
     assert (first.state, second.state) == ("committed", "committed")
@@ -137,7 +137,7 @@ def test_every_transfer_syntax_is_received_and_passed_on_as_it_is(
 
     received = {}
     for name in numbers.values():
-        wait_for(ended(world.node, tmp_path / name), 120, "it to be passed on")
+        wait_for(ended(world.node, tmp_path / name), 300, "it to be passed on")
         (series,) = series_of(world.node, tmp_path / name)
         assert series.state == "committed"
         for path in (world.node.spool / "series" / str(series.id) / "received").iterdir():
@@ -157,7 +157,7 @@ def dead_letter(world: World, phantom: Path, path: Path) -> Series:
     del dataset.ImageOrientationPatient
     dataset.save_as(path)
     assert storescu(world.node.port, path, calling="DIVIDES") == 0
-    wait_for(ended(world.node, path), 120, "the series to end")
+    wait_for(ended(world.node, path), 300, "the series to end")
     (series,) = series_of(world.node, path)
     return series
 
@@ -189,7 +189,7 @@ def test_objects_that_are_no_ct_are_refused_unless_a_route_forwards_them(
     dataset.save_as(path)
     assert send_raw(world.node.port, path, "PROTECTS") == 0x0122
     assert send_raw(world.node.port, path, "PASSES") == 0
-    wait_for(ended(world.node, path), 120, "it to be forwarded")
+    wait_for(ended(world.node, path), 300, "it to be forwarded")
     assert series_of(world.node, path)[0].state == "committed"
 
 
@@ -221,7 +221,7 @@ def test_a_sender_that_aborts_leaves_nothing_half_received(world: World, tmp_pat
     def all_ended() -> bool:
         return all(s.state == "committed" for s in series_of(world.node, whole))
 
-    wait_for(all_ended, 120, "what was received to be passed on")
+    wait_for(all_ended, 300, "what was received to be passed on")
     received = [objects(world.node, series) for series in series_of(world.node, whole)]
     arrived = [uid for uid in world.archive.uids() if uid in uids(whole)]
     assert sorted(arrived) == sorted(set().union(*received))
@@ -274,7 +274,7 @@ def test_commands_look_after_a_running_node(world: World, phantom: Path, tmp_pat
     assert len(list((tmp_path / "out" / "received").iterdir())) == 1
     code, text = run("retry", config, number)
     assert code == 0
-    wait_for(ended(world.node, tmp_path / "single.dcm"), 120, "the second attempt to end")
+    wait_for(ended(world.node, tmp_path / "single.dcm"), 300, "the second attempt to end")
     (series,) = series_of(world.node, tmp_path / "single.dcm")
     assert series.state == "dead"  # it still cannot be protected
     assert times_kept(world, tmp_path / "single.dcm") == 1

@@ -48,7 +48,7 @@ def test_a_stable_series_comes_back_protected_and_goes_round_no_more(
         for file in phantom.iterdir():
             url = f"http://127.0.0.1:{archive.http}/instances"
             urllib.request.urlopen(urllib.request.Request(url, file.read_bytes())).close()
-        wait_for(lambda: node.spool.exists() and node.states() == ["committed"], 120, "the end")
+        wait_for(lambda: node.spool.exists() and node.states() == ["committed"], 300, "the end")
         assert len(archive.uids()) == 32
 
         def stable() -> int:

@@ -109,7 +109,7 @@ class Hospital:
         for program in (self.archive, self.reader, self.node):
             program.start()
         assert storescu(self.node.port, self.original, calling="CT") == 0
-        wait_for(ended(self.node, self.original), 200, "the series to be protected")
+        wait_for(ended(self.node, self.original), 300, "the series to be protected")
         (series,) = series_of(self.node, self.original)
         assert series.state == "committed", series.reason
         self.derived = made(self.node, series)
@@ -135,7 +135,7 @@ class Hospital:
             states = [s.state for s in of_route()]
             return len(states) == count and set(states) <= {"committed", "dead"}
 
-        wait_for(done, 200, f"{count} series of {name} to end")
+        wait_for(done, 300, f"{count} series of {name} to end")
         return of_route()[-1]
 
     def told(self, outcome: str, text: str) -> list[Told]:

@@ -99,7 +99,7 @@ def test_slow_peers_hold_up_nobody_else(peers: None, phantom: Path, tmp_path: Pa
             node.start()
             late.start()
             assert storescu(port, phantom, calling="CT") == 0
-            wait_for(lambda: state(node, phantom, "fast") == "committed", 200, "the fast one")
+            wait_for(lambda: state(node, phantom, "fast") == "committed", 300, "the fast one")
             assert state(node, phantom, "slow") == "pending"
             assert len(list(slow.kept.iterdir())) < 16
             assert not codes  # the slow sender is still in the middle
@@ -108,7 +108,7 @@ def test_slow_peers_hold_up_nobody_else(peers: None, phantom: Path, tmp_path: Pa
             assert codes == [0]
             answer.set()
             for series in (phantom, second):
-                wait_for(ended(node, series), 200, "both series to end")
+                wait_for(ended(node, series), 300, "both series to end")
                 assert series_of(node, series)[0].state == "committed"
             for program in (archive, slow):
                 assert len(list(program.kept.iterdir())) == 32

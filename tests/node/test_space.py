@@ -80,7 +80,7 @@ def test_a_full_disk_takes_nothing_and_loses_nothing(
         assert answers[-1] in (0xA700, None)
         ballast.unlink()
         assert statuses(port, sorted(series.iterdir())) == [0] * 8
-        node.wait_ended(1, 120)
+        node.wait_ended(1, 300)
         assert node.states() == ["committed"]
         assert len(list(archive.kept.iterdir())) == 8
         assert taken < 16

@@ -102,7 +102,7 @@ def settled(site: Site, phantom: Path) -> None:
     """The known sender's series has come, and its last attempt at the absent archive failed."""
     if site.node.states() != ["dead"]:
         assert send(site, phantom, site.known) == 0
-    wait_for(lambda: site.node.states() == ["dead"], 200, "the series to end")
+    wait_for(lambda: site.node.states() == ["dead"], 300, "the series to end")
 
 
 def test_only_a_known_certificate_is_let_in(site: Site, phantom: Path) -> None:
@@ -210,6 +210,6 @@ def test_a_dead_letter_is_tried_again_from_the_page(site: Site, phantom: Path) -
     proof = page.split('name="proof" value="')[1].split('"')[0]
     status, _ = site.post("/series/1/retry", f"proof={proof}", Authorization=basic(TOKEN))
     assert status == 200  # after a redirect to the page
-    wait_for(lambda: "(2 attempts)" in site.get("/", Authorization=basic(TOKEN))[1], 120, "an end")
+    wait_for(lambda: "(2 attempts)" in site.get("/", Authorization=basic(TOKEN))[1], 300, "an end")
     assert site.post("/series/99/retry", "", Authorization=f"Bearer {TOKEN}")[0] == 409
     assert len(list(site.archive.kept.iterdir())) == 16  # not sent twice

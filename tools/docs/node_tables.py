@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from typing import Any
 
 from drawing import plain
@@ -43,12 +44,22 @@ def speed() -> str:
         ("receive_ratio", "receive / bare receive", 1.5),
         ("forward_ratio", "receive, protect, forward / (bare receive + bare send)", 2),
     ):
-        ratio = result[name]
-        measured = f"{ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['largest']:.2f})"
-        rows.append((words, measured, f"at most {target:g}"))
+        rows.append((words, _spread(result[name]), f"at most {target:g}"))
+    if "protect_share" in result:
+        at_once = "the same, to a bare sender whose messages are not held back"
+        rows.append((at_once, _spread(result["forward_ratio_at_once"]), ""))
+        share = "protecting alone / receive, protect, forward"
+        rows.append((share, _spread(result["protect_share"]), ""))
+        cpu = statistics.median(run["protect_cpu"] for run in result["runs"])
+        rows.append(("protecting alone, time of processors", f"{cpu:.1f} s", ""))
     for name, peak in result["peak_mb"].items():
         rows.append((f"peak memory, {name}", f"{peak:.0f} MB", ""))
     return plain((f"{result['slices']} slices of {result['size']}²", "measured", "target"), rows)
+
+
+def _spread(ratio: dict[str, float]) -> str:
+    """Median, least and largest."""
+    return f"{ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['largest']:.2f})"
 
 
 def _read(name: str) -> Json:

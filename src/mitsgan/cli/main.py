@@ -24,7 +24,7 @@ from mitsgan.cli.options import as_options
 from mitsgan.cli.protect import Protect
 from mitsgan.cli.terminal.process import Terminated, keep_freed_memory, rarely_collected, terminable
 from mitsgan.cli.train.config import from_file
-from mitsgan.errors import MitsganError
+from mitsgan.errors import ConfigurationError, MitsganError
 
 DESCRIPTION = """\
 mitsgan protects CT scans against tampering by generative models: it adds a perturbation of a \
@@ -101,6 +101,8 @@ def _fail(error: BaseException) -> int:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return _say(f"{where}{error.strerror or error}")
+    if isinstance(error, ConfigurationError):
+        return _say(str(error))
     return _say(as_options(str(error)))
 
 

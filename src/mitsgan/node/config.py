@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from mitsgan.errors import SettingsError
+from mitsgan.errors import ConfigurationError, SettingsError
 from mitsgan.node.processing.actions import Restoring, RouteProtecting, Verifying
 from mitsgan.settings import Settings, above_zero, at_least, within
 from mitsgan.typed import read_toml
@@ -281,15 +281,17 @@ class NodeConfig(Settings):
         return next((route for route in self.routes if route.name == name), None)
 
     def check_secrets(self) -> None:
-        """Raise `SettingsError` where a key or token is missing, or others may read it."""
+        """Raise `ConfigurationError` where a key or token is missing, or others may read it."""
         for path in self._secrets():
             if not path.is_file():
-                raise SettingsError(f"{path} does not exist, or is no file; make it, or name it")
+                raise ConfigurationError(
+                    f"{path} does not exist, or is no file; make it, or name it"
+                )
             stored = self.secrets is not None and path.resolve().is_relative_to(
                 self.secrets.resolve()
             )
             if not stored and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise SettingsError(
+                raise ConfigurationError(
                     f"{path} is a secret that others may read; `chmod 600 {path}`, or name its "
                     f"folder as `secrets` if a secret store keeps it"
                 )
@@ -319,10 +321,15 @@ def read_config(path: Path) -> NodeConfig:
     """Read the configuration; paths in it that are relative start at its folder.
 
     Raises:
-        SettingsError: no such file, no TOML, another key, a wrong type, or it makes no sense.
+        ConfigurationError: no such file, no TOML, another key, a wrong type, or it makes no sense.
     """
     folder = path.resolve().parent
-    return read_toml(path, NodeConfig, resolve=lambda text: folder / Path(text).expanduser())
+    return read_toml(
+        path,
+        NodeConfig,
+        error=ConfigurationError,
+        resolve=lambda text: folder / Path(text).expanduser(),
+    )
 
 
 def _check_title(name: str, title: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pydicom.dataset import Dataset
 from pynetdicom import _config as pynetdicom_config
 
-from mitsgan.errors import SettingsError
+from mitsgan.errors import ConfigurationError
 from mitsgan.node.audit.events import activity, login_failed
 from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.commitment import take_report
@@ -53,7 +53,7 @@ class Node:
             config: checked, and its secrets, too.
 
         Raises:
-            SettingsError: a secret others may read, or another node has the spool.
+            ConfigurationError: a secret others may read, or another node has the spool.
             DataError: see `Ledger`.
         """
         config.check_secrets()
@@ -65,7 +65,7 @@ class Node:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._lock)
-            raise SettingsError(f"`spool` {config.spool}: another node has it") from None
+            raise ConfigurationError(f"`spool` {config.spool}: another node has it") from None
         self.ledger = Ledger(self.spool.ledger)
         self.counters = Counters()
         self.worker = WorkerProcess(config.series_seconds)
@@ -141,13 +141,15 @@ class Node:
         """Take another configuration; associations go on.
 
         Raises:
-            SettingsError: it changes what only a new start can, or a secret is not safe.
+            ConfigurationError: it changes what only a new start can, or a secret is not safe.
         """
         for name in ("spool", "listen", "http"):
             if getattr(config, name) != getattr(self.config, name):
-                raise SettingsError(f"`{name}` cannot change while the node runs; start it anew")
+                raise ConfigurationError(
+                    f"`{name}` cannot change while the node runs; start it anew"
+                )
         if _forwards(config) and not _forwards(self.config):
-            raise SettingsError("`others` of a first route cannot change while the node runs")
+            raise ConfigurationError("`others` of a first route cannot change while the node runs")
         config.check_secrets()
         self.config = self.receiver.config = self._work.config = self.promises.config = config
         self.audit.config = config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from mitsgan.errors import SettingsError
+from mitsgan.errors import ConfigurationError
 from mitsgan.node.config import Tls
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -15,7 +15,7 @@ def server_context(tls: Tls) -> ssl.SSLContext:
     """For peers that connect to the node.
 
     Raises:
-        SettingsError: see `client_context`.
+        ConfigurationError: see `client_context`.
     """
     return _context(tls, ssl.PROTOCOL_TLS_SERVER)
 
@@ -24,7 +24,7 @@ def client_context(tls: Tls) -> ssl.SSLContext:
     """For peers that the node connects to; their certificate must bear the address's name.
 
     Raises:
-        SettingsError: a certificate or key that cannot be read, or that do not belong together.
+        ConfigurationError: a certificate or key that cannot be read, or that do not belong together.
     """
     return _context(tls, ssl.PROTOCOL_TLS_CLIENT)
 
@@ -38,7 +38,7 @@ def _context(tls: Tls, protocol: int) -> ssl.SSLContext:
         context.load_cert_chain(tls.certificate, tls.key)
         context.load_verify_locations(tls.authorities)
     except (OSError, ssl.SSLError) as error:
-        raise SettingsError(
+        raise ConfigurationError(
             f"TLS with {tls.certificate}, {tls.key} and {tls.authorities}: {error}; name a "
             f"certificate, its key and the authorities as PEM"
         ) from error

@@ -73,7 +73,7 @@ def test_a_series_comes_back_from_each_archive_and_its_seal_verifies(
         mover.start()
         node.start()
         assert storescu(port, phantom, calling="CT") == 0
-        node.wait_ended(1, 200)
+        node.wait_ended(1, 300)
         ledger = node.ledger()
         (series,) = ledger.in_states()
         deliveries = {d.destination: d.state for d in Deliveries(ledger).of(series.id)}

@@ -38,7 +38,7 @@ def send(messages: Sequence[str], audit: Audit) -> None:
 
     Raises:
         OSError: it cannot be reached. Some of them may have got there.
-        SettingsError: the certificates cannot be read.
+        ConfigurationError: the certificates cannot be read.
     """
     data = [message.encode() for message in messages]
     if audit.tls is None:

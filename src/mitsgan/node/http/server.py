@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from mitsgan.errors import SettingsError
+from mitsgan.errors import ConfigurationError
 from mitsgan.node.config import Http
 from mitsgan.node.http.status_page import status_page, status_rows
 from mitsgan.node.store.deliveries import Deliveries
@@ -176,11 +176,11 @@ def read_token(settings: Http) -> str:
     """The token.
 
     Raises:
-        SettingsError: it is too short to be a secret.
+        ConfigurationError: it is too short to be a secret.
     """
     token = settings.token_file.read_text().strip()
     if len(token) < _SHORTEST_TOKEN:
-        raise SettingsError(
+        raise ConfigurationError(
             f"`token_file` {settings.token_file} holds {len(token)} characters; put at least "
             f"{_SHORTEST_TOKEN} in it: openssl rand -hex 16"
         )

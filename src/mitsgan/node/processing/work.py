@@ -20,7 +20,7 @@ from mitsgan.node.store.deliveries import HELD, Deliveries, Plan
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.ledger_schema import Series
 from mitsgan.node.store.originals import keep
-from mitsgan.node.store.spool import Spool, link_files, sync_file, sync_folder
+from mitsgan.node.store.spool import Spool, link_files, sync_file, sync_files, sync_folder
 
 LOG = logging.getLogger("mitsgan.node")
 
@@ -192,8 +192,7 @@ class Work:
 
     def _move(self, out: Path, target: Path, seal: Path | None = None) -> None:
         """Move what the worker made to its place, on the disk, in place of an earlier one."""
-        for path in out.iterdir():
-            sync_file(path)
+        sync_files(out.iterdir())
         sync_folder(out)
         shutil.rmtree(target, ignore_errors=True)
         if seal is not None:
