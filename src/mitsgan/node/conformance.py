@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mitsgan.node.config import Destination, Listen
+from mitsgan.node.network.tls import CIPHERS
 from mitsgan.node.receive import STATUSES
 from mitsgan.node.send import PERMANENT_STATUSES
 from mitsgan.node.services import (
@@ -18,7 +19,6 @@ from mitsgan.node.services import (
     VERIFICATION,
     other_classes,
 )
-from mitsgan.node.tls import CIPHERS
 
 _SERVICES = {
     VERIFICATION: ("Verification", "yes", "yes"),

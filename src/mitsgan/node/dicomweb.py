@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mitsgan.node.config import Destination
+from mitsgan.node.network.tls import client_context
 from mitsgan.node.send import Item, PeerError, RefusedError
-from mitsgan.node.tls import client_context
 
 _BATCH = 32
 """Objects in one request; each is noted as sent once its request was answered."""

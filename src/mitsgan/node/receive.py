@@ -26,8 +26,8 @@ from mitsgan.node.audit.events import rejected
 from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.config import NodeConfig, Route
 from mitsgan.node.http.counters import Counters
+from mitsgan.node.network.server import Server, peer_certificate
 from mitsgan.node.read_back.returns import Returns
-from mitsgan.node.server import Server, peer_certificate
 from mitsgan.node.services import (
     COMMITMENT,
     CT_CLASSES,

@@ -20,8 +20,9 @@ from pynetdicom.presentation import build_context
 
 from mitsgan.errors import MitsganError
 from mitsgan.node.config import Destination
+from mitsgan.node.network.connection import Connection
+from mitsgan.node.network.tls import client_context
 from mitsgan.node.services import STUDY_ROOT_FIND, UNCOMPRESSED, VERIFICATION
-from mitsgan.node.tls import client_context
 
 _CONTEXTS = 127
 """An association has 128 (PS3.8 9.3.2.2), of which one is of C-ECHO."""
@@ -105,6 +106,7 @@ def connected(
     if not association.is_established:
         why = "rejected the association" if association.is_rejected else "cannot be reached"
         raise PeerError(f"{where} {why}")
+    Connection.of_client(association)
     try:
         yield association
     finally:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from mitsgan.node.config import Audit
-from mitsgan.node.tls import client_context
+from mitsgan.node.network.tls import client_context
 
 _FACILITY = 10
 """Security and authorisation messages."""

@@ -24,7 +24,7 @@ def client_context(tls: Tls) -> ssl.SSLContext:
     """For peers that the node connects to; their certificate must bear the address's name.
 
     Raises:
-        ConfigurationError: a certificate or key that cannot be read, or that do not belong together.
+        ConfigurationError: a certificate or key cannot be read, or the two do not belong together.
     """
     return _context(tls, ssl.PROTOCOL_TLS_CLIENT)
 

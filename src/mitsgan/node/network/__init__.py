@@ -1,0 +1,1 @@
+"""Associations of pynetdicom's, bounded, prompt, and safe."""
