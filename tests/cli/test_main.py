@@ -35,7 +35,8 @@ def test_help_teaches(arguments: list[str], capsys: pytest.CaptureFixture[str]) 
     assert left.value.code == 0
     text = capsys.readouterr().out
     assert "protects CT scans against tampering" in text
-    assert text.count("\n  mitsgan ") == 2, "two examples"
+    assert text.count("\n  mitsgan ") == 3, "three examples"
+    assert "Exit codes" not in text, "of each command one sentence"
     for command in ("protect", "evaluate", "train", "demo"):
         assert f"• {command}" in text
 
@@ -47,7 +48,13 @@ def test_each_command_explains_itself(
     with pytest.raises(SystemExit) as left:
         main([*command.split(), "--help"])
     assert left.value.code == 0
-    assert option in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert option in text
+    assert "default: None" not in text
+    assert "default: False" not in text
+    with pytest.raises(SystemExit):
+        main(["help", *command.split()])
+    assert capsys.readouterr().out == text
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,10 @@ METAVARS: Mapping[str, str] = {
 _OF_TYPES: Mapping[object, str] = {int: "N", int | None: "N", Path: "FILE", Path | None: "FILE"}
 """What stands for other values of a type."""
 
+_NO_DEFAULT = object()
+_UNSAID = (None, False, ())
+"""Defaults that say no more than that an option was left out."""
+
 _SHOWN: list[type] = []
 
 
@@ -99,10 +103,10 @@ def shown(*positional: str, short: str = "", **metavars: str) -> Callable[[type[
         own, plain = dict(cls.__annotations__), get_type_hints(cls)
         for name, hint in get_type_hints(cls, include_extras=True).items():
             metavar = metavars.get(name) or METAVARS.get(name) or _OF_TYPES.get(plain[name])
-            if name == short:
-                hint = Annotated[hint, arg(metavar=metavar, aliases=["-o"])]
-            elif metavar is not None:
-                hint = Annotated[hint, arg(metavar=metavar)]
+            aliases = ["-o"] if name == short else None
+            default = getattr(cls, name, _NO_DEFAULT)
+            says = "" if any(default is unsaid for unsaid in _UNSAID) else None
+            hint = Annotated[hint, arg(metavar=metavar, aliases=aliases, help_behavior_hint=says)]
             own[name] = _POSITIONAL[hint] if name in positional else hint
         cls.__annotations__ = own
         _SHOWN.append(cls)

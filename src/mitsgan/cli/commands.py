@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import make_dataclass
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, make_dataclass
 from typing import Annotated, Any, Union
 
 from tyro.conf import arg, subcommand
@@ -40,9 +41,18 @@ from mitsgan.cli.verify.verify import Verify
 from mitsgan.cli.weights import WeightsFetch, WeightsList
 
 
-def _one_of(commands: Mapping[str, type[Command | Group]]) -> Any:
+def _one_of(commands: Mapping[str, type[Command | Group]], brief: bool) -> Any:
     """The type of which tyro makes a choice between commands, by name."""
-    return Union[tuple(Annotated[kind, subcommand(name)] for name, kind in commands.items())]  # noqa: UP007
+    kinds = (
+        Annotated[kind, subcommand(name, description=_summary(kind) if brief else None)]
+        for name, kind in commands.items()
+    )
+    return Union[tuple(kinds)]  # noqa: UP007
+
+
+def _summary(kind: type[Command | Group]) -> str:
+    """What a command does, in its first sentence."""
+    return " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split())
 
 
 class Group:
@@ -51,79 +61,99 @@ class Group:
     command: Command
 
 
-def _group(what: str, hint: str, commands: Mapping[str, type[Command]]) -> type[Group]:
+@dataclass(frozen=True)
+class _Several:
     """A group of commands.
 
-    Args:
+    Attributes:
         what: it is for.
         hint: which of the others to begin with.
         commands: the others, by name.
     """
-    chosen: Any = Annotated[_one_of(commands), arg(name="", help=hint)]
-    fields, doc = [("command", chosen)], {"__doc__": what}
-    return make_dataclass("_Group", fields, bases=(Group,), frozen=True, namespace=doc)
+
+    what: str
+    hint: str
+    commands: Mapping[str, type[Command]]
+
+    def group(self, brief: bool) -> type[Group]:
+        """As tyro reads it."""
+        chosen: Any = Annotated[_one_of(self.commands, brief), arg(name="", help=self.hint)]
+        fields, doc = [("command", chosen)], {"__doc__": self.what}
+        return make_dataclass("_Group", fields, bases=(Group,), frozen=True, namespace=doc)
 
 
-COMMANDS: Any = _one_of(
-    {
-        "protect": Protect,
-        "verify": Verify,
-        "keygen": Keygen,
-        "seal": SealCommand,
-        "restore": Restore,
-        "evaluate": Evaluate,
-        "evaluate-mark": EvaluateMark,
-        "report": Report,
-        "studio": StudioCommand,
-        "benchmark": Benchmark,
-        "train": _group(
-            "Train attackers on scans, a protector against them, a nodule classifier, or a "
-            "baseline.",
-            "Attackers first: a protector learns from how they fail. Split your scans by patient.",
-            TRAININGS,
-        ),
-        "attacker": _group(
-            "Import a published CT-GAN model, or show what an attacker's card says.",
-            "An imported attacker serves `mitsgan evaluate --injector` and `--remover`.",
-            {"import": ImportAttacker, "info": AttackerInfo},
-        ),
-        "data": _group(
-            "Make training cubes of scans, or fetch public scans to make them of.",
-            "Scans first, cubes of them next, then `mitsgan train attacker`. Split by patient.",
-            {"cubes": DataCubes, "fetch": DataFetch},
-        ),
-        "candidates": Candidates,
-        "node": _group(
-            "A DICOM service that protects the series passing through it. Needs: pip install "
-            "'mitsgan[node]'.",
-            "Check before going live, then run; the others look after what is on its way.",
-            {
-                "run": NodeRun,
-                "check": NodeCheck,
-                "queue": NodeQueue,
-                "show": NodeShow,
-                "retry": NodeRetry,
-                "export": NodeExport,
-                "conformance": NodeConformance,
-            },
-        ),
-        "archive": _group(
-            "Protect, seal or verify many thousand series, resumably.",
-            "Plan, run, look at the report; then verify.",
-            {
-                "plan": ArchivePlan,
-                "run": ArchiveRun,
-                "report": ArchiveReportFile,
-                "retry": ArchiveRetry,
-                "verify": ArchiveVerify,
-            },
-        ),
-        "weights": _group(
-            "Show the weights that ship, or fetch such as others publish: the network of LPIPS.",
-            "Nothing else fetches weights: evaluation never does so by itself.",
-            {"fetch": WeightsFetch, "list": WeightsList},
-        ),
-        "demo": Demo,
+COMMANDS: Mapping[str, type[Command] | _Several] = {
+    "protect": Protect,
+    "verify": Verify,
+    "keygen": Keygen,
+    "seal": SealCommand,
+    "restore": Restore,
+    "evaluate": Evaluate,
+    "evaluate-mark": EvaluateMark,
+    "report": Report,
+    "studio": StudioCommand,
+    "benchmark": Benchmark,
+    "train": _Several(
+        "Train attackers on scans, a protector against them, a nodule classifier, or a baseline.",
+        "Attackers first: a protector learns from how they fail. Split your scans by patient.",
+        TRAININGS,
+    ),
+    "attacker": _Several(
+        "Import a published CT-GAN model, or show what an attacker's card says.",
+        "An imported attacker serves `mitsgan evaluate --injector` and `--remover`.",
+        {"import": ImportAttacker, "info": AttackerInfo},
+    ),
+    "data": _Several(
+        "Make training cubes of scans, or fetch public scans to make them of.",
+        "Scans first, cubes of them next, then `mitsgan train attacker`. Split by patient.",
+        {"cubes": DataCubes, "fetch": DataFetch},
+    ),
+    "candidates": Candidates,
+    "node": _Several(
+        "A DICOM service that protects the series passing through it. Needs: pip install "
+        "'mitsgan[node]'.",
+        "Check before going live, then run; the others look after what is on its way.",
+        {
+            "run": NodeRun,
+            "check": NodeCheck,
+            "queue": NodeQueue,
+            "show": NodeShow,
+            "retry": NodeRetry,
+            "export": NodeExport,
+            "conformance": NodeConformance,
+        },
+    ),
+    "archive": _Several(
+        "Protect, seal or verify many thousand series, resumably.",
+        "Plan, run, look at the report; then verify.",
+        {
+            "plan": ArchivePlan,
+            "run": ArchiveRun,
+            "report": ArchiveReportFile,
+            "retry": ArchiveRetry,
+            "verify": ArchiveVerify,
+        },
+    ),
+    "weights": _Several(
+        "Show the weights that ship, or fetch such as others publish: the network of LPIPS.",
+        "Nothing else fetches weights: evaluation never does so by itself.",
+        {"fetch": WeightsFetch, "list": WeightsList},
+    ),
+    "demo": Demo,
+}
+"""What `mitsgan` can be told to do."""
+
+
+def offered(brief: bool) -> Any:
+    """All commands as tyro reads them; to list them, of each its first sentence alone."""
+    commands = {
+        name: entry.group(brief) if isinstance(entry, _Several) else entry
+        for name, entry in COMMANDS.items()
     }
-)
-"""What `mitsgan` can be told to do, as tyro reads it."""
+    return _one_of(commands, brief)
+
+
+def lists(arguments: Sequence[str]) -> bool:
+    """Whether arguments ask for the commands that there are, or for those of a group."""
+    named = [argument for argument in arguments if argument not in ("-h", "--help")]
+    return not named or (len(named) == 1 and isinstance(COMMANDS.get(named[0]), _Several))

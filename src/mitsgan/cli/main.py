@@ -17,7 +17,7 @@ import tyro
 
 from mitsgan import __version__
 from mitsgan.cli.command import Command, join_lines
-from mitsgan.cli.commands import COMMANDS, Group
+from mitsgan.cli.commands import Group, lists, offered
 from mitsgan.cli.evaluate.evaluate import Evaluate
 from mitsgan.cli.extensions import describe
 from mitsgan.cli.options import as_options
@@ -28,15 +28,18 @@ from mitsgan.errors import ConfigurationError, MitsganError
 
 DESCRIPTION = """\
 mitsgan protects CT scans against tampering by generative models: it adds a perturbation of a \
-few HU that disturbs what such a model paints. It also measures what that is worth.
+few HU that disturbs what such a model paints, hides a mark in it, seals the result, keeps the \
+original, and measures what each of these is worth.
 
 examples:
-  mitsgan protect SCAN OUT --report run.json
-      protect the DICOM series in SCAN, write the protected one to OUT
   mitsgan demo demo
       see it work on a synthetic chest; then open demo/report.html
+  mitsgan protect SCAN OUT --sign key.pem
+      protect the DICOM series in SCAN, write the protected one to OUT and its seal beside it
+  mitsgan verify OUT --seal OUT.seal.json --trust public.pem
+      whether OUT still shows what was sealed, and where not
 
-`mitsgan COMMAND --help` explains a command, `mitsgan --version` says which version this is.
+`mitsgan help COMMAND` explains a command, `mitsgan --version` says which version this is.
 """
 
 _BUG = 70
@@ -57,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments in (["--version"], ["-V"]):
         sys.stdout.write(f"mitsgan {__version__}\n")
         return 0
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     if any("\0" in argument for argument in arguments):  # no shell can, but Python
         return _say("an argument holds a null byte, which no name has; leave it out", 2)
     if {"-h", "--help"} & set(arguments):
@@ -77,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(arguments: Sequence[str]) -> Command:
     """The command that arguments name, or a configuration file that they name."""
     chosen: Command | Group = from_file(arguments) or tyro.cli(
-        COMMANDS,
+        offered(brief=lists(arguments)),
         prog="mitsgan",
         description=DESCRIPTION,
         args=arguments or ["--help"],
