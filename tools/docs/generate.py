@@ -61,6 +61,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "attackers": card_tables.attackers,
     "classifier": card_tables.classifier,
     "kept": kept_tables.kept,
+    "restorable": kept_tables.restorable,
     "speed": speed_tables.speed,
     "memory": speed_tables.memory,
     "tamper-speed": speed_tables.tamper_speed,

@@ -1,4 +1,4 @@
-"""The table of docs/restore.md, drawn from docs/results/restore.json."""
+"""The tables of docs/restore.md, drawn from docs/results/restore.json and restorable.json."""
 
 from __future__ import annotations
 
@@ -34,4 +34,31 @@ def kept() -> str:
     columns += [Column("", "kept", "MB", digits=1), Column("", "of the voxels", "%", digits=1)]
     columns += ["every byte back", Column("", "keeping", "s", digits=0)]
     columns.append(Column("", "restoring", "s", digits=0))
+    return plain(columns, rows)
+
+
+def restorable() -> str:
+    """What attacks come to behind larger budgets, before and after the original is given back."""
+    tree = json.loads((RESULTS / "restorable.json").read_text(encoding="utf-8"))
+    rows: list[list[Cell]] = []
+    for form in tree["forms"]:
+        sigma = form["noise_fraction"]
+        budget = f"{form['max_hu']:g} HU" if sigma is None else f"{sigma:g} sigma"
+        for struck in form["struck"]:
+            share = "nodule_share" if struck["action"] == "inject" else "seen_share"
+            looks = (struck[state][share] for state in ("original", "protected", "restored"))
+            rows.append(
+                [
+                    budget,
+                    100 * form["kept_share"],
+                    struck["action"],
+                    struck["disruption_hu"],
+                    struck["restored_disruption_hu"],
+                    *(round(tree["positions"] * look) for look in looks),
+                ]
+            )
+    columns: list[str | Column] = ["budget", Column("", "kept", "%", digits=1), "attack"]
+    columns += [Column("", "disruption", "HU", digits=1)]
+    columns += [Column("", "restored disruption", "HU", digits=1)]
+    columns += ["seen: of the scan itself", "of the protected", "restored"]
     return plain(columns, rows)

@@ -140,11 +140,12 @@ def appearance(
             for outcome in strikes.outcomes(volume):
                 cubes[before].append(outcome.changed.cubes(outcome.changed.before))
                 cubes[after].append(outcome.cubes)
-    looks = {state: _look(torch.cat(parts), classifier, healthy) for state, parts in cubes.items()}
+    looks = {state: look(torch.cat(parts), classifier, healthy) for state, parts in cubes.items()}
     return Appearance(attacker.action, looks)
 
 
-def _look(cubes: Tensor, classifier: NoduleClassifier, healthy: HealthyLung | None) -> Looks:
+def look(cubes: Tensor, classifier: NoduleClassifier, healthy: HealthyLung | None) -> Looks:
+    """What 32 mm cubes at 1 mm look like, ``[b, 32, 32, 32]`` in HU."""
     probability = tuple(classifier.probability(cubes).tolist())
     return Looks(
         probability,
