@@ -1,4 +1,7 @@
-"""What the page asks for, and what it gets: JSON, and planes as raw 16-bit HU."""
+"""What the page asks for, and what it gets: JSON, and planes as raw 16-bit HU.
+
+What takes torch is imported when it is first asked for: the first picture does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mitsgan.errors import ScanError
-from mitsgan.evaluate.report.html.page import html_report
-from mitsgan.jobs.verify.report import verification_report
 from mitsgan.progress import Progress
 from mitsgan.studio.planes import check_index, plane_hu, shown_volume
 from mitsgan.studio.requests import Attack, Named, Of, Open, Protect, body_of, plane_of
 from mitsgan.studio.series import Series
 from mitsgan.studio.session import Session
-from mitsgan.studio.work.anatomy import add_candidates, add_lung
-from mitsgan.studio.work.attacking import attack_series, export_simulated
 from mitsgan.studio.work.opening import queue
-from mitsgan.studio.work.protecting import protect_series, save_protected
-from mitsgan.studio.work.restoring import restore_series
-from mitsgan.studio.work.verifying import add_sketch, verify_series, write_dicom_findings
 
 MOST_VOLUME_VOXELS = 16_000_000
 """Of a volume that a browser draws: 64 MB on a graphics card, which takes four bytes for each."""
@@ -41,6 +37,7 @@ class Api:
         """All of them."""
         return [
             Route("/api/session", self.tell),
+            Route("/api/names", self.names),
             Route("/api/files", self.files),
             Route("/api/plane", self.plane),
             Route("/api/layer", self.layer),
@@ -64,6 +61,10 @@ class Api:
     def tell(self, request: Request) -> Response:
         """What is open, and what can be asked for."""
         return JSONResponse(self.session.card())
+
+    def names(self, request: Request) -> Response:
+        """Attackers and protectors that can be asked for."""
+        return JSONResponse(self.session.names())
 
     def files(self, request: Request) -> Response:
         """What lies in a folder."""
@@ -100,6 +101,9 @@ class Api:
 
     def report(self, request: Request) -> Response:
         """The last verification of a series as a page of its own."""
+        from mitsgan.evaluate.report.html.page import html_report
+        from mitsgan.jobs.verify.report import verification_report
+
         known = self.session.verified.get(request.query_params.get("series", ""))
         if known is None:
             raise ScanError("this scan was not verified yet; verify it first")
@@ -142,20 +146,28 @@ class Api:
 
     async def lung(self, request: Request) -> Response:
         """Find the lungs."""
+        from mitsgan.studio.work.anatomy import add_lung
+
         return self._start("finding the lungs", (await body_of(request, Of)).series, add_lung)
 
     async def candidates(self, request: Request) -> Response:
         """Find candidates."""
+        from mitsgan.studio.work.anatomy import add_candidates
+
         number = (await body_of(request, Of)).series
         return self._start("finding candidates", number, add_candidates)
 
     async def verify(self, request: Request) -> Response:
         """Verify a scan."""
+        from mitsgan.studio.work.verifying import verify_series
+
         number = (await body_of(request, Of)).series
         return self._start("verifying", number, lambda s, p: verify_series(self.session, s, p))
 
     async def sketch(self, request: Request) -> Response:
         """Sealed against found, as two series."""
+        from mitsgan.studio.work.verifying import add_sketch
+
         number = (await body_of(request, Of)).series
         return self._start(
             "reading the sketch", number, lambda s, p: add_sketch(self.session, s, p)
@@ -163,6 +175,8 @@ class Api:
 
     async def findings(self, request: Request) -> Response:
         """Write a verification as DICOM."""
+        from mitsgan.studio.work.verifying import write_dicom_findings
+
         wanted = await body_of(request, Named)
         return self._start(
             "writing findings",
@@ -172,6 +186,8 @@ class Api:
 
     async def restore(self, request: Request) -> Response:
         """Give the original back."""
+        from mitsgan.studio.work.restoring import restore_series
+
         wanted = await body_of(request, Named)
         return self._start(
             "restoring", wanted.series, lambda s, p: restore_series(self.session, s, wanted.name, p)
@@ -179,6 +195,8 @@ class Api:
 
     async def attack(self, request: Request) -> Response:
         """Simulate an attack, in memory."""
+        from mitsgan.studio.work.attacking import attack_series
+
         wanted = await body_of(request, Attack)
         session = self.session
         return self._start(
@@ -189,6 +207,8 @@ class Api:
 
     async def export(self, request: Request) -> Response:
         """Save what an attacker made, as an image with SIMULATED in it; never as DICOM."""
+        from mitsgan.studio.work.attacking import export_simulated
+
         wanted = await body_of(request, Named)
         session = self.session
         return self._start(
@@ -197,6 +217,8 @@ class Api:
 
     async def protect(self, request: Request) -> Response:
         """Protect a scan in memory, or save it protected."""
+        from mitsgan.studio.work.protecting import protect_series, save_protected
+
         wanted = await body_of(request, Protect)
         session = self.session
         work = save_protected if wanted.name else protect_series

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mitsgan.evaluate.metrics.windows import HU, WINDOWS
-from mitsgan.evaluate.report.html.viewer import colours
-from mitsgan.jobs.names import attacker_names, protector_names
+from mitsgan.evaluate.report.pictures.burn_in import diverging_ramp
 from mitsgan.scan.simulated import MARK
 from mitsgan.studio.folders import Folders
 from mitsgan.studio.series import Series, Shelf
@@ -74,8 +73,6 @@ class Session:
             ],
             "tasks": [task.card() for task in self.worker.running()],
             "memory": {"used": self.shelf.used, "limit": self.shelf.limit},
-            "attackers": [*attacker_names(), *self.own_attackers],
-            "protectors": list(protector_names()),
             "draw": _how_to_draw(),
             "folders": [root.name or str(root) for root in self.folders.roots],
             "can": {
@@ -85,12 +82,19 @@ class Session:
             },
         }
 
+    def names(self) -> dict[str, list[str]]:
+        """Attackers and protectors that can be asked for."""
+        from mitsgan.jobs.names import attacker_names, protector_names
+
+        attackers = [*attacker_names(), *self.own_attackers]
+        return {"attackers": attackers, "protectors": list(protector_names())}
+
 
 @cache
 def _how_to_draw() -> dict[str, Any]:
     """Windows, the colours of differences, and the word that is burnt in."""
     return {
         "windows": {w.name: (w.low, w.high) for w in WINDOWS if w is not HU},
-        "colours": colours(),
+        "colours": diverging_ramp(),
         "mark": MARK,
     }

@@ -29,7 +29,8 @@ const save = async () => {
 };
 
 const allow = () => {
-  const { attackers, can } = state.session;
+  const { can } = state.session;
+  const { attackers } = state.names;
   if (el("attacker").options.length !== attackers.length) {
     el("attacker").replaceChildren(
       ...attackers.map((name) => Object.assign(document.createElement("option"), { value: name, textContent: name })),

@@ -64,7 +64,8 @@ const save = async () => {
 };
 
 const allow = () => {
-  const { protectors, can } = state.session;
+  const { can } = state.session;
+  const { protectors } = state.names;
   if (el("protector").options.length !== protectors.length) {
     el("protector").replaceChildren(
       ...protectors.map((name) => Object.assign(document.createElement("option"), { value: name, textContent: name })),

@@ -6,9 +6,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import scan_name
-from mitsgan.jobs.scans import read
-from mitsgan.progress import Progress
+from mitsgan.progress import Phases, Progress
 from mitsgan.studio.folders import forecast_bytes
 from mitsgan.studio.planes import largest_change, same_grid
 from mitsgan.studio.series import Role, Series
@@ -24,7 +24,8 @@ def open_scan(
         ScanError: it cannot be read, or there is no room for it.
     """
     session.shelf.check_room(forecast_bytes(path))
-    scan = read(path, progress=progress)
+    with Phases(progress).phase("read", f"reading {path.name}") as step:
+        scan = read_scan(path, progress=step)
     original, largest = None, None
     if role == "protected":
         alike = [s for s in session.shelf.all() if s.role == "scan" and same_grid(s.scan, scan)]

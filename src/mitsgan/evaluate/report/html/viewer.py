@@ -8,13 +8,12 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import matplotlib
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from mitsgan.evaluate.metrics.windows import HU, WINDOWS
-from mitsgan.evaluate.report.pictures.burn_in import DIVERGING
+from mitsgan.evaluate.report.pictures.burn_in import diverging_ramp
 from mitsgan.evaluate.report.pictures.gallery import SIDE_MM, Gallery
 from mitsgan.scan.simulated import MARK, band_rows
 
@@ -62,7 +61,7 @@ def viewer(galleries: Sequence[Gallery]) -> Viewer:
     windows = [window for window in WINDOWS if window is not HU]
     data = {
         "mark": MARK,
-        "colours": colours(),
+        "colours": diverging_ramp(),
         "windows": {w.name: [w.low, w.high] for w in windows},
         "galleries": [_card(g, side) for g in galleries],
     }
@@ -151,10 +150,3 @@ def _card(gallery: Gallery, side: float) -> dict[str, object]:
         "marked": max(band - (height - (shown[1].stop or height)), 0),
         "cube": [[a - s, b - s] for (a, b), s in zip(attack.cube, start, strict=True)],
     }
-
-
-def colours() -> list[list[int]]:
-    """256 colours from minus to plus."""
-    ramp = np.asarray(matplotlib.colormaps[DIVERGING](np.linspace(0, 1, 256)))[:, :3]
-    colours: list[list[int]] = np.rint(ramp * 255).astype(int).tolist()
-    return colours

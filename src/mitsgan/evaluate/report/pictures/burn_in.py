@@ -33,6 +33,13 @@ def diverging(hu: NDArray[np.float32], limit: float) -> Pixels:
     return np.asarray(np.rint(np.asarray(colour)[..., :3] * 255), np.uint8)
 
 
+def diverging_ramp() -> list[list[int]]:
+    """256 colours of `diverging`, from minus to plus the limit: red, green, blue, 0 to 255."""
+    ramp = np.asarray(matplotlib.colormaps[DIVERGING](np.linspace(0, 1, 256)))[:, :3]
+    colours: list[list[int]] = np.rint(ramp * 255).astype(int).tolist()
+    return colours
+
+
 def frame(pixels: Pixels, rows: tuple[int, int], columns: tuple[int, int]) -> Pixels:
     """The picture with a frame, two pixels wide, around what is shown elsewhere enlarged."""
     framed = pixels.copy()
