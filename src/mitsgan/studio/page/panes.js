@@ -112,7 +112,7 @@ const keyed = (pane, event) => {
   event.preventDefault();
 };
 
-// HU of the series that are shown, at a place, and where that is.
+// HU of the series that are shown, in the voxel at a place, and where its middle is.
 const readout = async (pane, place) => {
   const series = seriesIn(pane);
   const voxel = toVoxel(series, place);
@@ -130,7 +130,7 @@ const readout = async (pane, place) => {
     texts.push(`${one.name} ${values.at(-1)} HU`);
   }
   if (values.length === 2) texts.push(`second minus first ${values[1] - values[0]} HU`);
-  const mm = place.map((v) => v.toFixed(1)).join(", ");
+  const mm = toWorld(series, voxel).map((v) => v.toFixed(1)).join(", ");
   const ruler = state.ruler.length === 2 ? `; ruler ${distance(...state.ruler).toFixed(1)} mm` : "";
   el("readout").textContent = `${texts.join("; ")} at voxel ${voxel.join(", ")} [z, y, x], ${mm} mm (LPS)${ruler}`;
 };
