@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ def measure(options: argparse.Namespace, journal: Journal, say: Say) -> dict[str
     return {"scans": scans, "phantoms": phantoms}
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Count, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("scans", type=Path, nargs="*", metavar="SCAN")
@@ -125,7 +125,7 @@ def main() -> int:
     parser.add_argument("--degraded-keys", type=int, default=5, help="of these, also degraded")
     parser.add_argument("--degradations", nargs="*", choices=BENIGN, default=list(BENIGN))
     parser.add_argument("--phantoms", type=int, default=24, help="of every grain")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     try:
         check_file(options.output, options.overwrite, "output")
         head = {

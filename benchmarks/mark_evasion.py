@@ -24,7 +24,7 @@ from evasions import Evasion, achieved, moved_hu
 from machine import machine
 from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
-from mitsgan.attack import ATTACKERS, plan_attack
+from mitsgan.attack import ATTACKERS, Action, plan_attack
 from mitsgan.cli.options import as_options
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
@@ -48,7 +48,7 @@ ATTACKS = {
 }
 AS_WRITTEN = "as written"
 PURIFIED = ("rounding", "noise-10hu", "blur-0.5mm", "jpeg2000-8")
-ACTIONS = ("inject", "remove")
+ACTIONS: tuple[Action, ...] = ("inject", "remove")
 
 Say = Callable[[str], None]
 Result = dict[str, Any]
@@ -89,7 +89,7 @@ class Subject:
             }
         return rows
 
-    def attacked(self, action: str, form: str) -> Result:
+    def attacked(self, action: Action, form: str) -> Result:
         """How well one attacker's strikes are found in one form."""
         evasion = ATTACKS[form]
         handed = [evasion.apply(one, self.marked) for one in self._strikes(action)]
@@ -97,7 +97,7 @@ class Subject:
         moved = {"moved_hu": moved_hu(handed, self.marked)}
         return {**row, **achieved(handed, self._strikes(action)), **moved}
 
-    def _strikes(self, action: str) -> list[Strike]:
+    def _strikes(self, action: Action) -> list[Strike]:
         if action not in self._struck:
             settings, scan = self.bench.settings, self.bench.scan
             positions = lung_positions(scan, settings.positions, settings.seed)
@@ -183,7 +183,7 @@ def _settings(options: argparse.Namespace) -> MarkEvaluationSettings:
     )
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Measure, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("scans", type=Path, nargs="*", metavar="SCAN")
@@ -197,7 +197,7 @@ def main() -> int:
     parser.add_argument("--mark-hu", type=float, default=3.0)
     parser.add_argument("--mark-only", action="store_true", help="mark without protecting")
     parser.add_argument("--phantom", type=int, nargs=3, metavar=("Z", "Y", "X"), help=_PHANTOM)
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     try:
         return _run(options)
     except MitsganError as error:

@@ -76,7 +76,14 @@ def test_rooms_that_share_a_name_with_a_function_are_known() -> None:
     assert {name for name in mg.__all__ if name in rooms} == mg._ALSO_ROOMS
 
 
-@pytest.mark.parametrize("room", sorted(mg._ALSO_ROOMS))
+# All are looked up by the same lines; the room of the seal is the one that needs no torch.
+_ROOMS = [
+    pytest.param(room, marks=[pytest.mark.slow] if room != "seal" else [])
+    for room in sorted(mg._ALSO_ROOMS)
+]
+
+
+@pytest.mark.parametrize("room", _ROOMS)
 @pytest.mark.parametrize(
     "first", ["", "import mitsgan.{room}; ", "import mitsgan; mitsgan.{room}; "]
 )
@@ -155,6 +162,7 @@ def test_progress_is_told(series: Path, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_order_of_an_array_s_axes_changes_nothing_but_the_order(scan: mg.Scan) -> None:
     """Sagittal slices from the left, rows to the feet: the same voxels at the same places."""
     order = AxisOrder((2, 0, 1), (True, True, False))

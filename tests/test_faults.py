@@ -63,6 +63,7 @@ def test_a_campaign_goes_on_where_it_ended_and_tries_again_what_failed(tmp_path:
     assert sum(second["cases"]["nifti"]["outcomes"].values()) == 2
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_told_with_its_case() -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); "

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import mark_alarms
 from alarm_cases import bilateral, near_lossless
 
 _SCRIPT = Path(__file__).parents[2] / "benchmarks" / "mark_alarms.py"
@@ -47,8 +48,10 @@ def test_a_tiny_run_counts_every_verdict_and_goes_on_where_it_was(tmp_path: Path
     assert "--overwrite" in again.stderr
 
 
-def test_an_unknown_degradation_is_refused(tmp_path: Path) -> None:
-    command = [sys.executable, str(_SCRIPT), "--output", str(tmp_path / "a"), "--degradations", "x"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "jpeg2000-16" in done.stderr
+def test_an_unknown_degradation_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        mark_alarms.main(["--output", str(tmp_path / "a"), "--degradations", "x"])
+    assert end.value.code == 2
+    assert "jpeg2000-16" in capsys.readouterr().err

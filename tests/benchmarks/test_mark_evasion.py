@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import mark_evasion
 from evasions import Evasion, achieved, moved_hu
 from mitsgan.attack import plan_attack
 from mitsgan.evaluate.mark.strikes import Strike
@@ -82,7 +83,8 @@ def test_a_small_run_measures_everything(tmp_path: Path) -> None:
     assert "exists" in again.stderr
 
 
-def test_what_to_measure_has_to_be_named(tmp_path: Path) -> None:
-    done = _run("--output", tmp_path / "evasion.json")
-    assert done.returncode == 2
-    assert "name scans, or a --phantom" in done.stderr
+def test_what_to_measure_has_to_be_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mark_evasion.main(["--output", str(tmp_path / "evasion.json")]) == 2
+    assert "name scans, or a --phantom" in capsys.readouterr().err

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import tamper
+
 _SCRIPT = Path(__file__).parents[2] / "benchmarks" / "tamper.py"
 
 
@@ -53,9 +55,13 @@ def test_measures_all_and_writes_one_json(tmp_path: Path) -> None:
     [(("--batch", "1"), "--batch 2 or more"), (("--shape", "64", "80", "96"), "64 mm or more")],
 )
 def test_what_cannot_be_measured_is_refused(
-    tmp_path: Path, arguments: tuple[str, ...], said: str
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    done = _run(*arguments, "--output", tmp_path / "speed.json")
-    assert done.returncode == 2
-    assert said in done.stderr
+    with pytest.raises(SystemExit) as end:
+        tamper.main([*arguments, "--output", str(tmp_path / "speed.json")])
+    assert end.value.code == 2
+    assert said in capsys.readouterr().err
     assert not (tmp_path / "speed.json").exists()

@@ -8,6 +8,16 @@ import pytest
 
 from mitsgan.cli.main import main
 from mitsgan.files import read_scan
+from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.phantom.chest import chest
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The middle of a chest, 12 x 72 x 72: what is searched takes time by its mm."""
+    folder = tmp_path_factory.mktemp("source") / "chest"
+    phantom_series(chest((12, 72, 72), (8.0, 3.8, 3.8), seed=3), folder)
+    return folder
 
 
 def test_lists_places_and_writes_them_with_what_they_cover(

@@ -97,6 +97,7 @@ def test_a_script_registers_its_own(tmp_path: Path) -> None:
     assert said.splitlines()[0] == "5.0 a checkerboard"
 
 
+@pytest.mark.slow
 def test_the_command_line_knows_what_is_installed(installed: Path, tmp_path: Path) -> None:
     scan = chest((24, 64, 64), (6.0, 5.6, 5.6))
     phantom_series(scan, tmp_path / "scan")

@@ -14,6 +14,8 @@ from mitsgan.training.config import DiffusionConfig
 from mitsgan.training.diffusion import train_diffusion
 from mitsgan.training.loop import Run, read_losses
 
+pytestmark = pytest.mark.slow  # a diffusion attacker of either action is trained in tests/cli, too
+
 CONFIG = DiffusionConfig(action="remove", width=8, steps=60, batch=4, rate=1e-2, sharpness=(0.0,))
 
 

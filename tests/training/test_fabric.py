@@ -123,6 +123,7 @@ def train_on_phantom(scan: Scan, folder: Path, worker: Worker) -> float:
     return float((held[0] - held[1]).abs().max())
 
 
+@pytest.mark.slow
 @needs_fabric
 def test_two_processes_train_one_attacker(training_chest: Scan, tmp_path: Path) -> None:
     assert launch(partial(train_on_phantom, training_chest, tmp_path), 2, CPU) == 0

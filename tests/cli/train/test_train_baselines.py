@@ -52,6 +52,7 @@ def train(weights: Path, tmp_path: Path) -> Train:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mits-gan-paper", "tafim"])
 def test_trains_a_baseline_and_says_what_it_is_worth(
     name: str, train: Train, wide: Path, series: Path, tmp_path: Path

@@ -62,6 +62,7 @@ def test_without_the_mark_nothing_is_told(original: Scan, marked: Scan) -> None:
         assert not found.regions
 
 
+@pytest.mark.slow
 def test_wrong_keys_score_like_chance(marked: Scan) -> None:
     small = marked.with_slices(marked.stored[16:24], 16, 24)
     scores = [detect(small, Key(bytes([k] * 32)), NAME).score for k in range(24)]

@@ -57,7 +57,7 @@ def candidates(
     Examples:
         >>> import mitsgan as mg
         >>> from mitsgan.phantom.chest import NODULE_LPS, chest
-        >>> places = mg.candidates(chest((64, 128, 128), (3.0, 2.8, 2.8)), limit=20)
+        >>> places = mg.candidates(chest((32, 96, 96), (3.0, 2.8, 2.8)), limit=20)
         >>> len(places)
         20
     """
