@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -13,7 +14,7 @@ from typing import ClassVar
 from mitsgan import __version__
 from mitsgan.archive.find import SeriesFiles, content, find_series, whole_series
 from mitsgan.archive.ledger import Ledger
-from mitsgan.archive.settings import How, PlanSettings
+from mitsgan.archive.settings import How, PlanSettings, RetrySettings
 from mitsgan.archive.task import Action, NewTask
 from mitsgan.errors import DataError, OutputError, SettingsError
 from mitsgan.progress import Phases, Progress, silent
@@ -137,6 +138,16 @@ def plan_verification(ledger: Ledger, trust: Path | None) -> int:
         for task in done
     )
     return new + changed
+
+
+def retry_failed(settings: RetrySettings) -> int:
+    """Let series of a ledger that failed be done again by the next run; how many.
+
+    Raises:
+        DataError: the ledger cannot be read.
+    """
+    with closing(Ledger(settings.ledger)) as ledger:
+        return ledger.retry(settings.failures)
 
 
 def how_of(ledger: Ledger) -> How:

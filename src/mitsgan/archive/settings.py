@@ -125,10 +125,27 @@ class RunSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class VerificationSettings(RunSettings):
+    """How what earlier runs protected or sealed is verified."""
+
+    trust: Path | None = None
+    """Whom to believe the seals: a certificate, that of an authority, or a public key."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RetrySettings(Settings):
-    """Which failures are tried again."""
+    """Which failures are tried again.
+
+    Raises:
+        SettingsError: none is named.
+    """
 
     ledger: Path
     """The ledger."""
     failures: tuple[Failure, ...] = ("resource", "bug", "infrastructure")
     """Kinds of failures; input too, once the files were mended."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.failures:
+            raise SettingsError("`failures`: name at least one kind")

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mitsgan.archive.settings import PlanSettings, RetrySettings, RunSettings
+from mitsgan.archive.settings import (
+    PlanSettings,
+    RetrySettings,
+    RunSettings,
+    VerificationSettings,
+)
 from mitsgan.cli.command import Command, shown
 from mitsgan.cli.terminal.console import Console
-from mitsgan.errors import SettingsError
 
 if TYPE_CHECKING:
     from mitsgan.archive.run import Ran
@@ -62,30 +66,19 @@ class ArchiveRun(Command, RunSettings):
 
 @dataclass(frozen=True, kw_only=True)
 @shown()
-class ArchiveVerify(Command, RunSettings):
+class ArchiveVerify(Command, VerificationSettings):
     """Verify everything that a ledger's runs have protected or sealed; verdicts stand in its
     report. Exits with 1 if a series failed or is not intact.
 
     example: mitsgan archive verify --ledger night.db --trust site.pem --jobs 8
     """
 
-    trust: Path | None = None
-    """Whom to believe the seals: a certificate, that of an authority, or a public key."""
-
     def work(self, console: Console) -> int:
         """Verify; the exit code."""
-        from mitsgan.archive.ledger import Ledger
-        from mitsgan.archive.plan import plan_verification
-        from mitsgan.archive.report import archive_report
-        from mitsgan.archive.run import run_archive
+        from mitsgan.archive.verify import verify_archive
 
-        ledger = Ledger(self.ledger)
-        try:
-            plan_verification(ledger, self.trust)
-        finally:
-            ledger.close()
-        code = _say_ran(run_archive(self, progress=console), console)
-        verdicts = archive_report(self.ledger).verdicts
+        ran, verdicts = verify_archive(self, progress=console)
+        code = _say_ran(ran, console)
         console.say(", ".join(f"{n} {verdict}" for verdict, n in sorted(verdicts.items())))
         return 1 if set(verdicts) - {"intact"} else code
 
@@ -126,15 +119,9 @@ class ArchiveRetry(Command, RetrySettings):
 
     def work(self, console: Console) -> int:
         """Let them; the exit code."""
-        from mitsgan.archive.ledger import Ledger
+        from mitsgan.archive.plan import retry_failed
 
-        if not self.failures:
-            raise SettingsError("`failures`: name at least one kind")
-        ledger = Ledger(self.ledger)
-        try:
-            console.say(f"{ledger.retry(self.failures)} series will be done again")
-        finally:
-            ledger.close()
+        console.say(f"{retry_failed(self)} series will be done again")
         return 0
 
 
