@@ -246,6 +246,8 @@ def test_a_new_configuration_is_taken_without_losing_an_association(
         world.node.config.write_text(text.replace("port = ", "port = 1", 1))
         world.node.process.send_signal(signal.SIGHUP)
         wait_for(lambda: "kept the old" in world.node.log.read_text(), 60, "the refusal")
+        (told,) = [x for x in world.node.log.read_text().splitlines() if "kept the old" in x]
+        assert "`port`" in told or "`listen`" in told  # a key, no option
     finally:
         world.node.config.write_text(text)
         world.node.process.send_signal(signal.SIGHUP)

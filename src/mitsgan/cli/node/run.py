@@ -27,7 +27,6 @@ class NodeRun(Command):
 
     def work(self, console: Console) -> int:
         """Run; the exit code."""
-        from mitsgan.cli.options import as_options
         from mitsgan.errors import MitsganError
         from mitsgan.node.config import read_config
         from mitsgan.node.extra import require_node
@@ -54,7 +53,7 @@ class NodeRun(Command):
                     try:
                         node.reload(read_config(self.config))
                     except MitsganError as error:
-                        log.error("kept the old configuration: %s", as_options(str(error)))
+                        log.error("kept the old configuration: %s", error)
         except KeyboardInterrupt:  # SIGTERM, too
             log.info("stops")
         finally:
