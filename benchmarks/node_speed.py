@@ -237,22 +237,22 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--series", type=Path, help="a folder of CT, in place of a new phantom")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         series = given.series or _phantom(folder / "series", given.slices)
         slices = len(list(series.iterdir()))
         measured = measure(series, folder, given.repeats)
-    result = {
-        "schema": 1,
-        "kind": "node speed",
-        "version": __version__,
-        "slices": slices,
-        "size": SIZE,
-        **measured,
-        "load_average": load_average(),
-        "machine": machine(),
-    }
-    given.out.write_text(json.dumps(result, indent=2) + "\n")
+        result = {
+            "schema": 1,
+            "kind": "node speed",
+            "version": __version__,
+            "slices": slices,
+            "size": SIZE,
+            **measured,
+            "load_average": load_average(),
+            "machine": machine(),
+        }
+        given.out.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":
