@@ -113,6 +113,7 @@ def test_plans_that_make_no_sense_are_refused(root: Path, tmp_path: Path) -> Non
         ("[verify]\n", "what to verify by"),
         ('[protect]\nkey = "none.key"', "no such file"),
         ("[protect]\nmax_hu = -1", "max_hu"),
+        ("[protect]\nmax_hu = 60", "beyond 50 HU.*give yes_visible = true"),
         ("[protekt]\n", "protekt"),
     ):
         text.write_text(content)

@@ -51,6 +51,11 @@ def test_a_configuration_is_read_and_its_paths_start_at_its_folder(tmp_path: Pat
     assert read.destinations["pacs"].on_failure == "hold"
 
 
+def test_a_budget_that_readers_see_is_taken_where_it_is_meant(tmp_path: Path) -> None:
+    read = config(tmp_path, GOOD.replace("max_hu = 5.0", "max_hu = 60.0\nyes_visible = true"))
+    assert read.routes[0].protecting.max_hu == 60
+
+
 @pytest.mark.parametrize(
     "old, new, words",
     [
@@ -65,6 +70,7 @@ def test_a_configuration_is_read_and_its_paths_start_at_its_folder(tmp_path: Pat
         ('calling = ["CT1"]', 'calling = ["A TITLE THAT IS TOO LONG"]', "16"),
         ("10.1.0.0/16", "10.1.0.1/16", "addresses"),
         ("max_hu = 5.0", "max_hu = 0.0", "max_hu"),
+        ("max_hu = 5.0", "max_hu = 60.0", "max_hu = 60 is beyond 50 HU.*give yes_visible = true"),
         ('name = "ct"', 'name = "ct"\nexpected = "NoSuchThing"', "NoSuchThing"),
         ('name = "ct"', 'name = "ct"\ncolour = 1', "colour"),
         ('name = "ct"', 'name = "ct"\nquiet = "study"\nexpected = "Rows"', "not both"),

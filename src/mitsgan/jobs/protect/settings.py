@@ -111,54 +111,66 @@ class ProtectSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class Protecting(Signing, ProtectSettings):
-    """As `ProtectSettings`, for scans that come one after the other: with key and signature.
+    """As `ProtectSettings`, for scans that are written: with key and signature.
 
     Raises:
-        SettingsError: settings that make no sense, alone or together.
+        SettingsError: settings that make no sense, alone or together, or a budget that a reader
+            sees and nobody meant.
     """
 
     key: Path | None = None
-    """Mark the scan with the key in this file."""
+    """Mark the scan with the key in this file, within the budget, so that verifying finds
+    tampering."""
     sign: Path | None = None
-    """Seal what was protected with this private key."""
+    """Seal what is written with this private key; the seal is OUT.seal.json."""
+    yes_visible: bool = False
+    """Do protect by more than 50 HU, which a reader sees; not needed if the original is kept."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.max_hu > VISIBLE_HU and not (self.yes_visible or self.keeps_original):
+            raise SettingsError(
+                f"`max_hu={self.max_hu:g}` is beyond {VISIBLE_HU:g} HU: readers see it, lesions "
+                f"change their looks; give a smaller one, {self._acknowledged}"
+            )
         self.check_mark(self.key is not None)
         self.check_signs(self.sign)
 
+    @property
+    def keeps_original(self) -> bool:
+        """Whether whoever may have the original has it back."""
+        return False
+
+    @property
+    def _acknowledged(self) -> str:
+        """What lets a budget be that readers see."""
+        return "or give `yes_visible=True` if it is meant"
+
 
 @dataclass(frozen=True, kw_only=True)
-class ProtectFile(Overwriting, Signing, ProtectSettings, CtInput):
-    """As `ProtectSettings`, from a scan on disk to a protected one."""
+class ProtectFile(Overwriting, Protecting, CtInput):
+    """As `Protecting`, from a scan on disk to a protected one."""
 
     out: Path
     """The folder or, by its ending, the image file to write: whole, or not at all."""
-    key: Path | None = None
-    """Mark the scan with the key in this file, within the budget, so that verifying finds
-    tampering."""
     new_uids: bool = False
     """Write DICOM under UIDs that are all new, where an anonymiser emptied those of the source."""
-    sign: Path | None = None
-    """Seal what was written with this private key; the seal is OUT.seal.json."""
     restorable: tuple[Path, ...] = ()
     """Keep the original, encrypted to these recipients (a certificate or a public key each, RSA),
     in OUT.original.p7m; any of them can have it back."""
     restorable_form: Literal["residual", "full"] = "residual"
     """residual: keep what differs, in OUT.original.p7m. full: also keep the original whole within
     each DICOM file, as the standard has it, so that other software restores it; it doubles."""
-    yes_visible: bool = False
-    """Do protect by more than 50 HU, which a reader sees; not needed if the original is kept."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.max_hu > VISIBLE_HU and not (self.yes_visible or self.restorable):
-            raise SettingsError(
-                f"`max_hu={self.max_hu:g}` is beyond {VISIBLE_HU:g} HU: readers see it, lesions "
-                "change their looks; give a smaller one, keep the original with `restorable`, or "
-                "give `yes_visible=True` if it is meant"
-            )
-        self.check_mark(self.key is not None)
         if self.restorable_form != "residual" and not self.restorable:
             raise SettingsError("`restorable_form` says how an original is kept; give `restorable`")
-        self.check_signs(self.sign)
+
+    @property
+    def keeps_original(self) -> bool:
+        return bool(self.restorable)
+
+    @property
+    def _acknowledged(self) -> str:
+        return f"keep the original with `restorable`, {super()._acknowledged}"
