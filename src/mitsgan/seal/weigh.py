@@ -2,7 +2,8 @@
 
 Bit for bit, every processing breaks a seal. What it leaves alone is the content, which the sketch
 judges, and whose scan it is. So a slice that differs in all of the patient was processed, and is
-left to the sketch; one of which most is as sealed, bit for bit, and a part is not, was edited.
+left to the sketch; one of which most is as sealed, bit for bit, and a part is not, was edited. So
+was a slice that differs in a scan of which most slices are as sealed.
 """
 
 from __future__ import annotations
@@ -46,16 +47,21 @@ _MEANING = frozenset({*GEOMETRY, *VALUES, *NUMBERS, *TABLES}) | {
 somebody edited the header."""
 
 _WHOLE = 0.5
-"""Share of the patient's blocks in a slice that differ, from which on all of it was processed."""
+"""Share of the patient's blocks in a slice that differ, from which on all of it was processed; and
+of the slices of a scan."""
 
 
 def weigh(seal: Seal, sketch: Sketch, findings: Sequence[Finding]) -> list[Finding]:
     """The findings, each told whether processing explains it."""
     if not findings:
         return []
-    edited = _edited(seal, sketch, [finding for finding in findings if finding.kind == "pixels"])
     changed = {z for finding in findings if finding.kind == "pixels" for z in finding.slices}
     gone = {z for finding in findings if finding.kind == "missing" for z in finding.slices}
+    if len(changed) < _WHOLE * (len(seal.slices) - len(gone)):
+        edited = changed
+    else:
+        pixels = [finding for finding in findings if finding.kind == "pixels"]
+        edited = _edited(seal, sketch, pixels)
     return [
         replace(finding, explained=_explained(finding, edited, changed | gone))
         for finding in findings
