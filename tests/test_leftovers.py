@@ -9,12 +9,17 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mitsgan.atomic import atomic_output
 from mitsgan.errors import OutputError
+from mitsgan.jobs.outputs import check_file
+from mitsgan.jobs.protect.file import check_out
+from mitsgan.jobs.restore.restore import restore_file
+from mitsgan.jobs.restore.settings import RestoreFile
 from mitsgan.leftovers import announced, sweep, work_folder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks of this kind are POSIX's")
@@ -55,6 +60,32 @@ def test_what_a_killed_run_left_is_swept_by_the_next(tmp_path: Path) -> None:
     with atomic_output(tmp_path / "other.json") as temporary:
         temporary.write_text(_OURS)
     assert [p.name for p in tmp_path.iterdir()] == ["other.json"]
+
+
+@pytest.mark.parametrize("job", ["protect", "restore", "report"])
+def test_they_are_swept_also_where_the_result_stands_and_is_kept(tmp_path: Path, job: str) -> None:
+    """A run that was killed when its result was in place left its work folder beside it."""
+    _killed(
+        tmp_path,
+        """
+        with atomic_output(folder / "out") as temporary:
+            temporary.write_text("half")
+            print("now", flush=True)
+            time.sleep(60)
+        """,
+    )
+    out, scan = tmp_path / "out", tmp_path / "scan"
+    out.write_text("whole")
+    scan.mkdir()
+    jobs: dict[str, Callable[[], object]] = {
+        "protect": lambda: check_out(out, False, scan),
+        "restore": lambda: restore_file(RestoreFile(scan=scan, out=out, private_key=scan)),
+        "report": lambda: check_file(out, False, "report"),
+    }
+    with pytest.raises(OutputError, match="exists"):
+        jobs[job]()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "scan"]
+    assert out.read_text() == "whole"
 
 
 def test_a_result_that_was_set_aside_comes_back(tmp_path: Path) -> None:

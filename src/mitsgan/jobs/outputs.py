@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mitsgan.atomic import atomic_output, check_target
 from mitsgan.errors import OutputError
+from mitsgan.leftovers import sweep
 from mitsgan.result import Result
 from mitsgan.typed import to_json
 
@@ -36,6 +37,7 @@ def check_file(
         raise OutputError(
             f"`{setting}` {path}: the folder {path.parent} does not exist; make it, or name another"
         )
+    sweep(path.parent)
     if path.exists() and not overwrite:
         raise OutputError(f"`{setting}` {path} exists; name another file, or give `overwrite`")
     check_target(path, overwrite, folder=False, source=source)

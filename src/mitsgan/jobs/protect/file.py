@@ -13,6 +13,7 @@ from mitsgan.jobs.protect import result
 from mitsgan.jobs.protect.settings import ProtectFile
 from mitsgan.jobs.restore.keeping import Keeping
 from mitsgan.jobs.seal import Passphrase, Sealing, seal_path
+from mitsgan.leftovers import sweep
 from mitsgan.progress import Phases, Progress, silent
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def protect_file(
     if keeping is not None:
         keeping.check(scan.source)
     protected = protection.protect(scan, progress=progress)
+    del scan  # its voxels: from here on those of the result are needed, and memory for a third copy
     phases.seconds.update(protected.seconds)
     restorable = _write(settings, protected, sealing, keeping, phases)
     return _result(settings, protected, restorable, phases)
@@ -121,6 +123,7 @@ def load_protection(settings: ProtectFile) -> Protection:
 
 def check_out(out: Path, overwrite: bool, scan: Path) -> None:
     """Raise `OutputError` where a scan could not be written: before the work, not after."""
+    sweep(out.parent)
     if out.exists() and not overwrite and not out.samefile(scan):
         raise OutputError(f"output {out} exists; choose another, or replace it with `overwrite`")
     check_output(out, overwrite, source=scan)

@@ -13,6 +13,7 @@ from mitsgan.jobs.restore.result import Restoration
 from mitsgan.jobs.restore.settings import RestoreFile
 from mitsgan.jobs.seal import Passphrase, passphrase_of, seal_path
 from mitsgan.jobs.shared import AnyPath, check_exists, optional_path
+from mitsgan.leftovers import sweep
 from mitsgan.progress import Phases, Progress, Steps, silent
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def restore_file(
     from mitsgan.restore.sidecar import sidecar_path
 
     check_exists(settings.scan)
+    sweep(settings.out.parent)
     if settings.out.exists():
         raise OutputError(f"output {settings.out} exists, and is never replaced; choose another")
     check_target(settings.out, source=settings.scan)
