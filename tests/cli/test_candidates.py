@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from mitsgan.cli.main import main
 from mitsgan.files import read_scan
@@ -80,3 +81,41 @@ def test_a_list_without_a_nodule_of_this_scan_is_refused(
     nodules.write_text(json.dumps([{"series": "1.2.3", "world": [0, 0, 0], "diameter_mm": 6.0}]))
     assert main(["candidates", str(series), "--nodules", str(nodules)]) == 2
     assert "lists no nodule of this scan" in capsys.readouterr().err
+
+
+def test_readers_who_were_too_few_are_counted(
+    series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two readers marked one nodule and one of them another: with three asked for there is none."""
+    slices = sorted((dcmread(path) for path in series.iterdir()), key=lambda ds: ds.SliceLocation)
+    heights = [float(ds.ImagePositionPatient[2]) for ds in slices[10:13]]
+    nodules = tmp_path / "readings.xml"
+    sessions = (_contours(heights, 40, 30) + _contours(heights, 60, 64), _contours(heights, 41, 30))
+    nodules.write_text(
+        '<LidcReadMessage xmlns="http://www.nih.gov"><ResponseHeader><SeriesInstanceUid>'
+        f"{slices[0].SeriesInstanceUID}</SeriesInstanceUid></ResponseHeader>"
+        + "".join(f"<readingSession>{text}</readingSession>" for text in sessions)
+        + "</LidcReadMessage>"
+    )
+    command = ["candidates", str(series), "--nodules", str(nodules), "--readers"]
+    assert main([*command, "3"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"error: {nodules} lists nodules of this scan, but none that 3 readers marked: at most "
+        "2 agree; give --readers 2"
+    )
+    assert main([*command, "2"]) == 0
+    assert main([*command, "1"]) == 0
+
+
+def _contours(heights: list[float], column: int, row: int) -> str:
+    """What a reader drew: a square in some slices."""
+    corners = ((-4, -4), (4, -4), (4, 4), (-4, 4))
+    edges = "".join(
+        f"<edgeMap><xCoord>{column + x}</xCoord><yCoord>{row + y}</yCoord></edgeMap>"
+        for x, y in corners
+    )
+    rois = "".join(
+        f"<roi><imageZposition>{z}</imageZposition><inclusion>TRUE</inclusion>{edges}</roi>"
+        for z in heights
+    )
+    return f"<unblindedReadNodule>{rois}</unblindedReadNodule>"
