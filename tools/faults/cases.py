@@ -6,14 +6,12 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
 
 from faults.command_lines import CommandLines
 from faults.mutate import damaged, mutate
 from faults.seeds import SCANS, signing_key
-from mitsgan.cli.main import main
+from faults.strategies import drawn
 from mitsgan.errors import MitsganError
 from mitsgan.files.io import is_image
 from mitsgan.jobs.protect.file import load_protection, protect_file
@@ -22,12 +20,11 @@ from mitsgan.jobs.seal import SealFile, seal_file
 from mitsgan.jobs.verify.settings import VerifyFile
 from mitsgan.jobs.verify.verify import verify_file
 
+MISTYPED, BY_TYPE = "command-line", "command-line-by-type"
+"""Kinds of command lines: right ones that are mistyped, and what Hypothesis draws."""
+
 Case = Callable[[int], str]
 """Runs a case by its number; gives ``message`` or ``result``, and raises where it is neither."""
-
-
-class TracebackError(Exception):
-    """A command line that ended as a bug does."""
 
 
 def scan_cases(kind: str, seed: int, place: Path) -> Case:
@@ -86,28 +83,17 @@ def seal_cases(kind: str, seed: int, place: Path) -> Case:
 
 
 def command_cases(kind: str, seed: int, place: Path) -> Case:
-    """Run a command line."""
+    """Run a command line: a right one that is mistyped, or one that Hypothesis draws."""
     inner = place / "a" / "b"
     inner.mkdir(parents=True)
     os.chdir(inner)
     lines = CommandLines.prepare(Path(), SCANS)
 
     def run(number: int) -> str:
-        draw = random.Random(f"{seed}:{kind}:{number}")
         os.chdir(inner)
-        said = StringIO()
-        arguments = lines.draw(draw)
-        try:
-            with redirect_stdout(said), redirect_stderr(said), lines.interrupted():
-                code: object = main(arguments)
-        except SystemExit as end:
-            code = end.code
-        lines.tidy()
-        if code not in (0, 1, 2, 3, 130):
-            raise TracebackError(f"exit {code} of {arguments}: {said.getvalue()[-2500:]}")
-        if code == 2 and not said.getvalue().strip():
-            raise TracebackError(f"exit 2 without a word of {arguments}")
-        return f"exit {code}"
+        if kind == MISTYPED:
+            return lines.run(lines.draw(random.Random(f"{seed}:{kind}:{number}")))
+        return lines.run(drawn(seed, number))
 
     return run
 
@@ -118,7 +104,10 @@ FILES: Mapping[str, Callable[[str, int, Path], Case]] = {
 }
 """Kinds of damaged files, and what makes their cases."""
 
-COMMANDS: Mapping[str, Callable[[str, int, Path], Case]] = {"command-line": command_cases}
+COMMANDS: Mapping[str, Callable[[str, int, Path], Case]] = {
+    MISTYPED: command_cases,
+    BY_TYPE: command_cases,
+}
 
 
 def runner(kind: str, seed: int, place: Path) -> Case:

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from types import FrameType
 
+from faults.seeds import recipient, signing_key
 from mitsgan.cli.main import main
 
 COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -24,18 +25,28 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 """All that neither serve nor fetch, which a fuzzer should not."""
 
 _OPTION = re.compile(r"^\W*(--[a-z][a-z0-9-]*)", re.MULTILINE)
-_VALUES = (
+VALUES = (
     *("", " ", "-", "--", "0", "1", "-1", "10", "0.5", "1e400", "nan", "inf", "-inf", "1_000"),
     *("99999999999999999999", "abc", "None", "True", "\0x", "ü", "名", "a" * 5000, "1,2,3", "1,2"),
     *("kernel=B70f", "=", "x=y=z", "../x", ".", "..", "/", "/nonexistent/x", "~", "*", "%s", "{}"),
     *("\x1b[31m", "\udcff", "a\nb", "cpu", "cuda:99", "noise", "offset", "pgd", "tafim", "1/0"),
 )
-_PATHS = (
+PATHS = (
     *("scan", "scan.nii", "text.txt", "folder", "missing", "key", "out", "out.nii.gz", "out.mha"),
     *("out.xyz", "out.json", "scan/out", "text.txt/out", "new/deep/out", "out.dcm", "seal.json"),
 )
+KEPT = (
+    *("scan", "scan.nii", "text.txt", "folder", "key", "s.pem", "r.crt", "r.pem"),
+    *("marked", "marked.seal.json", "marked.original.p7m"),
+)
+"""What is there before each line, and stays."""
 _AT_MOST_S = 2
 _STRAY = 0.1
+_CODES = (0, 1, 2, 3, 4, 130)
+
+
+class TracebackError(Exception):
+    """A command line that ended as a bug does."""
 
 
 @dataclass
@@ -58,21 +69,25 @@ class CommandLines:
         (place / "text.txt").write_text("no scan\n", encoding="utf-8")
         (place / "folder").mkdir()
         lines = cls(place, {command: _options(command) for command in COMMANDS})
+        signing_key(place / "s.pem")
+        recipient(place / "r.crt", place / "r.pem")
         with contextlib.redirect_stderr(StringIO()), contextlib.redirect_stdout(StringIO()):
             main(["keygen", "-o", "key"])
+            marked = "protect scan marked --protector noise --key key --sign s.pem"
+            main([*marked.split(), "--restorable", "r.crt"])
         return lines
 
     def draw(self, draw: Random) -> list[str]:
         """One command line."""
         command = draw.choice((*COMMANDS, ("protect",), ("verify",), ("seal",)))
         words = list(command)
-        words += [draw.choice(_PATHS) for _ in range(draw.choice((0, 1, 2, 2, 2, 3)))]
+        words += [draw.choice(PATHS) for _ in range(draw.choice((0, 1, 2, 2, 2, 3)))]
         for _ in range(draw.choice((0, 1, 1, 2, 4))):
             words.append(draw.choice(self.options[command]))
             if draw.random() < 0.85:
-                words.append(draw.choice(_VALUES if draw.random() < 0.6 else _PATHS))
+                words.append(draw.choice(VALUES if draw.random() < 0.6 else PATHS))
         if draw.random() < _STRAY:
-            words.insert(draw.randrange(len(words) + 1), draw.choice((*_VALUES, "--no-such")))
+            words.insert(draw.randrange(len(words) + 1), draw.choice((*VALUES, "--no-such")))
         if draw.random() < _STRAY:
             del words[draw.randrange(len(words))]
         if draw.random() < _STRAY and len(words) > 1:
@@ -80,6 +95,29 @@ class CommandLines:
             words[one], words[other] = words[other], words[one]
         # What serves or fetches is nobody's to try; and nobody is asked anything.
         return ["protect"] if {"run", "fetch", "demo", "retry"} & set(words[:3]) else words
+
+    def run(self, arguments: list[str]) -> str:
+        """Run one, in the working folder, and tidy up; its exit code in words.
+
+        Raises:
+            TracebackError: it ended as a bug does.
+        """
+        said = StringIO()
+        try:
+            with (
+                contextlib.redirect_stdout(said),
+                contextlib.redirect_stderr(said),
+                self.interrupted(),
+            ):
+                code: object = main(arguments)
+        except SystemExit as end:
+            code = end.code
+        self.tidy()
+        if code not in _CODES:
+            raise TracebackError(f"exit {code} of {arguments}: {said.getvalue()[-2500:]}")
+        if code == 2 and not said.getvalue().strip():
+            raise TracebackError(f"exit 2 without a word of {arguments}")
+        return f"exit {code}"
 
     @contextlib.contextmanager
     def interrupted(self) -> Iterator[None]:
@@ -94,9 +132,8 @@ class CommandLines:
 
     def tidy(self) -> None:
         """Remove what a command line made."""
-        kept = {"scan", "scan.nii", "text.txt", "folder", "key"}
         for path in self.place.iterdir():
-            if path.name in kept:
+            if path.name in KEPT:
                 continue
             if path.is_dir():
                 shutil.rmtree(path)

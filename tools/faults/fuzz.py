@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,11 +23,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from faults.cases import COMMANDS, FILES
+from faults.cases import BY_TYPE, COMMANDS, FILES, MISTYPED
 from faults.workers import Batch, Finding, run_batches
 from mitsgan import __version__
 
 _BATCH, _SHORT_BATCH = 250, 25
+_BY_TYPE_ONE_IN = 4
+"""One command line in so many is drawn by the types of options: more of these go to work, which
+takes longer."""
 
 
 @dataclass
@@ -49,6 +53,20 @@ class Tally:
 
 
 @dataclass
+class Run:
+    """Cases that ran on one and the same code.
+
+    Attributes:
+        source: of it: what `git rev-parse HEAD:src` says; None where nobody asked.
+        files, commands: how many cases.
+    """
+
+    source: str | None
+    files: int = 0
+    commands: int = 0
+
+
+@dataclass
 class Campaign:
     """Cases of many kinds, how many have run, and what came of them.
 
@@ -57,12 +75,14 @@ class Campaign:
         tallies: of each kind.
         findings: cases that failed.
         seconds: that it took.
+        runs: how many cases ran on which code.
     """
 
     seed: int
     tallies: dict[str, Tally] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     seconds: float = 0.0
+    runs: list[Run] = field(default_factory=list)
 
     @classmethod
     def load(cls, path: Path) -> Campaign:
@@ -73,6 +93,7 @@ class Campaign:
             tallies={kind: Tally(**tally) for kind, tally in known["cases"].items()},
             findings=[Finding(**one) for one in known["findings"]],
             seconds=known["seconds"],
+            runs=[Run(**run) for run in known["runs"]],
         )
 
     def save(self, path: Path) -> None:
@@ -90,6 +111,7 @@ class Campaign:
             "seed": self.seed,
             "totals": {"files": self.count(FILES), "commands": self.count(COMMANDS)},
             "seconds": round(self.seconds),
+            "runs": [asdict(run) for run in self.runs],
             "cases": {kind: asdict(tally) for kind, tally in sorted(self.tallies.items())},
             "findings": [asdict(one) for one in self.findings],
         }
@@ -102,6 +124,11 @@ class Campaign:
         """What failed, to be tried once more."""
         return [Batch(one.kind, self.seed, one.number, 1) for one in self.findings]
 
+    def begin(self, source: str | None) -> None:
+        """Count from here on for this code."""
+        if not self.runs or self.runs[-1].source != source:
+            self.runs.append(Run(source))
+
     def record(self, batch: Batch, outcomes: dict[str, int], findings: list[Finding]) -> None:
         """Count a batch; a case that failed before and was tried once more counts anew."""
         tally = self.tallies.setdefault(batch.kind, Tally())
@@ -112,14 +139,22 @@ class Campaign:
             ]
         tally.add(outcomes)
         self.findings += findings
+        run, count = self.runs[-1], sum(outcomes.values())
+        if batch.kind in FILES:
+            run.files += count
+        else:
+            run.commands += count
 
     def ahead(self, files: int, commands: int, most: int) -> Iterator[Batch]:
         """Batches, at most so long, of what has not run yet."""
         first = {kind: tally.cases for kind, tally in self.tallies.items()}
-        yield from _mixed(
-            list(batches(tuple(FILES), files, self.seed, most, first)),
-            list(batches(tuple(COMMANDS), commands, self.seed, most, first)),
-        )
+        by_type = commands // _BY_TYPE_ONE_IN
+
+        def of(kinds: Sequence[str], count: int) -> list[Batch]:
+            return list(batches(kinds, count, self.seed, most, first))
+
+        lines = _mixed(of((MISTYPED,), commands - by_type), of((BY_TYPE,), by_type))
+        yield from _mixed(of(tuple(FILES), files), list(lines))
 
 
 def batches(
@@ -162,6 +197,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             campaign = Campaign.load(output)
             failed = campaign.again()
         wanted = chain(failed, list(campaign.ahead(arguments.files, arguments.commands, most)))
+    campaign.begin(_source())
     before, began = campaign.seconds, time.monotonic()
     for batch, outcomes, found in run_batches(wanted, arguments.jobs, arguments.seconds):
         campaign.record(batch, outcomes, found)
@@ -176,6 +212,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{campaign.seconds:.0f} s: {len(campaign.findings)} fail\n"
     )
     return 1 if campaign.findings else 0
+
+
+def _source() -> str | None:
+    """The hash of the sources as committed; None where they are not, or where there is no git."""
+    root = Path(__file__).parents[2]
+    asked: list[str] = []
+    for command in (["status", "--porcelain", "src"], ["rev-parse", "HEAD:src"]):
+        done = subprocess.run(["git", "-C", root, *command], capture_output=True, text=True)
+        if done.returncode != 0:
+            return None
+        asked.append(done.stdout.strip())
+    changed, source = asked
+    return None if changed else source
 
 
 def _mixed(one: list[Batch], other: list[Batch]) -> Iterator[Batch]:

@@ -28,7 +28,8 @@ NOBODY = 65534
 
 def load_all() -> None:
     """Import what commands need, so that a killed one was at work, and not still importing."""
-    for name in ("files", "jobs.protect", "jobs.verify", "jobs.seal", "seal", "mark", "protect"):
+    rooms = ("files", "jobs.protect", "jobs.verify", "jobs.seal", "jobs.restore")
+    for name in (*rooms, "restore", "seal", "mark", "protect"):
         room = importlib.import_module(f"mitsgan.{name}")
         for module in pkgutil.walk_packages(getattr(room, "__path__", []), f"{room.__name__}."):
             importlib.import_module(module.name)

@@ -5,6 +5,7 @@ They are made here and not kept as files: the same code and numbers give the sam
 
 from __future__ import annotations
 
+import datetime
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -15,8 +16,17 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from cryptography.x509.oid import NameOID
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -45,10 +55,32 @@ def small_chest() -> Scan:
     return chest((4, 24, 24), (60.0, 15.0, 15.0), seed=1)
 
 
-def signing_key(path: Path) -> None:
+def signing_key(path: Path, public: Path | None = None) -> None:
     """Write a private key to sign with: always the same, so that cases follow from their seed."""
     secret = Ed25519PrivateKey.from_private_bytes(bytes(32))
     path.write_bytes(secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    if public is not None:
+        form = PublicFormat.SubjectPublicKeyInfo
+        public.write_bytes(secret.public_key().public_bytes(Encoding.PEM, form))
+
+
+def recipient(certificate: Path, private_key: Path) -> None:
+    """Write a certificate to keep originals for, and its private key."""
+    secret = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "site")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(secret.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=30))
+        .sign(secret, hashes.SHA256())
+    )
+    certificate.write_bytes(made.public_bytes(Encoding.PEM))
+    private_key.write_bytes(secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def _dicom(folder: Path) -> Path:
