@@ -77,7 +77,7 @@ def test_hypothesis_draws_the_lines_of_a_number_again() -> None:
         "assert ('restore',) in names and ('demo',) not in names; "
         "print(lines)"
     )
-    command = [sys.executable, "-c", code, TOOLS]
+    command = [sys.executable, "-c", code, str(TOOLS)]
     ran = [subprocess.run(command, capture_output=True, text=True) for _ in range(2)]
     assert ran[0].returncode == 0, ran[0].stderr
     assert ran[0].stdout == ran[1].stdout
