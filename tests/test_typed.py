@@ -67,7 +67,7 @@ def test_reads_what_is_right(tmp_path: Path) -> None:
         (tree(hu=True), "entries[0].hu: expected a number, found true"),
         ({"entries": [], "budget": math.nan}, "budget: expected a number, found nan"),
         (tree(share={"a": "b"}), "entries[0].share[...]: expected a number, found `str`"),
-        (tree(hu=-1), "hu must be 0 or more, found -1"),
+        (tree(hu=-1), "`hu` must be 0 or more, found -1"),
         (tree(kind="remove", note="odd"), "entries[0]: remove is never odd"),
         (tree(hus=1), "entries[0].hus: no such key; there are: kind, shape, weights, hu"),
         ({"entries": 3}, "entries: expected a list, each a table with kind, shape, "),

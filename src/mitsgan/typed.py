@@ -27,8 +27,6 @@ _STEP = re.compile(r"\[(\d+|\.\.\.)\]|([^.\[\]]+)")
 _MISSING = re.compile(r"Object missing required field `(.+)`")
 _OUR_WORDS = ("Expected ", "Invalid ")
 _PATH_EXPECTED = "Expected `path`"
-_SETTING = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]+))?`")
-_TRUTHS = {"True": "true", "False": "false"}
 _SHOWN = 60
 _TABLES = (inspect.DataclassType, inspect.DictType)
 _LISTS = (inspect.VarTupleType, inspect.TupleType, inspect.ListType)
@@ -118,7 +116,7 @@ def convert(
     except msgspec.ValidationError as reason:
         raise error(f"{where}: {_in_words(str(reason), tree, info)}") from None
     except MitsganError as reason:  # of a dataclass that checks its own values
-        raise error(f"{where}: {_as_keys(str(reason))}") from reason
+        raise error(f"{where}: {reason}") from reason
     for place, wrong in _strays(tree, info, ""):
         raise error(f"{where}: {place + ': ' if place else ''}{wrong}")
     return value
@@ -140,16 +138,6 @@ def read_bytes(path: Path, error: type[MitsganError]) -> bytes:
         return path.read_bytes()
     except OSError as reason:
         raise error(f"{path} cannot be read: {reason.strerror or reason}") from reason
-
-
-def _as_keys(message: str) -> str:
-    """What a message says of settings, as a file has them: no command has options for these."""
-
-    def key(match: re.Match[str]) -> str:
-        name, value = match.groups()
-        return name if value is None else f"{name} = {_TRUTHS.get(value, value)}"
-
-    return _SETTING.sub(key, message)
 
 
 def _plain(value: Any) -> Any:

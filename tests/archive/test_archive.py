@@ -113,7 +113,7 @@ def test_plans_that_make_no_sense_are_refused(root: Path, tmp_path: Path) -> Non
         ("[verify]\n", "what to verify by"),
         ('[protect]\nkey = "none.key"', "no such file"),
         ("[protect]\nmax_hu = -1", "max_hu"),
-        ("[protect]\nmax_hu = 60", "beyond 50 HU.*give yes_visible = true"),
+        ("[protect]\nmax_hu = 60", "`max_hu=60` is beyond 50 HU.*give `yes_visible=True`"),
         ("[protekt]\n", "protekt"),
     ):
         text.write_text(content)

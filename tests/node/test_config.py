@@ -54,6 +54,8 @@ def test_a_configuration_is_read_and_its_paths_start_at_its_folder(tmp_path: Pat
 def test_a_budget_that_readers_see_is_taken_where_it_is_meant(tmp_path: Path) -> None:
     read = config(tmp_path, GOOD.replace("max_hu = 5.0", "max_hu = 60.0\nyes_visible = true"))
     assert read.routes[0].protecting.max_hu == 60
+    kept = GOOD.replace("max_hu = 5.0", 'max_hu = 60.0\nrestorable = ["site.crt"]')
+    assert config(tmp_path, kept).routes[0].protecting.max_hu == 60
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,7 @@ def test_a_budget_that_readers_see_is_taken_where_it_is_meant(tmp_path: Path) ->
         ('calling = ["CT1"]', 'calling = ["A TITLE THAT IS TOO LONG"]', "16"),
         ("10.1.0.0/16", "10.1.0.1/16", "addresses"),
         ("max_hu = 5.0", "max_hu = 0.0", "max_hu"),
-        ("max_hu = 5.0", "max_hu = 60.0", "max_hu = 60 is beyond 50 HU.*give yes_visible = true"),
+        ("max_hu = 5.0", "max_hu = 60.0", "`max_hu=60` is beyond.*give `yes_visible=True`"),
         ('name = "ct"', 'name = "ct"\nexpected = "NoSuchThing"', "NoSuchThing"),
         ('name = "ct"', 'name = "ct"\ncolour = 1', "colour"),
         ('name = "ct"', 'name = "ct"\nquiet = "study"\nexpected = "Rows"', "not both"),

@@ -16,7 +16,7 @@ from mitsgan.archive.find import SeriesFiles, content, find_series, whole_series
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.settings import How, PlanSettings, RetrySettings
 from mitsgan.archive.task import Action, NewTask
-from mitsgan.errors import DataError, OutputError, SettingsError
+from mitsgan.errors import ConfigurationError, DataError, OutputError, SettingsError
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.result import Result
 from mitsgan.typed import convert, read_toml, to_tree
@@ -71,7 +71,9 @@ def plan_archive(settings: PlanSettings, *, progress: Progress = silent) -> Plan
         DataError: source or ledger cannot be read, or the ledger is of another plan.
         OutputError: the folder for results lies in the source, or is not named.
     """
-    how = How() if settings.settings is None else read_toml(settings.settings.absolute(), How)
+    how = How()
+    if settings.settings is not None:
+        how = read_toml(settings.settings.absolute(), How, error=ConfigurationError)
     out, digest = _checked_out(settings, how), _digest(how)
     ledger = Ledger(settings.ledger, create=True)
     try:

@@ -15,11 +15,12 @@ from pynetdicom import _config as pynetdicom_config
 from pynetdicom.presentation import build_context
 
 from mitsgan.errors import MitsganError, SettingsError
+from mitsgan.jobs.protect.settings import RestorablyProtecting
 from mitsgan.jobs.restore.recipient import recipient_of
 from mitsgan.node.audit.syslog import send as send_syslog
 from mitsgan.node.config import Audit, Destination, NodeConfig, Route
 from mitsgan.node.dicomweb import reach, send_web, stored_at_web
-from mitsgan.node.processing.actions import Restoring, RouteProtecting
+from mitsgan.node.processing.actions import Restoring
 from mitsgan.node.processing.tasks import CompareTask, ProtectTask, RestoreTask, Task
 from mitsgan.node.processing.worker import Worker
 from mitsgan.node.read_back.get import fetch
@@ -242,7 +243,9 @@ def _restored(route: Route, how: Restoring, original: Path) -> Finding:
             folder = Path(name)
             public, out = folder / "public.pem", folder / "protected"
             public.write_bytes(recipient_of(how.private_key, how.passphrase_file)[1])
-            keep = RouteProtecting(protector="noise", restorable=(public,), restorable_form="full")
+            keep = RestorablyProtecting(
+                protector="noise", restorable=(public,), restorable_form="full"
+            )
             protect = ProtectTask(source=original, out=out, settings=keep)
             # Its seal would be nobody's whom the reader trusts.
             back, lax = folder / "back", replace(how, trust=None)
@@ -256,7 +259,9 @@ def _restored(route: Route, how: Restoring, original: Path) -> Finding:
     return _tried(f"route {route.name}: a phantom given back", give_back)
 
 
-def _verdict(worker: Worker, what: str, scan: Path, seal: Path, how: RouteProtecting) -> Finding:
+def _verdict(
+    worker: Worker, what: str, scan: Path, seal: Path, how: RestorablyProtecting
+) -> Finding:
     answer = worker.do(Task(compare=CompareTask(source=scan, seal=seal, settings=how)))
     text = answer.error or f"{answer.verdict} {answer.text}".strip()
     return Finding("ok" if answer.verdict == "intact" else "WRONG", what, text)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from mitsgan.errors import ConfigurationError, SettingsError
-from mitsgan.node.processing.actions import Restoring, RouteProtecting, Verifying
+from mitsgan.jobs.protect.settings import RestorablyProtecting
+from mitsgan.node.processing.actions import Restoring, Verifying
 from mitsgan.settings import Settings, above_zero, at_least, within
 from mitsgan.typed import read_toml
 
@@ -109,7 +110,7 @@ class Route(Settings):
     expected: str = ""
     """The keyword of an attribute that tells how many objects a series has; with so many it is
     complete at once."""
-    protect: RouteProtecting | None = None
+    protect: RestorablyProtecting | None = None
     verify: Verifying | None = None
     restore: Restoring | None = None
 
@@ -143,9 +144,9 @@ class Route(Settings):
             raise SettingsError(f"route {self.name}: `protect` settings need that action")
 
     @property
-    def protecting(self) -> RouteProtecting:
+    def protecting(self) -> RestorablyProtecting:
         """How it protects; by default as `mitsgan protect` does."""
-        return self.protect or RouteProtecting()
+        return self.protect or RestorablyProtecting()
 
     def fits(self, calling: str, address: str, certificate: str | None) -> bool:
         """Whether a sender is one of this route's."""

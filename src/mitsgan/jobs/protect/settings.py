@@ -148,13 +148,13 @@ class Protecting(Signing, ProtectSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProtectFile(Overwriting, Protecting, CtInput):
-    """As `Protecting`, from a scan on disk to a protected one."""
+class RestorablyProtecting(Protecting):
+    """As `Protecting`, with the original kept where that is asked for.
 
-    out: Path
-    """The folder or, by its ending, the image file to write: whole, or not at all."""
-    new_uids: bool = False
-    """Write DICOM under UIDs that are all new, where an anonymiser emptied those of the source."""
+    Raises:
+        SettingsError: settings that make no sense, alone or together.
+    """
+
     restorable: tuple[Path, ...] = ()
     """Keep the original, encrypted to these recipients (a certificate or a public key each, RSA),
     in OUT.original.p7m; any of them can have it back."""
@@ -174,3 +174,13 @@ class ProtectFile(Overwriting, Protecting, CtInput):
     @property
     def _acknowledged(self) -> str:
         return f"keep the original with `restorable`, {super()._acknowledged}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtectFile(Overwriting, RestorablyProtecting, CtInput):
+    """As `RestorablyProtecting`, from a scan on disk to a protected one."""
+
+    out: Path
+    """The folder or, by its ending, the image file to write: whole, or not at all."""
+    new_uids: bool = False
+    """Write DICOM under UIDs that are all new, where an anonymiser emptied those of the source."""

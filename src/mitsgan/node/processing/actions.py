@@ -4,26 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from mitsgan.errors import SettingsError
-from mitsgan.jobs.protect.settings import Protecting
 from mitsgan.settings import Settings
-
-
-@dataclass(frozen=True, kw_only=True)
-class RouteProtecting(Protecting):
-    """How a route protects: as `mitsgan protect`, with original kept where that is asked for."""
-
-    restorable: tuple[Path, ...] = ()
-    """Keep the original, encrypted to these recipients: certificates or public keys, RSA."""
-    restorable_form: Literal["residual", "full"] = "residual"
-    """full: within each DICOM file, too, where any archive keeps it."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.restorable_form != "residual" and not self.restorable:
-            raise SettingsError("`restorable_form` says how an original is kept; give `restorable`")
 
 
 @dataclass(frozen=True, kw_only=True)

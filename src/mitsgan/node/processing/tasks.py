@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitsgan.node.processing.actions import Restoring, RouteProtecting, Verifying
+from mitsgan.jobs.protect.settings import RestorablyProtecting
+from mitsgan.node.processing.actions import Restoring, Verifying
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +15,7 @@ class ProtectTask:
 
     source: Path
     out: Path
-    settings: RouteProtecting
+    settings: RestorablyProtecting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class CompareTask:
 
     source: Path
     seal: Path
-    settings: RouteProtecting
+    settings: RestorablyProtecting
 
 
 @dataclass(frozen=True, kw_only=True)
