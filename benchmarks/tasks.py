@@ -109,13 +109,41 @@ def paper(folder: Path, slices: int) -> Result:
     return {"seconds_per_slice": seconds, "slices": count}
 
 
-def phantom(folder: Path, shape: tuple[int, int, int], spacing: tuple[float, ...]) -> Result:
-    """A synthetic chest, written as a DICOM series."""
+def phantom(
+    folder: Path, shape: tuple[int, int, int], spacing: tuple[float, ...], painted: int
+) -> Result:
+    """A synthetic chest, written as a DICOM series: some slices, over and over, to and fro."""
+    from pydicom import dcmread
+    from pydicom.uid import generate_uid
+
     from mitsgan.files.dicom.phantom import phantom_series
     from mitsgan.phantom.chest import chest
 
     z, y, x = spacing
-    return {"slices": len(phantom_series(chest(shape, (z, y, x)), folder))}
+    long = z * shape[0] / painted
+    files = phantom_series(chest((painted, *shape[1:]), (long, y, x)), folder)
+    stack = [dcmread(file) for file in files]
+    x_mm, y_mm, top = (float(mm) for mm in stack[0].ImagePositionPatient)
+    for number in range(shape[0]):
+        turn = number % (2 * painted)
+        dataset = stack[min(turn, 2 * painted - 1 - turn)]
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        dataset.InstanceNumber = number + 1
+        dataset.ImagePositionPatient = [x_mm, y_mm, top - number * z]
+        dataset.SliceLocation = top - number * z
+        dataset.SliceThickness = dataset.SpacingBetweenSlices = z
+        dataset.save_as(folder / f"IM{number + 1:05d}.dcm")
+    return {"slices": shape[0]}
+
+
+def signing_key(path: Path) -> Result:
+    """A new private key, PEM."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    secret = Ed25519PrivateKey.generate()
+    path.write_bytes(secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return {}
 
 
 def main() -> int:
@@ -139,6 +167,9 @@ def main() -> int:
     task.add_argument("folder", type=Path)
     task.add_argument("shape", type=int, nargs=3)
     task.add_argument("spacing", type=float, nargs=3)
+    task.add_argument("painted", type=int)
+    task = tasks.add_parser("signing-key")
+    task.add_argument("path", type=Path)
     arguments = vars(parser.parse_args())
     functions: dict[str, Callable[..., Result]] = {
         "read-write": read_write,
@@ -147,6 +178,7 @@ def main() -> int:
         "layers": layers,
         "paper": paper,
         "phantom": phantom,
+        "signing-key": signing_key,
     }
     json.dump(functions[arguments.pop("task")](**arguments), sys.stdout)
     return 0

@@ -13,16 +13,18 @@ _SCRIPT = Path(__file__).parents[2] / "benchmarks" / "memory.py"
 
 
 @pytest.mark.slow
-def test_measures_with_and_without_a_mark(tmp_path: Path) -> None:
+def test_measures_with_and_without_mark_and_seal(tmp_path: Path) -> None:
     output = tmp_path / "results" / "memory.json"
-    command = [sys.executable, str(_SCRIPT), "--shape", "20", "48", "64", "--output", str(output)]
+    shapes = ["--shape", "20", "48", "64", "--shape", "50", "48", "48"]
+    command = [sys.executable, str(_SCRIPT), *shapes, "--output", str(output)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     result = json.loads(output.read_text())
-    assert result["scan"]["shape"] == [20, 48, 64]
-    assert result["scan_float32_gb"] == pytest.approx(4 * 20 * 48 * 64 / 1e9, abs=1e-3)
-    assert set(result["measured"]) == {"protect", "protect_and_mark"}
-    for row in result["measured"].values():
+    assert [scan["scan"]["shape"] for scan in result["scans"]] == [[20, 48, 64], [50, 48, 48]]
+    first = result["scans"][0]
+    assert first["scan_float32_gb"] == pytest.approx(4 * 20 * 48 * 64 / 1e9, abs=1e-3)
+    assert set(first["measured"]) == {"protect", "protect_mark_and_seal"}
+    for row in first["measured"].values():
         peak = row["peak_memory"]["median"]
         assert 0.05 < peak < 2
         assert row["met"] is (peak <= row["target_at_most"])

@@ -81,19 +81,27 @@ def _ratios(ratios: Json, name: str) -> tuple[str, str, str]:
 
 def memory() -> str:
     """Peak memory on a large scan, beside what is allowed."""
-    result = _read("memory")
-    depth, rows, columns = result["scan"]["shape"]
-    names = {"protect": "`mitsgan protect`", "protect_and_mark": "the same with `--key`"}
+    names = {"protect": "`mitsgan protect`", "protect_mark_and_seal": "with `--key` and `--sign`"}
+    rows: list[tuple[str, str, float, float]] = []
+    for scan in _read("memory")["scans"]:
+        depth, height, width = scan["scan"]["shape"]
+        rows += [
+            (
+                f"{depth} of {height} x {width}",
+                names[name],
+                row["peak_memory"]["median"],
+                row["target_at_most"],
+            )
+            for name, row in sorted(scan["measured"].items())
+        ]
     return plain(
         (
-            f"synthetic chest of {depth} slices of {rows} x {columns}",
+            "slices of a synthetic chest",
+            "command",
             Column("", "peak memory", "GB", digits=2),
             Column("", "allowed", "GB", digits=2),
         ),
-        [
-            (names[name], row["peak_memory"]["median"], row["target_at_most"])
-            for name, row in sorted(result["measured"].items())
-        ],
+        rows,
     )
 
 
