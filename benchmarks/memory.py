@@ -3,7 +3,7 @@
     python benchmarks/memory.py --output docs/results/memory.json
 
 A chest is made and written as DICOM by a process of its own: a stack of some slices, over and over,
-to and fro, since to paint hundreds would take longer than all the rest. `mitsgan protect` then runs
+there and back, since to paint hundreds would take longer than all the rest. `mitsgan protect` then runs
 on it in another. See docs/benchmarks.md.
 """
 

@@ -112,7 +112,7 @@ def paper(folder: Path, slices: int) -> Result:
 def phantom(
     folder: Path, shape: tuple[int, int, int], spacing: tuple[float, ...], painted: int
 ) -> Result:
-    """A synthetic chest, written as a DICOM series: some slices, over and over, to and fro."""
+    """A synthetic chest, written as a DICOM series: some slices, over and over, there and back."""
     from pydicom import dcmread
     from pydicom.uid import generate_uid
 
