@@ -20,12 +20,12 @@ from tyro.conf import Positional
 
 from faults.command_lines import KEPT, PATHS, VALUES
 from mitsgan.cli.command import Command
-from mitsgan.cli.main import Command as Subcommands
+from mitsgan.cli.commands import COMMANDS
 
 LEFT_OUT = frozenset(
     {
         *(("archive", "run"), ("archive", "verify"), ("data", "fetch"), ("demo",)),
-        *(("node", "run"), ("node", "retry"), ("weights", "fetch")),
+        *(("node", "run"), ("node", "retry"), ("weights", "fetch"), ("studio",)),
     }
 )
 """What serves, fetches, starts processes of its own or takes minutes."""
@@ -58,9 +58,7 @@ class Option:
 
 def commands() -> Mapping[tuple[str, ...], Sequence[Option]]:
     """Every command that is tried, with what it takes."""
-    return {
-        words: _options(cls) for words, cls in _commands(Subcommands, ()) if words not in LEFT_OUT
-    }
+    return {words: _options(cls) for words, cls in _commands() if words not in LEFT_OUT}
 
 
 def command_lines() -> st.SearchStrategy[list[str]]:
@@ -114,16 +112,14 @@ def _line(words: tuple[str, ...], options: Sequence[Option]) -> st.SearchStrateg
     return st.tuples(st.tuples(*needed), chosen, stray, lost).map(joined)
 
 
-def _commands(union: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], type]]:
-    """The commands below a union of subcommands, and their classes."""
-    for choice in get_args(union):
-        cls, *notes = get_args(choice)
-        name = next(note.name for note in notes if hasattr(note, "name"))
-        inner = get_args(get_type_hints(cls, include_extras=True).get("what"))
-        if issubclass(cls, Command) or not inner:
-            yield (*words, name), cls
+def _commands() -> Iterator[tuple[tuple[str, ...], type[Command]]]:
+    """All commands, those of groups too, and their classes."""
+    for name, entry in COMMANDS.items():
+        if isinstance(entry, type):
+            yield (name,), entry
         else:
-            yield from _commands(inner[0], (*words, name))
+            for inner, cls in entry.commands.items():
+                yield (name, inner), cls
 
 
 def _options(cls: type) -> list[Option]:
