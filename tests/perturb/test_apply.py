@@ -183,11 +183,13 @@ def test_slabs_do_not_change_what_a_part_of_the_noise_allows() -> None:
     np.testing.assert_array_equal(results[0], results[2])
 
 
-def test_the_mark_gets_half_of_its_part_of_the_noise_at_most() -> None:
+def test_the_mark_gets_its_part_of_the_noise_at_most() -> None:
     scan, budget = make_noisy("int16", 1.0, True, 0), Budget(30, 0.5)
     mark = Mark(Key(bytes(range(32))), "x", 20.0)
-    held = budget.on(scan)
-    limits = np.asarray(held.limits(scan))
-    assert (np.abs(mark.perturbation(scan, 0, 6, held)) <= limits / 2 + 1e-5).all()
+    of_scan = budget.on(scan)
+    limits = np.asarray(of_scan.limits(scan))
+    added = np.abs(mark.perturbation(scan, 0, 6, of_scan))
+    assert (added <= limits + 1e-5).all()
+    assert (added > limits / 2 + 1e-5).any()
     both = apply_perturbations(scan, [WithMark(mark, (Offset(30),))], budget)
     assert (np.abs(both.scan.stored.astype(int) - scan.stored) <= limits).all()
