@@ -33,7 +33,8 @@ _LESION_HU = 40.0
 
 def white(level: float, before: Array, rng: np.random.Generator) -> Array:
     """The block's mean, and white noise."""
-    return before.mean() + np.float32(level) * rng.standard_normal(before.shape, np.float32)
+    noise = rng.standard_normal(before.shape, np.float32)
+    return np.asarray(before.mean() + np.float32(level) * noise)
 
 
 def low_passed(level: float, before: Array, rng: np.random.Generator) -> Array:
@@ -55,7 +56,7 @@ def lesion(level: float, before: Array, rng: np.random.Generator) -> Array:
 
 def gain(before: Array, rng: np.random.Generator) -> Array:
     """All that differs from the mean, amplified."""
-    return before.mean() + np.float32(_GAIN) * (before - before.mean())
+    return np.asarray(before.mean() + np.float32(_GAIN) * (before - before.mean()))
 
 
 def saturated(before: Array, rng: np.random.Generator) -> Array:
@@ -119,7 +120,7 @@ class Block:
 def blocks(scan: Scan, seed: int) -> list[Block]:
     """Cubes of all sides in both tissues, far enough apart to share a scan."""
     rng = np.random.default_rng(seed)
-    lung = [tuple(place) for place in lung_positions(scan, _CANDIDATES // 8, seed)]
+    lung = lung_positions(scan, _CANDIDATES // 8, seed)
     chosen: list[Block] = []
     taken: list[Place] = []
     for tissue, places in (("lung", lung), ("soft tissue", _soft(scan, rng))):

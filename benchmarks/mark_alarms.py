@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from alarm_cases import BENIGN, GRAINS_MM, STRENGTHS_HU
+from measuring import exit_code, journal_beside, say
 from mitsgan import __version__
-from mitsgan.cli.options import as_options
-from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
@@ -126,35 +125,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--degradations", nargs="*", choices=BENIGN, default=list(BENIGN))
     parser.add_argument("--phantoms", type=int, default=24, help="of every grain")
     options = parser.parse_args(argv)
-    try:
-        check_file(options.output, options.overwrite, "output")
-        head = {
-            "schema": 1,
-            "kind": "alarms of the mark",
-            "version": __version__,
-            "config": {
-                "keys": options.keys,
-                "degraded_keys": options.degraded_keys,
-                "phantoms": options.phantoms,
-                "phantom_strengths_hu": [list(pair) for pair in STRENGTHS_HU],
-                "degradations": {
-                    name: dict(BENIGN[name].parameters) for name in options.degradations
-                },
-            },
-        }
-        kept = options.output.with_name(f"{options.output.name}.partial")
-        journal = Journal(kept, {**head, "scans": [scan_name(path) for path in options.scans]})
-        result = measure(options, journal, _say)
+    return exit_code("mark_alarms", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_file(options.output, options.overwrite, "output")
+    head = {
+        "schema": 1,
+        "kind": "alarms of the mark",
+        "version": __version__,
+        "config": {
+            "keys": options.keys,
+            "degraded_keys": options.degraded_keys,
+            "phantoms": options.phantoms,
+            "phantom_strengths_hu": [list(pair) for pair in STRENGTHS_HU],
+            "degradations": {name: dict(BENIGN[name].parameters) for name in options.degradations},
+        },
+    }
+    subject = {**head, "scans": [scan_name(path) for path in options.scans]}
+    with journal_beside(options.output, subject) as journal:
+        result = measure(options, journal, say)
         write_json(options.output, {**head, **result}, overwrite=options.overwrite)
-        kept.unlink()
-    except MitsganError as error:
-        sys.stderr.write(f"mark_alarms: {as_options(str(error))}\n")
-        return 2
     return 0
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
 
 
 if __name__ == "__main__":

@@ -22,20 +22,17 @@ from typing import Any
 
 from evasions import Evasion, achieved, moved_hu
 from machine import machine
+from measuring import add_phantom, exit_code, journal_beside, say, scans_or_phantom
 from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import ATTACKERS, Action, plan_attack
-from mitsgan.cli.options import as_options
-from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
 from mitsgan.evaluate.mark.strikes import Strike, strike
-from mitsgan.files import read_scan
-from mitsgan.jobs.outputs import check_file, scan_name, write_json
+from mitsgan.jobs.outputs import check_file, write_json
 from mitsgan.mark.pattern import VERSIONS
 from mitsgan.perturb import Budget, Fixed
-from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
 from mitsgan.scan.scan import Scan
 from mitsgan.typed import to_tree
@@ -196,22 +193,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--purified-keys", type=int, default=2, help="of these, behind purifiers")
     parser.add_argument("--mark-hu", type=float, default=3.0)
     parser.add_argument("--mark-only", action="store_true", help="mark without protecting")
-    parser.add_argument("--phantom", type=int, nargs=3, metavar=("Z", "Y", "X"), help=_PHANTOM)
+    add_phantom(parser)
     options = parser.parse_args(argv)
-    try:
-        return _run(options)
-    except MitsganError as error:
-        sys.stderr.write(f"mark_evasion: {as_options(str(error))}\n")
-        return 2
-
-
-_PHANTOM = "measure a synthetic chest of so many voxels instead of scans"
+    return exit_code("mark_evasion", lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> int:
     check_file(options.output, options.overwrite, "output")
-    if bool(options.scans) == bool(options.phantom):
-        raise MitsganError("name scans, or a --phantom: one of the two")
+    scans = scans_or_phantom(options.scans, options.phantom)
     head: dict[str, Any] = {
         "schema": 1,
         "kind": "evasion of the mark",
@@ -223,22 +212,10 @@ def _run(options: argparse.Namespace) -> int:
         },
         "machine": machine(),
     }
-    partial_file = options.output.with_name(f"{options.output.name}.partial")
-    kept = Journal(partial_file, {**head, "protected": not options.mark_only})
-    rows = {
-        name: measure(name, read(), options, kept, lambda text: print(text, file=sys.stderr))
-        for name, read in _scans(options)
-    }
-    write_json(options.output, {**head, "scans": rows}, overwrite=options.overwrite)
-    partial_file.unlink()
+    with journal_beside(options.output, {**head, "protected": not options.mark_only}) as kept:
+        rows = {name: measure(name, read(), options, kept, say) for name, read in scans}
+        write_json(options.output, {**head, "scans": rows}, overwrite=options.overwrite)
     return 0
-
-
-def _scans(options: argparse.Namespace) -> list[tuple[str, Callable[[], Scan]]]:
-    if options.phantom:
-        z, y, x = options.phantom
-        return [("phantom", lambda: chest((z, y, x), (180 / z, 360 / y, 360 / x), seed=1))]
-    return [(scan_name(path), partial(read_scan, path)) for path in options.scans]
 
 
 if __name__ == "__main__":

@@ -14,21 +14,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from loud_cases import SIDES_MM, TISSUES, Block, blocks, paints, repainted
+from measuring import add_phantom, exit_code, journal_beside, say, scans_or_phantom
 from mitsgan import __version__
-from mitsgan.cli.options import as_options
-from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
-from mitsgan.files import read_scan
-from mitsgan.jobs.outputs import check_file, scan_name, write_json
+from mitsgan.jobs.outputs import check_file, write_json
 from mitsgan.mark import Detection
-from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
 
 Say = Callable[[str], None]
@@ -63,7 +59,8 @@ def measure(name: str, scan: Scan, options: argparse.Namespace, kept: Journal, s
     rows["untouched"] = kept.step(f"{name}, untouched", dict, untouched)
     rows["paints"] = {}
     cubes = [blocks(marked, seed) for seed in range(options.rounds)]
-    for what, paint in paints().items():
+    for what in options.paints:
+        paint = paints()[what]
         found: dict[str, list[str]] = {}
         for seed in range(options.rounds):
 
@@ -85,56 +82,38 @@ def measure(name: str, scan: Scan, options: argparse.Namespace, kept: Journal, s
     return rows
 
 
-def _scans(options: argparse.Namespace) -> Sequence[tuple[str, Callable[[], Scan]]]:
-    if options.phantom:
-        z, y, x = options.phantom
-        return [("phantom", lambda: chest((z, y, x), (180 / z, 360 / y, 360 / x), seed=1))]
-    return [(scan_name(path), partial(read_scan, path)) for path in options.scans]
-
-
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Measure, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("scans", type=Path, nargs="*", metavar="SCAN")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
     parser.add_argument("--rounds", type=int, default=2, help="of other places, for every paint")
-    parser.add_argument(
-        "--phantom",
-        type=int,
-        nargs=3,
-        metavar=("Z", "Y", "X"),
-        help="measure a synthetic chest of so many voxels instead of scans",
-    )
-    options = parser.parse_args()
-    try:
-        check_file(options.output, options.overwrite, "output")
-        if bool(options.scans) == bool(options.phantom):
-            raise MitsganError("name scans, or a --phantom: one of the two")
-        head: dict[str, Any] = {
-            "schema": 1,
-            "kind": "noise over the mark",
-            "version": __version__,
-            "config": {
-                "rounds": options.rounds,
-                "sides_mm": list(SIDES_MM),
-                "tissues": list(TISSUES),
-                "paints": list(paints()),
-            },
-        }
-        partial_file = options.output.with_name(f"{options.output.name}.partial")
-        kept = Journal(partial_file, {**head, "scans": [name for name, _ in _scans(options)]})
-        rows = {name: measure(name, read(), options, kept, _say) for name, read in _scans(options)}
+    parser.add_argument("--paints", nargs="+", choices=paints(), default=list(paints()))
+    add_phantom(parser)
+    options = parser.parse_args(argv)
+    return exit_code("mark_louder", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_file(options.output, options.overwrite, "output")
+    scans = scans_or_phantom(options.scans, options.phantom)
+    head: dict[str, Any] = {
+        "schema": 1,
+        "kind": "noise over the mark",
+        "version": __version__,
+        "config": {
+            "rounds": options.rounds,
+            "sides_mm": list(SIDES_MM),
+            "tissues": list(TISSUES),
+            "paints": options.paints,
+        },
+    }
+    subject = {**head, "scans": [name for name, _ in scans]}
+    with journal_beside(options.output, subject) as kept:
+        rows = {name: measure(name, read(), options, kept, say) for name, read in scans}
         write_json(options.output, {**head, "scans": rows}, overwrite=options.overwrite)
-        partial_file.unlink()
-    except MitsganError as error:
-        sys.stderr.write(f"mark_louder: {as_options(str(error))}\n")
-        return 2
     return 0
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
 
 
 if __name__ == "__main__":

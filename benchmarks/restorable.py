@@ -22,12 +22,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from measuring import exit_code, say
 from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import ATTACKERS, Action, Strikes, hu_volume, plan_attack
 from mitsgan.attack.strikes import rms
-from mitsgan.cli.options import as_options
-from mitsgan.errors import MitsganError
 from mitsgan.evaluate.attacks.appearance import look
 from mitsgan.evaluate.attacks.healthy_lung import HealthyLung, healthy_lung
 from mitsgan.files import read_scan
@@ -189,7 +188,7 @@ def measure(
     forms = []
     for budget in budgets:
         forms.append(bench.form(budget, seed))
-        sys.stderr.write(f"{forms[-1]}\n")
+        say(f"{forms[-1]}")
     return RestorableForms(
         scan=scan_name(path),
         shape=scan.shape,
@@ -211,14 +210,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--budgets", type=int, default=len(BUDGETS), help="only the first so many")
     options = parser.parse_args()
+    return exit_code("restorable", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
     budgets = BUDGETS[: options.budgets]
-    try:
-        check_file(options.output, options.overwrite, "output", source=options.scan)
-        result = measure(options.scan, options.attackers, options.positions, options.seed, budgets)
-        write_result(options.output, result, overwrite=options.overwrite)
-    except MitsganError as error:
-        sys.stderr.write(f"restorable: {as_options(str(error))}\n")
-        return 2
+    check_file(options.output, options.overwrite, "output", source=options.scan)
+    result = measure(options.scan, options.attackers, options.positions, options.seed, budgets)
+    write_result(options.output, result, overwrite=options.overwrite)
     return 0
 
 

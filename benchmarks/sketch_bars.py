@@ -21,10 +21,9 @@ from typing import Any
 import numpy as np
 
 from machine import load_average, machine
+from measuring import exit_code, say
 from mitsgan import __version__
 from mitsgan.attack import SURROGATES
-from mitsgan.cli.options import as_options
-from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.purify.purifiers import PURIFIERS
 from mitsgan.files import read_scan
@@ -61,7 +60,7 @@ class Measurement:
                     continue
                 bench, forged = made = made or self._bench(path)
                 chosen = forged if behind == NOTHING else self._behind_filters(forged)
-                _say(step)
+                say(step)
                 self._journal.step(step, Behind, partial(bench.behind, behind, chosen))
         for path in self._options.scans:
             self._benign(path)
@@ -86,7 +85,7 @@ class Measurement:
         return {"scans": scans}
 
     def _bench(self, path: Path) -> tuple[SketchBench, list[Forgery]]:
-        _say(f"forging {scan_name(path)}")
+        say(f"forging {scan_name(path)}")
         scan, donor = read_scan(path), read_scan(self._options.donor)
         bench = SketchBench(scan)
         count, seed = self._options.positions, self._options.seed
@@ -117,7 +116,7 @@ class Measurement:
         self._journal.keep(about, _cost(scan, reading))
         sketch = make_sketch(scan)
         for case in missing:
-            _say(f"{name} after {case}")
+            say(f"{name} after {case}")
             report = judge(sketch, [CASES[case](scan, 0)])
             self._journal.keep(
                 f"{name} after {case}",
@@ -195,34 +194,30 @@ def main() -> int:
     parser.add_argument("--behind", nargs="*", choices=_BEHIND, default=list(_BEHIND))
     parser.add_argument("--benign", nargs="*", choices=list(CASES), default=list(CASES))
     options = parser.parse_args()
-    try:
-        check_file(options.output, options.overwrite, "output")
-        head = {
-            "schema": 1,
-            "kind": "bars of the sketch",
-            "version": __version__,
-            "config": {
-                "positions": options.positions,
-                "behind_filters": {"positions": options.filtered, "pairs": options.pairs},
-                "seed": options.seed,
-                "donor": scan_name(options.donor),
-            },
-        }
-        kept = options.output.with_name(f"{options.output.name}.partial")
-        journal = Journal(kept, head)
-        measurement = Measurement(options, journal)
-        if not options.write:
-            measurement.run()
-        result = {**head, "wanted": _WANTED, "machine": machine(), **measurement.result()}
-        write_json(options.output, result, overwrite=options.overwrite)
-    except MitsganError as error:
-        sys.stderr.write(f"sketch_bars: {as_options(str(error))}\n")
-        return 2
+    return exit_code("sketch_bars", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_file(options.output, options.overwrite, "output")
+    head = {
+        "schema": 1,
+        "kind": "bars of the sketch",
+        "version": __version__,
+        "config": {
+            "positions": options.positions,
+            "behind_filters": {"positions": options.filtered, "pairs": options.pairs},
+            "seed": options.seed,
+            "donor": scan_name(options.donor),
+        },
+    }
+    # It stays: a later run may measure more of the same.
+    journal = Journal(options.output.with_name(f"{options.output.name}.partial"), head)
+    measurement = Measurement(options, journal)
+    if not options.write:
+        measurement.run()
+    result = {**head, "wanted": _WANTED, "machine": machine(), **measurement.result()}
+    write_json(options.output, result, overwrite=options.overwrite)
     return 0
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
 
 
 if __name__ == "__main__":

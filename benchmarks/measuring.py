@@ -1,0 +1,68 @@
+"""What scripts that measure scans share: scans or a phantom, a journal, errors in words."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from mitsgan.cli.options import as_options
+from mitsgan.errors import MitsganError
+from mitsgan.evaluate.journal import Journal
+from mitsgan.files import read_scan
+from mitsgan.jobs.outputs import scan_name
+from mitsgan.phantom.chest import chest
+from mitsgan.scan.scan import Scan
+
+Named = tuple[str, Callable[[], Scan]]
+"""A scan's name, and how it is read or made."""
+
+
+def add_phantom(parser: argparse.ArgumentParser) -> None:
+    """The option that `scans_or_phantom` looks for."""
+    parser.add_argument(
+        "--phantom",
+        type=int,
+        nargs=3,
+        metavar=("Z", "Y", "X"),
+        help="measure a synthetic chest of so many voxels instead of scans",
+    )
+
+
+def scans_or_phantom(scans: Sequence[Path], phantom: Sequence[int] | None) -> list[Named]:
+    """The scans that were named, or the phantom.
+
+    Raises:
+        MitsganError: both were, or neither.
+    """
+    if bool(scans) == bool(phantom):
+        raise MitsganError("name scans, or a --phantom: one of the two")
+    if phantom:
+        z, y, x = phantom
+        return [("phantom", lambda: chest((z, y, x), (180 / z, 360 / y, 360 / x), seed=1))]
+    return [(scan_name(path), partial(read_scan, path)) for path in scans]
+
+
+@contextmanager
+def journal_beside(output: Path, subject: Mapping[str, object]) -> Iterator[Journal]:
+    """A journal beside the result to be, gone once that is written."""
+    path = output.with_name(f"{output.name}.partial")
+    yield Journal(path, subject)
+    path.unlink()
+
+
+def exit_code(script: str, work: Callable[[], int]) -> int:
+    """What the work says; 2, and why in words, where something is wrong with what it was given."""
+    try:
+        return work()
+    except MitsganError as error:
+        sys.stderr.write(f"{script}: {as_options(str(error))}\n")
+        return 2
+
+
+def say(text: str) -> None:
+    """Tell how far it is, beside the result."""
+    sys.stderr.write(f"{text}\n")
