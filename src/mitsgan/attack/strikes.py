@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -232,5 +233,8 @@ def moved_hu(before: Cut, after: Cut, *, core: bool = False) -> Tensor:
 
 
 def hu_volume(scan: Scan) -> Tensor:
-    """A scan as attackers see it: HU ``[z, y, x]``, padding as air."""
-    return torch.from_numpy(scan.hu().clip(AIR_HU))
+    """A scan as attackers see it: HU ``[z, y, x]``, padding and what is no number as air."""
+    hu = scan.hu()
+    if not scan.is_integer:
+        np.nan_to_num(hu, copy=False, nan=AIR_HU)
+    return torch.from_numpy(hu.clip(AIR_HU))

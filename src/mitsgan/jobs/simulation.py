@@ -17,7 +17,7 @@ from mitsgan.jobs.tamper import load_attacker, strike
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.scan.canonical import canonical
-from mitsgan.scan.scan import AIR_HU, Scan
+from mitsgan.scan.scan import Scan
 from mitsgan.seal.sketch.judge import judge
 from mitsgan.seal.sketch.sketch import make_sketch
 
@@ -93,16 +93,16 @@ def simulate(
         painter = load_attacker(attacker, action, "cpu")
         classifier = NoduleClassifier.load()
         axial = canonical(original)
-        volume = hu_volume(axial).nan_to_num(AIR_HU)
+        volume = hu_volume(axial)
         plan = plan_attack(
             volume.numpy(), axial.spacing, axial.geometry.to_voxel(position_mm), action
         )
         step(1, 3)
-        tampered: dict[State, Scan] = {"tampered original": strike(original, plan, painter)}
+        tampered: dict[State, Scan] = {"tampered original": strike(original, volume, plan, painter)}
         changed = volume
         if protected is not None:
-            changed = hu_volume(canonical(protected)).nan_to_num(AIR_HU)
-            tampered["tampered protected"] = strike(protected, plan, painter)
+            changed = hu_volume(canonical(protected))
+            tampered["tampered protected"] = strike(protected, changed, plan, painter)
         step(2, 3)
         looks = appearance(volume, changed, [plan], painter, classifier).looks
         measured = disruption(volume, changed, [plan], painter)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mitsgan.anatomy.places import LungPositions
 from mitsgan.attack import (
@@ -16,6 +17,7 @@ from mitsgan.attack import (
     Attacker,
     Plan,
     TrainedAttacker,
+    hu_volume,
     plan_attack,
     tamper_blocks,
 )
@@ -24,7 +26,7 @@ from mitsgan.evaluate.mark.manipulations import paste
 from mitsgan.jobs.device import choose_device
 from mitsgan.jobs.protect.protected import Protected
 from mitsgan.scan.canonical import canonical, canonical_order
-from mitsgan.scan.scan import AIR_HU, Scan
+from mitsgan.scan.scan import Scan
 from mitsgan.scan.simulated import Simulated
 
 
@@ -74,14 +76,21 @@ def tamper(
         position = next(LungPositions.of(axial).draw(np.random.default_rng(seed)))
     else:
         position = axial.geometry.to_voxel(position_mm)
-    hu = np.nan_to_num(axial.hu(), nan=AIR_HU).clip(AIR_HU)
-    return strike(original, plan_attack(hu, axial.spacing, position, action), painter)
+    volume = hu_volume(axial)
+    plan = plan_attack(volume.numpy(), axial.spacing, position, action)
+    return strike(original, volume, plan, painter)
 
 
-def strike(scan: Scan, plan: Plan, painter: Attacker) -> Scan:
-    """Carry one planned attack out on a scan, or on a protected version of it; see `tamper`."""
+def strike(scan: Scan, volume: Tensor, plan: Plan, painter: Attacker) -> Scan:
+    """Carry one planned attack out on a scan, or on a protected version of it; see `tamper`.
+
+    Args:
+        scan: not modified.
+        volume: `hu_volume` of it, in canonical order.
+        plan: for it, or for the scan that it was made of.
+        painter: the attacker.
+    """
     axial = canonical(scan)
-    volume = torch.from_numpy(np.nan_to_num(axial.hu(), nan=AIR_HU).clip(AIR_HU))
     with torch.inference_mode():
         (block,) = tamper_blocks(volume.to(painter.device), [plan], painter).cpu().numpy()
     stored = paste(axial, block, plan.start).stored
