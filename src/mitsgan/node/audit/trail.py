@@ -12,6 +12,7 @@ import logging
 import os
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from mitsgan.node.audit import syslog
 from mitsgan.node.audit.messages import PATIENT_NUMBER, STUDY_UID, Event, Thing, to_xml
 from mitsgan.node.config import NodeConfig
 from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.ledger_schema import Series
 from mitsgan.node.store.spool import Spool
 from mitsgan.quiet import UNREADABLE
 
@@ -82,6 +84,13 @@ class AuditTrail:
         if number:
             things.append(Thing(PATIENT_NUMBER, number, type_code=1, role=1))
         return things
+
+    def received(self, series: Series) -> list[Thing]:
+        """The study of a series that was received, as `study`."""
+        objects = self._ledger.objects(series.id)
+        folder = self._spool.received(series.id)
+        first = next((folder / f"{uid}.dcm" for uid in objects), None)
+        return self.study(series.study_uid, Counter(objects.values()), first)
 
     def next(self) -> bool:
         """Send what waits; whether more does."""

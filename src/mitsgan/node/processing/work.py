@@ -6,7 +6,6 @@ import logging
 import os
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,11 +177,7 @@ class Work:
 
     def _tell(self, series: Series, answer: Answer) -> None:
         """Tell the audit trail that an original was given back, or why it was not."""
-        objects = self._ledger.objects(series.id)
-        files = [self._spool.received(series.id) / f"{uid}.dcm" for uid in objects]
-        classes = Counter(objects.values())
-        study = self._audit.study(series.study_uid, classes, files[0] if files else None)
-        who = series.calling, series.address
+        who, study = (series.calling, series.address), self._audit.received(series)
         event = restored(self.config.listen, *who, study, series.series_uid, answer)
         self._audit.add(event, durable=True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,11 +103,7 @@ class Letters:
         with atomic_output(out, folder=True) as place:
             shutil.copytree(self.spool.folder(series.id), place, dirs_exist_ok=True)
         trail = AuditTrail(self.config, self.spool, self.ledger)
-        objects = self.ledger.objects(series.id)
-        files = [self.spool.received(series.id) / f"{uid}.dcm" for uid in objects]
-        first = files[0] if files else None
-        study = trail.study(series.study_uid, Counter(objects.values()), first)
-        trail.add(exported(self.config.listen, out, study))
+        trail.add(exported(self.config.listen, out, trail.received(series)))
 
     def _line(self, series: Series) -> str:
         reason = f"  {series.reason}" if series.reason else ""

@@ -24,7 +24,7 @@ def kept_of(folder: Path, series: Path) -> tuple[Path | None, Path | None]:
     Raises:
         ObjectError: its first file cannot be read.
     """
-    uid = read_header(next(iter(sorted(series.iterdir())))).series_uid
+    uid = _series_uid(series)
     original, seal = original_path(folder / uid), seal_path(folder / uid)
     return original if original.exists() else None, seal if seal.exists() else None
 
@@ -40,7 +40,7 @@ def keep(folder: Path, protected: Path) -> None:
         OSError: it cannot be written.
         ObjectError: the first file of the series cannot be read.
     """
-    uid = read_header(next(iter(sorted(protected.iterdir())))).series_uid
+    uid = _series_uid(protected)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for path in (original_path, seal_path):
         source, target = path(protected), path(folder / uid)
@@ -53,3 +53,8 @@ def keep(folder: Path, protected: Path) -> None:
         sync_file(new)
         new.rename(target)
     sync_folder(folder)
+
+
+def _series_uid(folder: Path) -> str:
+    """Of the series in a folder."""
+    return read_header(min(folder.iterdir())).series_uid
