@@ -17,8 +17,6 @@ import numpy as np
 from pydicom.uid import ExplicitVRLittleEndian
 
 from mitsgan.files.dicom.files import SliceFile
-from mitsgan.files.dicom.find.entries import Entry
-from mitsgan.files.dicom.find.parse import read_header
 from mitsgan.files.dicom.pixels.form import PixelFormat
 from mitsgan.files.dicom.pixels.write import native_bytes
 from mitsgan.files.dicom.source import DicomSource
@@ -29,6 +27,7 @@ from mitsgan.files.dicom.write.verbatim import verbatim
 from mitsgan.restore.digest import bytes_digest
 from mitsgan.restore.envelope import Recipient, encrypt
 from mitsgan.restore.errors import RestoreError
+from mitsgan.restore.series import read_written
 from mitsgan.restore.within import ENCRYPTED_ATTRIBUTES, Promise, protected_digest
 from mitsgan.scan.source import Source
 
@@ -76,14 +75,17 @@ def add_originals(
     assert isinstance(source, DicomSource)  # which that made sure of
     forms = {frame.file: form for frame, form in zip(source.slices, source.forms, strict=True)}
     for file, form in forms.items():
-        path = written / file.name if written.is_dir() else written
-        derived = _read_anew(path)
+        derived = read_written(written, file)
+        if derived.pixel_offset is None or derived.encoding != (False, True):
+            raise RestoreError(
+                f"{derived.path} cannot be read anew; nothing was written. Please report this"
+            )
         kept = _original(file, form)
         promise = Promise(
             original, protected_digest(derived, form), len(forms), bytes_digest([kept])
         )
         content = encrypt(kept + _INNER.encode(promise.elements(_INNER)), recipients)
-        _insert(path, derived, charset(file.header), content)
+        _insert(derived, charset(file.header), content)
 
 
 def _original(file: SliceFile, form: PixelFormat) -> bytes:
@@ -96,15 +98,7 @@ def _original(file: SliceFile, form: PixelFormat) -> bytes:
     return _INNER.encode([_INNER.raw(_MODIFIED, "SQ", item)])
 
 
-def _read_anew(path: Path) -> SliceFile:
-    """A file that was written."""
-    file = read_header(Entry(path, Path(path.name)))
-    if file is None or file.pixel_offset is None or file.encoding != (False, True):
-        raise RestoreError(f"{path} cannot be read anew; nothing was written. Please report this")
-    return file
-
-
-def _insert(path: Path, file: SliceFile, names: str | list[str], content: bytes) -> None:
+def _insert(file: SliceFile, names: str | list[str], content: bytes) -> None:
     """Add the sequence to a file that was written, whose character sets have these names."""
     item = _OUTER.item(
         _OUTER.raw(_SYNTAX, "UI", str(ExplicitVRLittleEndian)),
@@ -114,5 +108,5 @@ def _insert(path: Path, file: SliceFile, names: str | list[str], content: bytes)
     added = _OUTER.raw(ENCRYPTED_ATTRIBUTES, "SQ", item)
     elements[added.tag] = added
     before = _OUTER.encode([elements[tag] for tag in sorted(elements)], names)
-    data = path.read_bytes()
-    write_parts(path, [data[: file.body_offset], before, data[file.pixel_offset :]])
+    data = file.path.read_bytes()
+    write_parts(file.path, [data[: file.body_offset], before, data[file.pixel_offset :]])

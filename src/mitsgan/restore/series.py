@@ -60,7 +60,7 @@ class KeptSeries:
         }
         for file, form in forms.items():
             kept, original = verbatim(file, form)
-            derived = _written(self.written, file)
+            derived = read_written(self.written, file)
             protected = read_all_words(derived, form, len(original))
             self.files.append(_described(file, form, kept, derived.instance, protected))
             self.headers += [kept.before, kept.after]
@@ -167,8 +167,16 @@ def _described(
     )
 
 
-def _written(written: Path, file: SliceFile) -> SliceFile:
-    """What was made of a file, read anew."""
+def read_written(written: Path, file: SliceFile) -> SliceFile:
+    """What was made of a file, read anew.
+
+    Args:
+        written: the series that was written, a folder or a file.
+        file: of the original.
+
+    Raises:
+        ScanError: it cannot be read.
+    """
     path = written / file.name if written.is_dir() else written
     header = read_header(Entry(path, Path(path.name)))
     if header is None:
