@@ -58,6 +58,11 @@ class Session:
         beside = seal_path(series.path)
         return beside if beside.is_file() else None
 
+    def judges_of(self, series: Series) -> tuple[Path | None, Path | None]:
+        """The seal of a series, if there is one, and then whom to believe it."""
+        seal = self.seal_of(series)
+        return seal, None if seal is None else self.settings.trust
+
     @property
     def own_attackers(self) -> dict[str, Path]:
         """Weights that were named, by what the page calls them."""

@@ -32,14 +32,14 @@ def restore_series(
     if series.path is None:
         raise SettingsError("only what lies on disk can be restored; this scan is in memory alone")
     out = session.folders.saving(name)
-    seal = session.seal_of(series)
+    seal, trust = session.judges_of(series)
     settings = RestoreFile(
         scan=series.path,
         out=out,
         private_key=private_key,
         passphrase_file=session.settings.passphrase_file,
         seal=seal,
-        trust=None if seal is None else session.settings.trust,
+        trust=trust,
     )
     result = restore_file(settings, progress=progress)
     vouched = f"sealed by {result.signer}" if result.sealed else "no seal vouches for it"

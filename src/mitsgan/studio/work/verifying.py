@@ -27,14 +27,13 @@ def verify_series(session: Session, series: Series, progress: Progress) -> dict[
         SettingsError: there is neither a key nor a seal.
         MitsganError: see `mitsgan.jobs.verify.verify.verify`.
     """
-    seal, key = session.seal_of(series), session.settings.key
+    (seal, trust), key = session.judges_of(series), session.settings.key
     if seal is None and key is None:
         raise SettingsError(
             "there is nothing to verify by: neither a `key` for the mark was given, nor a `seal`, "
             "nor does one lie beside the scan"
         )
     subject = series.scan if series.path is None or seal is None else series.path
-    trust = None if seal is None else session.settings.trust
     verified = verify(subject, key=key, seal=seal, trust=trust, progress=progress)
     session.verified[series.id] = (series, verified)
     return {"verification": add_verification(series, verified), "series": series.card()}
@@ -92,12 +91,12 @@ def write_dicom_findings(
     if series.path is None:
         raise SettingsError("findings refer to instances on disk; this scan is in memory alone")
     out = session.folders.saving(name)
-    seal = session.seal_of(series)
+    seal, trust = session.judges_of(series)
     settings = VerifyFile(
         scan=series.path,
         key=session.settings.key,
         seal=seal,
-        trust=None if seal is None else session.settings.trust,
+        trust=trust,
         dicom_out=out,
     )
     verified = verify_file(settings, progress=progress)
