@@ -21,7 +21,9 @@ from mitsgan.errors import SettingsError
 from mitsgan.jobs.protect.settings import ProtectFile
 from mitsgan.jobs.restore.restore import restore
 from mitsgan.jobs.verify.verify import verify
+from mitsgan.restore.envelope import decrypt, load_private_key
 from mitsgan.restore.errors import RestoreError
+from mitsgan.restore.within import trimmed
 
 CHANGED = ("SOPInstanceUID", "SeriesInstanceUID", "SeriesDescription", "ImageType")
 
@@ -214,8 +216,13 @@ def test_any_flipped_byte_of_what_is_encrypted_is_refused_without_a_seal(
     within.with_name("full.seal.json").unlink()
     path = sorted(within.iterdir())[2]
     whole, ds = path.read_bytes(), dcmread(path)
+    # Before it stand the recipients' key blocks, in an order that follows the keys: of what is not
+    # for this key only a seal tells.
+    envelope = trimmed(ds.EncryptedAttributesSequence[0].EncryptedContent)
+    encrypted = len(decrypt(envelope, load_private_key(keys / "site.pem", None), "it"))
     pixels = 2 * ds.Rows * ds.Columns
-    for place in (2, 100, 300, pixels // 2, *range(pixels + 400, pixels + 900, 100)):
+    assert encrypted > pixels + 400, "attributes, too"
+    for place in (2, 100, 300, pixels // 2, *range(pixels + 300, encrypted, 50)):
         _with_flipped_byte(path, place)
         with pytest.raises(RestoreError, match=r"damaged|not encrypted to this key"):
             restore(within, tmp_path / "back", private_key=keys / "site.pem")

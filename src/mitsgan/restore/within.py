@@ -166,7 +166,7 @@ def _restore_file(file: SliceFile, target: Path, key: rsa.RSAPrivateKey) -> Prom
     try:
         with quiet():
             dataset = dcmread(where)
-            envelope = _trimmed(bytes(dataset[ENCRYPTED_ATTRIBUTES].value[0].EncryptedContent))
+            envelope = trimmed(bytes(dataset[ENCRYPTED_ATTRIBUTES].value[0].EncryptedContent))
             data = decrypt(envelope, key, str(where))
             content = _content(data)
             (modified,) = content.ModifiedAttributesSequence
@@ -199,7 +199,7 @@ def _content(data: bytes) -> Dataset:
     return read_dataset(BytesIO(data), is_implicit_VR=False, is_little_endian=True)
 
 
-def _trimmed(data: bytes) -> bytes:
+def trimmed(data: bytes) -> bytes:
     """DER without the byte that pads a DICOM value to an even length."""
     if len(data) < 2 or data[1] < 0x80:
         return data
