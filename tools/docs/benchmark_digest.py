@@ -32,10 +32,9 @@ _COLUMNS = (
 def digest(summary: Benchmark) -> str:
     """The first protector on the first unseen scan, at the first budget."""
     rows = {table.id: table.rows for table in summary.tables}
-    scan = next(s["name"] for s in summary.provenance["scans"] if s["role"] == "unseen")
-    everything = rows[f"main-{scan}"]
-    who, budget = everything[0]["protector"], _budget(summary)
-    at_budget = [row for row in everything if row["budget"] == budget]
+    scan, budget = _unseen(summary), _budget(summary)
+    at_budget = at_first_budget(summary)
+    who = at_budget[0]["protector"]
     most = max(_number(row["n"]) for row in at_budget)
     ours = [row for row in at_budget if row["protector"] == who and row["n"] == most]
     looks = _appearances(rows, scan, budget, who)
@@ -46,10 +45,16 @@ def digest(summary: Benchmark) -> str:
     return "\n\n".join(parts)
 
 
+def at_first_budget(summary: Benchmark) -> list[Row]:
+    """All attacks on the first unseen scan at the first budget, the first protector's first."""
+    rows = {table.id: table.rows for table in summary.tables}
+    return [row for row in rows[f"main-{_unseen(summary)}"] if row["budget"] == _budget(summary)]
+
+
 def first_appearance(summary: Benchmark, attacker: str, action: str) -> Row:
     """What one attack looks like with the first protector, at the first budget, scan and budget."""
     rows = {table.id: table.rows for table in summary.tables}
-    scan = next(s["name"] for s in summary.provenance["scans"] if s["role"] == "unseen")
+    scan = _unseen(summary)
     who = rows[f"main-{scan}"][0]["protector"]
     looks = _appearances(rows, scan, _budget(summary), who)
     return next(row for row in looks if _attack(row) == (attacker, action))
@@ -64,6 +69,11 @@ def _appearances(
         for row in rows["appearance"]
         if (row["scan"], row["budget"], row["protector"]) == (scan, budget, who)
     ]
+
+
+def _unseen(summary: Benchmark) -> str:
+    """The first scan that no training saw."""
+    return next(str(s["name"]) for s in summary.provenance["scans"] if s["role"] == "unseen")
 
 
 def _budget(summary: Benchmark) -> Cell:

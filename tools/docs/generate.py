@@ -20,6 +20,7 @@ import benchmark_pages  # noqa: E402 - the path above first
 import card_tables  # noqa: E402
 import first_tables  # noqa: E402
 import kept_tables  # noqa: E402
+import limit_tables  # noqa: E402
 import louder_tables  # noqa: E402
 import node_tables  # noqa: E402
 import result_tables  # noqa: E402
@@ -47,6 +48,8 @@ PAGES = tuple(
 
 TABLES: Mapping[str, Callable[[], str]] = {
     "in-words": first_tables.in_words,
+    "limits-in-numbers": limit_tables.limits,
+    "moved-voxels": limit_tables.moved_voxels,
     "fidelity": result_tables.fidelity,
     "disruption": result_tables.disruption,
     "transfer": result_tables.transfer,

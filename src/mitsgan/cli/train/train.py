@@ -53,7 +53,7 @@ class TrainDiffusion(TrainCommand, DiffusionTraining):
 @dataclass(frozen=True, kw_only=True)
 @shown("scans", **_FILES)
 class TrainProtector(TrainCommand, ProtectorTraining):
-    """Train MITS-GAN on scans, to spoil what attackers paint that were trained before."""
+    """Train MITS-GAN on scans, to disturb what attackers paint that were trained before."""
 
 
 @dataclass(frozen=True, kw_only=True)

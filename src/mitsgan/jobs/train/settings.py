@@ -129,7 +129,7 @@ class DiffusionTraining(AttackerFiles, Devices, DiffusionConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class ProtectorTraining(TrainingFiles, Devices, ProtectorConfig):
-    """MITS-GAN, to spoil what attackers paint that were trained before."""
+    """MITS-GAN, to disturb what attackers paint that were trained before."""
 
     attackers: tuple[Path, ...]
     """Weights of the attackers to protect against."""
