@@ -10,11 +10,14 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 from tyro.conf import Positional, arg
 
 from mitsgan.cli.terminal.console import Console
+
+if TYPE_CHECKING:
+    from mitsgan.result import Result
 
 C = TypeVar("C")
 
@@ -86,6 +89,29 @@ class Command:
     def work(self, console: Console) -> int:
         """Do it, with progress and results on the console; the exit code."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reporting(Command):
+    """A command whose result can be written as JSON."""
+
+    report: Path | None = None
+    """Write the whole result as JSON, for machines."""
+
+    def open_report(self, **outputs: Path | None) -> Callable[[Result], None]:
+        """Check before the work that its result can be written; what then writes it, if asked for.
+
+        Args:
+            **outputs: what the report must not replace, see `mitsgan.jobs.outputs.check_file`.
+        """
+        from mitsgan.jobs.outputs import check_file, write_result
+
+        overwrite = bool(getattr(self, "overwrite", False))
+        path = self.report
+        if path is None:
+            return lambda _: None
+        check_file(path, overwrite, "report", **outputs)
+        return lambda result: write_result(path, result, overwrite=overwrite)
 
 
 def shown(*positional: str, short: str = "", **metavars: str) -> Callable[[type[C]], type[C]]:

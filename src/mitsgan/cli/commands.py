@@ -37,7 +37,7 @@ from mitsgan.cli.protect import Protect
 from mitsgan.cli.restore import Restore
 from mitsgan.cli.seal import SealCommand
 from mitsgan.cli.train.train import TRAININGS
-from mitsgan.cli.verify.verify import Verify
+from mitsgan.cli.verify import Verify
 from mitsgan.cli.weights import WeightsFetch, WeightsList
 
 

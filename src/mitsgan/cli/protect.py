@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from mitsgan.cli.command import Command, shown
+from mitsgan.cli.command import Reporting, shown
 from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.protect.settings import ProtectFile
 
 
 @dataclass(frozen=True, kw_only=True)
 @shown("scan", "out")
-class Protect(Command, ProtectFile):
+class Protect(Reporting, ProtectFile):
     """Protect a CT scan: a DICOM series or an image in, the same with a perturbation out."""
-
-    report: Path | None = None
-    """Write the run in numbers, for machines."""
 
     def work(self, console: Console) -> int:
         """Protect; the exit code."""
         from mitsgan.cli.terminal.passphrase import ask_passphrase
-        from mitsgan.jobs.outputs import check_file, write_result
         from mitsgan.jobs.protect.file import protect_file
 
-        if self.report is not None:
-            check_file(self.report, self.overwrite, "report", source=self.scan, beside=self.out)
+        write_report = self.open_report(source=self.scan, beside=self.out)
         result = protect_file(self, passphrase=ask_passphrase, progress=console)
-        if self.report is not None:
-            write_result(self.report, result, overwrite=self.overwrite)
+        write_report(result)
         done = "protected" if result.mark is None else "protected and marked"
         change, budget = result.change, self.budget(marked=self.key is not None)
         console.say(

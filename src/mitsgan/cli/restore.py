@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from mitsgan.cli.command import Command, shown
+from mitsgan.cli.command import Reporting, shown
 from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.restore.settings import RestoreFile
 
 
 @dataclass(frozen=True, kw_only=True)
 @shown("scan", "out", scan="PROTECTED", original="FILE.p7m")
-class Restore(Command, RestoreFile):
+class Restore(Reporting, RestoreFile):
     """Give the original of a scan back that was protected with `protect --restorable`.
 
     Every pixel and every attribute, under the original UIDs. It is compared with the digest that
@@ -21,20 +20,14 @@ class Restore(Command, RestoreFile):
     example: `mitsgan restore PROTECTED ORIGINAL --private-key site.pem --trust signer.pem`
     """
 
-    report: Path | None = None
-    """Write the run in numbers, for machines."""
-
     def work(self, console: Console) -> int:
         """Restore; the exit code."""
         from mitsgan.cli.terminal.passphrase import ask_passphrase
-        from mitsgan.jobs.outputs import check_file, write_result
         from mitsgan.jobs.restore.restore import restore_file
 
-        if self.report is not None:
-            check_file(self.report, False, "report", source=self.scan, beside=self.out)
+        write_report = self.open_report(source=self.scan, beside=self.out)
         result = restore_file(self, passphrase=ask_passphrase, progress=console)
-        if self.report is not None:
-            write_result(self.report, result)
+        write_report(result)
         vouched = "nobody" if result.signer is None else f'"{result.signer}"'
         console.say(
             f"{self.out}: the original, {result.slices} slices, restored in "

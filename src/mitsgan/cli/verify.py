@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from mitsgan.cli.command import Command, shown
+from mitsgan.cli.command import Reporting, shown
 from mitsgan.cli.options import as_options
 from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.verify.settings import VerifyFile
@@ -15,7 +14,7 @@ EXIT_CODES = {"intact": 0, "tampered": 1, "unknown": 3, "processed": 4, "error":
 
 @dataclass(frozen=True, kw_only=True)
 @shown("scan", map="FILE.nii.gz", dicom_out="FOLDER")
-class Verify(Command, VerifyFile):
+class Verify(Reporting, VerifyFile):
     """Find tampering in a marked or sealed scan, without its original.
 
     Exit codes: 0 intact, 4 processed (not bit for bit what was sealed, but it shows the same), 1
@@ -30,36 +29,28 @@ class Verify(Command, VerifyFile):
     folder, in which the seal of each is looked for."""
     json: bool = False
     """Print the whole result as JSON instead of a summary."""
-    report: Path | None = None
-    """Write the whole result as JSON to a file."""
 
     def work(self, console: Console) -> int:
         """Verify; the exit code."""
         if self.recursive:
             return self._tree(console)
-        from mitsgan.cli.verify.text import summary
-        from mitsgan.jobs.outputs import check_file, write_result
+        from mitsgan.jobs.verify.text import summary
         from mitsgan.jobs.verify.verify import verify_file
 
-        if self.report is not None:
-            check_file(self.report, self.overwrite, "report", source=self.scan)
+        write_report = self.open_report(source=self.scan)
         verified = verify_file(self, progress=console)
-        if self.report is not None:
-            write_result(self.report, verified.result, overwrite=self.overwrite)
-        text = verified.result.to_json().rstrip() if self.json else summary(verified)
-        console.say(text)
+        write_report(verified.result)
+        result = verified.result
+        console.say(result.to_json().rstrip() if self.json else as_options(summary(verified)))
         return EXIT_CODES[verified.verdict]
 
     def _tree(self, console: Console) -> int:
         """Verify all scans of a tree; the exit code of the worst."""
-        from mitsgan.jobs.outputs import check_file, write_result
         from mitsgan.jobs.verify.tree import summary_table, verify_tree
 
-        if self.report is not None:
-            check_file(self.report, self.overwrite, "report", source=self.scan)
+        write_report = self.open_report(source=self.scan)
         result = verify_tree(self, progress=console)
-        if self.report is not None:
-            write_result(self.report, result, overwrite=self.overwrite)
+        write_report(result)
         if self.json:
             console.say(result.to_json().rstrip())
         else:

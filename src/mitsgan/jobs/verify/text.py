@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mitsgan.cli.options import as_options
 from mitsgan.jobs.verify.result import RegionEntry, UnlikeEntry, Verification
 from mitsgan.jobs.verify.verify import Verified
 from mitsgan.mark import SliceState
@@ -20,7 +19,7 @@ def summary(verified: Verified) -> str:
         lines += verified.seal.lines()
     if result.mark_not_verified is not None:
         lines.append(f"the mark was not looked for: {result.mark_not_verified}")
-    lines += [f"note: {as_options(note)}" for note in result.notes]
+    lines += [f"note: {note}" for note in result.notes]
     if result.decided_by is not None and verified.seal is not None:
         lines.append(_both(result, verified.seal.verdict))
     return "\n".join(lines)
@@ -62,4 +61,6 @@ def _place(box: RegionEntry | UnlikeEntry) -> str:
 
 
 def _more(count: int, what: str) -> list[str]:
-    return [f"  and {count - _SHOWN} more {what}, see --json"] if count > _SHOWN else []
+    return (
+        [f"  and {count - _SHOWN} more {what}, all of them in the JSON"] if count > _SHOWN else []
+    )

@@ -1,1 +1,0 @@
-"""`mitsgan verify`: the command, and what it says."""
