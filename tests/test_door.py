@@ -138,24 +138,24 @@ def test_a_scan_as_such_becomes_an_image(scan: mg.Scan, tmp_path: Path) -> None:
 
 
 def test_an_array_becomes_a_protected_image(tmp_path: Path, scan: mg.Scan) -> None:
-    made = mg.Scan.from_hu(scan.hu().astype(np.int16), scan.spacing)
-    protected = mg.protect(made, max_hu=3, device="cpu")
+    image = mg.Scan.from_hu(scan.hu().astype(np.int16), scan.spacing)
+    protected = mg.protect(image, max_hu=3, device="cpu")
     mg.write(protected, tmp_path / "a.mha")
-    moved = mg.read(tmp_path / "a.mha").hu() - made.hu()
+    moved = mg.read(tmp_path / "a.mha").hu() - image.hu()
     assert 0 < np.abs(moved).max() <= 3
     with pytest.raises(mg.OutputError, match="DICOM"):
         mg.write(protected, tmp_path / "dicom")
 
 
 def test_progress_is_told(series: Path, tmp_path: Path) -> None:
-    told: list[str] = []
+    reported: list[str] = []
 
     def watch(phase: str, done: int, total: int, note: str = "") -> None:
-        told.append(phase)
+        reported.append(phase)
 
     protected = mg.protect(mg.read(series, progress=watch), protector="offset", progress=watch)
     mg.write(protected, tmp_path / "out", progress=watch)
-    assert list(dict.fromkeys(told)) == [
+    assert list(dict.fromkeys(reported)) == [
         f"reading {series}",
         f"protecting {series}",
         f"writing {tmp_path / 'out'}",

@@ -81,11 +81,11 @@ NEVER_FILES = ("attack", "optimize", "training", "evaluate")
 
 def modules(source: Path) -> dict[str, Path]:
     """Every module of the package by its dotted name."""
-    found = {}
+    paths = {}
     for path in sorted((source / "mitsgan").rglob("*.py")):
         parts = path.relative_to(source).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+        paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return paths
 
 
 class _WithoutTypes(ast.NodeTransformer):
@@ -107,13 +107,13 @@ def imports(
     no import: whoever writes a report needs it, and it leads nowhere. Without ``types``, what is
     imported for the type checker alone is left out.
     """
-    found: set[str] = set()
+    names: set[str] = set()
     tree: ast.AST = ast.parse(text)
     if not types:
         tree = _WithoutTypes().visit(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
@@ -124,8 +124,8 @@ def imports(
                 inner = f"{base}.{alias.name}"
                 if inner == "mitsgan.__version__":
                     continue
-                found.add(inner if inner in known else base)
-    return found
+                names.add(inner if inner in known else base)
+    return names
 
 
 def graph(source: Path, *, types: bool = True) -> dict[str, set[str]]:
@@ -258,7 +258,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "file, line, found",
+    "file, line, upward_import",
     [
         ("perturb/budget.py", "import mitsgan.attack.tamper", "mitsgan.attack.tamper"),
         ("perturb/budget.py", "from mitsgan.attack import tamper", "mitsgan.attack.tamper"),
@@ -271,12 +271,12 @@ def tree(tmp_path: Path) -> Path:
     ],
 )
 def test_checker_catches_an_import_that_runs_up(
-    tree: Path, file: str, line: str, found: str
+    tree: Path, file: str, line: str, upward_import: str
 ) -> None:
     path = tree / "mitsgan" / file
     path.write_text(path.read_text() + line + "\n")
     (wrong,) = upward(graph(tree))
-    assert found in wrong
+    assert upward_import in wrong
 
 
 def test_checker_catches_a_circle(tree: Path) -> None:

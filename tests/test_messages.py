@@ -22,15 +22,15 @@ OF_OTHERS = ("gdcmconv --raw", "var(--")
 
 def options(text: str) -> list[str]:
     """Every string of a module that speaks of an option; docstrings may."""
-    found = []
+    texts = []
     for node in ast.walk(ast.parse(text)):
         inner = list(ast.iter_child_nodes(node))
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             node.value.value = ""  # a docstring
         for child in inner:
             if isinstance(child, ast.Constant) and OPTION.search(str(child.value)):
-                found.append(str(child.value))
-    return [text for text in found if not any(other in text for other in OF_OTHERS)]
+                texts.append(str(child.value))
+    return [text for text in texts if not any(other in text for other in OF_OTHERS)]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SOURCE)))

@@ -91,12 +91,12 @@ def test_candidates_are_sorted_limited_and_apart() -> None:
         ((30.0 + 30 * i, 30.0 + 25 * j, 60.0), 5.0 + i + 2 * j) for i in range(3) for j in (0, 2)
     ]
     scan = with_balls(lung_block((2.0, 1.0, 1.0)), balls)
-    found = find_candidates(scan, mask_of(scan), limit=6)
-    assert len(found) == 6
-    assert [c.score for c in found] == sorted((c.score for c in found), reverse=True)
+    candidates = find_candidates(scan, mask_of(scan), limit=6)
+    assert len(candidates) == 6
+    assert [c.score for c in candidates] == sorted((c.score for c in candidates), reverse=True)
     for place, _ in balls:
-        assert min(apart(c, scan, place) for c in found) < 2.5
-    places = [np.multiply(c.position, scan.spacing) for c in found]
+        assert min(apart(c, scan, place) for c in candidates) < 2.5
+    places = [np.multiply(c.position, scan.spacing) for c in candidates]
     nearest = min(np.linalg.norm(a - b) for i, a in enumerate(places) for b in places[:i])
     assert nearest >= 4
 
@@ -108,9 +108,9 @@ def test_nothing_outside_the_lung_counts_and_padding_and_nan_do_not_matter() -> 
     floating = replace(outside, stored=outside.hu())
     floating.stored[:, :3] = np.nan
     for one in (outside, floating):
-        found = find_candidates(one, mask_of(scan))
-        assert apart(found[0], scan, place) < 2
-        assert all(apart(c, scan, (60.0, 7.0, 60.0)) > 8 for c in found)
+        candidates = find_candidates(one, mask_of(scan))
+        assert apart(candidates[0], scan, place) < 2
+        assert all(apart(c, scan, (60.0, 7.0, 60.0)) > 8 for c in candidates)
 
 
 def test_a_scan_without_lung_is_refused() -> None:

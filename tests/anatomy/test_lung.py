@@ -33,10 +33,10 @@ def test_the_box_holds_the_lungs_and_a_margin() -> None:
         assert box is not None
         for axis, part in enumerate(box):
             others = tuple(a for a in range(3) if a != axis)
-            held = np.flatnonzero(lung.mask.any(others)) * lung.stride[axis]
+            inside = np.flatnonzero(lung.mask.any(others)) * lung.stride[axis]
             margin = np.ceil(margin_mm / scan.spacing[axis]) + lung.stride[axis]
-            assert part.start == max(held[0] - margin, 0)
-            assert part.stop == min(held[-1] + margin + 1, scan.shape[axis])
+            assert part.start == max(inside[0] - margin, 0)
+            assert part.stop == min(inside[-1] + margin + 1, scan.shape[axis])
 
 
 def test_there_is_no_box_without_a_lung() -> None:

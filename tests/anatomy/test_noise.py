@@ -17,9 +17,9 @@ def test_white_noise_is_found_a_little_too_low(
     sigma: float, spacing: tuple[float, float, float]
 ) -> None:
     noise = np.random.default_rng(0).normal(0, sigma, (20, 96, 96))
-    found = measure_noise(make(noise - 850, spacing)).hu()
-    assert 0.82 * sigma < found.mean() < sigma
-    assert found.std() < 0.05 * sigma
+    measured = measure_noise(make(noise - 850, spacing)).hu()
+    assert 0.82 * sigma < measured.mean() < sigma
+    assert measured.std() < 0.05 * sigma
 
 
 def test_slopes_edges_and_vessels_are_no_noise() -> None:
@@ -30,16 +30,16 @@ def test_slopes_edges_and_vessels_are_no_noise() -> None:
     hu[:, :, 50:] += 800  # wall
     for row, column in [(20, 10), (40, 20), (60, 30), (70, 75)]:  # vessels along z
         hu[(y - row) ** 2 + (x - column) ** 2 < 6] += 700
-    found = measure_noise(make(hu, (2.0, 0.7, 0.7))).hu()
-    assert np.abs(found / plain - 1).max() < 0.12
+    measured = measure_noise(make(hu, (2.0, 0.7, 0.7))).hu()
+    assert np.abs(measured / plain - 1).max() < 0.12
 
 
 def test_noise_is_followed_across_the_scan() -> None:
     sigma = np.linspace(5, 50, 256)
     hu = np.random.default_rng(0).normal(0, 1, (10, 96, 256)) * sigma
-    found = measure_noise(make(hu, (2.5, 0.7, 0.7))).hu()[5, 48]
+    measured = measure_noise(make(hu, (2.5, 0.7, 0.7))).hu()[5, 48]
     inner = slice(20, -20)
-    np.testing.assert_allclose(found[inner], 0.9 * sigma[inner], rtol=0.15)
+    np.testing.assert_allclose(measured[inner], 0.9 * sigma[inner], rtol=0.15)
 
 
 def test_padding_and_what_is_no_number_count_as_quiet_air() -> None:
@@ -50,15 +50,15 @@ def test_padding_and_what_is_no_number_count_as_quiet_air() -> None:
     values[:, :2] = np.inf
     z = np.ones(6)
     broken = Scan(values, z, 0 * z, -1e6, 1e6, Geometry((2.0, 1.0, 1.0)))
-    found = measure_noise(broken).hu()
-    assert np.isfinite(found).all()
-    assert not found.any()
+    measured = measure_noise(broken).hu()
+    assert np.isfinite(measured).all()
+    assert not measured.any()
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 3, 50), (2, 7, 5), (40, 4, 4)])
 def test_scans_smaller_than_a_neighbourhood_have_noise_too(shape: tuple[int, int, int]) -> None:
     hu = np.random.default_rng(0).normal(0, 9, shape)
-    found = measure_noise(make(hu, (1.0, 0.7, 0.7))).hu()
-    assert found.shape == shape
-    assert np.isfinite(found).all()
-    assert (found > 0).all() == (shape[1] > 1)
+    measured = measure_noise(make(hu, (1.0, 0.7, 0.7))).hu()
+    assert measured.shape == shape
+    assert np.isfinite(measured).all()
+    assert (measured > 0).all() == (shape[1] > 1)

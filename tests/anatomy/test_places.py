@@ -57,19 +57,19 @@ def test_a_block_is_whole_where_its_voxels_are(size: tuple[int, int, int]) -> No
 def test_between_voxels_a_block_needs_one_more_on_every_side(size: int) -> None:
     for position in np.arange(-1.0, 17.0, 0.25):
         whole = size // 2 + 1 <= position <= 16 - size // 2 - 1
-        found = has_whole_block([position] * 3, (size,) * 3, (16,) * 3, between_voxels=True)
-        assert found == whole
+        answers = has_whole_block([position] * 3, (size,) * 3, (16,) * 3, between_voxels=True)
+        assert answers == whole
 
 
 def test_drawn_places_lie_deep_with_a_whole_cube(ball: Scan) -> None:
-    found = drawn(LungPositions.of(ball), 500)
+    places = drawn(LungPositions.of(ball), 500)
     middle = np.asarray(ball.shape) / 2
-    distance = np.linalg.norm((found - middle) * ball.spacing, axis=1)
+    distance = np.linalg.norm((places - middle) * ball.spacing, axis=1)
     assert distance.max() <= 48 - 5 + 4  # the mask is coarse
     cube = np.round(32 / np.asarray(ball.spacing))
-    assert (found >= cube / 2).all()
-    assert (found + cube / 2 <= ball.shape).all()
-    assert {tuple(p) for p in found % 2} == set(np.ndindex(2, 2, 2)), "any voxel, not every other"
+    assert (places >= cube / 2).all()
+    assert (places + cube / 2 <= ball.shape).all()
+    assert {tuple(p) for p in places % 2} == set(np.ndindex(2, 2, 2)), "any voxel, not every other"
 
 
 def test_positions_lie_in_the_lung_with_a_whole_cube(ball: Scan) -> None:

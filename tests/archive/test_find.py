@@ -87,5 +87,5 @@ def test_a_list_names_folders_and_images(root: Path, tmp_path: Path) -> None:
 def test_several_processes_find_the_same(root: Path) -> None:
     for number in range(20):
         shutil.copytree(root / "p0" / "study", root / "many" / str(number))
-    found = find_series(root, {}, 2, lambda done, total, note="": None)
-    assert found == look(root)
+    series = find_series(root, {}, 2, lambda done, total, note="": None)
+    assert series == look(root)

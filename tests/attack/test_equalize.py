@@ -89,8 +89,8 @@ def test_round_trip_is_within_one_bin() -> None:
 def test_values_beyond_the_table_are_held_at_its_ends() -> None:
     table = Equalization.fit(_cubes())
     unit = table.normalize(_tensor([-3000.0, 3000.0]))
-    held = table.normalize(table.bins[[0, -1]].double())
-    torch.testing.assert_close(unit, held)
+    ends = table.normalize(table.bins[[0, -1]].double())
+    torch.testing.assert_close(unit, ends)
     back = table.denormalize(_tensor([-9.0, 9.0]))
     np.testing.assert_allclose(back.numpy(), [-1000, 1000], atol=0.5)
 
@@ -121,8 +121,8 @@ def test_a_look_into_the_table_finds_what_a_search_does(dtype: torch.dtype, kind
             torch.tensor([torch.inf, -torch.inf, torch.nan], dtype=dtype),
         )
     )
-    found = Interpolation(points, even)._count(x)
-    assert found.equal(torch.searchsorted(points, x, right=True))
+    counts = Interpolation(points, even)._count(x)
+    assert counts.equal(torch.searchsorted(points, x, right=True))
 
 
 def test_what_is_no_number_stays_none() -> None:

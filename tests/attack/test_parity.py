@@ -137,15 +137,15 @@ def test_the_function_in_place_of_the_generator_overflows(
 ) -> None:
     """Otherwise the order of the repair would not be tested."""
     attacker, plan = _attacker("inject", fitted), _plan(phantom, _POSITIONS[1], "inject")
-    held: list[Tensor] = []
+    cubes: list[Tensor] = []
 
     def keep(hu: Tensor) -> Tensor:
-        held.append(hu)
+        cubes.append(hu)
         return hu
 
     volume = torch.from_numpy(phantom.hu().astype(np.float64))
     attacker.repaint(volume[None, :32, :32, :32], keep)
-    assert int((held[0] > 2000).sum()) > 90
+    assert int((cubes[0] > 2000).sum()) > 90
     repaired = plan_attack(phantom.hu(), phantom.spacing, _POSITIONS[1], "inject")
     ours = [paint_cut(cut_plans(volume, [p]), attacker)[0] for p in (plan, repaired)]
     painted, other = (hu[p.cube_in_block] for hu, p in zip(ours, (plan, repaired), strict=True))

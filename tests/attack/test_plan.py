@@ -99,8 +99,8 @@ def test_noise_comes_from_the_neighbour_with_most_lung(dy: int, dx: int) -> None
     start = block_start(centre, plan.block)
     z, y, x = (slice(s, s + n) for s, n in zip(start, plan.block, strict=True))
     hu[z, y, x] = _LUNG
-    found = plan_attack(hu, _SPACING, (12, 60, 60), "inject").noise
-    assert found == centre
+    noise_place = plan_attack(hu, _SPACING, (12, 60, 60), "inject").noise
+    assert noise_place == centre
 
 
 def test_no_noise_source_without_lung() -> None:

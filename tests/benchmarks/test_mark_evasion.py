@@ -43,10 +43,10 @@ def test_an_attacker_keeps_to_what_he_allows_himself() -> None:
         return float(np.abs(cells.mean((3, 4))).max())
 
     assert largest(Evasion(1.0).apply(strike, body)) > 200
-    held = Evasion(1.0, within=0.25).apply(strike, body)
-    assert largest(held) == pytest.approx(STEP_HU / 4, rel=0.1)
-    assert 0 < float(str(achieved([held], [strike])["share_of_change"])) < 0.3
-    assert moved_hu([held], body)["median"] < 0.3 * moved_hu([strike], body)["median"]
+    bounded = Evasion(1.0, within=0.25).apply(strike, body)
+    assert largest(bounded) == pytest.approx(STEP_HU / 4, rel=0.1)
+    assert 0 < float(str(achieved([bounded], [strike])["share_of_change"])) < 0.3
+    assert moved_hu([bounded], body)["median"] < 0.3 * moved_hu([strike], body)["median"]
     assert Evasion().apply(strike, body) is strike
 
 

@@ -177,16 +177,18 @@ class Tab:
 
     def _note(self, message: Message) -> None:
         """Keep what the page complains about, and what it asks for."""
-        held = message.get("params", {})
+        parameters = message.get("params", {})
         match message.get("method"):
             case "Runtime.exceptionThrown":
-                self.complaints.append(json.dumps(held["exceptionDetails"]))
-            case "Runtime.consoleAPICalled" if held["type"] in ("error", "warning", "assert"):
-                self.complaints.append(json.dumps(held["args"]))
-            case "Log.entryAdded" if held["entry"]["level"] in ("error", "warning"):
-                self.complaints.append(held["entry"]["text"])
-            case "Network.requestWillBeSent" if not held["request"]["url"].startswith("data:"):
-                self.requests.append(held["request"]["url"])
+                self.complaints.append(json.dumps(parameters["exceptionDetails"]))
+            case "Runtime.consoleAPICalled" if parameters["type"] in ("error", "warning", "assert"):
+                self.complaints.append(json.dumps(parameters["args"]))
+            case "Log.entryAdded" if parameters["entry"]["level"] in ("error", "warning"):
+                self.complaints.append(parameters["entry"]["text"])
+            case "Network.requestWillBeSent" if not parameters["request"]["url"].startswith(
+                "data:"
+            ):
+                self.requests.append(parameters["request"]["url"])
 
 
 @contextmanager
@@ -208,8 +210,8 @@ def browser(program: str, profile: Path) -> Iterator[Tab]:
     tab = Tab(to_browser[1], from_browser[0])
     try:
         target = tab.call("Target.createTarget", url="about:blank")["targetId"]
-        held = tab.call("Target.attachToTarget", targetId=target, flatten=True)
-        tab.session = held["sessionId"]
+        attached = tab.call("Target.attachToTarget", targetId=target, flatten=True)
+        tab.session = attached["sessionId"]
         yield tab
         tab.session = ""
         with suppress(RuntimeError, TimeoutError, subprocess.TimeoutExpired):

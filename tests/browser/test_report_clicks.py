@@ -87,8 +87,8 @@ def changed(tab: Tab, before: list[str]) -> None:
 
 def slices(tab: Tab) -> list[str]:
     script = f"{list(PLANES)}.map((p) => document.querySelector(`[data-role=${{p}}-slice]`).value)"
-    told: list[str] = tab.value(script)
-    return told
+    texts: list[str] = tab.value(script)
+    return texts
 
 
 def test_sliders_and_keys_change_the_picture(tab: Tab) -> None:
@@ -110,9 +110,9 @@ def test_a_click_moves_the_other_planes_and_tells_hu(tab: Tab) -> None:
     tab.click("[data-role=axial]", right=0.2505, down=0.7505)
     assert slices(tab) == ["slice 20", f"slice {14 + 75}", f"slice {28 + 26}"]
     hu = int(gallery("inject").voxels[0, 0, 6, 75, 26])
-    told = tab.value("document.querySelector('[data-role=readout]').textContent")
+    readout = tab.value("document.querySelector('[data-role=readout]').textContent")
     # 26 voxels of 0.8 mm to the right of the position, 25 behind it.
-    assert told == f"{hu} HU at voxel 20, 89, 54 [z, y, x], -8.8, -10.0, 50.0 mm (LPS)"
+    assert readout == f"{hu} HU at voxel 20, 89, 54 [z, y, x], -8.8, -10.0, 50.0 mm (LPS)"
     tab.click("[data-role=coronal]", down=0.01)
     assert slices(tab)[0] == "slice 25", "heads up"
 

@@ -69,12 +69,12 @@ def test_an_injection_is_shown_in_both_with_simulated_in_the_pixels(
     shown.click("#first-axial", right=0.3, down=0.45)
     shown.open_panel("attack")
     shown.click("#attack button[value=inject]")
-    told = shown.text("attacked")
-    assert "HU RMSE in the 20 mm core" in told
-    assert "Classifier, originalno nodule" in told
-    assert "Classifier, tampered originala nodule" in told
-    assert "Sketch, tampered originaltampered" in told
-    assert "Mark of the tampered protected scan" in told
+    text = shown.text("attacked")
+    assert "HU RMSE in the 20 mm core" in text
+    assert "Classifier, originalno nodule" in text
+    assert "Classifier, tampered originala nodule" in text
+    assert "Sketch, tampered originaltampered" in text
+    assert "Mark of the tampered protected scan" in text
     assert shown.text("title-first") == "injected: chest"
     assert shown.text("title-second") == "injected: protected"
     for side in ("first", "second"):

@@ -73,8 +73,8 @@ def test_a_click_moves_the_planes_and_hu_and_mm_are_told(shown: Page, chest: Sca
     shown.click("#first-axial", right=50.5 / 192, down=100.5 / 192)
     x, y, z = chest.geometry.to_world((32, 100, 50))
     hu = round(float(chest.hu()[32, 100, 50]))
-    told = f"chest {hu} HU at voxel 32, 100, 50 [z, y, x], {x:.1f}, {y:.1f}, {z:.1f} mm (LPS)"
-    shown.tab.until(f"document.getElementById('readout').textContent === {json.dumps(told)}")
+    readout = f"chest {hu} HU at voxel 32, 100, 50 [z, y, x], {x:.1f}, {y:.1f}, {z:.1f} mm (LPS)"
+    shown.tab.until(f"document.getElementById('readout').textContent === {json.dumps(readout)}")
     assert shown.text("first-coronal-number") == "slice 100 of 192"
     assert shown.text("first-sagittal-number") == "slice 50 of 192"
     shown.click("#first-coronal", down=0.01)

@@ -106,10 +106,10 @@ def test_an_imported_attacker_is_measured_with(
     attackers = ["--injector", str(tmp_path / "attacker.safetensors")]
     attackers += ["--remover", str(weights / "remover.safetensors")]
     assert main(["evaluate", str(series), *protector_options, *attackers, *options]) == 0
-    found = json.loads(result.read_text())
+    evaluation = json.loads(result.read_text())
     card = load_weights(tmp_path / "attacker.safetensors", "attacker")[1]
-    assert found["attackers"]["inject"]["sha256"] == card["sha256"]
-    assert found["disruption"]["inject"]["protected"]["rmse_hu"]["median"] > 0
+    assert evaluation["attackers"]["inject"]["sha256"] == card["sha256"]
+    assert evaluation["disruption"]["inject"]["protected"]["rmse_hu"]["median"] > 0
 
 
 def test_an_attacker_there_is_kept(

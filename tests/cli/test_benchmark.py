@@ -107,9 +107,9 @@ def test_resuming_a_whole_run_gives_the_same_summary(
     before = (whole / "summary.json").read_bytes()
     lines = (whole / "results.jsonl").read_bytes()
     assert main(["benchmark", str(config), "-o", str(whole), "--resume"]) == 0
-    told = capsys.readouterr()
-    assert "8 of 8 cells" in told.err
-    assert "whole-scan RMSE" in told.out
+    output = capsys.readouterr()
+    assert "8 of 8 cells" in output.err
+    assert "whole-scan RMSE" in output.out
     assert (whole / "summary.json").read_bytes() == before
     assert (whole / "results.jsonl").read_bytes() == lines
 

@@ -60,7 +60,7 @@ def test_recall_is_that_of_nodules_planted_in_memory(series: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "options, told",
+    "options, message",
     [
         (("--limit", "0"), "--limit must be 1 or more"),
         (("--recall", "-1"), "--recall must be 0 or more"),
@@ -68,10 +68,10 @@ def test_recall_is_that_of_nodules_planted_in_memory(series: Path, tmp_path: Pat
     ],
 )
 def test_options_that_make_no_sense_are_refused(
-    series: Path, options: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+    series: Path, options: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["candidates", str(series), *options]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_list_without_a_nodule_of_this_scan_is_refused(

@@ -46,7 +46,7 @@ def test_a_demonstration_is_made_again() -> None:
 
 
 def test_settings_become_options() -> None:
-    told = command_line("evaluate", "chest", "b c", seed=1, position=[(1.5, -2, 3), (4, 5, 6)])
-    assert told == "mitsgan evaluate chest 'b c' --seed 1 --position 1.5,-2,3 --position 4,5,6"
+    line = command_line("evaluate", "chest", "b c", seed=1, position=[(1.5, -2, 3), (4, 5, 6)])
+    assert line == "mitsgan evaluate chest 'b c' --seed 1 --position 1.5,-2,3 --position 4,5,6"
     assert command_line("x", on=True, off=False, nothing=None) == "mitsgan x --on --no-off"
     assert command_line("x", max_hu=20.0, small=1e-6) == "mitsgan x --max-hu 20 --small 1e-06"

@@ -54,20 +54,20 @@ def test_cubes_of_a_scan(
     cubes: Run, series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cubes("--seed", "3", "--kinds", "solid") == 0
-    told = capsys.readouterr()
-    assert "6 cubes to inject (6 solid) of 1 patient, to train on" in told.out
-    assert f"reading {series}" in told.err
-    made = read_cubes(tmp_path / "cubes.npz")
-    assert made.kinds == ("solid",) * 6
-    assert made.about["seed"] == 3
+    output = capsys.readouterr()
+    assert "6 cubes to inject (6 solid) of 1 patient, to train on" in output.out
+    assert f"reading {series}" in output.err
+    file = read_cubes(tmp_path / "cubes.npz")
+    assert file.kinds == ("solid",) * 6
+    assert file.about["seed"] == 3
     text = (tmp_path / "cubes.npz").read_bytes()
     assert b"chest" not in text
     assert cubes() == 2
     assert "give --overwrite" in capsys.readouterr().err
     assert cubes("--seed", "3", "--kinds", "solid", "--overwrite", "--quiet") == 0
     again = read_cubes(tmp_path / "cubes.npz")
-    assert (again.cubes == made.cubes).all()
-    assert again.origins == made.origins
+    assert (again.cubes == file.cubes).all()
+    assert again.origins == file.origins
 
 
 def listed(folder: Path, text: str) -> str:
@@ -272,10 +272,10 @@ def test_fetches(
     monkeypatch.setattr(fetch.fetch, "__kwdefaults__", {"check": lambda: None})
     arguments = ["data", "fetch", "lidc", "--patients", "1", "-o", str(tmp_path / "lidc")]
     assert main(arguments) == 0
-    told = capsys.readouterr()
-    assert "1 series fetched, 0 were there" in told.out
-    assert "licence: CC BY 3.0" in told.err
-    assert "10.7937/K9/TCIA.2015.LO9QL9SX" in told.err
+    output = capsys.readouterr()
+    assert "1 series fetched, 0 were there" in output.out
+    assert "licence: CC BY 3.0" in output.err
+    assert "10.7937/K9/TCIA.2015.LO9QL9SX" in output.err
     assert (tmp_path / "lidc" / "P-1" / "1.2.3" / "0.dcm").exists()
     assert main(arguments) == 0
     assert "0 series fetched, 1 were there" in capsys.readouterr().out
@@ -289,6 +289,6 @@ def test_fetches(
 def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["data", command, "--help"])
-    told = capsys.readouterr().out
-    assert "--output" in told
-    assert ("LUNA16" in told) == (command == "cubes")
+    output = capsys.readouterr().out
+    assert "--output" in output
+    assert ("LUNA16" in output) == (command == "cubes")

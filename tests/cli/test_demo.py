@@ -43,9 +43,9 @@ def test_shows_what_protection_does(
     out = tmp_path / "demo"
     assert demo() == 0
     assert {p.name for p in out.iterdir()} == PARTS
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     for part in PARTS:
-        assert str(out / part) in told
+        assert str(out / part) in output
     original, protected = read_scan(out / "original"), read_scan(out / "protected")
     moved = protected.hu() - original.hu()
     assert 0 < np.abs(moved).max() <= 10

@@ -15,9 +15,9 @@ def test_a_key_is_made_and_not_shown(tmp_path: Path, capsys: pytest.CaptureFixtu
     path = tmp_path / "key"
     assert main(["keygen", "-o", str(path)]) == 0
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    told = capsys.readouterr()
-    assert str(path) in told.out
-    assert Key.load(path).secret.hex() not in told.out + told.err
+    output = capsys.readouterr()
+    assert str(path) in output.out
+    assert Key.load(path).secret.hex() not in output.out + output.err
 
 
 def test_a_key_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

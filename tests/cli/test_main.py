@@ -96,9 +96,9 @@ def test_usage_errors_exit_with_2(arguments: list[str], capsys: pytest.CaptureFi
     with pytest.raises(SystemExit) as left:
         main(arguments)
     assert left.value.code == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err != ""
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err != ""
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -27,8 +27,8 @@ def test_draws_a_page_into_the_run(run: Path, capsys: pytest.CaptureFixture[str]
     assert page.startswith("<!doctype html>")
     assert 'id="volume-1-5"' in page, "both galleries, all their volumes"
     assert str(run) not in page, "no path of this machine"
-    told = capsys.readouterr()
-    assert f"written: {out}, {round(out.stat().st_size / 1000):,} kB" in told.out
+    output = capsys.readouterr()
+    assert f"written: {out}, {round(out.stat().st_size / 1000):,} kB" in output.out
 
     assert main(["report", str(run), "-o", str(out)]) == 2
     assert "--overwrite" in capsys.readouterr().err
@@ -53,8 +53,8 @@ def test_csv_and_json_are_read_by_machines(run: Path, tmp_path: Path) -> None:
     with (tmp_path / "out.csv").open(newline="") as file:
         tables = {row["table"] for row in csv.DictReader(file)}
     assert tables == {"headline", "main", "budget"}
-    held = json.loads((tmp_path / "out.json").read_text())
-    assert held["tables"][0]["rows"] == summary()["tables"][0]["rows"]
+    content = json.loads((tmp_path / "out.json").read_text())
+    assert content["tables"][0]["rows"] == summary()["tables"][0]["rows"]
 
 
 def test_an_evaluation_becomes_a_page(tmp_path: Path) -> None:
@@ -72,11 +72,11 @@ def test_an_evaluation_becomes_a_page(tmp_path: Path) -> None:
 
 def test_an_evaluation_of_the_mark_becomes_a_page(tmp_path: Path) -> None:
     result = json.loads(MARK.read_text())
-    found = result["attacks"]["remove"]["cases"]["touched up"]["found"]
+    detected = result["attacks"]["remove"]["cases"]["touched up"]["found"]
     out = tmp_path / "report.html"
     assert main(["report", str(MARK), "-o", str(out), "--quiet"]) == 0
     page = out.read_text(encoding="utf-8")
-    assert f"Of {found['n']} removals, the mark finds {found['count']}." in page
+    assert f"Of {detected['n']} removals, the mark finds {detected['count']}." in page
     assert "<h3>Verdicts on whole scans</h3>" in page
     assert result["protector"]["sha256"] in page
 

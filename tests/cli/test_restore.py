@@ -86,10 +86,10 @@ def test_refusals_are_one_message_and_exit_code_2(
         ([*site, "--seal", str(keys / "site.crt")], "no seal that can be read"),
     ):
         assert main(["restore", str(protected), out, *options, "--quiet"]) == 2
-        told = capsys.readouterr().err
-        assert told.startswith("error: ")
-        assert reason in told
-        assert told.count("\n") == 1
+        errors = capsys.readouterr().err
+        assert errors.startswith("error: ")
+        assert reason in errors
+        assert errors.count("\n") == 1
     Path(f"{protected}.seal.json").unlink()
     options = [*site, "--trust", str(keys / "signer.pub"), "--quiet"]
     assert main(["restore", str(protected), out, *options]) == 2

@@ -147,15 +147,15 @@ def test_json_names_every_finding(
     flip(sorted(copy.iterdir())[3], RescaleIntercept="-1000")
     report = tmp_path / "run.json"
     assert verify(copy, "--json", "--report", str(report)) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told == json.loads(report.read_text())
-    assert told["verdict"] == told["seal"]["verdict"] == "tampered"
-    header, pixel = told["seal"]["findings"]
+    output = json.loads(capsys.readouterr().out)
+    assert output == json.loads(report.read_text())
+    assert output["verdict"] == output["seal"]["verdict"] == "tampered"
+    header, pixel = output["seal"]["findings"]
     assert header["attribute"] == "RescaleIntercept"
     assert pixel["kind"] == "pixels"
     assert pixel["boxes"] == [[64, 96, 0, 64]]
     assert header["slices"] == pixel["slices"]
-    assert told["seal"]["signer"]["trusted"] is True
+    assert output["seal"]["signer"]["trusted"] is True
 
 
 def test_protect_seals_what_it_wrote(
@@ -207,10 +207,10 @@ def test_mark_and_seal_together(
     assert main(["keygen", "-o", str(secret), "--quiet"]) == 0
     both = ["--seal", str(seal), "--trust", str(keys / "ed.pub"), "--key", str(secret)]
     assert main(["verify", str(series), *both, "--json"]) == 3
-    told = json.loads(capsys.readouterr().out)
-    assert (told["verdict"], told["mark_verdict"]) == ("unknown", "unknown")
-    assert told["seal"]["verdict"] == "intact"
-    assert told["decided_by"] == "mark"
+    output = json.loads(capsys.readouterr().out)
+    assert (output["verdict"], output["mark_verdict"]) == ("unknown", "unknown")
+    assert output["seal"]["verdict"] == "intact"
+    assert output["decided_by"] == "mark"
     assert main(["verify", str(series), *both]) == 3
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == "mark unknown, seal intact: UNKNOWN, the mark decided"

@@ -25,15 +25,15 @@ ELSEWHERE = {
 
 def pages() -> list[str]:
     """Pages with examples."""
-    found = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-    return sorted(str(p.relative_to(ROOT)) for p in found if BLOCK.search(p.read_text()))
+    paths = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    return sorted(str(p.relative_to(ROOT)) for p in paths if BLOCK.search(p.read_text()))
 
 
 def modules() -> list[str]:
     """Modules with examples in their docstrings."""
     source = ROOT / "src"
-    found = [p for p in source.rglob("*.py") if ">>> " in p.read_text()]
-    names = [".".join(p.relative_to(source).with_suffix("").parts) for p in found]
+    paths = [p for p in source.rglob("*.py") if ">>> " in p.read_text()]
+    names = [".".join(p.relative_to(source).with_suffix("").parts) for p in paths]
     return sorted(name.removesuffix(".__init__") for name in names)
 
 

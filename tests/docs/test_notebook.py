@@ -36,9 +36,9 @@ def test_it_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
 
         assert len(plt.get_fignums()) == 3
         plt.close("all")
-    told = capsys.readouterr().out
-    assert "at most 20 HU" in told
-    assert "protected intact []" in told
-    assert "painted tampered [(" in told
+    output = capsys.readouterr().out
+    assert "at most 20 HU" in output
+    assert "protected intact []" in output
+    assert "painted tampered [(" in output
     assert names["attack"].disruption_hu > 10
     assert (names["simulated"].hu()[:, -22:] > 900).any((1, 2)).all(), "SIMULATED in every slice"

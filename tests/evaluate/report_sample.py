@@ -83,13 +83,13 @@ def gallery(action: Action) -> Gallery:
     volumes = []
     for shape in (_SHAPE, (1, *_PLANE)):
         scan = rng.normal(-800, 40, shape)
-        held = [scan, scan + rng.choice([-8, 8], shape), scan + rng.normal(0, 30, shape)]
+        stages = [scan, scan + rng.choice([-8, 8], shape), scan + rng.normal(0, 30, shape)]
         grid = np.indices(shape)
         centre = [n // 2 for n in shape]
         apart = sum((axis - c) ** 2 for axis, c in zip(grid, centre, strict=True))
         ball = 300 * tampered * np.exp(-apart / 50)
-        untouched = np.rint(np.stack(held)).astype(np.int16)
-        painted = [h + ball * (1 + 0.2 * i) for i, h in enumerate(held)]
+        untouched = np.rint(np.stack(stages)).astype(np.int16)
+        painted = [h + ball * (1 + 0.2 * i) for i, h in enumerate(stages)]
         marked = burn_in_hu(np.rint(np.stack(painted)).astype(np.int16))
         volumes.append(np.stack([untouched, marked]))
     attack = Attack(

@@ -22,7 +22,7 @@ SPACING = (2.0, 1.0, 1.0)
 
 
 def test_rank_counts_only_candidates_that_name_no_nodule() -> None:
-    found = [
+    candidates = [
         Candidate((10, 10, 10), 4, 90.0),  # names the first
         Candidate((50, 50, 50), 4, 80.0),  # names none
         Candidate((10, 12, 10), 2, 70.0),  # names the first again
@@ -33,7 +33,7 @@ def test_rank_counts_only_candidates_that_name_no_nodule() -> None:
         KnownNodule((21, 30, 30), 6.0),
         KnownNodule((90, 90, 90), 20.0),
     ]
-    first, second, third = match(found, nodules, SPACING)
+    first, second, third = match(candidates, nodules, SPACING)
     assert (first.rank, first.offset_mm, first.score) == (1, 1.0, 90.0)
     assert (second.rank, second.offset_mm) == (2, 2.0)
     assert (first.number, second.number) == (1, 4)  # in the list, with what names none
@@ -41,12 +41,14 @@ def test_rank_counts_only_candidates_that_name_no_nodule() -> None:
 
 
 def test_a_candidate_must_lie_within_the_nodule_or_4_mm() -> None:
-    found = [Candidate((0, 7, 0), 4, 9.0)]
+    candidates = [Candidate((0, 7, 0), 4, 9.0)]
     inside, beyond = match(
-        found, [KnownNodule((0, 0, 0), 14.0), KnownNodule((0, 0, 0), 13.0)], SPACING
+        candidates, [KnownNodule((0, 0, 0), 14.0), KnownNodule((0, 0, 0), 13.0)], SPACING
     )
     assert (inside.rank, beyond.rank) == (1, None)
-    near, far = match(found, [KnownNodule((0, 3, 0), 3.0), KnownNodule((0, 2.9, 0), 3.0)], SPACING)
+    near, far = match(
+        candidates, [KnownNodule((0, 3, 0), 3.0), KnownNodule((0, 2.9, 0), 3.0)], SPACING
+    )
     assert (near.rank, far.rank) == (1, None)
 
 
@@ -93,14 +95,14 @@ def ball(
 
 
 def test_planted_balls_are_found_again(phantom: Scan) -> None:
-    lung, told = find_lung(phantom), []
-    hits = planted_hits(phantom, lung, 6, 0, ball, lambda done, n: told.append((done, n)))
+    lung, steps = find_lung(phantom), []
+    hits = planted_hits(phantom, lung, 6, 0, ball, lambda done, n: steps.append((done, n)))
     assert [h.nodule.location for h in hits] == ["inside", "border"] * 3
     assert all(5 <= h.nodule.diameter_mm <= 25 for h in hits)
     large = [h for h in hits if h.nodule.diameter_mm > 10 and h.nodule.location == "inside"]
     assert large
     assert all(h.rank is not None and h.rank <= 20 for h in large)
-    assert told[-1] == (6, 6)
+    assert steps[-1] == (6, 6)
     assert recall(hits)[0].n == 6
 
 

@@ -43,11 +43,11 @@ def remover() -> Attacker:
 
 
 def test_fidelity_of_a_known_change(scan: Scan, protected: Scan) -> None:
-    found = fidelity(scan, protected)
-    assert found.largest_hu == 6
-    assert found.rmse_hu == pytest.approx(6, rel=1e-3)  # what would become padding stays
-    assert found.psnr_db == pytest.approx(20 * math.log10(2000 / 6), abs=0.01)
-    assert 0.5 < found.ssim < 1
+    figures = fidelity(scan, protected)
+    assert figures.largest_hu == 6
+    assert figures.rmse_hu == pytest.approx(6, rel=1e-3)  # what would become padding stays
+    assert figures.psnr_db == pytest.approx(20 * math.log10(2000 / 6), abs=0.01)
+    assert 0.5 < figures.ssim < 1
     same = fidelity(scan, scan)
     assert same.psnr_db == math.inf
     assert same.ssim == pytest.approx(1, abs=1e-3)
@@ -138,9 +138,9 @@ def test_a_classifier_says_what_attacked_cubes_look_like(
     assert "20 mm core leaves the scan" in result.gaps[0], "the second nodule"
     config = replace(config, nodules=known[:1])
     result = evaluate(scan, protected, [remover], config, classifier=classifier)
-    found = result.appearance
-    assert {name: row.n for name, row in found.items()} == {
+    looks = result.appearance
+    assert {name: row.n for name, row in looks.items()} == {
         "remove": 2,
         "remove, at known nodules": 1,
     }
-    assert found["remove"].states["tampered protected"].abnormal_share is not None
+    assert looks["remove"].states["tampered protected"].abnormal_share is not None

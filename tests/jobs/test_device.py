@@ -17,7 +17,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Non
 
 
 @pytest.mark.parametrize(
-    "gpus, name, found",
+    "gpus, name, chosen",
     [
         (0, "auto", "cpu"),
         (2, "auto", "cuda"),
@@ -27,8 +27,8 @@ def gpus(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Non
     ],
     indirect=["gpus"],
 )
-def test_chooses(gpus: None, name: str, found: str) -> None:
-    assert str(choose_device(name)) == found
+def test_chooses(gpus: None, name: str, chosen: str) -> None:
+    assert str(choose_device(name)) == chosen
 
 
 @pytest.mark.parametrize(

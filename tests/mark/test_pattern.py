@@ -38,8 +38,8 @@ def _agreement(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_known_signs() -> None:
     """Held for good: a change would make every mark that was ever made unreadable."""
-    found = slice_signs(series_key(KEY, "series", "mark 2"), -54321, (4, 15))
-    assert found.tolist() == [
+    signs = slice_signs(series_key(KEY, "series", "mark 2"), -54321, (4, 15))
+    assert signs.tolist() == [
         [1, -1, -1, 1, 1, -1, -1, -1],
         [1, 1, 1, 1, 1, 1, -1, -1],
     ]
@@ -75,11 +75,11 @@ def _voxels(scan: Scan, version: int, start: int = 0, stop: int | None = None) -
 def test_signs_alternate_within_a_unit(small_chest: Scan, version: int) -> None:
     odd = replace(small_chest, stored=np.ascontiguousarray(small_chest.stored[:, :-1, :-3]))
     for scan in (small_chest, odd):
-        found = _voxels(scan, version)
-        assert found.shape == scan.shape
+        voxels = _voxels(scan, version)
+        assert voxels.shape == scan.shape
         rows, columns = (n // 2 * 2 for n in scan.shape[1:])
-        np.testing.assert_array_equal(found[:, :rows:2], -found[:, 1:rows:2])
-        np.testing.assert_array_equal(found[:, :, :columns:2], -found[:, :, 1:columns:2])
+        np.testing.assert_array_equal(voxels[:, :rows:2], -voxels[:, 1:rows:2])
+        np.testing.assert_array_equal(voxels[:, :, :columns:2], -voxels[:, :, 1:columns:2])
 
 
 def test_positions_hold_when_slices_are_taken_away() -> None:
@@ -96,14 +96,14 @@ def test_positions_that_no_scan_has_are_refused() -> None:
 
 
 def test_the_ends_have_signs_of_their_own(small_chest: Scan) -> None:
-    found = _voxels(small_chest, 2)
+    voxels = _voxels(small_chest, 2)
     positions = slice_positions(small_chest.geometry, range(small_chest.shape[0]))
     series = series_key(KEY, "x", "mark 2")
     rows_columns = small_chest.shape[1:]
     np.testing.assert_array_equal(
-        found[5, ::2, ::2], slice_signs(series, positions[5], rows_columns)
+        voxels[5, ::2, ::2], slice_signs(series, positions[5], rows_columns)
     )
-    assert abs(_agreement(found[0, ::2, ::2], slice_signs(series, positions[0], rows_columns))) < 5
+    assert abs(_agreement(voxels[0, ::2, ::2], slice_signs(series, positions[0], rows_columns))) < 5
     for version in VERSIONS:
         whole = _voxels(small_chest, version)
         np.testing.assert_array_equal(whole[3:7], _voxels(small_chest, version, 3, 7))

@@ -68,13 +68,13 @@ def test_results_are_kept_apart_until_the_next_of_their_number() -> None:
 
 @pytest.mark.parametrize("thickness", [1, 4, 99])
 def test_slabs_cover_everything_in_order(thickness: int) -> None:
-    made: list[object] = []
+    objects: list[object] = []
 
     def make() -> object:
-        made.append(object())
-        return made[-1]
+        objects.append(object())
+        return objects[-1]
 
     own = per_thread(make)
     parts = list(in_slabs(lambda start, stop: (start, stop, own()), 13, thickness))
     assert [n for start, stop, _ in parts for n in range(start, stop)] == list(range(13))
-    assert {id(mine) for _, _, mine in parts} == {id(one) for one in made}
+    assert {id(mine) for _, _, mine in parts} == {id(one) for one in objects}

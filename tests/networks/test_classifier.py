@@ -16,10 +16,10 @@ def classifier() -> NoduleClassifier:
 
 def test_cubes_become_probabilities_one_each(classifier: NoduleClassifier) -> None:
     cubes = -850 + 100 * torch.randn(70, 32, 32, 32)  # more than one batch
-    found = classifier.probability(cubes)
-    assert found.shape == (70,)
-    assert bool(((found > 0) & (found < 1)).all())
-    torch.testing.assert_close(found[-3:], classifier.probability(cubes[-3:]))
+    probabilities = classifier.probability(cubes)
+    assert probabilities.shape == (70,)
+    assert bool(((probabilities > 0) & (probabilities < 1)).all())
+    torch.testing.assert_close(probabilities[-3:], classifier.probability(cubes[-3:]))
 
 
 def test_the_threshold_decides(classifier: NoduleClassifier) -> None:

@@ -72,10 +72,10 @@ def test_attackers_say_how_good_they_are_and_what_for(name: str) -> None:
 
 def test_the_pairs_differ_in_what_makes_transfer_worth_measuring() -> None:
     def config(surrogate: Surrogate) -> dict[str, object]:
-        found: dict[str, object] = load_weights(surrogate_path(surrogate, "remove"), "attacker")[1][
-            "config"
-        ]
-        return found
+        configuration: dict[str, object] = load_weights(
+            surrogate_path(surrogate, "remove"), "attacker"
+        )[1]["config"]
+        return configuration
 
     textured, smooth, narrow, residual = (config(s) for s in SURROGATES)
     assert len({c["width"] for c in (textured, smooth, narrow)}) == 3

@@ -46,7 +46,7 @@ def parties(folder: Path, *names: str) -> list[Party]:
     folder.mkdir(parents=True, exist_ok=True)
     authority = folder / "ca.crt"
     authority.write_bytes(_certificate(issuer, issuer, root, root, True).public_bytes(Encoding.PEM))
-    made = []
+    paths = []
     for name in names:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -55,8 +55,8 @@ def parties(folder: Path, *names: str) -> list[Party]:
         path = folder / f"{name}.key"
         path.touch(0o600)
         path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        made.append(Party(folder / f"{name}.crt", path, authority))
-    return made
+        paths.append(Party(folder / f"{name}.crt", path, authority))
+    return paths
 
 
 def _certificate(

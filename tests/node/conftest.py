@@ -134,12 +134,12 @@ def world(peers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wor
         + route("passes", "pass", ["archive"], quiet=1, more='others = "forward"')
         + route("divides", "protect", ["plain", "lenient"], quiet=1, more=NOISE)
     )
-    made = World(folder, routes)
+    world = World(folder, routes)
     try:
-        made.start()
-        yield made
+        world.start()
+        yield world
     finally:
-        made.stop()
+        world.stop()
 
 
 @pytest.fixture(autouse=True)

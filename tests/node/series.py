@@ -38,7 +38,7 @@ def ended(node: NodeProcess, sent: Path, count: int = 1) -> Callable[[], bool]:
     return check
 
 
-def made(node: NodeProcess, series: Series) -> set[str]:
+def output_uids(node: NodeProcess, series: Series) -> set[str]:
     """UIDs of what the node made of a series."""
     folder = node.spool / "series" / str(series.id) / "protected"
     return {item.sop_uid for item in items(folder)}

@@ -91,9 +91,9 @@ def item(tmp_path: Path) -> Item:
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    made = Server(*request.param)
-    yield made
-    made.stop()
+    server = Server(*request.param)
+    yield server
+    server.stop()
 
 
 def stored(*uids: str) -> bytes:

@@ -15,7 +15,7 @@ from pydicom.uid import (
 )
 from tests.files.dicom.multiframe import merge
 from tests.node.conftest import World
-from tests.node.series import ended, made, send_raw, series_of
+from tests.node.series import ended, output_uids, send_raw, series_of
 
 from mitsgan.files import read_scan
 from node_peers import wait_for
@@ -42,7 +42,7 @@ def test_a_multi_frame_object_is_protected_and_arrives_as_one(
     wait_for(ended(world.node, path), 300, "the object to be forwarded")
     (series,) = series_of(world.node, path)
     assert series.state == "committed", series.reason
-    derived = made(world.node, series)
+    derived = output_uids(world.node, series)
     (back,) = world.archive.files(tmp_path / "back", derived).iterdir()
     header = dcmread(back, stop_before_pixels=True)
     assert header.SOPClassUID == kind

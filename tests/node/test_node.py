@@ -18,7 +18,7 @@ from pynetdicom import AE
 from tests.node.conftest import World, small_series
 from tests.node.series import (
     ended,
-    made,
+    output_uids,
     send_raw,
     series_of,
     strangers_may_only_echo,
@@ -47,7 +47,7 @@ def test_a_series_is_protected_within_its_budget(
     wait_for(ended(world.node, phantom), 300, "the series to end")
     (series,) = series_of(world.node, phantom)
     assert series.state == "committed", series.reason
-    derived = made(world.node, series)
+    derived = output_uids(world.node, series)
     back = read_scan(world.archive.files(tmp_path / "back", derived))
     original = read_scan(phantom)
     moved = abs(back.hu() - original.hu())
@@ -77,7 +77,7 @@ def test_late_slices_make_a_new_whole_series(world: World, tmp_path: Path) -> No
     first, second = series_of(world.node, whole)
     assert second.follows == first.id
     assert (first.state, second.state) == ("committed", "committed")
-    parts = made(world.node, first), made(world.node, second)
+    parts = output_uids(world.node, first), output_uids(world.node, second)
     assert [len(part) for part in parts] == [8, 12]
     arrived = [uid for uid in world.archive.uids() if uid in parts[0] | parts[1]]
     assert len(arrived) == len(set(arrived)) == 20
@@ -246,8 +246,8 @@ def test_a_new_configuration_is_taken_without_losing_an_association(
         world.node.config.write_text(text.replace("port = ", "port = 1", 1))
         world.node.process.send_signal(signal.SIGHUP)
         wait_for(lambda: "kept the old" in world.node.log.read_text(), 60, "the refusal")
-        (told,) = [x for x in world.node.log.read_text().splitlines() if "kept the old" in x]
-        assert "`port`" in told or "`listen`" in told  # a key, no option
+        (line,) = [x for x in world.node.log.read_text().splitlines() if "kept the old" in x]
+        assert "`port`" in line or "`listen`" in line  # a key, no option
     finally:
         world.node.config.write_text(text)
         world.node.process.send_signal(signal.SIGHUP)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import PublicFormat as Public
 from pydicom import dcmread
 from tests.node.audit.collectors import Told, UdpCollector
 from tests.node.conftest import route, small_series
-from tests.node.series import ended, made, series_of, uids
+from tests.node.series import ended, output_uids, series_of, uids
 
 from mitsgan.node.check import check
 from mitsgan.node.config import read_config
@@ -112,7 +112,7 @@ class Hospital:
         wait_for(ended(self.node, self.original), 300, "the series to be protected")
         (series,) = series_of(self.node, self.original)
         assert series.state == "committed", series.reason
-        self.derived = made(self.node, series)
+        self.derived = output_uids(self.node, series)
 
     def protected(self, folder: Path) -> Path:
         """What the archive has."""
@@ -262,17 +262,17 @@ def findings(config: Path) -> dict[str, tuple[str, str]]:
 def test_an_engineer_is_told_what_a_restoring_route_lacks(
     hospital: Hospital, tmp_path: Path
 ) -> None:
-    told = findings(hospital.node.config)
-    assert not [what for what, (state, _) in told.items() if state == "WRONG"], told
+    checks = findings(hospital.node.config)
+    assert not [what for what, (state, _) in checks.items() if state == "WRONG"], checks
     originals = hospital.node.spool / "originals"
-    assert told[f"route trusting: {originals}"] == ("ok", "1 originals kept")
-    assert "restored" in told["route lax: a phantom given back"][1]
-    assert told["route lax: trust"][0] == "note"
-    assert told["route lax to reader"] == ("note", "originals go without TLS")
+    assert checks[f"route trusting: {originals}"] == ("ok", "1 originals kept")
+    assert "restored" in checks["route lax: a phantom given back"][1]
+    assert checks["route lax: trust"][0] == "note"
+    assert checks["route lax to reader"] == ("note", "originals go without TLS")
 
     wrong = tmp_path / "node.toml"
     wrong.write_text(hospital.node.config.read_text().replace("/site.pem", "/signer.pem"))
-    told = findings(wrong)
-    assert told["route lax: private key"][0] == "WRONG"
-    assert "RSA" in told["route lax: private key"][1]
-    assert told["route lax: a phantom given back"][0] == "WRONG"
+    checks = findings(wrong)
+    assert checks["route lax: private key"][0] == "WRONG"
+    assert "RSA" in checks["route lax: private key"][1]
+    assert checks["route lax: a phantom given back"][0] == "WRONG"

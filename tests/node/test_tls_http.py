@@ -82,15 +82,15 @@ def phantom(_phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def site(peers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    made = Site(tmp_path_factory.mktemp("site"))
+    site = Site(tmp_path_factory.mktemp("site"))
     try:
-        made.archive.start()
-        made.node.start()
-        yield made
+        site.archive.start()
+        site.node.start()
+        yield site
     finally:
-        made.node.stop()
-        made.archive.stop()
-        made.collector.stop()
+        site.node.stop()
+        site.archive.stop()
+        site.collector.stop()
 
 
 def send(site: Site, phantom: Path, party: Party | None) -> int:
@@ -130,7 +130,7 @@ def test_a_peer_that_says_nothing_does_not_hold_up_others(site: Site, phantom: P
         peer.close()
 
 
-def told(site: Site, event: str, count: int = 1) -> list[Told]:
+def audited(site: Site, event: str, count: int = 1) -> list[Told]:
     """Audit messages of an event, once there are some; each is what the schema wants."""
 
     def listed() -> list[Told]:
@@ -147,23 +147,23 @@ def test_the_audit_trail_tells_what_was_sent_and_who_was_turned_away(
     assert send(site, phantom, site.unknown) != 0
     assert send(site, phantom, site.stranger) != 0
     assert site.get("/", Authorization=basic("a wrong token"))[0] == 401
-    assert told(site, "110100/110120")[0].outcome == "0"
-    transfers = told(site, "110104", 2)
+    assert audited(site, "110100/110120")[0].outcome == "0"
+    transfers = audited(site, "110104", 2)
     came = [m for m in transfers if m.values("ActiveParticipant", "UserID")[0] == "CT"]
     assert came[0].values("SOPClass", "NumberOfInstances") == ["16"]
     assert came[0].codes("RoleIDCode") == ["110153", "110152"]
     outcomes = {m.values("ActiveParticipant", "UserID")[1]: m.outcome for m in transfers}
     assert (outcomes["PACS"], outcomes["MITSGAN"]) == ("0", "0")
-    assert told(site, "110102")
-    asked = told(site, "110112", 3)  # the archive once, and twice one that is down
+    assert audited(site, "110102")
+    asked = audited(site, "110112", 3)  # the archive once, and twice one that is down
     assert asked[0].values("ParticipantObjectDetail", "type") == ["TransferSyntax"]
     assert {m.values("ActiveParticipant", "UserID")[1]: m.outcome for m in asked} == {
         "PACS": "0",
         "DOWN": "8",
     }
-    users = [m.values("ActiveParticipant", "UserID")[1] for m in told(site, "110113/110126", 2)]
+    users = [m.values("ActiveParticipant", "UserID")[1] for m in audited(site, "110113/110126", 2)]
     assert {"CT", "unknown"} <= set(users)
-    assert {m.outcome for m in told(site, "110114/110122")} == {"8"}
+    assert {m.outcome for m in audited(site, "110114/110122")} == {"8"}
     everything = "".join(site.collector.records)
     assert "PHANTOM" not in everything
 

@@ -48,8 +48,8 @@ def test_it_disrupts_more_than_noise_at_positions_it_did_not_see(
     attacked: AttackedScan, injector: Attacker, radius: float, least: float
 ) -> None:
     threat = Threat(injector, Around([CENTRE], attacked.spacing, radius))
-    found = optimize(attacked, [threat], 10.0, Ascent(steps=30))
-    assert gain(attacked, threat, found) > least
+    perturbation = optimize(attacked, [threat], 10.0, Ascent(steps=30))
+    assert gain(attacked, threat, perturbation) > least
 
 
 def test_it_keeps_the_budget_of_every_voxel_in_whole_hu(
@@ -57,16 +57,16 @@ def test_it_keeps_the_budget_of_every_voxel_in_whole_hu(
 ) -> None:
     limit = torch.linspace(0, 9.7, 64).expand(attacked.hu.shape).clone()
     threat = Threat(injector, Around([CENTRE], attacked.spacing, 2.0))
-    found = optimize(attacked, [threat], limit, Ascent(steps=6))
-    assert (found.abs() <= limit).all()
-    assert float(found.abs().max()) >= 5
-    torch.testing.assert_close(found, found.round(), rtol=0, atol=0)
+    perturbation = optimize(attacked, [threat], limit, Ascent(steps=6))
+    assert (perturbation.abs() <= limit).all()
+    assert float(perturbation.abs().max()) >= 5
+    torch.testing.assert_close(perturbation, perturbation.round(), rtol=0, atol=0)
 
 
 def test_nothing_changes_where_no_attack_looks(attacked: AttackedScan, injector: Attacker) -> None:
     threat = Threat(injector, Around([CENTRE], attacked.spacing))
-    found = optimize(attacked, [threat], 10.0, Ascent(steps=3))
-    around = np.asarray(found != 0).nonzero()
+    perturbation = optimize(attacked, [threat], 10.0, Ascent(steps=3))
+    around = np.asarray(perturbation != 0).nonzero()
     for axis, spacing in enumerate(attacked.spacing):
         reach = np.abs(around[axis] - CENTRE[axis]).max() * spacing
         assert reach <= 1.3 * 32 / 2 + spacing
@@ -77,9 +77,9 @@ def test_what_it_starts_from_stays_where_no_attack_looks(
 ) -> None:
     start = torch.full_like(attacked.hu, 3.0)
     threat = Threat(injector, Around([CENTRE], attacked.spacing))
-    found = optimize(attacked, [threat], 10.0, Ascent(steps=3), start=start)
-    assert (found[:4] == 3).all()
-    assert (found[14] != 3).any()
+    perturbation = optimize(attacked, [threat], 10.0, Ascent(steps=3), start=start)
+    assert (perturbation[:4] == 3).all()
+    assert (perturbation[14] != 3).any()
     assert (start == 3).all(), "the start itself is not touched"
 
 
@@ -100,9 +100,9 @@ def test_both_attackers_are_disrupted(
 ) -> None:
     places = Around([CENTRE], attacked.spacing)
     threats = [Threat(injector, places), Threat(remover, places)]
-    found = optimize(attacked, threats, 10.0, Ascent(steps=40))
+    perturbation = optimize(attacked, threats, 10.0, Ascent(steps=40))
     for threat in threats:
-        assert gain(attacked, threat, found) > 2
+        assert gain(attacked, threat, perturbation) > 2
 
 
 @pytest.mark.parametrize("varied", [False, True])
@@ -162,8 +162,8 @@ def test_bfloat16_points_the_same_way(
             "mitsgan.networks.precision.has_native_bfloat16", lambda device, half=half: half
         )
         with Gradients(attacked) as computed:
-            found = computed.at(threat, plans, perturbation, np.random.default_rng(0))
-            gradients.append(torch.stack([gradient for _, gradient in found]))
+            computed_pairs = computed.at(threat, plans, perturbation, np.random.default_rng(0))
+            gradients.append(torch.stack([gradient for _, gradient in computed_pairs]))
     exact, rounded = (g.flatten(1) for g in gradients)
     agree = torch.cosine_similarity(exact, rounded)
     assert 0.7 < agree.min() < 1, "rounded, and still the same direction"
@@ -191,16 +191,16 @@ def test_an_interrupted_ascent_ends_where_it_would_have(
     assert path.exists()
     with pytest.raises(DataError, match="another scan, budget or ascent"):
         optimize(attacked, threats, 9.0, ascent, checkpoint=path)
-    told: list[int] = []
+    steps: list[int] = []
     resumed = optimize(
         attacked,
         threats,
         10.0,
         ascent,
-        progress=lambda done, total, note="": told.append(done),
+        progress=lambda done, total, note="": steps.append(done),
         checkpoint=path,
     )
-    assert told == [3, 4, 5]
+    assert steps == [3, 4, 5]
     assert resumed.equal(whole)
     assert not path.exists()
 
@@ -219,14 +219,16 @@ def test_a_damaged_checkpoint_is_refused(
 def test_time_is_a_limit_and_progress_is_told(
     attacked: AttackedScan, injector: Attacker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
     threat = Threat(injector, Around([CENTRE], attacked.spacing))
 
     def run(ascent: Ascent) -> list[tuple[int, int]]:
-        told.clear()
-        found = optimize(attacked, [threat], 10.0, ascent, progress=lambda *at: told.append(at[:2]))
-        assert found.any()
-        return told
+        steps.clear()
+        perturbation = optimize(
+            attacked, [threat], 10.0, ascent, progress=lambda *at: steps.append(at[:2])
+        )
+        assert perturbation.any()
+        return steps
 
     assert run(Ascent(steps=2)) == [(0, 2), (1, 2), (2, 2)]
     clock = count(100.0, 2.0)  # a look at it takes two seconds
@@ -236,8 +238,8 @@ def test_time_is_a_limit_and_progress_is_told(
 
 def test_positions_in_the_lung(attacked: AttackedScan, scan: Scan, injector: Attacker) -> None:
     threat = Threat(injector, LungPositions.of(scan))
-    found = optimize(attacked, [threat], 10.0, Ascent(steps=2))
-    assert 0 < float(found.abs().max()) <= 10
+    perturbation = optimize(attacked, [threat], 10.0, Ascent(steps=2))
+    assert 0 < float(perturbation.abs().max()) <= 10
 
 
 def test_it_says_where_nothing_can_be_attacked(attacked: AttackedScan, injector: Attacker) -> None:

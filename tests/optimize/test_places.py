@@ -33,8 +33,8 @@ def test_draws_fill_a_ball_of_that_radius(radius: float) -> None:
 
 def test_every_centre_has_its_share() -> None:
     centres = [(10, 20, 30), (40, 50, 60), (70, 80, 90)]
-    found, counts = np.unique(draws(Around(centres, SPACING), 30), axis=0, return_counts=True)
-    assert found.tolist() == [list(c) for c in centres]
+    drawn, counts = np.unique(draws(Around(centres, SPACING), 30), axis=0, return_counts=True)
+    assert drawn.tolist() == [list(c) for c in centres]
     assert counts.tolist() == [10, 10, 10]
 
 

@@ -120,12 +120,16 @@ def test_slabs_do_not_change_the_result() -> None:
 
 def test_the_source_is_not_touched_and_progress_is_told() -> None:
     scan = make_scan("int16", 1.0, 0.0, 12, True, True, 0)
-    held, told = scan.stored.copy(), []
+    before, steps = scan.stored.copy(), []
     apply_perturbations(
-        scan, [Wild(9.0)], Budget(10), slab=2, progress=lambda done, all_: told.append((done, all_))
+        scan,
+        [Wild(9.0)],
+        Budget(10),
+        slab=2,
+        progress=lambda done, all_: steps.append((done, all_)),
     )
-    np.testing.assert_array_equal(scan.stored, held)
-    assert told == [(2, 5), (4, 5), (5, 5)]
+    np.testing.assert_array_equal(scan.stored, before)
+    assert steps == [(2, 5), (4, 5), (5, 5)]
 
 
 def test_a_layer_that_gives_no_numbers_is_refused() -> None:
@@ -142,8 +146,8 @@ def make_noisy(dtype: str, slope: float, padding: bool, seed: int) -> Scan:
     stored = stored.astype(dtype)
     stored[:, :4, :4] = stored[2, -3:, -3:] = round(-2000 / slope)
     z = np.ones(6)
-    held = (round(-2000 / slope),) * 2 if padding else None
-    return Scan(stored, slope * z, 0 * z, -30000, 30000, GEOMETRY, held)
+    padding_range = (round(-2000 / slope),) * 2 if padding else None
+    return Scan(stored, slope * z, 0 * z, -30000, 30000, GEOMETRY, padding_range)
 
 
 @settings(max_examples=60, deadline=None)

@@ -58,17 +58,17 @@ def test_no_limit_is_below_the_least(small_chest: Scan) -> None:
 def test_limits_depend_neither_on_slabs_nor_on_measuring_first(small_chest: Scan) -> None:
     budget = Budget(30.0, 0.5)
     whole, box = budget.limits(small_chest), (slice(8, 40), slice(16, None))
-    held = budget.on(small_chest)
+    bound = budget.on(small_chest)
     assert isinstance(whole, np.ndarray)
-    np.testing.assert_array_equal(held.limits(small_chest, 5, 11), whole[5:11])
-    np.testing.assert_array_equal(held.limits(small_chest, 5, 11, box), whole[5:11, 8:40, 16:])
+    np.testing.assert_array_equal(bound.limits(small_chest, 5, 11), whole[5:11])
+    np.testing.assert_array_equal(bound.limits(small_chest, 5, 11, box), whole[5:11, 8:40, 16:])
 
 
 def test_the_noise_of_another_scan_is_refused(small_chest: Scan) -> None:
-    held = Budget(30.0, 0.5).on(small_chest)
+    bound = Budget(30.0, 0.5).on(small_chest)
     other = small_chest.with_slices(small_chest.stored[:9], 0, 9)
     with pytest.raises(BudgetError, match="the noise of a scan of shape"):
-        held.limits(other)
+        bound.limits(other)
 
 
 def test_it_says_what_it_is() -> None:

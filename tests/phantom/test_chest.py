@@ -277,7 +277,7 @@ def test_looks_like_a_real_chest_by_its_histogram(data: Path) -> None:
             for s in slices
         ]
     )
-    made = chest((20, 64, 64), (8.0, 5.6, 5.6)).hu()
+    synthetic = chest((20, 64, 64), (8.0, 5.6, 5.6)).hu()
 
     def shares(hu: NDArray[np.floating]) -> list[float]:
         inside = hu[hu > -950]
@@ -286,6 +286,6 @@ def test_looks_like_a_real_chest_by_its_histogram(data: Path) -> None:
 
     lung, edge, fat, soft, bone = (
         made_share / real_share
-        for made_share, real_share in zip(shares(made), shares(real), strict=True)
+        for made_share, real_share in zip(shares(synthetic), shares(real), strict=True)
     )
     assert all(1 / 2.5 < ratio < 2.5 for ratio in (lung, edge, fat, soft, bone))

@@ -86,9 +86,9 @@ def test_the_offset_that_is_told_mends_it(
     scan = Scan.of_image(np.rint(hu).astype(np.int16), Geometry((8.0, 3.8, 3.8)), None)
     with pytest.raises(ScanError, match="hu_offset") as caught:
         check_plausible(scan, "it")
-    told = float(str(caught.value).partition("hu_offset=")[2].partition("`")[0])
-    assert told == pytest.approx(-shift, abs=25)
-    check_plausible(replace(scan, intercept=scan.intercept + told), "it")
+    offset = float(str(caught.value).partition("hu_offset=")[2].partition("`")[0])
+    assert offset == pytest.approx(-shift, abs=25)
+    check_plausible(replace(scan, intercept=scan.intercept + offset), "it")
 
 
 def test_what_holds_no_values_of_ct_at_all() -> None:

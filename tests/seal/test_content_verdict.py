@@ -151,8 +151,8 @@ def test_other_formats(
 ) -> None:
     scan = read_scan(series)
     path = tmp_path / f"scan{ending}"
-    made = painted(scan, _LUNG, 20.0) if forge else scan
-    write_scan(made, path, derivation=Derivation("a copy", "copy"))
+    copy = painted(scan, _LUNG, 20.0) if forge else scan
+    write_scan(copy, path, derivation=Derivation("a copy", "copy"))
     report = check(path)
     assert report.verdict == ("tampered" if forge else "processed")
     assert any("compared by what it shows" in note for note in report.notes)

@@ -66,8 +66,8 @@ def test_one_changed_byte_is_never_intact(series: Path, good: bytes, data: st.Da
         same = json.loads(changed) == json.loads(good)
     except ValueError:
         same = False
-    found = verdict(series, bytes(changed))
-    assert (found == "intact") == same, "blanks between names are no part of the seal"
+    said = verdict(series, bytes(changed))
+    assert (said == "intact") == same, "blanks between names are no part of the seal"
 
 
 @settings(max_examples=50, deadline=None)
@@ -78,11 +78,11 @@ def test_a_truncated_seal_is_refused(series: Path, good: bytes, data: st.DataObj
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    found = [path]
+    paths = [path]
     if isinstance(value, dict | list):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            found += _places(inner, (*path, key))
-    return found
+            paths += _places(inner, (*path, key))
+    return paths
 
 
 _JSON = st.recursive(

@@ -66,8 +66,8 @@ def test_one_bit_is_named_by_slice_and_block(
     (finding,) = report.findings
     assert report.verdict == "tampered"
     assert (finding.kind, finding.slices) == ("pixels", (4,))
-    (found,) = finding.boxes
-    assert (found.top, found.bottom, found.left, found.right) == box
+    (box_found,) = finding.boxes
+    assert (box_found.top, box_found.bottom, box_found.left, box_found.right) == box
     assert f"rows {box[0]}-{box[1] - 1}, columns {box[2]}-{box[3] - 1}" in finding.text
 
 

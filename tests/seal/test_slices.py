@@ -55,8 +55,8 @@ def test_slices_in_another_order_are_named(check: Check, copy: Path) -> None:
     places = [dcmread(file).ImagePositionPatient for file in files]
     change(files[1], ImagePositionPatient=places[2])
     change(files[2], ImagePositionPatient=places[1])
-    found = [f for f in check(copy).findings if f.attribute == "ImagePositionPatient"]
-    assert sorted(f.slices for f in found) == [(1,), (2,)]
+    moved = [f for f in check(copy).findings if f.attribute == "ImagePositionPatient"]
+    assert sorted(f.slices for f in moved) == [(1,), (2,)]
 
 
 def test_names_of_files_do_not_matter(check: Check, copy: Path) -> None:

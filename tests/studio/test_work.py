@@ -38,11 +38,11 @@ def test_protecting_in_memory_says_what_changed(client: Client, scan: Scan) -> N
     expected = mg.protect(mg.read(client.studio.session.shelf.get(first).path or ""), max_hu=5,
                           protector="noise", seed=3)  # fmt: skip
     assert result["largest_hu"] == 5
-    made = client.studio.session.shelf.get(result["series"]["id"])
-    assert (made.scan.stored == expected.scan.stored).all()
-    assert (made.original, made.max_hu, made.path) == (first, 5, None)
-    moved = made.scan.hu() - scan.hu()
-    inside = ~made.scan.is_padding()
+    protected = client.studio.session.shelf.get(result["series"]["id"])
+    assert (protected.scan.stored == expected.scan.stored).all()
+    assert (protected.original, protected.max_hu, protected.path) == (first, 5, None)
+    moved = protected.scan.hu() - scan.hu()
+    inside = ~protected.scan.is_padding()
     assert sum(result["counts"]) == np.count_nonzero(inside)
     assert result["counts"][5] == np.count_nonzero(moved[inside] == 0), "the middle one"
     rmse = float(np.sqrt(np.square(moved[inside]).mean()))
@@ -77,14 +77,14 @@ def test_an_attack_on_both_says_what_becomes_of_them(client: Client) -> None:
         *(f"Classifier, {state}" for state in both),
         *(f"{who}, tampered {of}" for who in ("Classifier", "Sketch") for of in both),
     }
-    made = result["made"][0]["id"]
-    plane = client.plane(SHAPE[1], series=made, plane="axial", index=12)
+    attacked = result["made"][0]["id"]
+    plane = client.plane(SHAPE[1], series=attacked, plane="axial", index=12)
     assert (plane[-11:] >= 900).any(), "SIMULATED"
     direct = mg.tamper(
         mg.read(client.studio.session.settings.scan or ""), "inject", position_mm=PLACE
     )
-    assert (client.studio.session.shelf.get(made).scan.stored == direct.stored).all()
-    again = client.work("/api/attack", {**wanted, "series": made})
+    assert (client.studio.session.shelf.get(attacked).scan.stored == direct.stored).all()
+    again = client.work("/api/attack", {**wanted, "series": attacked})
     assert "tampered with already" in again["error"]
     client.work("/api/attack", {**wanted, "action": "remove"})
     names = [one["name"] for one in client.session()["series"] if one["simulated"]]
@@ -94,7 +94,7 @@ def test_an_attack_on_both_says_what_becomes_of_them(client: Client) -> None:
 def test_no_address_makes_dicom_of_what_an_attacker_made(dicom: Client, tmp_path: Path) -> None:
     first = dicom.session()["series"][0]["id"]
     wanted = {"series": first, "action": "remove", "place": PLACE}
-    made = dicom.work("/api/attack", wanted)["result"]["made"][0]["id"]
+    attacked = dicom.work("/api/attack", wanted)["result"]["made"][0]["id"]
     paths = [
         route.path
         for route in Api(dicom.studio.session).routes()
@@ -106,11 +106,11 @@ def test_no_address_makes_dicom_of_what_an_attacker_made(dicom: Client, tmp_path
         if path in ("/api/close", "/api/open"):
             continue
         for name in ("dicom", "dicom.dcm", "simulated.nii.gz"):
-            body = {"series": made, "name": name}
+            body = {"series": attacked, "name": name}
             if path == "/api/attack":
-                body = {**wanted, "series": made}
+                body = {**wanted, "series": attacked}
             elif path in ("/api/lung", "/api/candidates", "/api/verify", "/api/sketch"):
-                body = {"series": made}
+                body = {"series": attacked}
             task = dicom.work(path, body)
             if path not in ("/api/lung", "/api/candidates"):
                 ends = "done" if (path, name) == ("/api/export", "simulated.nii.gz") else "failed"

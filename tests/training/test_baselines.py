@@ -35,10 +35,10 @@ def attackers(training_chest: Scan) -> list[TrainedAttacker]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         table = Equalization.fit([torch.from_numpy(training_chest.hu()).clamp_min(-1024)])
-        made = [TrainedAttacker(action, Generator(2).eval(), table, action) for action in ACTIONS]
-    for attacker in made:
+        pair = [TrainedAttacker(action, Generator(2).eval(), table, action) for action in ACTIONS]
+    for attacker in pair:
         attacker.network.requires_grad_(False)
-    return made
+    return pair
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +87,10 @@ def test_tampering_touches_the_four_slices_and_no_range(
     four = slice(4, 8)
     plan = plan_attack(hu.numpy(), wide_chest.spacing, (6, 256, 180), "inject")
     protected = to_unit(hu[four], float(hu[four].min()), float(hu[four].max()))
-    found = tampered(hu, protected, four, plan, attackers[0])
-    assert float(found.min()) == -1
-    assert float(found.max()) == pytest.approx(1)
-    changed = (found - protected).abs().amax(0) > 1e-3
+    result = tampered(hu, protected, four, plan, attackers[0])
+    assert float(result.min()) == -1
+    assert float(result.max()) == pytest.approx(1)
+    changed = (result - protected).abs().amax(0) > 1e-3
     rows, columns = np.nonzero(changed.numpy())
     reach = plan.block[1] // 2 + 1
     assert rows.size

@@ -58,12 +58,12 @@ def test_a_painted_ball_is_called_nodule_and_painted_air_is_not(
 ) -> None:
     table = Equalization.fit([torch.linspace(-1000, 200, 40_000)])
     ball = TrainedAttacker("inject", _Paints(7), table)
-    found = judge_attacker(ball, classifier, [training_chest], positions=16)
-    assert found["positions"] == 16
-    assert found["nodule_after"] > found["nodule_before"] + 0.5
+    judged = judge_attacker(ball, classifier, [training_chest], positions=16)
+    assert judged["positions"] == 16
+    assert judged["nodule_after"] > judged["nodule_before"] + 0.5
     air = TrainedAttacker("remove", _Paints(0), table)
-    found = judge_attacker(air, classifier, [training_chest], positions=16)
-    assert found["nodule_after"] < found["nodule_before"] - 0.5
+    judged = judge_attacker(air, classifier, [training_chest], positions=16)
+    assert judged["nodule_after"] < judged["nodule_before"] - 0.5
 
 
 @pytest.mark.slow

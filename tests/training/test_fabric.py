@@ -118,9 +118,9 @@ def train_on_phantom(scan: Scan, folder: Path, worker: Worker) -> float:
     config = AttackerConfig(action="remove", width=2, steps=2, batch=2)
     attacker = train_attacker([scan], config, Run(folder, worker=worker))
     parts = [p.flatten() for p in attacker.network.state_dict().values()]
-    held = worker.gather(torch.cat([p.double() for p in parts]))
-    assert held.shape[0] == 2
-    return float((held[0] - held[1]).abs().max())
+    gathered = worker.gather(torch.cat([p.double() for p in parts]))
+    assert gathered.shape[0] == 2
+    return float((gathered[0] - gathered[1]).abs().max())
 
 
 @pytest.mark.slow
@@ -140,9 +140,9 @@ def tell(worker: Worker) -> int:
 @pytest.mark.slow
 @needs_fabric
 def test_progress_of_the_first_process_is_told_here() -> None:
-    told: list[tuple[object, ...]] = []
-    assert launch(tell, 2, CPU, lambda *said: told.append(said)) == 0
-    assert told == [("of 0", 1, 2, "half")]
+    reported: list[tuple[object, ...]] = []
+    assert launch(tell, 2, CPU, lambda *said: reported.append(said)) == 0
+    assert reported == [("of 0", 1, 2, "half")]
 
 
 class StopError(Exception):

@@ -61,7 +61,7 @@ def test_the_global_state_is_given_back(tmp_path: Path) -> None:
 
 
 def test_losses_are_told_and_the_rate_falls(tmp_path: Path) -> None:
-    told: list[tuple[object, ...]] = []
+    reported: list[tuple[object, ...]] = []
     model = nn.Linear(1, 1)
     optimiser = torch.optim.SGD(model.parameters(), 1.0)
     learner = Learner(model, optimiser, fall=2)
@@ -70,9 +70,9 @@ def test_losses_are_told_and_the_rate_falls(tmp_path: Path) -> None:
         learner.descend(model(torch.ones(1, 1)).sum())
         return {"loss": number + 0.25}
 
-    worker = Worker(progress=lambda *said: told.append(said))
+    worker = Worker(progress=lambda *said: reported.append(said))
     run_loop(step, 2, {"model": learner}, Run(tmp_path, worker=worker), seed=0)
-    assert told == [("training", 1, 2, "loss 0.25"), ("training", 2, 2, "loss 1.25")]
+    assert reported == [("training", 1, 2, "loss 0.25"), ("training", 2, 2, "loss 1.25")]
     assert optimiser.param_groups[0]["lr"] == pytest.approx(0)
 
 

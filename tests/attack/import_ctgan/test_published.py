@@ -25,8 +25,8 @@ BINS, CDF = np.array([-1000.0, 0.0, 500.0]), np.array([1.0, 2.0, 4.0])
 TRIPLE = np.array([2.0, 1.0, 4.0])
 
 
-def _same(found: tuple[Floats, Floats]) -> None:
-    for values, expected in zip(found, (BINS, CDF), strict=True):
+def _same(tables: tuple[Floats, Floats]) -> None:
+    for values, expected in zip(tables, (BINS, CDF), strict=True):
         assert values.dtype == np.float64
         np.testing.assert_array_equal(values, expected)
 
@@ -150,7 +150,7 @@ def test_a_small_pickle_cannot_ask_for_much_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    "held, message",
+    "contents, message",
     [
         ([BINS], "list of two"),
         ([BINS, CDF, CDF], "list of two"),
@@ -163,9 +163,9 @@ def test_a_small_pickle_cannot_ask_for_much_memory() -> None:
         ([np.stack([BINS, CDF]), CDF], "6 numbers for an array of shape"),
     ],
 )
-def test_other_contents_are_refused(held: object, message: str) -> None:
+def test_other_contents_are_refused(contents: object, message: str) -> None:
     with pytest.raises(WeightsError, match=message):
-        pickled_pair(pickle.dumps(held, 3))
+        pickled_pair(pickle.dumps(contents, 3))
 
 
 @given(st.sampled_from(range(6)), st.data())
@@ -175,10 +175,10 @@ def test_damaged_pickles_are_told_or_harmless(protocol: int, data: st.DataObject
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     whole = whole[: data.draw(st.integers(0, len(whole)))]
     try:
-        found = pickled_pair(bytes(whole))
+        tables = pickled_pair(bytes(whole))
     except WeightsError:
         return
-    assert all(values.ndim == 1 and values.dtype == np.float64 for values in found)
+    assert all(values.ndim == 1 and values.dtype == np.float64 for values in tables)
 
 
 def _files(folder: Path, bins: Floats, cdf: Floats, triple: Floats) -> tuple[Path, Path]:
@@ -189,12 +189,12 @@ def _files(folder: Path, bins: Floats, cdf: Floats, triple: Floats) -> tuple[Pat
 
 
 def test_table_and_triple_become_an_equalization(tmp_path: Path) -> None:
-    found = read_equalization(*_files(tmp_path, BINS, CDF, TRIPLE))
-    _same((found.bins.numpy(), found.cdf.numpy()))
-    assert (found.mean, found.low, found.high) == (2.0, 1.0, 4.0)
+    equalization = read_equalization(*_files(tmp_path, BINS, CDF, TRIPLE))
+    _same((equalization.bins.numpy(), equalization.cdf.numpy()))
+    assert (equalization.mean, equalization.low, equalization.high) == (2.0, 1.0, 4.0)
     hu = torch.tensor([-1000.0, -500.0, 0.0, 250.0, 500.0])
     expected = torch.tensor([-1.0, -0.5, 0.0, 1.0, 2.0]) / 3
-    torch.testing.assert_close(found.normalize(hu), expected)
+    torch.testing.assert_close(equalization.normalize(hu), expected)
 
 
 @pytest.mark.parametrize(
@@ -226,9 +226,9 @@ def test_what_is_no_table_or_triple_is_refused(
 def test_a_pickle_in_an_array_file_is_not_run(tmp_path: Path) -> None:
     table, triple = _files(tmp_path, BINS, CDF, TRIPLE)
     trace = tmp_path / "trace"
-    held = io.BytesIO()
-    np.save(held, np.array([_Hostile(trace)] * 3, object), allow_pickle=True)
-    for content in (held.getvalue(), pickle.dumps(_Hostile(trace))):
+    archive = io.BytesIO()
+    np.save(archive, np.array([_Hostile(trace)] * 3, object), allow_pickle=True)
+    for content in (archive.getvalue(), pickle.dumps(_Hostile(trace))):
         triple.write_bytes(content)
         with pytest.raises(WeightsError, match="not an array file"):
             read_equalization(table, triple)
@@ -269,11 +269,13 @@ def test_the_published_tables_load(
     data: Path, folder: str, ends: tuple[float, float], mean: float
 ) -> None:
     place = data / "ctgan" / folder
-    found = read_equalization(place / "equalization.pkl", place / "normalization.npy")
-    assert len(found.bins) == len(found.cdf) == 10_000
-    assert (float(found.bins[0]), float(found.bins[-1])) == pytest.approx(ends, abs=1e-4)
-    assert found.mean == pytest.approx(mean, abs=1e-4)
-    assert found.low == float(found.cdf[0])
-    assert found.high == float(found.cdf[-1]) == pytest.approx(32**3)
-    unit = found.normalize(torch.linspace(-1000, 500, 100, dtype=torch.float64))
+    equalization = read_equalization(place / "equalization.pkl", place / "normalization.npy")
+    assert len(equalization.bins) == len(equalization.cdf) == 10_000
+    assert (float(equalization.bins[0]), float(equalization.bins[-1])) == pytest.approx(
+        ends, abs=1e-4
+    )
+    assert equalization.mean == pytest.approx(mean, abs=1e-4)
+    assert equalization.low == float(equalization.cdf[0])
+    assert equalization.high == float(equalization.cdf[-1]) == pytest.approx(32**3)
+    unit = equalization.normalize(torch.linspace(-1000, 500, 100, dtype=torch.float64))
     assert -0.51 < float(unit.min()) < float(unit.max()) < 0.51

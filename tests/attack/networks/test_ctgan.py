@@ -188,8 +188,8 @@ def test_running_statistics_move_by_keras_momentum() -> None:
 
 
 def test_first_convolution_is_not_normalised_and_all_others_are() -> None:
-    found = [name for name, m in Generator(1).named_modules() if isinstance(m, nn.BatchNorm3d)]
-    assert found == [
+    normalised = [name for name, m in Generator(1).named_modules() if isinstance(m, nn.BatchNorm3d)]
+    assert normalised == [
         *(f"down.{i}.normalization" for i in range(1, 5)),
         *(f"up.{i}.normalization" for i in range(4)),
     ]

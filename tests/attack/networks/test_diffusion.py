@@ -11,10 +11,10 @@ WHERE = (slice(None), slice(None), CORE, CORE, CORE)
 def network() -> DiffusionInpainter:
     """Untrained, but for a last layer that is no longer zero."""
     torch.manual_seed(0)
-    made = DiffusionInpainter(4)
-    for parameter in made.last.parameters():
+    inpainter = DiffusionInpainter(4)
+    for parameter in inpainter.last.parameters():
         torch.nn.init.normal_(parameter, 0.0, 0.05)
-    return made.eval()
+    return inpainter.eval()
 
 
 @pytest.fixture(scope="module")

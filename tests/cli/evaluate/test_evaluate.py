@@ -99,10 +99,10 @@ def test_measures_a_scan_that_was_protected_before(
 
 
 def test_tells_budget_metrics_and_invariants(evaluated: Evaluated) -> None:
-    result, told = json.loads(evaluated.numbers), evaluated.said
+    result, output = json.loads(evaluated.numbers), evaluated.said
     assert result["budget_check"]["kept"] is True
-    assert "budget of 10 HU kept by all" in told
-    assert "padding untouched" in told
+    assert "budget of 10 HU kept by all" in output
+    assert "padding untouched" in output
     compared = [(row["compared"], row["region"]) for row in result["metrics"]]
     attacked = ("attack slices", "attack squares")
     assert compared == [
@@ -113,10 +113,10 @@ def test_tells_budget_metrics_and_invariants(evaluated: Evaluated) -> None:
     whole = result["metrics"][0]["windows"]
     assert list(whole) == ["HU", "lung", "mediastinal", "bone"]
     assert whole["HU"]["rmse_hu"] == result["fidelity"]["rmse_hu"]
-    assert f"{whole['lung']['psnr_db']:.1f}" in told
+    assert f"{whole['lung']['psnr_db']:.1f}" in output
     assert any(row["name"] == "Perc15" for row in result["invariants"])
-    assert "Perc15" in told
-    assert "Perc15: QIBA Profile" in " ".join(told.split())
+    assert "Perc15" in output
+    assert "Perc15: QIBA Profile" in " ".join(output.split())
 
 
 def test_leaves_tampering_out(
@@ -129,13 +129,13 @@ def test_leaves_tampering_out(
     nodule = ",".join(f"{v:g}" for v in NODULE_LPS)
     wanted = ("--no-attack", "--nodule", nodule, "-o", str(numbers))
     assert evaluate(*wanted, *protector_options) == 0
-    result, told = json.loads(numbers.read_text()), capsys.readouterr().out
+    result, output = json.loads(numbers.read_text()), capsys.readouterr().out
     assert result["disruption"] == {}
     assert result["config"]["nodules"] == [list(NODULE_LPS)]
     assert {row["compared"] for row in result["metrics"]} == {"protected"}
     assert any(row["name"].startswith("nodule volume") for row in result["invariants"])
-    assert "Disruption" not in told
-    assert "What a diagnosis rests on" in told
+    assert "Disruption" not in output
+    assert "What a diagnosis rests on" in output
 
 
 def test_attacks_given_positions_in_a_variant(
@@ -150,14 +150,14 @@ def test_attacks_given_positions_in_a_variant(
     wanted += ["-o", str(numbers), "--picture", str(picture)]
     assert evaluate(*wanted, *protector_options) == 0
     result = json.loads(numbers.read_text())
-    told = " ".join(capsys.readouterr().out.split())  # titles are wrapped
+    output = " ".join(capsys.readouterr().out.split())  # titles are wrapped
     (position,) = result["positions"]
     assert position["lps_mm"] == pytest.approx(NODULE_LPS, abs=4.1)  # the nearest voxel
     assert result["config"]["variant"] == "low-frequency"
-    assert "1 given position per action, attack: low-frequency" in told
+    assert "1 given position per action, attack: low-frequency" in output
     assert set(result["appearance"]) == {"inject", "remove", "remove, at known nodules"}
-    assert "What the attacked cubes look like" in told
-    assert "calls that flip" in told
+    assert "What the attacked cubes look like" in output
+    assert "calls that flip" in output
     assert result["classifier"]["name"] == "classifier"
     assert picture.exists()
 
@@ -252,12 +252,12 @@ def test_lpips_without_weights_is_a_gap_and_with_them_a_column(
         (10, 256, 256, 3),
     )
     generator = torch.Generator().manual_seed(0)
-    held = {}
+    tensors = {}
     for number, out, into, side in shapes:
         kernel = torch.randn(out, into, side, side, generator=generator)
-        held[f"features.{number}.weight"] = kernel / (into * side * side) ** 0.5
-        held[f"features.{number}.bias"] = torch.zeros(out)
-    torch.save(held, weights)
+        tensors[f"features.{number}.weight"] = kernel / (into * side * side) ** 0.5
+        tensors[f"features.{number}.bias"] = torch.zeros(out)
+    torch.save(tensors, weights)
     assert evaluate(*wanted, "--lpips-weights", str(weights)) == 0
     assert "LPIPS: torch's cache" not in capsys.readouterr().out
     result = json.loads(numbers.read_text())

@@ -47,12 +47,12 @@ def test_writes_and_tells_all_numbers(
         card = load_weights(weights / f"{name}.safetensors", "attacker")[1]
         assert result["attacks"][action]["sha256"] == card["sha256"]
     assert result["change"]["together_largest_hu"] <= 10
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     auc = result["attacks"]["remove"]["cases"]["touched up"]["auc"]
-    assert f"{auc:.4f}" in told
-    assert "copy-move" in told
-    assert "untouched, with a wrong key" in told
-    assert "HU RMS over the body was added to chest" in told
+    assert f"{auc:.4f}" in output
+    assert "copy-move" in output
+    assert "untouched, with a wrong key" in output
+    assert "HU RMS over the body was added to chest" in output
     assert [path.name for path in tmp_path.iterdir()] == ["numbers.json"], "no journal is left"
 
 

@@ -37,15 +37,15 @@ def test_protects_a_series(
     assert (moved[before.is_padding()] == 0).all()
     assert after.geometry == before.geometry
     assert sorted(hashes(tmp_path / "out")) == sorted(hashes(series))
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     inside = moved[~before.is_padding()]
-    _, note = told.out.splitlines()
+    _, note = output.out.splitlines()
     assert note.startswith("note: pixels of 3.8 mm are coarser than 2 mm")
-    assert str(tmp_path / "out") in told.out
-    assert f"largest change {np.abs(moved).max():g} HU" in told.out
-    assert f"RMS {np.sqrt((inside**2).mean()):.2f} HU" in told.out
-    assert "reading" in told.err
-    assert "\x1b" not in told.err
+    assert str(tmp_path / "out") in output.out
+    assert f"largest change {np.abs(moved).max():g} HU" in output.out
+    assert f"RMS {np.sqrt((inside**2).mean()):.2f} HU" in output.out
+    assert "reading" in output.err
+    assert "\x1b" not in output.err
 
 
 def test_the_budget_is_kept(protect: Run, series: Path, tmp_path: Path) -> None:

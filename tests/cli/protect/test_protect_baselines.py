@@ -34,8 +34,8 @@ def baselines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_others_protect_by_the_same_guarantee_and_say_so(
     name: str, baselines: dict[str, Path], series: Path, tmp_path: Path
 ) -> None:
-    out, told = tmp_path / "out", tmp_path / "run.json"
-    options = ["--protector", name, "--max-hu", "4", "--seed", "2", "--report", str(told)]
+    out, run = tmp_path / "out", tmp_path / "run.json"
+    options = ["--protector", name, "--max-hu", "4", "--seed", "2", "--report", str(run)]
     if name in baselines:
         options += ["--weights", str(baselines[name])]
     assert main(["protect", str(series), str(out), "--device", "cpu", "--quiet", *options]) == 0
@@ -49,7 +49,7 @@ def test_others_protect_by_the_same_guarantee_and_say_so(
     assert "None" not in header.DerivationDescription
     control = "a control, no protection" in header.DerivationDescription
     assert control == PROTECTORS.get(name).control
-    report = json.loads(told.read_text())
+    report = json.loads(run.read_text())
     assert report["protector"] == name
     assert (report["weights"] is None) == (name not in baselines)
     assert report["change"]["largest"] == 4

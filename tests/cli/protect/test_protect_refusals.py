@@ -40,10 +40,10 @@ def refused(protect: Run, work: Path, capsys: pytest.CaptureFixture[str]) -> Cal
         given = {} if source is None else {"source": source}
         assert protect(*options, out=work / "out", **given) == 2
         assert list(work.iterdir()) == []
-        told = capsys.readouterr()
-        assert told.out == ""
-        (line,) = [text for text in told.err.splitlines() if text.startswith("error: ")]
-        assert "Traceback" not in told.err
+        output = capsys.readouterr()
+        assert output.out == ""
+        (line,) = [text for text in output.err.splitlines() if text.startswith("error: ")]
+        assert "Traceback" not in output.err
         return line
 
     return run

@@ -123,7 +123,7 @@ def refused(series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize(
-    "options, told",
+    "options, message",
     [
         (["--protector", "pgd"], "say how long: --refine 300"),
         (["--candidates"], "--candidates needs time"),
@@ -134,6 +134,6 @@ def refused(series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     ],
 )
 def test_options_that_make_no_sense(
-    refused: Callable[..., str], options: list[str], told: str
+    refused: Callable[..., str], options: list[str], message: str
 ) -> None:
-    assert told in refused(*options)
+    assert message in refused(*options)

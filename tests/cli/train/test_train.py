@@ -70,9 +70,9 @@ def test_trains_an_attacker(
     assert TrainedAttacker.load(out).action == "inject"
     for picture in ("losses.png", "samples.png"):
         assert (folder / picture).read_bytes().startswith(PNG)
-    told = capsys.readouterr()
-    assert str(out) in told.out
-    assert "training: discriminator " in told.err
+    output = capsys.readouterr()
+    assert str(out) in output.out
+    assert "training: discriminator " in output.err
     assert attacker("--steps", "2", "--overwrite") == 2
     assert "give --resume" in capsys.readouterr().err
     same = ("--steps", "2", "--seed", "5", "--resume", "--overwrite", "--quiet")

@@ -68,9 +68,11 @@ def test_trains_a_baseline_and_says_what_it_is_worth(
     assert card["licence"] == "MIT"
     assert card["data"] == [{"name": "wide.nii.gz", "slice_spacing_mm": 8.0}]
     assert [a["action"] for a in card["attackers"]] == ["inject", "remove"]
-    told = card["metrics"]["scans"]["chest"]
-    assert told["native"]["perturbation_rms_hu"] > 10 >= told["clipped"]["perturbation_rms_hu"]
-    assert told["clipped"]["inject"]["protected"]["median"] > 0
+    figures = card["metrics"]["scans"]["chest"]
+    assert (
+        figures["native"]["perturbation_rms_hu"] > 10 >= figures["clipped"]["perturbation_rms_hu"]
+    )
+    assert figures["clipped"]["inject"]["protected"]["median"] > 0
     for picture in ("losses.png", "samples.png"):
         assert (tmp_path / "out.run" / picture).read_bytes().startswith(b"\x89PNG")
     layer = load_protector(name, weights=out)

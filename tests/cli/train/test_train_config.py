@@ -46,12 +46,12 @@ def from_toml(tmp_path: Path, what: str, text: str, *options: str) -> TrainingCo
 def test_options_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> None:
     text = 'scans = ["one"]\noutput = "a.safetensors"\nwidth = 4\nsteps = 7\nheld_out = true\n'
     text += 'action = "inject"\nrun = "here"\n'
-    found = from_toml(tmp_path, "attacker", text, "--steps", "8", "--quiet")
-    told = {field.name: getattr(found, field.name) for field in fields(found)}
-    assert told["scans"] == (tmp_path / "one",)
-    assert told["run"] == tmp_path / "here"
-    assert (told["width"], told["steps"], told["batch"]) == (4, 8, 16)
-    assert told["held_out"] is told["quiet"] is True
+    training = from_toml(tmp_path, "attacker", text, "--steps", "8", "--quiet")
+    values = {field.name: getattr(training, field.name) for field in fields(training)}
+    assert values["scans"] == (tmp_path / "one",)
+    assert values["run"] == tmp_path / "here"
+    assert (values["width"], values["steps"], values["batch"]) == (4, 8, 16)
+    assert values["held_out"] is values["quiet"] is True
     other = from_toml(tmp_path, "attacker", text, "two", "three", "--no-held-out")
     assert other.scans == (Path("two"), Path("three"))
     assert not getattr(other, "held_out")  # noqa: B009
@@ -89,8 +89,8 @@ def test_what_neither_tells_is_asked_for(
 ) -> None:
     with pytest.raises(SystemExit):
         from_toml(tmp_path, "classifier", "width = 4\n")
-    told = capsys.readouterr()
-    assert "--output" in told.out + told.err
+    output = capsys.readouterr()
+    assert "--output" in output.out + output.err
 
 
 @pytest.mark.parametrize("name", ["classifier", "mitsgan", *SURROGATES])
@@ -98,7 +98,7 @@ def test_shipped_files_are_what_the_shipped_weights_say(name: str) -> None:
     kinds: dict[str, Kind] = {"classifier": "classifier", "mitsgan": "protector"}
     kind = kinds.get(name, "attacker")
     path = SHIPPED / f"{name}.toml"
-    told = read_values(path, TRAININGS[kind])
+    values = read_values(path, TRAININGS[kind])
     for weights in (
         (surrogate_path(name, "inject"), surrogate_path(name, "remove"))
         if name in SURROGATES
@@ -107,11 +107,11 @@ def test_shipped_files_are_what_the_shipped_weights_say(name: str) -> None:
         card = load_weights(weights, kind)[1]
         for key, value in card["config"].items():
             if key != "action":
-                assert json.loads(json.dumps(told[key])) == value, key
-        assert told["licence"] == card["licence"]
-        assert told.get("held_out", False) == card.get("held_out", False)
-        assert told.get("precision", "float16") == card["precision"]
-        attackers = told.get("attackers", ())
+                assert json.loads(json.dumps(values[key])) == value, key
+        assert values["licence"] == card["licence"]
+        assert values.get("held_out", False) == card.get("held_out", False)
+        assert values.get("precision", "float16") == card["precision"]
+        attackers = values.get("attackers", ())
         assert [p.stem for p in attackers] == [a["name"] for a in card.get("attackers", ())]
         assert all(p.is_file() for p in attackers)
 
@@ -211,8 +211,8 @@ def test_two_processes_leave_one_result(
     arguments.remove("--quiet")
     assert main([*arguments, "--output", str(out), "--devices", "2"]) == 0
     check_golden(out, NoduleClassifier)
-    told = capfd.readouterr()
-    assert told.out.count("trained in") == told.err.count("training: ") // 3 == 1
+    output = capfd.readouterr()
+    assert output.out.count("trained in") == output.err.count("training: ") // 3 == 1
     capfd.readouterr()
     alone = ["train", "classifier", "--resume", "--run", str(tmp_path / "mine.run"), "--overwrite"]
     assert main([*alone, "--devices", "1"]) == 2

@@ -41,9 +41,9 @@ def _verify(scan: Path, key: Path, *more: str) -> int:
 
 def test_intact_is_0_and_told(marked: Path, key: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _verify(marked, key) == 0
-    told = capsys.readouterr()
-    assert "INTACT" in told.out
-    assert Key.load(key).secret.hex() not in told.out + told.err
+    output = capsys.readouterr()
+    assert "INTACT" in output.out
+    assert Key.load(key).secret.hex() not in output.out + output.err
 
 
 def test_tampered_is_1_with_boxes_report_and_map(marked: Path, key: Path, tmp_path: Path) -> None:

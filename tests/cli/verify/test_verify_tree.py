@@ -74,9 +74,9 @@ def test_all_intact_is_0_with_a_row_each(
     tree: Path, sealed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _verify(tree, sealed) == 0
-    told = capsys.readouterr().out
-    assert "patient/two" in told
-    assert f"{tree}: INTACT (2 intact)" in told
+    output = capsys.readouterr().out
+    assert "patient/two" in output
+    assert f"{tree}: INTACT (2 intact)" in output
 
 
 def test_the_worst_counts_and_one_bad_series_does_not_stop_the_rest(

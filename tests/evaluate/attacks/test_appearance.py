@@ -82,10 +82,10 @@ def test_what_no_lung_looks_like_is_told_by_its_feature(
     scan: Scan, healthy: HealthyLung, feature: str, change: object
 ) -> None:
     assert callable(change)
-    found = cubes(scan, 12, 3)
+    changed = cubes(scan, 12, 3)
     core = (slice(None), *(slice(6, 26),) * 3)
-    found[core] = change(found[core])
-    assert sum(feature in by for by in healthy.outside(found)) >= 6
+    changed[core] = change(changed[core])
+    assert sum(feature in by for by in healthy.outside(changed)) >= 6
 
 
 def test_what_is_no_number_is_not_healthy(healthy: HealthyLung) -> None:
@@ -102,9 +102,9 @@ def test_appearance_of_each_state(
 ) -> None:
     protected = apply_perturbations(scan, [RandomSign(8.0)], Budget(10)).scan
     where, remover = plans(scan, 10), attacker("remove")  # one batch, and another of two
-    found = appearance(volume(scan), volume(protected), where, remover, classifier, healthy=healthy)
-    assert found.n == 10
-    result = found.row()
+    looks = appearance(volume(scan), volume(protected), where, remover, classifier, healthy=healthy)
+    assert looks.n == 10
+    result = looks.row()
     assert convert(to_tree(result), AppearanceRow, "here") == result
     assert tuple(result.states) == STATES
     struck: tuple[tuple[State, Scan], ...] = (
@@ -135,12 +135,12 @@ def test_appearance_of_each_state(
 
 def test_the_variant_is_the_one_asked_for(scan: Scan, classifier: NoduleClassifier) -> None:
     where, remover = plans(scan, 3), attacker("remove")
-    found = [
+    looks = [
         appearance(volume(scan), volume(scan), where, remover, classifier, variant=variant(name))
         for name in ("plain", "low-frequency")
     ]
-    assert found[0].looks["tampered original"] != found[1].looks["tampered original"]
-    assert found[0].looks["original"] == found[1].looks["original"]
-    summary = found[0].row().states["tampered original"]
+    assert looks[0].looks["tampered original"] != looks[1].looks["tampered original"]
+    assert looks[0].looks["original"] == looks[1].looks["original"]
+    summary = looks[0].row().states["tampered original"]
     assert summary.abnormal_share is None
     assert summary.seen_share is None, "not known without healthy lung"

@@ -29,10 +29,10 @@ def test_slices_are_those_of_whole_tampered_scans(action: str) -> None:
     volumes = tuple(torch.from_numpy(s.hu().clip(-1024)) for s in (scan, protected))
     untouched = [v.clone() for v in volumes]
     plans = [plan_attack(volumes[0].numpy(), scan.spacing, p, attacker.action) for p in POSITIONS]
-    found = list(tampered_slices(scan, (volumes[0], volumes[1]), plans, attacker))
+    pieces = list(tampered_slices(scan, (volumes[0], volumes[1]), plans, attacker))
     assert plans[-1].start[0] + plans[-1].block[0] > scan.shape[0]
-    assert len(found) == 3
-    for pair, plan in zip(found, plans, strict=True):
+    assert len(pieces) == 3
+    for pair, plan in zip(pieces, plans, strict=True):
         z = plan.position[0]
         for picture, volume in zip(pair[:2], volumes, strict=True):
             with torch.no_grad():

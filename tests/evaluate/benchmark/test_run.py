@@ -88,8 +88,8 @@ def results(order: Order) -> Rows:
 def row(results: Rows, **wanted: object) -> dict[str, Any]:
     names = {"action": "remove", "purifier": "none", "control": None, **wanted}
     attacks = [r for r in results.values() if r["kind"] == "attack"]
-    (found,) = (r for r in attacks if all(r[key] == value for key, value in names.items()))
-    return found
+    (matching,) = (r for r in attacks if all(r[key] == value for key, value in names.items()))
+    return matching
 
 
 def by_hand(order: Order, purifier: str = "none") -> tuple[Tensor, Tensor, list[Plan], Attacker]:
@@ -107,10 +107,10 @@ def by_hand(order: Order, purifier: str = "none") -> tuple[Tensor, Tensor, list[
 
 @pytest.mark.parametrize("purifier", ["none", "rounding"])
 def test_a_row_is_what_disruption_measures(results: Rows, order: Order, purifier: str) -> None:
-    found = disruption(*by_hand(order, purifier))
+    expected = disruption(*by_hand(order, purifier))
     kept = row(results, protector="signs", purifier=purifier)
-    assert kept["disruption_rmse_hu"] == pytest.approx(found.rmse_hu, abs=2e-3)
-    assert kept["perturbation_cube_rmse_hu"] == pytest.approx(found.perturbation_hu, abs=2e-3)
+    assert kept["disruption_rmse_hu"] == pytest.approx(expected.rmse_hu, abs=2e-3)
+    assert kept["perturbation_cube_rmse_hu"] == pytest.approx(expected.perturbation_hu, abs=2e-3)
 
 
 @pytest.mark.parametrize("control", ["noise", "offset"])
@@ -123,10 +123,10 @@ def test_controls_have_the_energy_of_the_protector(results: Rows, control: str) 
 
 def test_a_known_position_is_what_pgd_reaches(results: Rows, order: Order) -> None:
     before, _, plans, attacker = by_hand(order)
-    found = pgd_disruption(before, plans, attacker, 8.0, steps=2, seed=4)
+    expected = pgd_disruption(before, plans, attacker, 8.0, steps=2, seed=4)
     kept = row(results, protector="PGD")
-    assert kept["disruption_rmse_hu"] == pytest.approx(found.rmse_hu, abs=2e-2)
-    assert kept["perturbation_cube_rmse_hu"] == pytest.approx(found.perturbation_hu, abs=2e-2)
+    assert kept["disruption_rmse_hu"] == pytest.approx(expected.rmse_hu, abs=2e-2)
+    assert kept["perturbation_cube_rmse_hu"] == pytest.approx(expected.perturbation_hu, abs=2e-2)
 
 
 def test_every_task_has_its_row(results: Rows, order: Order) -> None:
@@ -212,6 +212,6 @@ def test_a_protector_that_there_is_not(
 
 def without_seconds(results: Rows) -> Rows:
     return {
-        key: {name: value for name, value in found.items() if name != "seconds"}
-        for key, found in sorted(results.items())
+        key: {name: value for name, value in result.items() if name != "seconds"}
+        for key, result in sorted(results.items())
     }

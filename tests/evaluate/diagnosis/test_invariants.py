@@ -52,17 +52,17 @@ def test_density_of_a_known_histogram() -> None:
     scan = scan_of(hu)
     counts = histogram(scan, scan, WHOLE)
     assert counts.sum() == hu.size
-    found = density_features(counts)
-    assert found["laa950"] == pytest.approx(100 * (hu < -950).mean())
-    assert found["perc15"] == pytest.approx(np.percentile(hu, 15), abs=1)
-    assert found["mean"] == pytest.approx(hu.mean())
-    assert found["deviation"] == pytest.approx(hu.std())
+    features = density_features(counts)
+    assert features["laa950"] == pytest.approx(100 * (hu < -950).mean())
+    assert features["perc15"] == pytest.approx(np.percentile(hu, 15), abs=1)
+    assert features["mean"] == pytest.approx(hu.mean())
+    assert features["deviation"] == pytest.approx(hu.std())
     centred = (hu - hu.mean()) / hu.std()
-    assert found["skewness"] == pytest.approx((centred**3).mean())
-    assert found["kurtosis"] == pytest.approx((centred**4).mean() - 3)
+    assert features["skewness"] == pytest.approx((centred**3).mean())
+    assert features["kurtosis"] == pytest.approx((centred**4).mean() - 3)
     shares = np.bincount(((hu + 1100) // 25).astype(int).ravel()) / hu.size
     shares = shares[shares > 0]
-    assert found["entropy"] == pytest.approx(-(shares * np.log2(shares)).sum())
+    assert features["entropy"] == pytest.approx(-(shares * np.log2(shares)).sum())
 
 
 def test_the_percentile_moves_with_the_lung() -> None:
@@ -109,13 +109,13 @@ def test_texture_features_of_small_matrices() -> None:
 
 def test_the_spectrum_of_white_noise_is_flat_and_its_area_the_variance() -> None:
     values = np.random.default_rng(3).normal(40, 12, (200, 24, 24))
-    found = noise_spectrum(values, (2.0, 0.8, 0.8))
-    assert found is not None
-    assert found.area == pytest.approx(detrended(values).var(), rel=1e-9)
-    assert found.area == pytest.approx(144, rel=0.03)
-    inner = found.power[2:]
+    spectrum = noise_spectrum(values, (2.0, 0.8, 0.8))
+    assert spectrum is not None
+    assert spectrum.area == pytest.approx(detrended(values).var(), rel=1e-9)
+    assert spectrum.area == pytest.approx(144, rel=0.03)
+    inner = spectrum.power[2:]
     np.testing.assert_allclose(inner, 144 * 0.8 * 0.8, rtol=0.08)
-    assert found.frequency[-1] <= 0.5 / 0.8 + 1e-9
+    assert spectrum.frequency[-1] <= 0.5 / 0.8 + 1e-9
 
 
 def test_the_spectrum_peaks_where_the_noise_does() -> None:
@@ -124,10 +124,10 @@ def test_the_spectrum_peaks_where_the_noise_does() -> None:
         np.cos(2 * math.pi * 0.25 * (math.cos(a) * x + math.sin(a) * y))
         for a in np.linspace(0, math.pi, 24)
     ]
-    found = noise_spectrum(np.asarray(waves), (1.0, 1.0, 1.0))
-    assert found is not None
-    assert found.peak == pytest.approx(0.25, abs=1 / 32)
-    assert found.mean == pytest.approx(0.25, abs=0.02)
+    spectrum = noise_spectrum(np.asarray(waves), (1.0, 1.0, 1.0))
+    assert spectrum is not None
+    assert spectrum.peak == pytest.approx(0.25, abs=1 / 32)
+    assert spectrum.mean == pytest.approx(0.25, abs=0.02)
 
 
 def test_no_spectrum_of_few_pixels_or_none() -> None:
@@ -298,9 +298,9 @@ def test_what_cannot_be_measured_is_a_gap(phantom: Scan) -> None:
     noise = apply_perturbations(water, [RandomSign(3.0)], Budget(3)).scan
     config = EvaluationSettings(nodules=((0.0, 0.0, 0.0),))
     result = evaluate(water, noise, [], config)
-    told = " ".join(result.gaps)
-    assert "lung: found no lung" in told
-    assert "nodule at 0, 0, 0 mm (LPS)" in told
+    text = " ".join(result.gaps)
+    assert "lung: found no lung" in text
+    assert "nodule at 0, 0, 0 mm (LPS)" in text
     assert [row.region for row in result.metrics] == ["whole scan", "body"]
     assert result.metrics[0].windows["HU"].rmse_hu == pytest.approx(3)
     assert not any(row.name.startswith("lung") for row in result.invariants)

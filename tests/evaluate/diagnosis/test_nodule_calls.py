@@ -75,9 +75,9 @@ def test_places_are_asked_where_they_lie(scan: Scan) -> None:
     assert len(places.groups["lung places"]) == LUNG_PLACES
     assert len(gaps) == 1
     assert "no whole 32 mm cube" in gaps[0]
-    found = ask(scan, places, NoduleClassifier(Bright(1).eval()))
-    assert found[known][0] > 0.5, "the phantom's nodule, seen by coarse voxels"
-    lung = torch.tensor(found["lung places"])
+    answers = ask(scan, places, NoduleClassifier(Bright(1).eval()))
+    assert answers[known][0] > 0.5, "the phantom's nodule, seen by coarse voxels"
+    lung = torch.tensor(answers["lung places"])
     assert float((lung < 0.5).float().mean()) > 0.7, "most of the lung is dark"
 
 

@@ -92,14 +92,14 @@ def test_a_perfect_detector_gets_perfect_figures(
     oracle = Oracle(marked)
     monkeypatch.setattr(mark_bench, "detect", oracle)
     strikes = remover_strikes(marked, 4)
-    found = bench.located(marked, strikes, form)
-    assert found.n == 4
-    assert found.auc == 1
-    assert found.found.count == 4
-    assert set(found.positions_untouched_score) == {0.0}
-    assert min(found.positions_score) > 0.5
+    figures = bench.located(marked, strikes, form)
+    assert figures.n == 4
+    assert figures.auc == 1
+    assert figures.found.count == 4
+    assert set(figures.positions_untouched_score) == {0.0}
+    assert min(figures.positions_score) > 0.5
     # Blocks of 12 mm cannot follow a cube, nor does this oracle tell added noise from new paint.
-    assert found.dice.lowest > 0.5
+    assert figures.dice.lowest > 0.5
 
 
 def test_a_blind_detector_gets_none(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,10 +107,10 @@ def test_a_blind_detector_gets_none(scan: Scan, monkeypatch: pytest.MonkeyPatch)
     marked = bench.marked()
     blind = Oracle(marked)
     monkeypatch.setattr(mark_bench, "detect", lambda scan, *_, **__: blind(marked, *_))
-    found = bench.located(marked, remover_strikes(marked, 3), "touched up")
-    assert found.auc == 0.5
-    assert found.found.count == 0
-    assert found.dice.highest == 0
+    figures = bench.located(marked, remover_strikes(marked, 3), "touched up")
+    assert figures.auc == 0.5
+    assert figures.found.count == 0
+    assert figures.dice.highest == 0
 
 
 @pytest.mark.parametrize("name", ["rounding", "blur-0.5mm"])
@@ -191,7 +191,7 @@ def test_a_repainted_core_is_found_on_a_real_scan(data: Path) -> None:
     bench = MarkBench(scan, IDENTITY, [], MarkEvaluationSettings())
     marked = bench.marked()
     assert bench.verify(marked).verdict == Verdict.INTACT
-    found = bench.located(marked, remover_strikes(marked, 4), "core 20 mm")
-    assert found.auc == 1
-    assert found.found.count == 4
-    assert found.dice.lowest > 0.6
+    figures = bench.located(marked, remover_strikes(marked, 4), "core 20 mm")
+    assert figures.auc == 1
+    assert figures.found.count == 4
+    assert figures.dice.lowest > 0.6

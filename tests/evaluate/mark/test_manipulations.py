@@ -55,32 +55,32 @@ def test_nothing_leads_back_to_a_file_and_nothing_else_changes(
 ) -> None:
     before = small_chest.stored.copy()
     names = set()
-    for made in manipulations(small_chest, donor):
-        names.add(made.name)
-        assert made.scan.source is None
-        assert made.scan.geometry == small_chest.geometry
-        assert made.changed.shape == made.scan.shape
-        assert made.changed.any()
-        moved = made.scan.stored != small_chest.stored
-        assert moved[made.changed].mean() > 0.2, made.name
-        if "blob" not in made.name:  # whose changes fade out
-            assert not moved[~made.changed].any(), made.name
+    for forged in manipulations(small_chest, donor):
+        names.add(forged.name)
+        assert forged.scan.source is None
+        assert forged.scan.geometry == small_chest.geometry
+        assert forged.changed.shape == forged.scan.shape
+        assert forged.changed.any()
+        moved = forged.scan.stored != small_chest.stored
+        assert moved[forged.changed].mean() > 0.2, forged.name
+        if "blob" not in forged.name:  # whose changes fade out
+            assert not moved[~forged.changed].any(), forged.name
     assert len(names) == 7
     np.testing.assert_array_equal(small_chest.stored, before)
 
 
 def test_copy_move_copies(small_chest: Scan) -> None:
-    made = copy_move(small_chest, HERE, THERE, 24.0)
+    forged = copy_move(small_chest, HERE, THERE, 24.0)
     source, target = cube(small_chest, HERE, 24.0), cube(small_chest, THERE, 24.0)
-    np.testing.assert_array_equal(made.scan.stored[target], small_chest.stored[source])
-    assert made.changed[target].all()
-    assert made.changed.sum() == small_chest.stored[target].size
+    np.testing.assert_array_equal(forged.scan.stored[target], small_chest.stored[source])
+    assert forged.changed[target].all()
+    assert forged.changed.sum() == small_chest.stored[target].size
 
 
 def test_splice_takes_the_same_place(small_chest: Scan, donor: Scan) -> None:
-    made = splice(small_chest, donor, HERE)
+    forged = splice(small_chest, donor, HERE)
     box = cube(small_chest, HERE, 20.0)
-    np.testing.assert_array_equal(made.scan.stored[box], donor.stored[box])
+    np.testing.assert_array_equal(forged.scan.stored[box], donor.stored[box])
     other = replace(donor, geometry=replace(donor.geometry, spacing=(3.0, 5.6, 5.6)))
     with pytest.raises(ScanError, match="one spacing"):
         splice(small_chest, other, HERE)
@@ -102,8 +102,8 @@ def test_a_kept_residual_is_the_old_one() -> None:
     rng = np.random.default_rng(0)
     before = rng.normal(-800, 30, (4, 40, 40)).astype(np.float32)
     after = np.full_like(before, 40)
-    made = keep_residual(before, after)
-    assert made.mean() == pytest.approx(40, abs=1), "new content"
+    kept = keep_residual(before, after)
+    assert kept.mean() == pytest.approx(40, abs=1), "new content"
 
     def residual(hu: NDArray[np.float32]) -> NDArray[np.float32]:
         middle = hu[:, 1:-1, 1:-1]
@@ -111,24 +111,24 @@ def test_a_kept_residual_is_the_old_one() -> None:
             middle - (hu[:, 2:, 1:-1] + hu[:, :-2, 1:-1] + hu[:, 1:-1, 2:] + hu[:, 1:-1, :-2]) / 4
         )
 
-    alike = np.corrcoef(residual(before).ravel(), residual(made).ravel())[0, 1]
+    alike = np.corrcoef(residual(before).ravel(), residual(kept).ravel())[0, 1]
     assert alike > 0.95
 
 
 def test_deleted_slices_close_up(small_chest: Scan) -> None:
-    made = delete_slices(small_chest, 10, 3)
-    assert made.scan.shape == (29, 64, 64)
-    np.testing.assert_array_equal(made.scan.stored[:10], small_chest.stored[:10])
-    np.testing.assert_array_equal(made.scan.stored[10:], small_chest.stored[13:])
-    assert not made.changed[:10].any()
-    assert made.changed[10:].all()
+    forged = delete_slices(small_chest, 10, 3)
+    assert forged.scan.shape == (29, 64, 64)
+    np.testing.assert_array_equal(forged.scan.stored[:10], small_chest.stored[:10])
+    np.testing.assert_array_equal(forged.scan.stored[10:], small_chest.stored[13:])
+    assert not forged.changed[:10].any()
+    assert forged.changed[10:].all()
 
 
 def test_slices_take_their_rescale_along(small_chest: Scan) -> None:
     slope = np.linspace(1, 2, 32)
     scaled = replace(small_chest, slope=slope)
-    made = reorder_slices(scaled, 5, 4)
-    np.testing.assert_array_equal(made.scan.hu(5, 9), scaled.hu(5, 9)[::-1])
+    forged = reorder_slices(scaled, 5, 4)
+    np.testing.assert_array_equal(forged.scan.hu(5, 9), scaled.hu(5, 9)[::-1])
     copied = duplicate_slices(scaled, 5, 2)
     for z in (5, 6):
         np.testing.assert_array_equal(copied.scan.hu(z, z + 1), scaled.hu(4, 5))
@@ -150,19 +150,19 @@ def test_a_block_goes_where_it_belongs(start: tuple[int, int, int], seed: int) -
         Geometry((2.0, 1.0, 1.0)),
     )
     block = np.random.default_rng(seed).uniform(-900, 500, (6, 7, 8)).astype(np.float32)
-    made = paste(scan, block, start).hu()
+    pasted = paste(scan, block, start).hu()
     expected = np.full((70, 70, 70), -800, np.float32)  # wide enough for any start
     z, y, x = (s + 10 for s in start)
     expected[z : z + 6, y : y + 7, x : x + 8] = block
-    np.testing.assert_allclose(made, expected[10:30, 10:32, 10:34], atol=1.001)
+    np.testing.assert_allclose(pasted, expected[10:30, 10:32, 10:34], atol=1.001)
 
 
 def test_a_pasted_block_keeps_padding_and_range(small_chest: Scan) -> None:
     block = np.full((32, 64, 64), 1e6, np.float32)
-    made = paste(small_chest, block, (0, 0, 0))
+    pasted = paste(small_chest, block, (0, 0, 0))
     padding = small_chest.is_padding()
-    np.testing.assert_array_equal(made.stored[padding], small_chest.stored[padding])
-    assert (made.stored[~padding] == small_chest.highest).all()
+    np.testing.assert_array_equal(pasted.stored[padding], small_chest.stored[padding])
+    assert (pasted.stored[~padding] == small_chest.highest).all()
 
 
 @pytest.mark.parametrize("first, count", [(0, 2), (31, 1), (5, 27), (5, 0), (-1, 1)])
@@ -180,7 +180,7 @@ def test_a_cube_that_leaves_the_scan_is_refused(small_chest: Scan) -> None:
 
 
 def test_a_blob_at_the_border_is_cut_off(small_chest: Scan) -> None:
-    made = add_blob(small_chest, (0, 30, 20), 500.0, 20.0)
-    change = made.scan.hu() - small_chest.hu()
+    forged = add_blob(small_chest, (0, 30, 20), 500.0, 20.0)
+    change = forged.scan.hu() - small_chest.hu()
     assert change[0, 30, 20] == pytest.approx(500, abs=1)
     assert change[1, 30, 20] == pytest.approx(500 * 2 ** -(0.6**2), abs=1)

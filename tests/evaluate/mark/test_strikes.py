@@ -35,9 +35,9 @@ def test_a_touched_up_strike_is_the_attack_itself(scan: Scan, strikes: list[Stri
     assert len(strikes) == 10, "more than one batch"
     for one in strikes[:2]:
         expected = tamper(torch.from_numpy(scan.hu()), one.plan, attacker(one.plan.action))
-        made = struck(scan, [one], "touched up")
+        tampered = struck(scan, [one], "touched up")
         inside = ~scan.is_padding()
-        np.testing.assert_allclose(made.hu()[inside], expected.numpy()[inside], atol=0.51)
+        np.testing.assert_allclose(tampered.hu()[inside], expected.numpy()[inside], atol=0.51)
 
 
 def test_replaced_is_where_the_old_scan_is_gone(scan: Scan) -> None:

@@ -19,25 +19,25 @@ def protected(small_chest: Scan) -> Scan:
 
 
 def test_a_kept_budget(small_chest: Scan, protected: Scan) -> None:
-    found = check_budget(small_chest, protected, Budget(6))
+    check = check_budget(small_chest, protected, Budget(6))
     padding = int(small_chest.is_padding().sum())
-    assert found.kept
-    assert (found.over, found.padding_moved, found.largest_hu) == (0, 0, 6)
-    assert found.padding == padding > 0
-    assert found.voxels == small_chest.stored.size - padding
-    assert found.corners_mm == 0
-    assert check_budget(small_chest, protected, Budget(5)).over > 0.9 * found.voxels
+    assert check.kept
+    assert (check.over, check.padding_moved, check.largest_hu) == (0, 0, 6)
+    assert check.padding == padding > 0
+    assert check.voxels == small_chest.stored.size - padding
+    assert check.corners_mm == 0
+    assert check_budget(small_chest, protected, Budget(5)).over > 0.9 * check.voxels
 
 
 def test_a_budget_that_follows_the_noise_is_measured_on_the_original(small_chest: Scan) -> None:
     budget = Budget(30, 0.5)
     protected = apply_perturbations(small_chest, [RandomSign(25.0)], budget).scan
-    found = check_budget(small_chest, protected, budget)
-    assert found.kept
-    assert found.noise_fraction == 0.5
-    assert found.largest_hu is not None
-    assert 10 < found.largest_hu <= 30
-    assert check_budget(small_chest, protected, Budget(30, 0.4)).over > 0.5 * found.voxels
+    check = check_budget(small_chest, protected, budget)
+    assert check.kept
+    assert check.noise_fraction == 0.5
+    assert check.largest_hu is not None
+    assert 10 < check.largest_hu <= 30
+    assert check_budget(small_chest, protected, Budget(30, 0.4)).over > 0.5 * check.voxels
     # Noise that the protection added must not raise what it is allowed.
     doubled = apply_perturbations(protected, [RandomSign(25.0)], budget).scan
     assert not check_budget(small_chest, doubled, budget).kept
@@ -46,26 +46,26 @@ def test_a_budget_that_follows_the_noise_is_measured_on_the_original(small_chest
 def test_one_voxel_beyond_it_is_found(small_chest: Scan, protected: Scan) -> None:
     stored = protected.stored.copy()
     stored[20, 30, 31] = small_chest.stored[20, 30, 31] + 17
-    found = check_budget(small_chest, protected.with_stored(stored), Budget(6))
-    assert (found.over, found.largest_hu, found.worst_voxel) == (1, 17, (20, 30, 31))
-    assert found.worst_lps_mm == small_chest.geometry.to_world((20, 30, 31))
-    assert not found.kept
+    check = check_budget(small_chest, protected.with_stored(stored), Budget(6))
+    assert (check.over, check.largest_hu, check.worst_voxel) == (1, 17, (20, 30, 31))
+    assert check.worst_lps_mm == small_chest.geometry.to_world((20, 30, 31))
+    assert not check.kept
 
 
 def test_changed_padding_is_found(small_chest: Scan, protected: Scan) -> None:
     z, y, x = np.argwhere(small_chest.stored == PADDING_STORED)[7]
     stored = protected.stored.copy()
     stored[z, y, x] += 1
-    found = check_budget(small_chest, protected.with_stored(stored), Budget(6))
-    assert (found.over, found.padding_moved, found.kept) == (0, 1, False)
+    check = check_budget(small_chest, protected.with_stored(stored), Budget(6))
+    assert (check.over, check.padding_moved, check.kept) == (0, 1, False)
 
 
 def test_a_voxel_that_is_no_number_is_beyond_any_budget(small_chest: Scan) -> None:
     floating = replace(small_chest, stored=small_chest.hu(), intercept=np.zeros(32), padding=None)
     broken = floating.stored.copy()
     broken[16, 32, 32] = np.nan
-    found = check_budget(floating, floating.with_stored(broken), Budget(10))
-    assert (found.over, found.largest_hu, found.worst_voxel) == (1, np.inf, (16, 32, 32))
+    check = check_budget(floating, floating.with_stored(broken), Budget(10))
+    assert (check.over, check.largest_hu, check.worst_voxel) == (1, np.inf, (16, 32, 32))
 
 
 def test_another_grid_is_refused(small_chest: Scan) -> None:

@@ -22,13 +22,13 @@ Array = NDArray[np.float64]
 @pytest.fixture(scope="module")
 def weights() -> dict[str, Tensor]:
     rng = np.random.default_rng(0)
-    held = {}
+    tensors = {}
     for number, (name, (out, into, side)) in enumerate(zip(NAMES, SHAPES, strict=True)):
         kernel = rng.normal(0, (2 / (into * side * side)) ** 0.5, (out, into, side, side))
-        held[f"features.{name}.weight"] = kernel
-        held[f"features.{name}.bias"] = rng.normal(0, 0.1, out)
-        held[f"lin{number}.model.1.weight"] = rng.uniform(0, 1, (1, out, 1, 1))
-    return {name: torch.from_numpy(v.astype(np.float32)) for name, v in held.items()}
+        tensors[f"features.{name}.weight"] = kernel
+        tensors[f"features.{name}.bias"] = rng.normal(0, 0.1, out)
+        tensors[f"lin{number}.model.1.weight"] = rng.uniform(0, 1, (1, out, 1, 1))
+    return {name: torch.from_numpy(v.astype(np.float32)) for name, v in tensors.items()}
 
 
 def convolved(x: Array, kernel: Array, bias: Array, stride: int, padding: int) -> Array:

@@ -67,16 +67,18 @@ def test_every_region_and_window_against_a_direct_statement(
                 (v.clip(window.low, window.high) if window.clips else v)[mask].astype(float)
                 for v in (a, b)
             )
-            found = row.windows[window.name]
-            assert found.rmse_hu == pytest.approx(np.sqrt(((x - y) ** 2).mean()))
-            assert found.mae_hu == pytest.approx(np.abs(x - y).mean())
-            assert found.largest_hu == np.abs(x - y).max()
+            window_figures = row.windows[window.name]
+            assert window_figures.rmse_hu == pytest.approx(np.sqrt(((x - y) ** 2).mean()))
+            assert window_figures.mae_hu == pytest.approx(np.abs(x - y).mean())
+            assert window_figures.largest_hu == np.abs(x - y).max()
             p, t = torch.from_numpy(x), torch.from_numpy(y)
             theirs = peak_signal_noise_ratio(p, t, data_range=window.data_range)
-            assert found.psnr_db == pytest.approx(float(theirs), abs=1e-4)
+            assert window_figures.psnr_db == pytest.approx(float(theirs), abs=1e-4)
             if region is not WHOLE:
-                assert found.ssim == pytest.approx(ssim_map(a, b, window)[mask].mean(), abs=1e-5)
-            assert found.lpips is None
+                assert window_figures.ssim == pytest.approx(
+                    ssim_map(a, b, window)[mask].mean(), abs=1e-5
+                )
+            assert window_figures.lpips is None
     lung, body = rows[2].windows, rows[1].windows
     grey = (lung["mediastinal"].rmse_hu, body["mediastinal"].rmse_hu)
     assert grey[0] is not None
@@ -86,18 +88,18 @@ def test_every_region_and_window_against_a_direct_statement(
 
 def test_the_whole_scan_in_hu_is_the_fidelity(small_chest: Scan, protected: Scan) -> None:
     (row,) = compare_scans(small_chest, protected, [WHOLE])
-    close, found = fidelity(small_chest, protected), row.windows["HU"]
-    assert found.rmse_hu == pytest.approx(close.rmse_hu)
-    assert found.largest_hu == close.largest_hu
-    assert found.psnr_db == pytest.approx(close.psnr_db)
-    assert found.ssim == close.ssim
+    close, window_figures = fidelity(small_chest, protected), row.windows["HU"]
+    assert window_figures.rmse_hu == pytest.approx(close.rmse_hu)
+    assert window_figures.largest_hu == close.largest_hu
+    assert window_figures.psnr_db == pytest.approx(close.psnr_db)
+    assert window_figures.ssim == close.ssim
 
 
 def test_the_same_scan_is_the_same(small_chest: Scan) -> None:
     (row,) = compare_scans(small_chest, small_chest, [WHOLE], windows=[HU])
-    found = row.windows["HU"]
-    assert (found.rmse_hu, found.psnr_db) == (0.0, math.inf)
-    assert found.ssim == pytest.approx(1)
+    window_figures = row.windows["HU"]
+    assert (window_figures.rmse_hu, window_figures.psnr_db) == (0.0, math.inf)
+    assert window_figures.ssim == pytest.approx(1)
 
 
 def test_an_empty_region_has_no_values(small_chest: Scan, protected: Scan) -> None:
@@ -117,8 +119,8 @@ def test_slices_and_squares_of_attacks(small_chest: Scan, protected: Scan) -> No
     assert columns.start <= 20 < columns.stop
     moved = (protected.hu() - small_chest.hu())[16][rows, columns]
     assert squares.voxels == 36
-    found = squares.windows["HU"].rmse_hu
-    assert found == pytest.approx(np.sqrt(np.square(moved, dtype=float).mean()))
+    rmse_hu = squares.windows["HU"].rmse_hu
+    assert rmse_hu == pytest.approx(np.sqrt(np.square(moved, dtype=float).mean()))
     assert slices.voxels == (~small_chest.is_padding(16, 17)).sum()
 
 

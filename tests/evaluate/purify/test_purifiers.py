@@ -80,10 +80,10 @@ def test_rounding_has_the_steps_of_the_window() -> None:
 
 
 def test_jpeg_is_that_of_the_window(hu: NDArray[np.float32]) -> None:
-    held = BytesIO()
+    file = BytesIO()
     gray = np.rint((hu[0].clip(-1350, 150) + 1350) * 255 / 1500).astype(np.uint8)
-    Image.fromarray(gray).save(held, "JPEG", quality=75)
-    decoded = np.asarray(Image.open(held)) * (1500 / 255) - 1350
+    Image.fromarray(gray).save(file, "JPEG", quality=75)
+    decoded = np.asarray(Image.open(file)) * (1500 / 255) - 1350
     result = purify(hu, SPACING, "jpeg-75")[0]
     inside = hu[0] <= 150
     np.testing.assert_allclose(result[inside], decoded[inside], atol=1e-3)

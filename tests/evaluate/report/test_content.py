@@ -120,10 +120,12 @@ def test_csv_has_a_line_per_cell_at_full_precision() -> None:
 
 
 def test_json_holds_the_same_tables() -> None:
-    held = json.loads(json_report(report()))
-    assert held["tables"][0]["rows"] == summary()["tables"][0]["rows"]
-    assert held["curves"][0]["series"][0]["points"] == summary()["curves"][0]["series"][0]["points"]
-    assert held["provenance"] == summary()["provenance"]
+    content = json.loads(json_report(report()))
+    assert content["tables"][0]["rows"] == summary()["tables"][0]["rows"]
+    assert (
+        content["curves"][0]["series"][0]["points"] == summary()["curves"][0]["series"][0]["points"]
+    )
+    assert content["provenance"] == summary()["provenance"]
 
 
 def test_an_evaluation_becomes_a_report() -> None:

@@ -20,10 +20,10 @@ _MOVED = (
 
 def item(**values: Any) -> Dataset:
     """A data set with these elements."""
-    made = Dataset()
+    dataset = Dataset()
     for keyword, value in values.items():
-        setattr(made, keyword, value)
-    return made
+        setattr(dataset, keyword, value)
+    return dataset
 
 
 def frame_order(count: int) -> list[int]:

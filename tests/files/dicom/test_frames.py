@@ -82,8 +82,8 @@ def test_a_second_derivation_stands_behind_the_first(
     second = Derivation("marked", "second")
     write_scan(read_scan(tmp_path / "once"), tmp_path / "twice", derivation=second)
     shared = dcmread(tmp_path / "twice" / "mf.dcm").SharedFunctionalGroupsSequence[0]
-    told = [item.DerivationDescription for item in shared.DerivationImageSequence]
-    assert told == [derivation.description, "marked"]
+    descriptions = [item.DerivationDescription for item in shared.DerivationImageSequence]
+    assert descriptions == [derivation.description, "marked"]
 
 
 def test_what_differs_per_frame_holds_for_its_frame(tmp_path: Path, make_series: Make) -> None:

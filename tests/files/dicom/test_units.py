@@ -41,8 +41,8 @@ def test_names_of_hu(tmp_path: Path, make_series: Make, name: str) -> None:
 def test_units_that_are_taken_for_hu_and_told(
     tmp_path: Path, make_series: Make, name: str, note: str
 ) -> None:
-    (told,) = read_scan(make_series(tmp_path, change=_unit(name))).notes
-    assert note in told
+    (said,) = read_scan(make_series(tmp_path, change=_unit(name))).notes
+    assert note in said
 
 
 @pytest.mark.parametrize("name", ["EDW", "ED", "MGML", "PCT", "Z_EFF", "HUE", "xHU", "OD"])

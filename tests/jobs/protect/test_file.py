@@ -33,11 +33,11 @@ def settings(series: Path, tmp_path: Path) -> Settings:
 
 
 def test_the_result_is_read_back_as_it_was_written(settings: Settings, series: Path) -> None:
-    made = settings(seed=2)
-    result = protect_file(made)
-    moved = read_scan(made.out).hu() - read_scan(series).hu()
+    task = settings(seed=2)
+    result = protect_file(task)
+    moved = read_scan(task.out).hu() - read_scan(series).hu()
     assert result.change.largest == np.abs(moved).max() == 3
-    assert (result.source, result.output) == (str(series), str(made.out))
+    assert (result.source, result.output) == (str(series), str(task.out))
     assert (result.protector, result.weights, result.seed) == ("noise", None, 2)
     assert result.scan.voxels + result.scan.padding_voxels == moved.size
     assert set(result.seconds) == {"start", "read", "protect", "write"}
@@ -50,7 +50,7 @@ def test_what_is_loaded_serves_several_files(settings: Settings, tmp_path: Path)
     first = protect_file(one, protection=ready)
     second = protect_file(other, protection=ready)
     assert first.change == second.change
-    names = [sorted(p.name for p in made.out.iterdir()) for made in (one, other)]
+    names = [sorted(p.name for p in task.out.iterdir()) for task in (one, other)]
     assert names[0] == names[1]
 
 

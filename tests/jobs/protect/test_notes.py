@@ -21,7 +21,7 @@ from mitsgan.phantom.chest import chest
 USUAL = Budget(10.0)
 
 
-def told(scan: mg.Scan, budget: Budget = USUAL) -> list[str]:
+def notes_of(scan: mg.Scan, budget: Budget = USUAL) -> list[str]:
     return list(protection_notes(scan, budget, 1.0))
 
 
@@ -32,25 +32,25 @@ def fine() -> mg.Scan:
 
 
 def test_nothing_is_said_of_a_usual_chest(fine: mg.Scan) -> None:
-    assert told(fine) == []
+    assert notes_of(fine) == []
 
 
 def test_coarse_pixels(fine: mg.Scan) -> None:
     z, _, x = fine.spacing
     coarse = replace(fine, geometry=replace(fine.geometry, spacing=(z, 2.5, x)))
-    (note,) = told(coarse)
+    (note,) = notes_of(coarse)
     assert note.startswith("pixels of 2.5 mm are coarser than 2 mm")
     assert "RMS 1.00 HU" in note
 
 
 def test_no_lung(fine: mg.Scan) -> None:
     solid = fine.with_stored(np.full_like(fine.stored, fine.stored[12, 96, 96]))
-    (note,) = told(solid)
+    (note,) = notes_of(solid)
     assert note.startswith("no lung was found")
 
 
 def test_a_visible_budget(fine: mg.Scan) -> None:
-    (note,) = told(fine, Budget(60.0))
+    (note,) = notes_of(fine, Budget(60.0))
     assert note == "a budget of 60 HU is beyond 50 HU: readers see it"
     with pytest.raises(SettingsError, match="`yes_visible=True`"):
         ProtectFile(scan=Path("a"), out=Path("b"), max_hu=60)

@@ -90,14 +90,18 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 @given(texts, st.floats(0, allow_infinity=False), st.integers(1, 2**63 - 1), st.booleans())
 def test_what_is_kept_is_read(
-    tmp_path_factory: pytest.TempPathFactory, text: str, rate: float, steps: int, held: bool
+    tmp_path_factory: pytest.TempPathFactory,
+    text: str,
+    rate: float,
+    steps: int,
+    hold_out_value: bool,
 ) -> None:
     kept = replace(
         attacker(tmp_path_factory.mktemp("kept")),
         licence=text,
         generator_rate=rate,
         steps=steps,
-        held_out=held,
+        held_out=hold_out_value,
         sharpness=(0.0, rate),
     )
     keep(kept)

@@ -91,18 +91,18 @@ def _verify(sealed: Path, name: str, out: Path, **more: Any) -> Verified:
 
 def _values(report: Dataset, name: str) -> list[str]:
     """What a report says under a name, anywhere in it."""
-    told: list[str] = []
+    values: list[str] = []
     for item in report.get("ContentSequence", []):
         names = item.get("ConceptNameCodeSequence")
         if names and names[0].CodeMeaning == name:
             if "TextValue" in item:
-                told.append(str(item.TextValue))
+                values.append(str(item.TextValue))
             elif "ConceptCodeSequence" in item:
-                told.append(str(item.ConceptCodeSequence[0].CodeValue))
+                values.append(str(item.ConceptCodeSequence[0].CodeValue))
             elif "MeasuredValueSequence" in item:
-                told.append(str(item.MeasuredValueSequence[0].NumericValue))
-        told += _values(item, name)
-    return told
+                values.append(str(item.MeasuredValueSequence[0].NumericValue))
+        values += _values(item, name)
+    return values
 
 
 def test_the_report_says_what_the_result_says(written: tuple[Path, Verified], sealed: Path) -> None:

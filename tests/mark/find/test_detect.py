@@ -40,26 +40,26 @@ def _with(scan: Scan, stored: NDArray[np.generic]) -> Scan:
 
 
 def test_untouched_is_intact(marked: Scan) -> None:
-    told: list[tuple[int, int]] = []
-    found = detect(marked, KEY, NAME, progress=lambda done, all_: told.append((done, all_)))
-    assert found.verdict == Verdict.INTACT
-    assert found.score > 100
-    assert found.verified > 0.8
-    assert found.strength_hu == pytest.approx(STRENGTH, rel=0.2)
-    assert not found.mask().any()
-    assert found.probability().shape == marked.shape
-    assert not found.probability().any(), "no alarm was raised"
-    assert {s.state for s in found.slices} <= {SliceState.MARKED, SliceState.UNTESTED}
-    assert told[-1] == (40, 40)
+    steps: list[tuple[int, int]] = []
+    detection = detect(marked, KEY, NAME, progress=lambda done, all_: steps.append((done, all_)))
+    assert detection.verdict == Verdict.INTACT
+    assert detection.score > 100
+    assert detection.verified > 0.8
+    assert detection.strength_hu == pytest.approx(STRENGTH, rel=0.2)
+    assert not detection.mask().any()
+    assert detection.probability().shape == marked.shape
+    assert not detection.probability().any(), "no alarm was raised"
+    assert {s.state for s in detection.slices} <= {SliceState.MARKED, SliceState.UNTESTED}
+    assert steps[-1] == (40, 40)
 
 
 def test_without_the_mark_nothing_is_told(original: Scan, marked: Scan) -> None:
     cases = [(original, KEY, NAME), (marked, Key(bytes(32)), NAME), (marked, KEY, "another")]
     for scan, key, name in cases:
-        found = detect(scan, key, name)
-        assert found.verdict == Verdict.UNKNOWN
-        assert abs(found.score) < 5
-        assert not found.regions
+        detection = detect(scan, key, name)
+        assert detection.verdict == Verdict.UNKNOWN
+        assert abs(detection.score) < 5
+        assert not detection.regions
 
 
 @pytest.mark.slow
@@ -73,27 +73,27 @@ def test_wrong_keys_score_like_chance(marked: Scan) -> None:
 def test_what_was_repainted_is_found_and_located(original: Scan, marked: Scan) -> None:
     stored = marked.stored.copy()
     stored[BOX] = original.stored[BOX]
-    found = detect(_with(marked, stored), KEY, NAME)
-    assert found.verdict == Verdict.TAMPERED
-    region, *crumbs = found.regions
+    detection = detect(_with(marked, stored), KEY, NAME)
+    assert detection.verdict == Verdict.TAMPERED
+    region, *crumbs = detection.regions
     assert sum(crumb.voxels for crumb in crumbs) < 0.1 * region.voxels
     assert region.score > 5, "of a window that raised the alarm, which about 5.4 does"
     truth = np.zeros(marked.shape, bool)
     truth[BOX] = True
-    overlap = found.mask() & truth
-    assert 2 * overlap.sum() / (found.mask().sum() + truth.sum()) > 0.7
+    overlap = detection.mask() & truth
+    assert 2 * overlap.sum() / (detection.mask().sum() + truth.sum()) > 0.7
     middle = marked.geometry.to_world((20.5, 95.5, 75.5))
     assert np.linalg.norm(np.subtract(region.centre_mm, middle)) < 8
     assert all(low < c < high for low, c, high in zip(
         region.lower_mm, region.centre_mm, region.upper_mm, strict=True))  # fmt: skip
-    probability = found.probability()
+    probability = detection.probability()
     assert probability[BOX].mean() > 20 * probability[~truth].mean()
-    assert found.slices[20].state == SliceState.CHANGED
+    assert detection.slices[20].state == SliceState.CHANGED
     inside = (slice(16, 26), slice(84, 108), slice(64, 88))
     elsewhere = (slice(2, 12), slice(84, 108), slice(64, 88))
     whole = detect(marked, KEY, NAME)
-    assert found.shortfall(inside, marked.spacing) > 5
-    assert abs(found.shortfall(elsewhere, marked.spacing)) < 5
+    assert detection.shortfall(inside, marked.spacing) > 5
+    assert abs(detection.shortfall(elsewhere, marked.spacing)) < 5
     assert abs(whole.shortfall(inside, marked.spacing)) < 5
     assert detect(original, KEY, NAME).shortfall(inside, marked.spacing) == 0
 
@@ -102,9 +102,9 @@ def test_smooth_paint_is_found_as_well(marked: Scan) -> None:
     """Less noise than around must not pass for less mark to expect."""
     stored = marked.stored.copy()
     stored[BOX] = -850 - marked.intercept[0]
-    found = detect(_with(marked, stored), KEY, NAME)
-    assert found.verdict == Verdict.TAMPERED
-    assert found.mask()[BOX].mean() > 0.5
+    detection = detect(_with(marked, stored), KEY, NAME)
+    assert detection.verdict == Verdict.TAMPERED
+    assert detection.mask()[BOX].mean() > 0.5
 
 
 def test_dense_paint_is_found_among_lung_that_nobody_touched(original: Scan, marked: Scan) -> None:
@@ -113,14 +113,15 @@ def test_dense_paint_is_found_among_lung_that_nobody_touched(original: Scan, mar
     where[17:25, 90:102, 70:82] = True
     noise = np.random.default_rng(0).normal(0, 20, marked.shape)
     stored[where] = np.rint(-50 + noise - marked.intercept[0])[where].astype(stored.dtype)
-    found = detect(_with(marked, stored), KEY, NAME)
+    detection = detect(_with(marked, stored), KEY, NAME)
     box = (slice(14, 28), slice(84, 108), slice(64, 88))
     dense = np.zeros((48, 48), bool)
-    row, column = found.corner
-    dense[row:, column:][: found.dense.shape[1], : found.dense.shape[2]] = found.dense[20]
+    row, column = detection.corner
+    slice_20 = detection.dense[20]
+    dense[row:, column:][: slice_20.shape[0], : slice_20.shape[1]] = slice_20
     assert dense[23:25, 18:20].all()
     assert not dense[20:28, 15:23].all(), "lung around it"
-    assert found.shortfall(box, marked.spacing) > 6
+    assert detection.shortfall(box, marked.spacing) > 6
 
 
 def test_a_copy_from_elsewhere_in_the_scan_is_found(marked: Scan) -> None:
@@ -133,36 +134,36 @@ def test_slices_that_moved_are_named(marked: Scan) -> None:
     order = list(range(40))
     order[10], order[25] = 25, 10
     order[30] = 31
-    found = detect(_with(marked, marked.stored[order]), KEY, NAME)
-    assert found.verdict == Verdict.TAMPERED
-    moved = {s.number: s.came_from_mm for s in found.slices if s.state == SliceState.MOVED}
-    places = [s.position_mm for s in found.slices]
+    detection = detect(_with(marked, marked.stored[order]), KEY, NAME)
+    assert detection.verdict == Verdict.TAMPERED
+    moved = {s.number: s.came_from_mm for s in detection.slices if s.state == SliceState.MOVED}
+    places = [s.position_mm for s in detection.slices]
     assert moved == {10: places[25], 25: places[10], 30: places[31]}
 
 
 def test_a_flip_is_named(marked: Scan) -> None:
     for turned, word in ((marked.stored[:, :, ::-1], "rows"), (marked.stored[:, ::-1], "columns")):
-        found = detect(_with(marked, turned), KEY, NAME)
-        assert found.verdict == Verdict.TAMPERED
-        flipped = [s for s in found.slices if s.state == SliceState.FLIPPED]
+        detection = detect(_with(marked, turned), KEY, NAME)
+        assert detection.verdict == Verdict.TAMPERED
+        flipped = [s for s in detection.slices if s.state == SliceState.FLIPPED]
         assert len(flipped) > 30
         assert all(word in s.detail for s in flipped)
 
 
 def test_a_cut_off_end_is_noticed_and_the_rest_still_verifies(marked: Scan) -> None:
-    found = detect(marked.with_slices(marked.stored[5:], 5, 40), KEY, NAME)
-    assert found.verdict == Verdict.TAMPERED
-    assert found.missing_ends == ("slices are missing below the first one",)
-    assert not found.regions
+    detection = detect(marked.with_slices(marked.stored[5:], 5, 40), KEY, NAME)
+    assert detection.verdict == Verdict.TAMPERED
+    assert detection.missing_ends == ("slices are missing below the first one",)
+    assert not detection.regions
 
 
 def test_a_replaced_slice_is_named(original: Scan, marked: Scan) -> None:
     stored = marked.stored.copy()
     stored[20] = original.stored[20]
-    found = detect(_with(marked, stored), KEY, NAME)
-    assert found.verdict == Verdict.TAMPERED
-    assert [s.number for s in found.slices if s.state == SliceState.REPLACED] == [20]
-    middle = found.probability()[:, 60:100, 60:100]
+    detection = detect(_with(marked, stored), KEY, NAME)
+    assert detection.verdict == Verdict.TAMPERED
+    assert [s.number for s in detection.slices if s.state == SliceState.REPLACED] == [20]
+    middle = detection.probability()[:, 60:100, 60:100]
     assert (middle[20] == 1).all()
     assert not middle[10].any()
 
@@ -172,8 +173,8 @@ def test_averaged_slices_are_unknown_and_swapped_ones_tampered(marked: Scan) -> 
     mean = (np.roll(stored, 1, 0) + stored + np.roll(stored, -1, 0)) / 3
     mean[[0, -1]] = stored[[0, -1]]
     mean = np.where(marked.is_padding(), marked.stored, np.rint(mean)).astype(np.int16)
-    found = detect(_with(marked, mean), KEY, NAME)
-    assert found.verdict == Verdict.UNKNOWN
+    detection = detect(_with(marked, mean), KEY, NAME)
+    assert detection.verdict == Verdict.UNKNOWN
     swapped = np.arange(40) ^ 1
     assert detect(_with(marked, marked.stored[swapped]), KEY, NAME).verdict == Verdict.TAMPERED
 
@@ -200,9 +201,9 @@ def test_what_lost_fine_detail_unevenly_is_not_called_tampered(marked: Scan) -> 
     sign = np.array([[1, -1], [-1, 1]])
     hu -= np.kron(gone, sign)
     stored = np.where(marked.is_padding(), marked.stored, np.rint(hu)).astype(np.int16)
-    found = detect(_with(marked, stored), KEY, NAME)
-    assert found.strength_hu < 0.8 * STRENGTH
-    assert found.verdict != Verdict.TAMPERED
+    detection = detect(_with(marked, stored), KEY, NAME)
+    assert detection.strength_hu < 0.8 * STRENGTH
+    assert detection.verdict != Verdict.TAMPERED
 
 
 def test_a_body_cut_by_padding_is_not_called_tampered() -> None:
@@ -235,8 +236,8 @@ def test_tiny_scans_are_unknown_or_intact_and_never_crash(shape: tuple[int, int,
 
 def test_marks_of_the_version_before_are_read(original: Scan, marked: Scan) -> None:
     before = apply_perturbations(original, [Mark(KEY, NAME, STRENGTH, 2)], Budget(40)).scan
-    found = detect(before, KEY, NAME)
-    assert (found.verdict, found.version) == (Verdict.INTACT, 2)
+    detection = detect(before, KEY, NAME)
+    assert (detection.verdict, detection.version) == (Verdict.INTACT, 2)
     assert detect(marked, KEY, NAME).version == 3
     assert detect(original, KEY, NAME).version is None
     stored = before.stored.copy()
@@ -263,9 +264,9 @@ def test_no_more_is_expected_at_the_borders_than_is_there() -> None:
     """Blocks that reach beyond the slice, and slices that lack a neighbour, carry less."""
     scan = chest((16, 162, 162), (2.5, 1.6, 1.6), seed=3)
     marked = apply_perturbations(scan, [Mark(KEY, NAME, STRENGTH)], Budget(40)).scan
-    found = measure(marked, Pattern.of(KEY, NAME, scan), Detector())
-    weight = found.strengths / found.noise.local * (found.means > -900)
-    told, expected = weight * found.products, weight * found.strengths * BLOCK**2
-    left = told.sum() / expected.sum()
+    measured = measure(marked, Pattern.of(KEY, NAME, scan), Detector())
+    weight = measured.strengths / measured.noise.local * (measured.means > -900)
+    seen, expected = weight * measured.products, weight * measured.strengths * BLOCK**2
+    left = seen.sum() / expected.sum()
     for where in (np.s_[0], np.s_[-1], np.s_[:, :, -1]):
-        assert told[where].sum() / expected[where].sum() == pytest.approx(left, rel=0.3)
+        assert seen[where].sum() / expected[where].sum() == pytest.approx(left, rel=0.3)

@@ -41,11 +41,11 @@ def plain(scan: Scan) -> NDArray[np.float64]:
 
 def test_units_are_prediction_errors_added_up(noise: Scan) -> None:
     box = (slice(0, 24), slice(0, 32))
-    found = np.stack([part[0].copy() for part in residuals(noise, WHITENING, box)])
+    units = np.stack([part[0].copy() for part in residuals(noise, WHITENING, box)])
     expected = plain(noise) / ((1 + WHITENING.x) * (1 + WHITENING.y))
-    np.testing.assert_allclose(found, expected, atol=1e-3)
+    np.testing.assert_allclose(units, expected, atol=1e-3)
     some = np.stack([part[0].copy() for part in residuals(noise, WHITENING, box, 2, 4)])
-    np.testing.assert_array_equal(some, found[2:4])
+    np.testing.assert_array_equal(some, units[2:4])
     for z in (0, 2, 4):
         np.testing.assert_allclose(one_residual(noise, z, WHITENING), expected[z], atol=1e-3)
 
@@ -61,8 +61,8 @@ def test_the_mark_is_kept_in_its_own_units() -> None:
     """A mark of 3 HU gives four times 3 per unit, whatever the weights."""
     signs = np.where(np.random.default_rng(1).random((1, 12, 16)) < 0.5, -1, 1)
     voxels = np.kron(signs, np.array([[[1, -1], [-1, 1]]]))
-    found = one_residual(scan_of(3.0 * voxels), 0, Whitening(0.6, 0.5, 0.0))
-    assert (found * signs[0]).mean() == pytest.approx(12, rel=0.05)
+    units = one_residual(scan_of(3.0 * voxels), 0, Whitening(0.6, 0.5, 0.0))
+    assert (units * signs[0]).mean() == pytest.approx(12, rel=0.05)
 
 
 def test_weights_are_those_of_the_noise() -> None:
@@ -70,10 +70,10 @@ def test_weights_are_those_of_the_noise() -> None:
     white = rng.normal(0, 30, (5, 64, 64))
     smooth = white + 0.5 * (np.roll(white, 1, 2) + np.roll(white, -1, 2))
     box = (slice(0, 64), slice(0, 64))
-    found = estimate_whitening(scan_of(smooth), box)
-    assert found.x > 0.3
-    assert abs(found.y) < 0.05
-    assert abs(found.z) < 0.05
+    whitening = estimate_whitening(scan_of(smooth), box)
+    assert whitening.x > 0.3
+    assert abs(whitening.y) < 0.05
+    assert abs(whitening.z) < 0.05
 
 
 def test_noise_is_measured_in_hu_and_averaged_over_squares() -> None:

@@ -45,7 +45,7 @@ def test_what_is_found_is_what_all_windows_say(
     seed: int, power: float, hole: int, dispersion: float
 ) -> None:
     whole = evidence(seed, power, hole, dispersion)
-    found = search(whole, SPACING, 0.01, SETTINGS)
+    search_result = search(whole, SPACING, 0.01, SETTINGS)
     sides = [window(mm, SPACING) for mm in SIZES_MM]
     tests = [(whole.body, side) for side in sides]
     tests += [(whole.dense, side) for side in sides[:DENSE_SIZES]]
@@ -69,9 +69,9 @@ def test_what_is_found_is_what_all_windows_say(
         alarm |= bool(lost.any())
         near |= covered(covered(lost, side), fine) & looked
         worst = max(worst, float(short[lost].max(initial=0)))
-    np.testing.assert_array_equal(found.testable, testable)
-    assert found.flagged.any() == alarm
-    assert found.score.max() == pytest.approx(worst, rel=1e-4)
+    np.testing.assert_array_equal(search_result.testable, testable)
+    assert search_result.flagged.any() == alarm
+    assert search_result.score.max() == pytest.approx(worst, rel=1e-4)
     t, v, m = (
         sliding_sums(part, fine).astype(np.float64)
         for part in (whole.products, whole.variances, whole.expected)
@@ -81,7 +81,7 @@ def test_what_is_found_is_what_all_windows_say(
     ratio = ((t - m) ** 2 / wide - t**2 / v + np.log(wide / v)) / 2
     ratio = np.where(t > m, -20, ratio).clip(-20, 20)
     expected = near / (1 + np.exp(-ratio))
-    np.testing.assert_allclose(found.probability, expected, atol=2e-3)
+    np.testing.assert_allclose(search_result.probability, expected, atol=2e-3)
     assert bool(expected.any()) == alarm
 
 
@@ -96,8 +96,8 @@ def test_unevenness_is_measured_beside_what_was_lost(uneven: float) -> None:
     products = (left * expected * ~lost + np.sqrt(3) * rng.normal(size=shape)).astype(np.float32)
     body = np.ones(shape, np.bool_)
     whole = Evidence(products, expected, expected, body, body, 0.03, 3.0, lost)
-    found = unevenness(whole, body, side, SETTINGS)
-    assert found == pytest.approx(uneven, rel=0.3, abs=0.05)
+    measured = unevenness(whole, body, side, SETTINGS)
+    assert measured == pytest.approx(uneven, rel=0.3, abs=0.05)
     few = Evidence(products, expected, expected, body, body, 0.03, 3.0, ~lost & False)
     assert unevenness(few, body, side, SETTINGS) > 0.35, (
         "the lost tenth counts where nothing says that it is lost"

@@ -46,9 +46,9 @@ EVENTS = {
 
 @pytest.fixture
 def collector() -> Iterator[UdpCollector]:
-    made = UdpCollector()
-    yield made
-    made.stop()
+    collector = UdpCollector()
+    yield collector
+    collector.stop()
 
 
 @pytest.fixture
@@ -72,11 +72,11 @@ def trail(parts: tuple[Spool, Ledger], audit: Audit | None) -> AuditTrail:
     return AuditTrail(config, spool, ledger)
 
 
-def sent(made: AuditTrail, collector: UdpCollector, count: int) -> list[Told]:
+def sent(audit_trail: AuditTrail, collector: UdpCollector, count: int) -> list[Told]:
     """What the collector has once so many messages came."""
 
     def came() -> bool:
-        made.next()
+        audit_trail.next()
         return len(collector.records) >= count
 
     wait_for(came, 60, f"{count} messages")
@@ -87,24 +87,24 @@ def sent(made: AuditTrail, collector: UdpCollector, count: int) -> list[Told]:
 def test_every_event_is_a_message_by_the_schema(
     code: str, event: Event, parts: tuple[Spool, Ledger], collector: UdpCollector
 ) -> None:
-    made = trail(parts, Audit(address="127.0.0.1", port=collector.port, site="here"))
-    made.add(event)
-    (told,) = sent(made, collector, 1)
-    assert told.event == code
-    assert told.values("AuditSourceIdentification", "AuditSourceID") == ["MITSGAN"]
-    assert told.priority == (85 if told.outcome == "0" else 83)
-    assert made.waiting() == 0
+    audit_trail = trail(parts, Audit(address="127.0.0.1", port=collector.port, site="here"))
+    audit_trail.add(event)
+    (message,) = sent(audit_trail, collector, 1)
+    assert message.event == code
+    assert message.values("AuditSourceIdentification", "AuditSourceID") == ["MITSGAN"]
+    assert message.priority == (85 if message.outcome == "0" else 83)
+    assert audit_trail.waiting() == 0
 
 
 def test_a_query_is_told_as_it_was_asked(
     parts: tuple[Spool, Ledger], collector: UdpCollector
 ) -> None:
-    made = trail(parts, Audit(address="127.0.0.1", port=collector.port))
-    made.add(events.queried(LISTEN, PACS, "1.2.3", "1.2.4"))
-    made.add(events.queried(LISTEN, WEB, "1.2.3", "1.2.4"))
+    audit_trail = trail(parts, Audit(address="127.0.0.1", port=collector.port))
+    audit_trail.add(events.queried(LISTEN, PACS, "1.2.3", "1.2.4"))
+    audit_trail.add(events.queried(LISTEN, WEB, "1.2.3", "1.2.4"))
     queries = [
-        base64.b64decode(told.xml.findtext(".//ParticipantObjectQuery"))
-        for told in sent(made, collector, 2)
+        base64.b64decode(message.xml.findtext(".//ParticipantObjectQuery"))
+        for message in sent(audit_trail, collector, 2)
     ]
     assert b"1.2.4" in queries[0]
     assert b"IMAGE" in queries[0]
@@ -120,10 +120,12 @@ def test_a_patient_is_told_as_the_settings_say_and_never_by_name(
     dataset.PatientID, dataset.PatientName = "P-4711", "Doe^Jane"
     dataset.save_as(path)
     audit = Audit(address="127.0.0.1", port=collector.port, patient=patient)  # type: ignore[arg-type]
-    made = trail(parts, audit)
+    audit_trail = trail(parts, audit)
     for _ in range(2):
-        made.add(events.begins_sending(LISTEN, PACS, made.study("1.2.3", {CT: 16}, path)))
-    one, two = sent(made, collector, 2)
+        audit_trail.add(
+            events.begins_sending(LISTEN, PACS, audit_trail.study("1.2.3", {CT: 16}, path))
+        )
+    one, two = sent(audit_trail, collector, 2)
     ids = one.values("ParticipantObjectIdentification", "ParticipantObjectID")
     assert ids == two.values("ParticipantObjectIdentification", "ParticipantObjectID")
     assert "Doe" not in one.text
@@ -135,10 +137,10 @@ def test_a_patient_is_told_as_the_settings_say_and_never_by_name(
 
 
 def test_without_settings_nothing_is_kept(parts: tuple[Spool, Ledger]) -> None:
-    made = trail(parts, None)
-    made.add(EVENTS["110100/110120"])
-    assert made.waiting() == 0
-    assert made.next() is False
+    audit_trail = trail(parts, None)
+    audit_trail.add(EVENTS["110100/110120"])
+    assert audit_trail.waiting() == 0
+    assert audit_trail.next() is False
 
 
 def test_messages_wait_while_the_collector_is_away_and_come_in_order(
@@ -147,20 +149,22 @@ def test_messages_wait_while_the_collector_is_away_and_come_in_order(
     node, other = parties(tmp_path / "ca", "node", "collector")
     tls = Tls(certificate=node.certificate, key=node.key, authorities=node.authority)
     port = free_port()
-    made = trail(parts, Audit(address="127.0.0.1", port=port, tls=tls))
+    audit_trail = trail(parts, Audit(address="127.0.0.1", port=port, tls=tls))
     uids = [str(generate_uid()) for _ in range(250)]
     for uid in uids:
-        made.add(events.begins_sending(LISTEN, PACS, [Thing(STUDY_UID, uid)]))
-    assert made.next() is False
-    assert made.waiting() == 250
-    again = trail(parts, made.config.audit)  # as after a new start
+        audit_trail.add(events.begins_sending(LISTEN, PACS, [Thing(STUDY_UID, uid)]))
+    assert audit_trail.next() is False
+    assert audit_trail.waiting() == 250
+    again = trail(parts, audit_trail.config.audit)  # as after a new start
     collector = TlsCollector(port, other)
     try:
-        told = sent(again, collector, 250)
+        messages = sent(again, collector, 250)
         wait_for(lambda: again.waiting() == 0, 60, "all to be known as sent")
     finally:
         collector.stop()
-    objects = [m.values("ParticipantObjectIdentification", "ParticipantObjectID")[0] for m in told]
+    objects = [
+        m.values("ParticipantObjectIdentification", "ParticipantObjectID")[0] for m in messages
+    ]
     assert objects == uids
 
 
@@ -171,12 +175,12 @@ def test_a_collector_of_another_authority_gets_nothing(
     (other,) = parties(tmp_path / "other", "collector")
     tls = Tls(certificate=node.certificate, key=node.key, authorities=node.authority)
     port = free_port()
-    made = trail(parts, Audit(address="127.0.0.1", port=port, tls=tls))
-    made.add(EVENTS["110100/110120"])
+    audit_trail = trail(parts, Audit(address="127.0.0.1", port=port, tls=tls))
+    audit_trail.add(EVENTS["110100/110120"])
     collector = TlsCollector(port, other)
     try:
-        assert made.next() is False
+        assert audit_trail.next() is False
     finally:
         collector.stop()
     assert collector.records == []
-    assert made.waiting() == 1
+    assert audit_trail.waiting() == 1

@@ -43,9 +43,9 @@ class Peer:
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
-    made = Peer()
-    yield made
-    made.stop()
+    peer = Peer()
+    yield peer
+    peer.stop()
 
 
 def open_files() -> int:

@@ -33,7 +33,7 @@ def receive(ledger: Ledger, sop_uid: str = "1.2.3") -> int:
     return series
 
 
-def found(ledger: Ledger, series: int) -> Series:
+def entry(ledger: Ledger, series: int) -> Series:
     row = ledger.find(series)
     assert row is not None
     return row
@@ -55,19 +55,19 @@ def test_objects_of_one_series_come_together(ledger: Ledger) -> None:
 
 def test_a_series_that_is_worked_on_is_followed_by_another(ledger: Ledger) -> None:
     first = receive(ledger, "1.2.3")
-    ledger.complete(first, found(ledger, first).last_object)
+    ledger.complete(first, entry(ledger, first).last_object)
     assert ledger.move(first, "working", of=["complete"])
     assert ledger.enter(first, header("1.2.4"), 10) == "closed"
     second = receive(ledger, "1.2.4")
-    assert found(ledger, second).follows == first
+    assert entry(ledger, second).follows == first
 
 
 def test_an_object_that_comes_at_the_last_moment_keeps_a_series_open(ledger: Ledger) -> None:
     series = receive(ledger)
-    seen = found(ledger, series).last_object
+    seen = entry(ledger, series).last_object
     receive(ledger, "1.2.4")
     ledger.complete(series, seen)
-    assert found(ledger, series).state == "received"
+    assert entry(ledger, series).state == "received"
 
 
 def test_a_series_is_committed_when_every_destination_is(ledger: Ledger) -> None:
@@ -75,9 +75,9 @@ def test_a_series_is_committed_when_every_destination_is(ledger: Ledger) -> None
     deliveries = Deliveries(ledger)
     deliveries.begin(one)
     deliveries.advance(one, "committed")
-    assert found(ledger, series).state == "sending"
+    assert entry(ledger, series).state == "sending"
     deliveries.advance(two, "committed")
-    assert found(ledger, series).state == "committed"
+    assert entry(ledger, series).state == "committed"
 
 
 def test_a_dead_delivery_makes_a_dead_letter_that_can_be_sent_again(ledger: Ledger) -> None:
@@ -87,12 +87,12 @@ def test_a_dead_delivery_makes_a_dead_letter_that_can_be_sent_again(ledger: Ledg
     deliveries.note_sent(one, "1.2.3")
     deliveries.advance(one, "committed")
     deliveries.advance(two, "dead", reason="no answer")
-    assert (found(ledger, series).state, found(ledger, series).reason) == (
+    assert (entry(ledger, series).state, entry(ledger, series).reason) == (
         "dead",
         "two: no answer",
     )
     assert deliveries.retry(series)
-    assert found(ledger, series).state == "sending"
+    assert entry(ledger, series).state == "sending"
     assert [d.state for d in deliveries.of(series)] == ["committed", "pending"]
     assert not deliveries.retry(series)
 
@@ -101,9 +101,9 @@ def test_what_was_held_back_is_protected_anew(ledger: Ledger) -> None:
     series = receive(ledger)
     deliveries = Deliveries(ledger)
     deliveries.plan(series, {"one": Plan("received", f"{HELD}cannot be protected")}, "sending")
-    assert found(ledger, series).state == "dead"
+    assert entry(ledger, series).state == "dead"
     assert deliveries.retry(series)
-    assert found(ledger, series).state == "complete"
+    assert entry(ledger, series).state == "complete"
     assert deliveries.due("one") is None  # the original stays held back
 
 
@@ -112,7 +112,7 @@ def test_a_dead_letter_is_taken_up_when_its_sender_sends_it_again(ledger: Ledger
     deliveries = Deliveries(ledger)
     deliveries.plan(series, {"one": Plan("received", f"{HELD}a slice is missing")}, "sending")
     assert receive(ledger, "1.2.4") == series
-    assert found(ledger, series).state == "received"
+    assert entry(ledger, series).state == "received"
     assert deliveries.of(series) == []
 
 
@@ -128,7 +128,7 @@ def test_digests_stay_when_files_go(ledger: Ledger) -> None:
     series = receive(ledger)
     ledger.files_gone(series, {"1.2.3": "ab"})
     assert ledger.known("1.2", "ct", "1.2.3") == (series, "ab")
-    assert found(ledger, series).files == "deleted"
+    assert entry(ledger, series).files == "deleted"
 
 
 def test_refusals_of_one_kind_are_one_row(ledger: Ledger) -> None:
@@ -182,7 +182,7 @@ def test_what_an_archive_does_not_commit_is_sent_again_and_at_last_a_dead_letter
     deliveries.note_sent(one, "1.2.4")
     deliveries.advance(one, "sent", transaction="1.10")
     take_report(report("1.10", "1.2.3"), ledger, retry)
-    assert found(ledger, series).reason == "one: 1 objects were not committed (2 times)"
+    assert entry(ledger, series).reason == "one: 1 objects were not committed (2 times)"
 
 
 def test_commitment_of_all_grants_a_delivery(ledger: Ledger) -> None:

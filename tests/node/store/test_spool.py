@@ -18,9 +18,9 @@ from mitsgan.quiet import quiet
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    made = Spool(tmp_path / "spool")
-    made.prepare()
-    return made
+    spool = Spool(tmp_path / "spool")
+    spool.prepare()
+    return spool
 
 
 def test_folders_are_their_owners_alone(spool: Spool) -> None:

@@ -45,8 +45,8 @@ def test_json(tmp_path: Path, scan: Scan) -> None:
     text = """[{"world": [-4, -14, -50], "diameter_mm": 11.5},
                {"voxel": [3, 4, 5], "diameter_mm": 6, "series": "chest.nii"}]"""
     listed = read_annotations(written(tmp_path, "a.json", text))
-    found = listed.of(scan, ["chest.nii"])
-    assert {f.diameter_mm: f.index(scan.geometry) for f in found} == {
+    findings = listed.of(scan, ["chest.nii"])
+    assert {f.diameter_mm: f.index(scan.geometry) for f in findings} == {
         11.5: pytest.approx((20, 20, 20)),
         6: (3, 4, 5),
     }
@@ -138,10 +138,10 @@ def test_readers_agree(tmp_path: Path, scan: Scan) -> None:
     )
     listed = read_annotations(written(tmp_path, "a.xml", text))
     assert listed.names == {"1.2.3"}
-    (found,) = listed.of(scan, ["1.2.3"])
-    np.testing.assert_allclose(found.index(scan.geometry), (20, 20, 20), atol=1e-6)
+    (finding,) = listed.of(scan, ["1.2.3"])
+    np.testing.assert_allclose(finding.index(scan.geometry), (20, 20, 20), atol=1e-6)
     volume = 3 * 2.5 * (10 * 0.8) ** 2
-    assert found.diameter_mm == pytest.approx((6 * volume / np.pi) ** (1 / 3))
+    assert finding.diameter_mm == pytest.approx((6 * volume / np.pi) ** (1 / 3))
     assert len(listed.of(scan, ["1.2.3"], readers=1)) == 2
     assert listed.of(scan, ["other"]) == ()
     assert listed.most_readers(scan, ["1.2.3"]) == 3
@@ -170,7 +170,7 @@ def test_the_readers_of_a_real_scan_agree_on_its_mass(data: Path) -> None:
         pytest.skip(f"{folder} is not there")
     listed = read_annotations(folder / "reader-annotations.xml")
     scan = read_dicom(folder)
-    (found,) = listed.of(scan, listed.names, readers=4)
-    assert found.world is not None
-    assert np.linalg.norm(np.subtract(found.world, (56.21, 86.34, -115.87))) < 1.5
-    assert found.diameter_mm == pytest.approx(23.35, abs=1.0)
+    (finding,) = listed.of(scan, listed.names, readers=4)
+    assert finding.world is not None
+    assert np.linalg.norm(np.subtract(finding.world, (56.21, 86.34, -115.87))) < 1.5
+    assert finding.diameter_mm == pytest.approx(23.35, abs=1.0)

@@ -23,19 +23,19 @@ def pieces(volume: Volume, count: int) -> list[Volume]:
 
 def test_pieces_differ_and_repeat_and_leave_the_volume_alone(volume: Volume) -> None:
     before = volume.hu.clone()
-    made, again = pieces(volume, 8), pieces(volume, 8)
-    for one, other in zip(made, again, strict=True):
+    first, again = pieces(volume, 8), pieces(volume, 8)
+    for one, other in zip(first, again, strict=True):
         assert one.hu.equal(other.hu)
         assert one.spacing == other.spacing
         assert (one.lung.mask == other.lung.mask).all()
     assert volume.hu.equal(before)
-    assert len({piece.spacing for piece in made}) == 8
-    for piece in made:
+    assert len({piece.spacing for piece in first}) == 8
+    for piece in first:
         ratio = [a / b for a, b in zip(piece.spacing, volume.spacing, strict=True)]
         assert 0.82 <= ratio[1] <= 1.22
         assert ratio[1] == pytest.approx(ratio[2])
         assert 0.9 <= ratio[0] <= 6.0 / volume.spacing[0] * 1.12
-    details = [piece.fine_detail_hu for piece in made]
+    details = [piece.fine_detail_hu for piece in first]
     assert max(details) > 1.5 * min(details), "kernels and doses differ"
 
 

@@ -27,13 +27,13 @@ from mitsgan.training.data.split import Origin, check_apart
 ONE, TWO = Origin("p1", "s1", "one"), Origin("p2", "s2", "two")
 
 
-def made(scan: Scan, recipe: CubeRecipe, *findings: Finding, count: int = 6) -> MadeCubes:
+def cubes_of(scan: Scan, recipe: CubeRecipe, *findings: Finding, count: int = 6) -> MadeCubes:
     return make_cubes(scan, findings, count, recipe, torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(scope="module")
 def healthy(training_chest: Scan) -> MadeCubes:
-    return made(training_chest, CubeRecipe("remove", thicknesses=()))
+    return cubes_of(training_chest, CubeRecipe("remove", thicknesses=()))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_lung_without_nodules(healthy: MadeCubes) -> None:
 
 def test_synthetic_nodules_where_none_is_known(training_chest: Scan) -> None:
     recipe = CubeRecipe("inject", kinds=("solid",), synthetic_mm=(9, 11), thicknesses=())
-    cubes = made(training_chest, recipe)
+    cubes = cubes_of(training_chest, recipe)
     assert cubes.kinds == ("solid",) * 6
     assert all(9 <= mm <= 11 for mm in cubes.diameters_mm)
     assert cubes.hu[:, 14:18, 14:18, 14:18].mean() > -150
@@ -75,7 +75,7 @@ def test_synthetic_nodules_where_none_is_known(training_chest: Scan) -> None:
 
 def test_real_nodules_lie_in_the_middle(nodule: tuple[Scan, Finding]) -> None:
     scan, finding = nodule
-    cubes = made(scan, CubeRecipe("inject", shift_mm=0, thicknesses=(6.0,)), finding, count=12)
+    cubes = cubes_of(scan, CubeRecipe("inject", shift_mm=0, thicknesses=(6.0,)), finding, count=12)
     assert cubes.kinds == ("real",) * 12
     assert cubes.diameters_mm == (14.0,) * 12
     assert cubes.taken == 1
@@ -88,7 +88,7 @@ def test_real_nodules_lie_in_the_middle(nodule: tuple[Scan, Finding]) -> None:
 
 def test_shifts_move_them(nodule: tuple[Scan, Finding]) -> None:
     scan, finding = nodule
-    cubes = made(scan, CubeRecipe("inject", shift_mm=4, thicknesses=()), finding, count=12)
+    cubes = cubes_of(scan, CubeRecipe("inject", shift_mm=4, thicknesses=()), finding, count=12)
     centres = [np.argwhere(cube[4:28, 4:28, 4:28] > -430).mean(0) - 11.5 for cube in cubes.hu]
     assert 1.5 < np.abs(centres).max() < 5.5
 
@@ -96,7 +96,7 @@ def test_shifts_move_them(nodule: tuple[Scan, Finding]) -> None:
 def test_real_nodules_of_another_size_are_left_alone(nodule: tuple[Scan, Finding]) -> None:
     scan, finding = nodule
     recipe = CubeRecipe("inject", real_mm=(3, 8), kinds=("ground-glass",), thicknesses=())
-    assert made(scan, recipe, finding).kinds == ("ground-glass",) * 6
+    assert cubes_of(scan, recipe, finding).kinds == ("ground-glass",) * 6
 
 
 def test_healthy_lung_keeps_clear_of_nodules(nodule: tuple[Scan, Finding]) -> None:

@@ -11,7 +11,9 @@ from mitsgan.training.data.nodule_kinds import KINDS, NoduleKind, nodule
 from mitsgan.training.data.nodules import add_nodule, plant_nodule
 
 
-def made(kind: NoduleKind, diameter: float = 12.0, seed: int = 0, side: int = 48) -> torch.Tensor:
+def painted(
+    kind: NoduleKind, diameter: float = 12.0, seed: int = 0, side: int = 48
+) -> torch.Tensor:
     lung = torch.full((side,) * 3, -860.0)
     return nodule(side, kind, diameter, torch.Generator().manual_seed(seed)).put_into(lung)
 
@@ -39,13 +41,13 @@ def test_ground_glass_lets_vessels_through() -> None:
 
 
 def test_part_solid_has_a_solid_core_in_ground_glass() -> None:
-    hu = made("part-solid", 16.0)
+    hu = painted("part-solid", 16.0)
     solid, glass = int((hu > -200).sum()), int(((hu > -750) & (hu < -350)).sum())
     ball = 4 / 3 * np.pi * 8**3
     assert 0.03 * ball < solid < 0.35 * ball
     assert glass > 0.4 * ball
-    assert int((made("ground-glass", 16.0) > -250).sum()) == 0
-    assert int((made("solid", 16.0) > -430).sum()) > 0.9 * ball
+    assert int((painted("ground-glass", 16.0) > -250).sum()) == 0
+    assert int((painted("solid", 16.0) > -430).sum()) > 0.9 * ball
 
 
 def test_spicules_are_thin_and_reach_out() -> None:

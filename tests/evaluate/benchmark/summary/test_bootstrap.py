@@ -9,15 +9,15 @@ from mitsgan.evaluate.benchmark.summary.bootstrap import interval, median_interv
 
 
 def test_a_median_lies_in_its_interval_and_is_the_median() -> None:
-    found = median_interval([3.0, 1.0, 2.0, 5.0, 4.0])
-    assert found.value == 3.0
-    assert 1.0 <= found.low <= found.value <= found.high <= 5.0
-    assert found.n == 5
+    interval = median_interval([3.0, 1.0, 2.0, 5.0, 4.0])
+    assert interval.value == 3.0
+    assert 1.0 <= interval.low <= interval.value <= interval.high <= 5.0
+    assert interval.n == 5
 
 
 def test_one_value_is_its_own_interval() -> None:
-    found = median_interval([7.0])
-    assert (found.value, found.low, found.high, found.n) == (7.0, 7.0, 7.0, 1)
+    interval = median_interval([7.0])
+    assert (interval.value, interval.low, interval.high, interval.n) == (7.0, 7.0, 7.0, 1)
 
 
 def test_the_seed_decides() -> None:
@@ -28,20 +28,20 @@ def test_the_seed_decides() -> None:
 
 def test_intervals_of_medians_hold_the_true_one_about_as_often_as_they_say() -> None:
     rng = np.random.default_rng(5)
-    held = 0
+    covered = 0
     for number in range(200):
         values = rng.exponential(size=48).tolist()
-        found = median_interval(values, resamples=300, seed=number)
-        held += found.low <= np.log(2) <= found.high
-    assert 0.90 <= held / 200 <= 0.99
+        interval = median_interval(values, resamples=300, seed=number)
+        covered += interval.low <= np.log(2) <= interval.high
+    assert 0.90 <= covered / 200 <= 0.99
 
 
 def test_places_are_drawn_in_pairs() -> None:
     below = np.random.default_rng(3).uniform(1, 50, 20)
-    found = ratio_interval((2 * below).tolist(), below.tolist())
+    interval = ratio_interval((2 * below).tolist(), below.tolist())
     # Drawn apart, the ratio of two such medians would scatter widely around 2.
-    assert found.low == pytest.approx(2.0)
-    assert found.high == pytest.approx(2.0)
+    assert interval.low == pytest.approx(2.0)
+    assert interval.high == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize("samples", [[[]], [[1.0, 2.0], [1.0]]])

@@ -96,7 +96,7 @@ def config(tmp_path: Path) -> BenchmarkConfig:
 
 
 def rows(config: BenchmarkConfig) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {
+    entries: dict[str, dict[str, Any]] = {
         "p": {
             "kind": "protector",
             "protector": "ours",
@@ -141,7 +141,7 @@ def rows(config: BenchmarkConfig) -> dict[str, dict[str, Any]]:
                 for mm in (0.0, None)
                 for number in range(3)
             ]
-            found[task.key] = {
+            entries[task.key] = {
                 "kind": "uncertainty",
                 "scan": "a",
                 "role": "unseen",
@@ -151,30 +151,30 @@ def rows(config: BenchmarkConfig) -> dict[str, dict[str, Any]]:
                 "points": points,
             }
         else:
-            found[task.key] = slices(task) if task.slices else values(task)
-    return found
+            entries[task.key] = slices(task) if task.slices else values(task)
+    return entries
 
 
-def made(config: BenchmarkConfig, results: dict[str, dict[str, Any]]) -> Benchmark:
+def summary_of(config: BenchmarkConfig, results: dict[str, dict[str, Any]]) -> Benchmark:
     return summarise(results, config, toml=TEXT, raw={}, command="c", gaps=["g"])
 
 
 def table(summary: Benchmark, name: str) -> list[Any]:
-    (found,) = (t for t in summary.tables if t.id == name)
-    assert all(set(row) == {c.key for c in found.columns} for row in found.rows)
-    return list(found.rows)
+    (shown,) = (t for t in summary.tables if t.id == name)
+    assert all(set(row) == {c.key for c in shown.columns} for row in shown.rows)
+    return list(shown.rows)
 
 
 def test_the_order_in_which_rows_came_does_not_matter(config: BenchmarkConfig) -> None:
     results = rows(config)
     backwards = dict(reversed(list(results.items())))
-    assert made(config, results) == made(config, backwards)
+    assert summary_of(config, results) == summary_of(config, backwards)
 
 
 def test_a_row_of_the_main_table(config: BenchmarkConfig) -> None:
-    found = table(made(config, rows(config)), "main-a")
-    assert len(found) == 4  # two attackers, two budgets
-    (row,) = (r for r in found if r["budget"] == "10 HU" and r["attacker"] == "residual")
+    table_rows = table(summary_of(config, rows(config)), "main-a")
+    assert len(table_rows) == 4  # two attackers, two budgets
+    (row,) = (r for r in table_rows if r["budget"] == "10 HU" and r["attacker"] == "residual")
     assert (row["n"], row["disruption"], row["worst"], row["noise"]) == (3, 30.0, 20.0, 10.0)
     assert (row["over_noise"], row["offset"], row["perturbation"]) == (3.0, 5.0, 5.0)
     assert row["gain"] == 3.0
@@ -191,7 +191,7 @@ def test_fewer_positions_of_the_same_are_left_to_what_they_are_compared_with(
         for key, row in results.items()
         if row["kind"] == "attack"
     }
-    before, after = (made(config, found) for found in (results, {**results, **fewer}))
+    before, after = (summary_of(config, given) for given in (results, {**results, **fewer}))
     for name in ("main-a", "transfer", "worst", "appearance"):
         assert table(before, name) == table(after, name)
     assert before.headline == after.headline
@@ -199,55 +199,55 @@ def test_fewer_positions_of_the_same_are_left_to_what_they_are_compared_with(
 
 
 def test_the_headline_is_of_attackers_seen_and_held_out(config: BenchmarkConfig) -> None:
-    found = {f.label: f for f in made(config, rows(config)).headline}
-    assert found["over noise: a, 10 HU, white-box textured, inject"].value == 3.0
-    assert found["gain: a, 10 HU, held-out residual, inject"].value == 3.0
-    assert found["whole-scan RMSE: a, 10 HU"].value == 5.5
-    assert all(f.n and f.note for f in found.values())
+    headline = {f.label: f for f in summary_of(config, rows(config)).headline}
+    assert headline["over noise: a, 10 HU, white-box textured, inject"].value == 3.0
+    assert headline["gain: a, 10 HU, held-out residual, inject"].value == 3.0
+    assert headline["whole-scan RMSE: a, 10 HU"].value == 5.5
+    assert all(f.n and f.note for f in headline.values())
 
 
 def test_another_training_of_a_pair_is_no_white_box(config: BenchmarkConfig) -> None:
     results = rows(config)
     results["p"]["trained_on"] = [f"textured{OTHER_WEIGHTS}"]
-    labels = [f.label for f in made(config, results).headline]
+    labels = [f.label for f in summary_of(config, results).headline]
     assert "gain: a, 10 HU, other weights of textured, inject" in labels
     assert not any("white-box" in label for label in labels)
 
 
 def test_what_a_purifier_leaves(config: BenchmarkConfig) -> None:
-    found = table(made(config, rows(config)), "purifiers")
-    left = {r["purifier"]: r["left"] for r in found}
+    table_rows = table(summary_of(config, rows(config)), "purifiers")
+    left = {r["purifier"]: r["left"] for r in table_rows}
     assert left == {"none": 100.0, "median": 10.0}
 
 
 def test_variants_are_listed_beside_the_plain_attack(config: BenchmarkConfig) -> None:
-    assert {r["variant"] for r in table(made(config, rows(config)), "adaptive")} == {
+    assert {r["variant"] for r in table(summary_of(config, rows(config)), "adaptive")} == {
         "plain",
         "shifts",
     }
 
 
 def test_the_least_disrupted_position(config: BenchmarkConfig) -> None:
-    row = table(made(config, rows(config)), "worst")[0]
+    row = table(summary_of(config, rows(config)), "worst")[0]
     assert (row["position"], row["better"]) == (1, 100.0)
     assert row["worst"] == 2 * row["noise"]
 
 
 def test_an_injection_that_is_no_nodule_failed(config: BenchmarkConfig) -> None:
-    row = table(made(config, rows(config)), "appearance")[0]
+    row = table(summary_of(config, rows(config)), "appearance")[0]
     assert row["nodule_original"] == 100.0
     assert row["failed_original"] == 0.0
     assert row["failed_protected"] == pytest.approx(100 / 3, rel=1e-4)
 
 
 def test_the_papers_numbers_stand_beside_ours(config: BenchmarkConfig) -> None:
-    found = table(made(config, rows(config)), "paper-square-tampered")
-    assert [r["rmse_hu"] for r in found[:3]] == [84.349, 79.451, 7.0]
-    assert found[2]["lpips"] is None
+    table_rows = table(summary_of(config, rows(config)), "paper-square-tampered")
+    assert [r["rmse_hu"] for r in table_rows[:3]] == [84.349, 79.451, 7.0]
+    assert table_rows[2]["lpips"] is None
 
 
 def test_curves_have_points_with_intervals(config: BenchmarkConfig) -> None:
-    curves = {c.id: c for c in made(config, rows(config)).curves}
+    curves = {c.id: c for c in summary_of(config, rows(config)).curves}
     ours, noise = curves["budget-a-textured-inject"].series
     assert [(p.x, p.y) for p in ours.points] == [(5.0, 15.0), (10.0, 30.0)]
     assert noise.name == "noise, RMSE of ours"
@@ -257,19 +257,19 @@ def test_curves_have_points_with_intervals(config: BenchmarkConfig) -> None:
 
 
 def test_a_place_anywhere_in_the_lung_is_in_the_table_only(config: BenchmarkConfig) -> None:
-    found = table(made(config, rows(config)), "uncertainty")
-    assert [r["uncertainty"] for r in found] == [0.0, "lung"]
+    table_rows = table(summary_of(config, rows(config)), "uncertainty")
+    assert [r["uncertainty"] for r in table_rows] == [0.0, "lung"]
 
 
 def test_a_run_that_is_not_whole_has_a_summary_too(config: BenchmarkConfig) -> None:
     results = {k: v for k, v in rows(config).items() if v["kind"] != "attack"}
-    summary = made(config, results)
+    summary = summary_of(config, results)
     assert [f.label for f in summary.headline] == ["whole-scan RMSE: a, 10 HU"]
     assert summary.gaps == ("g",)
 
 
 def test_a_summary_comes_back_from_json_as_it_was(config: BenchmarkConfig) -> None:
-    summary = made(config, rows(config))
+    summary = summary_of(config, rows(config))
     assert Benchmark.from_json(summary.to_json()) == summary
     tree = json.loads(summary.to_json())
     assert (tree["schema"], tree["kind"]) == (1, "benchmark")

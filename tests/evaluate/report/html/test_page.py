@@ -164,8 +164,8 @@ def _unpacked(text: str) -> NDArray[np.int16]:
 
 
 def _volumes(html: str, number: int) -> dict[int, NDArray[np.int16]]:
-    found = re.findall(rf'id="volume-{number}-(\d+)">([^<]+)<', html)
-    return {int(v): _unpacked(text) for v, text in found}
+    matches = re.findall(rf'id="volume-{number}-(\d+)">([^<]+)<', html)
+    return {int(v): _unpacked(text) for v, text in matches}
 
 
 def test_the_viewer_holds_the_voxels(html: str, galleries: list[Gallery]) -> None:
@@ -185,21 +185,21 @@ def test_the_viewer_shows_less_where_voxels_are_many(
     html = html_report(report(), galleries)
     assert "Voxels of 48 mm around" in html
     (card,) = re.findall(r'id="viewer-data">([^<]+)<', html)
-    told = json.loads(card)["galleries"][0]
+    gallery = json.loads(card)["galleries"][0]
     # 12 and 30 voxels to either side of the position, as far as the region reaches.
-    assert told["shape"] == [12, 61, 61]
-    assert told["start"] == [14, 34, 50]
-    assert told["at"] == [6, 30, 30]
-    assert told["cube"] == [[2, 10], [10, 50], [10, 50]]
-    assert told["marked"] == 0, "what is cut off carried the mark"
+    assert gallery["shape"] == [12, 61, 61]
+    assert gallery["start"] == [14, 34, 50]
+    assert gallery["at"] == [6, 30, 30]
+    assert gallery["cube"] == [[2, 10], [10, 50], [10, 50]]
+    assert gallery["marked"] == 0, "what is cut off carried the mark"
     kept = galleries[0].voxels[0, 0, :, 20:81, 22:83]
     np.testing.assert_array_equal(_volumes(html, 0)[0], kept.ravel())
 
 
 def test_the_viewer_knows_left_from_right(galleries: list[Gallery]) -> None:
-    told = json.loads(viewer(galleries).data)["galleries"][0]
-    assert told["ends"] == [["F", "H"], ["A", "P"], ["R", "L"]]
-    assert told["marked"] == 17
+    gallery = json.loads(viewer(galleries).data)["galleries"][0]
+    assert gallery["ends"] == [["F", "H"], ["A", "P"], ["R", "L"]]
+    assert gallery["marked"] == 17
 
 
 def test_heat_follows_the_root() -> None:

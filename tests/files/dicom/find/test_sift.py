@@ -87,11 +87,11 @@ def test_other_objects_are_left_out(
     add(folder)
     scan = read_scan(folder)
     np.testing.assert_array_equal(scan.stored, expected)
-    (told,) = scan.notes
-    assert told.startswith("left out, being no slices of the scan: ")
+    (only_note,) = scan.notes
+    assert only_note.startswith("left out, being no slices of the scan: ")
     with pytest.raises(ScanError, match=note):
         read_scan(folder, Reading(strict=True))
-    assert re.search(note, told)
+    assert re.search(note, only_note)
 
 
 def test_a_secondary_capture_with_all_that_a_slice_has_is_a_slice(
