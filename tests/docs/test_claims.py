@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mitsgan.cli.verify.verify import EXIT_CODES
+from mitsgan.cli.verify import EXIT_CODES
 from mitsgan.evaluate.mark.result import MarkEvaluation
 from mitsgan.jobs.protect.settings import ProtectFile
 from mitsgan.mark.content import CELL_MM
