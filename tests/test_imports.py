@@ -57,6 +57,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     ),
     "node": frozenset({*_TOOLS, "serving", "phantom", "files", "seal", "jobs"}),
     "archive": frozenset({*_TOOLS, "files", "jobs", "evaluate"}),
+    "adapters": frozenset({*_TOOLS, "scan", "attack", "mark", "evaluate", "jobs"}),
     "studio": frozenset({*_TOOLS, "serving", "scan", "anatomy", "files", "evaluate", "jobs"}),
     "cli": frozenset(
         {

@@ -32,7 +32,6 @@ from mitsgan.scan.scan import Scan
 _Nifti1: Any = nib.Nifti1Image  # nibabel types little of what is used here
 _Nifti2: Any = nib.Nifti2Image
 _Pair: Any = nib.Nifti1Pair
-_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MILLIMETRES = "mm"
 _SPACE_UNITS = 0b111
 """The bits of a unit that are of space; the others are of time."""
@@ -40,8 +39,6 @@ _COMMENT = 6
 _GZIP = b"\x1f\x8b"
 _SIZE_2 = 540
 _HEADER_2 = _SIZE_2.to_bytes(4, "little"), _SIZE_2.to_bytes(4, "big")
-_FLAT = 1e-3
-"""Volume of three unit vectors below which they lie in a plane."""
 _DAMAGED = (ImageFileError, HeaderDataError, WrapStructError, MemoryError, *UNREADABLE)
 
 
@@ -95,10 +92,7 @@ def write_nifti(scan: Scan, path: Path, derivation: Derivation) -> None:
         kind = _Nifti2 if int(source.header["sizeof_hdr"]) == _SIZE_2 else _Nifti1
         image: Any = kind(data, source.affine, source.header, dtype=stored.dtype)
     else:
-        affine = np.eye(4)
-        affine[:3, :3] = scan.geometry.matrix[::-1].T
-        affine[:3, 3] = scan.geometry.origin
-        image = _Nifti1(data, _RAS_TO_LPS @ affine, dtype=stored.dtype)
+        image = _Nifti1(data, scan.geometry.affine, dtype=stored.dtype)
         image.header.set_xyzt_units(_MILLIMETRES)
         image.set_sform(image.affine, code="scanner")
         image.set_qform(image.affine, code="scanner")
@@ -132,20 +126,10 @@ def _load(path: Path) -> Any:
 
 def _geometry(image: Any, path: Path) -> Geometry:
     """Where the voxels lie, by nibabel's rule: the sform if it has a code, else the qform."""
-    affine = _RAS_TO_LPS @ image.affine * _to_millimetres(image)
-    columns = affine[:3, :3].T  # of i, j, k
-    lengths = np.linalg.norm(columns, axis=1)
-    if not (np.isfinite(affine).all() and (lengths > 0).all()):
-        raise ScanError(f"{path} has no usable affine: {image.affine.tolist()}; repair its header")
-    axes = (columns / lengths[:, None])[::-1]
-    if abs(np.linalg.det(axes)) < _FLAT:
-        raise ScanError(f"{path} has an affine that is flat: {image.affine.tolist()}; repair it")
-    x, y, z = (float(value) for value in affine[:3, 3])
-    return Geometry(
-        spacing=(float(lengths[2]), float(lengths[1]), float(lengths[0])),
-        origin=(x, y, z),
-        axes=tuple((float(a), float(b), float(c)) for a, b, c in axes),
-    )
+    try:
+        return Geometry.from_affine(image.affine * _to_millimetres(image))
+    except ScanError as error:
+        raise ScanError(f"{path} has {error}; repair its header") from error
 
 
 def _to_millimetres(image: Any) -> NDArray[np.float64]:

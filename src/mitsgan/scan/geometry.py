@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mitsgan.errors import ScanError
 
@@ -16,6 +16,10 @@ Axes = tuple[Vector, ...]
 
 AXIAL: Axes = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 """z to the head, y to the back, x to the patient's left."""
+
+_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_FLAT = 1e-3
+"""Volume of three unit vectors below which they lie in a plane."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,43 @@ class Geometry:
             raise ScanError(f"voxel spacing must be positive, found {self.spacing} mm [z, y, x]")
         if not np.isfinite([*self.origin, *np.ravel(self.axes)]).all():
             raise ScanError(f"geometry is not finite: origin {self.origin}, axes {self.axes}")
+
+    @classmethod
+    def from_affine(cls, affine: ArrayLike) -> Geometry:
+        """The geometry that NIfTI, nibabel, MONAI and TorchIO write as an affine.
+
+        Args:
+            affine: 4 x 4, from a voxel ``[x, y, z]`` to its centre in RAS mm.
+
+        Raises:
+            ScanError: it is no such matrix, or flat.
+        """
+        matrix = np.asarray(affine, np.float64)
+        if matrix.shape != (4, 4):
+            raise ScanError(f"an affine is 4 x 4, found shape {matrix.shape}")
+        matrix = _RAS_TO_LPS @ matrix
+        columns = matrix[:3, :3].T  # of x, y, z
+        lengths = np.linalg.norm(columns, axis=1)
+        if not (np.isfinite(matrix).all() and (lengths > 0).all()):
+            raise ScanError(f"no usable affine: {np.asarray(affine).tolist()}")
+        axes = (columns / lengths[:, None])[::-1]
+        if abs(np.linalg.det(axes)) < _FLAT:
+            raise ScanError(f"an affine that is flat: {np.asarray(affine).tolist()}")
+        x, y, z = (float(value) for value in matrix[:3, 3])
+        return cls(
+            spacing=(float(lengths[2]), float(lengths[1]), float(lengths[0])),
+            origin=(x, y, z),
+            axes=tuple((float(a), float(b), float(c)) for a, b, c in axes),
+        )
+
+    @property
+    def affine(self) -> NDArray[np.float64]:
+        """4 x 4, from a voxel ``[x, y, z]`` to its centre in RAS mm; see `from_affine`."""
+        lps = np.eye(4)
+        lps[:3, :3] = self.matrix[::-1].T
+        lps[:3, 3] = self.origin
+        ras: NDArray[np.float64] = _RAS_TO_LPS @ lps
+        return ras
 
     @property
     def matrix(self) -> NDArray[np.float64]:
