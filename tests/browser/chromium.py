@@ -52,6 +52,8 @@ _CODES = {
     "ArrowUp": 38,
     "ArrowRight": 39,
     "ArrowDown": 40,
+    "-": 189,
+    ".": 190,
 }
 """What Windows numbers these keys, and the protocol with it."""
 
@@ -67,12 +69,14 @@ class Tab:
 
     Attributes:
         complaints: errors and warnings of its console, and exceptions of its scripts.
+        pid: of the browser.
         requests: URLs that it asked for, the page itself included; data in the page are none.
     """
 
     write: int
     read: int
     session: str = ""
+    pid: int = 0
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     _held: bytes = b""
@@ -158,8 +162,12 @@ class Tab:
 
     def screenshot(self, path: Path, *, whole: bool = False) -> None:
         """Write what is to be seen, or the whole page, as PNG."""
+        path.write_bytes(self.picture(whole=whole))
+
+    def picture(self, *, whole: bool = False) -> bytes:
+        """What is to be seen, or the whole page, as PNG."""
         answer = self.call("Page.captureScreenshot", captureBeyondViewport=whole)
-        path.write_bytes(b64decode(answer["data"]))
+        return b64decode(answer["data"])
 
     def _next(self, end: float) -> Message:
         while b"\0" not in self._held:
@@ -207,7 +215,7 @@ def browser(program: str, profile: Path) -> Iterator[Tab]:
     )
     os.close(to_browser[0])
     os.close(from_browser[1])
-    tab = Tab(to_browser[1], from_browser[0])
+    tab = Tab(to_browser[1], from_browser[0], pid=process.pid)
     try:
         target = tab.call("Target.createTarget", url="about:blank")["targetId"]
         attached = tab.call("Target.attachToTarget", targetId=target, flatten=True)

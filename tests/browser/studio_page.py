@@ -52,6 +52,26 @@ class Page:
         """Unfold a panel."""
         self.tab.value(f"document.getElementById('panel-{name}').open = true")
 
+    def verify(self, role: str) -> None:
+        """Have the first series of a role verified."""
+        self.choose("first", self.series(role))
+        self.open_panel("verify")
+        self.tab.click("#verify")
+        self.tab.until(f"!document.getElementById('verdict').hidden && {STILL}")
+
+    def show_volume(self) -> NDArray[np.int_]:
+        """Have the volume drawn; what is to be seen of it, grey levels ``[y, x]``."""
+        self.value("document.getElementById('volume').open = true")
+        self.tab.click("#volume-show")
+        self.tab.until("document.getElementById('volume-canvas').dataset.shown !== undefined")
+        self.value("document.getElementById('volume-canvas').scrollIntoView({block: 'center'})")
+        x, y, width, height = self.value(
+            "(() => { const b = document.getElementById('volume-canvas').getBoundingClientRect();"
+            "return [b.x, b.y, b.width, b.height].map(Math.round); })()"
+        )
+        whole = np.asarray(Image.open(BytesIO(self.tab.picture())).convert("L"), int)
+        return whole[y : y + height, x : x + width]
+
     def text(self, id: str) -> str:
         """What an element says."""
         return str(self.tab.value(f"document.getElementById('{id}').textContent"))
@@ -73,19 +93,27 @@ class Page:
 
 @contextmanager
 def page(tab: Tab, settings: StudioSettings, width: int = 1300) -> Iterator[Page]:
-    """The page; whatever is done with it, it may neither complain nor ask anybody else."""
-    with running(settings) as studio:
-        tab.complaints.clear()
-        tab.requests.clear()
-        tab.open(studio.address, width)
-        tab.until(READY)
-        shown = Page(tab, studio)
-        shown.settle()
+    """The page of a studio of its own."""
+    with running(settings) as studio, page_of(tab, studio, width) as shown:
         yield shown
-        tab.value("1")  # what came last has been told
-        own = f"http://127.0.0.1:{studio.port}/"
-        foreign = [url for url in tab.requests if not url.startswith((own, "blob:"))]
-        tab.open("about:blank")
+
+
+@contextmanager
+def page_of(tab: Tab, studio: Studio, width: int = 1300) -> Iterator[Page]:
+    """The page of a studio, newly loaded, with its two first scans; whatever is done with it, it
+    may neither complain nor ask anybody else."""
+    tab.complaints.clear()
+    tab.requests.clear()
+    tab.call("Emulation.setEmulatedMedia", features=[])
+    tab.open(studio.address, width)
+    tab.until(READY)
+    shown = Page(tab, studio)
+    shown.settle()
+    yield shown
+    tab.value("1")  # what came last has been told
+    own = f"http://127.0.0.1:{studio.port}/"
+    foreign = [url for url in tab.requests if not url.startswith((own, "blob:"))]
+    tab.open("about:blank")
     complaints = [text for text in tab.complaints if not any(h in text for h in _HARMLESS)]
     assert complaints == []
     assert foreign == []

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from mitsgan.seal.keys import PrivateKey, SignatureError, fingerprint, load_public
+from mitsgan.seal.keys import PrivateKey, SignatureError, fingerprint, load_public, needs_passphrase
 from mitsgan.seal.signature import Signer, verify
 from mitsgan.seal.trust import Trust
 
@@ -130,6 +130,12 @@ def test_an_encrypted_key_needs_its_passphrase(
         Signer.load(path, None, lambda: b"wrong")
     with pytest.raises(SignatureError, match="is encrypted"):
         Signer.load(path)
+    assert needs_passphrase(path.read_bytes())
+
+
+@pytest.mark.parametrize("data", [b"", b"-----BEGIN PRIVATE KEY-----\nx\n", b"\0" * 50])
+def test_what_is_no_key_needs_no_passphrase(data: bytes) -> None:
+    assert not needs_passphrase(data)
 
 
 def test_an_open_key_is_not_asked_for_a_passphrase(
@@ -137,6 +143,7 @@ def test_an_open_key_is_not_asked_for_a_passphrase(
 ) -> None:
     (tmp_path / "key.pem").write_bytes(key_pem(ed))
     Signer.load(tmp_path / "key.pem", None, lambda: pytest.fail("asked"))
+    assert not needs_passphrase((tmp_path / "key.pem").read_bytes())
 
 
 @pytest.mark.parametrize("kind", ["none", "garbage", "short", "dsa", "curve", "folder"])

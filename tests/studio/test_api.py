@@ -17,12 +17,19 @@ def test_both_scans_are_opened_and_belong_together(client: Client) -> None:
     card = client.session()
     first, second = card["series"]
     assert (first["name"], first["role"]) == ("chest.nrrd", "scan")
-    assert (second["role"], second["original"], second["max_hu"]) == ("protected", first["id"], 7)
+    assert (second["role"], second["original"]) == ("protected", first["id"])
+    assert (second["max_hu"], second["max_hu_is"]) == (7, "measured")
+    assert (first["max_hu"], first["max_hu_is"]) == (None, "unknown")
     assert first["shape"] == list(SHAPE)
     assert first["spacing"] == list(SPACING)
     assert first["ends"] == [["F", "H"], ["A", "P"], ["R", "L"]]
     assert card["memory"]["used"] == 2 * 2 * np.prod(SHAPE)
-    assert card["can"] == {"save": True, "mark": False, "restore": False}
+    assert card["can"] == {
+        "save": True,
+        "mark": False,
+        "restore": False,
+        "passphrase": False,
+    }
     assert set(card["draw"]["windows"]) == {"lung", "mediastinal", "bone"}
 
 

@@ -15,7 +15,7 @@ from tests.studio.client import Client
 from mitsgan.studio.server import running
 from mitsgan.studio.settings import StudioSettings
 
-GETS = ("session", "files", "plane", "layer", "volume", "report", "task/x", "none", "")
+GETS = ("session", "colours", "files", "plane", "layer", "volume", "report", "task/x", "none", "")
 POSTS = (
     *("enter", "open", "close", "lung", "candidates", "verify", "sketch", "findings", "restore"),
     *("attack", "protect", "export"),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from tests.studio.client import Client
 
 from mitsgan.studio.guard import MOST_BODY_BYTES
-from mitsgan.studio.server import running
+from mitsgan.studio.server import Studio, running
+from mitsgan.studio.session import Session
 from mitsgan.studio.settings import StudioSettings
 
 
@@ -95,3 +99,29 @@ def test_tokens_are_long_and_new_each_time(client: Client) -> None:
     assert len(client.studio.token) >= 32
     assert client.studio.token not in client.studio.address_once
     assert client.studio.address.startswith("http://127.0.0.1:")
+
+
+def test_ending_while_something_is_asked_leaves_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a request that takes longer than the server waits for at its end."""
+    asked, ended = threading.Event(), threading.Event()
+
+    def names(session: Session) -> dict[str, list[str]]:
+        asked.set()
+        assert ended.wait(60)
+        return {}
+
+    monkeypatch.setattr(Session, "names", names)
+    with running(StudioSettings()) as studio:
+        asking = threading.Thread(target=ask_names, args=(studio,))
+        asking.start()
+        assert asked.wait(60)
+    ended.set()
+    asking.join(60)
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+def ask_names(studio: Studio) -> None:
+    with suppress(OSError, http.client.HTTPException):  # it ended before it answered
+        Client(studio).ask("/api/names")

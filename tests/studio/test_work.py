@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from tests.studio.client import Client
 from tests.studio.conftest import SHAPE, SPACING
 
@@ -54,6 +57,8 @@ def test_saving_goes_through_the_job_of_the_command(client: Client, folder: Path
     first = client.session()["series"][0]["id"]
     wanted = {"series": first, "max_hu": 5, "protector": "noise", "name": "saved.nrrd"}
     result = client.work("/api/protect", wanted)["result"]
+    reopened = client.work("/api/open", {"root": 0, "below": "out/saved.nrrd"})["result"]["series"]
+    assert (reopened["max_hu"], reopened["max_hu_is"]) == (5, "stated")
     saved = mg.read(folder / "out" / "saved.nrrd")
     expected = mg.protect(mg.read(folder / "chest.nrrd"), max_hu=5, protector="noise")
     assert (saved.hu() == expected.scan.hu()).all()
@@ -127,3 +132,33 @@ def test_a_place_outside_the_body_is_refused_in_words(client: Client) -> None:
     task = client.work("/api/attack", {"series": first, "action": "inject", "place": far})
     assert task["state"] == "failed"
     assert "position" in task["error"]
+
+
+def test_an_encrypted_key_is_asked_for_its_passphrase_which_nothing_repeats(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
+    encryption = serialization.BestAvailableEncryption(b"right")
+    formats = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
+    (folder / "key.pem").write_bytes(key.private_bytes(*formats, encryption))
+    settings = StudioSettings(
+        scan=folder / "chest.nrrd", private_key=folder / "key.pem", out=folder / "out"
+    )
+    with running(settings) as studio:
+        client = Client(studio)
+        card = client.session()
+        assert card["can"]["passphrase"]
+        wanted = {"series": card["series"][0]["id"], "name": "back.nrrd"}
+        assert "give its passphrase" in client.work("/api/restore", wanted)["error"]
+        wrong = client.work("/api/restore", {**wanted, "passphrase": "Open-Sesame"})
+        assert "wrong passphrase" in wrong["error"]
+        assert "Open-Sesame" not in str(wrong)
+        assert "Open-Sesame" not in str(vars(studio.session))
+        right = client.work("/api/restore", {**wanted, "passphrase": "right"})
+        assert right["state"] == "failed"
+        assert "RSA" in right["error"], "it was opened, and is of another kind"
+        odd = client.ask("/api/restore", {**wanted, "passphrase": ["Open-Sesame"]})
+        assert odd.status == 400
+    assert "Open-Sesame" not in caplog.text
+    assert list((folder / "out").iterdir()) == []

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 PROTECTION = "protection against tampering"
 """Stands in the description of every protection, and in no other."""
+BUDGET_STATED = "every voxel within "
+"""Stands before the budget in the description of everything that kept one."""
 
 
 @dataclass(frozen=True)

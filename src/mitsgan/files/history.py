@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
 
 from pydicom.dataset import Dataset
 
-from mitsgan.files.derivation import PROTECTION
+from mitsgan.files.derivation import BUDGET_STATED, PROTECTION
 from mitsgan.files.dicom.source import DicomSource
 from mitsgan.files.dicom.write.header import EQUIPMENT
 from mitsgan.files.itk import DERIVATION_KEY, ItkSource
@@ -15,12 +17,31 @@ from mitsgan.ownership import NAME
 from mitsgan.quiet import UNREADABLE, quiet
 from mitsgan.scan.scan import Scan
 
+_BUDGET = re.compile(rf"{BUDGET_STATED}([0-9]{{1,6}}(?:\.[0-9]{{1,6}})?) HU\b")
+
 
 def earlier_protection(scan: Scan) -> str | None:
     """What the last protection of a scan was, by its own description; None if it had none.
 
     Of what mitsgan did, the last counts: a scan that was put back as it was has no protection.
     """
+    last = last_change(scan)
+    return last if PROTECTION in last else None
+
+
+def stated_budget_hu(scan: Scan) -> float | None:
+    """How far the file of a scan says that its voxels were allowed to move, HU.
+
+    Of what mitsgan did, the last counts, a control of the same kind too. None where nothing is
+    stated. A file can say anything: whether it is kept, only the original tells.
+    """
+    stated = _BUDGET.search(last_change(scan))
+    hu = float(stated[1]) if stated else 0.0
+    return hu if math.isfinite(hu) and hu > 0 else None
+
+
+def last_change(scan: Scan) -> str:
+    """The description of what mitsgan did last to a scan, from its file; empty if nothing."""
     source = scan.source
     described: list[str] = []
     if isinstance(source, DicomSource):
@@ -29,8 +50,7 @@ def earlier_protection(scan: Scan) -> str | None:
         described = [text for key, text in source.metadata if key == DERIVATION_KEY]
     elif isinstance(source, NiftiSource):
         described = _of_nifti(source)
-    last = described[-1] if described else ""
-    return last if PROTECTION in last else None
+    return described[-1] if described else ""
 
 
 def _of_dicom(source: DicomSource) -> list[str]:

@@ -174,6 +174,20 @@ def private_key(data: bytes, path: Path, passphrase: Callable[[], bytes] | None)
     return key
 
 
+def needs_passphrase(data: bytes) -> bool:
+    """Whether the first private key in PEM data is encrypted; False where there is none."""
+    block = next(iter(pem_blocks(data, b"PRIVATE KEY")), None)
+    if block is None:
+        return False
+    try:
+        serialization.load_pem_private_key(block, None)
+    except TypeError:  # as in `private_key`
+        return True
+    except UNREADABLE:
+        return False
+    return False
+
+
 def pem_public_key(block: bytes, path: Path) -> bytes:
     """A public key from one PEM block, as DER.
 

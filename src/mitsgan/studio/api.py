@@ -18,7 +18,7 @@ from starlette.routing import Route
 from mitsgan.errors import ScanError
 from mitsgan.progress import Progress
 from mitsgan.studio.planes import check_index, plane_hu, shown_volume
-from mitsgan.studio.requests import Attack, Named, Of, Open, Protect, body_of, plane_of
+from mitsgan.studio.requests import Attack, Named, Of, Open, Protect, Restore, body_of, plane_of
 from mitsgan.studio.series import Series
 from mitsgan.studio.session import Session
 from mitsgan.studio.work.opening import queue
@@ -38,6 +38,7 @@ class Api:
         return [
             Route("/api/session", self.tell),
             Route("/api/names", self.names),
+            Route("/api/colours", self.colours),
             Route("/api/files", self.files),
             Route("/api/plane", self.plane),
             Route("/api/layer", self.layer),
@@ -65,6 +66,12 @@ class Api:
     def names(self, request: Request) -> Response:
         """Attackers and protectors that can be asked for."""
         return JSONResponse(self.session.names())
+
+    def colours(self, request: Request) -> Response:
+        """The colours of differences, from minus to plus the scale."""
+        from mitsgan.evaluate.report.pictures.burn_in import diverging_ramp
+
+        return JSONResponse(diverging_ramp())
 
     def files(self, request: Request) -> Response:
         """What lies in a folder."""
@@ -188,9 +195,9 @@ class Api:
         """Give the original back."""
         from mitsgan.studio.work.restoring import restore_series
 
-        wanted = await body_of(request, Named)
+        wanted = await body_of(request, Restore)
         return self._start(
-            "restoring", wanted.series, lambda s, p: restore_series(self.session, s, wanted.name, p)
+            "restoring", wanted.series, lambda s, p: restore_series(self.session, s, wanted, p)
         )
 
     async def attack(self, request: Request) -> Response:

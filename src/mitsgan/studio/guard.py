@@ -11,6 +11,7 @@ And every answer carries a policy that lets the page load nothing from elsewhere
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterable
@@ -72,12 +73,15 @@ class Guard:
         if reason is not None:
             await _answer(send_guarded, *reason)
             return
-        body = await _whole_body(receive)
-        if body is None:
-            await _answer(send_guarded, 413, "a request is short; nothing can be uploaded")
-            return
         try:
+            body = await _whole_body(receive)
+            if body is None:
+                await _answer(send_guarded, 413, "a request is short; nothing can be uploaded")
+                return
             await self._application(scope, _once(body, receive), send_guarded)
+        except asyncio.CancelledError:  # the server ends, and has waited for this long enough
+            if not begun:
+                await _answer(send_guarded, 503, "the studio ends")
         except Exception:  # noqa: BLE001 - a bug is told in the log, not on the page
             _log.exception("a bug in the studio: %s", scope["path"])
             if not begun:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from starlette.requests import Request
@@ -66,6 +66,18 @@ class Named:
 
     series: str
     name: str
+
+
+@dataclass(frozen=True)
+class Restore:
+    """The original of an open scan, saved under a name; the passphrase of the key, if it has one.
+
+    The passphrase is used once: it is in no message, no log and no result.
+    """
+
+    series: str
+    name: str
+    passphrase: str = field(default="", repr=False)
 
 
 async def body_of(request: Request, kind: type[T]) -> T:

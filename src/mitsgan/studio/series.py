@@ -16,6 +16,8 @@ from mitsgan.scan.simulated import Simulated, band_rows
 from mitsgan.studio.layers import PLANES, CellLayer
 
 Role = Literal["scan", "protected", "restored", "sketch", "simulated"]
+Scale = Literal["asked for", "stated", "measured", "unknown"]
+"""A budget that was asked for here, one that a file states, the largest difference, or neither."""
 
 _ENDS = (("R", "L"), ("A", "P"), ("F", "H"))
 """Where decreasing and increasing LPS coordinates lead, along x, y and z."""
@@ -33,6 +35,7 @@ class Series:
         original: the id of the series that it was made of.
         max_hu: the budget that it keeps, or how far it is from its original; None where neither is
             known.
+        max_hu_is: what that number is.
         layers: what is drawn over it, by name.
         points: places that are drawn over it, LPS mm, by name.
         id: under which the page asks for it.
@@ -44,6 +47,7 @@ class Series:
     path: Path | None = None
     original: str | None = None
     max_hu: float | None = None
+    max_hu_is: Scale = "unknown"
     layers: dict[str, CellLayer] = field(default_factory=dict)
     points: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     id: str = field(default_factory=lambda: token_hex(8))
@@ -73,6 +77,7 @@ class Series:
             "original": self.original,
             "on_disk": self.path is not None,
             "max_hu": self.max_hu,
+            "max_hu_is": self.max_hu_is,
             "shape": self.scan.shape,
             "spacing": geometry.spacing,
             "origin": geometry.origin,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mitsgan.errors import MitsganError
 from mitsgan.evaluate.metrics.windows import HU, WINDOWS
-from mitsgan.evaluate.report.pictures.burn_in import diverging_ramp
 from mitsgan.scan.simulated import MARK
 from mitsgan.studio.folders import Folders
 from mitsgan.studio.series import Series, Shelf
@@ -63,6 +63,19 @@ class Session:
         seal = self.seal_of(series)
         return seal, None if seal is None else self.settings.trust
 
+    @cached_property
+    def asks_passphrase(self) -> bool:
+        """Whether restoring needs a passphrase from whoever asks for it."""
+        key = self.settings.private_key
+        if key is None or self.settings.passphrase_file is not None:
+            return False
+        from mitsgan.jobs.restore.recipient import is_encrypted
+
+        try:
+            return is_encrypted(key)
+        except MitsganError:  # restoring says what is wrong with it
+            return False
+
     @property
     def own_attackers(self) -> dict[str, Path]:
         """Weights that were named, by what the page calls them."""
@@ -84,6 +97,7 @@ class Session:
                 "save": settings.out is not None,
                 "mark": settings.key is not None,
                 "restore": settings.private_key is not None,
+                "passphrase": self.asks_passphrase,
             },
         }
 
@@ -97,9 +111,8 @@ class Session:
 
 @cache
 def _how_to_draw() -> dict[str, Any]:
-    """Windows, the colours of differences, and the word that is burnt in."""
+    """Windows, and the word that is burnt in."""
     return {
         "windows": {w.name: (w.low, w.high) for w in WINDOWS if w is not HU},
-        "colours": diverging_ramp(),
         "mark": MARK,
     }

@@ -14,7 +14,7 @@ class StudioSettings(Settings):
     """What the studio shows, and what its page may read and write.
 
     The page can open nothing but what is named here. Keys and seals are named here alone, so that
-    none passes through a browser.
+    none passes through a browser; the passphrase of a private key may, and is not kept.
 
     Raises:
         SettingsError: settings that make no sense, alone or together.
@@ -37,10 +37,9 @@ class StudioSettings(Settings):
     attackers: tuple[Path, ...] = ()
     """Weights of attackers of your own, or imported ones, to simulate with besides ours."""
     private_key: Path | None = None
-    """The private key of a recipient, to restore an original that was kept. The studio asks for no
-    passphrase."""
+    """The private key of a recipient, to restore an original that was kept."""
     passphrase_file: Path | None = None
-    """Holds the passphrase of that key."""
+    """Holds the passphrase of that key; without it, the page asks for that of an encrypted one."""
     port: int = 0
     """Where to listen on this machine; 0 takes one that is free."""
     memory_gb: float = 4.0

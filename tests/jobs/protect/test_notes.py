@@ -10,8 +10,8 @@ import pytest
 
 import mitsgan as mg
 from mitsgan.errors import SettingsError
-from mitsgan.files import read_scan
-from mitsgan.files.history import earlier_protection
+from mitsgan.files import history, read_scan
+from mitsgan.files.history import earlier_protection, stated_budget_hu
 from mitsgan.jobs.protect.file import protect_file
 from mitsgan.jobs.protect.notes import protection_notes
 from mitsgan.jobs.protect.settings import ProtectFile
@@ -86,3 +86,29 @@ def test_one_slice_out_of_a_folder(series: Path, tmp_path: Path) -> None:
 
 def test_a_scan_from_an_array_has_no_history(fine: mg.Scan) -> None:
     assert earlier_protection(fine) is None
+
+
+@pytest.mark.parametrize("name", ["series", "scan.nii.gz", "scan.mha", "scan.nrrd"])
+def test_the_file_states_the_budget_of_what_was_done_last(
+    series: Path, tmp_path: Path, name: str
+) -> None:
+    source = series
+    if name != "series":
+        mg.write(read_scan(series), source := tmp_path / name)
+    assert stated_budget_hu(read_scan(source)) is None
+    once, twice = (tmp_path / f"{n}-{name}" for n in ("once", "twice"))
+    protect_file(ProtectFile(scan=source, out=once, protector="noise", max_hu=7.5))
+    assert stated_budget_hu(read_scan(once)) == 7.5
+    half = ProtectFile(scan=once, out=twice, protector="noise", max_hu=12, noise_fraction=0.5)
+    protect_file(half)
+    assert stated_budget_hu(read_scan(twice)) == 12
+
+
+@pytest.mark.parametrize(
+    "stated", ["", "0 HU", "-3 HU", "nan HU", "1e400 HU", "9999999 HU", "5 mm"]
+)
+def test_what_states_no_budget_is_taken_for_none(
+    fine: mg.Scan, monkeypatch: pytest.MonkeyPatch, stated: str
+) -> None:
+    monkeypatch.setattr(history, "last_change", lambda _: f"every voxel within {stated} of it")
+    assert stated_budget_hu(fine) is None

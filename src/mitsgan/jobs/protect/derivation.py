@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 from mitsgan import __version__
-from mitsgan.files.derivation import PROTECTION, Derivation
+from mitsgan.files.derivation import BUDGET_STATED, PROTECTION, Derivation
 from mitsgan.jobs.protect.refinement import Refinement
 from mitsgan.perturb import Budget
 from mitsgan.protect.registry import Identity
@@ -36,7 +36,7 @@ def derivation(
     purpose = "(a control, no protection)" if control else PROTECTION
     return Derivation(
         description=(
-            f"{who.title} {purpose}: every voxel within {budget} of "
+            f"{who.title} {purpose}: {BUDGET_STATED}{budget} of "
             f"its source (mitsgan {__version__}, weights {weights[:12]}, "
             f"{'no seed' if who.seed is None else f'seed {who.seed}'})"
             f"{refined}{', with a keyed mark' if marked else ''}"

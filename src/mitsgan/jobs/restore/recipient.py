@@ -29,3 +29,14 @@ def recipient_of(private_key: Path, passphrase_file: Path | None) -> tuple[str, 
     recipient = Recipient(load_private_key(private_key, ask).public_key())
     form = Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
     return recipient.fingerprint, recipient.key.public_bytes(*form)
+
+
+def is_encrypted(private_key: Path) -> bool:
+    """Whether a private key, PEM, needs a passphrase; False where the file holds none.
+
+    Raises:
+        SignatureError: it cannot be read.
+    """
+    from mitsgan.seal.keys import needs_passphrase, read_pem
+
+    return needs_passphrase(read_pem(private_key))

@@ -1,6 +1,7 @@
 // What is shown, and how: menus, windows, layers, swipe, flicker, ruler.
 import { LAYERS } from "/drawing.js";
 import { middle } from "/geometry.js";
+import { fetchColours } from "/planes.js";
 import { trying, work } from "/work.js";
 import { changed, el, first, on, second, seriesOf, state } from "/state.js";
 
@@ -11,8 +12,18 @@ const option = (value, text) => Object.assign(document.createElement("option"), 
 
 const named = (series) => `${series.name} (${series.simulated ? "SIMULATED" : series.role})`;
 
-// The budget of what is compared is the scale of the difference.
-const budgetOf = (series) => series?.max_hu ?? seriesOf(series?.original)?.max_hu ?? 10;
+// The budget of what is compared is the scale of the difference, and what that number is goes with it.
+const SCALES = {
+  "asked for": "the budget that was asked for here",
+  stated: "the budget that the file states",
+  measured: "the largest difference, for the file states no budget",
+  unknown: "no budget is known",
+};
+
+const scaleOf = (series) => {
+  const known = [series, seriesOf(series?.original)].find((one) => one?.max_hu);
+  return known ? [known.max_hu, SCALES[known.max_hu_is]] : [10, SCALES.unknown];
+};
 
 export const show = (firstId, secondId = state.second, mode = state.mode) => {
   const before = second()?.id;
@@ -21,7 +32,7 @@ export const show = (firstId, secondId = state.second, mode = state.mode) => {
   state.first = firstId;
   state.mode = second() ? mode : "one";
   if (!state.place && first()) state.place = middle(first());
-  if (second() && second().id !== before) state.limit = budgetOf(second());
+  if (second() && second().id !== before) [state.limit, state.limitNote] = scaleOf(second());
   fill();
   changed();
 };
@@ -42,19 +53,25 @@ const fill = () => {
   scale();
 };
 
-const scale = () => {
+// The bar below the pictures; a newer wish makes an older one void.
+let wish = 0;
+const scale = async () => {
   const { draw } = state.session;
   if (!draw || !first()) return;
   const differs = state.mode === "difference";
+  const mine = ++wish;
+  const colours = differs ? await fetchColours().catch(() => null) : null; // said where it is drawn
+  if (mine !== wish || (differs && !colours)) return;
   const [low, high] = differs ? [-state.limit, state.limit] : draw.windows[state.window];
   const bar = document.createElement("canvas");
   Object.assign(bar, { width: 256, height: 1, role: "presentation" });
   const pen = bar.getContext("2d");
   for (let i = 0; i < 256; i++) {
-    pen.fillStyle = differs ? `rgb(${draw.colours[i]})` : `rgb(${i}, ${i}, ${i})`;
+    pen.fillStyle = differs ? `rgb(${colours[i]})` : `rgb(${i}, ${i}, ${i})`;
     pen.fillRect(i, 0, 1, 1);
   }
-  el("scale").replaceChildren(`${low} HU `, bar, ` ${high} HU`);
+  const means = Object.assign(document.createElement("span"), { id: "scale-is", textContent: differs ? state.limitNote : "" });
+  el("scale").replaceChildren(`${low} HU `, bar, ` ${high} HU`, ...(differs ? [means] : []));
 };
 
 const flicker = (runs) => {
@@ -136,6 +153,7 @@ export const startControls = () => {
   el("mode").addEventListener("change", (event) => show(state.first, state.second, event.target.value));
   el("limit").addEventListener("change", (event) => {
     state.limit = Math.max(Number(event.target.value) || 1, 1);
+    state.limitNote = "a scale that was chosen here";
     scale();
     changed();
   });

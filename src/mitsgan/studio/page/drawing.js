@@ -1,7 +1,7 @@
 // One picture: a plane of a series, what it is compared with, layers, guides, ruler, the mark.
 import * as slices from "/slices.js";
 import { distance, onPlane, toWorld } from "/geometry.js";
-import { fetchLayer, fetchPlane, indexOf, sizeOf } from "/planes.js";
+import { fetchColours, fetchLayer, fetchPlane, indexOf, sizeOf } from "/planes.js";
 import { state } from "/state.js";
 
 const SIDE = 512;
@@ -114,8 +114,7 @@ export const draw = async (canvas, series, other, plane, current) => {
   if (mode === "difference" && other) {
     const index = indexOf(series, plane, place);
     const values = await fetchPlane(other, plane, index, series);
-    const { colours } = state.session.draw;
-    slices.paint(pen, slices.colouredImage(values, ...sizeOf(series, plane), state.limit, colours));
+    slices.paint(pen, slices.colouredImage(values, ...sizeOf(series, plane), state.limit, await fetchColours()));
   } else {
     (await drawPlane(pen, series, plane, place))();
     if (other && (mode === "swipe" || (mode === "flicker" && state.flickered))) {

@@ -1,6 +1,6 @@
 // Planes from the server, the latest kept.
 import { PLANES } from "/slices.js";
-import { bytes, query } from "/api.js";
+import { bytes, get, query } from "/api.js";
 import { toVoxel } from "/geometry.js";
 
 const MOST = 120;
@@ -34,4 +34,14 @@ export const fetchLayer = (owner, name, series, plane, index) => {
   const path = `layer?${query({ series: owner.id, name, over: series.id, plane, index })}`;
   // A layer is made anew by every verification, so it is not kept.
   return bytes(path).then((buffer) => new Uint8Array(buffer));
+};
+
+// Of differences; asked for when the first one is shown.
+let ramp = null;
+export const fetchColours = () => {
+  ramp ??= get("colours");
+  ramp.catch(() => {
+    ramp = null;
+  });
+  return ramp;
 };

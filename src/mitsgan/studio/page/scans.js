@@ -19,9 +19,21 @@ const item = (...parts) => {
   return made;
 };
 
+// Whoever works by keyboard goes on where they were: at the button of the same name, else at the
+// first that is left, else at the panel's head.
+const keepFocus = (list, ...items) => {
+  const before = list.contains(document.activeElement) ? document.activeElement.ariaLabel : null;
+  list.replaceChildren(...items);
+  if (before === null) return;
+  const buttons = [...list.querySelectorAll("button")];
+  const same = buttons.find((one) => one.ariaLabel === before);
+  (same ?? buttons[0] ?? list.closest("details").querySelector("summary")).focus();
+};
+
 const fill = () => {
   const { series, memory, folders } = state.session;
-  el("series").replaceChildren(
+  keepFocus(
+    el("series"),
     ...series.map((one) => {
       const facts = `${one.shape.join(" x ")}, ${one.spacing.map((v) => v.toFixed(2)).join(" x ")} mm, ${gigabytes(one.bytes)}`;
       const text = document.createElement("span");
@@ -62,7 +74,8 @@ const list = async () => {
   };
   el("below").replaceChildren(`${el("root").selectedOptions[0].textContent}/${at.below} `, button("Open this", open(""), `open ${at.below || "this"}`));
   const more = found.more ? [item(`and ${found.more} more`)] : [];
-  el("files").replaceChildren(
+  keepFocus(
+    el("files"),
     ...(below.length ? [item(button("..", up, "up"))] : []),
     ...found.folders.map((name) => item(button(`${name}/`, into(name), `into ${name}`), button("Open", open(name), `open ${name}`))),
     ...found.files.map((name) => item(name, button("Open", open(name), `open ${name}`))),

@@ -8,6 +8,7 @@ export const state = {
   mode: "one",
   window: "lung",
   limit: 10,
+  limitNote: "", // what the scale of a difference is
   swipe: 0.5,
   flickered: false,
   layers: new Set(),

@@ -59,7 +59,9 @@ const findings = async () => {
 };
 
 const restore = async () => {
-  const result = await work("restore", { series: first().id, name: el("restore-name").value });
+  const passphrase = el("passphrase").value;
+  el("passphrase").value = ""; // nowhere longer than it is needed
+  const result = await work("restore", { series: first().id, name: el("restore-name").value, passphrase });
   if (!result) return;
   el("restored").textContent = [result.sentence, ...result.notes].join(" ");
   show(state.first, result.series.id, "side");
@@ -71,6 +73,8 @@ const allow = () => {
   const save = "Start the studio with --out FOLDER to save.";
   el("findings").hidden = !can.save;
   el("restore").hidden = !(can.restore && can.save);
+  el("passphrase-label").hidden = !can.passphrase;
+  el("passphrase").required = can.passphrase;
   el("verify").disabled = !first();
   if (!can.restore) el("restore-note").textContent = "Start the studio with --private-key KEY.pem to restore an original that was kept.";
   else if (!can.save) el("restore-note").textContent = save;

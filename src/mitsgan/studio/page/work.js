@@ -4,6 +4,7 @@ import { changed, el, state } from "/state.js";
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 let current = null;
+let before = null;
 
 export const say = (text) => {
   el("alert").textContent = text;
@@ -28,8 +29,13 @@ export const trying = async (action) => {
 };
 
 const show = (task) => {
+  const cancel = el("work-cancel");
+  // Whoever cancelled by keyboard goes on where they were.
+  if (!current && task) before = document.activeElement;
+  const left = !task && document.activeElement === cancel;
   current = task;
   el("work").hidden = !task;
+  if (left && before?.isConnected) before.focus();
   if (!task) return;
   el("work-text").textContent = task.note ? `${task.phase || task.what}: ${task.note}` : task.phase || task.what;
   const bar = el("work-bar");

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from mitsgan.files import read_scan
+from mitsgan.files.history import stated_budget_hu
 from mitsgan.jobs.outputs import scan_name
 from mitsgan.progress import Phases, Progress
+from mitsgan.scan.scan import Scan
 from mitsgan.studio.folders import forecast_bytes
 from mitsgan.studio.planes import largest_change, same_grid
-from mitsgan.studio.series import Role, Series
+from mitsgan.studio.series import Role, Scale, Series
 from mitsgan.studio.session import Session
 
 
@@ -26,15 +28,29 @@ def open_scan(
     session.shelf.check_room(forecast_bytes(path))
     with Phases(progress).phase("read", f"reading {path.name}") as step:
         scan = read_scan(path, progress=step)
-    original, largest = None, None
-    if role == "protected":
-        alike = [s for s in session.shelf.all() if s.role == "scan" and same_grid(s.scan, scan)]
-        if alike:
-            original = alike[0].id
-            largest = math.ceil(largest_change(alike[0].scan, scan)) or None
-    series = Series(scan_name(path), role, scan, path.resolve(), original, largest)
+    alike = [s for s in session.shelf.all() if s.role == "scan" and same_grid(s.scan, scan)]
+    original = alike[0] if alike and role == "protected" else None
+    series = Series(
+        scan_name(path),
+        role,
+        scan,
+        path.resolve(),
+        None if original is None else original.id,
+        *_scale(scan, original),
+    )
     session.shelf.add(series)
     return series.card()
+
+
+def _scale(scan: Scan, original: Series | None) -> tuple[float | None, Scale]:
+    """The budget that the file of a scan states, or else how far it is from its original."""
+    stated = stated_budget_hu(scan)
+    if stated is not None:
+        return stated, "stated"
+    if original is None:
+        return None, "unknown"
+    largest = math.ceil(largest_change(original.scan, scan))
+    return (largest, "measured") if largest else (None, "unknown")
 
 
 def open_first(session: Session) -> None:

@@ -47,7 +47,7 @@ def protect_series(
         edges, counts = change_histogram(series.scan, protected.scan, wanted.max_hu)
     marked = ", marked" if wanted.mark else ""
     name = f"{series.name}, {wanted.protector}, {wanted.max_hu:g} HU{marked}"
-    made = Series(name, "protected", protected.scan, None, series.id, wanted.max_hu)
+    made = Series(name, "protected", protected.scan, None, series.id, wanted.max_hu, "asked for")
     session.shelf.add(made)
     return {
         "series": made.card(),

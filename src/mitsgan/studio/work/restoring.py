@@ -8,13 +8,14 @@ from mitsgan.errors import SettingsError
 from mitsgan.jobs.restore.restore import restore_file
 from mitsgan.jobs.restore.settings import RestoreFile
 from mitsgan.progress import Progress
+from mitsgan.studio.requests import Restore
 from mitsgan.studio.series import Series
 from mitsgan.studio.session import Session
 from mitsgan.studio.work.opening import open_scan
 
 
 def restore_series(
-    session: Session, series: Series, name: str, progress: Progress
+    session: Session, series: Series, wanted: Restore, progress: Progress
 ) -> dict[str, Any]:
     """Restore the original to a new folder or file, and open it.
 
@@ -22,7 +23,9 @@ def restore_series(
     one that the seal holds, where there is a seal.
 
     Raises:
-        SettingsError: no private key was named, or the scan is in memory alone.
+        SettingsError: no private key was named, its passphrase is missing, or the scan is in memory
+            alone.
+        SignatureError: the passphrase is wrong.
         RestoreError: it cannot be given back as what it was.
         OutputError: it cannot be written there.
     """
@@ -31,7 +34,9 @@ def restore_series(
         raise SettingsError("the studio was started without a `private_key`; give one to restore")
     if series.path is None:
         raise SettingsError("only what lies on disk can be restored; this scan is in memory alone")
-    out = session.folders.saving(name)
+    if session.asks_passphrase and not wanted.passphrase:
+        raise SettingsError("the private key is encrypted; give its passphrase")
+    out = session.folders.saving(wanted.name)
     seal, trust = session.judges_of(series)
     settings = RestoreFile(
         scan=series.path,
@@ -41,7 +46,9 @@ def restore_series(
         seal=seal,
         trust=trust,
     )
-    result = restore_file(settings, progress=progress)
+    result = restore_file(
+        settings, passphrase=lambda _: wanted.passphrase.encode(), progress=progress
+    )
     vouched = f"sealed by {result.signer}" if result.sealed else "no seal vouches for it"
     return {
         "sentence": f"Restored: its digest {result.original[:16]}... is that of the original that "

@@ -1,12 +1,13 @@
-"""Numbers to pixels, and the mark that says what an attacker had a hand in."""
+"""Numbers to pixels, and the mark that says what an attacker had a hand in.
+
+Matplotlib is imported where its colours and its PNG are needed: grey pixels wait for neither.
+"""
 
 from __future__ import annotations
 
 from io import BytesIO
 
-import matplotlib
 import numpy as np
-from matplotlib.image import imsave
 from numpy.typing import NDArray
 
 from mitsgan.scan.simulated import letters
@@ -29,12 +30,16 @@ def gray(hu: NDArray[np.float32], low: float, high: float) -> Pixels:
 
 def diverging(hu: NDArray[np.float32], limit: float) -> Pixels:
     """``[y, x]`` in HU from minus to plus ``limit``, to ``[y, x, 3]``."""
+    import matplotlib
+
     colour = matplotlib.colormaps[DIVERGING](np.clip(hu / limit, -1, 1) / 2 + 0.5)
     return np.asarray(np.rint(np.asarray(colour)[..., :3] * 255), np.uint8)
 
 
 def diverging_ramp() -> list[list[int]]:
     """256 colours of `diverging`, from minus to plus the limit: red, green, blue, 0 to 255."""
+    import matplotlib
+
     ramp = np.asarray(matplotlib.colormaps[DIVERGING](np.linspace(0, 1, 256)))[:, :3]
     colours: list[list[int]] = np.rint(ramp * 255).astype(int).tolist()
     return colours
@@ -64,6 +69,8 @@ def burn_in(pixels: Pixels) -> Pixels:
 
 def png(pixels: Pixels) -> bytes:
     """Encode ``[y, x, 3]`` as PNG."""
+    from matplotlib.image import imsave
+
     buffer = BytesIO()
     imsave(buffer, pixels, format="png")
     return buffer.getvalue()
