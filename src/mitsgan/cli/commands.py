@@ -38,7 +38,7 @@ from mitsgan.cli.restore import Restore
 from mitsgan.cli.seal import SealCommand
 from mitsgan.cli.train.train import TRAININGS
 from mitsgan.cli.verify import Verify
-from mitsgan.cli.weights import WeightsFetch, WeightsList
+from mitsgan.cli.weights import WeightsExport, WeightsFetch, WeightsImport, WeightsList
 
 
 def _one_of(commands: Mapping[str, type[Command | Group]], brief: bool) -> Any:
@@ -135,9 +135,14 @@ COMMANDS: Mapping[str, type[Command] | _Several] = {
         },
     ),
     "weights": _Several(
-        "Show the weights that ship, or fetch such as others publish: the network of LPIPS.",
+        "Show the weights that ship, hand weights on as a folder, or fetch the network of LPIPS.",
         "Nothing else fetches weights: evaluation never does so by itself.",
-        {"fetch": WeightsFetch, "list": WeightsList},
+        {
+            "fetch": WeightsFetch,
+            "list": WeightsList,
+            "export": WeightsExport,
+            "import": WeightsImport,
+        },
     ),
     "demo": Demo,
 }

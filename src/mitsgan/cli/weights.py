@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mitsgan.cli.command import Command, shown
 from mitsgan.cli.terminal.console import Console
-from mitsgan.jobs.weights.settings import FetchWeightsSettings
+from mitsgan.jobs.weights.settings import ExportWeights, FetchWeightsSettings, ImportWeights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,4 +38,37 @@ class WeightsList(Command):
         from mitsgan.jobs.weights.listing import list_weights
 
         print_tables([list_weights()])
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+@shown("weights", short="output", weights="NAME|FILE", output="FOLDER")
+class WeightsExport(Command, ExportWeights):
+    """Write weights as a folder with configuration and model card, as Hugging Face has it.
+
+    example: mitsgan weights export mitsgan -o mitsgan-10hu
+    """
+
+    def work(self, console: Console) -> int:
+        """Export; the exit code."""
+        from mitsgan.jobs.weights.folder import export_weights
+
+        console.say(f"{export_weights(self)}: use it with --weights, or upload it as it is")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+@shown("folder", short="output", folder="FOLDER", output="FILE.safetensors")
+class WeightsImport(Command, ImportWeights):
+    """Check a folder of weights, and write them as one file; nothing is unpickled or fetched.
+
+    example: mitsgan weights import mitsgan-10hu -o protector.safetensors
+    """
+
+    def work(self, console: Console) -> int:
+        """Import; the exit code."""
+        from mitsgan.jobs.weights.folder import import_weights
+
+        card = import_weights(self)
+        console.say(f"{self.output}: {card['kind']}, SHA-256 {card['sha256'][:12]}, checked")
         return 0

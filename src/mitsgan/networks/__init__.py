@@ -2,6 +2,7 @@
 
 from mitsgan.networks.model import Kind, Model
 from mitsgan.networks.store import (
+    FILE_IN_FOLDER,
     Card,
     Precision,
     as_stored,
@@ -12,6 +13,7 @@ from mitsgan.networks.store import (
 )
 
 __all__ = [
+    "FILE_IN_FOLDER",
     "Card",
     "Kind",
     "Model",

@@ -21,6 +21,9 @@ Card = dict[str, Any]
 Precision = Literal["float32", "float16", "int8"]
 """How matrices and kernels are stored; everything else always is as it comes."""
 
+FILE_IN_FOLDER = "model.safetensors"
+"""What a folder of weights calls them, as on Hugging Face."""
+
 _KEY = "mitsgan"
 _FORMAT = 1
 _SCALE = ".scale"
@@ -98,12 +101,15 @@ def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], Card]:
     """Read tensors (as float32, however they are stored) and their card.
 
     Args:
-        path: a safetensors file that `save_weights` wrote.
+        path: a safetensors file that `save_weights` wrote, or a folder that `mitsgan weights
+            export` did.
         kind: what the card must say, ``attacker`` or ``protector``.
 
     Raises:
         WeightsError: no such file, not such a file, of another kind, or damaged.
     """
+    if path.is_dir():
+        path = path / FILE_IN_FOLDER
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file; give the path of a .safetensors file")
     try:
