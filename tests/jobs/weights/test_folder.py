@@ -137,3 +137,14 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "weights list" in capsys.readouterr().err
     assert main(["weights", "import", str(folder), "-o", str(tmp_path / "x.bin")]) == 2
     assert "*.safetensors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["mitsgan", "injector-smooth", "remover-smooth", "classifier"])
+def test_what_a_card_says_of_its_use_works(
+    name: str, tmp_path: Path, small_chest: mg.Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    export_weights(ExportWeights(weights=name, output=tmp_path / "FOLDER"))
+    mg.write(small_chest, tmp_path / "scan.nrrd")
+    code = (tmp_path / "FOLDER" / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    exec(code.replace("SCAN", "scan.nrrd"), {})

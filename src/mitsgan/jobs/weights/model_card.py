@@ -24,9 +24,17 @@ _ABOUT: Mapping[str, str] = {
     ),
 }
 _USE: Mapping[str, str] = {
-    "protector": "mitsgan protect SCAN OUT --weights FOLDER",
-    "attacker": "mitsgan attacker info FOLDER/model.safetensors",
-    "classifier": "mitsgan weights import FOLDER -o classifier.safetensors",
+    "protector": 'mg.protect(mg.read("SCAN"), weights="FOLDER")',
+    "attacker": 'mg.tamper(mg.read("SCAN"), "ACTION", attacker=Path("FOLDER"))',
+    "classifier": 'NoduleClassifier.load(Path("FOLDER"))',
+}
+_IMPORTS: Mapping[str, tuple[str, ...]] = {
+    "protector": ("import mitsgan as mg", ""),
+    "attacker": ("from pathlib import Path", "", "import mitsgan as mg", ""),
+    "classifier": (
+        *("from pathlib import Path", ""),
+        *("from mitsgan.networks.classifier import NoduleClassifier", ""),
+    ),
 }
 _LIMITS: Mapping[str, str] = {
     "protector": (
@@ -58,7 +66,9 @@ def _lines(name: str, card: Card) -> Iterator[str]:
     yield from ("tags:", "- computed-tomography", "- medical-imaging", f"- {kind}", "---", "")
     yield from (f"# {name}", "", f"mitsgan {card.get('version', __version__)}, {kind}.", "")
     yield from (_ABOUT.get(kind, ""), "")
-    yield from ("## Use", "", f"    {_USE.get(kind, '')}", "")
+    action = str(card.get("config", {}).get("action", "inject"))
+    use = _USE.get(kind, "").replace("ACTION", action)
+    yield from ("## Use", "", "```python", *_IMPORTS.get(kind, ()), use, "```", "")
     yield "The folder is read from the disk: nothing is fetched, and nothing is unpickled."
     yield from ("", "## Input and output", "")
     yield "Voxels in Hounsfield units, `[z, y, x]`, spacing in mm; scaling is part of the network."
