@@ -1,0 +1,136 @@
+"""Every claim is what its run gives, and a run that is not comparable is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claims import CLAIMS, OURS, REQUIRED, Claim, Run, all_claims, check_comparable, stale
+from mitsgan.errors import ResultError
+from mitsgan.evaluate.benchmark.result import Benchmark
+from mitsgan.evaluate.benchmark.summary.rows import Rows
+
+pytestmark = pytest.mark.slow
+
+Change = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def fresh() -> dict[str, str]:
+    return all_claims()
+
+
+def submit(folder: Path, change: Change) -> Path:
+    """A run that is ours with other rows, as somebody hands it in."""
+    run = folder / "runs" / "somebody"
+    run.mkdir(parents=True)
+    shutil.copy(OURS / "summary.json", run)
+    head, *lines = (OURS / "results.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    changed = [{"step": row["step"], "result": change(row["result"])} for row in rows]
+    text = "\n".join([head, *map(json.dumps, changed)])
+    (run / "results.jsonl").write_text(f"{text}\n")
+    return folder / "runs"
+
+
+def test_every_claim_is_what_its_run_gives(fresh: dict[str, str]) -> None:
+    assert stale(fresh) == []
+    assert len(fresh) == len(list(CLAIMS.glob("*.json"))) >= 5
+
+
+def test_a_number_that_was_typed_is_seen(fresh: dict[str, str], tmp_path: Path) -> None:
+    for name, text in fresh.items():
+        (tmp_path / name).write_text(text)
+    assert stale(fresh, tmp_path) == []
+    name = next(iter(fresh))
+    claim = json.loads(fresh[name])
+    claim["least_over_noise"]["value"] += 0.01
+    (tmp_path / name).write_text(json.dumps(claim))
+    (tmp_path / "invented.json").write_text("{}")
+    assert stale(fresh, tmp_path) == sorted([name, "invented.json"])
+
+
+def test_a_claim_holds_what_the_summary_says(fresh: dict[str, str]) -> None:
+    """By another way: the table of the committed summary."""
+    summary = Benchmark.read(OURS / "summary.json")
+    of_scan = {table.id: table for table in summary.tables}
+    compared = 0
+    for text in fresh.values():
+        claim = Claim.from_json(text)
+        assert {row.attacker for row in claim.against} >= REQUIRED
+        assert min(row.over_noise.value for row in claim.against if row.attacker in REQUIRED) == (
+            claim.least_over_noise.value
+        )
+        for row in of_scan[f"main-{claim.scan}"].rows:
+            if (row["protector"], row["budget"]) != (claim.protector, claim.budget):
+                continue
+            (against,) = (
+                a
+                for a in claim.against
+                if (a.attacker, a.action) == (row["attacker"], row["action"])
+            )
+            assert against.over_noise.value == pytest.approx(row["over_noise"], abs=1e-4)
+            assert against.disruption_hu.low == pytest.approx(row["low"], abs=1e-2)
+            assert against.positions == row["n"]
+            compared += 1
+    assert compared >= 40
+
+
+def test_a_run_that_is_handed_in_becomes_a_claim(tmp_path: Path) -> None:
+    def renamed(row: dict[str, Any]) -> dict[str, Any]:
+        if row.get("protector") == "MITS-GAN":
+            row = {**row, "protector": "Theirs"}
+        if row["kind"] == "weights" and row["name"] == "MITS-GAN":
+            row = {**row, "name": "Theirs", "sha256": "ab" * 32}
+        return row
+
+    made = all_claims(submit(tmp_path, renamed))
+    theirs = [Claim.from_json(text) for text in made.values() if '"somebody"' in text]
+    assert {claim.protector for claim in theirs} == {"Theirs"}
+    assert {claim.sha256 for claim in theirs} == {"ab" * 32}
+    ours = [Claim.from_json(t) for t in made.values() if '"by": "mitsgan"' in t]
+    same = next(c for c in ours if (c.protector, c.budget) == ("MITS-GAN", "10 HU"))
+    mine = next(c for c in theirs if (c.scan, c.budget) == (same.scan, "10 HU"))
+    assert mine.against == same.against
+    assert mine.file_name != same.file_name
+
+
+def test_a_run_at_other_places_is_refused(tmp_path: Path) -> None:
+    def moved(row: dict[str, Any]) -> dict[str, Any]:
+        key = "nodule_probability_original"
+        if row["kind"] == "attack" and row["attacker"] == "residual":
+            return {**row, key: [1 - value for value in row[key]]}
+        return row
+
+    with pytest.raises(ResultError, match="other positions"):
+        all_claims(submit(tmp_path, moved))
+
+
+def test_fewer_positions_are_refused(tmp_path: Path) -> None:
+    def fewer(row: dict[str, Any]) -> dict[str, Any]:
+        if row["kind"] != "attack":
+            return row
+        few = {key: v[:7] if isinstance(v, list) else v for key, v in row.items()}
+        return {**few, "n": 7}
+
+    with pytest.raises(ResultError, match="another number of positions"):
+        all_claims(submit(tmp_path, fewer))
+
+
+def test_a_claim_against_part_of_the_attackers_is_none() -> None:
+    run = Run.read(OURS, "mitsgan")
+    rows = [row for row in run.rows.rows if row.get("attacker") != "smooth"]
+    part = Run("x", Rows(rows, run.rows.resamples, run.rows.seed), run.summary)
+    check_comparable(part, run)
+    assert list(part.claims()) == []
+
+
+def test_a_folder_without_results_is_told(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "empty").mkdir(parents=True)
+    with pytest.raises(ResultError, match=r"summary\.json"):
+        all_claims(tmp_path / "runs")

@@ -1,0 +1,60 @@
+"""The table of docs/leaderboard.md, from the claims in benchmarks/leaderboard."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+from drawing import plain
+
+from claims import CLAIMS, REQUIRED, Claim, Ratio
+from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.table import Column
+
+
+def leaderboard(folder: Path = CLAIMS) -> str:
+    """The claims of every scan and budget, the best first."""
+    claims = [Claim.read(path) for path in sorted(folder.glob("*.json"))]
+    claims.sort(key=_group)
+    return "\n\n".join(
+        f"### {scan}, {budget}\n\n{_table(list(members))}"
+        for (scan, budget), members in groupby(claims, _group)
+    )
+
+
+def _group(claim: Claim) -> tuple[str, str]:
+    return claim.scan, claim.budget
+
+
+def _table(claims: list[Claim]) -> str:
+    claims.sort(key=lambda claim: (-claim.least_over_noise.value, claim.protector, claim.by))
+    return plain(
+        (
+            *("protector", "by", "weights", "over noise, at the least", "by attackers"),
+            Column("", "above noise", "of rows"),
+            Column("", "offset does more", "of rows"),
+            Column("", "RMSE of the scan", "HU", digits=1),
+        ),
+        [_row(claim) for claim in claims],
+    )
+
+
+def _row(claim: Claim) -> list[Cell]:
+    rows = [row for row in claim.against if row.attacker in REQUIRED]
+    least = min(rows, key=lambda row: row.over_noise.value)
+    above = sum(row.over_noise.low > 1 for row in rows)
+    offset = sum((row.offset_hu or 0) > row.disruption_hu.value for row in rows)
+    return [
+        claim.protector,
+        claim.by,
+        "none" if claim.sha256 is None else f"`{claim.sha256[:8]}`",
+        _interval(claim.least_over_noise),
+        f"{least.attacker}, {least.action}",
+        f"{above} of {len(rows)}",
+        f"{offset} of {len(rows)}",
+        claim.rmse_hu,
+    ]
+
+
+def _interval(ratio: Ratio) -> str:
+    return f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
