@@ -28,12 +28,13 @@ class EvaluationSettings(Settings):
 
     max_hu: float = 10.0
     """The budget that is checked; also of controls, and of the protection in memory."""
-    positions: int = 48
+    positions: int = 12
     """Random lung positions, attacked by every attacker."""
     seed: int = 0
     """Of positions, controls and re-scan noise, and of the protection in memory."""
-    pgd_steps: int = 40
-    """Gradient steps of the control that knows position and attacker; 0 leaves it out."""
+    pgd_steps: int = 0
+    """Gradient steps of the control that knows position and attacker, e.g. 40; it takes longer than
+    all the rest. 0 leaves it out."""
     diagnostics: bool = True
     """Measure the budget, metrics over regions and windows, and what a diagnosis rests on, too."""
     nodules: tuple[Place, ...] = ()

@@ -41,7 +41,6 @@ def disruption_table(evaluation: Evaluation) -> Table:
             "worst": row.rmse_hu.worst,
             "psnr": _decibels(row.psnr_db.median, row.rmse_hu.median),
             "put_in": row.perturbation_rmse_hu,
-            "gain": row.gain,
         }
         for action, by_name in evaluation.disruption.items()
         for name, row in by_name.items()
@@ -58,13 +57,12 @@ def disruption_table(evaluation: Evaluation) -> Table:
             Column("worst", "worst", "HU", digits=1),
             Column("psnr", "PSNR, median", "dB", digits=1),
             Column("put_in", "RMSE put in", "HU", digits=2),
-            Column("gain", "gain", digits=2),
         ),
         tuple(rows),
         "RMSE between the attacker's results on the changed and on the original scan. Worst is the "
         "least disrupted position; PSNR is for a data range of "
         f"{evaluation.data_range_hu:g} HU; RMSE put in is that of what was added, in the attacked "
-        "32 mm cubes; gain is the median over it.",
+        "32 mm cubes.",
         strong=tuple(i for i, row in enumerate(rows) if row["what"] == PROTECTED),
     )
 

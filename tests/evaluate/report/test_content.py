@@ -147,10 +147,10 @@ def test_an_evaluation_becomes_a_report() -> None:
 
 def test_an_evaluation_that_lacks_something_is_refused(tmp_path: Path) -> None:
     result = json.loads(EVALUATION.read_text())
-    del result["disruption"]["inject"]["protected"]["gain"]
+    del result["disruption"]["inject"]["protected"]["n"]
     path = tmp_path / "result.json"
     path.write_text(json.dumps(result))
-    with pytest.raises(ResultError, match=r"disruption.*gain is missing"):
+    with pytest.raises(ResultError, match=r"disruption.*n is missing"):
         read_report(path)
 
 

@@ -35,7 +35,6 @@ class DisruptionRow:
         n: how many positions.
         rmse_hu, psnr_db: the disruption.
         perturbation_rmse_hu: over all 32 mm cubes together.
-        gain: median disruption over that.
         positions_rmse_hu: the disruption of every position.
     """
 
@@ -43,7 +42,6 @@ class DisruptionRow:
     rmse_hu: Spread
     psnr_db: Spread
     perturbation_rmse_hu: float
-    gain: float
     positions_rmse_hu: tuple[float, ...]
 
 
@@ -73,7 +71,6 @@ class Disruption:
             rmse_hu=Spread(fmean(rmse), median(rmse), min(rmse)),
             psnr_db=Spread(fmean(decibels), median(decibels), max(decibels)),
             perturbation_rmse_hu=energy,
-            gain=median(rmse) / energy if energy else 0.0,
             positions_rmse_hu=rmse,
         )
 
