@@ -52,6 +52,11 @@ class Phases:
         self.seconds: dict[str, float] = {}
 
     @property
+    def tell(self) -> Progress:
+        """The callback itself, for work that has phases of its own."""
+        return self._progress
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the work began."""
         return perf_counter() - self._start

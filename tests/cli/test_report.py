@@ -10,6 +10,8 @@ import pytest
 from tests.evaluate.report_sample import summary, write_run
 
 from mitsgan.cli.main import main
+from mitsgan.files import Derivation, write_scan
+from mitsgan.phantom.chest import chest
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 EVALUATION, MARK = RESULTS / "lungdx-a0001.json", RESULTS / "mark-lungdx-a0001.json"
@@ -101,3 +103,40 @@ def test_a_damaged_gallery_leaves_no_page(
     assert main(["report", str(damaged), "-o", str(out)]) == 2
     assert "gallery-inject.npz is no gallery" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_every_result_of_a_command_becomes_a_page(tmp_path: Path) -> None:
+    """A protection is made and reported; of other kinds there is a first sentence each."""
+    from mitsgan.jobs.report.kinds import OTHERS
+    from mitsgan.result import Result
+
+    kinds = {getattr(kind, "KIND", "benchmark") for kind in _results(Result)}
+    known = {"benchmark", "evaluation", "mark evaluation", *OTHERS}
+    assert kinds - known == set()
+    out, report = tmp_path / "p.nii.gz", tmp_path / "p.json"
+    scan = tmp_path / "chest.nii.gz"
+    write_scan(chest((16, 64, 64), (6.0, 5.6, 5.6)), scan, derivation=Derivation("test", "test"))
+    options = ["--protector", "offset", "--max-hu", "4", "--report", str(report), "--quiet"]
+    assert main(["protect", str(scan), str(out), *options]) == 0
+    assert main(["report", str(report), "-o", str(tmp_path / "p.md"), "--quiet"]) == 0
+    text = (tmp_path / "p.md").read_text()
+    assert "chest.nii.gz: 16 slices protected; the largest change is 4 HU" in text
+
+
+def _results(base: type[object]) -> set[type[object]]:
+    """Every kind of result that commands write."""
+    import mitsgan.archive.plan
+    import mitsgan.archive.report
+    import mitsgan.archive.run
+    import mitsgan.cli.commands
+    import mitsgan.jobs.attacker_import
+    import mitsgan.jobs.candidates.result
+    import mitsgan.jobs.data.result
+    import mitsgan.jobs.protect.result
+    import mitsgan.jobs.restore.result
+    import mitsgan.jobs.seal
+    import mitsgan.jobs.train.outputs
+    import mitsgan.jobs.weights.fetch  # noqa: F401
+
+    below = {kind for kind in base.__subclasses__() if kind.__module__.startswith("mitsgan.")}
+    return below.union(*map(_results, below))

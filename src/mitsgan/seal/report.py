@@ -52,6 +52,10 @@ class SealEntry:
     notes: tuple[str, ...]
     content: ContentEntry | None = None
 
+    def summary(self) -> str:
+        """The verdict in a sentence."""
+        return _sentence(self.verdict, self.slices, self.signer.reason, self.findings, self.content)
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -161,19 +165,30 @@ class SealReport:
 
     def summary(self) -> str:
         """The verdict in a sentence."""
-        if self.verdict == "intact":
-            return f"All {self.slices} slices are as they were signed, and {self.trusted}"
-        if self.verdict == "processed":
-            what = "what is left of it" if self.content and self.content.missing else "it"
-            return f"Not bit for bit what was signed, but {what} shows the same; {self.trusted}"
-        if self.verdict == "tampered":
-            count = sum(not finding.explained for finding in self.findings)
-            count += len(self.content.regions) if self.content is not None else 0
-            return "1 difference" if count == 1 else f"{count or 'Many'} differences"
-        if self.content is not None and self.content.verdict == "unknown":
-            return f"What it shows cannot be told: {self.content.reason}"
-        what = "shows what was" if self.findings or self.content is not None else "is as"
-        return f"It {what} signed, but by whom is not established: anybody can sign a scan anew"
+        return _sentence(self.verdict, self.slices, self.trusted, self.findings, self.content)
+
+
+def _sentence(
+    verdict: SealVerdict,
+    slices: int,
+    trusted: str | None,
+    findings: Sequence[Finding | FindingEntry],
+    content: ContentReport | ContentEntry | None,
+) -> str:
+    """A verdict in a sentence; ``trusted`` is why the signer is."""
+    if verdict == "intact":
+        return f"All {slices} slices are as they were signed, and {trusted}"
+    if verdict == "processed":
+        what = "what is left of it" if content and content.missing else "it"
+        return f"Not bit for bit what was signed, but {what} shows the same; {trusted}"
+    if verdict == "tampered":
+        count = sum(not finding.explained for finding in findings)
+        count += len(content.regions) if content is not None else 0
+        return "1 difference" if count == 1 else f"{count or 'Many'} differences"
+    if content is not None and content.verdict == "unknown":
+        return f"What it shows cannot be told: {content.reason}"
+    what = "shows what was" if findings or content is not None else "is as"
+    return f"It {what} signed, but by whom is not established: anybody can sign a scan anew"
 
 
 def _kinds(findings: Sequence[Finding]) -> str:

@@ -115,7 +115,7 @@ class Api:
         if known is None:
             raise ScanError("this scan was not verified yet; verify it first")
         series, verified = known
-        page = html_report(verification_report(verified.result, verified.reason, series.name))
+        page = html_report(verification_report(verified.result, series.name))
         name = quote(f"{series.name}-verification.html")
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
         return Response(page, media_type="text/html", headers=headers)

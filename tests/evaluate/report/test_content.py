@@ -139,7 +139,7 @@ def test_an_evaluation_becomes_a_report() -> None:
     assert len(tables["metrics"].rows) == len(result["metrics"]) * len(result["windows"])
     assert len(tables["invariants"].rows) == len(result["invariants"])
     assert read.provenance["weights"][0]["sha256"] == result["protector"]["sha256"]
-    assert read.command == "mitsgan evaluate lungdx-a0001 --seed 1"
+    assert read.command == "mitsgan evaluate lungdx-a0001 --positions 48 --seed 1 --pgd-steps 40"
     nodules = result["appearance"]["inject"]["states"]["tampered protected"]["nodule_share"]
     assert f"Of 48 injected nodules, 44 pass for nodules without protection and {48 * nodules:.0f}"\
         in read.lead  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mitsgan.cli.command import Command, shown
 from mitsgan.cli.terminal.console import Console
-from mitsgan.jobs.report import ReportFile
+from mitsgan.jobs.report.file import ReportFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +16,7 @@ class Report(Command, ReportFile):
 
     def work(self, console: Console) -> int:
         """Make the report; the exit code."""
-        from mitsgan.jobs.report import report_file
+        from mitsgan.jobs.report.file import report_file
 
         size = report_file(self, progress=console)
         console.say(f"written: {self.output}, {max(1, round(size / 1000)):,} kB")

@@ -104,6 +104,7 @@ class Report:
         tables, curves: the measurements.
         limits: what the numbers do not show.
         gaps: what was not measured, and why.
+        gaps_title: over these.
     """
 
     title: str
@@ -117,6 +118,7 @@ class Report:
     curves: tuple[Curve, ...] = ()
     limits: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
+    gaps_title: str = "What was not measured"
 
     @property
     def headline_table(self) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from mitsgan.evaluate.result import Evaluation
 from mitsgan.typed import read_json
 
 SUMMARY = "summary.json"
+
+Reported = Callable[[Path, dict[str, Any]], Report]
+NO_OTHERS: Mapping[str, Reported] = {}
 
 
 KINDS: Mapping[str, type[Benchmark | Evaluation | MarkEvaluation]] = {
@@ -33,26 +36,30 @@ def result_path(run: Path) -> Path:
     if not path.is_file():
         raise ResultError(
             f"{path} does not exist; name the folder that `mitsgan benchmark` wrote, or the JSON "
-            "that `mitsgan benchmark`, `mitsgan evaluate` or `mitsgan evaluate-mark` wrote"
+            "that a command of mitsgan wrote"
         )
     return path
 
 
-def read_report(run: Path) -> Report:
+def read_report(run: Path, others: Mapping[str, Reported] = NO_OTHERS) -> Report:
     """What a run found, for readers.
 
     Args:
         run: the folder of a benchmark, or the JSON of a result.
+        others: what makes reports of results of other kinds, by kind, out of file and JSON.
 
     Raises:
         ResultError: there is no such file, or it holds something else.
     """
     path = result_path(run)
-    kind = str(read_json(path, dict[str, Any]).get("kind"))
+    tree = read_json(path, dict[str, Any])
+    kind = str(tree.get("kind"))
+    if kind in others:
+        return others[kind](path, tree)
     if kind not in KINDS:
         raise ResultError(
-            f"{path}: expected a result of kind {', '.join(KINDS)}, found kind {kind!r}; name the "
-            "JSON that `mitsgan benchmark`, `mitsgan evaluate` or `mitsgan evaluate-mark` wrote"
+            f"{path}: expected a result of kind {', '.join((*KINDS, *others))}, found kind "
+            f"{kind!r}; name the JSON that a command of mitsgan wrote"
         )
     return KINDS[kind].read(path).report()
 

@@ -60,7 +60,7 @@ def markdown_report(report: Report) -> str:
         parts += [f"## {table.title}", *_if(table.note), markdown_table(table.without_empty())]
     for title, points in (
         ("What this does not show", report.limits),
-        ("What was not measured", report.gaps),
+        (report.gaps_title, report.gaps),
     ):
         if points:
             parts += [f"## {title}", "\n".join(f"- {point}" for point in points)]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mitsgan.evaluate.report.command_line import command_line
 from mitsgan.evaluate.report.content import Headline, Report
 from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column, Table
@@ -20,41 +24,91 @@ _PLACE = (
 )
 
 
-def verification_report(result: Verification, reason: str, name: str) -> Report:
+def verification_report(
+    result: Verification, name: str, command: str = "", gaps: tuple[str, ...] = ()
+) -> Report:
     """The report of a verification.
 
     Args:
         result: of it.
-        reason: for its verdict, in a sentence.
         name: of the scan, for people.
+        command: what makes it again; by default without what it was verified by.
+        gaps: what else could not be done, in sentences.
     """
-    tables = (*_of_mark(result), *_of_content(result), *_of_seal(result))
+    tables = (*_signer(result), *_of_mark(result), *_of_content(result), *_of_seal(result))
     return Report(
         title=f"Verification of {name}",
         version=result.version,
-        lead=f"{result.verdict.upper()}: {reason}",
-        command=f"mitsgan verify {name}",
-        config=result.to_json(),
+        lead=f"{result.verdict.upper()}: {result.why}",
+        command=command or command_line("verify", name),
+        config=replace(result, source=name).to_json(),
         provenance={},
         headline=_headline(result),
         tables=tables,
         limits=_LIMITS,
-        gaps=() if result.mark_not_verified is None else (result.mark_not_verified,),
+        gaps=(*_unchecked(result), *gaps),
+        gaps_title="What could not be checked",
     )
+
+
+def _unchecked(result: Verification) -> Iterator[str]:
+    """What could not be checked, in sentences."""
+    if result.mark is None:
+        why = result.mark_not_verified or "no key was given"
+        yield f"The mark was not looked for: {why}."
+    elif (unchecked := 100 * (1 - result.mark.verified_share_of_body)) >= 1:
+        yield f"The mark: {unchecked:.0f} % of the body could not be checked for repainting."
+    for place in result.unlike or ():
+        x, y, z = place.centre_lps_mm
+        at = f"{x:.0f}, {y:.0f}, {z:.0f} mm (LPS)"
+        yield f"The mark at {at}: no mark would show in a grain like the one there."
+    if result.seal is None:
+        yield "No seal was given: single bits, header fields and who vouches were not checked."
+    elif not result.seal.signer.trusted:
+        yield "Who signed: nobody who is trusted vouches for the signer."
+    content = None if result.seal is None else result.seal.content
+    if content is not None:
+        unjudged = 100 * (1 - content.judged_share_of_patient)
+        if unjudged >= 1:
+            yield f"The sketch: {unjudged:.0f} % of the patient could not be judged."
+        yield from (f"Missing: {text}." for text in content.missing)
+    yield from (f"Missing: {end}." for end in result.missing_ends or ())
+    yield from result.notes
+
+
+def _signer(result: Verification) -> list[Table]:
+    """Who vouches, and since when."""
+    if result.seal is None:
+        return []
+    seal, signer = result.seal, result.seal.signer
+    trust = signer.reason or "nobody who is trusted vouches for the signer"
+    rows = (
+        ("trusted", f"{'yes' if signer.trusted else 'NO'}: {trust}"),
+        ("signed", f"{seal.created}, by the clock of the signer"),
+        ("certificate, as it claims", signer.certificate or "none: a bare key"),
+        ("key", signer.fingerprint),
+        ("algorithm", signer.algorithm),
+        ("sealed", f"{seal.slices} slices in {seal.blocks} blocks"),
+    )
+    columns = (Column("what", "what"), Column("value", "value"))
+    table_rows = tuple({"what": what, "value": value} for what, value in rows)
+    return [Table("signer", "Who signed", columns, table_rows)]
 
 
 def _headline(result: Verification) -> tuple[Headline, ...]:
     lines = []
     if result.mark is not None:
         share = 100 * result.mark.verified_share_of_body
-        lines.append(Headline("mark found in", share, "% of the body"))
-        lines.append(Headline("mark, over chance", result.mark.z_score, "standard deviations"))
-        lines.append(Headline("regions without it", len(result.regions or ())))
+        lines.append(Headline("Checked by the mark", share, "% of the body"))
+        lines.append(Headline("The mark, over chance", result.mark.z_score, "standard deviations"))
+        lines.append(Headline("Regions without the mark", len(result.regions or ())))
     if result.seal is not None:
-        lines.append(Headline("differences from the seal", len(result.seal.findings)))
+        trusted = "trusted" if result.seal.signer.trusted else "NOT trusted"
+        lines.append(Headline("The signer is", trusted, note=result.seal.signer.certificate))
+        lines.append(Headline("Differences from the seal", len(result.seal.findings)))
         if result.seal.content is not None:
             count = len(result.seal.content.regions)
-            lines.append(Headline("regions that show something else", count))
+            lines.append(Headline("Regions that show something else", count))
     return tuple(lines)
 
 

@@ -111,3 +111,12 @@ class Verification(Result):
     decided_by: Literal["mark", "seal", "both"] | None = None
     notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def why(self) -> str:
+        """The reason in a sentence: the seal's unless the mark alone decides, or there is none."""
+        if self.seal is not None and self.decided_by != "mark":
+            content = self.seal.content
+            what_it_shows = "" if content is None else f"; {content.reason}"
+            return f"{self.seal.summary()}{what_it_shows}"
+        return self.reason or ""

@@ -29,6 +29,9 @@ class VerifyFile(Overwriting, CtInput):
     """Whom to believe a seal: a certificate, that of an authority, or a public key."""
     map: Path | None = None
     """Write the probability, per voxel, that it was repainted: a NIfTI image."""
+    html: Path | None = None
+    """Write a page for whoever has to judge: the verdict, who signed, every flagged region with
+    pictures, what could not be checked. It needs no network."""
     dicom_out: Path | None = None
     """Write the findings as DICOM to this folder: a structured report, and segmentations of the
     flagged regions. Needs: pip install 'mitsgan[findings]'."""

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mitsgan import __version__
-from mitsgan.atomic import check_target
+from mitsgan.atomic import atomic_output, check_target
 from mitsgan.errors import MitsganError, SettingsError
 from mitsgan.files.dicom.find.headers import read_headers
 from mitsgan.files.dicom.findings.extra import require_findings
 from mitsgan.files.io import is_readable_image
+from mitsgan.jobs.outputs import check_file
 from mitsgan.jobs.verify.result import Verification
 from mitsgan.jobs.verify.settings import VerifyFile
 from mitsgan.jobs.verify.tree_find import Seals, TreeScan, find_scans
@@ -21,6 +22,7 @@ from mitsgan.progress import Progress, silent
 from mitsgan.result import Result
 
 if TYPE_CHECKING:
+    from mitsgan.evaluate.report.content import Report
     from mitsgan.evaluate.report.table import Table
 
 TreeVerdict = Literal["tampered", "error", "unknown", "processed", "intact"]
@@ -91,6 +93,8 @@ def verify_tree(settings: VerifyFile, *, progress: Progress = silent) -> TreeVer
     """
     settings.check_scan()
     _check(settings)
+    if settings.html is not None:
+        check_file(settings.html, settings.overwrite, "html", source=settings.scan)
     scans = find_scans(settings.scan)
     seals = None if settings.seal is None else Seals(settings.seal)
     entries = []
@@ -99,13 +103,38 @@ def verify_tree(settings: VerifyFile, *, progress: Progress = silent) -> TreeVer
         entries.append(_entry(settings, scan, seals))
     progress("verifying the tree", len(scans), len(scans))
     verdict = next(word for word in WORST if any(entry.verdict == word for entry in entries))
-    return TreeVerification(
+    result = TreeVerification(
         source=str(settings.scan),
         verdict=verdict,
         counts={word: sum(entry.verdict == word for entry in entries) for word in WORST},
         scans=tuple(entries),
         notes=() if seals is None else tuple(seals.unreadable.values()),
         summary=summary_table(entries).to_json(),
+    )
+    if settings.html is not None:
+        from mitsgan.evaluate.report.html.page import html_report  # draws: slow to import
+
+        with atomic_output(settings.html, overwrite=settings.overwrite) as temporary:
+            temporary.write_text(html_report(tree_report(result)), encoding="utf-8")
+    return result
+
+
+def tree_report(result: TreeVerification) -> Report:
+    """The report of a tree: the worst verdict, the counts, every scan."""
+    from mitsgan.evaluate.report.content import Headline, Report
+
+    counts = ", ".join(f"{count} {word}" for word, count in result.counts.items() if count)
+    return Report(
+        title=f"Verification of {Path(result.source).name}",
+        version=result.version,
+        lead=f"{result.verdict.upper()} is the worst verdict: {counts}.",
+        command=f"mitsgan verify {Path(result.source).name} --recursive",
+        config="",
+        provenance={},
+        headline=tuple(Headline(word, count, "scans") for word, count in result.counts.items()),
+        tables=(summary_table(result.scans),),
+        limits=("A page of one scan (`mitsgan verify SCAN --html`) shows its regions.",),
+        gaps=result.notes,
     )
 
 
@@ -196,4 +225,5 @@ def _of_one(settings: VerifyFile, scan: TreeScan, seal: Path | None) -> VerifyFi
         seal=seal,
         trust=None if seal is None else settings.trust,
         dicom_out=None if is_readable_image(scan.path) else findings,
+        html=None,
     )

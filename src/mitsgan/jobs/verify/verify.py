@@ -57,11 +57,7 @@ class Verified:
     @property
     def reason(self) -> str:
         """Why, in a sentence: of the seal where there is one, else of the mark."""
-        if self.seal is not None and self.result.decided_by != "mark":
-            content = self.seal.content
-            what_it_shows = "" if content is None else f"; {content.reason}"
-            return f"{self.seal.summary()}{what_it_shows}"
-        return self.result.reason or ""
+        return self.result.why
 
     @property
     def flagged(self) -> int | None:
@@ -128,8 +124,10 @@ def verify_file(settings: VerifyFile, *, progress: Progress = silent) -> Verifie
         MitsganError: see `verify`.
     """
     settings.check_scan()
-    if settings.map is not None:
-        check_file(settings.map, settings.overwrite, "map", source=settings.scan)
+    for name in ("map", "html"):
+        path = getattr(settings, name)
+        if path is not None:
+            check_file(path, settings.overwrite, name, source=settings.scan)
     if settings.dicom_out is not None:
         check_findings(settings.scan)
         check_target(settings.dicom_out, settings.overwrite, folder=True, source=settings.scan)
@@ -140,6 +138,10 @@ def verify_file(settings: VerifyFile, *, progress: Progress = silent) -> Verifie
     if settings.map is not None and verified.detection is not None:
         scan = subject.scan(phases)
         write_map(settings.map, verified.detection, scan, overwrite=settings.overwrite)
+    if settings.html is not None:
+        from mitsgan.jobs.verify.page import write_page  # draws: it takes a while to import
+
+        write_page(settings.html, settings, verified.result, subject.scan, phases)
     if settings.dicom_out is None:
         return verified
     scan_looked_at = subject.scan(phases) if verified.detection is not None else None

@@ -65,11 +65,11 @@ class ColourBar:
 
 @dataclass(frozen=True)
 class Figure:
-    """Rows of pictures under the names of their columns."""
+    """Rows of pictures under the names of their columns; a bar where colours are values."""
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
-    bar: ColourBar
+    bar: ColourBar | None
     note: str
 
     def across(self) -> Figure:
@@ -82,15 +82,15 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class AttackFigures:
-    """Everything that is shown of one attack."""
+class PlaceFigures:
+    """Everything that is shown of one place: of an attack, or of a finding."""
 
     title: str
     note: str
     figures: tuple[Figure, ...]
 
 
-def attack_figures(gallery: Gallery) -> AttackFigures:
+def attack_figures(gallery: Gallery) -> PlaceFigures:
     """Pictures of one attack, and heat maps on a common scale."""
     attack = gallery.attack
     z, y, x = attack.position
@@ -103,7 +103,7 @@ def attack_figures(gallery: Gallery) -> AttackFigures:
         figures.append(_heat_maps(gallery, plane, planes))
     if len(attack.names) <= _FEW:
         figures = [figure.across() for figure in figures]
-    return AttackFigures(
+    return PlaceFigures(
         f"{DOING[attack.action]} a nodule{where}",
         f"By {attack.attacker} at {world} mm (LPS), voxel {z}, {y}, {x} [z, y, x]; one position, "
         "n = 1. It is an example; the tables hold the measurement.",

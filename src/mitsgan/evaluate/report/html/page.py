@@ -18,7 +18,7 @@ from markupsafe import Markup
 from mitsgan.evaluate.report.content import Report
 from mitsgan.evaluate.report.formatting import rounded
 from mitsgan.evaluate.report.html.chart import chart, series_colours
-from mitsgan.evaluate.report.html.figures import attack_figures
+from mitsgan.evaluate.report.html.figures import PlaceFigures, attack_figures
 from mitsgan.evaluate.report.html.table import html_table
 from mitsgan.evaluate.report.html.viewer import viewer
 from mitsgan.evaluate.report.pictures.gallery import Gallery
@@ -30,12 +30,15 @@ _CARDS = 8
 """Where there are more headline numbers, a table holds all of them."""
 
 
-def html_report(report: Report, galleries: Sequence[Gallery] = ()) -> str:
+def html_report(
+    report: Report, galleries: Sequence[Gallery] = (), places: Sequence[PlaceFigures] = ()
+) -> str:
     """The whole page.
 
     Args:
         report: the verdict and the numbers.
-        galleries: attacks to show; pictures and the slice viewer need at least one.
+        galleries: attacks to show; the slice viewer needs at least one.
+        places: other pictures, of places that are no attack's.
     """
     script = '"use strict";\n' + "".join(map(_text, _SCRIPTS)).replace("export const", "const")
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
@@ -54,8 +57,9 @@ def html_report(report: Report, galleries: Sequence[Gallery] = ()) -> str:
             script=Markup(script),
             cards=_CARDS,
             headline=html_table(report.headline_table),
-            sections=_sections(report, bool(galleries)),
-            attacks=[attack_figures(gallery) for gallery in galleries],
+            sections=_sections(report, bool(galleries), bool(galleries or places)),
+            simulated=bool(galleries),
+            places=[*places, *map(attack_figures, galleries)],
             viewer=viewer(galleries) if galleries else None,
             charts=[chart(curve, colours) for curve in report.curves],
             tables=[html_table(table) for table in report.tables],
@@ -64,13 +68,13 @@ def html_report(report: Report, galleries: Sequence[Gallery] = ()) -> str:
     )
 
 
-def _sections(report: Report, pictured: bool) -> list[tuple[str, str]]:
+def _sections(report: Report, sliced: bool, pictured: bool) -> list[tuple[str, str]]:
     """Names and titles of the sections that have something in them."""
     sections = {
         "pictures": ("Pictures", pictured),
-        "slices": ("Slices", pictured),
+        "slices": ("Slices", sliced),
         "limits": ("What this does not show", report.limits),
-        "gaps": ("What was not measured", report.gaps),
+        "gaps": (report.gaps_title, report.gaps),
         "curves": ("Curves", report.curves),
         "tables": ("Tables", report.tables),
         "reproduction": ("How to make this again", True),

@@ -17,7 +17,7 @@ class ReportFile(Overwriting):
     """What is reported, and where to."""
 
     run_folder: Path
-    """What a run left: a benchmark's folder, its summary.json, or the JSON of an evaluation."""
+    """What a run left: a benchmark's folder, its summary.json, or the JSON that a command wrote."""
     output: Path
     """The file to write."""
     format: Format | None = None
@@ -39,11 +39,12 @@ def report_file(settings: ReportFile, *, progress: Progress = silent) -> int:
     from mitsgan.evaluate.report.reading import read_galleries, read_report, result_path
     from mitsgan.evaluate.report.text import csv_report, json_report, markdown_report
     from mitsgan.jobs.outputs import check_file
+    from mitsgan.jobs.report.kinds import OTHERS
 
     phases = Phases(progress)
     source = result_path(settings.run_folder)
     check_file(settings.output, settings.overwrite, "output", source=source)
-    report = read_report(settings.run_folder)
+    report = read_report(settings.run_folder, OTHERS)
     texts = {"md": markdown_report, "csv": csv_report, "json": json_report}
     kind = settings.format or settings.output.suffix.lower().removeprefix(".")
     if kind in texts:
