@@ -154,7 +154,7 @@ class Tab:
                 "Input.dispatchKeyEvent",
                 type=kind,
                 key=text.replace("\r", "Enter") or key,
-                code=key,
+                code=f"Key{key.upper()}" if len(key) == 1 and key.isalpha() else key,
                 text=text if kind == "keyDown" else "",
                 modifiers=8 if shift else 0,
                 windowsVirtualKeyCode=_CODES.get(key, ord(key[0].upper())),

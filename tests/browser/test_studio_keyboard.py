@@ -111,6 +111,12 @@ def test_tab_stops_once_at_everything_and_is_trapped_nowhere(keys: Keys) -> None
     shown.value("for (const one of document.querySelectorAll('details')) one.open = true")
     keys.do("#volume-show")
     shown.tab.until("document.getElementById('volume-canvas').dataset.shown !== undefined")
+    keys.to("#volume-canvas")
+    shown.value("document.activeElement.scrollIntoView({block: 'center'})")
+    before = shown.tab.picture()
+    for _ in range(5):
+        keys.press("l")
+    assert any(shown.tab.picture() != before for _ in range(50)), "the volume turns"
     expected = shown.value(STOPS)
     assert expected > 50
     for back in (False, True):
@@ -257,7 +263,7 @@ def test_verifying(chromium: Tab, scans: Path, tmp_path: Path) -> None:
         keys.do("#sketch")
         shown.tab.until("document.getElementById('second-axial') !== null")
         shown.settle()
-        assert shown.text("title-first") == "as sealed (sketch)"
+        assert shown.text("title-first") == "as sealed, in cells"
 
 
 def test_restoring(keys: Keys) -> None:

@@ -75,7 +75,7 @@ def check_sealed_beside_shown(shown: Page) -> None:
     shown.settle()
     for id in ("#layer-mark-map", "#layer-seal-regions"):
         shown.click(id)
-    assert shown.text("title-first") == "as sealed (sketch)"
+    assert shown.text("title-first") == "as sealed, in cells"
     sealed, now = (shown.pixels(f"{side}-axial")[..., 0] for side in ("first", "second"))
     patch = np.s_[240:270, 115:145]
     assert now[patch].mean() > sealed[patch].mean() + 60, "brighter than when sealed"

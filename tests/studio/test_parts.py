@@ -162,7 +162,9 @@ def test_a_damaged_asset_is_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
     assets.cache_clear()
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "..\\a", ".hidden", "a\0b", "c:d"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "..\\a", ".hidden", "a\0b", "c:d", "a\nb", "\ud800"]
+)
 def test_only_plain_names_are_saved_under(tmp_path: Path, name: str) -> None:
     with pytest.raises(OutputError, match="plain name"):
         Folders([], tmp_path).saving(name)

@@ -80,7 +80,8 @@ class Folders:
         if self.out is None:
             raise OutputError("the studio was started without a folder to save in; give `out`")
         plain = name.strip()
-        if plain in ("", ".", "..") or plain.startswith(".") or set(plain) & set('/\\\0:*?"<>|'):
+        odd = set(plain) & set('/\\:*?"<>|') or not plain.isprintable()
+        if not plain or plain.startswith(".") or odd:
             raise OutputError(f"{name!r} is no plain name of a file; use letters and digits")
         return self.out / plain
 

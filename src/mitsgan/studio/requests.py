@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from starlette.requests import Request
 
 from mitsgan.errors import SettingsError
+from mitsgan.settings import within
 from mitsgan.studio.layers import PLANES, Plane
 from mitsgan.typed import parse_json
 
 T = TypeVar("T")
+
+LARGEST_BUDGET_HU = 50.0
+"""Of the slider: beyond it readers see a protection."""
+LARGEST_FRACTION = 5.0
+"""Of the noise."""
+FARTHEST_MM = 1e5
+"""From the origin of the patient's coordinates."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,10 @@ class Attack:
     protected: str = ""
     attacker: str = "textured"
 
+    def __post_init__(self) -> None:
+        for coordinate in self.place:
+            within("place", coordinate, -FARTHEST_MM, FARTHEST_MM)
+
 
 @dataclass(frozen=True)
 class Protect:
@@ -58,6 +71,11 @@ class Protect:
     seed: int = 0
     mark: bool = False
     name: str = ""
+
+    def __post_init__(self) -> None:
+        within("max_hu", self.max_hu, 0, LARGEST_BUDGET_HU)
+        if self.noise_fraction is not None:
+            within("noise_fraction", self.noise_fraction, 0, LARGEST_FRACTION)
 
 
 @dataclass(frozen=True)
@@ -86,7 +104,17 @@ async def body_of(request: Request, kind: type[T]) -> T:
     Raises:
         SettingsError: it is no such thing.
     """
-    return parse_json(await request.body(), kind, "the request", error=SettingsError)
+    body = await request.body()
+    try:
+        # Half a character is valid JSON, but neither a name of a file nor part of an answer.
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise SettingsError("the request holds half a character; send whole ones") from None
+    except RecursionError:
+        raise SettingsError("the request is nested too deeply; send what the page sends") from None
+    except ValueError:
+        pass  # what is no JSON is said below
+    return parse_json(body, kind, "the request", error=SettingsError)
 
 
 def plane_of(request: Request) -> tuple[Plane, int]:

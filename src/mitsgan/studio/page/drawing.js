@@ -33,11 +33,10 @@ const boxOf = (series, plane, other, canvas) => {
   return [left, top, Math.abs(x1 - x0) * canvas.width, Math.abs(y1 - y0) * canvas.height];
 };
 
-// Series whose layers and points are drawn over one: itself, and what it is related to.
+// Series whose layers and points are drawn over one: itself, what it was made of, what was made of it.
 const related = (series) => [
   series,
-  ...state.session.series.filter((other) =>
-    other.id !== series.id && [other.id, other.original].some((id) => id && (id === series.original || id === series.id))),
+  ...state.session.series.filter((other) => other.id === series.original || other.original === series.id),
 ];
 
 const drawLayers = async (pen, series, plane, place) => {

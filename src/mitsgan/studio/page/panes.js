@@ -6,6 +6,8 @@ import { fetchPlane, indexOf, sizeOf } from "/planes.js";
 import { say } from "/work.js";
 import { changed, el, first, on, second, state } from "/state.js";
 
+const POINT = el("readout").textContent;
+let toldOf = "";
 let panes = [];
 let shownAs = "";
 
@@ -157,6 +159,10 @@ const drawAll = async () => {
 
 const drawPanes = async () => {
   build();
+  // What was told of other scans is not true of these.
+  const shownNow = `${state.first} ${state.second} ${state.mode}`;
+  if (toldOf !== shownNow) el("readout").textContent = POINT;
+  toldOf = shownNow;
   el("panes").hidden = !first();
   if (!first()) return;
   if (state.mode === "difference" && second() && !samePlaces(first(), second())) {

@@ -59,9 +59,10 @@ const show = async () => {
   const canvas = el("volume-canvas");
   el("volume-box").hidden = false;
   if (!viewer) {
-    viewer = new Niivue({ backColor: [0, 0, 0, 1], show3Dcrosshair: false, isOrientCube: false, dragAndDropEnabled: false, logLevel: "error" });
+    viewer = new Niivue({ backColor: [0, 0, 0, 1], clipPlaneColor: [0, 0, 0, 0], show3Dcrosshair: false, isOrientCube: false, dragAndDropEnabled: false, logLevel: "error" });
     await viewer.attachToCanvas(canvas);
     viewer.setSliceType(viewer.sliceTypeRender);
+    viewer.setScale(1.4);
     viewer.setClipPlane([0, 180, 0]); // the front half is cut away, so that the inside is seen
   }
   while (viewer.volumes.length) viewer.removeVolumeByIndex(0);
@@ -69,7 +70,7 @@ const show = async () => {
   shown = series.id;
   tint();
   const thinned = step.some((n) => n > 1) ? ` Of its voxels every ${step.join(", ")}th along z, y, x is drawn.` : "";
-  note.textContent = `${series.name}${series.simulated ? ", SIMULATED" : ""}: drag to turn.${thinned}`;
+  note.textContent = `${series.name}${series.simulated ? ", SIMULATED" : ""}: drag to turn, or with H, J, K and L.${thinned}`;
   canvas.dataset.shown = shown;
 };
 

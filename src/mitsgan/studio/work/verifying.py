@@ -71,7 +71,7 @@ def add_sketch(session: Session, series: Series, progress: Progress) -> dict[str
         raise SettingsError("there is no seal of this scan; name one with `seal`")
     sealed, shown = sketch_pictures(seal, series.scan, progress=progress)
     pair = (
-        Series("as sealed (sketch)", "sketch", sealed, original=series.id),
+        Series("as sealed, in cells", "sketch", sealed, original=series.id),
         Series("as found, in cells", "sketch", shown, original=series.id),
     )
     session.shelf.add(*pair)
