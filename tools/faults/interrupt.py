@@ -60,6 +60,10 @@ COMMANDS = (
 )
 """What is killed; a further command is a further line."""
 
+ENDED_BEFORE = "ended before"
+"""The outcome of a moment that came after the end: it is no kill, and another one is drawn."""
+_DRAWN_AT_MOST = 5
+
 
 def prepare() -> None:
     """Make what commands read, in the working folder."""
@@ -98,7 +102,7 @@ def kill(command: Command, moment: Moment, whole: Mapping[str, Any], replaces: b
     expect_same(contents(out), whole["outputs"], "after the next run")
     expect_same(_sources(), whole["sources"], "of the sources")
     if not ended.killed:
-        return "ended before"
+        return ENDED_BEFORE
     if dict(seen) == whole["outputs"]:
         return "the result"
     if dict(seen) == dict(before):
@@ -121,7 +125,7 @@ def usual(command: Command) -> tuple[Ended, dict[str, Any]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Kill and fail the commands; 1 if a promise is broken."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=100, metavar="N", help="of each command")
+    parser.add_argument("--kills", type=int, default=100, metavar="N", help="real, of each command")
     parser.add_argument("--faults", type=int, default=20, metavar="N", help="of each other kind")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--output", type=Path, metavar="FILE.json")
@@ -171,10 +175,14 @@ def _outcomes(
     """The kind of each trial of a command, and what came of it."""
     ended, whole = usual(command)
     whole["seconds"] = ended.seconds
-    for number in range(kills):
+    killed, drawn = 0, 0
+    while killed < kills and drawn < _DRAWN_AT_MOST * kills:
         moment = Moment.draw(ended, draw)
-        replaces = command.overwrites and bool(number % 2)
-        yield "killed", _tried(partial(kill, command, moment, whole, replaces))
+        replaces = command.overwrites and bool(killed % 2)
+        outcome = _tried(partial(kill, command, moment, whole, replaces))
+        yield "killed", outcome
+        killed += outcome != ENDED_BEFORE
+        drawn += 1
     for kind, fault in FAULTS.items():
         for _ in range(faults):
             yield kind, _tried(partial(fault, command, whole, draw))
