@@ -147,7 +147,8 @@ def lung_positions(scan: Scan, count: int, seed: int) -> list[Triple]:
     if len(drawn) < count:
         raise PositionError(
             f"only {len(drawn)} of {count} lung positions have a whole {CUBE_MM:.0f} mm cube "
-            "around them; the scan covers too little of the lung"
+            "around them; the scan covers too little of the lung: ask for fewer, or name them "
+            "yourself"
         )
     return drawn
 

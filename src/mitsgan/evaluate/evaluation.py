@@ -89,8 +89,8 @@ def evaluate(
     Raises:
         ScanError: the scans differ in shape or lie elsewhere, or there is no lung to attack;
             with diagnostics the latter is a gap in the result instead.
-        PositionError: there is too little lung, or a nodule or a given place lies outside the
-            scan or, where it is attacked, too near its border.
+        PositionError: there is too little lung, which is a gap, too; or a nodule or a given place
+            lies outside the scan or, where it is attacked, too near its border.
     """
     check_geometry(original, protected)
     run = _Run(original, protected, attackers, settings, lpips, classifier, _Steps(progress))
@@ -106,10 +106,10 @@ def evaluate(
     if attackers:
         try:
             positions = given or lung_positions(original, settings.positions, settings.seed)
-        except ScanError:
+        except (ScanError, PositionError) as error:
             if diagnosis is None:
                 raise
-            missing.append("simulated tampering: there is no lung to attack")
+            missing.append(f"simulated tampering: {error}")
     metrics = [] if diagnosis is None else list(diagnosis.metrics)
     struck = run.attack(positions, metrics, missing) if positions else []
     run.steps.end()

@@ -49,5 +49,7 @@ class Evaluate(Command, EvaluateFiles):
         for path in (self.output, self.html, self.picture if evaluation.disruption else None):
             if path is not None:
                 console.say(f"written: {path}")
+        if self.picture is not None and not evaluation.disruption:
+            console.say(f"not drawn: {self.picture}: no tampering was measured")
         check = evaluation.budget_check
         return 0 if check is None or (check.kept and not check.padding_moved) else 1
