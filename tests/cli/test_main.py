@@ -197,6 +197,32 @@ def test_termination_cleans_up_and_gives_the_signal_back(
     assert "terminated" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "number, code, said",
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_an_interrupt_of_which_a_library_makes_another_error_is_told_as_what_it_is(
+    number: signal.Signals,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @dataclass(frozen=True)
+    class InterruptedInside:
+        def start(self) -> int:
+            try:
+                signal.raise_signal(number)
+                signal.pause()
+            except KeyboardInterrupt:  # as torch does where it asks for the shape of something
+                raise ValueError("could not determine the shape") from None
+            return 0
+
+    monkeypatch.setattr("tyro.cli", lambda *_, **__: InterruptedInside())
+    assert main(["demo", "out"]) == code
+    assert capsys.readouterr() == ("", f"mitsgan: {said}; no output was written\n")
+
+
 def test_a_hangup_that_nohup_ignores_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     @dataclass(frozen=True)
     class HungUp:

@@ -15,8 +15,8 @@ from types import FrameType
 _OBJECTS = 100_000
 """New objects until Python looks for garbage cycles; by default 700 or 2000."""
 
-_ENDINGS = tuple(s for s in signal.Signals if s.name in ("SIGTERM", "SIGHUP"))
-"""Signals that must clean up as an interrupt does; Windows has no SIGHUP."""
+_ENDINGS = tuple(s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP"))
+"""Signals upon which a command cleans up; Windows has no SIGHUP."""
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD, _ARENA_MAX = -3, -1, -2, -8
 """Options of glibc's ``mallopt``; source: its ``malloc.h``."""
@@ -70,21 +70,29 @@ def rarely_collected() -> Iterator[None]:
 def terminable() -> Iterator[None]:
     """Turn these signals into an exception while a command runs, so that it can clean up.
 
-    One that is ignored, as `nohup` has it, stays ignored.
+    One that is ignored, as `nohup` has it, stays ignored. Where a library makes another error of
+    the exception, as torch does, it is the signal that is told.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    signalled: list[KeyboardInterrupt] = []
 
-    def terminate(number: int, frame: FrameType | None) -> None:
-        raise Terminated(number)
+    def end(number: int, frame: FrameType | None) -> None:
+        interrupt = number == signal.SIGINT
+        signalled.append(KeyboardInterrupt() if interrupt else Terminated(number))
+        raise signalled[-1]
 
     before = {number: signal.getsignal(number) for number in _ENDINGS}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
-            signal.signal(number, terminate)
+            signal.signal(number, end)
     try:
         yield
+    except Exception as error:
+        if signalled:
+            raise signalled[-1] from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
