@@ -10,6 +10,7 @@ from pathlib import Path
 
 from faults.command_lines import CommandLines
 from faults.mutate import damaged, mutate
+from faults.parsers import keep_parsers
 from faults.seeds import SCANS, signing_key
 from faults.strategies import drawn
 from mitsgan.errors import MitsganError
@@ -87,6 +88,7 @@ def command_cases(kind: str, seed: int, place: Path) -> Case:
     inner = place / "a" / "b"
     inner.mkdir(parents=True)
     os.chdir(inner)
+    keep_parsers()
     lines = CommandLines.prepare(Path(), SCANS)
     drawn(seed, 0)  # the first takes seconds, which are no case's
 

@@ -40,7 +40,8 @@ KEPT = (
     *("marked", "marked.seal.json", "marked.original.p7m"),
 )
 """What is there before each line, and stays."""
-_AT_MOST_S = 2
+_AT_MOST_CPU_S, _AT_MOST_S = 1.5, 15.0
+"""How long a line may work, and wait: the former is the same on a machine that has other work."""
 _STRAY = 0.1
 _CODES = (0, 1, 2, 3, 4, 130)
 
@@ -122,13 +123,19 @@ class CommandLines:
     @contextlib.contextmanager
     def interrupted(self) -> Iterator[None]:
         """Interrupt, as a user does, what went to work and takes long."""
-        before = signal.signal(signal.SIGALRM, _interrupt)
-        signal.alarm(_AT_MOST_S)
+        limits = (
+            (signal.SIGPROF, signal.ITIMER_PROF, _AT_MOST_CPU_S),
+            (signal.SIGALRM, signal.ITIMER_REAL, _AT_MOST_S),
+        )
+        before = {number: signal.signal(number, _interrupt) for number, _, _ in limits}
+        for _, timer, seconds in limits:
+            signal.setitimer(timer, seconds)
         try:
             yield
         finally:
-            signal.alarm(0)
-            signal.signal(signal.SIGALRM, before)
+            for number, timer, _ in limits:
+                signal.setitimer(timer, 0)
+                signal.signal(number, before[number])
 
     def tidy(self) -> None:
         """Remove what a command line made."""
@@ -156,7 +163,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     """Interrupt, but no import: half a module would stay, and the cases behind it would suffer."""
     while frame is not None:
         if "importlib" in frame.f_code.co_filename:
-            signal.alarm(1)
+            signal.setitimer(signal.ITIMER_REAL, 1)
             return
         frame = frame.f_back
-    raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
