@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -52,7 +53,9 @@ def test_no_tampering_is_told_with_its_reason(
     scan = tmp_path / "scan.nii"
     hu = np.rint(kind(phantom.hu().astype(float))).astype(np.int16)
     dz, dy, dx = SPACING_MM
-    nib.save(nib.Nifti1Image(hu.transpose(2, 1, 0), np.diag([-dx, -dy, dz, 1])), scan)
+    affine = np.diag([-dx, -dy, dz, 1])
+    image: Any = nib.Nifti1Image(hu.transpose(2, 1, 0), affine)  # type: ignore[no-untyped-call]
+    nib.save(image, scan)
     numbers, page, picture = (tmp_path / name for name in ("a.json", "a.html", "a.png"))
     wanted = ["-o", str(numbers), "--html", str(page), "--picture", str(picture)]
     wanted += ["--positions", "3", "--pgd-steps", "2", *attacker_options, *protector_options]
