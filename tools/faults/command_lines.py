@@ -128,14 +128,17 @@ class CommandLines:
             (signal.SIGALRM, signal.ITIMER_REAL, _AT_MOST_S),
         )
         before = {number: signal.signal(number, _interrupt) for number, _, _ in limits}
+        # Where a shell put this into the background, interrupts are ignored.
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
         for _, timer, seconds in limits:
             signal.setitimer(timer, seconds)
         try:
             yield
         finally:
-            for number, timer, _ in limits:
+            for _, timer, _ in limits:
                 signal.setitimer(timer, 0)
-                signal.signal(number, before[number])
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def tidy(self) -> None:
         """Remove what a command line made."""
