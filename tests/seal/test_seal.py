@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydicom import dcmread
 from tests.seal.sealed_series import DEPTH, HEIGHT, WIDTH, Check, flip, ordered
 
+from mitsgan.errors import ScanError
 from mitsgan.seal.digest import SIZE, block_digests, differing_blocks
 from mitsgan.seal.format import canonical, read_seal, write_seal
 from mitsgan.seal.seal import make_seal
@@ -97,6 +99,21 @@ def test_digests_are_plain_sha256_of_little_endian_rows() -> None:
     middle = stored[64:128, 64:128].astype("<i2").tobytes()
     assert digests[4 * SIZE : 5 * SIZE] == hashlib.sha256(middle).digest()
     assert block_digests(stored.astype(">i2")) == digests
+
+
+@pytest.mark.parametrize("change", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
+def test_a_slice_that_changes_before_the_sketch_is_made_is_refused(
+    copy: Path, signer: Signer, change: Callable[[Path], object]
+) -> None:
+    """Else the seal would have no sketch, as that of what is no CT scan."""
+    first = sorted(copy.iterdir())[0]
+
+    def change_at_the_end(done: int, total: int) -> None:
+        if done == total == 2 * DEPTH:
+            change(first)
+
+    with pytest.raises(ScanError, match="changed while it was read"):
+        make_seal(copy, signer, progress=change_at_the_end)
 
 
 def test_a_changed_seal_is_tampered(

@@ -59,7 +59,7 @@ def make_seal(
         progress: called with (done, total) steps.
 
     Raises:
-        ScanError: it cannot be read.
+        ScanError: it cannot be read, or somebody writes to it meanwhile.
         SealError: slices that cannot be told apart.
     """
     salt = secrets.token_hex(16)
@@ -109,9 +109,16 @@ def _size_and_blocks(stored: NDArray[Any]) -> dict[str, object]:
 
 
 def _sketch(parts: Sequence[Part], path: Path) -> dict[str, object] | None:
-    """The fields of a sketch; None of what is no whole CT scan in HU, which has none."""
+    """The fields of a sketch; None of what is no whole CT scan in HU, which has none.
+
+    Raises:
+        ScanError: a file is no longer what was sealed of it.
+    """
     try:
         scan = whole_scan(parts, path)
     except ScanError:
+        for part in parts:
+            if part.frame is not None:
+                part.frame.file.check_unchanged()
         return None
     return to_fields(make_sketch(scan))
