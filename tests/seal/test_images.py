@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813 - its own habit
 
 from mitsgan.files import Derivation, write_scan
 from mitsgan.scan.scan import Scan
@@ -56,6 +57,25 @@ def test_slices_of_an_image_that_come_and_go_are_named(
     assert arranged([0, 1, 3, 4, 5]) == [("missing", (2,))]
     assert arranged([0, 1, 2, 2, 3, 4, 5]) == [("extra", ())]
     assert arranged([0, 1, 3, 2, 4, 5]) == [("moved", (2,)), ("moved", (3,))]
+
+
+def test_an_image_in_a_format_of_single_precision_is_the_same_image(
+    phantom: Scan, tmp_path: Path, signer: Signer, trust: Trust
+) -> None:
+    path, seal = tmp_path / "scan.mha", tmp_path / "scan.seal.json"
+    spacing, origin = (2.5, 1.366, 1.366), (-157.1234567, 33.3333333, 1000.1)
+    geometry = dataclasses.replace(phantom.geometry, spacing=spacing, origin=origin)
+    scan = dataclasses.replace(phantom, geometry=geometry)
+    write_scan(scan, path, derivation=Derivation("a copy", "copy"))
+    write_seal(make_seal(path, signer), seal)
+    for name in ("scan.nii", "scan.nii.gz", "scan.nrrd"):
+        sitk.WriteImage(sitk.ReadImage(path), tmp_path / name)
+        assert verify_seal(tmp_path / name, seal, trust).verdict == "intact"
+    image = sitk.ReadImage(path)
+    image.SetSpacing((1.3661, 1.366, 2.5))
+    sitk.WriteImage(image, tmp_path / "wider.nii")
+    (finding,) = verify_seal(tmp_path / "wider.nii", seal, trust).findings
+    assert (finding.kind, finding.attribute) == ("attribute", "Spacing")
 
 
 def test_geometry_of_an_image_is_sealed(

@@ -19,6 +19,10 @@ from mitsgan.seal.format import Seal
 from mitsgan.seal.report import Finding
 from mitsgan.slabs import while_making
 
+_ROUNDED = {"Spacing": 1e-5, "Origin": 1e-3, "Axes": 1e-5}
+"""Numbers of an image that another format keeps in single precision, and by how much (mm) they may
+differ for it: an MHA has 16 digits of them, the NIfTI that is made of it seven."""
+
 
 @dataclass(frozen=True)
 class _Present:
@@ -121,7 +125,7 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
             names = expected.keys() | part.attributes.keys() if expected != part.attributes else ()
             for name in sorted(names):
                 before, now = expected.get(name, ""), part.attributes.get(name, "")
-                if before != now:
+                if before != now and not _rounded(name, before, now):
                     changed[name, before, now].append(z)
             findings += _compare_pixels(seal, z, part, digests, sealed_as)
         if progress is not None:
@@ -137,6 +141,19 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
         for (name, before, now), slices in changed.items()
     ]
     return headers + findings
+
+
+def _rounded(name: str, before: str, now: str) -> bool:
+    """Whether numbers of the geometry of an image are the same but for their last digits."""
+    if name not in _ROUNDED:
+        return False
+    try:
+        numbers, others = ([float(n) for n in text.split("\\")] for text in (before, now))
+    except ValueError:  # what a seal says may be anything
+        return False
+    return len(numbers) == len(others) and all(
+        abs(a - b) <= _ROUNDED[name] for a, b in zip(numbers, others, strict=True)
+    )
 
 
 def _read(part: Part | None) -> NDArray[Any] | ScanError | None:
