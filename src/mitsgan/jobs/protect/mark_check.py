@@ -30,11 +30,10 @@ def mark_notes(detection: Detection) -> Iterator[str]:
     if detection.verdict == Verdict.UNKNOWN:
         yield (
             f"by its mark this series will verify as unknown, touched or not ({detection.reason}); "
-            f"seal it (`sign`), which tells changes on any grid, or give a larger `mark_hu` and "
-            f"`max_hu`"
+            f"a seal (`sign`) tells changes on any grid; or give a larger `mark_hu` and `max_hu`"
         )
         return
     yield (
         f"by its mark this series verifies as tampered, though nobody touched it "
-        f"({detection.reason}); seal it (`sign`), or protect it with another key"
+        f"({detection.reason}); go by a seal (`sign`), or protect it with another key"
     )

@@ -32,7 +32,7 @@ def protection_notes(scan: Scan, budget: Budget, rms_hu: float) -> Iterator[str]
     if coarsest > COARSE_PIXEL_MM:
         yield (
             f"pixels of {coarsest:.3g} mm are coarser than {COARSE_PIXEL_MM:g} mm: protectors are "
-            f"made for finer ones, and add little here (RMS {rms_hu:.2f} HU)"
+            f"made for finer ones, and trained ones add little (here RMS {rms_hu:.2f} HU)"
         )
     if lung_box(scan, 0.0) is None:
         yield (
