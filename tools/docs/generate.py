@@ -18,6 +18,7 @@ sys.path[:0] = [str(ROOT / "benchmarks")]
 
 import benchmark_pages  # noqa: E402 - the path above first
 import card_tables  # noqa: E402
+import collection_tables  # noqa: E402
 import first_tables  # noqa: E402
 import kept_tables  # noqa: E402
 import leaderboard_tables  # noqa: E402
@@ -38,7 +39,7 @@ PAGES = tuple(
         "docs/decisions/mark-measured.md",
         "docs/decisions/mark-grain.md",
         *(f"docs/{page}.md" for page in ("training", "mark", "attackers", "refine", "restore")),
-        *(f"docs/{page}.md" for page in ("seal", "detection", "leaderboard")),
+        *(f"docs/{page}.md" for page in ("seal", "detection", "leaderboard", "training-data")),
         *(
             f"docs/{page}.md"
             for page in ("candidates", "benchmark", "benchmark-data", "benchmarks")
@@ -78,6 +79,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "wave-purified": wave_tables.purified,
     "layers": sketch_tables.layers,
     "sketch-bars": sketch_tables.bars,
+    "chest-ct": collection_tables.chest_ct,
     "leaderboard": leaderboard_tables.leaderboard,
     "sketch-behind": sketch_tables.behind,
     "sketch-benign": sketch_tables.benign,

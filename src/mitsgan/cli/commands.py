@@ -21,6 +21,7 @@ from mitsgan.cli.attacker.info import AttackerInfo
 from mitsgan.cli.benchmark import Benchmark
 from mitsgan.cli.candidates import Candidates
 from mitsgan.cli.command import Command
+from mitsgan.cli.data.check import DataCheck
 from mitsgan.cli.data.cubes import DataCubes
 from mitsgan.cli.data.fetch import DataFetch
 from mitsgan.cli.demo import Demo
@@ -104,9 +105,9 @@ COMMANDS: Mapping[str, type[Command] | _Several] = {
         {"import": ImportAttacker, "info": AttackerInfo},
     ),
     "data": _Several(
-        "Make training cubes of scans, or fetch public scans to make them of.",
+        "Make training cubes of scans, fetch public scans to make them of, or check scans.",
         "Scans first, cubes of them next, then `mitsgan train attacker`. Split by patient.",
-        {"cubes": DataCubes, "fetch": DataFetch},
+        {"cubes": DataCubes, "fetch": DataFetch, "check": DataCheck},
     ),
     "candidates": Candidates,
     "node": _Several(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from mitsgan.errors import MitsganError
 from mitsgan.jobs.data.settings import CubesFile, FetchSettings
-from mitsgan.training.data.fetch import Collection
+from mitsgan.training.data.collections import SOURCES, Collection
 from mitsgan.training.data.make_cubes import CubeRecipe
 
 
@@ -20,7 +20,8 @@ def test_what_others_say_too_is_the_same() -> None:
     assert settings.kinds == recipe.kinds
     assert settings.thicknesses == recipe.thicknesses
     assert settings.shift == recipe.shift_mm
-    assert get_args(Collection) == ("lidc",)
+    assert get_type_hints(FetchSettings)["collection"] == Collection
+    assert set(get_args(Collection)) == set(SOURCES)
 
 
 @pytest.mark.parametrize(

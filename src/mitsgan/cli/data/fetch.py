@@ -10,7 +10,9 @@ from mitsgan.jobs.data.settings import FetchSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("collection", short="output", collection="lidc", output="FOLDER")
+@shown(
+    "collection", short="output", collection="lidc|nlst|covid-19|lung-pet-ct-dx", output="FOLDER"
+)
 class DataFetch(Command, FetchSettings):
     """Fetch the chest CTs of a public collection from the Imaging Data Commons.
 

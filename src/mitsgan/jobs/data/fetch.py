@@ -6,7 +6,8 @@ from mitsgan.jobs.data.result import FetchResult
 from mitsgan.jobs.data.settings import FetchSettings
 from mitsgan.jobs.entries import rounded
 from mitsgan.progress import Phases, Progress, silent
-from mitsgan.training.data.fetch import SOURCES, choose_series, fetch, idc_client
+from mitsgan.training.data.collections import SOURCES
+from mitsgan.training.data.fetch import choose_series, fetch, idc_client
 
 
 def fetch_scans(settings: FetchSettings, *, progress: Progress = silent) -> FetchResult:

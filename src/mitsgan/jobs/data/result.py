@@ -80,3 +80,43 @@ class FetchResult(Result):
     licences: tuple[str, ...]
     citation: str
     seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class CheckedScan:
+    """A scan that was looked at before a training.
+
+    Attributes:
+        name: below its folder.
+        split: the side that it is on.
+        shape, spacing_mm: ``[z, y, x]``; None where it cannot be read.
+        faults: why it cannot be trained on, or must not be; a sentence each.
+        notes: what may be meant.
+    """
+
+    name: str
+    split: str
+    shape: tuple[int, int, int] | None = None
+    spacing_mm: tuple[float, float, float] | None = None
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult(Result):
+    """Scans that were looked at before a training.
+
+    Attributes:
+        scans: each of them.
+        patients: how many they are of.
+        faulty: how many of the scans have a fault.
+        seconds: of each phase.
+    """
+
+    KIND: ClassVar[str] = "data-check"
+
+    version: str = __version__
+    scans: tuple[CheckedScan, ...]
+    patients: int
+    faulty: int
+    seconds: dict[str, float]

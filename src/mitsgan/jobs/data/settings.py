@@ -112,12 +112,13 @@ class FetchSettings(Settings):
         OutputError: the output is a file.
     """
 
-    collection: Literal["lidc"]
-    """LIDC-IDRI: 1010 patients, 128 GB in all, CC BY 3.0."""
+    collection: Literal["lidc", "nlst", "covid-19", "lung-pet-ct-dx"]
+    """The chest CTs of LIDC-IDRI (CC BY 3.0), NLST, COVID-19-NY-SBU or Lung-PET-CT-Dx (CC BY
+    4.0)."""
     output: Path
     """Where they go: FOLDER/PATIENT/SERIES, and manifest.json beside."""
     patients: int = 10
-    """How many; about 125 MB each."""
+    """How many; about 125 MB each of LIDC-IDRI, 200 to 500 of the others."""
     skip: int = 0
     """Leave out the first N patients, to validate on others than an earlier command fetched."""
 
@@ -127,3 +128,13 @@ class FetchSettings(Settings):
         at_least("skip", self.skip, 0)
         if self.output.exists() and not self.output.is_dir():
             raise OutputError(f"`output` {self.output} is a file; name a folder")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckSettings(Settings):
+    """Which scans are looked at before a training."""
+
+    folder: Path
+    """A folder tree of the scans to train on."""
+    validate: Path | None = None
+    """One of the scans to validate on: no patient may be in both."""

@@ -13,34 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from mitsgan.atomic import output_error
 from mitsgan.errors import DataError, MissingExtraError
-
-Collection = Literal["lidc"]
+from mitsgan.training.data.collections import SOURCES, Catalogue, Collection
 
 MANIFEST = "manifest.json"
 _PARTIAL = ".partial"
 _BUCKET = "https://idc-open-data.s3.amazonaws.com/"
 _PATIENCE_S = 20.0
-
-
-@dataclass(frozen=True)
-class Source:
-    """A collection: its name in the catalogue, and what its users owe."""
-
-    collection_id: str
-    citation: str
-
-
-SOURCES: Mapping[Collection, Source] = {
-    "lidc": Source(
-        "lidc_idri",
-        "Armato III, S. G., et al. Data From LIDC-IDRI. The Cancer Imaging Archive, 2015. "
-        "https://doi.org/10.7937/K9/TCIA.2015.LO9QL9SX",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -60,11 +42,8 @@ class Series:
         return Path(self.patient) / self.uid
 
 
-class Client(Protocol):
+class Client(Catalogue, Protocol):
     """What is needed of ``idc_index.IDCClient``."""
-
-    def sql_query(self, sql_query: str) -> Any:
-        """Rows of the catalogue, as a pandas data frame."""
 
     def download_from_selection(self, downloadDir: str, **options: Any) -> Any:  # noqa: N803
         """Download what is selected."""
@@ -122,8 +101,7 @@ def choose_series(client: Client, collection: Collection, patients: int, skip: i
     source = SOURCES[collection]
     frame = client.sql_query(
         "SELECT PatientID, SeriesInstanceUID, instanceCount, series_size_MB, license_short_name, "
-        f"source_DOI FROM index WHERE collection_id = '{source.collection_id}' "
-        "AND Modality = 'CT' ORDER BY PatientID, SeriesInstanceUID"
+        f"source_DOI FROM index WHERE {source.selection} ORDER BY PatientID, SeriesInstanceUID"
     )
     candidates = [
         Series(

@@ -1,0 +1,36 @@
+"""`mitsgan data check`: what is wrong with scans, before a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mitsgan.cli.command import Reporting, shown
+from mitsgan.cli.terminal.console import Console
+from mitsgan.jobs.data.settings import CheckSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+@shown("folder", folder="FOLDER", validate="FOLDER")
+class DataCheck(Reporting, CheckSettings):
+    """Read all scans of a folder tree, and say what a training would stumble over.
+
+    Scans that cannot be read or are not in HU, in which no cube of lung fits, copies, and patients
+    on both sides. Exits with 1 if there is any.
+    """
+
+    def work(self, console: Console) -> int:
+        """Check; the exit code."""
+        from mitsgan.jobs.data.check import check_data
+
+        write = self.open_report(source=self.folder)
+        result = check_data(self, progress=console)
+        write(result)
+        for scan in result.scans:
+            for text in scan.faults:
+                console.say(f"{scan.split}: {scan.name}: {text}")
+            for text in scan.notes:
+                console.note(f"{scan.split}: {scan.name}: {text}")
+        scans = f"{len(result.scans)} scan{'s' if len(result.scans) > 1 else ''}"
+        patients = f"{result.patients} patient{'' if result.patients == 1 else 's'}"
+        console.say(f"{scans} of {patients}, {result.faulty} with faults")
+        return 1 if result.faulty else 0
