@@ -1,8 +1,11 @@
-"""Tables of the weights that ship, from their cards."""
+"""Tables of the weights that ship, from their cards, and of the public scans to train others on."""
 
 from __future__ import annotations
 
+import json
+
 from drawing import plain
+from result_tables import RESULTS
 
 from mitsgan.evaluate.report.table import Column
 from mitsgan.networks import Card, load_weights, shipped
@@ -57,4 +60,31 @@ def classifier() -> str:
     return plain(
         ("cubes", *(Column("", label, "%", digits=1) for label in labels)),
         [(metrics["cubes"], *(100 * metrics[share] for share in shares))],
+    )
+
+
+def chest_ct() -> str:
+    """Every collection that can be fetched: how much it is, how free, and what is owed."""
+    tree = json.loads((RESULTS / "chest-ct.json").read_text("utf-8"))
+    columns = (
+        *("command", "collection"),
+        Column("", "patients"),
+        Column("", "series"),
+        Column("", "size", "GB", digits=0),
+        *("licence", "cite"),
+    )
+    return plain(
+        columns,
+        [
+            (
+                f"`{one['name']}`",
+                one["title"],
+                one["patients"],
+                one["series"],
+                one["gigabytes"],
+                ", ".join(one["licences"]),
+                one["citation"],
+            )
+            for one in tree["collections"]
+        ],
     )

@@ -18,7 +18,6 @@ sys.path[:0] = [str(ROOT / "benchmarks")]
 
 import benchmark_pages  # noqa: E402 - the path above first
 import card_tables  # noqa: E402
-import collection_tables  # noqa: E402
 import first_tables  # noqa: E402
 import kept_tables  # noqa: E402
 import leaderboard_tables  # noqa: E402
@@ -79,7 +78,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "wave-purified": wave_tables.purified,
     "layers": sketch_tables.layers,
     "sketch-bars": sketch_tables.bars,
-    "chest-ct": collection_tables.chest_ct,
+    "chest-ct": card_tables.chest_ct,
     "leaderboard": leaderboard_tables.leaderboard,
     "sketch-behind": sketch_tables.behind,
     "sketch-benign": sketch_tables.benign,

@@ -100,4 +100,5 @@ def test_the_command_ends_with_one_where_something_is_wrong(
     output = capsys.readouterr().out
     assert "train: broken.nrrd: " in output
     assert "2 scans of 1 patient, 1 with faults" in output
-    assert main(["data", "check", str(tmp_path / "nowhere")]) == 2
+    assert main(["data", "check", str(train), "--validate", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere is no folder; name one that scans lie below" in capsys.readouterr().err

@@ -38,6 +38,9 @@ def check_data(settings: CheckSettings, *, progress: Progress = silent) -> Check
     sides: list[tuple[Split, Path]] = [("train", settings.folder)]
     if settings.validate is not None:
         sides.append(("validate", settings.validate))
+    for _, folder in sides:
+        if not folder.is_dir():
+            raise ScanError(f"{folder} is no folder; name one that scans lie below")
     looked: list[_Looked] = []
     for split, folder in sides:
         scans = find_scans(folder)
