@@ -121,6 +121,7 @@ def verify_tree(settings: VerifyFile, *, progress: Progress = silent) -> TreeVer
 
 def tree_report(result: TreeVerification) -> Report:
     """The report of a tree: the worst verdict, the counts, every scan."""
+    from mitsgan.evaluate.report.command_line import command_line
     from mitsgan.evaluate.report.content import Headline, Report
 
     counts = ", ".join(f"{count} {word}" for word, count in result.counts.items() if count)
@@ -128,12 +129,12 @@ def tree_report(result: TreeVerification) -> Report:
         title=f"Verification of {Path(result.source).name}",
         version=result.version,
         lead=f"{result.verdict.upper()} is the worst verdict: {counts}.",
-        command=f"mitsgan verify {Path(result.source).name} --recursive",
+        command=command_line("verify", Path(result.source).name, recursive=True),
         config="",
         provenance={},
         headline=tuple(Headline(word, count, "scans") for word, count in result.counts.items()),
         tables=(summary_table(result.scans),),
-        limits=("A page of one scan (`mitsgan verify SCAN --html`) shows its regions.",),
+        limits=("The page of one scan shows its regions: verify it alone, with `html`.",),
         gaps=result.notes,
     )
 
