@@ -59,6 +59,17 @@ class Page:
         self.tab.click("#verify")
         self.tab.until(f"!document.getElementById('verdict').hidden && {STILL}")
 
+    def export_report(self) -> tuple[str, str]:
+        """Have the report exported; the name that it would be saved under, and its text."""
+        self.value(
+            "window.saved = [];"
+            "URL.createObjectURL = (blob) => { window.blob = blob; return '#'; };"
+            "HTMLAnchorElement.prototype.click = function () { window.saved.push(this.download); }"
+        )
+        self.tab.click("#report")
+        self.tab.until("window.saved.length === 1")
+        return str(self.value("window.saved[0]")), str(self.value("window.blob.text()"))
+
     def show_volume(self) -> NDArray[np.int_]:
         """Have the volume drawn; what is to be seen of it, grey levels ``[y, x]``."""
         self.value("document.getElementById('volume').open = true")

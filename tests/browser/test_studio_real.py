@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -98,9 +99,21 @@ def test_a_real_scan_is_compared_verified_and_drawn_as_a_volume(
 def check_comparing(shown: Page, scans: Path) -> None:
     """Swipe and difference, where nothing was painted."""
     go_to(shown, (30, *VOXEL[1:]))
+    shown.click("#windows input[value=bone]")
+    darker = shown.pixels("first-axial")
+    shown.click("#windows input[value=lung]")
     first = shown.pixels("first-axial")
+    assert darker.mean() < first.mean() - 20
     shown.choose("mode", "side")
     second = shown.pixels("second-axial")
+    shown.choose("mode", "flicker")
+    wanted = {first.tobytes(), second.tobytes()}
+    seen: set[bytes] = set()
+    for _ in range(500):
+        seen.add(shown.pixels("first-axial").tobytes())
+        if seen == wanted:
+            break
+    assert seen == wanted
     shown.choose("mode", "swipe")
     swiped, middle = shown.pixels("first-axial"), first.shape[1] // 2
     assert (swiped[:, : middle - 2] == first[:, : middle - 2]).all()
@@ -126,6 +139,9 @@ def check_the_regions(shown: Page) -> None:
     shown.choose("mode", "one")
     kinds = shown.value("[...document.querySelectorAll('#regions button')].map((b) => b.innerText)")
     assert "Region 1 (sketch)" in kinds
+    name, text = shown.export_report()
+    assert name == "tampered.mha-verification.html"
+    assert shown.text("sentence").partition(": ")[2] in unescape(text)
     number = kinds.index("Region 1 (sketch)") + 1
     go_to(shown, (0, 0, 0))
     shown.click(f"#regions li:nth-child({number}) button")

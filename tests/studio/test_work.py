@@ -22,6 +22,8 @@ from mitsgan.studio.settings import StudioSettings
 
 PLACE = (-60.8, -11.4, 4.0)
 """In the right lung of the chest, LPS mm."""
+UNNAMED = ("attack", "lung", "candidates", "verify", "sketch")
+"""What is asked for without the name of a file."""
 
 
 @pytest.fixture
@@ -110,12 +112,11 @@ def test_no_address_makes_dicom_of_what_an_attacker_made(dicom: Client, tmp_path
     for path in paths:
         if path in ("/api/close", "/api/open"):
             continue
-        for name in ("dicom", "dicom.dcm", "simulated.nii.gz"):
-            body = {"series": attacked, "name": name}
+        unnamed = path.removeprefix("/api/") in UNNAMED
+        for name in ("",) if unnamed else ("dicom", "dicom.dcm", "simulated.nii.gz"):
+            body = {"series": attacked} if unnamed else {"series": attacked, "name": name}
             if path == "/api/attack":
                 body = {**wanted, "series": attacked}
-            elif path in ("/api/lung", "/api/candidates", "/api/verify", "/api/sketch"):
-                body = {"series": attacked}
             task = dicom.work(path, body)
             if path not in ("/api/lung", "/api/candidates"):
                 ends = "done" if (path, name) == ("/api/export", "simulated.nii.gz") else "failed"

@@ -38,7 +38,10 @@ PAGES = tuple(
         "docs/decisions/mark-measured.md",
         "docs/decisions/mark-grain.md",
         *(f"docs/{page}.md" for page in ("training", "mark", "attackers", "refine", "restore")),
-        *(f"docs/{page}.md" for page in ("seal", "detection", "leaderboard", "training-data")),
+        *(
+            f"docs/{page}.md"
+            for page in ("seal", "detection", "leaderboard", "training-data", "studio")
+        ),
         *(
             f"docs/{page}.md"
             for page in ("candidates", "benchmark", "benchmark-data", "benchmarks")
@@ -82,6 +85,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "leaderboard": leaderboard_tables.leaderboard,
     "sketch-behind": sketch_tables.behind,
     "sketch-benign": sketch_tables.benign,
+    "studio-first": speed_tables.studio_first,
 }
 
 

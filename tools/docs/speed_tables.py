@@ -19,6 +19,7 @@ _METHODS = {
     "pgd": "PGD from random numbers",
     "refined": "PGD from the network",
 }
+_FORMS = {"dicom": "DICOM, not compressed", "nifti": "`.nii.gz`"}
 
 
 def speed() -> str:
@@ -66,6 +67,32 @@ def speed() -> str:
         ],
     )
     return f"{first}\n\n{second}"
+
+
+def studio_first() -> str:
+    """The studio's first picture, medians: on the clock, and of processors."""
+    result = _read("studio-first")
+    rows = []
+    for form in result["forms"]:
+        median, loads = form["median"], [run["load"] for run in form["runs"]]
+        cpu = f"{median['first_picture_cpu']:.1f} and {median['first_picture_browser_cpu']:.1f} s"
+        rows.append(
+            (
+                _FORMS[form["form"]],
+                f"{median['first_picture']:.1f} s",
+                cpu,
+                f"{median['both']:.1f} s",
+                f"{min(loads):.1f} to {max(loads):.1f}",
+            )
+        )
+    header = (
+        f"pair of {result['slices']} slices of {result['side']} x {result['side']}",
+        f"first picture (target: {result['target_seconds']:g} s)",
+        "of it processors, studio and browser",
+        "both, side by side",
+        f"load of the {result['machine']['cores']} cores",
+    )
+    return plain(header, rows)
 
 
 def _ratios(ratios: Json, name: str) -> tuple[str, str, str]:
