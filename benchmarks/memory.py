@@ -4,7 +4,7 @@
 
 A chest is made and written as DICOM by a process of its own: a stack of some slices, over and over,
 there and back, since to paint hundreds would take longer than all the rest. `mitsgan protect` then
-runs on it in another. See docs/benchmarks.md.
+runs on it in another. See docs/measuring-speed.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Speed and memory of protecting a scan and of verifying it, side by side with the alternatives.
 
 Reading and writing the series with plain pydicom is the floor; the released MITS-GAN generator
-is what there was before. Verifying a mark is measured beside reading. See docs/benchmarks.md.
+is what there was before. Verifying a mark is measured beside reading. See docs/measuring-speed.md.
 
 This process stays small, without numpy or torch: Linux counts the memory of whoever starts a
 process as the least that process ever had.

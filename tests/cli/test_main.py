@@ -84,7 +84,6 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["destroy"],
         ["protect"],
         ["protect", "scan"],
         ["protect", "scan", "out", "--max-hu", "ten"],

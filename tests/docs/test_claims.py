@@ -72,6 +72,7 @@ def prose(text: str) -> str:
     text = re.sub(r"<!-- ([\w-]+) -->.*?<!-- /\1 -->", "", text, flags=re.DOTALL)
     text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     text = re.sub(r"^    .*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^\d+\. ", "", text, flags=re.MULTILINE)  # numbers of a list
     text = re.sub(r"\]\([^)]*\)", "]", text)
     return re.sub(r"\s+", " ", re.sub(r"`[^`]*`", "", text))
 

@@ -62,9 +62,19 @@ def readme(folder: Path) -> Mapping[str, Any]:
     return {}
 
 
+def tutorial(folder: Path) -> Mapping[str, Any]:
+    """The protected series that docs/tutorial.md paints into."""
+    from mitsgan.files.dicom.phantom import phantom_series
+    from mitsgan.phantom.chest import chest
+
+    phantom_series(chest((48, 208, 208), (4.0, 1.8, 1.8)), folder / "out")
+    return {}
+
+
 GIVEN: Mapping[str, Callable[[Path], Mapping[str, Any]]] = {
     "README.md": readme,
     "docs/report.md": report_page,
+    "docs/tutorial.md": tutorial,
 }
 """Pages that go on from what their reader has."""
 

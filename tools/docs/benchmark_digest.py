@@ -95,38 +95,32 @@ def _line(row: Row, known: Sequence[Row], looks: Sequence[Row]) -> dict[str, Cel
 def _sentences(
     ours: Sequence[Row], rows: Mapping[str, Sequence[Row]], looks: Sequence[Row]
 ) -> Iterator[str]:
-    """What the numbers say, whichever way they go."""
-    over = [_number(row["over_noise"]) for row in ours]
-    yield (
-        f"Next to noise of the same strength it disrupts {_range(over, 1)} times as much. A "
-        f"constant offset of that strength does more in {_count(ours, 'offset')} of {len(ours)} "
-        "rows."
-    )
+    """The three findings that matter with their numbers, whichever way they go."""
     moved = max(
         abs(_number(row["nodule_protected"]) - _number(row["nodule_original"])) for row in looks
     )
     yield (
-        "It does not keep an attack from passing: the share of tampered cubes that the nodule "
+        "**It does not keep an attack from passing**: the share of tampered cubes that the nodule "
         f"classifier calls a nodule moves by at most {moved:.0f} percentage points."
     )
-    left = [_number(row["left"]) for row in rows["purifiers"] if row["left"] is not None]
-    yield (
-        f"After a purifier {_range(left, 0)} % of the disruption is left (median "
-        f"{median(left):.0f} %, over purifiers, attackers and actions)."
-    )
+    over = [_number(row["over_noise"]) for row in ours]
     knowing = [_number(row["over_noise"]) for row in rows["adaptive"] if row["variant"] != "plain"]
     yield (
-        f"Against attackers who know the method it disrupts {_range(knowing, 1)} times as much as "
-        "noise."
+        f"**It disrupts {_range(over, 1)} times as much as noise of the same strength**, and "
+        f"{_range(knowing, 1)} times against attackers who know the method. A constant offset of "
+        f"that strength does more in {_count(ours, 'offset')} of {len(ours)} rows."
     )
+    left = [_number(row["left"]) for row in rows["purifiers"] if row["left"] is not None]
     whole = next(
         row
         for row in rows["protection"]
         if all(row[key] == looks[0][key] for key in ("scan", "protector", "budget"))
     )
     yield (
-        f"The whole scan moves by {_number(whole['rmse_hu']):.1f} HU RMS (PSNR "
-        f"{_number(whole['psnr_db']):.1f} dB, SSIM {_number(whole['ssim']):.3f})."
+        f"**After a purifier {_range(left, 0)} % of the disruption is left** (median "
+        f"{median(left):.0f} %, over purifiers, attackers and actions). The whole scan moves by "
+        f"{_number(whole['rmse_hu']):.1f} HU RMS (PSNR {_number(whole['psnr_db']):.1f} dB, SSIM "
+        f"{_number(whole['ssim']):.3f})."
     )
 
 

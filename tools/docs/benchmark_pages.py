@@ -1,4 +1,4 @@
-"""Tables and plots of docs/benchmark.md and benchmark-data.md, from the benchmark's summary."""
+"""Tables and plots of the benchmark's pages, from its summary."""
 
 from __future__ import annotations
 

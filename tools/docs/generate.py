@@ -18,6 +18,7 @@ sys.path[:0] = [str(ROOT / "benchmarks")]
 
 import benchmark_pages  # noqa: E402 - the path above first
 import card_tables  # noqa: E402
+import first_contact  # noqa: E402
 import first_tables  # noqa: E402
 import kept_tables  # noqa: E402
 import leaderboard_tables  # noqa: E402
@@ -44,7 +45,13 @@ PAGES = tuple(
         ),
         *(
             f"docs/{page}.md"
-            for page in ("candidates", "benchmark", "benchmark-data", "benchmarks")
+            for page in (
+                "candidates",
+                "benchmark",
+                "results/benchmark-data",
+                "measuring-speed",
+                "first-contact",
+            )
         ),
     )
 )
@@ -52,6 +59,7 @@ PAGES = tuple(
 
 TABLES: Mapping[str, Callable[[], str]] = {
     "in-words": first_tables.in_words,
+    "first-contact": first_contact.table,
     "limits-in-numbers": limit_tables.limits,
     "moved-voxels": limit_tables.moved_voxels,
     "fidelity": result_tables.fidelity,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 from tyro.conf import Positional, arg
 
 from mitsgan.cli.terminal.console import Console
+from mitsgan.cli.terminal.help_text import table
 
 if TYPE_CHECKING:
     from mitsgan.result import Result
@@ -23,54 +24,17 @@ C = TypeVar("C")
 
 _POSITIONAL: Any = Positional
 
-METAVARS: Mapping[str, str] = {
-    "certificate": "CERT.pem",
-    "config": "CONFIG.toml",
-    "device": "auto|cpu|cuda[:N]",
-    "hu_offset": "HU",
-    "false_alarms": "RATE",
-    "html": "FILE.html",
-    "identity": "TEXT",
-    "judges": "FILE...",
-    "key": "KEYFILE",
-    "lease_seconds": "N",
-    "least_hu": "HU",
-    "licence": "TEXT",
-    "mark_hu": "HU",
-    "max_hu": "HU",
-    "memory_mb": "MB",
-    "metrics": "FILE.prom",
-    "nodules": "FILE...",
-    "noise_fraction": "PART",
-    "original": "ORIGINAL",
-    "out": "OUT",
-    "output": "FILE.json",
-    "picture": "FILE.png",
-    "private_key": "KEY.pem",
-    "protector": "NAME",
-    "refine": "SECONDS",
-    "report": "FILE.json",
-    "restorable": "RECIPIENT.pem...",
-    "run": "FOLDER",
-    "scan": "SCAN",
-    "scans": "SCAN...",
-    "seal": "FILE.seal.json",
-    "select": "NAME=VALUE...",
-    "series": "UID",
-    "sign": "KEY.pem",
-    "timeout_minutes": "N",
-    "trust": "PEM",
-    "validate": "SCAN...",
-}
+METAVARS = table("metavars")
 """What stands for the value of a setting in usage texts, whichever command has it."""
 
 _OF_TYPES: Mapping[object, str] = {int: "N", int | None: "N", Path: "FILE", Path | None: "FILE"}
 """What stands for other values of a type."""
 
 _NO_DEFAULT = object()
-_UNSAID = (None, False, ())
+_UNSAID = (None, False, (), True)
 """Defaults that say no more than that an option was left out."""
 
+_SHORT = {"quiet": ["-q"], "verbose": ["-v"]}
 _SHOWN: list[type] = []
 
 
@@ -78,12 +42,14 @@ _SHOWN: list[type] = []
 class Command:
     """A command of the command line."""
 
-    quiet: bool = False
+    quiet: Annotated[bool, arg(aliases=["-q"], help_behavior_hint="")] = False
     """No progress and no summary; errors are still told."""
+    verbose: Annotated[bool, arg(aliases=["-v"], help_behavior_hint="")] = False
+    """Tell every step on a line of its own, in place of a bar."""
 
     def start(self) -> int:
         """Do it; the exit code."""
-        with Console(quiet=self.quiet) as console:
+        with Console(quiet=self.quiet, verbose=self.verbose) as console:
             return self.work(console)
 
     def work(self, console: Console) -> int:
@@ -129,7 +95,7 @@ def shown(*positional: str, short: str = "", **metavars: str) -> Callable[[type[
         own, plain = dict(cls.__annotations__), get_type_hints(cls)
         for name, hint in get_type_hints(cls, include_extras=True).items():
             metavar = metavars.get(name) or METAVARS.get(name) or _OF_TYPES.get(plain[name])
-            aliases = ["-o"] if name == short else None
+            aliases = ["-o"] if name == short else _SHORT.get(name)
             default = getattr(cls, name, _NO_DEFAULT)
             says = "" if any(default is unsaid for unsaid in _UNSAID) else None
             hint = Annotated[hint, arg(metavar=metavar, aliases=aliases, help_behavior_hint=says)]
@@ -143,20 +109,26 @@ def shown(*positional: str, short: str = "", **metavars: str) -> Callable[[type[
 
 @cache
 def join_lines() -> None:
-    """Say on one line what settings say on several, whose breaks tyro would keep.
+    """Say on one line what settings say on several, whose breaks tyro would keep, and of what is on
+    by default that its option switches it off.
 
     For help texts alone: the source of every command is read.
     """
     for command in _SHOWN:
         hints = get_type_hints(command, include_extras=True)
         for base in command.__mro__:
-            for name, text in _long_descriptions(base).items():
+            for name, text in _descriptions(base).items():
+                if getattr(command, name, None) is True:
+                    text = f"Switch this off: {text[:1].lower()}{text[1:]}"
+                elif "\n" not in text:
+                    continue
+                text = " ".join(text.split())
                 command.__annotations__[name] = Annotated[hints[name], arg(help=text)]
 
 
 @cache
-def _long_descriptions(cls: type) -> Mapping[str, str]:
-    """What the settings of a class say, as far as it takes more than a line."""
+def _descriptions(cls: type) -> Mapping[str, str]:
+    """What the settings of a class say."""
     if not cls.__module__.startswith("mitsgan."):
         return {}
     (definition,) = ast.parse(dedent(inspect.getsource(cls))).body
@@ -166,6 +138,6 @@ def _long_descriptions(cls: type) -> Mapping[str, str]:
             case (
                 ast.AnnAssign(target=ast.Name(id=name)),
                 ast.Expr(value=ast.Constant(value=str(text))),
-            ) if "\n" in text:
-                descriptions[name] = " ".join(text.split())
+            ):
+                descriptions[name] = text
     return descriptions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, make_dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any, Union
 
 from tyro.conf import arg, subcommand
@@ -40,6 +41,7 @@ from mitsgan.cli.seal import SealCommand
 from mitsgan.cli.train.train import TRAININGS
 from mitsgan.cli.verify import Verify
 from mitsgan.cli.weights import WeightsExport, WeightsFetch, WeightsImport, WeightsList
+from mitsgan.errors import ConfigurationError
 
 
 def _one_of(commands: Mapping[str, type[Command | Group]], brief: bool) -> Any:
@@ -163,3 +165,17 @@ def lists(arguments: Sequence[str]) -> bool:
     """Whether arguments ask for the commands that there are, or for those of a group."""
     named = [argument for argument in arguments if argument not in ("-h", "--help")]
     return not named or (len(named) == 1 and isinstance(COMMANDS.get(named[0]), _Several))
+
+
+def check_names(arguments: Sequence[str]) -> None:
+    """Raise `ConfigurationError` where arguments name a command that there is not."""
+    known: Mapping[str, object] = COMMANDS
+    for word in arguments[:2]:
+        if word not in known and not word.startswith("-"):
+            near = get_close_matches(word, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise ConfigurationError(f"there is no command {word}; {hint}")
+        entry = known.get(word)
+        if not isinstance(entry, _Several):
+            return
+        known = entry.commands

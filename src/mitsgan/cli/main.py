@@ -12,35 +12,21 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import tyro
 
 from mitsgan import __version__
 from mitsgan.cli.command import Command, join_lines
-from mitsgan.cli.commands import Group, lists, offered
+from mitsgan.cli.commands import Group, check_names, lists, offered
 from mitsgan.cli.evaluate.evaluate import Evaluate
 from mitsgan.cli.extensions import describe
 from mitsgan.cli.options import as_options
 from mitsgan.cli.protect import Protect
+from mitsgan.cli.terminal.help_text import grouped, table
 from mitsgan.cli.terminal.process import Terminated, keep_freed_memory, rarely_collected, terminable
 from mitsgan.cli.train.config import from_file
 from mitsgan.errors import ConfigurationError, MitsganError
-
-DESCRIPTION = """\
-mitsgan protects CT scans against tampering by generative models: it adds a perturbation of a \
-few HU that disturbs what such a model paints, hides a mark in it, seals the result, keeps the \
-original, and measures what each of these is worth.
-
-examples:
-  mitsgan demo demo
-      see it work on a synthetic chest; then open demo/report.html
-  mitsgan protect SCAN OUT --sign key.pem
-      protect the DICOM series in SCAN, write the protected one to OUT and its seal beside it
-  mitsgan verify OUT --seal OUT.seal.json --trust public.pem
-      whether OUT still shows what was sealed, and where not
-
-`mitsgan help COMMAND` explains a command, `mitsgan --version` says which version this is.
-"""
 
 _BUG = 70
 
@@ -64,12 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = [*arguments[1:], "--help"]
     if any("\0" in argument for argument in arguments):  # no shell can, but Python
         return _say("an argument holds a null byte, which no name has; leave it out", 2)
-    if {"-h", "--help"} & set(arguments):
+    asks = not arguments or bool({"-h", "--help"} & set(arguments))
+    if asks:
         join_lines()
         describe({Protect: ("--protector", "--attackers"), Evaluate: ("--attackers",)})
     try:
         with terminable(), rarely_collected():
-            code = _command(arguments).start()
+            with grouped(arguments) if asks else nullcontext():
+                command = _command(arguments)
+            code = command.start()
             sys.stdout.flush()
             return code
     except (MitsganError, KeyboardInterrupt, MemoryError, OSError) as error:
@@ -81,10 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command(arguments: Sequence[str]) -> Command:
     """The command that arguments name, or a configuration file that they name."""
+    check_names(arguments)
     chosen: Command | Group = from_file(arguments) or tyro.cli(
         offered(brief=lists(arguments)),
         prog="mitsgan",
-        description=DESCRIPTION,
+        description=table("texts")["description"],
         args=arguments or ["--help"],
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
     )

@@ -13,7 +13,7 @@ EXIT_CODES = {"intact": 0, "tampered": 1, "unknown": 3, "processed": 4, "error":
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("scan", map="FILE.nii.gz", dicom_out="FOLDER")
+@shown("scan", short="report", map="FILE.nii.gz", dicom_out="FOLDER")
 class Verify(Reporting, VerifyFile):
     """Find tampering in a marked or sealed scan, without its original.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console as Terminal
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.progress import TimeElapsedColumn as Elapsed
+from rich.progress import TimeRemainingColumn as Remaining
 
 
 class Bars:
@@ -37,6 +38,8 @@ def _bars() -> Progress:
         BarColumn(),
         TaskProgressColumn(),
         Elapsed(),
+        Remaining(),
+        TextColumn("left"),
         TextColumn("{task.fields[note]}", markup=False),
         console=Terminal(stderr=True),
     )

@@ -27,12 +27,13 @@ class Console:
 
     Attributes:
         quiet: say nothing at all.
+        verbose: tell every note of a phase, and show no bars.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self.quiet = quiet
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        self.quiet, self.verbose = quiet, verbose
         self._start = perf_counter()
-        self._bars = None if quiet else _bars()
+        self._bars = None if quiet or verbose else _bars()
         self._phase, self._over = "", False
 
     def __enter__(self) -> Self:
@@ -63,7 +64,7 @@ class Console:
             return
         if begins:
             self.note(phase)
-        if note and (over or done % max(1, total // _NOTES) == 0):
+        if note and (over or self.verbose or done % max(1, total // _NOTES) == 0):
             self.note(f"{phase}: {note}")
 
     @property

@@ -18,6 +18,7 @@ from mitsgan.evaluate.report.pictures.overview import overview
 from mitsgan.evaluate.result import Evaluation
 from mitsgan.files import read_scan
 from mitsgan.jobs.attackers import load_attackers
+from mitsgan.jobs.evaluate.estimate import estimate_in_words
 from mitsgan.jobs.evaluate.pictures import evaluation_galleries
 from mitsgan.jobs.evaluate.settings import EvaluateFiles, EvaluateSettings
 from mitsgan.jobs.lpips import load_lpips
@@ -150,6 +151,8 @@ def evaluate_files(settings: EvaluateFiles, *, progress: Progress = silent) -> E
         layer = MitsGan.load(settings.weights, seed=settings.seed)
     with phases.phase("read", f"reading {settings.original}") as step:
         original = read_scan(settings.original, settings, progress=step)
+    with phases.phase("estimate", estimate_in_words(settings, original.stored.size)):
+        pass  # said before it starts
     protected, protector = _protected(settings, original, layer, phases)
     evaluation = evaluate_scans(
         original,
