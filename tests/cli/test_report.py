@@ -133,6 +133,7 @@ def _results(base: type[object]) -> set[type[object]]:
     import mitsgan.jobs.candidates.result
     import mitsgan.jobs.data.result
     import mitsgan.jobs.protect.result
+    import mitsgan.jobs.protect.tree
     import mitsgan.jobs.restore.result
     import mitsgan.jobs.seal
     import mitsgan.jobs.train.outputs

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from typing import Annotated
+
+from tyro.conf import arg
 
 from mitsgan.cli.command import Reporting, shown
+from mitsgan.cli.options import as_options
 from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.protect.settings import ProtectFile
 
@@ -14,8 +19,14 @@ from mitsgan.jobs.protect.settings import ProtectFile
 class Protect(Reporting, ProtectFile):
     """Protect a CT scan: a DICOM series or an image in, the same with a perturbation out."""
 
+    recursive: Annotated[bool, arg(aliases=["--all-series"], help_behavior_hint="")] = False
+    """Protect every scan below the folder, each below OUT; one that fails does not stop the rest,
+    and the exit code is then 2."""
+
     def work(self, console: Console) -> int:
         """Protect; the exit code."""
+        if self.recursive:
+            return self._tree(console)
         from mitsgan.cli.terminal.passphrase import ask_passphrase
         from mitsgan.jobs.protect.file import protect_file
 
@@ -31,3 +42,18 @@ class Protect(Reporting, ProtectFile):
         )
         console.tell(result.notes)
         return 0
+
+    def _tree(self, console: Console) -> int:
+        """Protect all scans of a tree; the exit code."""
+        from mitsgan.cli.terminal.passphrase import ask_passphrase
+        from mitsgan.jobs.protect.tree import protect_tree
+
+        write_report = self.open_report(source=self.scan, beside=self.out)
+        result = protect_tree(self, passphrase=ask_passphrase, progress=console)
+        write_report(result)
+        console.close()
+        for one in result.scans:
+            if one.reason:
+                sys.stderr.write(f"error: {one.scan}: {as_options(one.reason)}\n")
+        console.say(f"{self.out}: {result.protected} scans protected, {result.failed} failed")
+        return 2 if result.failed else 0

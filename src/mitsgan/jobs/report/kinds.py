@@ -52,6 +52,9 @@ def _sealing(tree: Json) -> str:
 
 _LEADS: Mapping[str, Callable[[Json], str]] = {
     "protection": _protection,
+    "protection of a tree": lambda tree: (
+        f"{tree['protected']} scans were protected, {tree['failed']} were not."
+    ),
     "restoration": _restoration,
     "sealing": _sealing,
     "candidates": lambda tree: f"{len(tree['candidates'])} places where a nodule might be.",

@@ -1,0 +1,60 @@
+"""A folder of studies in one call: one bad series does not stop the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mitsgan.cli.main import main
+from mitsgan.files import Derivation, read_scan, write_scan
+from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.jobs.protect.tree import TreeProtection
+from mitsgan.phantom.chest import chest
+
+OPTIONS = ["--recursive", "--protector", "offset", "--max-hu", "4", "--quiet"]
+
+
+@pytest.fixture
+def studies(tmp_path: Path) -> Path:
+    """Two series in one study, one that is damaged, and an image."""
+    tree = tmp_path / "studies"
+    for number, name in enumerate(("a/one", "a/two", "b/damaged")):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        phantom_series(chest((16, 64, 64), (6.0, 5.6, 5.6), seed=number), tree / name)
+    damaged = sorted((tree / "b" / "damaged").iterdir())[3]
+    damaged.write_bytes(damaged.read_bytes()[:-900])
+    scan = chest((16, 64, 64), (6.0, 5.6, 5.6), seed=9)
+    write_scan(scan, tree / "image.nii.gz", derivation=Derivation("test", "test"))
+    return tree
+
+
+def test_all_but_the_damaged_one_are_protected(
+    studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, report = tmp_path / "out", tmp_path / "tree.json"
+    arguments = ["protect", str(studies), str(out), *OPTIONS, "--report", str(report)]
+    assert main(arguments) == 2
+    result = TreeProtection.read(report)
+    assert (result.protected, result.failed) == (3, 1)
+    for name in ("a/one", "a/two", "image.nii.gz"):
+        moved = read_scan(out / name).hu() - read_scan(studies / name).hu()
+        assert moved.max() == 4
+    (bad,) = (entry for entry in result.scans if entry.protection is None)
+    assert bad.scan == "b/damaged"
+    assert bad.reason
+    assert not (out / "b" / "damaged").exists()
+    assert "error: b/damaged: " in capsys.readouterr().err
+    assert main([word for word in arguments if word != "--quiet"] + ["--overwrite"]) == 2
+    assert "3 scans protected, 1 failed" in capsys.readouterr().out
+
+
+def test_what_cannot_be_meant_is_refused(
+    studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside, outside = str(studies / "out"), str(tmp_path / "out")
+    assert main(["protect", str(studies), inside, *OPTIONS]) == 2
+    assert "lies in the tree" in capsys.readouterr().err
+    assert main(["protect", str(studies), outside, *OPTIONS, "--series", "1.2"]) == 2
+    assert "--series and --select choose one scan" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
