@@ -108,4 +108,5 @@ def test_paths_that_a_page_names_exist(page: Path) -> None:
     for path in re.findall(
         r"`((?:src/mitsgan|benchmarks|tools|tests)/[\w./-]+)`", page.read_text()
     ):
-        assert (ROOT / path).exists(), f"{page.name} names {path}"
+        is_to_be_filled_in = "YOUR-NAME" in path
+        assert is_to_be_filled_in or (ROOT / path).exists(), f"{page.name} names {path}"
