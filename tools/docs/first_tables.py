@@ -1,19 +1,24 @@
-"""What README.md says first, in words, drawn from the committed results."""
+"""What README.md says in words and numbers, drawn from the committed results."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 
-from benchmark_digest import first_appearance
+from benchmark_digest import at_first_budget, first_appearance
 from benchmark_pages import SUMMARY
-from result_tables import RESULTS
+from drawing import plain
+from result_tables import RESULTS, evaluation
 from sketch_tables import found_by_mark, found_by_sketch
 
 from mitsgan.evaluate.benchmark.result import Benchmark
+from mitsgan.evaluate.report.table import Column
 
 _MARKED = {"lidc-0001": "2.5 mm slices", "lungdx-a0001": "5 mm slices, sharp kernel"}
 _PAINTED_IN, _REMOVED = "lesion painted in by a model", "lesion removed by a model"
+_FIGURES = {"lung, mean": "mean", "LAA-950": "LAA-950", "Perc15": "Perc15"}
+_UNITS = {"%": "percentage points"}
+_PAIR = "textured"
 
 
 def in_words() -> str:
@@ -48,4 +53,81 @@ def _sentences() -> Iterator[str]:
     yield (
         f"**The original comes back**: every byte of it in {same} of {len(rows)} series protected "
         "and restored, with and without a mark."
+    )
+
+
+def limits() -> str:
+    """The limits of README.md that have a number in them."""
+    return "\n".join(f"- {sentence}" for sentence in (_moved(), _density(), _baselines()))
+
+
+def moved_voxels() -> str:
+    """Where what moves lies, of every scan that was looked at."""
+    columns = (
+        "scan",
+        "budget",
+        Column("", "voxels that move", "% of the scan", digits=0),
+        Column("", "in the lung", "%", digits=0),
+        Column("", "within 24 mm of it", "%", digits=0),
+        Column("", "farther", "%", digits=0),
+    )
+    rows = [
+        (
+            f"`{row['scan']}`",
+            f"{row['max_hu']:g} HU",
+            100 * row["moved"] / row["voxels"],
+            *(100 * row[key] for key in ("in_lung", "near", "beyond")),
+        )
+        for row in _scans()
+    ]
+    return plain(columns, rows)
+
+
+def _scans() -> list[dict[str, float]]:
+    tree = json.loads((RESULTS / "moved-voxels.json").read_text(encoding="utf-8"))
+    scans: list[dict[str, float]] = tree["scans"]
+    return scans
+
+
+def _moved() -> str:
+    shares = [round(100 * row["beyond"]) for row in _scans()]
+    return (
+        "**More than the lungs moves.** The perturbation fills the block of slices, rows and "
+        f"columns that holds the lungs and 24 mm around them: {min(shares)} to {max(shares)} % of "
+        "the voxels that move lie farther than 24 mm from the lungs. The mark is in the whole body."
+    )
+
+
+def _density() -> str:
+    result = evaluation()
+    by_name = {figure.name: figure for figure in result.invariants}
+    moves = []
+    for name, short in _FIGURES.items():
+        figure = by_name[name]
+        unit = _UNITS.get(figure.unit, figure.unit)
+        bound = "" if figure.tolerance is None else f" (tolerance {figure.tolerance:g})"
+        moves.append(f"{short} by {figure.change or 0:+.1f} {unit}{bound}")
+    return (
+        f"**Density moves.** On `{result.scan.name}`, of the lung, {', '.join(moves)}. Give the "
+        "original back (`--restorable`) where software measures it."
+    )
+
+
+def _baselines() -> str:
+    summary = Benchmark.read(SUMMARY)
+    rows = [row for row in at_first_budget(summary) if row["attacker"] == _PAIR]
+    ours = rows[0]["protector"]
+    parts = []
+    for action, doing in (("inject", "injecting"), ("remove", "removing")):
+        values: dict[str, float] = {
+            str(row["protector"]).removesuffix(", clipped"): float(row["disruption"] or 0)
+            for row in rows
+            if row["action"] == action and row["form"] == "clipped"
+        }
+        clipped = [f"{values[who]:.0f}" for who in (f"{ours}, released", "TAFIM")]
+        parts.append(f"{' and '.join(clipped)} against {values[ours]:.0f} HU when {doing}")
+    return (
+        f"**Baselines clipped to the same budget disrupt `{_PAIR}` more than {ours}**: MITS-GAN as "
+        "released and TAFIM, "
+        f"{', '.join(parts)}. Clipped they are a constant offset."
     )

@@ -22,7 +22,6 @@ import first_contact  # noqa: E402
 import first_tables  # noqa: E402
 import kept_tables  # noqa: E402
 import leaderboard_tables  # noqa: E402
-import limit_tables  # noqa: E402
 import louder_tables  # noqa: E402
 import node_tables  # noqa: E402
 import result_tables  # noqa: E402
@@ -60,8 +59,8 @@ PAGES = tuple(
 TABLES: Mapping[str, Callable[[], str]] = {
     "in-words": first_tables.in_words,
     "first-contact": first_contact.table,
-    "limits-in-numbers": limit_tables.limits,
-    "moved-voxels": limit_tables.moved_voxels,
+    "limits-in-numbers": first_tables.limits,
+    "moved-voxels": first_tables.moved_voxels,
     "fidelity": result_tables.fidelity,
     "disruption": result_tables.disruption,
     "transfer": result_tables.transfer,
