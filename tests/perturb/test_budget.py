@@ -9,7 +9,7 @@ from mitsgan.perturb import Budget
 from mitsgan.scan.scan import Scan
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf, 1e21])
 def test_only_a_finite_number_above_zero_is_a_budget(value: float) -> None:
     with pytest.raises(BudgetError, match="a `max_hu` such as 10"):
         Budget(value)

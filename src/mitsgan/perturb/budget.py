@@ -16,6 +16,10 @@ from mitsgan.scan.scan import Scan
 Limits = float | NDArray[np.float32]
 """HU: one number for all voxels, or ``[z, y, x]``."""
 
+_MOST_HU = 1e6
+"""More than the values of any scan span; sums of it stay numbers."""
+_MOST_NOISE = 100.0
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -33,7 +37,7 @@ class Budget:
         noise: of the scan that this budget is for, see `on`.
 
     Raises:
-        BudgetError: not a finite number above zero, or a `least_hu` below zero.
+        BudgetError: not above zero, beyond all that values span, or a `least_hu` below zero.
     """
 
     max_hu: float = 10.0
@@ -42,16 +46,16 @@ class Budget:
     noise: NoiseMap | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.max_hu) and self.max_hu > 0):
+        if not 0 < self.max_hu <= _MOST_HU:
             raise BudgetError(
-                f"the budget must be a number of HU above 0, found {self.max_hu}; "
-                "give a `max_hu` such as 10"
+                f"the budget must be a number of HU above 0, {_MOST_HU:,.0f} at most, found "
+                f"{self.max_hu}; give a `max_hu` such as 10"
             )
         part = self.noise_fraction
-        if part is not None and not (math.isfinite(part) and part > 0):
+        if part is not None and not 0 < part <= _MOST_NOISE:
             raise BudgetError(
-                f"the budget's part of the noise must be a number above 0, found {part}; "
-                "give a `noise_fraction` such as 0.5"
+                f"the budget's part of the noise must be a number above 0, {_MOST_NOISE:g} at "
+                f"most, found {part}; give a `noise_fraction` such as 0.5"
             )
         if not (math.isfinite(self.least_hu) and self.least_hu >= 0):
             raise BudgetError(
