@@ -113,7 +113,7 @@ class CheckResult(Result):
         seconds: of each phase.
     """
 
-    KIND: ClassVar[str] = "data-check"
+    KIND: ClassVar[str] = "data check"
 
     version: str = __version__
     scans: tuple[CheckedScan, ...]

@@ -60,6 +60,9 @@ _LEADS: Mapping[str, Callable[[Json], str]] = {
     "candidates": lambda tree: f"{len(tree['candidates'])} places where a nodule might be.",
     "training": lambda tree: "A training, with what it was made of and what it came to.",
     "cubes": lambda tree: "Cubes of scans, to train on.",
+    "data check": lambda tree: (
+        f"{tree['faulty']} of {len(tree['scans'])} scans have a fault that a training stumbles over."
+    ),
     "fetched": lambda tree: "Scans that were fetched.",
     "fetched weights": lambda tree: "Weights that were fetched.",
     "import": lambda tree: "An attacker that was imported.",
