@@ -61,7 +61,7 @@ _LEADS: Mapping[str, Callable[[Json], str]] = {
     "training": lambda tree: "A training, with what it was made of and what it came to.",
     "cubes": lambda tree: "Cubes of scans, to train on.",
     "data check": lambda tree: (
-        f"{tree['faulty']} of {len(tree['scans'])} scans have a fault that a training stumbles over."
+        f"{tree['faulty']} of {len(tree['scans'])} scans have a fault that training stumbles over."
     ),
     "fetched": lambda tree: "Scans that were fetched.",
     "fetched weights": lambda tree: "Weights that were fetched.",
