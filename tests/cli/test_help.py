@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tomllib
+from contextlib import redirect_stdout
 from importlib.resources import files
 
 import pytest
@@ -46,6 +48,13 @@ def test_options_stand_in_groups(capsys: pytest.CaptureFixture[str]) -> None:
     mark = text[text.index("╭─ mark") : text.index("╭─ seal")]
     assert "--mark-hu" in mark
     assert "--sign" not in mark
+
+
+def test_help_goes_into_text_in_memory_too() -> None:
+    with redirect_stdout(io.StringIO()) as text, pytest.raises(SystemExit) as end:
+        main(["protect", "--help"])
+    assert end.value.code == 0
+    assert "--max-hu" in text.getvalue()
 
 
 def test_every_option_in_a_group_is_one_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,8 @@ _ENTRY = re.compile(r"^│ (?:-\w[^,]*, )?--(?:no-)?([\w-]+)")
 @contextmanager
 def grouped(arguments: Sequence[str]) -> Iterator[None]:
     """Print the help that arguments ask for with options in groups, and an example."""
-    text = io.TextIOWrapper(io.BytesIO(), sys.stdout.encoding.lower())  # whose frames follow that
+    encoding = (sys.stdout.encoding or "utf-8").lower()  # text in memory has none
+    text = io.TextIOWrapper(io.BytesIO(), encoding)  # frames are drawn in what it can show
     try:
         with redirect_stdout(text):
             yield
@@ -27,8 +28,8 @@ def grouped(arguments: Sequence[str]) -> Iterator[None]:
         words = [word for word in arguments if not word.startswith("-")][:2]
         examples = table("examples")
         example = examples.get(" ".join(words)) or examples.get(words[0] if words else "")
-        told = _OPTIONS.sub(_in_groups, text.read())
-        sys.stdout.write(f"{told}example:\n  {example}\n" if example else told)
+        help_text = _OPTIONS.sub(_in_groups, text.read())
+        sys.stdout.write(f"{help_text}example:\n  {example}\n" if example else help_text)
 
 
 @cache
@@ -40,16 +41,16 @@ def table(name: str) -> Mapping[str, str]:
     return {option: title for title, options in tree["groups"].items() for option in options}
 
 
-def _in_groups(found: re.Match[str]) -> str:
+def _in_groups(box: re.Match[str]) -> str:
     """One box for each group, the basic options first."""
     boxes: dict[str, list[str]] = {title: [] for title in ("options", *table("groups").values())}
     title = "options"
-    for line in found[1].splitlines():
+    for line in box[1].splitlines():
         entry = _ENTRY.match(line)
         if entry is not None:
             title = table("groups").get(entry[1], "options")
         boxes[title].append(line)
-    width = len(found[1].splitlines()[0])
+    width = len(box[1].splitlines()[0])
     drawn = []
     for title, lines in boxes.items():
         if lines:
