@@ -53,6 +53,11 @@ class Key:
         return cls(secrets.token_bytes(KEY_BYTES))
 
     @classmethod
+    def of(cls, key: Key | str | PathLike[str]) -> Key:
+        """A key as it is, or from its file; see `load`."""
+        return key if isinstance(key, Key) else cls.load(key)
+
+    @classmethod
     def load(cls, path: str | PathLike[str]) -> Key:
         """Read a key file; warns where others than its owner can read it.
 

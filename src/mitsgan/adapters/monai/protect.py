@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,7 +73,7 @@ class Protectd(ScanTransform):
             )
         self.settings = ProtectSettings(**settings)
         self.settings.check_mark(key is not None)
-        self.key = None if key is None else _loaded(key)
+        self.key = None if key is None else Key.of(key)
         self.identity_key = identity_key
 
     @cached_property
@@ -128,7 +127,7 @@ class Verifyd(ScanTransform):
             MarkKeyError: the key cannot be read.
         """
         super().__init__(keys, allow_missing_keys, plausible=plausible)
-        self.key = _loaded(key)
+        self.key = Key.of(key)
         self.identity_key = identity_key
         self.false_alarms = false_alarms
 
@@ -146,10 +145,6 @@ class Verifyd(ScanTransform):
             f"{name}_verdict": str(verified.verdict),
             f"{name}_tampered": image_of_voxels(probability, axial.order, image, kind),
         }
-
-
-def _loaded(key: Key | AnyPath) -> Key:
-    return key if isinstance(key, Key) else Key.load(Path(key))
 
 
 def _identity(item: Item, name: Hashable) -> str:

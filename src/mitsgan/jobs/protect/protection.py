@@ -200,15 +200,11 @@ def protect(
         mark_hu=mark_hu,
         identity=identity,
     )
-    return Protection.load(settings, _loaded(key)).protect(scan, progress=progress)
+    if key is not None:
+        from mitsgan.mark import Key
 
-
-def _loaded(key: Key | AnyPath | None) -> Key | None:
-    if key is None:
-        return None
-    from mitsgan.mark import Key
-
-    return key if isinstance(key, Key) else Key.load(Path(key))
+        key = Key.of(key)
+    return Protection.load(settings, key).protect(scan, progress=progress)
 
 
 def _name(scan: Scan) -> str:

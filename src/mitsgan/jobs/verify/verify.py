@@ -112,7 +112,7 @@ def verify(
         raise SettingsError("`trust` says whom to believe a seal; give `seal` too")
     within("false_alarms", false_alarms, 1e-9, 0.5)
     wanted = _Wanted(optional_path(seal), optional_path(trust), identity, false_alarms)
-    return _verify(_Subject(scan, Reading(series=series)), _loaded(key), wanted, Phases(progress))
+    return _verify(_Subject(scan, Reading(series=series)), key, wanted, Phases(progress))
 
 
 def verify_file(settings: VerifyFile, *, progress: Progress = silent) -> Verified:
@@ -134,7 +134,7 @@ def verify_file(settings: VerifyFile, *, progress: Progress = silent) -> Verifie
     subject = _Subject(settings.scan, settings)
     wanted = _Wanted(settings.seal, settings.trust, settings.identity, settings.false_alarms)
     phases = Phases(progress)
-    verified = _verify(subject, _loaded(settings.key), wanted, phases)
+    verified = _verify(subject, settings.key, wanted, phases)
     if settings.map is not None and verified.detection is not None:
         scan = subject.scan(phases)
         write_map(settings.map, verified.detection, scan, overwrite=settings.overwrite)
@@ -201,13 +201,16 @@ class _Subject:
         return self._scan
 
 
-def _verify(subject: _Subject, key: Key | None, wanted: _Wanted, phases: Phases) -> Verified:
+def _verify(
+    subject: _Subject, key: Key | AnyPath | None, wanted: _Wanted, phases: Phases
+) -> Verified:
     """See `verify`."""
+    secret = None if key is None else Key.of(key)
     seal = None if wanted.seal is None else _compare(subject, wanted.seal, wanted.trust, phases)
     detection, not_verified = None, None
-    if key is not None:
+    if secret is not None:
         try:
-            detection = _detect(subject, key, wanted, phases)
+            detection = _detect(subject, secret, wanted, phases)
         except ScanError as error:
             # What lacks a slice is no scan to the mark; the seal has told what is wrong.
             if seal is None or seal.verdict == "intact":
@@ -215,10 +218,6 @@ def _verify(subject: _Subject, key: Key | None, wanted: _Wanted, phases: Phases)
             not_verified = str(error)
     result = _result(subject, detection, seal, not_verified, phases)
     return Verified(result, detection, seal)
-
-
-def _loaded(key: Key | AnyPath | None) -> Key | None:
-    return key if key is None or isinstance(key, Key) else Key.load(Path(key))
 
 
 def _detect(subject: _Subject, key: Key, wanted: _Wanted, phases: Phases) -> Detection:
