@@ -16,13 +16,10 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813 - its own habit
-from numpy.typing import NDArray
 
 from measuring import exit_code, say
 from mitsgan import __version__
-from mitsgan.anatomy.lung import Lung, find_lung
-from mitsgan.anatomy.mask import CoarseMask, coarse_image
+from mitsgan.anatomy.lung import find_lung
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
 from mitsgan.perturb.apply import apply_perturbations
@@ -30,7 +27,6 @@ from mitsgan.perturb.budget import Budget
 from mitsgan.protect.mitsgan import MitsGan, where_it_acts
 from mitsgan.result import Result
 from mitsgan.scan.canonical import canonical
-from mitsgan.scan.scan import Scan
 
 NEAR_MM = 24.0
 
@@ -74,17 +70,17 @@ def measure(path: Path, max_hu: float) -> Moved:
     scan = canonical(read_scan(path))
     protected = apply_perturbations(scan, [MitsGan.load()], Budget(max_hu)).scan
     lung = find_lung(scan)
-    far_away = CoarseMask(_away_mm(scan, lung) > NEAR_MM, lung.stride)
+    near_lung = lung.within(-NEAR_MM, scan.spacing)
     counts = np.zeros(3, np.int64)
     for z in range(scan.shape[0]):
         moved = protected.hu(z, z + 1)[0] - scan.hu(z, z + 1)[0]
         inside = lung.slice(z, scan.shape[1:])
-        far = ~inside & far_away.slice(z, scan.shape[1:])
-        where = (inside, ~inside & ~far, far)
+        near = near_lung.slice(z, scan.shape[1:])
+        where = (inside, ~inside & near, ~inside & ~near)
         counts += [np.count_nonzero(moved[part]) for part in where]
     total, voxels = int(counts.sum()), int(np.prod(scan.shape))
     block = np.prod([part.stop - part.start for part in where_it_acts(scan)])
-    in_lung, near, beyond = (round(float(count) / total, 4) for count in counts)
+    in_lung, around, beyond = (round(float(count) / total, 4) for count in counts)
     return Moved(
         scan=scan_name(path),
         max_hu=max_hu,
@@ -92,20 +88,9 @@ def measure(path: Path, max_hu: float) -> Moved:
         moved=total,
         block_share=round(float(block) / voxels, 4),
         in_lung=in_lung,
-        near=near,
+        near=around,
         beyond=beyond,
     )
-
-
-def _away_mm(scan: Scan, lung: Lung) -> NDArray[np.float32]:
-    """Distance from the lung in mm, of every voxel that its mask was found on."""
-    distance = sitk.SignedMaurerDistanceMap(
-        coarse_image(lung.mask, lung.stride, scan.spacing),
-        insideIsPositive=False,
-        squaredDistance=False,
-        useImageSpacing=True,
-    )
-    return np.asarray(sitk.GetArrayFromImage(distance), np.float32)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
