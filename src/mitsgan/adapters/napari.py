@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.errors import ScanError
+from mitsgan.evaluate.metrics.windows import LUNG
 from mitsgan.jobs.protect.protected import Protected
 from mitsgan.jobs.scans import read
 from mitsgan.jobs.verify.verify import Verified
@@ -25,9 +26,6 @@ __all__ = ["Layer", "layers_of", "reader"]
 
 Layer = tuple[NDArray[Any], dict[str, Any], str]
 """Data, how to show them, kind of layer."""
-
-LUNG_WINDOW_HU = (-1350.0, 150.0)
-"""Centre -600, width 1500 HU."""
 
 _IMAGES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr")
 
@@ -63,7 +61,12 @@ def layers_of(
     limit = scan.budget.max_hu if isinstance(scan, Protected) else None
     axial = canonical(scan.scan if isinstance(scan, Protected) else scan)
     affine = world_of(axial.geometry)
-    look = {"name": said, "colormap": "gray", "contrast_limits": LUNG_WINDOW_HU, "affine": affine}
+    look = {
+        "name": said,
+        "colormap": "gray",
+        "contrast_limits": (LUNG.low, LUNG.high),
+        "affine": affine,
+    }
     layers: list[Layer] = [(axial.hu(), look, "image")]
     if original is not None:
         layers.append(_added(axial, canonical(original), limit))

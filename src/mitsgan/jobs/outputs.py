@@ -43,10 +43,19 @@ def check_file(
     check_target(path, overwrite, folder=False, source=source)
 
 
+def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:
+    """Write text, such as a page, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def write_json(path: Path, value: Mapping[str, object], *, overwrite: bool = False) -> None:
     """Write JSON for people and machines; what is not finite becomes null, as JSON wants it."""
-    with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_text(to_json(value), encoding="utf-8")
+    write_text(path, to_json(value), overwrite=overwrite)
 
 
 def write_result(path: Path, result: Result, *, overwrite: bool = False) -> None:
@@ -55,8 +64,7 @@ def write_result(path: Path, result: Result, *, overwrite: bool = False) -> None
     Raises:
         OutputError: it cannot be written.
     """
-    with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_text(result.to_json(), encoding="utf-8")
+    write_text(path, result.to_json(), overwrite=overwrite)
 
 
 def scan_name(path: Path) -> str:

@@ -22,7 +22,7 @@ from mitsgan.jobs.evaluate.estimate import estimate_in_words
 from mitsgan.jobs.evaluate.pictures import evaluation_galleries
 from mitsgan.jobs.evaluate.settings import EvaluateFiles, EvaluateSettings
 from mitsgan.jobs.lpips import load_lpips
-from mitsgan.jobs.outputs import check_file, scan_name, write_result
+from mitsgan.jobs.outputs import check_file, scan_name, write_result, write_text
 from mitsgan.jobs.shared import check_exists
 from mitsgan.networks import shipped
 from mitsgan.networks.classifier import NoduleClassifier
@@ -203,8 +203,7 @@ def _write(
     if settings.html is not None:
         with phases.phase("page", f"drawing {settings.html}"):
             page = html_report(evaluation.report(), galleries)
-        with atomic_output(settings.html, overwrite=settings.overwrite) as temporary:
-            temporary.write_text(page, encoding="utf-8")
+        write_text(settings.html, page, overwrite=settings.overwrite)
     if settings.picture is not None and galleries:
         caption = f"{evaluation.scan.name}, positions of median disruption."
         with phases.phase("picture", f"drawing {settings.picture}"):

@@ -35,10 +35,9 @@ def report_file(settings: ReportFile, *, progress: Progress = silent) -> int:
         ResultError: there is no run, or it is damaged.
         OutputError: the output cannot be written there.
     """
-    from mitsgan.atomic import atomic_output
     from mitsgan.evaluate.report.reading import read_galleries, read_report, result_path
     from mitsgan.evaluate.report.text import csv_report, json_report, markdown_report
-    from mitsgan.jobs.outputs import check_file
+    from mitsgan.jobs.outputs import check_file, write_text
     from mitsgan.jobs.report.kinds import OTHERS
 
     phases = Phases(progress)
@@ -55,6 +54,5 @@ def report_file(settings: ReportFile, *, progress: Progress = silent) -> int:
         galleries = read_galleries(settings.run_folder)
         with phases.phase("draw", f"drawing {settings.output}"):
             text = html_report(report, galleries)
-    with atomic_output(settings.output, overwrite=settings.overwrite) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(settings.output, text, overwrite=settings.overwrite)
     return len(text.encode())

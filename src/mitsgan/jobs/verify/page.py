@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mitsgan.atomic import atomic_output
 from mitsgan.errors import ScanError
 from mitsgan.evaluate.report.command_line import command_line
 from mitsgan.evaluate.report.html.figures import PlaceFigures
 from mitsgan.evaluate.report.html.page import html_report
-from mitsgan.jobs.outputs import scan_name
+from mitsgan.jobs.outputs import scan_name, write_text
 from mitsgan.jobs.verify.pictures import verification_pictures
 from mitsgan.jobs.verify.report import verification_report
 from mitsgan.jobs.verify.result import Verification
@@ -46,8 +45,7 @@ def write_page(
         gaps = (f"Pictures: {error}",)
     name = scan_name(settings.scan)
     report = verification_report(result, name, _command(settings, name), gaps)
-    with atomic_output(path, overwrite=settings.overwrite) as temporary:
-        temporary.write_text(html_report(report, places=pictures), encoding="utf-8")
+    write_text(path, html_report(report, places=pictures), overwrite=settings.overwrite)
 
 
 def _command(settings: VerifyFile, name: str) -> str:

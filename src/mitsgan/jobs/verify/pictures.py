@@ -35,7 +35,6 @@ _WHOLE, _NEAR = 432, 288
 _NEAR_MM = 64.0
 _FRAME = {"mark": "#ff9d2e", "sketch": "#ff9d2e", "unlike": "#7fb7ff"}
 """Colours of frames: what differs, and what could not be checked."""
-_OUTSIDE_HU = -1350.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class _View:
         index = (world - np.asarray(geometry.origin)) @ np.linalg.inv(geometry.matrix)
         voxels = np.rint(index).astype(int)
         inside = ((voxels >= 0) & (voxels < scan.shape)).all(-1)
-        shown = np.full(inside.shape, _OUTSIDE_HU, np.float32)
+        shown = np.full(inside.shape, LUNG.low, np.float32)
         k, j, i = voxels[inside].T
         slope, intercept = (np.asarray(v, np.float32)[k] for v in (scan.slope, scan.intercept))
         shown[inside] = scan.stored[k, j, i] * slope + intercept
@@ -123,17 +122,17 @@ def _sketches(axial: Scan, seal: Path | None, phases: Phases) -> tuple[Scan, Sca
 
 
 def _places(result: Verification) -> Iterator[_Place]:
-    for region in (result.regions or ())[:_MOST]:
-        note = f"The mark is missing here, by {region.z_score:.1f} standard deviations."
-        box = (region.centre_lps_mm, region.lower_lps_mm, region.upper_lps_mm)
+    for unmarked in (result.regions or ())[:_MOST]:
+        note = f"The mark is missing here, by {unmarked.z_score:.1f} standard deviations."
+        box = (unmarked.centre_lps_mm, unmarked.lower_lps_mm, unmarked.upper_lps_mm)
         yield _Place("mark", "The mark is missing", note, *box)
     content = None if result.seal is None else result.seal.content
-    for found in (() if content is None else content.regions)[:_MOST]:
+    for region in (() if content is None else content.regions)[:_MOST]:
         note = (
-            f"The core was {found.sealed_hu:.0f} HU when sealed and is {found.found_hu:.0f} HU; "
-            f"{found.difference_hu:+.0f} HU are beyond what processing explains."
+            f"The core was {region.sealed_hu:.0f} HU when sealed and is {region.found_hu:.0f} HU; "
+            f"{region.difference_hu:+.0f} HU are beyond what processing explains."
         )
-        box = (found.centre_lps_mm, found.lower_lps_mm, found.upper_lps_mm)
+        box = (region.centre_lps_mm, region.lower_lps_mm, region.upper_lps_mm)
         yield _Place("sketch", "It shows something else than was sealed", note, *box)
     for unlike in (result.unlike or ())[:_MOST]:
         note = f"Its grain is {unlike.grain_over_surroundings:.1f} times that around: not checked."

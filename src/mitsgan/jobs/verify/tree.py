@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mitsgan import __version__
-from mitsgan.atomic import atomic_output, check_target
+from mitsgan.atomic import check_target
 from mitsgan.errors import MitsganError, SettingsError
 from mitsgan.files.dicom.find.headers import read_headers
 from mitsgan.files.dicom.findings.extra import require_findings
 from mitsgan.files.io import is_readable_image
-from mitsgan.jobs.outputs import check_file
+from mitsgan.jobs.outputs import check_file, write_text
 from mitsgan.jobs.verify.result import Verification
 from mitsgan.jobs.verify.settings import VerifyFile
 from mitsgan.jobs.verify.tree_find import Seals, TreeScan, find_scans
@@ -114,8 +114,7 @@ def verify_tree(settings: VerifyFile, *, progress: Progress = silent) -> TreeVer
     if settings.html is not None:
         from mitsgan.evaluate.report.html.page import html_report  # draws: slow to import
 
-        with atomic_output(settings.html, overwrite=settings.overwrite) as temporary:
-            temporary.write_text(html_report(tree_report(result)), encoding="utf-8")
+        write_text(settings.html, html_report(tree_report(result)), overwrite=settings.overwrite)
     return result
 
 
