@@ -16,7 +16,7 @@ from mitsgan.jobs.data.result import CheckedScan, CheckResult
 from mitsgan.jobs.data.settings import CheckSettings
 from mitsgan.jobs.entries import rounded
 from mitsgan.jobs.scans import origin_of
-from mitsgan.jobs.verify.tree_find import TreeScan, find_scans
+from mitsgan.jobs.tree import TreeScan, find_scans
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.reading import Reading
 from mitsgan.scan.scan import Scan
@@ -66,12 +66,12 @@ class _Looked:
     origin: Origin | None
 
 
-def _look(found: TreeScan, split: Split) -> _Looked:
+def _look(entry: TreeScan, split: Split) -> _Looked:
     """Read a scan, and try whether cubes can be cut of it."""
-    about = CheckedScan(found.name, split)
+    about = CheckedScan(entry.name, split)
     try:
-        scan = read_scan(found.path, Reading(series=found.series or None))
-        origin = replace(origin_of(scan, found.path), name=found.name)
+        scan = read_scan(entry.path, Reading(series=entry.series or None))
+        origin = replace(origin_of(scan, entry.path), name=entry.name)
     except MitsganError as error:
         return _Looked(replace(about, faults=(str(error),)), None)
     about = replace(

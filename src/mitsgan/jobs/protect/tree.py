@@ -14,7 +14,7 @@ from mitsgan.jobs.protect.file import protect_file
 from mitsgan.jobs.protect.result import ProtectionResult
 from mitsgan.jobs.protect.settings import ProtectFile
 from mitsgan.jobs.seal import Passphrase
-from mitsgan.jobs.verify.tree_find import TreeScan, find_scans
+from mitsgan.jobs.tree import TreeScan, find_scans
 from mitsgan.progress import Progress, silent
 from mitsgan.result import Result
 

@@ -14,9 +14,10 @@ from mitsgan.files.dicom.find.headers import read_headers
 from mitsgan.files.dicom.findings.extra import require_findings
 from mitsgan.files.io import is_readable_image
 from mitsgan.jobs.outputs import check_file, write_text
+from mitsgan.jobs.tree import TreeScan, find_scans
 from mitsgan.jobs.verify.result import Verification
+from mitsgan.jobs.verify.seals import Seals
 from mitsgan.jobs.verify.settings import VerifyFile
-from mitsgan.jobs.verify.tree_find import Seals, TreeScan, find_scans
 from mitsgan.jobs.verify.verify import verify_file
 from mitsgan.progress import Progress, silent
 from mitsgan.result import Result
