@@ -25,8 +25,6 @@ class ArchivePlan(Command, PlanSettings):
     """Find the series below a folder by their headers, and enter into a ledger what is to be done.
 
     The same command again enters what is new. Nothing is protected yet.
-
-    example: mitsgan archive plan /data/ct --ledger night.db -o /data/protected
     """
 
     def work(self, console: Console) -> int:
@@ -53,8 +51,6 @@ class ArchiveRun(Command, RunSettings):
     """Do what a ledger says, in several processes; any number of runs may share a ledger.
 
     It may be interrupted or killed: the same command goes on. Exits with 1 if a series failed.
-
-    example: mitsgan archive run --ledger night.db --jobs 8
     """
 
     def work(self, console: Console) -> int:
@@ -69,8 +65,6 @@ class ArchiveRun(Command, RunSettings):
 class ArchiveVerify(Command, VerificationSettings):
     """Verify everything that a ledger's runs have protected or sealed; verdicts stand in its
     report. Exits with 1 if a series failed or is not intact.
-
-    example: mitsgan archive verify --ledger night.db --trust site.pem --jobs 8
     """
 
     def work(self, console: Console) -> int:
@@ -112,10 +106,7 @@ class ArchiveReportFile(Command):
 @dataclass(frozen=True, kw_only=True)
 @shown()
 class ArchiveRetry(Command, RetrySettings):
-    """Let series that failed be done again by the next run.
-
-    example: mitsgan archive retry --ledger night.db --failures input
-    """
+    """Let series that failed be done again by the next run."""
 
     def work(self, console: Console) -> int:
         """Let them; the exit code."""

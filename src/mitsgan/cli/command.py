@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 from tyro.conf import Positional, arg
 
 from mitsgan.cli.terminal.console import Console
-from mitsgan.cli.terminal.help_text import table
+from mitsgan.cli.terminal.help_content import METAVARS
 
 if TYPE_CHECKING:
     from mitsgan.result import Result
@@ -24,9 +24,6 @@ C = TypeVar("C")
 
 _POSITIONAL: Any = Positional
 
-METAVARS = table("metavars")
-"""What stands for the value of a setting in usage texts, whichever command has it."""
-
 _OF_TYPES: Mapping[object, str] = {int: "N", int | None: "N", Path: "FILE", Path | None: "FILE"}
 """What stands for other values of a type."""
 
@@ -34,7 +31,6 @@ _NO_DEFAULT = object()
 _UNSAID = (None, False, (), True)
 """Defaults that say no more than that an option was left out."""
 
-_SHORT = {"quiet": ["-q"], "verbose": ["-v"]}
 _SHOWN: list[type] = []
 
 
@@ -95,7 +91,7 @@ def shown(*positional: str, short: str = "", **metavars: str) -> Callable[[type[
         own, plain = dict(cls.__annotations__), get_type_hints(cls)
         for name, hint in get_type_hints(cls, include_extras=True).items():
             metavar = metavars.get(name) or METAVARS.get(name) or _OF_TYPES.get(plain[name])
-            aliases = ["-o"] if name == short else _SHORT.get(name)
+            aliases = ["-o"] if name == short else None
             default = getattr(cls, name, _NO_DEFAULT)
             says = "" if any(default is unsaid for unsaid in _UNSAID) else None
             hint = Annotated[hint, arg(metavar=metavar, aliases=aliases, help_behavior_hint=says)]

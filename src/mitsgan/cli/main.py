@@ -23,7 +23,8 @@ from mitsgan.cli.evaluate.evaluate import Evaluate
 from mitsgan.cli.extensions import describe
 from mitsgan.cli.options import as_options
 from mitsgan.cli.protect import Protect
-from mitsgan.cli.terminal.help_text import grouped, table
+from mitsgan.cli.terminal.help_content import DESCRIPTION
+from mitsgan.cli.terminal.help_text import grouped
 from mitsgan.cli.terminal.process import Terminated, keep_freed_memory, rarely_collected, terminable
 from mitsgan.cli.train.config import from_file
 from mitsgan.errors import ConfigurationError, MitsganError
@@ -74,7 +75,7 @@ def _command(arguments: Sequence[str]) -> Command:
     chosen: Command | Group = from_file(arguments) or tyro.cli(
         offered(brief=lists(arguments)),
         prog="mitsgan",
-        description=table("texts")["description"],
+        description=DESCRIPTION,
         args=arguments or ["--help"],
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
     )

@@ -16,8 +16,6 @@ class Restore(Reporting, RestoreFile):
 
     Every pixel and every attribute, under the original UIDs. It is compared with the digest that
     the seal holds; whatever differs is refused with its reason, and nothing is written.
-
-    example: `mitsgan restore PROTECTED ORIGINAL --private-key site.pem --trust signer.pem`
     """
 
     def work(self, console: Console) -> int:

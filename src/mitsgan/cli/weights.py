@@ -12,10 +12,7 @@ from mitsgan.jobs.weights.settings import ExportWeights, FetchWeightsSettings, I
 @dataclass(frozen=True, kw_only=True)
 @shown("what", what="lpips")
 class WeightsFetch(Command, FetchWeightsSettings):
-    """Fetch weights that evaluation needs and that are not shipped, into torch's cache.
-
-    example: mitsgan weights fetch lpips
-    """
+    """Fetch weights that evaluation needs and that are not shipped, into torch's cache."""
 
     def work(self, console: Console) -> int:
         """Fetch; the exit code."""
@@ -44,10 +41,7 @@ class WeightsList(Command):
 @dataclass(frozen=True, kw_only=True)
 @shown("weights", short="output", weights="NAME|FILE", output="FOLDER")
 class WeightsExport(Command, ExportWeights):
-    """Write weights as a folder with configuration and model card, as Hugging Face has it.
-
-    example: mitsgan weights export mitsgan -o mitsgan-10hu
-    """
+    """Write weights as a folder with configuration and model card, as Hugging Face has it."""
 
     def work(self, console: Console) -> int:
         """Export; the exit code."""
@@ -60,10 +54,7 @@ class WeightsExport(Command, ExportWeights):
 @dataclass(frozen=True, kw_only=True)
 @shown("folder", short="output", folder="FOLDER", output="FILE.safetensors")
 class WeightsImport(Command, ImportWeights):
-    """Check a folder of weights, and write them as one file; nothing is unpickled or fetched.
-
-    example: mitsgan weights import mitsgan-10hu -o protector.safetensors
-    """
+    """Check a folder of weights, and write them as one file; nothing is unpickled or fetched."""
 
     def work(self, console: Console) -> int:
         """Import; the exit code."""

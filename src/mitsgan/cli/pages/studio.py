@@ -26,8 +26,6 @@ class StudioCommand(Command, StudioSettings):
 
     The page is served to this machine alone, under an address with a random token, and needs no
     network. It runs until it is interrupted. Needs: pip install 'mitsgan[studio]'.
-
-    example: `mitsgan studio SCAN PROTECTED --key KEYFILE`
     """
 
     no_browser: bool = False

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import re
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from functools import cache
-from importlib.resources import files
+
+from mitsgan.cli.terminal.help_content import EXAMPLES, GROUPS
 
 _OPTIONS = re.compile(r"^╭─ options ─+╮\n((?:│.*│\n)+)╰─+╯\n", re.MULTILINE)
 _ENTRY = re.compile(r"^│ (?:-\w[^,]*, )?--(?:no-)?([\w-]+)")
@@ -26,29 +26,25 @@ def grouped(arguments: Sequence[str]) -> Iterator[None]:
     finally:
         text.seek(0)
         words = [word for word in arguments if not word.startswith("-")][:2]
-        examples = table("examples")
-        example = examples.get(" ".join(words)) or examples.get(words[0] if words else "")
+        example = EXAMPLES.get(" ".join(words)) or EXAMPLES.get(words[0] if words else "")
         help_text = _OPTIONS.sub(_in_groups, text.read())
         sys.stdout.write(f"{help_text}example:\n  {example}\n" if example else help_text)
 
 
 @cache
-def table(name: str) -> Mapping[str, str]:
-    """What help.toml says: ``texts``, ``metavars``, ``examples``, or the group of each option."""
-    tree = tomllib.loads(files(__package__).joinpath("help.toml").read_text(encoding="utf-8"))
-    if name != "groups":
-        return dict(tree[name])
-    return {option: title for title, options in tree["groups"].items() for option in options}
+def _group_of() -> Mapping[str, str]:
+    """The group of each option that is in one."""
+    return {option: title for title, options in GROUPS.items() for option in options.split()}
 
 
 def _in_groups(box: re.Match[str]) -> str:
     """One box for each group, the basic options first."""
-    boxes: dict[str, list[str]] = {title: [] for title in ("options", *table("groups").values())}
+    boxes: dict[str, list[str]] = {title: [] for title in ("options", *GROUPS)}
     title = "options"
     for line in box[1].splitlines():
         entry = _ENTRY.match(line)
         if entry is not None:
-            title = table("groups").get(entry[1], "options")
+            title = _group_of().get(entry[1], "options")
         boxes[title].append(line)
     width = len(box[1].splitlines()[0])
     drawn = []

@@ -1,0 +1,122 @@
+"""What help texts show beside the names and descriptions of options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+DESCRIPTION = """\
+mitsgan protects CT scans against tampering by generative models: it adds a perturbation of a \
+few HU that disturbs what such a model paints, hides a mark in it, seals the result, keeps the \
+original, and measures what each of these is worth.
+
+examples:
+  mitsgan demo demo
+      see it work on a synthetic chest; then open demo/report.html
+  mitsgan protect SCAN OUT --sign key.pem
+      protect the DICOM series in SCAN, write the protected one to OUT and its seal beside it
+  mitsgan verify OUT --seal OUT.seal.json --trust public.pem
+      whether OUT still shows what was sealed, and where not
+
+`mitsgan help COMMAND` explains a command, `mitsgan --version` says which version this is.
+"""
+"""Of mitsgan itself."""
+
+GROUPS: Mapping[str, str] = {
+    "how the scan is read": "series select strict hu-offset assume-hu",
+    "mark": "key mark-hu identity false-alarms map",
+    "seal": "sign certificate passphrase-file sketch seal trust dicom-signature",
+    "restore": "restorable restorable-form private-key",
+    "research": (
+        "seed device protector weights refine refine-steps candidates attackers "
+        "noise-fraction least-hu yes-visible pgd-steps variant injector remover classifier "
+        "lpips-weights"
+    ),
+}
+"""Options by what they are for, blanks between; all others are basic ones, and stand first."""
+
+EXAMPLES: Mapping[str, str] = {
+    "protect": "mitsgan protect SCAN OUT --sign key.pem --restorable site.crt",
+    "verify": "mitsgan verify OUT --seal OUT.seal.json --trust public.pem --html verdict.html",
+    "keygen": "mitsgan keygen -o hospital.key",
+    "seal": "mitsgan seal SCAN --sign key.pem",
+    "restore": "mitsgan restore OUT ORIGINAL --private-key site.pem --trust public.pem",
+    "evaluate": "mitsgan evaluate SCAN OUT --html worth.html",
+    "evaluate-mark": "mitsgan evaluate-mark SCAN -o mark.json",
+    "report": "mitsgan report verified.json -o page.html",
+    "studio": "mitsgan studio SCAN OUT",
+    "benchmark": "mitsgan benchmark benchmarks/full.toml -o RUN --jobs 2",
+    "candidates": "mitsgan candidates SCAN -o candidates.json",
+    "demo": "mitsgan demo demo",
+    "train attacker": "mitsgan train attacker SCAN --output a.safetensors --action inject",
+    "train protector": "mitsgan train protector SCAN --output p.safetensors",
+    "train classifier": "mitsgan train classifier SCAN --output c.safetensors",
+    "train mits-gan-paper": "mitsgan train mits-gan-paper SCAN --output m.safetensors",
+    "train diffusion": "mitsgan train diffusion SCAN --output d.safetensors",
+    "train tafim": "mitsgan train tafim SCAN --output t.safetensors",
+    "attacker import": (
+        "mitsgan attacker import G_model.h5 equalization.pkl normalization.npy --action inject "
+        "-o injector.safetensors"
+    ),
+    "attacker info": "mitsgan attacker info injector.safetensors",
+    "data cubes": "mitsgan data cubes SCAN -o cubes.npz --count 64",
+    "data fetch": "mitsgan data fetch lidc -o SCANS",
+    "data check": "mitsgan data check SCANS --validate OTHERS",
+    "node run": "mitsgan node run CONFIG.toml",
+    "node check": "mitsgan node check CONFIG.toml",
+    "node queue": "mitsgan node queue CONFIG.toml",
+    "node show": "mitsgan node show CONFIG.toml 7",
+    "node retry": "mitsgan node retry CONFIG.toml 7",
+    "node export": "mitsgan node export CONFIG.toml 7 FOLDER",
+    "node conformance": "mitsgan node conformance",
+    "archive plan": "mitsgan archive plan /data/ct --ledger night.db -o /data/protected",
+    "archive run": "mitsgan archive run --ledger night.db --jobs 8",
+    "archive verify": "mitsgan archive verify --ledger night.db --trust site.pem --jobs 8",
+    "archive retry": "mitsgan archive retry --ledger night.db --failures input",
+    "archive report": "mitsgan archive report --ledger night.db -o report.html",
+    "weights export": "mitsgan weights export mitsgan -o mitsgan-10hu",
+    "weights import": "mitsgan weights import mitsgan-10hu -o protector.safetensors",
+    "weights list": "mitsgan weights list",
+    "weights fetch": "mitsgan weights fetch lpips",
+}
+"""One command line for each command."""
+
+METAVARS: Mapping[str, str] = {
+    "certificate": "CERT.pem",
+    "config": "CONFIG.toml",
+    "device": "auto|cpu|cuda[:N]",
+    "hu_offset": "HU",
+    "false_alarms": "RATE",
+    "html": "FILE.html",
+    "identity": "TEXT",
+    "judges": "FILE...",
+    "key": "KEYFILE",
+    "lease_seconds": "N",
+    "least_hu": "HU",
+    "licence": "TEXT",
+    "mark_hu": "HU",
+    "max_hu": "HU",
+    "memory_mb": "MB",
+    "metrics": "FILE.prom",
+    "nodules": "FILE...",
+    "noise_fraction": "PART",
+    "original": "ORIGINAL",
+    "out": "OUT",
+    "output": "FILE.json",
+    "picture": "FILE.png",
+    "private_key": "KEY.pem",
+    "protector": "NAME",
+    "refine": "SECONDS",
+    "report": "FILE.json",
+    "restorable": "RECIPIENT.pem...",
+    "run": "FOLDER",
+    "scan": "SCAN",
+    "scans": "SCAN...",
+    "seal": "FILE.seal.json",
+    "select": "NAME=VALUE...",
+    "series": "UID",
+    "sign": "KEY.pem",
+    "timeout_minutes": "N",
+    "trust": "PEM",
+    "validate": "SCAN...",
+}
+"""What stands for the value of a setting in usage texts, whichever command has it."""
