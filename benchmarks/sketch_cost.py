@@ -26,8 +26,8 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from machine import load_average, machine
+from measuring import exit_code
 from mitsgan import __version__
-from mitsgan.cli.options import as_options
 from mitsgan.errors import MitsganError
 from mitsgan.files import read_scan
 from mitsgan.files.dicom.source import DicomSource
@@ -152,7 +152,8 @@ def main() -> int:
     parser.add_argument("--slices", type=int, default=300)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    try:
+
+    def work() -> int:
         check_file(options.output, options.overwrite, "output", source=options.series)
         measured = measure(options.series, options.slices, options.repeats)
         bars = {
@@ -170,12 +171,11 @@ def main() -> int:
             **measured,
         }
         write_json(options.output, result, overwrite=options.overwrite)
-    except MitsganError as error:
-        sys.stderr.write(f"sketch_cost: {as_options(str(error))}\n")
-        return 2
-    missed = measured["seconds"]["make_sketch"]["median"] > MOST_SECONDS_TO_MAKE
-    missed |= max(measured["times_reading"].values()) > MOST_TIMES_READ
-    return int(missed)
+        missed = measured["seconds"]["make_sketch"]["median"] > MOST_SECONDS_TO_MAKE
+        missed |= max(measured["times_reading"].values()) > MOST_TIMES_READ
+        return int(missed)
+
+    return exit_code("sketch_cost", work)
 
 
 if __name__ == "__main__":
