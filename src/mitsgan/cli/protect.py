@@ -53,7 +53,9 @@ class Protect(Reporting, ProtectFile):
         write_report(result)
         console.close()
         for one in result.scans:
-            if one.reason:
+            if one.protection is None:
                 sys.stderr.write(f"error: {one.scan}: {as_options(one.reason)}\n")
+            else:
+                console.tell(f"{one.scan}: {note}" for note in one.protection.notes)
         console.say(f"{self.out}: {result.protected} scans protected, {result.failed} failed")
         return 2 if result.failed else 0

@@ -46,7 +46,13 @@ def test_all_but_the_damaged_one_are_protected(
     assert not (out / "b" / "damaged").exists()
     assert "error: b/damaged: " in capsys.readouterr().err
     assert main([word for word in arguments if word != "--quiet"] + ["--overwrite"]) == 2
-    assert "3 scans protected, 1 failed" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "3 scans protected, 1 failed" in output
+    assert "note: a/one: pixels of 5.6 mm are coarser than 2 mm" in output
+    assert main(["report", str(report), "-o", str(tmp_path / "tree.md"), "--quiet"]) == 0
+    text = (tmp_path / "tree.md").read_text()
+    assert "| a/one | a/one | 4 | " in text
+    assert f"| b/damaged | b/damaged | n/a | n/a | {bad.reason[:20]}" in text
 
 
 def test_what_cannot_be_meant_is_refused(

@@ -10,6 +10,7 @@ from mitsgan.evaluate.report.content import Headline, Report
 from mitsgan.evaluate.report.provenance import facts
 from mitsgan.evaluate.report.reading import Reported
 from mitsgan.evaluate.report.table import Table
+from mitsgan.jobs.protect.tree import TreeProtection
 from mitsgan.jobs.verify.report import verification_report
 from mitsgan.jobs.verify.result import Verification
 from mitsgan.jobs.verify.tree import TreeVerification, tree_report
@@ -38,6 +39,24 @@ def _protection(tree: Json) -> str:
     )
 
 
+def _protected_scans(tree: Json) -> Json:
+    """A row for each scan, with what counts of its protection in place of all that was told."""
+    rows = []
+    for entry in tree["scans"]:
+        protection = entry["protection"] or {}
+        change, notes = protection.get("change") or {}, protection.get("notes") or ()
+        rows.append(
+            {
+                "scan": entry["scan"],
+                "output": entry["output"],
+                "largest change, HU": change.get("largest"),
+                "RMS change, HU": change.get("rms"),
+                "why not, or notes": entry["reason"] or "; ".join(notes),
+            }
+        )
+    return {**tree, "scans": rows}
+
+
 def _restoration(tree: Json) -> str:
     who = f"sealed by {tree['signer']}" if tree["sealed"] else "sealed by nobody"
     return (
@@ -52,7 +71,7 @@ def _sealing(tree: Json) -> str:
 
 _LEADS: Mapping[str, Callable[[Json], str]] = {
     "protection": _protection,
-    "protection of a tree": lambda tree: (
+    TreeProtection.KIND: lambda tree: (
         f"{tree['protected']} scans were protected, {tree['failed']} were not."
     ),
     "restoration": _restoration,
@@ -89,7 +108,8 @@ _NUMBERS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
 def _other(path: Path, tree: Json) -> Report:
     """Of any other result: its numbers above, all that it holds in tables."""
     kind = str(tree["kind"])
-    content = {key: value for key, value in tree.items() if key not in _ABOUT}
+    shown = _protected_scans(tree) if kind == TreeProtection.KIND else tree
+    content = {key: value for key, value in shown.items() if key not in _ABOUT}
     return Report(
         title=f"{kind[:1].upper()}{kind[1:]}",
         version=str(tree.get("version", "")),
@@ -121,8 +141,8 @@ def _tables(content: Json) -> Iterator[Table]:
         id, title, rows = table.id.replace("provenance", "result"), table.title, table.rows
         if table.id == "provenance-other":
             title = "What it holds"
-            told = (row for row in rows if row["value"] is not None)
-            rows = tuple({**row, "value": f"{row['value']}"} for row in told)
+            known = (row for row in rows if row["value"] is not None)
+            rows = tuple({**row, "value": f"{row['value']}"} for row in known)
         yield Table(id, title, table.columns, rows)
 
 
