@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from mitsgan.cli.options import as_options
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import scan_name
 from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
+from mitsgan.terminal.options import as_options
 
 Named = tuple[str, Callable[[], Scan]]
 """A scan's name, and how it is read or made."""

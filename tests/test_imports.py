@@ -59,8 +59,10 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "archive": frozenset({*_TOOLS, "files", "jobs", "evaluate"}),
     "adapters": frozenset({*_TOOLS, "scan", "attack", "mark", "evaluate", "jobs"}),
     "studio": frozenset({*_TOOLS, "serving", "scan", "anatomy", "files", "evaluate", "jobs"}),
+    "terminal": frozenset({*_TOOLS, "evaluate"}),
     "cli": frozenset(
         {
+            "terminal",
             *_SIDE_BY_SIDE,
             "files",
             "seal",

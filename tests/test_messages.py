@@ -13,7 +13,7 @@ OPTION = re.compile(r"(?<![\w\-<])--[a-z][a-z-]*")
 MODULES = sorted(
     p
     for p in SOURCE.rglob("*.py")
-    if p.relative_to(SOURCE).parts[0] != "cli" and p.name != "command_line.py"
+    if p.relative_to(SOURCE).parts[0] not in ("cli", "terminal") and p.name != "command_line.py"
 )
 
 OF_OTHERS = ("gdcmconv --raw", "var(--")

@@ -10,7 +10,7 @@ import pytest
 
 from mitsgan.cli.commands import COMMANDS
 from mitsgan.cli.main import main
-from mitsgan.cli.terminal.help_content import GROUPS
+from mitsgan.terminal.help_content import GROUPS
 
 NAMES = [
     name if not hasattr(entry, "commands") else f"{name} {below}"

@@ -16,8 +16,8 @@ import pytest
 
 from mitsgan import __version__
 from mitsgan.cli.main import main
-from mitsgan.cli.terminal.process import keep_freed_memory
 from mitsgan.errors import MitsganError
+from mitsgan.terminal.process import keep_freed_memory
 
 COMMANDS = (
     ("protect", "--max-hu"),
@@ -250,7 +250,7 @@ def test_python_looks_for_garbage_as_before_once_a_command_is_done() -> None:
 def test_freed_memory_is_kept() -> None:
     code = """
 import resource
-from mitsgan.cli.terminal.process import keep_freed_memory
+from mitsgan.terminal.process import keep_freed_memory
 keep_freed_memory()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -12,8 +12,9 @@ from mitsgan.archive.settings import (
     RunSettings,
     VerificationSettings,
 )
-from mitsgan.cli.command import Command, shown
-from mitsgan.cli.terminal.console import Console
+from mitsgan.cli.command import Command
+from mitsgan.terminal.console import Console
+from mitsgan.terminal.shown import shown
 
 if TYPE_CHECKING:
     from mitsgan.archive.run import Ran

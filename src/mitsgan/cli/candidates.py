@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitsgan.cli.command import Command, shown
-from mitsgan.cli.terminal.console import Console
+from mitsgan.cli.command import Command
 from mitsgan.jobs.candidates.settings import CandidatesFile
 from mitsgan.jobs.shared import Overwriting
+from mitsgan.terminal.console import Console
+from mitsgan.terminal.shown import shown
 
 
 @dataclass(frozen=True, kw_only=True)

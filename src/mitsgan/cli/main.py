@@ -17,17 +17,18 @@ from contextlib import nullcontext
 import tyro
 
 from mitsgan import __version__
-from mitsgan.cli.command import Command, join_lines
+from mitsgan.cli.command import Command
 from mitsgan.cli.commands import Group, check_names, lists, offered
 from mitsgan.cli.evaluate.evaluate import Evaluate
-from mitsgan.cli.extensions import describe
-from mitsgan.cli.options import as_options
 from mitsgan.cli.protect import Protect
-from mitsgan.cli.terminal.help_content import DESCRIPTION
-from mitsgan.cli.terminal.help_text import grouped
-from mitsgan.cli.terminal.process import Terminated, keep_freed_memory, rarely_collected, terminable
 from mitsgan.cli.train.config import from_file
 from mitsgan.errors import ConfigurationError, MitsganError
+from mitsgan.terminal.extensions import describe
+from mitsgan.terminal.help_content import DESCRIPTION
+from mitsgan.terminal.help_text import grouped
+from mitsgan.terminal.options import as_options
+from mitsgan.terminal.process import Terminated, keep_freed_memory, rarely_collected, terminable
+from mitsgan.terminal.shown import join_lines
 
 _BUG = 70
 

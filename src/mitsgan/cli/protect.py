@@ -8,10 +8,11 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from mitsgan.cli.command import Reporting, shown
-from mitsgan.cli.options import as_options
-from mitsgan.cli.terminal.console import Console
+from mitsgan.cli.command import Reporting
 from mitsgan.jobs.protect.settings import ProtectFile
+from mitsgan.terminal.console import Console
+from mitsgan.terminal.options import as_options
+from mitsgan.terminal.shown import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,8 @@ class Protect(Reporting, ProtectFile):
         """Protect; the exit code."""
         if self.recursive:
             return self._tree(console)
-        from mitsgan.cli.terminal.passphrase import ask_passphrase
         from mitsgan.jobs.protect.file import protect_file
+        from mitsgan.terminal.passphrase import ask_passphrase
 
         write_report = self.open_report(source=self.scan, beside=self.out)
         result = protect_file(self, passphrase=ask_passphrase, progress=console)
@@ -45,8 +46,8 @@ class Protect(Reporting, ProtectFile):
 
     def _tree(self, console: Console) -> int:
         """Protect all scans of a tree; the exit code."""
-        from mitsgan.cli.terminal.passphrase import ask_passphrase
         from mitsgan.jobs.protect.tree import protect_tree
+        from mitsgan.terminal.passphrase import ask_passphrase
 
         write_report = self.open_report(source=self.scan, beside=self.out)
         result = protect_tree(self, passphrase=ask_passphrase, progress=console)

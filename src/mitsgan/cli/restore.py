@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mitsgan.cli.command import Reporting, shown
-from mitsgan.cli.terminal.console import Console
+from mitsgan.cli.command import Reporting
 from mitsgan.jobs.restore.settings import RestoreFile
+from mitsgan.terminal.console import Console
+from mitsgan.terminal.shown import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +21,8 @@ class Restore(Reporting, RestoreFile):
 
     def work(self, console: Console) -> int:
         """Restore; the exit code."""
-        from mitsgan.cli.terminal.passphrase import ask_passphrase
         from mitsgan.jobs.restore.restore import restore_file
+        from mitsgan.terminal.passphrase import ask_passphrase
 
         write_report = self.open_report(source=self.scan, beside=self.out)
         result = restore_file(self, passphrase=ask_passphrase, progress=console)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mitsgan.cli.command import Command, shown
-from mitsgan.cli.terminal.console import Console
+from mitsgan.cli.command import Command
 from mitsgan.jobs.seal import SealFile
+from mitsgan.terminal.console import Console
+from mitsgan.terminal.shown import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +21,8 @@ class SealCommand(Command, SealFile):
 
     def work(self, console: Console) -> int:
         """Seal; the exit code."""
-        from mitsgan.cli.terminal.passphrase import ask_passphrase
         from mitsgan.jobs.seal import seal_file
+        from mitsgan.terminal.passphrase import ask_passphrase
 
         sealed = seal_file(self, passphrase=ask_passphrase, progress=console)
         sketch = "with a sketch" if sealed.sketch else "without a sketch"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mitsgan.cli.command import Reporting, shown
-from mitsgan.cli.options import as_options
-from mitsgan.cli.terminal.console import Console
+from mitsgan.cli.command import Reporting
 from mitsgan.jobs.verify.settings import VerifyFile
+from mitsgan.terminal.console import Console
+from mitsgan.terminal.options import as_options
+from mitsgan.terminal.shown import shown
 
 EXIT_CODES = {"intact": 0, "tampered": 1, "unknown": 3, "processed": 4, "error": 2}
 

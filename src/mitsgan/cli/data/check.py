@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mitsgan.cli.command import Reporting, shown
-from mitsgan.cli.terminal.console import Console
+from mitsgan.cli.command import Reporting
 from mitsgan.jobs.data.settings import CheckSettings
+from mitsgan.terminal.console import Console
+from mitsgan.terminal.shown import shown
 
 
 @dataclass(frozen=True, kw_only=True)

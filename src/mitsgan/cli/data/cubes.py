@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mitsgan.cli.command import Command, shown
-from mitsgan.cli.terminal.console import Console
+from mitsgan.cli.command import Command
 from mitsgan.jobs.data.settings import CubesFile
+from mitsgan.terminal.console import Console
+from mitsgan.terminal.shown import shown
 
 _PAIR = "MIN MAX"
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 from tyro.conf import Suppress, UseAppendAction, arg
 
-from mitsgan.cli.command import Command, shown
+from mitsgan.cli.command import Command
 from mitsgan.cli.places import PlaceOption
-from mitsgan.cli.terminal.console import Console
 from mitsgan.jobs.evaluate.settings import EvaluateFiles
+from mitsgan.terminal.console import Console
+from mitsgan.terminal.shown import shown
 
 _Places = UseAppendAction[tuple[PlaceOption, ...]]
 

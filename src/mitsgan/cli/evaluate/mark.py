@@ -7,9 +7,10 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from mitsgan.cli.command import Command, shown
-from mitsgan.cli.terminal.console import Console
+from mitsgan.cli.command import Command
 from mitsgan.jobs.evaluate_mark import EvaluateMarkFile
+from mitsgan.terminal.console import Console
+from mitsgan.terminal.shown import shown
 
 
 @dataclass(frozen=True, kw_only=True)

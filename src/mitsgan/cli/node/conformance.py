@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mitsgan.cli.command import Command
-from mitsgan.cli.terminal.console import Console
+from mitsgan.terminal.console import Console
 
 
 @dataclass(frozen=True, kw_only=True)

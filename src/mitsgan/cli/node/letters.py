@@ -8,9 +8,10 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from mitsgan.cli.command import Command, shown
-from mitsgan.cli.terminal.console import Console
+from mitsgan.cli.command import Command
 from mitsgan.node.store.ledger_schema import State
+from mitsgan.terminal.console import Console
+from mitsgan.terminal.shown import shown
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mitsgan.cli.command import Command, shown
-from mitsgan.cli.terminal.console import Console
+from mitsgan.cli.command import Command
 from mitsgan.studio.settings import StudioSettings
+from mitsgan.terminal.console import Console
+from mitsgan.terminal.shown import shown
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, cast
 
-from mitsgan.cli.command import Command, shown
-from mitsgan.cli.terminal.console import Console
+from mitsgan.cli.command import Command
 from mitsgan.jobs.train.settings import (
     AttackerTraining,
     ClassifierTraining,
@@ -18,6 +17,8 @@ from mitsgan.jobs.train.settings import (
     TafimTraining,
     Training,
 )
+from mitsgan.terminal.console import Console
+from mitsgan.terminal.shown import shown
 
 _FILES = {"output": "FILE.safetensors", "protector": "FILE", "attackers": "FILE..."}
 

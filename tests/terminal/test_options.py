@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitsgan.cli.options import as_options
+from mitsgan.terminal.options import as_options
 
 
 @pytest.mark.parametrize(

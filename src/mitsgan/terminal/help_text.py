@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from functools import cache
 
-from mitsgan.cli.terminal.help_content import EXAMPLES, GROUPS
+from mitsgan.terminal.help_content import EXAMPLES, GROUPS
 
 _OPTIONS = re.compile(r"^╭─ options ─+╮\n((?:│.*│\n)+)╰─+╯\n", re.MULTILINE)
 _ENTRY = re.compile(r"^│ (?:-\w[^,]*, )?--(?:no-)?([\w-]+)")

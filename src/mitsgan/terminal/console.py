@@ -8,12 +8,12 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from mitsgan.cli.options import as_options
+from mitsgan.terminal.options import as_options
 
 if TYPE_CHECKING:
-    from mitsgan.cli.terminal.bars import Bars
     from mitsgan.evaluate.report.content import Report
     from mitsgan.evaluate.report.table import Table
+    from mitsgan.terminal.bars import Bars
 
 _NOTES = 20
 """How many lines a phase writes at most where there is no terminal."""
@@ -112,6 +112,6 @@ def _bars() -> Bars | None:
     """Where there is a terminal; rich takes a while to import."""
     if not sys.stderr.isatty():
         return None
-    from mitsgan.cli.terminal.bars import Bars
+    from mitsgan.terminal.bars import Bars
 
     return Bars()

@@ -1,1 +1,0 @@
-"""What the user's terminal shows and says."""
