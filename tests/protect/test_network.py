@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from mitsgan.protect.network import HALO, PATCH, PerturbationGenerator
+from mitsgan.protect.network import HALO, PATCH, Conv3d, PerturbationGenerator
 
 
 def seen_from_the_middle(reach: int) -> int:
@@ -33,3 +35,16 @@ def test_without_reach_it_is_the_network_that_ships() -> None:
     plain, far = (PerturbationGenerator((4, 6), reach) for reach in (0, 2))
     more = set(far.state_dict()) - set(plain.state_dict())
     assert more == {f"far.{n}.{part}" for n in (0, 1) for part in ("weight", "bias")}
+
+
+@pytest.mark.parametrize("stride, kernel", [(1, (3, 3, 3)), (1, (1, 3, 3)), ((1, 2, 2), (1, 2, 2))])
+def test_small_inputs_are_convolved_as_torch_does(stride: Any, kernel: Any) -> None:
+    torch.manual_seed(0)
+    layer = Conv3d(5, 6, kernel, stride=stride, padding=(0, 1, 1))
+    plain = nn.Conv3d(5, 6, kernel, stride=stride, padding=(0, 1, 1))
+    plain.load_state_dict(layer.state_dict())
+    inputs = torch.randn(1, 5, 6, 8, 10)
+    with torch.inference_mode():
+        torch.testing.assert_close(layer(inputs), plain(inputs))
+        half = layer.to(torch.bfloat16)(inputs.bfloat16())
+    torch.testing.assert_close(half.float(), plain(inputs).detach(), rtol=0.05, atol=0.05)
