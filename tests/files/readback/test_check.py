@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from mitsgan.files.dicom import read as reader
 from mitsgan.files.dicom.pixels import read as pixel_reader
 from mitsgan.files.dicom.pixels import write as pixel_writer
 from mitsgan.files.dicom.write import header, series
+from mitsgan.files.readback import check
+from mitsgan.files.readback.slices import StoredSlice
 from mitsgan.scan import Scan
 
 Make = Callable[..., Path]
@@ -181,3 +184,19 @@ def test_what_is_written_beside_comes_along(
         written.with_name("out.txt").write_text("beside")
     assert (tmp_path / "out.txt").read_text() == "beside"
     assert len(list((tmp_path / "out").iterdir())) == 5
+
+
+@pytest.mark.parametrize("slope", [1.0, 0.5, 0.0005])
+def test_what_moved_is_the_same_in_integers_and_in_hu(slope: float) -> None:
+    rng = np.random.default_rng(0)
+    old = rng.integers(-1200, 400, (1, 9, 7)).astype(np.int16)
+    new = (old + rng.integers(-3, 4, old.shape)).astype(np.int16)
+    scan = replace(
+        Scan.from_hu(old, (1.0, 1.0, 1.0), plausible=False),
+        slope=np.array([slope]),
+        intercept=np.array([-24.0]),
+    )
+    before, one = (StoredSlice(0, stored[0], slope, -24.0) for stored in (old, new))
+    in_hu, exact = check._moved(scan, one, before), check._moved_words(scan, one, before)
+    assert exact == pytest.approx(in_hu, abs=1e-9)
+    assert exact[0] == 3 * slope

@@ -21,9 +21,9 @@ def _values(dtype: str) -> Any:
 
 
 def _read(path: Path) -> Any:
-    pairs = list(image_slices(path))
-    assert [z for z, _ in pairs] == list(range(len(pairs)))
-    return np.stack([plane for _, plane in pairs])
+    slices = list(image_slices(path))
+    assert [one.z for one in slices] == list(range(len(slices)))
+    return np.stack([one.hu for one in slices])
 
 
 @pytest.mark.parametrize("dtype", _TYPES)

@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 from mitsgan.errors import OutputError
 from mitsgan.files.dicom.source import DicomSource
-from mitsgan.files.readback.dicom import check_identity, dicom_slices
+from mitsgan.files.readback.dicom import dicom_slices
 from mitsgan.files.readback.image import image_slices
+from mitsgan.files.readback.slices import StoredSlice
 from mitsgan.scan.scan import Scan
 
 _SINGLE = 1e-6
 """Relative error of single precision."""
 _ROUNDING_HU = 1e-3
 
-Slices = Iterator[tuple[int, NDArray[np.float64]]]
-"""The number of a slice, and its HU ``[y, x]``."""
+Slices = Iterator[StoredSlice]
 
 
 def check_readback(
@@ -47,21 +47,20 @@ def check_readback(
     """
     source = scan.source
     if isinstance(source, DicomSource) and not _is_image(written):
-        check_identity(source, written)
         new: Slices = dicom_slices(source, written)
     else:
         new = image_slices(written, _offset(scan, written))
     old = None if largest_hu is None else _source_slices(scan)
     depth = len(scan.stored)
-    for done, (z, hu) in enumerate(new):
+    for done, one in enumerate(new):
         if progress is not None:
             progress(done, depth)
-        _check_equal(scan, z, hu, written)
+        _check_equal(scan, one, written)
         if old is not None and largest_hu is not None:
-            other, before = next(old)
-            if other != z:
+            before = next(old)
+            if before.z != one.z:
                 raise OutputError(f"{written.name} holds slices in another order than its source")
-            _check_moved(scan, z, hu, before, largest_hu, written)
+            _check_moved(scan, one, before, largest_hu, written)
     if progress is not None:
         progress(depth, depth)
 
@@ -99,32 +98,29 @@ def _is_nifti(path: Path) -> bool:
     return path.name.lower().endswith((".nii", ".nii.gz", ".hdr", ".img"))
 
 
-def _check_equal(scan: Scan, z: int, hu: NDArray[np.float64], written: Path) -> None:
-    wanted = scan.stored[z].astype(np.float64) * scan.slope[z] + scan.intercept[z]
-    if hu.shape != wanted.shape or not _close(hu, wanted):
+def _check_equal(scan: Scan, one: StoredSlice, written: Path) -> None:
+    wanted, slope, intercept = scan.stored[one.z], scan.slope[one.z], scan.intercept[one.z]
+    if one.is_scaled_as(slope, intercept) and np.array_equal(one.stored, wanted):
+        return
+    hu, wanted_hu = one.hu, wanted.astype(np.float64) * slope + intercept
+    if hu.shape != wanted_hu.shape or not _close(hu, wanted_hu):
         raise OutputError(
-            f"slice {z} of {written.name} does not read back as it was written, by other means "
+            f"slice {one.z} of {written.name} does not read back as it was written, by other means "
             f"than those it was written with; nothing was written. Please report this"
         )
 
 
 def _check_moved(
-    scan: Scan,
-    z: int,
-    hu: NDArray[np.float64],
-    before: NDArray[np.float64],
-    largest_hu: float,
-    written: Path,
+    scan: Scan, one: StoredSlice, before: StoredSlice, largest_hu: float, written: Path
 ) -> None:
-    if before.shape != hu.shape:
+    z = one.z
+    if before.stored.shape != one.stored.shape:
         raise OutputError(f"slice {z} of {written.name} has another size than its source")
-    with np.errstate(invalid="ignore"):
-        moved = np.abs(hu - before)
-    moved[~np.isfinite(before) & ~np.isfinite(hu)] = 0
-    stays = _was_padding(scan, z, before)
     limit = largest_hu * (1 + _SINGLE) + _ROUNDING_HU
-    worst = float(np.nan_to_num(moved, nan=np.inf).max())
-    if worst > limit or (moved[stays] > _ROUNDING_HU).any():
+    worst, padding_moved = (_moved_words if _are_words(scan, one, before) else _moved)(
+        scan, one, before
+    )
+    if worst > limit or padding_moved > _ROUNDING_HU:
         what = f"by {worst:g} HU" if worst > limit else "in the padding"
         raise OutputError(
             f"slice {z} of {written.name} differs from its source {what}, beyond the budget of "
@@ -133,11 +129,38 @@ def _check_moved(
         )
 
 
-def _was_padding(scan: Scan, z: int, before: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """What was padding in the source, by its own values."""
-    stored = (before - scan.intercept[z]) / scan.slope[z]
+def _are_words(scan: Scan, one: StoredSlice, before: StoredSlice) -> bool:
+    """Whether a slice and its source hold integers of one scale, that of the scan."""
+    slope, intercept = scan.slope[one.z], scan.intercept[one.z]
+    return scan.is_integer and all(
+        each.holds_words and each.is_scaled_as(slope, intercept) for each in (one, before)
+    )
+
+
+def _moved_words(scan: Scan, one: StoredSlice, before: StoredSlice) -> tuple[float, float]:
+    """As `_moved`, on integers: exact, and in a fifth of the time."""
+    change = np.subtract(one.stored, before.stored, dtype=np.int32)
+    worst = max(int(change.max()), -int(change.min()))
+    in_padding = change[_is_padding(scan, one.z, before.stored)]
+    return worst * one.slope, float(np.abs(in_padding).max(initial=0)) * one.slope
+
+
+def _moved(scan: Scan, one: StoredSlice, before: StoredSlice) -> tuple[float, float]:
+    """How far the voxels of a slice moved at most, and those of its padding, HU."""
+    hu, hu_before = one.hu, before.hu
+    with np.errstate(invalid="ignore"):
+        moved = np.abs(hu - hu_before)
+    moved[~np.isfinite(hu_before) & ~np.isfinite(hu)] = 0
+    stored = (hu_before - scan.intercept[one.z]) / scan.slope[one.z]
     if scan.is_integer:
         stored = np.rint(stored)
+    in_padding = moved[_is_padding(scan, one.z, stored)]
+    worst = float(np.nan_to_num(moved, nan=np.inf).max())
+    return worst, float(np.nan_to_num(in_padding, nan=0).max(initial=0))
+
+
+def _is_padding(scan: Scan, z: int, stored: NDArray[Any]) -> NDArray[np.bool_]:
+    """What of slice ``z`` of the source was padding, by its own values."""
     one = scan.with_slices(stored[None].astype(scan.stored.dtype), z, z + 1)
     return np.asarray(one.is_padding()[0])
 

@@ -19,34 +19,36 @@ from mitsgan.files.dicom.find.parse import whole_dataset
 from mitsgan.files.dicom.pixels.decode import decode_frame
 from mitsgan.files.dicom.pixels.read import UNCOMPRESSED
 from mitsgan.files.dicom.source import DicomSource
+from mitsgan.files.readback.slices import StoredSlice
 from mitsgan.quiet import UNREADABLE, quiet
 
 
-def dicom_slices(
-    source: DicomSource, written: Path | None
-) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """The slices of a series in HU, file by file.
+def dicom_slices(source: DicomSource, written: Path | None) -> Iterator[StoredSlice]:
+    """The slices of a series, file by file.
 
     Args:
         source: which files, and which slice is where in them.
-        written: the series that was derived of it; None for the source itself.
+        written: the series that was derived of it; None for the source itself. Every object of it
+            must have a UID of its own, and say so twice.
 
     Raises:
-        OutputError: a file cannot be read, or holds another number of frames.
+        OutputError: a file cannot be read, holds another number of frames, or has no UID of its
+            own.
     """
     places: dict[SliceFile, list[int]] = defaultdict(list)
     for z, frame in enumerate(source.slices):
         places[frame.file].append(z)
+    seen: set[str] = set()
     for file, numbers in places.items():
         try:
             with quiet():
-                dataset = whole_dataset(file) if written is None else dcmread(_place(written, file))
+                dataset = whole_dataset(file) if written is None else _own(written, file, seen)
                 frames = _frames(dataset, source, numbers[0])
                 for z in numbers:
                     number = source.slices[z].number
-                    values = _settled(frames[number], source, z).astype(np.float64)
                     slope, intercept = _rescale(dataset, number)
-                    yield z, values * slope + intercept + source.hu_offset
+                    values = _settled(frames[number], source, z)
+                    yield StoredSlice(z, values, slope, intercept + source.hu_offset)
         except UNREADABLE as error:
             where = file.path if written is None else f"{written.name}/{file.name}"
             raise OutputError(
@@ -54,27 +56,25 @@ def dicom_slices(
             ) from error
 
 
-def check_identity(source: DicomSource, written: Path) -> None:
-    """Raise unless every object that was written has a UID of its own, and says so twice."""
-    seen: dict[str, SliceFile] = {}
-    for file in source.files:
-        try:
-            with quiet():
-                dataset = dcmread(_place(written, file), stop_before_pixels=True)
-                uid = str(dataset.SOPInstanceUID)
-                meta = str(dataset.file_meta.MediaStorageSOPInstanceUID)
-        except UNREADABLE as error:
-            raise OutputError(
-                f"{written.name}/{file.name} does not say which object it is when it is read anew "
-                f"({error}); nothing was written. The header of {file.path} is damaged: fetch it "
-                f"again"
-            ) from error
-        if uid in seen or uid != meta or uid == file.instance:
-            raise OutputError(
-                f"{written.name}/{file.name} has no UID of its own ({uid}); nothing was written. "
-                f"Please report this"
-            )
-        seen[uid] = file
+def _own(written: Path, file: SliceFile, seen: set[str]) -> Dataset:
+    """What was derived of a file, if its UID is not among those that were seen; it then is."""
+    dataset = dcmread(_place(written, file))
+    try:
+        uid = str(dataset.SOPInstanceUID)
+        meta = str(dataset.file_meta.MediaStorageSOPInstanceUID)
+    except UNREADABLE as error:
+        raise OutputError(
+            f"{written.name}/{file.name} does not say which object it is when it is read anew "
+            f"({error}); nothing was written. The header of {file.path} is damaged: fetch it "
+            f"again"
+        ) from error
+    if uid in seen or uid != meta or uid == file.instance:
+        raise OutputError(
+            f"{written.name}/{file.name} has no UID of its own ({uid}); nothing was written. "
+            f"Please report this"
+        )
+    seen.add(uid)
+    return dataset
 
 
 def _place(written: Path, file: SliceFile) -> Path:

@@ -21,6 +21,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from mitsgan.errors import OutputError
+from mitsgan.files.readback.slices import StoredSlice
 from mitsgan.quiet import UNREADABLE, mute
 
 _NIFTI = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8"} | {
@@ -55,8 +56,8 @@ _NRRD = {
 _LONGEST_HEADER = 1 << 20
 
 
-def image_slices(path: Path, hu_offset: float = 0.0) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """The slices of an image in HU, along its last axis.
+def image_slices(path: Path, hu_offset: float = 0.0) -> Iterator[StoredSlice]:
+    """The slices of an image, along its last axis.
 
     Args:
         path: the file.
@@ -72,7 +73,7 @@ def image_slices(path: Path, hu_offset: float = 0.0) -> Iterator[tuple[int, NDAr
             f"{path.name} cannot be read anew ({' '.join(str(error).split())}); nothing was written"
         ) from error
     for z, plane in enumerate(values):
-        yield z, plane.astype(np.float64) * slope + (intercept + hu_offset)
+        yield StoredSlice(z, plane, slope, intercept + hu_offset)
 
 
 def _values(path: Path) -> tuple[NDArray[Any], float, float]:
