@@ -58,7 +58,7 @@ class Conv3d(nn.Conv3d):
             and input.device.type == self.weight.device.type == "cpu"
             and not torch.is_grad_enabled()
             and not torch.is_autocast_enabled("cpu")
-            and torch.backends.mkldnn.is_available()
+            and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         )
 
 
