@@ -155,6 +155,7 @@ _POSITIONS: tuple[Position, ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", _ACTIONS)
 @pytest.mark.parametrize("position", _POSITIONS)
 def test_equals_a_second_statement(action: Action, position: Position) -> None:

@@ -78,6 +78,7 @@ def test_a_missing_scan_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "speed.json").exists()
 
 
+@pytest.mark.slow
 def test_a_task_that_fails_is_told_with_what_it_said(series: Path, tmp_path: Path) -> None:
     (tmp_path / "other.safetensors").write_bytes(b"not weights")
     done = _run(

@@ -70,6 +70,7 @@ def whole(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_folder_holds_everything(whole: Path, config: Path, weights: Path) -> None:
     names = {path.name for path in whole.iterdir()}
     assert names == {"config.toml", "results.jsonl", "summary.json", "gallery-remove.npz"}

@@ -49,6 +49,7 @@ def test_lists_places_and_writes_them_with_what_they_cover(
     assert "6.0" in shown[shown.index("Known nodules") :]
 
 
+@pytest.mark.slow
 def test_recall_is_that_of_nodules_planted_in_memory(series: Path, tmp_path: Path) -> None:
     out = tmp_path / "recall.json"
     assert main(["candidates", str(series), "--recall", "2", "-o", str(out), "--quiet"]) == 0

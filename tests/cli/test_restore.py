@@ -121,4 +121,4 @@ def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["restore", "--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert "mitsgan restore PROTECTED ORIGINAL --private-key site.pem --trust" in said
+    assert "mitsgan restore OUT ORIGINAL --private-key site.pem --trust" in said

@@ -335,6 +335,7 @@ def test_a_signed_file_is_not_signed_again(
     assert not (tmp_path / "again").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.skipif(shutil.which("dcmsign") is None, reason="dcmtk is not installed")
 def test_dcmtk_verifies_signatures_in_files_of_many_scanners(

@@ -89,6 +89,7 @@ def test_one_of_your_own_is_short(text: str) -> None:
     assert len(text.splitlines()) <= SHORT
 
 
+@pytest.mark.slow
 def test_a_script_registers_its_own(tmp_path: Path) -> None:
     (tmp_path / "checkerboard.py").write_text(CHECKERBOARD)
     (tmp_path / "averager.py").write_text(AVERAGER)

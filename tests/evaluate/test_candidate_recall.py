@@ -94,6 +94,7 @@ def ball(
     return np.where(z**2 + y**2 + x**2 <= (diameter_mm / 2) ** 2, np.float32(40), hu), "ball"
 
 
+@pytest.mark.slow
 def test_planted_balls_are_found_again(phantom: Scan) -> None:
     lung, steps = find_lung(phantom), []
     hits = planted_hits(phantom, lung, 6, 0, ball, lambda done, n: steps.append((done, n)))

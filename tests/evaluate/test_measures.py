@@ -125,6 +125,7 @@ def test_an_evaluation_at_given_places_with_a_variant(
     assert results[1].config.variant == "low-frequency"
 
 
+@pytest.mark.slow
 def test_a_classifier_says_what_attacked_cubes_look_like(
     scan: Scan, protected: Scan, remover: Attacker
 ) -> None:

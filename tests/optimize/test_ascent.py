@@ -43,6 +43,7 @@ def gain(attacked: AttackedScan, threat: Threat, perturbation: Tensor) -> float:
     return reached / noise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("radius, least", [(0.0, 4.0), (4.0, 1.5)])
 def test_it_disrupts_more_than_noise_at_positions_it_did_not_see(
     attacked: AttackedScan, injector: Attacker, radius: float, least: float
@@ -83,6 +84,7 @@ def test_what_it_starts_from_stays_where_no_attack_looks(
     assert (start == 3).all(), "the start itself is not touched"
 
 
+@pytest.mark.slow
 def test_steps_and_seed_repeat(
     attacked: AttackedScan, injector: Attacker, remover: Attacker
 ) -> None:
@@ -95,6 +97,7 @@ def test_steps_and_seed_repeat(
     assert (first != other).any()
 
 
+@pytest.mark.slow
 def test_both_attackers_are_disrupted(
     attacked: AttackedScan, injector: Attacker, remover: Attacker
 ) -> None:
@@ -105,6 +108,7 @@ def test_both_attackers_are_disrupted(
         assert gain(attacked, threat, perturbation) > 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("varied", [False, True])
 def test_the_result_does_not_depend_on_threads(
     attacked: AttackedScan, injector: Attacker, varied: bool
@@ -131,6 +135,7 @@ def test_a_step_moves_what_positions_share_once(attacked: AttackedScan, injector
     assert set(moved.flatten().tolist()) == {-1.0, 1.0, 3.0}
 
 
+@pytest.mark.slow
 def test_directed_objectives_reach_what_they_ask_for(
     attacked: AttackedScan, injector: Attacker
 ) -> None:

@@ -64,6 +64,7 @@ def test_the_discriminator_is_as_released() -> None:
     assert net(torch.zeros(2, 1, 512, 512)).shape == (2,)
 
 
+@pytest.mark.slow
 def test_trains_the_released_network_as_released_or_through_the_attack(
     wide_chest: Scan, attackers: list[TrainedAttacker], tmp_path: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_training_the_released_network_is_refused_on_other_sizes(
     assert sum(p.numel() for p in PaperGenerator().parameters()) > 200_000
 
 
+@pytest.mark.slow
 def test_tafim_learns_to_do_as_much_with_less(
     training_chest: Scan, attackers: list[TrainedAttacker], tmp_path: Path
 ) -> None:
@@ -130,6 +132,7 @@ def test_tafim_learns_to_do_as_much_with_less(
     assert {"net", "global"} <= set(rows[0])
 
 
+@pytest.mark.slow
 def test_tafim_draws_the_attack_to_its_target(
     training_chest: Scan, attackers: list[TrainedAttacker], tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ def remover(training_chest: Scan, run: Path) -> TrainedAttacker:
         return train_attacker([training_chest], config, Run(run))
 
 
+@pytest.mark.slow
 def test_an_attacker_learns_to_inpaint(
     remover: TrainedAttacker, run: Path, training_chest: Scan
 ) -> None:
@@ -74,6 +75,7 @@ def test_evidence_is_drawn(
 CONFIG = ProtectorConfig(width=(4, 4), steps=12, crops=1, attacks=2, energy_weight=0.0, rate=1e-2)
 
 
+@pytest.mark.slow
 def test_a_protector_learns_to_disrupt(
     remover: TrainedAttacker, training_chest: Scan, tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ def test_a_seed_decides_what_is_drawn_whatever_is_drawn_beside_it(
     assert float((other - alone)[WHERE].abs().mean()) > 0.05
 
 
+@pytest.mark.slow
 def test_the_gradient_goes_through_every_step(
     network: DiffusionInpainter, condition: torch.Tensor
 ) -> None:

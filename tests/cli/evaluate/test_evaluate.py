@@ -59,6 +59,7 @@ def evaluated(
     return Evaluated(arguments, numbers.read_text(), picture, html, said.getvalue())
 
 
+@pytest.mark.slow
 def test_protects_in_memory_and_measures(evaluated: Evaluated, series: Path, weights: Path) -> None:
     text = evaluated.numbers
     result = json.loads(text)
@@ -138,6 +139,7 @@ def test_leaves_tampering_out(
     assert "What a diagnosis rests on" in output
 
 
+@pytest.mark.slow
 def test_attacks_given_positions_in_a_variant(
     evaluate: Run,
     protector_options: list[str],
@@ -183,6 +185,7 @@ def test_the_variants_known_to_settings_are_those_that_there_are() -> None:
     assert get_args(VariantName) == tuple(VARIANTS)
 
 
+@pytest.mark.slow
 def test_a_budget_that_is_not_kept_is_told(
     evaluate: Run,
     series: Path,

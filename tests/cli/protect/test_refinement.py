@@ -33,6 +33,7 @@ def moved(series: Path, tmp_path: Path) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_refining_starts_from_the_network_and_keeps_the_budget(
     moved: Run, protector_options: list[str], tmp_path: Path
 ) -> None:
@@ -56,6 +57,7 @@ def test_refining_starts_from_the_network_and_keeps_the_budget(
     assert "optimised 2 steps over the lung against textured" in header.DerivationDescription
 
 
+@pytest.mark.slow
 def test_steps_and_seed_give_the_same_result(moved: Run, protector_options: list[str]) -> None:
     options = (*protector_options, "--refine-steps", "1")
     first, again, other = (
@@ -96,6 +98,7 @@ def test_candidates_are_what_is_optimised_around(
     assert np.abs(where).max() <= refine.UNCERTAINTY_MM + 1.3 * 16 + 8
 
 
+@pytest.mark.slow
 def test_candidates_of_the_phantom_are_found(phantom: Scan) -> None:
     places = refine.around_candidates(phantom)
     assert isinstance(places, Around)

@@ -82,6 +82,7 @@ def test_trains_an_attacker(
     assert "holds a run with seed = 5, found 4" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_attacker_is_judged_on_unseen_scans_as_it_is_stored(
     attacker: Run, phantom_image: Path, tmp_path: Path
 ) -> None:
@@ -119,6 +120,7 @@ def test_a_residual_attacker_has_a_width_of_its_own(
     assert type(loaded.network).__name__ == "ResidualInpainter"
 
 
+@pytest.mark.slow
 def test_trains_a_diffusion_attacker_of_either_action(
     series: Path,
     tmp_path: Path,
@@ -144,6 +146,7 @@ def test_trains_a_diffusion_attacker_of_either_action(
     assert "weights of a diffusion attacker" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_trains_a_classifier(series: Path, phantom_image: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine.safetensors"
     arguments = ["train", "classifier", str(series), "--output", str(out), "--width", "2"]
@@ -156,6 +159,7 @@ def test_trains_a_classifier(series: Path, phantom_image: Path, tmp_path: Path) 
     assert main([*arguments, "--smallest-mm", "30", "--overwrite", "--run", str(tmp_path)]) == 2
 
 
+@pytest.mark.slow
 def test_trains_and_validates_a_protector(
     series: Path, weights: Path, tmp_path: Path, phantom_image: Path
 ) -> None:

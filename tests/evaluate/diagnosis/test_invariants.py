@@ -248,6 +248,7 @@ def test_the_volume_of_a_ball_and_of_a_ball_on_a_wall() -> None:
         segment_nodule(scan, (30.0, 36.0, 500.0))
 
 
+@pytest.mark.slow
 def test_all_figures_of_a_phantom() -> None:
     scan = chest((40, 256, 256), (4.0, 1.25, 1.25), seed=4)
     protected = apply_perturbations(scan, [RandomSign(6.0)], Budget(10)).scan
@@ -281,6 +282,7 @@ def test_all_figures_of_a_phantom() -> None:
     assert rows["lung, mean"].within is None
 
 
+@pytest.mark.slow
 def test_a_shift_beyond_tolerance_is_told(phantom: Scan) -> None:
     moved = apply_perturbations(phantom, [Offset(12)], Budget(12)).scan
     result = evaluate(phantom, moved, [], EvaluationSettings(max_hu=10))
@@ -293,6 +295,7 @@ def test_a_shift_beyond_tolerance_is_told(phantom: Scan) -> None:
     assert result.budget_check.over > 0.9 * result.budget_check.voxels
 
 
+@pytest.mark.slow
 def test_what_cannot_be_measured_is_a_gap(phantom: Scan) -> None:
     water = phantom.with_stored(np.where(phantom.is_padding(), phantom.stored, 1024))
     noise = apply_perturbations(water, [RandomSign(3.0)], Budget(3)).scan

@@ -67,6 +67,7 @@ def test_as_many_flips_as_in_the_worst_rescan_are_within() -> None:
     assert rows["calls that flip, 4 lung places"].within is True
 
 
+@pytest.mark.slow
 def test_places_are_asked_where_they_lie(scan: Scan) -> None:
     beyond = scan.geometry.to_world((0, 40, 40))
     places, gaps = find_classifier_sites(scan, [NODULE_LPS, beyond], 0)
@@ -81,6 +82,7 @@ def test_places_are_asked_where_they_lie(scan: Scan) -> None:
     assert float((lung < 0.5).float().mean()) > 0.7, "most of the lung is dark"
 
 
+@pytest.mark.slow
 def test_the_rows_are_among_the_invariants(scan: Scan) -> None:
     protected = apply_perturbations(scan, [RandomSign(4.0)], Budget(10)).scan
     config = EvaluationSettings(nodules=(NODULE_LPS,))

@@ -20,6 +20,7 @@ def test_what_others_say_too_is_the_same() -> None:
     assert LIMIT == finder.LIMIT
 
 
+@pytest.mark.slow
 def test_places_in_memory_are_those_of_the_file(phantom: mg.Scan, series: Path) -> None:
     places = mg.candidates(phantom, limit=5)
     assert len(places) == 5

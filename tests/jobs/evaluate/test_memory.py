@@ -18,6 +18,7 @@ from mitsgan.scan.scan import Scan
 FEW: dict[str, Any] = {"positions": 1, "pgd_steps": 0, "diagnostics": False, "attackers": "narrow"}
 
 
+@pytest.mark.slow
 def test_it_is_what_the_command_measures(series: Path, tmp_path: Path) -> None:
     original = mg.read(series)
     protected = mg.protect(original, max_hu=4, device="cpu")
@@ -32,6 +33,7 @@ def test_it_is_what_the_command_measures(series: Path, tmp_path: Path) -> None:
     assert in_memory.report().command.startswith("mitsgan evaluate chest --max-hu 4")
 
 
+@pytest.mark.slow
 def test_the_budget_is_that_of_the_protection(phantom: Scan) -> None:
     protected = mg.protect(phantom, max_hu=3, protector="noise")
     kept, given = (
@@ -46,6 +48,7 @@ def test_the_budget_is_that_of_the_protection(phantom: Scan) -> None:
     assert "NOT KEPT" in given.report().lead
 
 
+@pytest.mark.slow
 def test_voxels_are_those_of_the_array_whichever_way_its_axes_lie(phantom: Scan) -> None:
     order = AxisOrder((2, 0, 1), (True, True, False))
     original = Scan.from_hu(

@@ -105,6 +105,7 @@ def _values(report: Dataset, name: str) -> list[str]:
     return values
 
 
+@pytest.mark.slow
 def test_the_report_says_what_the_result_says(written: tuple[Path, Verified], sealed: Path) -> None:
     out, verified = written
     report = dcmread(out / "report.dcm")

@@ -141,6 +141,7 @@ def test_slices_that_moved_are_named(marked: Scan) -> None:
     assert moved == {10: places[25], 25: places[10], 30: places[31]}
 
 
+@pytest.mark.slow
 def test_a_flip_is_named(marked: Scan) -> None:
     for turned, word in ((marked.stored[:, :, ::-1], "rows"), (marked.stored[:, ::-1], "columns")):
         detection = detect(_with(marked, turned), KEY, NAME)
@@ -168,6 +169,7 @@ def test_a_replaced_slice_is_named(original: Scan, marked: Scan) -> None:
     assert not middle[10].any()
 
 
+@pytest.mark.slow
 def test_averaged_slices_are_unknown_and_swapped_ones_tampered(marked: Scan) -> None:
     stored = marked.stored.astype(np.float64)
     mean = (np.roll(stored, 1, 0) + stored + np.roll(stored, -1, 0)) / 3
@@ -206,6 +208,7 @@ def test_what_lost_fine_detail_unevenly_is_not_called_tampered(marked: Scan) -> 
     assert detection.verdict != Verdict.TAMPERED
 
 
+@pytest.mark.slow
 def test_a_body_cut_by_padding_is_not_called_tampered() -> None:
     """Blocks that are partly padding are partly marked."""
     scan = chest((40, 128, 128), (2.5, 2.0, 2.0))
@@ -215,6 +218,7 @@ def test_a_body_cut_by_padding_is_not_called_tampered() -> None:
         assert detect(done, key, NAME).verdict != Verdict.TAMPERED
 
 
+@pytest.mark.slow
 def test_untouched_scans_are_not_called_tampered_with_many_keys(original: Scan) -> None:
     small = original.with_slices(original.stored[14:26], 14, 26)
     for number in range(15):
@@ -234,6 +238,7 @@ def test_tiny_scans_are_unknown_or_intact_and_never_crash(shape: tuple[int, int,
     assert detect(flat, KEY, NAME).verdict == Verdict.UNKNOWN
 
 
+@pytest.mark.slow
 def test_marks_of_the_version_before_are_read(original: Scan, marked: Scan) -> None:
     before = apply_perturbations(original, [Mark(KEY, NAME, STRENGTH, 2)], Budget(40)).scan
     detection = detect(before, KEY, NAME)

@@ -34,6 +34,7 @@ def evidence(seed: int, power: float, hole: int, dispersion: float) -> Evidence:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.integers(0, 2**32 - 1),

@@ -65,6 +65,7 @@ def html(galleries: list[Gallery]) -> str:
     return html_report(report(), galleries)
 
 
+@pytest.mark.slow
 def test_needs_nothing_from_outside(html: str) -> None:
     scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     assert len(scripts) == 1
@@ -178,6 +179,7 @@ def test_the_viewer_holds_the_voxels(html: str, galleries: list[Gallery]) -> Non
             np.testing.assert_array_equal(untouched + added[n + i], one.voxels[1, i].ravel())
 
 
+@pytest.mark.slow
 def test_the_viewer_shows_less_where_voxels_are_many(
     galleries: list[Gallery], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -279,6 +279,7 @@ def test_one_slice_to_one_file_but_not_five(
 _SERIES = ["ct/lidc-0001", "ct/lungfcp-0001", "ct/lungdx-a0001", "ct/cip-64/dicom"]
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.parametrize("name", _SERIES)
 def test_real_series_keep_every_other_element(
