@@ -56,7 +56,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         {*_SIDE_BY_SIDE, "files", "seal", "restore", "optimize", "training", "evaluate"}
     ),
     "node": frozenset({*_TOOLS, "serving", "phantom", "files", "seal", "jobs"}),
-    "archive": frozenset({*_TOOLS, "files", "jobs", "evaluate"}),
+    "archive": frozenset({*_TOOLS, "files", "jobs", "evaluate", "node"}),
     "adapters": frozenset({*_TOOLS, "scan", "attack", "mark", "evaluate", "jobs"}),
     "studio": frozenset({*_TOOLS, "serving", "scan", "anatomy", "files", "evaluate", "jobs"}),
     "terminal": frozenset({*_TOOLS, "evaluate"}),

@@ -12,21 +12,17 @@ from pathlib import Path
 from typing import ClassVar
 
 from mitsgan import __version__
-from mitsgan.archive.find import SeriesFiles, content, find_series, whole_series
+from mitsgan.archive.find import Folder, SeriesFiles, content, find_series, whole_series
+from mitsgan.archive.forecast import disk_mb, free_mb, memory_mb, seconds_left
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.settings import How, PlanSettings, RetrySettings
-from mitsgan.archive.task import Action, NewTask
+from mitsgan.archive.task import NewTask
+from mitsgan.archive.web.find import find_web_series
+from mitsgan.archive.web.server import Server, is_web
 from mitsgan.errors import ConfigurationError, DataError, OutputError, SettingsError
-from mitsgan.progress import Phases, Progress, silent
+from mitsgan.progress import Phases, Progress, Steps, silent
 from mitsgan.result import Result
 from mitsgan.typed import convert, read_toml, to_tree
-
-SECONDS_PER_MEGAVOXEL: dict[Action, float] = {"protect": 0.2, "seal": 0.04, "verify": 0.04}
-"""Work on one core for a million voxels, before the archive itself has shown another rate;
-processor time on a chest CT of 133 slices (docs/archive.md)."""
-
-BASE_MB, VOXEL_MB = 700.0, 8e-6
-"""Memory of a worker: the program, and twice a voxel in float32; what `protect` is held to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +39,9 @@ class Planned(Result):
         voxels: of all series.
         hours: forecast of the work on one core that the ledger still has to do.
         memory_mb: what the largest series needs.
+        disk_mb: what that work will write, were nothing compressed; of a server's series also room
+            for the largest one while it is worked on.
+        free_mb: on the disk where that goes; None where nothing is written.
     """
 
     KIND: ClassVar[str] = "archive plan"
@@ -58,6 +57,8 @@ class Planned(Result):
     voxels: int
     hours: float
     memory_mb: float
+    disk_mb: float
+    free_mb: float | None
 
 
 def plan_archive(settings: PlanSettings, *, progress: Progress = silent) -> Planned:
@@ -77,10 +78,11 @@ def plan_archive(settings: PlanSettings, *, progress: Progress = silent) -> Plan
     out, digest = _checked_out(settings, how), _digest(how)
     ledger = Ledger(settings.ledger, create=True)
     try:
-        plan = _same_plan(ledger, how, settings.source.resolve(), out)
-        with Phases(progress).phase("find", f"looking into {settings.source}") as step:
+        source = _resolved(settings.source)
+        plan = _same_plan(ledger, how, source, out)
+        with Phases(progress).phase("find", f"looking into {source}") as step:
             known = ledger.folders()
-            folders = find_series(settings.source.resolve(), known, settings.jobs, step)
+            folders = _found(settings, how, source, known, step)
         for name, value in plan.items():
             ledger.set_plan(name, value)
         ledger.keep_folders(
@@ -89,9 +91,7 @@ def plan_archive(settings: PlanSettings, *, progress: Progress = silent) -> Plan
             if known.get(folder.path, ("",))[0] != folder.stamp
         )
         series = whole_series(folders)
-        root = settings.source.resolve()
-        root = root if root.is_dir() else root.parent
-        tasks = list(_tasks(series, root, out, how.action, digest))
+        tasks = list(_tasks(series, source, out, how, digest))
         new, changed = ledger.enter(tasks)
         others: Counter[str] = Counter()
         for folder in folders:
@@ -105,8 +105,10 @@ def plan_archive(settings: PlanSettings, *, progress: Progress = silent) -> Plan
             others=dict(others),
             megabytes=round(sum(task.megabytes for task in tasks), 1),
             voxels=sum(task.voxels for task in tasks),
-            hours=round(seconds_left(ledger, how.action) / 3600, 3),
+            hours=round(seconds_left(ledger, how) / 3600, 3),
             memory_mb=round(max((task.memory_mb for task in tasks), default=0.0)),
+            disk_mb=round(disk_mb(ledger, how), 1),
+            free_mb=None if out is None else round(free_mb(out)),
         )
     finally:
         ledger.close()
@@ -121,7 +123,7 @@ def plan_verification(ledger: Ledger, trust: Path | None) -> int:
     how = how_of(ledger)
     marked = how.action == "protect" and how.protect.key is not None
     sealed = how.action == "seal" or how.protect.sign is not None
-    if how.action == "verify" or not (marked or sealed):
+    if how.action not in ("protect", "seal") or not (marked or sealed):
         raise SettingsError("nothing of this ledger was marked or sealed; give it `key` or `sign`")
     ledger.set_plan("trust", None if trust is None else str(trust.absolute()))
     done = [task for task in ledger.tasks("done") if task.action != "verify"]
@@ -129,7 +131,7 @@ def plan_verification(ledger: Ledger, trust: Path | None) -> int:
         NewTask(
             key=f"{task.key} {task.ended}",
             action="verify",
-            source=Path(task.source if task.action == "seal" else task.output),
+            source=task.source if task.action == "seal" else task.output,
             series=task.series if task.action == "seal" else "",
             output=Path(task.output),
             files=task.files,
@@ -164,10 +166,23 @@ def how_of(ledger: Ledger) -> How:
     return convert(tree, How, f"the plan in {ledger.path}")
 
 
-def seconds_left(ledger: Ledger, action: Action) -> float:
-    """Forecast of the work that is left, on one core: by the rate so far, or a measured one."""
-    rate = ledger.rate() or SECONDS_PER_MEGAVOXEL[action]
-    return rate * sum(task.voxels for task in ledger.tasks("pending", "running")) / 1e6
+def _resolved(source: str | Path) -> str | Path:
+    """The source as the ledger has it: a URL as it is, or a whole path."""
+    return str(source) if is_web(source) else Path(source).resolve()
+
+
+def _found(
+    settings: PlanSettings,
+    how: How,
+    source: str | Path,
+    known: dict[str, tuple[str, str]],
+    step: Steps,
+) -> list[Folder]:
+    if isinstance(source, Path):
+        return find_series(source, known, settings.jobs, step)
+    if how.action == "verify" and how.verify is not None and how.verify.sealed:
+        raise SettingsError("a server holds no seals beside its series; leave `sealed` out")
+    return find_web_series(Server.of(source, how.web), known, settings.jobs, step)
 
 
 def _checked_out(settings: PlanSettings, how: How) -> Path | None:
@@ -175,15 +190,17 @@ def _checked_out(settings: PlanSettings, how: How) -> Path | None:
         return None
     if settings.out is None:
         raise OutputError("name the folder for what is written: `out`")
-    out, source = settings.out.resolve(), settings.source.resolve()
-    if out == source or source in out.parents or out in source.parents:
+    out, source = settings.out.resolve(), _resolved(settings.source)
+    if isinstance(source, Path) and (
+        out == source or source in out.parents or out in source.parents
+    ):
         raise OutputError(
             f"`out` {out} and the source {source} lie in one another; keep them apart"
         )
     return out
 
 
-def _same_plan(ledger: Ledger, how: How, source: Path, out: Path | None) -> dict[str, object]:
+def _same_plan(ledger: Ledger, how: How, source: str | Path, out: Path | None) -> dict[str, object]:
     """What a ledger is of; raises `DataError` where it is of another archive."""
     tree = to_tree(how)
     plan: dict[str, object] = {
@@ -201,29 +218,33 @@ def _same_plan(ledger: Ledger, how: How, source: Path, out: Path | None) -> dict
 
 
 def _tasks(
-    series: list[SeriesFiles], root: Path, out: Path | None, action: Action, digest: str
+    series: list[SeriesFiles], source: str | Path, out: Path | None, how: How, digest: str
 ) -> Iterator[NewTask]:
     for one in series:
         whole = hashlib.sha256(f"{digest} {one.stamp}".encode()).hexdigest()
-        output = Path() if out is None else _output(Path(one.source), one.series, root, out)
         yield NewTask(
             key=whole,
-            action=action,
-            source=Path(one.source),
+            action=how.action,
+            source=one.source,
             series=one.series,
-            output=output,
+            output=Path() if out is None else _output(one, source, out),
             files=one.files,
             megabytes=one.megabytes,
             voxels=one.voxels,
-            memory_mb=BASE_MB + VOXEL_MB * one.voxels,
+            memory_mb=memory_mb(how.action, one.voxels),
             reason=one.reason,
         )
 
 
-def _output(source: Path, series: str, root: Path, out: Path) -> Path:
+def _output(one: SeriesFiles, source: str | Path, out: Path) -> Path:
     """Where a result goes: OUT mirrors the source, with a folder for each series."""
-    place = out / source.relative_to(root) if root in (source, *source.parents) else out
-    return place / series if series else place
+    if not isinstance(source, Path):
+        study = one.source.partition("/studies/")[2].split("/")[0]
+        return out / study / one.series
+    root = source if source.is_dir() else source.parent
+    place = Path(one.source)
+    place = out / place.relative_to(root) if root in (place, *place.parents) else out
+    return place / one.series if one.series else place
 
 
 def _digest(how: How) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from mitsgan import __version__
+from mitsgan.archive.forecast import seconds_left
 from mitsgan.archive.ledger import Ledger
-from mitsgan.archive.plan import how_of, seconds_left
+from mitsgan.archive.plan import how_of
 from mitsgan.archive.task import FAILURES, STATES, Task
 from mitsgan.atomic import atomic_output
 from mitsgan.errors import SettingsError
@@ -108,19 +109,19 @@ def archive_report(path: Path) -> ArchiveReport:
     """
     ledger = Ledger(path)
     try:
-        action = how_of(ledger).action
+        how = how_of(ledger)
         tasks = ledger.tasks()
         done = [task for task in tasks if task.state == "done"]
         failed = [task.failure for task in tasks if task.state == "failed"]
         return ArchiveReport(
             ledger=str(path),
-            action=action,
+            action=how.action,
             states=dict(Counter(task.state for task in tasks)),
             failures=dict(Counter(failed)),
             verdicts=dict(Counter(task.verdict for task in done if task.verdict)),
             voxels_done=sum(task.voxels for task in done),
             worker_hours=round(sum(task.seconds for task in tasks) / 3600, 4),
-            hours_left=round(seconds_left(ledger, action) / 3600, 4),
+            hours_left=round(seconds_left(ledger, how) / 3600, 4),
             series=tuple(tasks),
         )
     finally:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from mitsgan.archive.task import Action, Failure
 from mitsgan.errors import SettingsError
-from mitsgan.jobs.protect.settings import Protecting
+from mitsgan.jobs.evaluate.settings import EvaluateSettings
+from mitsgan.jobs.protect.settings import RestorablyProtecting
 from mitsgan.jobs.shared import Signing
+from mitsgan.node.config import Tls
+from mitsgan.node.processing.actions import Restoring
 from mitsgan.settings import Settings, above_zero, at_least
 
 
@@ -34,6 +37,48 @@ class VerifyHow(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EvaluateHow(EvaluateSettings):
+    """What is measured; numbers lie at OUTPUT.evaluation.json, a page at OUTPUT.evaluation.html."""
+
+    protected: Path | None = None
+    """What `mitsgan archive` wrote of the same source; without it, scans are protected in memory
+    first."""
+    weights: Path | None = None
+    """A protector of your own for that; by default the one that ships with mitsgan."""
+    page: bool = False
+    """Also write a page with pictures for each series."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.protected is not None and self.weights is not None:
+            raise SettingsError("`weights` protects in memory; leave it out, or `protected`")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSource(Settings):
+    """How a DICOMweb server is reached that is the source."""
+
+    bearer_file: Path | None = None
+    """Holds the token that it wants; read anew for every request."""
+    tls: Tls | None = None
+    """Our certificate, its key, and the authorities that the server's is signed by."""
+    timeout_seconds: float = 60
+    """For a connection, and for each answer."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        above_zero("timeout_seconds", self.timeout_seconds)
+
+
+_NEEDS = {
+    "seal": " with `sign`",
+    "verify": "",
+    "restore": " with `private_key`",
+}
+"""Actions that cannot do without a table of their own, and what has to stand in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class How(Settings):
     """What is done to each series: the job of the command of that name, with its settings.
 
@@ -42,9 +87,12 @@ class How(Settings):
     """
 
     action: Action = "protect"
-    protect: Protecting = field(default_factory=Protecting)
+    protect: RestorablyProtecting = field(default_factory=RestorablyProtecting)
     seal: SealHow | None = None
     verify: VerifyHow | None = None
+    restore: Restoring | None = None
+    evaluate: EvaluateHow = field(default_factory=EvaluateHow)
+    web: WebSource | None = None
     hu_offset: float = 0.0
     """HU to add to all values, where files lost their offset."""
     assume_hu: bool = False
@@ -52,17 +100,22 @@ class How(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.action == "seal" and self.seal is None:
-            raise SettingsError('`action = "seal"` needs a table [seal] with `sign`')
-        if self.action == "verify" and self.verify is None:
-            raise SettingsError('`action = "verify"` needs a table [verify]')
+        if self.action in _NEEDS and getattr(self, self.action) is None:
+            raise SettingsError(
+                f'`action = "{self.action}"` needs a table [{self.action}]{_NEEDS[self.action]}'
+            )
 
     def files(self) -> list[Path]:
         """Keys and weights: if one is exchanged, the work is other work."""
+        protect, evaluate = self.protect, self.evaluate
         named: list[Path | None] = {
-            "protect": [self.protect.key, self.protect.sign, self.protect.weights],
+            "protect": [protect.key, protect.sign, protect.weights, *protect.restorable],
             "seal": [None if self.seal is None else self.seal.sign],
             "verify": [None if self.verify is None else self.verify.key],
+            "restore": [None if self.restore is None else self.restore.private_key],
+            "evaluate": [
+                *(evaluate.injector, evaluate.remover, evaluate.classifier, evaluate.weights)
+            ],
         }[self.action]
         return [path for path in named if path is not None]
 
@@ -75,9 +128,10 @@ class PlanSettings(Settings):
         SettingsError: settings that make no sense, alone or together.
     """
 
-    source: Path
-    """A folder that holds studies, at any depth; or a .csv with a column `path` of folders
-    and files, from its own folder."""
+    source: str | Path
+    """A folder that holds studies, at any depth; a .csv with a column `path` of folders and files,
+    from its own folder; or the URL of a DICOMweb server, such as https://pacs.example/dicom-web,
+    narrowed down by a query if need be: ?StudyDate=20260101-"""
     ledger: Path
     """The ledger to begin, or to add to."""
     out: Path | None = None
@@ -86,7 +140,7 @@ class PlanSettings(Settings):
     """A TOML file that says what is done (docs/archive.md); by default, protect as `mitsgan
     protect` does."""
     jobs: int = 1
-    """Processes that read headers."""
+    """Processes that read headers; of a server, questions at the same time."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

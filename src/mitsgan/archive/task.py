@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Action = Literal["protect", "seal", "verify"]
+Action = Literal["protect", "seal", "verify", "restore", "evaluate"]
 
 State = Literal["pending", "running", "done", "failed"]
 
@@ -48,7 +48,7 @@ class NewTask:
     Attributes:
         key: of its files, the settings and the weights; another key is other work.
         action: what is done.
-        source: the folder or file.
+        source: the folder or file, or the URL of a series.
         series: its *Series Instance UID*, "" for an image file.
         output: what is written, "" where nothing is.
         files: how many files it has.
@@ -60,7 +60,7 @@ class NewTask:
 
     key: str
     action: Action
-    source: Path
+    source: str | Path
     series: str
     output: Path
     files: int

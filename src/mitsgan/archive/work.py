@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from mitsgan.archive.settings import How
 from mitsgan.archive.task import Failure, Outcome, Task
+from mitsgan.archive.web.fetch import on_disk
+from mitsgan.archive.web.server import UnreachableError
 from mitsgan.errors import DeviceError, MitsganError, OutputError, SettingsError
 
 if TYPE_CHECKING:
@@ -20,14 +22,15 @@ if TYPE_CHECKING:
 class Work:
     """Does series one after the other; weights and keys are loaded once."""
 
-    def __init__(self, how: How, trust: Path | None = None) -> None:
+    def __init__(self, how: How, trust: Path | None = None, out: Path | None = None) -> None:
         """Prepare.
 
         Args:
             how: what is done.
             trust: whom to believe seals, where they are verified.
+            out: the folder that outputs lie in.
         """
-        self._how, self._trust = how, trust
+        self._how, self._trust, self._out = how, trust, out
         self._protection: Protection | None = None
 
     def do(self, task: Task) -> Outcome:
@@ -35,13 +38,16 @@ class Work:
         start = perf_counter()
         failure: Failure
         try:
-            text, verdict = getattr(self, f"_{task.action}")(task)
+            with on_disk(task, self._how.web) as here:
+                text, verdict = getattr(self, f"_{task.action}")(here)
             return Outcome(text=text, verdict=verdict, seconds=perf_counter() - start,
                            peak_mb=_peak_mb())  # fmt: skip
         except MemoryError:
             failure, reason = "resource", "memory did not suffice"
         except (DeviceError, OutputError, OSError) as error:
             failure, reason = _of_output(error), str(error) or type(error).__name__
+        except UnreachableError as error:
+            failure, reason = "infrastructure", str(error)
         except MitsganError as error:
             failure, reason = "input", str(error)
         except Exception:  # noqa: BLE001 - one bad series does not stop the night
@@ -104,6 +110,17 @@ class Work:
             )
         )
         return verified.result.reason or "", verified.verdict
+
+    def _restore(self, task: Task) -> tuple[str, str]:
+        from mitsgan.archive.actions import restore_series
+
+        assert self._how.restore is not None  # the settings were checked
+        return restore_series(task, self._how.restore), ""
+
+    def _evaluate(self, task: Task) -> tuple[str, str]:
+        from mitsgan.archive.actions import evaluate_series
+
+        return evaluate_series(task, self._how, self._out), ""
 
     def _judges(self, task: Task) -> tuple[Path | None, Path | None, Path | None]:
         """By which key and which seal a series is verified, and whom the seal is believed of."""

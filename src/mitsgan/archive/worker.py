@@ -25,6 +25,9 @@ from mitsgan.archive.task import Task
 from mitsgan.archive.work import Work
 from mitsgan.processes import end_with_parent
 
+_PATHS = ("trust", "out")
+"""Of a plan: whom to believe seals, and where outputs go."""
+
 _WAIT = 0.5
 """Seconds between looks into the ledger, while others hold what is left."""
 
@@ -47,8 +50,8 @@ def work_through(ledger: Path, owner: str, memory_mb: float, lease_seconds: floa
     book = Ledger(ledger)
     ended = 0
     try:
-        trust = book.plan("trust")
-        work = Work(how_of(book), None if trust is None else Path(trust))
+        trust, out = (None if path is None else Path(path) for path in map(book.plan, _PATHS))
+        work = Work(how_of(book), trust, out)
         while book.open(memory_mb):
             task = book.lease(owner, lease_seconds, memory_mb)
             if task is None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 @shown("source", short="out", source="ROOT", out="FOLDER", settings="FILE.toml")
 class ArchivePlan(Command, PlanSettings):
-    """Find the series below a folder by their headers, and enter into a ledger what is to be done.
+    """Find the series below a folder by their headers, or those of a DICOMweb server by a query,
+    and enter into a ledger what is to be done.
 
     The same command again enters what is new. Nothing is protected yet.
     """
@@ -39,9 +40,13 @@ class ArchivePlan(Command, PlanSettings):
             f"{planned.changed} changed, {planned.unreadable} damaged files"
             + (f"; left out: {others}" if others else "")
         )
+        space = ""
+        if planned.free_mb is not None:
+            gb, free = planned.disk_mb / 1000, planned.free_mb / 1000
+            space = f", {gb:.1f} GB to write where {free:.1f} GB are free"
         console.say(
             f"forecast: {planned.hours:.2f} hours on one core, {planned.memory_mb:.0f} MB for the "
-            f"largest series; go on with: mitsgan archive run --ledger {planned.ledger}"
+            f"largest series{space}; go on with: mitsgan archive run --ledger {planned.ledger}"
         )
         return 0
 
