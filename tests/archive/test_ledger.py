@@ -147,3 +147,18 @@ def test_no_series_is_lost_or_in_two_hands(
     assert sum(counts.values()) == 3
     assert counts.get("running", 0) == len(leased)
     book.close()
+
+
+def test_taking_a_series_sorts_nothing(tmp_path: Path) -> None:
+    book = Ledger(tmp_path / "l.db", create=True)
+    statements: list[str] = []
+    book._db.set_trace_callback(statements.append)
+    book.lease("w", 60, 1e6)
+    book.any_open(1e6)
+    queries = [text for text in statements if text.startswith("SELECT")]
+    assert len(queries) == 2
+    for query in queries:
+        plan = "\n".join(row[3] for row in book._db.execute(f"EXPLAIN QUERY PLAN {query}"))
+        assert "tasks_open" in plan
+        assert "ORDER BY" not in plan
+    book.close()

@@ -41,6 +41,13 @@ CREATE TABLE IF NOT EXISTS tasks (
     UNIQUE (action, source, series));
 CREATE INDEX IF NOT EXISTS tasks_by_state ON tasks (state, lease_until);
 """
+_OPEN_INDEX = """
+CREATE INDEX IF NOT EXISTS tasks_open ON tasks (voxels DESC, id, lease_until, memory_mb)
+    WHERE state IN ('pending', 'running')
+"""
+_OPEN = "tasks INDEXED BY tasks_open WHERE state IN ('pending', 'running') AND memory_mb <= ?"
+"""What is open, largest first. By that index the next series is the first entry or near it; SQLite
+on its own would sort all that wait, and keep everybody from the ledger meanwhile."""
 _NAMES = [field.name for field in fields(Task)]
 _TASK = ", ".join(_NAMES)
 _NEW = ("key", "action", "source", "series", "output", "files", "megabytes", "voxels", "memory_mb")
@@ -72,6 +79,7 @@ class Ledger:
                 )
             if version == 0:
                 self._db.executescript(_SCHEMA + f"PRAGMA user_version={VERSION};")
+            self._db.execute(_OPEN_INDEX)
         except sqlite3.Error as error:
             raise DataError(f"{path}: this ledger cannot be opened ({error})") from error
 
@@ -155,8 +163,8 @@ class Ledger:
         now = time.time()
         with self._change() as db:
             row = db.execute(
-                f"SELECT {_TASK} FROM tasks WHERE memory_mb <= ? AND (state = 'pending' OR "
-                "state = 'running') AND lease_until <= ? ORDER BY voxels DESC, id LIMIT 1",
+                f"SELECT {_TASK} FROM {_OPEN} AND lease_until <= ? "
+                "ORDER BY voxels DESC, id LIMIT 1",
                 (memory_mb, now),
             ).fetchone()
             if row is None:
@@ -237,11 +245,13 @@ class Ledger:
 
     def open(self, memory_mb: float) -> int:
         """How many series are not at an end and fit into so much memory."""
-        row = self._db.execute(
-            "SELECT count(*) FROM tasks WHERE state IN ('pending', 'running') AND memory_mb <= ?",
-            (memory_mb,),
-        ).fetchone()
+        row = self._db.execute(f"SELECT count(*) FROM {_OPEN}", (memory_mb,)).fetchone()
         return int(row[0])
+
+    def any_open(self, memory_mb: float) -> bool:
+        """Whether `open` is more than 0, without counting."""
+        query = f"SELECT EXISTS (SELECT 1 FROM {_OPEN})"
+        return bool(self._db.execute(query, (memory_mb,)).fetchone()[0])
 
     def rate(self) -> float | None:
         """Seconds of work for a million voxels, of what is done; None before that."""

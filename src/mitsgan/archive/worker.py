@@ -52,7 +52,7 @@ def work_through(ledger: Path, owner: str, memory_mb: float, lease_seconds: floa
     try:
         trust, out = (None if path is None else Path(path) for path in map(book.plan, _PATHS))
         work = Work(how_of(book), trust, out)
-        while book.open(memory_mb):
+        while book.any_open(memory_mb):
             task = book.lease(owner, lease_seconds, memory_mb)
             if task is None:
                 time.sleep(_WAIT)
