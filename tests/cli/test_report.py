@@ -128,7 +128,6 @@ def _results(base: type[object]) -> set[type[object]]:
     import mitsgan.archive.plan
     import mitsgan.archive.report
     import mitsgan.archive.run
-    import mitsgan.cli.commands
     import mitsgan.jobs.attacker_import
     import mitsgan.jobs.candidates.result
     import mitsgan.jobs.data.result
@@ -138,6 +137,9 @@ def _results(base: type[object]) -> set[type[object]]:
     import mitsgan.jobs.seal
     import mitsgan.jobs.train.outputs
     import mitsgan.jobs.weights.fetch  # noqa: F401
+    from mitsgan.cli.commands import offered
+
+    offered(brief=True)  # loads all commands
 
     below = {kind for kind in base.__subclasses__() if kind.__module__.startswith("mitsgan.")}
     return below.union(*map(_results, below))

@@ -18,10 +18,7 @@ import tyro
 
 from mitsgan import __version__
 from mitsgan.cli.command import Command
-from mitsgan.cli.commands import Group, check_names, lists, offered
-from mitsgan.cli.evaluate.evaluate import Evaluate
-from mitsgan.cli.protect import Protect
-from mitsgan.cli.train.config import from_file
+from mitsgan.cli.commands import Group, check_names, lists, named, offered
 from mitsgan.errors import ConfigurationError, MitsganError
 from mitsgan.terminal.extensions import describe
 from mitsgan.terminal.help_content import DESCRIPTION
@@ -52,14 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = [*arguments[1:], "--help"]
     if any("\0" in argument for argument in arguments):  # no shell can, but Python
         return _say("an argument holds a null byte, which no name has; leave it out", 2)
-    asks = not arguments or bool({"-h", "--help"} & set(arguments))
-    if asks:
-        join_lines()
-        describe({Protect: ("--protector", "--attackers"), Evaluate: ("--attackers",)})
     try:
         with terminable(), rarely_collected():
-            with grouped(arguments) if asks else nullcontext():
-                command = _command(arguments)
+            command = _command(arguments)
             code = command.start()
             sys.stdout.flush()
             return code
@@ -71,15 +63,31 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(arguments: Sequence[str]) -> Command:
-    """The command that arguments name, or a configuration file that they name."""
+    """The command that arguments name, or a configuration file that they name.
+
+    Only that one is loaded; all of them, where arguments ask which there are.
+    """
     check_names(arguments)
-    chosen: Command | Group = from_file(arguments) or tyro.cli(
-        offered(brief=lists(arguments)),
-        prog="mitsgan",
-        description=DESCRIPTION,
-        args=arguments or ["--help"],
-        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
-    )
+    kind, words = named(arguments) or (offered(brief=lists(arguments)), 0)
+    asks = not arguments or bool({"-h", "--help"} & set(arguments))
+    if asks:
+        join_lines()
+        if arguments[:1] in (["protect"], ["evaluate"]):
+            describe(kind)
+    if words == 2 and arguments[0] == "train":
+        from mitsgan.cli.train.config import from_file
+
+        configured = from_file(arguments)
+        if configured is not None:
+            return configured
+    with grouped(arguments) if asks else nullcontext():
+        chosen: Command | Group = tyro.cli(
+            kind,
+            prog=" ".join(("mitsgan", *arguments[:words])),
+            description=None if words else DESCRIPTION,
+            args=arguments[words:] or ([] if words else ["--help"]),
+            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
+        )
     return chosen.command if isinstance(chosen, Group) else chosen
 
 

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from typing import get_type_hints
 
 from mitsgan.registry import ATTACKERS_GROUP, PROTECTORS_GROUP, installed
 
 OPTIONS: Mapping[str, str] = {"--protector": PROTECTORS_GROUP, "--attackers": ATTACKERS_GROUP}
 
 
-def describe(commands: Mapping[type, tuple[str, ...]]) -> None:
-    """Add the names that are installed here to what commands say of themselves.
+@cache
+def describe(command: type) -> None:
+    """Add the names that are installed here to what a command says of itself.
 
     Args:
-        commands: and those of their options that take a name.
+        command: takes names by some of `OPTIONS`.
     """
-    for command, options in commands.items():
-        names = {option: installed(OPTIONS[option]) for option in options}
-        own = "; ".join(
-            f"{option} {', '.join(installed_names)}"
-            for option, installed_names in names.items()
-            if installed_names
-        )
-        if own:
-            command.__doc__ = f"{command.__doc__}\n\nInstalled here besides ours: {own}."
+    settings = get_type_hints(command)
+    names = {
+        option: installed(group)
+        for option, group in OPTIONS.items()
+        if option.removeprefix("--") in settings
+    }
+    own = "; ".join(
+        f"{option} {', '.join(installed_names)}"
+        for option, installed_names in names.items()
+        if installed_names
+    )
+    if own:
+        command.__doc__ = f"{command.__doc__}\n\nInstalled here besides ours: {own}."

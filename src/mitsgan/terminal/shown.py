@@ -56,14 +56,14 @@ def shown(*positional: str, short: str = "", **metavars: str) -> Callable[[type[
     return decorate
 
 
-@cache
 def join_lines() -> None:
     """Say on one line what settings say on several, whose breaks tyro would keep, and of what is on
     by default that its option switches it off.
 
-    For help texts alone: the source of every command is read.
+    For help texts alone: the source of every command that is loaded is read, once.
     """
-    for command in _SHOWN:
+    while _SHOWN:
+        command = _SHOWN.pop(0)
         hints = get_type_hints(command, include_extras=True)
         for base in command.__mro__:
             for name, text in _descriptions(base).items():
