@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mitsgan.scan.geometry import Vector
-from mitsgan.seal.sketch.judge import ContentReport, ContentVerdict
-from mitsgan.seal.sketch.regions import Region
-from mitsgan.seal.sketch.traces import Process
+from mitsgan.seal.sketch.words import ContentVerdict, Process
+
+if TYPE_CHECKING:
+    from mitsgan.seal.sketch.judge import ContentReport
+    from mitsgan.seal.sketch.regions import Region
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mitsgan.files.dicom.content import describe
 from mitsgan.files.dicom.frames import Frame
 from mitsgan.seal.content_report import ContentEntry, content_entry, content_lines
 from mitsgan.seal.digest import Box
-from mitsgan.seal.sketch.judge import ContentReport
+
+if TYPE_CHECKING:
+    from mitsgan.seal.sketch.judge import ContentReport
 
 SealVerdict = Literal["intact", "processed", "tampered", "unknown"]
 Kind = Literal["signature", "attribute", "pixels", "moved", "missing", "extra", "unreadable"]

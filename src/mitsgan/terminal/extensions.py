@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import get_type_hints
 
 from mitsgan.registry import ATTACKERS_GROUP, PROTECTORS_GROUP, installed
@@ -11,7 +10,6 @@ from mitsgan.registry import ATTACKERS_GROUP, PROTECTORS_GROUP, installed
 OPTIONS: Mapping[str, str] = {"--protector": PROTECTORS_GROUP, "--attackers": ATTACKERS_GROUP}
 
 
-@cache
 def describe(command: type) -> None:
     """Add the names that are installed here to what a command says of itself.
 
@@ -29,5 +27,6 @@ def describe(command: type) -> None:
         for option, installed_names in names.items()
         if installed_names
     )
-    if own:
-        command.__doc__ = f"{command.__doc__}\n\nInstalled here besides ours: {own}."
+    note = f"\n\nInstalled here besides ours: {own}."
+    if own and not (command.__doc__ or "").endswith(note):
+        command.__doc__ = f"{command.__doc__}{note}"

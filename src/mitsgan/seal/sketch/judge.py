@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -18,8 +17,7 @@ from mitsgan.seal.sketch.observe import observe
 from mitsgan.seal.sketch.regions import Differences, Region, Search, find_regions
 from mitsgan.seal.sketch.sketch import Sketch
 from mitsgan.seal.sketch.traces import Trace, find_traces
-
-ContentVerdict = Literal["processed", "tampered", "unknown"]
+from mitsgan.seal.sketch.words import ContentVerdict
 
 _ALIKE = 0.95
 """Share of the contrast that processing has to explain; of what shows another body, it explains

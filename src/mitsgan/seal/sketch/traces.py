@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.sketch.explain import Weights
 from mitsgan.seal.sketch.grain import Grain, Limits
 from mitsgan.seal.sketch.observe import Grid
 from mitsgan.seal.sketch.sketch import Sketch
-
-Process = Literal[
-    "gain",
-    "offset",
-    "smoothing",
-    "sharpening",
-    "median filter",
-    "averaging across slices",
-    "noise",
-    "lossy coding or denoising",
-    "rounding to grey levels",
-    "window",
-    "resampling",
-]
+from mitsgan.seal.sketch.words import Process
 
 _GAIN, _OFFSET_HU, _SHARE = 0.015, 3.0, 0.12
 _LESS_GRAIN, _MORE_GRAIN = 0.92, 1.05
