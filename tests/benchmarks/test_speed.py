@@ -51,7 +51,7 @@ def test_measures_all_and_writes_one_json(series: Path, tmp_path: Path) -> None:
         for value in (*entry.values(), *entry.get("phases", {}).values())
         if isinstance(value, dict) and "values" in value
     ]
-    assert len(quantities) == 21
+    assert len(quantities) == 25
     for value in quantities:
         assert value["n"] == len(value["values"]) == 1
         assert min(value["values"]) >= 0
