@@ -16,7 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "benchmarks")]
 
-import benchmark_pages  # noqa: E402 - the path above first
+import archive_tables  # noqa: E402 - the path above first
+import benchmark_pages  # noqa: E402
 import card_tables  # noqa: E402
 import first_contact  # noqa: E402
 import first_tables  # noqa: E402
@@ -40,7 +41,7 @@ PAGES = tuple(
         *(f"docs/{page}.md" for page in ("training", "mark", "attackers", "refine", "restore")),
         *(
             f"docs/{page}.md"
-            for page in ("seal", "detection", "leaderboard", "training-data", "studio")
+            for page in ("archive", "seal", "detection", "leaderboard", "training-data", "studio")
         ),
         *(
             f"docs/{page}.md"
@@ -79,6 +80,9 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "speed": speed_tables.speed,
     "memory": speed_tables.memory,
     "tamper-speed": speed_tables.tamper_speed,
+    "archive-speed": archive_tables.speed,
+    "archive-ledger": archive_tables.ledger,
+    "archive-simulation": archive_tables.simulation,
     "node-campaign": node_tables.campaign,
     "node-speed": node_tables.speed,
     "refine-nodules": partial(speed_tables.refined, "nodules"),
