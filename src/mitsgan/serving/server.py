@@ -57,8 +57,3 @@ class HttpServer:
         """Stop."""
         self._server.should_exit = True
         self._thread.join(5)
-
-    @property
-    def alive(self) -> bool:
-        """Whether it serves."""
-        return self._thread.is_alive()

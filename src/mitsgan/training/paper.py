@@ -124,11 +124,6 @@ def train_paper(
     return generator
 
 
-def steps_in(scans: Sequence[Scan], config: PaperConfig) -> int:
-    """How many optimiser steps a training takes."""
-    return config.epochs * sum(scan.shape[0] // GROUP for scan in scans)
-
-
 def tampered(hu: Tensor, protected: Tensor, four: slice, plan: Plan, attacker: Attacker) -> Tensor:
     """What the attacker makes of protected slices ``[4, y, x]``, both in [-1, 1].
 

@@ -5,8 +5,6 @@ Matplotlib is imported where its colours and its PNG are needed: grey pixels wai
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,12 +63,3 @@ def burn_in(pixels: Pixels) -> Pixels:
     marked = pixels.astype(np.float32) * (1 - 0.75 * shade[:, :, None])
     marked += drawn[:, :, None] * (_YELLOW - marked)
     return np.rint(marked).astype(np.uint8)
-
-
-def png(pixels: Pixels) -> bytes:
-    """Encode ``[y, x, 3]`` as PNG."""
-    from matplotlib.image import imsave
-
-    buffer = BytesIO()
-    imsave(buffer, pixels, format="png")
-    return buffer.getvalue()
