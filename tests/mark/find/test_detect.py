@@ -181,6 +181,13 @@ def test_averaged_slices_are_unknown_and_swapped_ones_tampered(marked: Scan) -> 
     assert detect(_with(marked, marked.stored[swapped]), KEY, NAME).verdict == Verdict.TAMPERED
 
 
+def test_less_is_held_against_what_smoothing_left_of_a_mark(marked: Scan) -> None:
+    strong = detect(marked, KEY, NAME, settings=Detector(faint_hu=0))
+    faint = detect(marked, KEY, NAME, settings=Detector(faint_hu=2 * STRENGTH))
+    assert faint.strength_hu == strong.strength_hu
+    assert faint.verified < strong.verified
+
+
 @pytest.mark.parametrize("how", ["noise", "rounding", "blur"])
 def test_what_is_degraded_is_not_called_tampered(marked: Scan, how: str) -> None:
     hu = marked.stored.astype(np.float64)

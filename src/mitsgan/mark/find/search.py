@@ -91,7 +91,9 @@ def _tests(
     """All tissue in every size; dense tissue, in which no lung dilutes a nodule, in the smaller."""
     sides = [window(mm, spacing) for mm in SIZES_MM]
     shape = evidence.body.shape
-    least = max(evidence.dispersion, settings.least_uneven)
+    faint = evidence.survived_hu < settings.faint_hu
+    granted = settings.faint_uneven if faint else settings.least_uneven
+    least = max(evidence.dispersion, granted)
     return [
         _Test(
             where=where,

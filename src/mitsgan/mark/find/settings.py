@@ -172,6 +172,15 @@ class Detector:
     """Unevenness, as a share of what is expected, that is taken for granted; 3 % was too little on
     an untouched `lungdx-a0001`."""
 
+    faint_hu: float = 1.0
+    """RMS of what is left of the mark below which something smoothed the scan: marks are of 3 HU,
+    unless asked for otherwise. Blur of 0.5 mm leaves 0.2 HU."""
+
+    faint_uneven: float = 0.12
+    """What `least_uneven` is in such a scan: how much the smoothing took at the border of an image
+    and along edges is not what it took elsewhere. 8 % was too little on an untouched
+    `lungfcp-0001`."""
+
     # --- Grain unlike that around, see `mitsgan.mark.find.grain` ---
 
     grains: tuple[tuple[float, float, float], ...] = (
