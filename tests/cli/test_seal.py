@@ -33,8 +33,8 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ed, big = ed25519.Ed25519PrivateKey.generate(), rsa.generate_private_key(65537, 2048)
     pem, pkcs8 = Encoding.PEM, PrivateFormat.PKCS8
     (folder / "ed.pem").write_bytes(ed.private_bytes(pem, pkcs8, NoEncryption()))
-    locked = ed.private_bytes(pem, pkcs8, BestAvailableEncryption(b"secret"))
-    (folder / "locked.pem").write_bytes(locked)
+    locked = BestAvailableEncryption(b"secret")
+    (folder / "locked.pem").write_bytes(ed.private_bytes(pem, pkcs8, locked))
     public = ed.public_key().public_bytes(pem, PublicFormat.SubjectPublicKeyInfo)
     (folder / "ed.pub").write_bytes(public)
     (folder / "rsa.pem").write_bytes(big.private_bytes(pem, pkcs8, NoEncryption()))
@@ -344,8 +344,7 @@ def test_dcmtk_verifies_signatures_in_files_of_many_scanners(
     files = sorted((data / "dicom" / "single-slices").rglob("*.dcm"))
     assert files
     for k, file in enumerate(files):
-        (tmp_path / str(k)).mkdir()
-        shutil.copy(file, tmp_path / str(k) / "slice.dcm")
-        signed = signed_copies(tmp_path / str(k) / "slice.dcm", keys, tmp_path / str(k))
+        (folder := tmp_path / str(k)).mkdir()
+        signed = signed_copies(Path(shutil.copy(file, folder / "slice.dcm")), keys, folder)
         (copied,) = signed.iterdir()
         assert "Signature Verification      : OK" in dcmsign(copied, keys / "rsa.crt"), file.name
