@@ -23,7 +23,6 @@ import first_contact  # noqa: E402
 import first_tables  # noqa: E402
 import kept_tables  # noqa: E402
 import leaderboard_tables  # noqa: E402
-import louder_tables  # noqa: E402
 import node_tables  # noqa: E402
 import result_tables  # noqa: E402
 import sketch_tables  # noqa: E402
@@ -71,7 +70,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "mark-bars": result_tables.mark_bars,
     "mark-alarms": result_tables.mark_alarms,
     "mark-grains": result_tables.mark_grains,
-    "mark-louder": louder_tables.louder,
+    "mark-louder": result_tables.louder,
     "candidates": result_tables.candidates,
     "attackers": card_tables.attackers,
     "classifier": card_tables.classifier,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from mark_bars import bars_table
 from mitsgan.evaluate.controls import CONTROL, OFFSET, PROTECTED
 from mitsgan.evaluate.mark.result import LocatedRow, MarkEvaluation
 from mitsgan.evaluate.mark.tables import verdicts_table
+from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column
 from mitsgan.evaluate.result import Evaluation
 from mitsgan.evaluate.tables import disruption_table, invariants_table
@@ -27,6 +29,8 @@ _MARKS = {
     "lidc-0001": "mark-lidc-0001.json",
 }
 _VERDICTS = ("intact", "tampered", "unknown")
+_REPAINTED = "lidc-0001"
+_OUTCOMES = ("found", "not checked", "missed")
 
 
 def evaluation(suffix: str = "") -> Evaluation:
@@ -173,3 +177,21 @@ def _candidate_rows() -> Iterator[tuple[str | float, ...]]:
 
 def _json(name: str) -> Any:
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+def louder() -> str:
+    """What became of cubes repainted over the mark, by what was painted and the cube's side."""
+    tree = _json("mark-louder.json")
+    sides = [f"{side:g} mm" for side in tree["config"]["sides_mm"]]
+    rows: list[list[Cell]] = []
+    for paint, cells in tree["scans"][_REPAINTED]["paints"].items():
+        counts = {side: Counter[str]() for side in sides}
+        for cell, outcomes in cells.items():
+            if cell != "verdict":
+                counts[cell.rsplit(", ", 1)[1]].update(outcomes)
+        rows.append([paint, *(_outcomes(counts[side]) for side in sides)])
+    return plain(["repainted with", *sides], rows)
+
+
+def _outcomes(counts: Counter[str]) -> str:
+    return ", ".join(f"{counts[name]} {name}" for name in _OUTCOMES if counts[name])
