@@ -89,7 +89,9 @@ def run(name: str, command: Sequence[str | Path], fine: Sequence[int] = (0,)) ->
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = perf_counter()
-        process = subprocess.Popen([sys.executable, *command], stdout=out, stderr=err)
+        process = subprocess.Popen(
+            [sys.executable, *command], stdout=out, stderr=err, env=_with_bytecode()
+        )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -101,6 +103,11 @@ def run(name: str, command: Sequence[str | Path], fine: Sequence[int] = (0,)) ->
         unit = 1 if sys.platform == "darwin" else 1024
         processors = usage.ru_utime + usage.ru_stime
         return Run(seconds, processors, usage.ru_maxrss * unit / 1e9, out.read().decode())
+
+
+def _with_bytecode() -> dict[str, str]:
+    """An environment in which Python keeps what it compiled, as for every installed package."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def measure(arguments: argparse.Namespace, place: Path) -> Json:

@@ -116,9 +116,12 @@ def load_protection(settings: ProtectFile) -> Protection:
         MitsganError: see `Protection.load`.
     """
     from mitsgan.jobs.protect.protection import Protection
+
+    if settings.key is None:  # what marks takes a while to import
+        return Protection.load(settings)
     from mitsgan.mark import Key
 
-    return Protection.load(settings, None if settings.key is None else Key.load(settings.key))
+    return Protection.load(settings, Key.load(settings.key))
 
 
 def check_out(out: Path, overwrite: bool, scan: Path) -> None:
