@@ -2,8 +2,8 @@
 
     python benchmarks/moved_voxels.py SCAN... --output docs/results/moved-voxels.json
 
-The network works on the block of slices, rows and columns that holds the lungs and 24 mm around
-them; how much of what moves lies how far from the lungs is counted here, voxel by voxel.
+How much of what moves lies how far from the lungs is counted here, voxel by voxel, with distances
+that are measured on the scan's own grid: protection finds its region by other means.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import SimpleITK as sitk  # noqa: N813 - its own habit
+from numpy.typing import NDArray
 
 from measuring import exit_code, say
 from mitsgan import __version__
-from mitsgan.anatomy.lung import find_lung
+from mitsgan.anatomy.lung import Lung, find_lung
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
 from mitsgan.perturb.apply import apply_perturbations
@@ -42,6 +44,8 @@ class Moved:
         block_share: the part of the scan that the block is in which the network works.
         in_lung, near, beyond: parts of the moved voxels: in the lung, at most `NEAR_MM` around
             it, and farther.
+        farthest_mm: distance from the lung of the voxel that lies farthest of those that moved.
+        rms_hu: of the change, over the whole scan, padding apart.
     """
 
     scan: str
@@ -52,6 +56,8 @@ class Moved:
     in_lung: float
     near: float
     beyond: float
+    farthest_mm: float
+    rms_hu: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +74,13 @@ class MovedVoxels(Result):
 def measure(path: Path, max_hu: float) -> Moved:
     """Protect a scan as it ships, and count."""
     scan = canonical(read_scan(path))
-    protected = apply_perturbations(scan, [MitsGan.load()], Budget(max_hu)).scan
-    lung = find_lung(scan)
-    near_lung = lung.within(-NEAR_MM, scan.spacing)
-    counts = np.zeros(3, np.int64)
+    protected = apply_perturbations(scan, [MitsGan.load()], Budget(max_hu))
+    distance = _distance_mm(find_lung(scan), scan.shape, scan.spacing)
+    counts, farthest = np.zeros(3, np.int64), 0.0
     for z in range(scan.shape[0]):
-        moved = protected.hu(z, z + 1)[0] - scan.hu(z, z + 1)[0]
-        inside = lung.slice(z, scan.shape[1:])
-        near = near_lung.slice(z, scan.shape[1:])
-        where = (inside, ~inside & near, ~inside & ~near)
-        counts += [np.count_nonzero(moved[part]) for part in where]
+        moved = distance[z][protected.scan.stored[z] != scan.stored[z]]
+        counts += np.bincount(np.digitize(moved, (1e-6, NEAR_MM + 1e-6)), minlength=3)
+        farthest = max(farthest, float(moved.max(initial=0.0)))
     total, voxels = int(counts.sum()), int(np.prod(scan.shape))
     block = np.prod([part.stop - part.start for part in where_it_acts(scan)])
     in_lung, around, beyond = (round(float(count) / total, 4) for count in counts)
@@ -90,7 +93,20 @@ def measure(path: Path, max_hu: float) -> Moved:
         in_lung=in_lung,
         near=around,
         beyond=beyond,
+        farthest_mm=round(farthest, 2),
+        rms_hu=round(protected.rms_hu, 4),
     )
+
+
+def _distance_mm(
+    lung: Lung, shape: Sequence[int], spacing: tuple[float, float, float]
+) -> NDArray[np.float32]:
+    """``[z, y, x]``: of every voxel from the nearest of the lung, on the scan's own grid."""
+    inside = np.stack([lung.slice(z, shape[1:]) for z in range(shape[0])])
+    image = sitk.GetImageFromArray(inside.astype(np.uint8))
+    image.SetSpacing(spacing[::-1])
+    signed = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
+    return np.maximum(sitk.GetArrayFromImage(signed), np.float32(0))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 import numpy as np
+import SimpleITK as sitk  # noqa: N813 - its own habit
 
-from mitsgan.anatomy.lung import Lung, find_lung, lung_box
+from mitsgan.anatomy.lung import Lung, _closed, _most_of_nine, find_lung, lung_box
 from mitsgan.phantom.chest import chest
 
 
@@ -42,3 +43,17 @@ def test_the_box_holds_the_lungs_and_a_margin() -> None:
 def test_there_is_no_box_without_a_lung() -> None:
     scan = chest((12, 48, 48), (5.0, 7.0, 7.0), centre=(0.0, 0.0, 400.0))
     assert lung_box(scan, 24.0) is None
+
+
+def test_small_holes_are_closed_as_itk_closes_them() -> None:
+    mask = np.random.default_rng(0).random((9, 30, 31)) < 0.2
+    ours = _closed(mask)
+    closed = sitk.BinaryMorphologicalClosing(sitk.GetImageFromArray(mask.astype("u1")), (2, 2, 1))
+    np.testing.assert_array_equal(ours, sitk.GetArrayFromImage(closed) > 0)
+    assert mask.mean() < ours.mean() < 1
+
+
+def test_most_of_nine_pixels_are_those_whose_median_is() -> None:
+    hu = np.random.default_rng(1).normal(-400, 100, (4, 20, 21)).astype(np.float32)
+    median = sitk.GetArrayFromImage(sitk.Median(sitk.GetImageFromArray(hu), (1, 1, 0)))
+    np.testing.assert_array_equal(_most_of_nine(hu < -400), median < -400)

@@ -7,14 +7,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 from mitsgan.anatomy.body import body_box
 from mitsgan.anatomy.lung import find_lung
+from mitsgan.anatomy.places import block_start, cube_size, lung_positions
 from mitsgan.errors import WeightsError
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan
-from mitsgan.protect.mitsgan import slice_noise, where_it_acts
+from mitsgan.protect.mitsgan import near_lung, slice_noise, where_it_acts
 from mitsgan.protect.network import (
     PerturbationGenerator,
     SliceDiscriminator,
@@ -93,25 +95,58 @@ def test_only_the_body_is_worked_on(protector: MitsGan) -> None:
     assert perturbation[:, rows, columns].any()
 
 
-def test_the_lungs_and_what_an_attack_on_them_sees_are_worked_on(protector: MitsGan) -> None:
-    scan = chest((48, 96, 96), (7.5, 3.6, 3.6))
-    box = where_it_acts(scan)
-    assert where_it_acts(scan) is box
-    lung = find_lung(scan)
-    inside = np.zeros(scan.shape, bool)
+@pytest.fixture(scope="module")
+def torso() -> Scan:
+    return chest((48, 96, 96), (7.5, 3.6, 3.6))
+
+
+def test_the_network_works_on_a_block_around_the_lungs(torso: Scan) -> None:
+    box = where_it_acts(torso)
+    assert where_it_acts(torso) is box
+    inside = np.zeros(torso.shape, bool)
     inside[box] = True
     assert inside.mean() < 0.6
-    for z, y, x in lung.positions(200, np.random.default_rng(0)):
-        seen = (slice(max(0, z - 2), z + 3), slice(y - 5, y + 6), slice(x - 5, x + 6))
-        assert inside[seen].all()
-    perturbation = protector.perturbation(scan, 0, 48, Budget(10))
-    assert not perturbation[~inside].any()
-    assert np.abs(perturbation[inside]).mean() > 1
-    alone = scan.with_slices(np.full_like(scan.stored, 40), 0, 48)
+    alone = torso.with_slices(np.full_like(torso.stored, 40), 0, 48)
     assert where_it_acts(alone) == (slice(0, 48), slice(0, 96), slice(0, 96))
-    for part, body in zip(box[1:], body_box(scan), strict=True):
+    for part, body in zip(box[1:], body_box(torso), strict=True):
         assert body.start - 8 <= part.start
         assert part.stop <= body.stop + 8
+
+
+def test_the_lungs_and_24_mm_around_them_are_perturbed(protector: MitsGan, torso: Scan) -> None:
+    perturbation = protector.perturbation(torso, 0, 48, Budget(10))
+    lung = find_lung(torso)
+    apart = cKDTree(lung.voxels * torso.spacing)
+    places = np.random.default_rng(0).integers(0, torso.shape, (4000, 3))
+    distance = apart.query(places * torso.spacing)[0]
+    moved = np.abs(perturbation[tuple(places.T)])
+    step = np.hypot.reduce(np.multiply(lung.stride, torso.spacing))
+    assert (distance > 24 + step / 2).sum() > 500
+    assert not moved[distance > 24 + step / 2].any()
+    assert moved[distance < 20].mean() > 1
+
+
+def test_what_an_attack_in_the_lung_sees_is_what_the_whole_block_would_give(
+    protector: MitsGan, torso: Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    perturbation = protector.perturbation(torso, 0, 48, Budget(10))
+    monkeypatch.setattr("mitsgan.protect.mitsgan.near_lung", lambda scan: None)
+    block = protector.perturbation(torso, 0, 48, Budget(10))
+    assert (perturbation != block).mean() > 0.1
+    size = cube_size(torso.spacing)
+    for position in lung_positions(torso, 100, 0):
+        starts = block_start(position, size)
+        seen = tuple(slice(start, start + n) for start, n in zip(starts, size, strict=True))
+        np.testing.assert_array_equal(perturbation[seen], block[seen])
+
+
+def test_without_a_lung_the_whole_body_is_perturbed(protector: MitsGan) -> None:
+    stored = np.full((4, 64, 64), 40, np.int16)
+    z = np.ones(4)
+    scan = Scan(stored, z, 0 * z, -32768, 32767, Geometry((2.0, 1.0, 1.0)))
+    assert near_lung(scan) is None
+    moved = np.abs(protector.perturbation(scan, 0, 4, Budget(10)))
+    assert min(part.mean() for part in (moved[:, :8], moved[:, -8:])) > 0.01
 
 
 def test_a_seed_decides_the_noise_and_nothing_else_does(protector: MitsGan) -> None:

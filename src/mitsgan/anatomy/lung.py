@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from mitsgan.anatomy.mask import CoarseMask, Triple, coarse_image, coarse_stride
 from mitsgan.errors import ScanError
 from mitsgan.scan.once import once_per_scan
-from mitsgan.scan.scan import Scan
+from mitsgan.scan.scan import AIR_HU, Scan
 
 _COARSE_MM = 3.0
 _BOX_MM = 6.0
 _AIR_BELOW_HU = -400.0
 _LUNG_MEAN_HU = (-960.0, -500.0)
 _SMALLEST_ML = 40.0
+_BALL = np.zeros((3, 5, 5), bool)
+"""Coarse voxels; two in plane and one across."""
+_BALL[:, 1:4, 1:4] = _BALL[1, 1:4] = _BALL[1, :, 1:4] = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +44,7 @@ def find_lung(scan: Scan, coarse_mm: float = _COARSE_MM) -> Lung:
         ScanError: there is no lung in the scan.
     """
     mask, stride = _air_in_body(scan, coarse_mm)
-    closed = sitk.BinaryMorphologicalClosing(coarse_image(mask, stride, scan.spacing), (2, 2, 1))
-    return Lung(sitk.GetArrayFromImage(closed) > 0, stride)
+    return Lung(_closed(mask), stride)
 
 
 def lung_box(scan: Scan, margin_mm: float) -> tuple[slice, slice, slice] | None:
@@ -69,11 +71,12 @@ def _air_in_body(scan: Scan, coarse_mm: float) -> tuple[NDArray[np.bool_], Tripl
     """The lungs without vessels and nodules, and how many voxels lie between those looked at."""
     stride = coarse_stride(scan.spacing, coarse_mm)
     picked = _picked(scan, stride)
-    hu = sitk.GetArrayFromImage(sitk.Median(coarse_image(picked, stride, scan.spacing), (1, 1, 0)))
-    pieces = sitk.ConnectedComponent(coarse_image(hu < _AIR_BELOW_HU, stride, scan.spacing))
+    air = _most_of_nine(picked < _AIR_BELOW_HU)
+    pieces = sitk.ConnectedComponent(coarse_image(air, stride, scan.spacing))
     labels = sitk.GetArrayFromImage(pieces)
-    voxels = np.bincount(labels.ravel())
-    mean = np.bincount(labels.ravel(), hu.ravel()) / np.maximum(voxels, 1)
+    piece = labels[air]
+    voxels = np.bincount(piece, minlength=1)
+    mean = np.bincount(piece, picked[air], 1) / np.maximum(voxels, 1)
     low, high = _LUNG_MEAN_HU
     smallest = _SMALLEST_ML * 1000 / float(np.prod(np.multiply(scan.spacing, stride)))
     chosen = (voxels >= smallest) & (low < mean) & (mean < high)
@@ -93,4 +96,30 @@ def _picked(scan: Scan, stride: Triple) -> NDArray[np.float32]:
     """Every ``stride``-th voxel in HU."""
     z, y, x = stride
     slope, intercept = (v[::z, None, None].astype(np.float32) for v in (scan.slope, scan.intercept))
-    return np.asarray(scan.stored[::z, ::y, ::x].astype(np.float32) * slope + intercept)
+    hu = np.asarray(scan.stored[::z, ::y, ::x].astype(np.float32) * slope + intercept)
+    return hu if scan.is_integer else np.nan_to_num(hu, copy=False, nan=AIR_HU)
+
+
+def _most_of_nine(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where most of 3 x 3 pixels are in it; those at the sides of a slice are repeated."""
+    wide = np.pad(mask, ((0, 0), (1, 1), (1, 1)), "edge").view(np.uint8)
+    rows = wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:]
+    count = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
+    return np.asarray(count > 4)
+
+
+def _closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Closed by `_BALL`; what lies beyond the sides plays no part."""
+    rim = [(n - 1, n - 1) for n in _BALL.shape]
+    wide = np.pad(mask, rim)
+    grown = ~_eroded(~wide)
+    return _eroded(grown)
+
+
+def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where the whole ball around a voxel is in it; smaller by its radius on every side."""
+    sides = [n - b + 1 for n, b in zip(mask.shape, _BALL.shape, strict=True)]
+    left = np.ones(sides, bool)
+    for place in np.argwhere(_BALL):
+        left &= mask[tuple(slice(p, p + n) for p, n in zip(place, sides, strict=True))]
+    return left

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from mitsgan.anatomy.around import Around
 from mitsgan.anatomy.body import body_box, grown
-from mitsgan.anatomy.lung import lung_box
+from mitsgan.anatomy.lung import find_lung, lung_box
+from mitsgan.errors import ScanError
 from mitsgan.networks import Card
 from mitsgan.networks.golden import wave
 from mitsgan.networks.precision import has_native_bfloat16
@@ -26,8 +28,8 @@ from mitsgan.scan.scan import AIR_HU, Scan
 Extent = tuple[slice, slice, slice]
 """Slices, rows and columns."""
 
-_REACH_MM = 24.0
-"""An attacker in the lung sees 16 mm around its position, and touches up another 5."""
+REACH_MM = 24.0
+"""How far from the lungs voxels are perturbed."""
 _MARGIN = 4
 """Voxels around the body's box, which is right to so many."""
 
@@ -110,23 +112,39 @@ class MitsGan(TrainedProtector):
             else:
                 bounded = residual.tanh_().cpu().numpy()
         bounded *= budget.limits(scan, start, stop, box)
+        near = near_lung(scan)
+        if near is not None:
+            bounded *= near.slab(start, stop, box)
         everywhere[start - offset : stop - offset, *box] = bounded
         return everywhere
 
 
 @once_per_scan
 def where_it_acts(scan: Scan) -> Extent:
-    """Slices, rows and columns that are perturbed: the lungs, and what an attack on them sees.
+    """The block that the network works on: it holds the lungs, and what an attack on them sees.
 
     The whole body where there is no lung. Found once for a scan.
     """
     height, width = scan.shape[1:]
     rows, columns = body_box(scan)
     y, x = grown(rows, _MARGIN, TILE, height), grown(columns, _MARGIN, TILE, width)
-    lung = lung_box(scan, _REACH_MM)
+    lung = lung_box(scan, REACH_MM)
     if lung is None:
         return slice(0, scan.shape[0]), y, x
     return lung[0], _shared(y, lung[1]), _shared(x, lung[2])
+
+
+@once_per_scan
+def near_lung(scan: Scan) -> Around | None:
+    """What is perturbed of that block: what lies at most 24 mm from a lung; all if None.
+
+    Attackers see 16 mm around a place in the lung to every side: the corners of that cube lie less
+    than 24 mm from the lung where the place is 5 mm deep in it.
+    """
+    try:
+        return Around.of(find_lung(scan), REACH_MM, scan.spacing)
+    except ScanError:
+        return None
 
 
 def _shared(body: slice, lung: slice) -> slice:
