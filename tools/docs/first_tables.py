@@ -69,7 +69,9 @@ def moved_voxels() -> str:
         Column("", "voxels that move", "% of the scan", digits=0),
         Column("", "in the lung", "%", digits=0),
         Column("", "within 24 mm of it", "%", digits=0),
-        Column("", "farther", "%", digits=0),
+        Column("", "farther", "%", digits=1),
+        Column("", "the farthest", "mm", digits=1),
+        Column("", "RMSE of the scan", "HU", digits=2),
     )
     rows = [
         (
@@ -77,6 +79,8 @@ def moved_voxels() -> str:
             f"{row['max_hu']:g} HU",
             100 * row["moved"] / row["voxels"],
             *(100 * row[key] for key in ("in_lung", "near", "beyond")),
+            row["farthest_mm"],
+            row["rms_hu"],
         )
         for row in _scans()
     ]
@@ -90,11 +94,14 @@ def _scans() -> list[dict[str, float]]:
 
 
 def _moved() -> str:
-    shares = [round(100 * row["beyond"]) for row in _scans()]
+    scans = _scans()
+    inside = sorted(round(100 * row["in_lung"]) for row in scans)
+    farthest = max(row["farthest_mm"] for row in scans)
+    beyond = f"{100 * max(row['beyond'] for row in scans):.1f}"
     return (
-        "**More than the lungs moves.** The perturbation fills the block of slices, rows and "
-        f"columns that holds the lungs and 24 mm around them: {min(shares)} to {max(shares)} % of "
-        "the voxels that move lie farther than 24 mm from the lungs. The mark is in the whole body."
+        "**What lies beside the lungs moves, too**: voxels up to 24 mm away from them (measured: "
+        f"{farthest:.1f} mm; {beyond} % of those that move lie farther). {inside[0]} to "
+        f"{inside[-1]} % of the voxels that move are in the lungs. The mark is in the whole body."
     )
 
 
