@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from mitsgan.anatomy.around import Around
@@ -19,10 +20,10 @@ def _part(stride: tuple[int, int, int]) -> CoarseMask:
     return CoarseMask(mask, stride)
 
 
-def _distances(part: CoarseMask) -> np.ndarray:
+def _distances(part: CoarseMask) -> NDArray[np.float64]:
     """``[z, y, x]``, mm from the nearest voxel of the part that was looked at."""
     tree = cKDTree(part.voxels * SPACING)
-    everywhere = np.stack(np.indices(SHAPE), -1) * SPACING
+    everywhere = np.moveaxis(np.indices(SHAPE), 0, -1) * SPACING
     return np.asarray(tree.query(everywhere)[0])
 
 

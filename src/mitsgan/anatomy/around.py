@@ -89,7 +89,9 @@ class Around:
         below, above = (
             self.squared_mm[min(n, len(self.squared_mm) - 1)] for n in (number, number + 1)
         )
-        return below + np.float32(after / self.stride[0]) * (above - below) if after else below
+        if not after:
+            return np.asarray(below)
+        return np.asarray(below + np.float32(after / self.stride[0]) * (above - below))
 
     def _within(self, cells: NDArray[np.float32]) -> NDArray[np.bool_]:
         """``[y, x]``: which of the voxels between coarse ones are within reach."""
