@@ -30,7 +30,7 @@ def test_stored_values_are_those_of_float32_within_rounding(phantom: Scan) -> No
     full, half = (stored(phantom, dtype) for dtype in (torch.float32, torch.bfloat16))
     difference = np.abs(full - half)
     touched = (full != before) | (half != before)
-    assert touched.mean() > 0.3  # else there would be nothing to compare
+    assert touched.mean() > 0.2  # of lungs and surroundings: there is something to compare
     assert (difference <= 1).mean() >= 0.999
     assert (difference[touched] <= 1).mean() >= 0.999
     assert (difference[touched] == 0).mean() >= 0.97
