@@ -19,7 +19,7 @@ from tests.evaluate.report_sample import NAMES, gallery, report, summary
 
 from mitsgan.evaluate.report.content import Point, Series
 from mitsgan.evaluate.report.html import viewer as viewer_module
-from mitsgan.evaluate.report.html.chart import chart_svg, series_colours
+from mitsgan.evaluate.report.html.chart import PALETTE, chart_svg, series_colours
 from mitsgan.evaluate.report.html.figures import heat
 from mitsgan.evaluate.report.html.page import html_report
 from mitsgan.evaluate.report.html.viewer import viewer
@@ -209,6 +209,24 @@ def test_heat_follows_the_root() -> None:
     assert shades[0].max() < 10
     np.testing.assert_array_equal(shades[1], heat(np.array([[50.0]], np.float32), 200)[0, 0])
     np.testing.assert_array_equal(shades[2], shades[3])
+
+
+def test_a_protector_has_its_colour_on_every_page() -> None:
+    curve = report().curves[0]
+
+    def named(*names: str) -> dict[str, int]:
+        series = tuple(replace(curve.series[0], name=name) for name in names)
+        return series_colours([replace(curve, series=series)])
+
+    one = named("noise", "MITS-GAN", "TAFIM, native", "TAFIM, clipped", "textured")
+    other = named("TAFIM, native", "random sign", "protected", "narrow")
+    assert one["MITS-GAN"] == other["protected"]
+    assert one["noise"] == other["random sign"]
+    assert one["TAFIM, native"] == other["TAFIM, native"]
+    forms = one["TAFIM, native"], one["TAFIM, clipped"]
+    assert forms[0] % len(PALETTE) == forms[1] % len(PALETTE), "two styles of one colour"
+    assert len(set(one.values())) == len(one)
+    assert len({look % len(PALETTE) for look in one.values()}) == len(one) - 1
 
 
 def test_a_chart_draws_points_where_they_belong() -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from itertools import count
 from typing import TYPE_CHECKING
 
 import matplotlib
@@ -30,6 +31,16 @@ PALETTE = (
     *("#b3246b", "#8a6d00", "#2b66c4", "#5c6670"),
 )
 """On white; the style sheet has a light and a dark one of each."""
+
+_OF_PROTECTORS = (
+    *(("mits-gan, released", 1), ("mits-gan", 0), ("protected", 0), ("tafim", 2), ("wave", 3)),
+    *(("pgd", 4), ("constant offset", 5), ("offset", 5), ("candidates", 6)),
+    *(("noise", 7), ("random sign", 7)),
+)
+"""How names of protectors begin, and the number of their colour: the same on every page."""
+
+STYLES = ("-", "--", ":")
+"""Of lines of one colour."""
 
 MARKERS = "os^D"
 """Shapes tell lines apart where colours do not."""
@@ -69,9 +80,24 @@ def chart(curve: Curve, colours: Mapping[str, int]) -> Chart:
 
 
 def series_colours(curves: Sequence[Curve]) -> dict[str, int]:
-    """A colour for every name of a series, the same in all curves."""
+    """A look for every name of a series, the same in all curves: a colour, and with it a style.
+
+    Forms of one protector have its colour, and lines of different styles.
+    """
     names = dict.fromkeys(series.name for curve in curves for series in curve.series)
-    return {name: number for number, name in enumerate(names)}
+    looks: dict[str, int] = {}
+    for name in sorted(names, key=lambda name: _own_colour(name) is None):
+        own = _own_colour(name)
+        numbers = range(len(PALETTE)) if own is None else [own]
+        free = (n + k * len(PALETTE) for k in count() for n in numbers)
+        looks[name] = next(look for look in free if look not in looks.values())
+    return looks
+
+
+def _own_colour(name: str) -> int | None:
+    """The number of the colour that a protector has everywhere."""
+    begins = (colour for start, colour in _OF_PROTECTORS if name.lower().startswith(start))
+    return next(begins, None)
 
 
 def chart_svg(curve: Curve, colours: Mapping[str, int]) -> Markup:
@@ -118,7 +144,7 @@ def draw_curve(axes: Axes, curve: Curve, colours: Mapping[str, int]) -> None:
 
 def _draw_series(axes: Axes, series: Series, number: int, look: int) -> None:
     colour, marker = PALETTE[look % len(PALETTE)], MARKERS[look % len(MARKERS)]
-    style = "-" if look < len(PALETTE) else "--"
+    style = STYLES[look // len(PALETTE) % len(STYLES)]
     points = [(p.x, p.y) for p in series.points if p.y is not None]
     bands = [
         (p.x, p.low, p.high) for p in series.points if p.low is not None and p.high is not None
