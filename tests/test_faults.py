@@ -111,6 +111,7 @@ def spoken():
             main(line.split())
         yield text.getvalue()
 
+[*spoken()]  # the first help of a command joins its lines, for errors that follow, too
 built_anew = [*spoken()]
 keep_parsers()
 keep_parsers()

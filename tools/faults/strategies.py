@@ -20,7 +20,7 @@ from tyro.conf import Positional
 
 from faults.command_lines import KEPT, PATHS, VALUES
 from mitsgan.cli.command import Command
-from mitsgan.cli.commands import COMMANDS
+from mitsgan.cli.commands import COMMANDS, load
 
 LEFT_OUT = frozenset(
     {
@@ -115,11 +115,11 @@ def _line(words: tuple[str, ...], options: Sequence[Option]) -> st.SearchStrateg
 def _commands() -> Iterator[tuple[tuple[str, ...], type[Command]]]:
     """All commands, those of groups too, and their classes."""
     for name, entry in COMMANDS.items():
-        if isinstance(entry, type):
-            yield (name,), entry
+        if isinstance(entry, str):
+            yield (name,), load(entry)
         else:
-            for inner, cls in entry.commands.items():
-                yield (name, inner), cls
+            for inner, where in entry.commands.items():
+                yield (name, inner), load(where)
 
 
 def _options(cls: type) -> list[Option]:
