@@ -57,5 +57,9 @@ class MissingExtraError(MitsganError):
     """An optional dependency is not installed; the message names the install line."""
 
 
+class EngineError(MitsganError):
+    """What is to do the work of an archive, Ray or Slurm, is not there or does not work."""
+
+
 class ExtensionError(MitsganError):
     """A protector or an attacker of somebody's own cannot be used."""

@@ -50,6 +50,11 @@ _OPEN = "tasks INDEXED BY tasks_open WHERE state IN ('pending', 'running') AND m
 on its own would sort all that wait, and keep everybody from the ledger meanwhile."""
 _NAMES = [field.name for field in fields(Task)]
 _TASK = ", ".join(_NAMES)
+_FIRST = f"SELECT {_TASK} FROM {_OPEN} AND lease_until <= ? ORDER BY voxels DESC, id LIMIT ?"
+_THIS = (
+    f"SELECT {_TASK} FROM tasks WHERE state IN ('pending', 'running') AND memory_mb <= ? "
+    "AND lease_until <= ? AND id = ?"
+)
 _NEW = ("key", "action", "source", "series", "output", "files", "megabytes", "voxels", "memory_mb")
 
 
@@ -155,18 +160,23 @@ class Ledger:
 
     # Working
 
-    def lease(self, owner: str, seconds: float, memory_mb: float) -> Task | None:
+    def waiting(self, memory_mb: float, limit: int) -> list[Task]:
+        """Series that may be leased at the moment and fit into so much memory, largest first."""
+        rows = self._db.execute(_FIRST, (memory_mb, time.time(), limit))
+        return [_task(row) for row in rows]
+
+    def lease(
+        self, owner: str, seconds: float, memory_mb: float, number: int | None = None
+    ) -> Task | None:
         """Take the largest series that waits and fits into so much memory; None if there is none.
 
-        A series whose lease ended is taken over: its worker was lost.
+        A series whose lease ended is taken over: its worker was lost. With a ``number``, this
+        series or none.
         """
         now = time.time()
+        query, last = (_FIRST, 1) if number is None else (_THIS, number)
         with self._change() as db:
-            row = db.execute(
-                f"SELECT {_TASK} FROM {_OPEN} AND lease_until <= ? "
-                "ORDER BY voxels DESC, id LIMIT 1",
-                (memory_mb, now),
-            ).fetchone()
+            row = db.execute(query, (memory_mb, now, last)).fetchone()
             if row is None:
                 return None
             task = _task(row)

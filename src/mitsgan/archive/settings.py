@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from mitsgan.archive.task import Action, Failure
 from mitsgan.errors import SettingsError
@@ -13,6 +14,9 @@ from mitsgan.jobs.shared import Signing
 from mitsgan.node.config import Tls
 from mitsgan.node.processing.actions import Restoring
 from mitsgan.settings import Settings, above_zero, at_least
+
+EngineName = Literal["local", "ray", "slurm"]
+"""What starts workers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,11 +161,20 @@ class RunSettings(Settings):
 
     ledger: Path
     """The ledger that `mitsgan archive plan` began."""
+    engine: EngineName = "local"
+    """What starts the work: processes on this machine, the Ray cluster that RAY_ADDRESS names or
+    this machine belongs to, or jobs of Slurm. Needs: pip install 'mitsgan[ray]' or
+    'mitsgan[slurm]'."""
     jobs: int = 1
     """Processes that work at the same time, one series each."""
     memory_mb: float | None = None
     """Memory for each process: larger series are left for a machine that has more. By default
-    an equal part of nine tenths of this machine's."""
+    an equal part of nine tenths of this machine's; of Ray and Slurm, each series asks for its
+    forecast."""
+    gpus: float = 0.0
+    """GPUs for each process, by Ray or Slurm; Ray gives fractions, such as 0.25."""
+    chunk: int = 20
+    """Series for each job of Slurm's arrays."""
     timeout_minutes: float = 120.0
     """A process that has been at one series for longer hangs, and is ended."""
     lease_seconds: float = 120.0
@@ -172,6 +185,12 @@ class RunSettings(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least("jobs", self.jobs, 1)
+        at_least("chunk", self.chunk, 1)
+        at_least("gpus", self.gpus, 0)
+        if self.gpus and self.engine == "local":
+            raise SettingsError("`gpus` is for Ray and Slurm; processes here share what there is")
+        if self.engine == "slurm" and self.gpus % 1:
+            raise SettingsError(f"`gpus`: Slurm gives whole GPUs only, found {self.gpus:g}")
         at_least("lease_seconds", self.lease_seconds, 1)
         above_zero("timeout_minutes", self.timeout_minutes)
         if self.memory_mb is not None:

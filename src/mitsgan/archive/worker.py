@@ -1,7 +1,7 @@
 """The worker: takes series out of the ledger, one after the other, until nothing is left for it.
 
-``python -m mitsgan.archive.worker LEDGER OWNER MEMORY_MB LEASE_SECONDS`` is what the engine for
-this machine starts. Any other engine calls `work_through` in a process of its own.
+``python -m mitsgan.archive.worker LEDGER OWNER MEMORY_MB LEASE_SECONDS PARENT`` is what the engine
+for this machine starts. Others call `work_through` or `work_on` in processes of their own.
 """
 
 from __future__ import annotations
@@ -41,31 +41,59 @@ def owner_name(number: int = 0) -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{number}-{time.time_ns():x}"
 
 
-def work_through(ledger: Path, owner: str, memory_mb: float, lease_seconds: float) -> int:
+def work_through(
+    ledger: Path,
+    owner: str,
+    memory_mb: float,
+    lease_seconds: float,
+    at_most: int | None = None,
+) -> int:
     """Do series until none is open that fits into so much memory; how many were ended.
+
+    Args:
+        ledger: its file.
+        owner: the name that the worker's leases carry.
+        memory_mb: what it has.
+        lease_seconds: for which a series is leased, and leased on.
+        at_most: end after so many series, and where others hold all that is open; by default
+            wait for what they may leave.
 
     Raises:
         DataError: the ledger cannot be read.
     """
     book = Ledger(ledger)
-    ended = 0
+    ended = begun = 0
     try:
-        trust, out = (None if path is None else Path(path) for path in map(book.plan, _PATHS))
-        work = Work(how_of(book), trust, out)
-        while book.any_open(memory_mb):
+        work = work_of(book)
+        while book.any_open(memory_mb) and begun != at_most:
             task = book.lease(owner, lease_seconds, memory_mb)
             if task is None:
+                if at_most is not None:
+                    break
                 time.sleep(_WAIT)
                 continue
-            with _renewed(ledger, task, lease_seconds):
-                outcome = work.do(task)
-            ended += book.end(task, outcome)
-            gc.collect()
-    except (Stopped, KeyboardInterrupt):
+            begun += 1
+            ended += work_on(book, work, task, lease_seconds)
+    except (Stopped, KeyboardInterrupt, SystemExit):
         book.let_go(owner)
         raise
     finally:
         book.close()
+    return ended
+
+
+def work_of(book: Ledger) -> Work:
+    """What is done to the series of a ledger; weights and keys are loaded by the first."""
+    trust, out = (None if path is None else Path(path) for path in map(book.plan, _PATHS))
+    return Work(how_of(book), trust, out)
+
+
+def work_on(book: Ledger, work: Work, task: Task, lease_seconds: float) -> bool:
+    """Do a series that was leased, and enter its end; False where another has taken it over."""
+    with _renewed(book.path, task, lease_seconds):
+        outcome = work.do(task)
+    ended = book.end(task, outcome)
+    gc.collect()
     return ended
 
 
@@ -89,14 +117,16 @@ def _renewed(ledger: Path, task: Task, seconds: float) -> Iterator[None]:
         thread.join()
 
 
+def stop(number: int, frame: FrameType | None) -> None:
+    """What a signal does that tells a worker to stop."""
+    raise Stopped
+
+
 def main() -> None:
     """Work, told by the arguments what on."""
     ledger, owner, memory_mb, lease_seconds, parent = sys.argv[1:]
     end_with_parent(int(parent))
     warnings.simplefilter("ignore")  # what libraries remark on headers is no news for anybody
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Stopped
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it decides

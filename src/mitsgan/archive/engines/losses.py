@@ -1,0 +1,25 @@
+"""What every engine enters of workers that hang or are lost."""
+
+from __future__ import annotations
+
+import time
+
+from mitsgan.archive.ledger import Ledger
+from mitsgan.archive.settings import RunSettings
+from mitsgan.archive.task import Failure, Outcome
+
+
+def enter_loss(ledger: Ledger, owner: str, reason: str, failure: Failure = "infrastructure") -> int:
+    """Enter that a worker ended in the middle of a series; how many there were."""
+    tasks = ledger.of_owner(owner)
+    return sum(ledger.end(task, Outcome(failure=failure, reason=reason)) for task in tasks)
+
+
+def end_hung(ledger: Ledger, settings: RunSettings, owner: str) -> bool:
+    """Enter that a worker has been at a series for too long; whether it has to be ended."""
+    seconds = settings.timeout_minutes * 60
+    hung = [task for task in ledger.of_owner(owner) if time.time() - task.started > seconds]
+    for task in hung:
+        reason = f"not done within {settings.timeout_minutes:g} minutes"
+        ledger.end(task, Outcome(failure="resource", reason=reason, seconds=seconds))
+    return bool(hung)
