@@ -94,7 +94,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     def answer(command: list[str]) -> str:
         slurm.commands.append(command)
-        return {"sinfo": "4000\n", "squeue": slurm.alive}.get(command[0], "")
+        return {"sinfo": "4000\n", "squeue": str(slurm.alive)}.get(command[0], "")
 
     monkeypatch.setattr(slurm_jobs, "_answer", answer)
     monkeypatch.setattr(slurm_jobs, "ASK_SECONDS", 0.0)

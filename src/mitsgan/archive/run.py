@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar
 
 from mitsgan import __version__
-from mitsgan.archive.engines.engine import Engine, started
+from mitsgan.archive.engines.engine import Engine
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.metrics import write_metrics
 from mitsgan.archive.plan import how_of
@@ -58,7 +59,7 @@ def run_archive(settings: RunSettings, *, progress: Progress = silent) -> Ran:
     try:
         how_of(ledger)
         before = ledger.counts()
-        with started(settings, ledger) as engine:
+        with _started(settings, ledger) as engine:
             lost = _watch(settings, ledger, engine, progress)
         after = ledger.counts()
         if settings.metrics is not None:
@@ -94,3 +95,23 @@ def _watch(settings: RunSettings, ledger: Ledger, engine: Engine, progress: Prog
             lost += engine.look(_LOOK_SECONDS)
         step(total, total)
     return lost
+
+
+def _started(settings: RunSettings, ledger: Ledger) -> AbstractContextManager[Engine]:
+    """The engine of a run; when the block ends, its workers stop and give back what they have.
+
+    Raises:
+        MissingExtraError: its packages are not installed.
+        EngineError: it is not there, or must not be used as it is.
+    """
+    if settings.engine == "ray":
+        from mitsgan.archive.engines.ray_tasks import ray_tasks
+
+        return ray_tasks(settings, ledger)
+    if settings.engine == "slurm":
+        from mitsgan.archive.engines.slurm_jobs import slurm_jobs
+
+        return slurm_jobs(settings, ledger)
+    from mitsgan.archive.engines.local import local_processes
+
+    return local_processes(settings, ledger)
