@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -173,17 +173,26 @@ def _local(archive: Archive) -> Counter[str]:
     run = archive.start()
     for number in range(archive.plan.kills):
         archive.wait_done((number + chance.random()) / (archive.plan.kills + 1), run)
-        workers = family(run.pid)[1:]
-        if number % 5 == 4 or not workers:
+        if number % 5 == 4 or not _kill_worker(run, chance):
             run.kill()
             run.wait()
             kills["run"] += 1
             run = archive.start()
         else:
-            os.kill(chance.choice(workers), signal.SIGKILL)
             kills["worker"] += 1
     _ended(run)
     return kills
+
+
+def _kill_worker(run: subprocess.Popen[bytes], chance: random.Random) -> bool:
+    """Kill one of a run's workers; False where there is none."""
+    workers = family(run.pid)[1:]
+    while workers:
+        worker = workers.pop(chance.randrange(len(workers)))
+        with suppress(ProcessLookupError):  # it has ended since
+            os.kill(worker, signal.SIGKILL)
+            return True
+    return False
 
 
 def _ray(archive: Archive) -> Counter[str]:

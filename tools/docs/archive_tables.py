@@ -13,6 +13,34 @@ Json = dict[str, Any]
 _LIMITS = {"processors": "processors", "disks": "the shared disks", "ledger": "the ledger"}
 
 
+_RUNS = {
+    "local": "local processes",
+    "ray": "Ray, two nodes",
+    "slurm": "Slurm, two nodes",
+    "moved": "Ray, then Slurm, then local processes",
+}
+_COUNTS = {
+    "done": "done",
+    "failed_or_open": "failed or left",
+    "entered_twice": "entered twice",
+    "outputs_missing": "outputs missing",
+    "outputs_that_differ": "outputs that differ",
+    "files_beside": "other files",
+    "begun_again": "begun again",
+}
+
+
+def campaign() -> str:
+    """What was killed of every engine, and what became of the series."""
+    counts = json.loads((RESULTS / "archive-campaign.json").read_text(encoding="utf-8"))["counts"]
+    rows = []
+    for name, words in _RUNS.items():
+        count = counts[name]
+        kills = ", ".join(f"{kind} {number}" for kind, number in sorted(count["kills"].items()))
+        rows.append((words, kills, *(str(count[key]) for key in _COUNTS)))
+    return plain(("engine", "killed", *_COUNTS.values()), rows)
+
+
 def speed() -> str:
     """One core and two, beside the single command."""
     result = _read()

@@ -79,6 +79,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "speed": speed_tables.speed,
     "memory": speed_tables.memory,
     "tamper-speed": speed_tables.tamper_speed,
+    "archive-campaign": archive_tables.campaign,
     "archive-speed": archive_tables.speed,
     "archive-ledger": archive_tables.ledger,
     "archive-simulation": archive_tables.simulation,
