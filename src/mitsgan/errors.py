@@ -58,7 +58,7 @@ class MissingExtraError(MitsganError):
 
 
 class EngineError(MitsganError):
-    """What is to do the work of an archive, Ray or Slurm, is not there or does not work."""
+    """What is to do the work of an archive, Ray, Slurm or processes, does not work or is missing."""
 
 
 class ExtensionError(MitsganError):

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from mitsgan.archive.engines.local import local_processes
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.plan import plan_archive
 from mitsgan.archive.report import archive_report
 from mitsgan.archive.run import run_archive
 from mitsgan.archive.settings import PlanSettings, RunSettings
 from mitsgan.cli.main import main
+from mitsgan.errors import EngineError
 
 pytestmark = pytest.mark.slow
 
@@ -54,6 +56,21 @@ def running(ledger: Path) -> bool:
         return book.counts().get("running", 0) > 0
     finally:
         book.close()
+
+
+def test_workers_that_cannot_begin_are_not_started_for_ever(
+    root: Path, tmp_path: Path, how: Path
+) -> None:
+    path = planned(root, tmp_path, how)
+    ledger = Ledger(path)
+    settings = RunSettings(ledger=path, jobs=2)
+    path.unlink()
+    with (
+        pytest.raises(EngineError, match="before they had a series"),
+        local_processes(settings, ledger) as engine,
+    ):
+        wait_for(lambda: engine.look(0.1) < 0)
+    ledger.close()
 
 
 def test_marked_sealed_and_verified(root: Path, tmp_path: Path) -> None:

@@ -16,9 +16,14 @@ from mitsgan.archive.engines.losses import end_hung, enter_loss
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.settings import RunSettings
 from mitsgan.archive.worker import owner_name
+from mitsgan.errors import EngineError
 
 _KILLED = -9
 """What a process answers that the system ended, most often since memory was short."""
+
+_FALSE_STARTS = 5
+"""Workers that end by an error of their own before they have a series, one after the other, from
+which no other is started."""
 
 
 @dataclass
@@ -49,6 +54,7 @@ class LocalProcesses:
     def __init__(self, settings: RunSettings, ledger: Ledger) -> None:
         self.memory_mb = settings.memory_mb or 0.9 * _memory_mb() / settings.jobs
         self._settings, self._ledger = settings, ledger
+        self._false_starts = 0
         count = min(settings.jobs, ledger.open(self.memory_mb))
         self.workers = [self._worker(number) for number in range(count)]
 
@@ -59,7 +65,9 @@ class LocalProcesses:
             self._end_if_hung(worker)
             code = worker.process.poll()
             if code is not None:
-                lost += self._enter_loss(worker, code)
+                losses = self._enter_loss(worker, code)
+                self._check_start(code, losses)
+                lost += losses
                 self.workers[place] = self._worker(place)
         time.sleep(seconds)
         return lost
@@ -80,6 +88,16 @@ class LocalProcesses:
         if end_hung(self._ledger, self._settings, worker.owner):
             worker.process.kill()
             worker.process.wait()
+
+    def _check_start(self, code: int, losses: int) -> None:
+        """Raise `EngineError` where workers do not even begin."""
+        self._false_starts = self._false_starts + 1 if code > 0 and not losses else 0
+        if self._false_starts >= _FALSE_STARTS:
+            raise EngineError(
+                f"{_FALSE_STARTS} workers in a row ended with exit code {code} before they had a "
+                f"series; is {self._settings.ledger} still there, and does the same "
+                "Python import mitsgan? Their errors stand above"
+            )
 
     def _enter_loss(self, worker: _Worker, code: int) -> int:
         """Enter that a worker ended in the middle of a series; how many there were."""
