@@ -58,7 +58,7 @@ class MissingExtraError(MitsganError):
 
 
 class EngineError(MitsganError):
-    """What is to do the work of an archive, Ray, Slurm or processes, does not work or is missing."""
+    """What is to do the work of an archive (Ray, Slurm, processes) is missing or does not work."""
 
 
 class ExtensionError(MitsganError):
