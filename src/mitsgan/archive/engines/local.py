@@ -61,8 +61,11 @@ class LocalProcesses:
     def look(self, seconds: float) -> int:
         """Exchange workers that hang or have ended; how many series lost theirs."""
         lost = 0
+        hung = end_hung(self._ledger, self._settings, {worker.owner for worker in self.workers})
         for place, worker in enumerate(self.workers):
-            self._end_if_hung(worker)
+            if worker.owner in hung:
+                worker.process.kill()
+                worker.process.wait()
             code = worker.process.poll()
             if code is not None:
                 losses = self._enter_loss(worker, code)
@@ -83,11 +86,6 @@ class LocalProcesses:
     def _worker(self, number: int) -> _Worker:
         path, lease_seconds = self._settings.ledger.absolute(), self._settings.lease_seconds
         return _Worker(path, self.memory_mb, lease_seconds, number)
-
-    def _end_if_hung(self, worker: _Worker) -> None:
-        if end_hung(self._ledger, self._settings, worker.owner):
-            worker.process.kill()
-            worker.process.wait()
 
     def _check_start(self, code: int, losses: int) -> None:
         """Raise `EngineError` where workers do not even begin."""

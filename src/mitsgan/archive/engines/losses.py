@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.settings import RunSettings
@@ -15,11 +16,13 @@ def enter_loss(ledger: Ledger, owner: str, reason: str, failure: Failure = "infr
     return sum(ledger.end(task, Outcome(failure=failure, reason=reason)) for task in tasks)
 
 
-def end_hung(ledger: Ledger, settings: RunSettings, owner: str) -> bool:
-    """Enter that a worker has been at a series for too long; whether it has to be ended."""
+def end_hung(ledger: Ledger, settings: RunSettings, owners: Collection[str]) -> set[str]:
+    """Enter that workers have been at a series for too long; which of them have to be ended."""
     seconds = settings.timeout_minutes * 60
-    hung = [task for task in ledger.of_owner(owner) if time.time() - task.started > seconds]
-    for task in hung:
-        reason = f"not done within {settings.timeout_minutes:g} minutes"
-        ledger.end(task, Outcome(failure="resource", reason=reason, seconds=seconds))
-    return bool(hung)
+    hung = set()
+    for task in ledger.tasks("running"):
+        if task.owner in owners and time.time() - task.started > seconds:
+            reason = f"not done within {settings.timeout_minutes:g} minutes"
+            ledger.end(task, Outcome(failure="resource", reason=reason, seconds=seconds))
+            hung.add(task.owner)
+    return hung

@@ -71,7 +71,9 @@ class RayTasks:
 
     def look(self, seconds: float) -> int:
         """Hand on what waits, and take in what has ended; how many series lost their process."""
-        for ref in [ref for ref, flight in self._flights.items() if self._hangs(flight)]:
+        owners = {flight.owner for flight in self._flights.values()}
+        hung = end_hung(self._ledger, self._settings, owners)
+        for ref in [ref for ref, flight in self._flights.items() if flight.owner in hung]:
             self._ray.cancel(ref, force=True)
             del self._flights[ref]
         self._hand_on()
@@ -108,9 +110,6 @@ class RayTasks:
     def _demand_mb(self, task: Task) -> float:
         first = self._settings.memory_mb or task.memory_mb
         return min(first * _MORE_MEMORY ** self._short[task.id], self.memory_mb)
-
-    def _hangs(self, flight: _Flight) -> bool:
-        return end_hung(self._ledger, self._settings, flight.owner)
 
     def _take_in(self, ref: Any, flight: _Flight) -> int:
         """Enter what went wrong outside of the series; how many lost their process."""

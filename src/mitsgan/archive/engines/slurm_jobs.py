@@ -125,14 +125,14 @@ class SlurmJobs:
         return {owner for owner in running if owner.partition("@")[0] in self._known}
 
     def _enter_losses(self, alive: set[str]) -> int:
-        lost = 0
-        for owner in self._owners():
-            job = owner.partition("@")[0]
-            if job not in alive:
-                lost += enter_loss(self._ledger, owner, f"Slurm's job {job} ended")
-            elif end_hung(self._ledger, self._settings, owner):
-                _answer(["scancel", job])
-        return lost
+        jobs = {owner: owner.partition("@")[0] for owner in self._owners()}
+        at_work = {owner for owner, job in jobs.items() if job in alive}
+        for owner in end_hung(self._ledger, self._settings, at_work):
+            _answer(["scancel", jobs[owner]])
+        return sum(
+            enter_loss(self._ledger, owner, f"Slurm's job {jobs[owner]} ended")
+            for owner in jobs.keys() - at_work
+        )
 
     def _submit(self) -> None:
         """An array for each demand of memory, with as many jobs as its series make chunks."""
