@@ -17,11 +17,11 @@ from pydicom.uid import UID
 from pynetdicom import build_role
 from pynetdicom.presentation import build_context
 
+from mitsgan.files.dicom.find.uids import is_uid
 from mitsgan.node.config import Destination, NodeConfig
 from mitsgan.node.send import PeerError, accepts, connected
 from mitsgan.node.services import COMMITMENT, COMMITMENT_INSTANCE
 from mitsgan.node.store.ledger import Ledger
-from mitsgan.node.store.spool import is_uid
 
 LOG = logging.getLogger("mitsgan.node")
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
+from mitsgan.files.dicom.find.uids import is_uid
 from mitsgan.node.store.spool import (
     ObjectError,
     Spool,
     data_digest,
-    is_uid,
     link_files,
     read_header,
 )

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from mitsgan.archive.settings import WebSource
 from mitsgan.errors import DataError, MitsganError, SettingsError
 from mitsgan.extras import require_extra
+from mitsgan.files.dicom.find.uids import is_uid
 
 if TYPE_CHECKING:
     from mitsgan.node.config import Destination
@@ -121,10 +122,11 @@ class Server:
             pages = [("limit", str(_PAGE)), ("offset", str(offset))]
             page = self._page(f"{path}?{urlencode([*query, *pages])}")
             # Whoever does not know offsets answers with the same, again and again.
-            new = [entry for entry in page if json.dumps(entry, sort_keys=True) not in seen]
+            texts = [json.dumps(entry, sort_keys=True) for entry in page]
+            new = [entry for entry, text in zip(page, texts, strict=True) if text not in seen]
             if not new:
                 return
-            seen.update(json.dumps(entry, sort_keys=True) for entry in new)
+            seen.update(texts)
             yield from new
             offset += len(page)
 
@@ -167,8 +169,6 @@ def uid(entry: Entry, tag: int, where: str) -> str:
         DataError: it is none.
     """
     text = next(iter(values(entry, tag)), None)
-    if not isinstance(text, str) or not text or len(text) > 64 or set(text) - set("0123456789."):
-        raise DataError(f"{where} names an object by {text!r}, which is no UID")
-    if not text.strip("."):
+    if not isinstance(text, str) or not is_uid(text):
         raise DataError(f"{where} names an object by {text!r}, which is no UID")
     return text

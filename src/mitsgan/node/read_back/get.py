@@ -13,10 +13,11 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 from pynetdicom.presentation import build_context
 
+from mitsgan.files.dicom.find.uids import is_uid
 from mitsgan.node.config import Destination
 from mitsgan.node.send import Item, PeerError, RefusedError, accepts, connected
 from mitsgan.node.services import STUDY_ROOT_GET, UNCOMPRESSED
-from mitsgan.node.store.spool import is_uid, read_header
+from mitsgan.node.store.spool import read_header
 
 _PENDING = (0xFF00, 0xFF01)
 

@@ -21,9 +21,9 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from mitsgan.errors import MitsganError
+from mitsgan.files.dicom.find.uids import is_uid
 from mitsgan.quiet import UNREADABLE
 
-_UID = re.compile(r"^[0-9]+(\.[0-9]+)*$")
 _CHUNK = 1 << 20
 _AT_ONCE = 8
 
@@ -116,11 +116,6 @@ def _header(dataset: Dataset, syntax: str, expected: str) -> Header:
     class_uid, sop_uid, study_uid, series_uid = values
     count = _number(dataset.get(expected)) if expected else None
     return Header(sop_uid, class_uid, syntax, series_uid, study_uid, count)
-
-
-def is_uid(text: str) -> bool:
-    """Whether a text is a UID (PS3.5 9.1), which then also is safe as the name of a file."""
-    return len(text) <= 64 and _UID.match(text) is not None
 
 
 @dataclass(frozen=True)
