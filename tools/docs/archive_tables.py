@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from drawing import plain
-from result_tables import RESULTS
+from result_tables import read_result
 
 Json = dict[str, Any]
 
@@ -32,7 +31,7 @@ _COUNTS = {
 
 def campaign() -> str:
     """What was killed of every engine, and what became of the series."""
-    counts = json.loads((RESULTS / "archive-campaign.json").read_text(encoding="utf-8"))["counts"]
+    counts = read_result("archive-campaign")["counts"]
     rows = []
     for name, words in _RUNS.items():
         count = counts[name]
@@ -43,7 +42,7 @@ def campaign() -> str:
 
 def speed() -> str:
     """One core and two, beside the single command."""
-    result = _read()
+    result = read_result("archive-speed")
     rows, bars = result["side_by_side"], result["bars"]
     seconds = rows["seconds"]
     return plain(
@@ -79,7 +78,7 @@ def speed() -> str:
 
 def ledger() -> str:
     """What a large ledger gets through."""
-    result = _read()
+    result = read_result("archive-speed")
     return plain(
         ("processes that want it at once", "transactions per second"),
         [(str(row["processes"]), f"{row['per_second']:.0f}") for row in result["ledger"]],
@@ -88,7 +87,7 @@ def ledger() -> str:
 
 def simulation() -> str:
     """Large archives on many machines."""
-    result = _read()["simulation"]
+    result = read_result("archive-speed")["simulation"]
     rows = []
     for row in result["rows"]:
         shares = (f"{100 * row[name]:.0f} %" for name in ("processors", "disks", "ledger"))
@@ -117,8 +116,3 @@ def _bar(name: str, value: Json, target: str, *, percent: bool = False) -> tuple
 
     ends = f" ({told(min(value['values']))} to {told(max(value['values']))})"
     return f"**{name}**", told(value["median"]) + ends, target
-
-
-def _read() -> Json:
-    result: Json = json.loads((RESULTS / "archive-speed.json").read_text(encoding="utf-8"))
-    return result

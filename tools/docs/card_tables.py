@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from drawing import plain
-from result_tables import RESULTS
+from result_tables import read_result
 
 from mitsgan.evaluate.report.table import Column
 from mitsgan.networks import Card, load_weights, shipped
@@ -65,7 +63,7 @@ def classifier() -> str:
 
 def chest_ct() -> str:
     """Every collection that can be fetched: how much it is, how free, and what is owed."""
-    tree = json.loads((RESULTS / "chest-ct.json").read_text("utf-8"))
+    tree = read_result("chest-ct")
     columns = (
         *("command", "collection"),
         Column("", "patients"),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from benchmark_digest import at_first_budget, first_appearance
 from benchmark_pages import SUMMARY
 from drawing import plain
-from result_tables import RESULTS, evaluation
+from result_tables import evaluation, read_result
 from sketch_tables import found_by_mark, found_by_sketch
 
 from mitsgan.evaluate.benchmark.result import Benchmark
@@ -48,7 +47,7 @@ def _sentences() -> Iterator[str]:
         for scan, slices in _MARKED.items()
     )
     yield f"**The mark finds it in part**, with a secret key and no file beside the scan: {marks}."
-    rows = json.loads((RESULTS / "restore.json").read_text(encoding="utf-8"))["results"]
+    rows = read_result("restore")["results"]
     same = sum(row["same_bytes"] for row in rows)
     yield (
         f"**The original comes back**: every byte of it in {same} of {len(rows)} series protected "
@@ -88,7 +87,7 @@ def moved_voxels() -> str:
 
 
 def _scans() -> list[dict[str, float]]:
-    tree = json.loads((RESULTS / "moved-voxels.json").read_text(encoding="utf-8"))
+    tree = read_result("moved-voxels")
     scans: list[dict[str, float]] = tree["scans"]
     return scans
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from drawing import plain
-from result_tables import RESULTS
+from result_tables import read_result
 
 from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column
@@ -13,7 +11,7 @@ from mitsgan.evaluate.report.table import Column
 
 def kept() -> str:
     """What keeping an original takes, by scan, budget and mark."""
-    tree = json.loads((RESULTS / "restore.json").read_text(encoding="utf-8"))
+    tree = read_result("restore")
     rows: list[list[Cell]] = []
     for entry in tree["results"]:
         z, y, x = entry["shape"]
@@ -39,7 +37,7 @@ def kept() -> str:
 
 def restorable() -> str:
     """What attacks come to behind larger budgets, before and after the original is given back."""
-    tree = json.loads((RESULTS / "restorable.json").read_text(encoding="utf-8"))
+    tree = read_result("restorable")
     rows: list[list[Cell]] = []
     for form in tree["forms"]:
         sigma = form["noise_fraction"]

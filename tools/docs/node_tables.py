@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from typing import Any
 
 from drawing import plain
-from result_tables import RESULTS
+from result_tables import read_result
 
 Json = dict[str, Any]
 
@@ -27,7 +26,7 @@ _COUNTS = {
 
 def campaign() -> str:
     """What was killed, and what became of every object."""
-    result = _read("node-campaign")
+    result = read_result("node-campaign")
     count, plan = result["count"], result["plan"]
     kills = ", ".join(f"{name} {number}" for name, number in sorted(count["kills"].items()))
     rows = [("series sent", str(plan["series"])), ("senders at once", str(plan["senders"]))]
@@ -38,7 +37,7 @@ def campaign() -> str:
 
 def speed() -> str:
     """Ratios of the node to programs that only write, and only send."""
-    result = _read("node-speed")
+    result = read_result("node-speed")
     rows = []
     for name, words, target in (
         ("receive_ratio", "receive / bare receive", 1.5),
@@ -60,8 +59,3 @@ def speed() -> str:
 def _spread(ratio: dict[str, float]) -> str:
     """Median, least and largest."""
     return f"{ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['largest']:.2f})"
-
-
-def _read(name: str) -> Json:
-    result: Json = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    return result

@@ -33,6 +33,11 @@ _REPAINTED = "lidc-0001"
 _OUTCOMES = ("found", "not checked", "missed")
 
 
+def read_result(name: str) -> Any:
+    """A result as a command wrote it, by its name without ``.json``."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
 def evaluation(suffix: str = "") -> Evaluation:
     """The evaluation on the unseen scan, by default with the first pair of attackers."""
     return Evaluation.read(RESULTS / f"{_SCAN}{suffix}.json")
@@ -136,7 +141,7 @@ def mark_bars() -> str:
 
 def mark_alarms() -> str:
     """What is said of untouched scans behind what they may go through in good faith."""
-    scans = _json("mark-alarms.json")["scans"]
+    scans = read_result("mark-alarms")["scans"]
     first = next(iter(scans.values()))["verdicts"]
     rows = [(what, *(_counts(scan["verdicts"][what]) for scan in scans.values())) for what in first]
     return plain(("untouched, and then", *(f"`{name}`" for name in scans)), rows)
@@ -146,7 +151,7 @@ def mark_grains() -> str:
     """What is said of untouched synthetic chests."""
     rows = [
         (row["slices_mm"], row["pixels_mm"], *(row["verdicts"][v]["count"] for v in _VERDICTS))
-        for row in _json("mark-alarms.json")["phantoms"]
+        for row in read_result("mark-alarms")["phantoms"]
     ]
     sizes = (Column("", "slices", "mm", digits=1), Column("", "pixels", "mm", digits=1))
     return plain((*sizes, *_VERDICTS), rows)
@@ -168,20 +173,16 @@ def candidates() -> str:
 
 def _candidate_rows() -> Iterator[tuple[str | float, ...]]:
     for path in sorted(RESULTS.glob("candidates-*.json")):
-        result = _json(path.name)
+        result = read_result(path.stem)
         parts = {row["nodules"]: row for row in result["recall"]}
         for limit, part in result["covered"].items():
             named = (parts[name]["recall"][limit] for name in ("all", "inside", "border"))
             yield (f"`{result['scan']['name']}`", int(limit), *(100 * v for v in (part, *named)))
 
 
-def _json(name: str) -> Any:
-    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
-
-
 def louder() -> str:
     """What became of cubes repainted over the mark, by what was painted and the cube's side."""
-    tree = _json("mark-louder.json")
+    tree = read_result("mark-louder")
     sides = [f"{side:g} mm" for side in tree["config"]["sides_mm"]]
     rows: list[list[Cell]] = []
     for paint, cells in tree["scans"][_REPAINTED]["paints"].items():

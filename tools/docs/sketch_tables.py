@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import median
 from typing import Any
 
 from drawing import plain
-from result_tables import RESULTS
+from result_tables import read_result
 
 from mitsgan.evaluate.report.formatting import Cell
 
@@ -62,7 +61,7 @@ _WHOLE_SLICES = (
 
 def layers() -> str:
     """What was done, and how often each layer finds it."""
-    sketch, marks = _read("sketch"), [_read(f"mark-{name}") for name in _MARKS]
+    sketch, marks = read_result("sketch"), [read_result(f"mark-{name}") for name in _MARKS]
     rows: list[Row] = []
     for name, is_of, of_mark in _KINDS:
         plainly, behind = (_found(sketch, is_of, filtered=filtered) for filtered in (False, True))
@@ -80,18 +79,20 @@ def layers() -> str:
 def found_by_sketch(name: str) -> str:
     """How many of one row of `layers` the sketch found behind nothing: ``n of m``."""
     is_of = next(test for row, test, _ in _KINDS if row == name)
-    return _found(_read("sketch"), is_of, filtered=False)
+    return _found(read_result("sketch"), is_of, filtered=False)
 
 
 def found_by_mark(scan: str, name: str) -> str:
     """How many of one row of `layers` the mark found in a scan: ``n of m``."""
-    return _of_mark(_read(f"mark-{scan}"), next(mark for row, _, mark in _KINDS if row == name))
+    return _of_mark(
+        read_result(f"mark-{scan}"), next(mark for row, _, mark in _KINDS if row == name)
+    )
 
 
 def behind() -> str:
     """What was found of all kinds of forgery together, by what lies between, over all scans."""
     rows: list[Row] = []
-    for name, cells in _by_behind(_read("sketch")).items():
+    for name, cells in _by_behind(read_result("sketch")).items():
         kinds = [kind for _, cell in cells for kind in cell["kinds"].values()]
         rows.append(
             (
@@ -111,7 +112,7 @@ def behind() -> str:
 def benign() -> str:
     """The verdict on untouched scans, by what they went through."""
     cases: dict[str, list[Json]] = {}
-    for scan in _read("sketch")["scans"].values():
+    for scan in read_result("sketch")["scans"].values():
         for name, case in scan["benign"].items():
             cases.setdefault(name, []).append(case)
     words = ("processed", "unknown", "tampered")
@@ -128,7 +129,7 @@ def benign() -> str:
 
 def bars() -> str:
     """What was wanted of the sketch, and what was measured."""
-    result, cost = _read("sketch"), _read("sketch-cost")
+    result, cost = read_result("sketch"), read_result("sketch-cost")
     rows: list[Row] = []
     for name, scans in (
         ("design scans", [scan for scan in result["scans"] if scan != _TEST]),
@@ -241,8 +242,3 @@ def _by_behind(result: Json) -> dict[str, list[tuple[str, Json]]]:
 
 def _verdict(is_met: bool) -> str:
     return "met" if is_met else "**missed**"
-
-
-def _read(name: str) -> Json:
-    result: Json = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    return result

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from statistics import fmean
 from typing import Any
 
 from drawing import plain
-from result_tables import RESULTS
+from result_tables import read_result
 
 from mitsgan.evaluate.report.table import Column
 
@@ -24,7 +23,7 @@ _FORMS = {"dicom": "DICOM, not compressed", "nifti": "`.nii.gz`"}
 
 def speed() -> str:
     """Time and memory, side by side."""
-    result = _read("speed")
+    result = read_result("speed")
     measured, ratios = result["measured"], result["ratios"]
     ours, plain_pydicom = measured["protect"], measured["read_write"]
 
@@ -72,7 +71,7 @@ def speed() -> str:
 
 def studio_first() -> str:
     """The studio's first picture, medians: on the clock, and of processors."""
-    result = _read("studio-first")
+    result = read_result("studio-first")
     rows = []
     for form in result["forms"]:
         median, loads = form["median"], [run["load"] for run in form["runs"]]
@@ -111,7 +110,7 @@ def memory() -> str:
     """Peak memory on a large scan, beside what is allowed."""
     names = {"protect": "`mitsgan protect`", "protect_mark_and_seal": "with `--key` and `--sign`"}
     rows: list[tuple[str, str, float, float]] = []
-    for scan in _read("memory")["scans"]:
+    for scan in read_result("memory")["scans"]:
         depth, height, width = scan["scan"]["shape"]
         rows += [
             (
@@ -135,7 +134,7 @@ def memory() -> str:
 
 def tamper_speed() -> str:
     """What one attack costs, and what a batch of them with gradients."""
-    result = _read("tamper-speed")
+    result = read_result("tamper-speed")
     shape, count = " x ".join(str(n) for n in result["scan"]["shape"]), result["batch"]
     names = {
         "tamper_in_place": "one position, in place",
@@ -159,7 +158,7 @@ def tamper_speed() -> str:
 
 def refined(part: str) -> str:
     """Methods, their cost, and the median disruption that each attacker suffers."""
-    rows = _read("refine")[part]["rows"]
+    rows = read_result("refine")[part]["rows"]
     names = [name for name, reached in rows[0]["reached"].items() if isinstance(reached, dict)]
     cells = []
     for row in rows:
@@ -174,7 +173,7 @@ def refined(part: str) -> str:
 
 def refined_by_uncertainty() -> str:
     """The curve of disruption over position uncertainty, a row per method and action."""
-    points = _read("refine")["uncertainty"]["points"]
+    points = read_result("refine")["uncertainty"]["points"]
     radii = sorted({point["uncertainty_mm"] for point in points})
     rows = []
     for action in dict.fromkeys(point["action"] for point in points):
@@ -191,8 +190,3 @@ def refined_by_uncertainty() -> str:
             rows.append((action, label, *means))
     columns = (Column("", f"{radius:g} mm", "HU", digits=0) for radius in radii)
     return plain(("action", "perturbation", *columns), rows)
-
-
-def _read(name: str) -> Json:
-    result: Json = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    return result
