@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import random
 import signal
@@ -24,14 +23,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
-from archive_peers import RayNodes, SlurmNodes, family, wait_for
+from archive_peers import RayNodes, SlurmNodes, family
 from machine import machine
+from measuring import exit_code
 from mitsgan import __version__
 from mitsgan.archive.ledger import Ledger
 from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.jobs.outputs import check_file, write_json
 from mitsgan.phantom.chest import chest
+from node_peers import wait_for
 
 SETTINGS = '[protect]\nprotector = "noise"\nmax_hu = 5\n'
 OPTIONS = ("--protector", "noise", "--max-hu", "5")
@@ -102,7 +105,7 @@ class Archive:
         """Wait until so large a share is done, or the run is over."""
         wanted = share * self.plan.series
         wait_for(
-            lambda: self.done() >= wanted or run.poll() is not None, f"{wanted:g} series", 3600
+            lambda: self.done() >= wanted or run.poll() is not None, 3600, f"{wanted:g} series"
         )
 
     def at_work(self) -> int:
@@ -152,8 +155,8 @@ def campaign(plan: Plan, folder: Path, only: tuple[str, ...]) -> dict[str, Count
     wanted = digests(single)
     runs: dict[str, Callable[[Archive], Counter[str]]] = {
         "local": _local,
-        "ray": _ray,
-        "slurm": _slurm,
+        "ray": partial(_node_lost, "ray", RayNodes),
+        "slurm": partial(_node_lost, "slurm", SlurmNodes),
         "moved": _moved,
     }
     counts = {}
@@ -195,48 +198,41 @@ def _kill_worker(run: subprocess.Popen[bytes], chance: random.Random) -> bool:
     return False
 
 
-def _ray(archive: Archive) -> Counter[str]:
-    with RayNodes() as cluster:
-        run = archive.start("ray", cluster.environment)
-        _kill_at_work(archive, run, cluster)
-        _ended(run)
-    return Counter(node=1)
-
-
-def _slurm(archive: Archive) -> Counter[str]:
-    with SlurmNodes() as cluster:
-        run = archive.start("slurm", cluster.environment)
-        _kill_at_work(archive, run, cluster)
-        _ended(run)
-    return Counter(node=1)
-
-
-def _kill_at_work(
-    archive: Archive, run: subprocess.Popen[bytes], cluster: RayNodes | SlurmNodes
-) -> None:
+def _node_lost(
+    engine: str, start: Callable[[], RayNodes | SlurmNodes], archive: Archive
+) -> Counter[str]:
     """Kill one of two nodes while two series are worked on, after two fifths of all are done.
 
     Each node does one series at a time.
     """
-    archive.wait_done(0.4, run)
-    wait_for(lambda: archive.at_work() == 2 or run.poll() is not None, "a series on each node")
-    cluster.kill_node()
+    with closing(start()) as cluster:
+        run = archive.start(engine, cluster.environment)
+        archive.wait_done(0.4, run)
+        wait_for(
+            lambda: archive.at_work() == 2 or run.poll() is not None, 180, "a series on each node"
+        )
+        cluster.kill_node()
+        _ended(run)
+    return Counter(node=1)
 
 
 def _moved(archive: Archive) -> Counter[str]:
     """Ray, then Slurm, then local processes; each of the first two is killed with its cluster."""
-    with RayNodes() as cluster:
-        run = archive.start("ray", cluster.environment)
-        archive.wait_done(0.33, run)
-        run.kill()
-        run.wait()
-    with SlurmNodes() as nodes:
-        run = archive.start("slurm", nodes.environment)
-        archive.wait_done(0.67, run)
-        run.kill()
-        run.wait()
+    _stopped("ray", RayNodes, archive, 0.33)
+    _stopped("slurm", SlurmNodes, archive, 0.67)
     _ended(archive.start())
     return Counter(run=2)
+
+
+def _stopped(
+    engine: str, start: Callable[[], RayNodes | SlurmNodes], archive: Archive, share: float
+) -> None:
+    """Kill a run, and then its cluster, when so large a share is done."""
+    with closing(start()) as cluster:
+        run = archive.start(engine, cluster.environment)
+        archive.wait_done(share, run)
+        run.kill()
+        run.wait()
 
 
 def _ended(run: subprocess.Popen[bytes]) -> None:
@@ -249,30 +245,37 @@ def _call(*words: object) -> None:
     subprocess.run([*MITSGAN, *map(str, words), "--quiet"], check=True)
 
 
-def main() -> None:
+def main() -> int:
     """Run the campaign, and write its counts."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("out", type=Path)
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
     parser.add_argument("--series", type=int, default=Plan.series)
     parser.add_argument("--kills", type=int, default=Plan.kills)
     every = ["local", "ray", "slurm", "moved"]
     parser.add_argument("--only", nargs="+", choices=every, default=every)
     given = parser.parse_args()
-    plan = Plan(series=given.series, kills=given.kills)
-    with tempfile.TemporaryDirectory() as folder:
-        counts = campaign(plan, Path(folder), tuple(given.only))
-    result = {
-        "schema": 1,
-        "kind": "archive campaign",
-        "version": __version__,
-        "plan": asdict(plan),
-        "counts": {name: asdict(count) for name, count in counts.items()},
-        "machine": machine(),
-    }
-    given.out.write_text(json.dumps(result, indent=2) + "\n")
+
+    def work() -> int:
+        check_file(given.out, given.overwrite, "out")
+        plan = Plan(series=given.series, kills=given.kills)
+        with tempfile.TemporaryDirectory() as folder:
+            counts = campaign(plan, Path(folder), tuple(given.only))
+        result = {
+            "schema": 1,
+            "kind": "archive campaign",
+            "version": __version__,
+            "plan": asdict(plan),
+            "counts": {name: asdict(count) for name, count in counts.items()},
+            "machine": machine(),
+        }
+        write_json(given.out, result, overwrite=given.overwrite)
+        return 0
+
+    return exit_code("archive_campaign", work)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

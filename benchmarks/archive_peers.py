@@ -1,7 +1,8 @@
 """Ray and Slurm with two nodes each on this machine, for tests and campaigns; a node can be killed.
 
-Both listen on this machine and let in nobody without their token or key; they live in a folder of
-their own.
+Slurm listens on loopback and lets in whoever is on this machine; Ray listens on all its addresses
+and lets in nobody without its token, unless told otherwise. Each lives in a folder of its own;
+`contextlib.closing` ends it.
 """
 
 from __future__ import annotations
@@ -14,27 +15,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from node_peers import free_port
+from node_peers import free_port, wait_for
 
-
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 180) -> None:
-    """Wait until something is so.
-
-    Raises:
-        TimeoutError: it does not come about.
-    """
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.1)
+_PATIENCE_S = 180
+"""For a node to come up."""
 
 
 def family(process: int) -> list[int]:
@@ -89,21 +77,11 @@ class RayNodes:
             for _ in range(workers):
                 self.nodes.append(self._start("--address", address, "--num-cpus", "1"))
         except BaseException:
-            self._end()
+            self.close()
             raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._end()
-
-    def _end(self) -> None:
+    def close(self) -> None:
+        """End all nodes."""
         for process in (*self.nodes, self.head):
             kill_family(process)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -127,7 +105,10 @@ class RayNodes:
                 stdout=log,
                 stderr=log,
             )
-        wait_for(lambda: "--block" in path.read_text() or process.poll() is not None, "Ray's node")
+        wait_for(
+            lambda: "--block" in path.read_text() or process.poll() is not None,
+            *(_PATIENCE_S, "Ray's node"),
+        )
         return process
 
 
@@ -181,26 +162,15 @@ class SlurmNodes:
         for node in ("n1", "n2"):
             self.processes[node] = self._start("slurmd", "-D", "-N", node)
         try:
-            wait_for(self._ready, "both nodes of Slurm are idle")
+            wait_for(self._ready, _PATIENCE_S, "both nodes of Slurm are idle")
         except BaseException:
-            self._end()
+            self.close()
             raise
 
     @staticmethod
     def there() -> bool:
         """Whether Slurm's daemons are installed, and may be run by this user."""
         return os.getuid() == 0 and all(map(shutil.which, ("slurmctld", "slurmd", "sbatch")))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._end()
 
     def kill_node(self, node: str = "n2") -> None:
         """Kill a daemon and all that runs on its node."""
@@ -224,7 +194,8 @@ class SlurmNodes:
                 members.append(int(folder.name))
         return members
 
-    def _end(self) -> None:
+    def close(self) -> None:
+        """Cancel all jobs, and end all daemons."""
         subprocess.run(["scancel", "--user", getpass.getuser()], env=self.environment, check=False)
         for node in [name for name in self.processes if name != "controller"]:
             self.kill_node(node)

@@ -131,13 +131,7 @@ def simulate(sizes: Sequence[float], costs: Costs, site: Site) -> Simulated:
         "disks": disks.busy / end,
         "ledger": ledger.busy / end,
     }
-    return Simulated(
-        hours=end / 3600,
-        processors=shares["processors"],
-        disks=shares["disks"],
-        ledger=shares["ledger"],
-        limit=max(shares, key=lambda name: shares[name]),
-    )
+    return Simulated(hours=end / 3600, limit=max(shares, key=lambda name: shares[name]), **shares)
 
 
 def most_workers(sizes: Sequence[float], costs: Costs, disk_mb_s: float) -> dict[str, float]:

@@ -10,9 +10,9 @@ archive is fetched, compared with what was sent, and verified by the node's seal
 from __future__ import annotations
 
 import argparse
-import json
 import queue
 import random
+import sys
 import tempfile
 import threading
 import time
@@ -28,9 +28,11 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE
 
 from machine import machine
+from measuring import exit_code
 from mitsgan import __version__
 from mitsgan.files import read_scan
 from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.jobs.outputs import check_file, write_json
 from mitsgan.jobs.verify.settings import VerifyFile
 from mitsgan.jobs.verify.verify import verify_file
 from mitsgan.phantom.chest import chest
@@ -305,12 +307,13 @@ def _key(folder: Path) -> Path:
     return path
 
 
-def main() -> None:
+def main() -> int:
     """Run the campaign, and write its count."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("out", type=Path)
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
     parser.add_argument("--series", type=int, default=Plan.series)
     parser.add_argument("--node-kills", type=int, default=Plan.node_kills)
     parser.add_argument("--archive-kills", type=int, default=Plan.archive_kills)
@@ -318,21 +321,28 @@ def main() -> None:
     parser.add_argument("--fuzz-seconds", type=float, default=Plan.fuzz_seconds)
     given = vars(parser.parse_args())
     out: Path = given.pop("out")
-    plan = Plan(**given)
-    start = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        count = campaign(plan, Path(folder))
-    result = {
-        "schema": 1,
-        "kind": "node campaign",
-        "version": __version__,
-        "plan": asdict(plan),
-        "count": asdict(count),
-        "seconds": round(time.monotonic() - start, 1),
-        "machine": machine(),
-    }
-    out.write_text(json.dumps(result, indent=2) + "\n")
+    overwrite: bool = given.pop("overwrite")
+
+    def work() -> int:
+        check_file(out, overwrite, "out")
+        plan = Plan(**given)
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            count = campaign(plan, Path(folder))
+        result = {
+            "schema": 1,
+            "kind": "node campaign",
+            "version": __version__,
+            "plan": asdict(plan),
+            "count": asdict(count),
+            "seconds": round(time.monotonic() - start, 1),
+            "machine": machine(),
+        }
+        write_json(out, result, overwrite=overwrite)
+        return 0
+
+    return exit_code("node_campaign", work)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -71,7 +71,7 @@ def _reserve(port: int) -> bool:
     return True
 
 
-def wait_for(ready: Callable[[], bool], seconds: float, what: str) -> None:
+def wait_for(ready: Callable[[], object], seconds: float, what: str) -> None:
     """Wait until something is so.
 
     Raises:

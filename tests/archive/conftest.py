@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from mitsgan.archive.ledger import Ledger
+from mitsgan.archive.plan import plan_archive
+from mitsgan.archive.settings import PlanSettings
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
 
@@ -37,3 +42,27 @@ def how(tmp_path: Path) -> Path:
     path = tmp_path / "how.toml"
     path.write_text(QUICK)
     return path
+
+
+def planned(root: Path, folder: Path, how: Path | None) -> Path:
+    """A ledger of what lies below a root, in which nothing is done yet; outputs go to ``out``."""
+    ledger = folder / "l.db"
+    plan_archive(PlanSettings(source=root, ledger=ledger, out=folder / "out", settings=how))
+    return ledger
+
+
+@pytest.fixture
+def ledger(studies: Path, how: Path, tmp_path: Path) -> Path:
+    """A ledger of the studies, in which nothing is done yet."""
+    return planned(studies, tmp_path, how)
+
+
+@pytest.fixture
+def begun(ledger: Path) -> Callable[[], bool]:
+    """Tells whether a series of the ledger was begun."""
+
+    def is_begun() -> bool:
+        with closing(Ledger(ledger)) as book:
+            return any(task.attempts for task in book.tasks())
+
+    return is_begun

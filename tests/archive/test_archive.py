@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from tests.archive.conftest import planned
 
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.metrics import write_metrics
@@ -18,13 +19,6 @@ from mitsgan.archive.work import Work
 from mitsgan.archive.worker import work_through
 from mitsgan.cli.main import main
 from mitsgan.errors import DataError, OutputError, SettingsError
-
-
-def planned(root: Path, folder: Path, how: Path | None) -> Path:
-    """The ledger of a plan."""
-    ledger = folder / "l.db"
-    plan_archive(PlanSettings(source=root, ledger=ledger, out=folder / "out", settings=how))
-    return ledger
 
 
 def test_outputs_are_those_of_the_single_command(root: Path, how: Path, tmp_path: Path) -> None:

@@ -14,22 +14,15 @@ from typing import Any
 
 import pytest
 
-from archive_peers import RayNodes, wait_for
+from archive_peers import RayNodes
 from mitsgan.archive.engines.ray_tasks import MEMORY_RETRIES, RayTasks, do_series
 from mitsgan.archive.ledger import Ledger
-from mitsgan.archive.plan import plan_archive
 from mitsgan.archive.report import archive_report
-from mitsgan.archive.settings import PlanSettings, RunSettings
+from mitsgan.archive.settings import RunSettings
 from mitsgan.archive.task import ATTEMPTS
+from node_peers import wait_for
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
-
-
-@pytest.fixture
-def ledger(studies: Path, how: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "l.db"
-    plan_archive(PlanSettings(source=studies, ledger=path, out=tmp_path / "out", settings=how))
-    return path
 
 
 def command(ledger: Path) -> list[str]:
@@ -37,17 +30,12 @@ def command(ledger: Path) -> list[str]:
     return [sys.executable, "-m", "mitsgan", "archive", "run", *options, "--quiet"]
 
 
-def begun(ledger: Path) -> bool:
-    with closing(Ledger(ledger)) as book:
-        return any(task.attempts for task in book.tasks())
-
-
 @needs_ray
 @pytest.mark.slow
-def test_a_killed_node_loses_nothing(ledger: Path) -> None:
-    with RayNodes() as cluster:
+def test_a_killed_node_loses_nothing(ledger: Path, begun: Callable[[], bool]) -> None:
+    with closing(RayNodes()) as cluster:
         run = subprocess.Popen(command(ledger), env=cluster.environment)
-        wait_for(lambda: begun(ledger) or run.poll() is not None, "a series is begun")
+        wait_for(lambda: begun() or run.poll() is not None, 180, "a series is begun")
         cluster.kill_node()
         assert run.wait() == 0
     assert archive_report(ledger).states == {"done": 3}
@@ -55,13 +43,15 @@ def test_a_killed_node_loses_nothing(ledger: Path) -> None:
 
 @needs_ray
 @pytest.mark.slow
-def test_a_cluster_that_asks_for_no_token_is_refused(ledger: Path) -> None:
-    with RayNodes(authenticated=False, workers=0) as cluster:
+def test_a_cluster_that_asks_for_no_token_is_refused(
+    ledger: Path, begun: Callable[[], bool]
+) -> None:
+    with closing(RayNodes(authenticated=False, workers=0)) as cluster:
         environment = {**cluster.environment, "RAY_AUTH_MODE": "token"}
         run = subprocess.run(command(ledger), env=environment, capture_output=True, text=True)
     assert run.returncode == 2
     assert "asks for no token" in run.stderr
-    assert not begun(ledger)
+    assert not begun()
 
 
 @needs_ray

@@ -11,23 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.archive.conftest import planned
 
 from mitsgan.archive.engines.local import local_processes
 from mitsgan.archive.ledger import Ledger
-from mitsgan.archive.plan import plan_archive
 from mitsgan.archive.report import archive_report
 from mitsgan.archive.run import run_archive
-from mitsgan.archive.settings import PlanSettings, RunSettings
+from mitsgan.archive.settings import RunSettings
 from mitsgan.cli.main import main
 from mitsgan.errors import EngineError
 
 pytestmark = pytest.mark.slow
-
-
-def planned(root: Path, folder: Path, how: Path) -> Path:
-    ledger = folder / "l.db"
-    plan_archive(PlanSettings(source=root, ledger=ledger, out=folder / "out", settings=how))
-    return ledger
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:

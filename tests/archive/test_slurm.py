@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from archive_peers import SlurmNodes, wait_for
+from archive_peers import SlurmNodes
 from mitsgan.archive.engines import slurm_jobs
 from mitsgan.archive.engines.slurm_jobs import SeriesJob, SlurmJobs
 from mitsgan.archive.ledger import Ledger
-from mitsgan.archive.plan import plan_archive
 from mitsgan.archive.report import archive_report
-from mitsgan.archive.settings import PlanSettings, RunSettings
+from mitsgan.archive.settings import RunSettings
 from mitsgan.errors import EngineError
+from node_peers import wait_for
 
 pytestmark = pytest.mark.skipif(find_spec("submitit") is None, reason="submitit is not installed")
 
@@ -31,30 +31,18 @@ needs_slurm = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def ledger(studies: Path, how: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "l.db"
-    plan_archive(PlanSettings(source=studies, ledger=path, out=tmp_path / "out", settings=how))
-    return path
-
-
 def command(ledger: Path) -> list[str]:
     options = ["--ledger", str(ledger), "--engine", "slurm", "--jobs", "2", "--chunk", "1"]
     return [sys.executable, "-m", "mitsgan", "archive", "run", *options, "--quiet"]
 
 
-def begun(ledger: Path) -> bool:
-    with closing(Ledger(ledger)) as book:
-        return any(task.attempts for task in book.tasks())
-
-
 @needs_slurm
 @pytest.mark.slow
-def test_a_killed_node_loses_nothing(ledger: Path) -> None:
-    with SlurmNodes() as cluster:
+def test_a_killed_node_loses_nothing(ledger: Path, begun: Callable[[], bool]) -> None:
+    with closing(SlurmNodes()) as cluster:
         options = ["--lease-seconds", "20"]
         run = subprocess.Popen([*command(ledger), *options], env=cluster.environment)
-        wait_for(lambda: begun(ledger) or run.poll() is not None, "a series is begun")
+        wait_for(lambda: begun() or run.poll() is not None, 180, "a series is begun")
         cluster.kill_node()
         assert run.wait() == 0
     assert archive_report(ledger).states == {"done": 3}
