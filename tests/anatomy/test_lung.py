@@ -1,7 +1,8 @@
 import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own habit
 
-from mitsgan.anatomy.lung import Lung, _closed, _most_of_nine, find_lung, lung_box
+from mitsgan.anatomy.lung import Lung, _closed, find_lung, lung_box
+from mitsgan.anatomy.mask import most_of_nine
 from mitsgan.phantom.chest import chest
 
 
@@ -56,4 +57,4 @@ def test_small_holes_are_closed_as_itk_closes_them() -> None:
 def test_most_of_nine_pixels_are_those_whose_median_is() -> None:
     hu = np.random.default_rng(1).normal(-400, 100, (4, 20, 21)).astype(np.float32)
     median = sitk.GetArrayFromImage(sitk.Median(sitk.GetImageFromArray(hu), (1, 1, 0)))
-    np.testing.assert_array_equal(_most_of_nine(hu < -400), median < -400)
+    np.testing.assert_array_equal(most_of_nine(hu < -400), median < -400)

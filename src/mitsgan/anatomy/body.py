@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own habit
 from numpy.typing import NDArray
 
-from mitsgan.anatomy.mask import CoarseMask, coarse_stride
+from mitsgan.anatomy.mask import CoarseMask, coarse_hu, coarse_stride, most_of_nine
 from mitsgan.errors import ScanError
 from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import Scan
@@ -75,10 +75,10 @@ def find_body(scan: Scan) -> CoarseMask:
     Raises:
         ScanError: there is no piece of tissue of at least 200 ml.
     """
-    z, y, x = stride = coarse_stride(scan.spacing, _COARSE_MM)
-    picked = np.nan_to_num(scan.hu()[::z, ::y, ::x], nan=-1024.0)
-    tissue = sitk.Median(sitk.GetImageFromArray(picked), (1, 1, 0)) > _BODY_ABOVE_HU
-    opened = sitk.BinaryMorphologicalOpening(tissue, (1, 1, 0))
+    stride = coarse_stride(scan.spacing, _COARSE_MM)
+    tissue = most_of_nine(coarse_hu(scan, stride) > _BODY_ABOVE_HU)
+    image = sitk.GetImageFromArray(tissue.astype(np.uint8))
+    opened = sitk.BinaryMorphologicalOpening(image, (1, 1, 0))
     largest = sitk.RelabelComponent(sitk.ConnectedComponent(opened)) == 1
     body = sitk.GetArrayFromImage(largest) > 0
     millilitres = body.sum() * float(np.prod(np.multiply(scan.spacing, stride))) / 1000

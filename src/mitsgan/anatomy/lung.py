@@ -9,10 +9,17 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own habit
 from numpy.typing import NDArray
 
-from mitsgan.anatomy.mask import CoarseMask, Triple, coarse_image, coarse_stride
+from mitsgan.anatomy.mask import (
+    CoarseMask,
+    Triple,
+    coarse_hu,
+    coarse_image,
+    coarse_stride,
+    most_of_nine,
+)
 from mitsgan.errors import ScanError
 from mitsgan.scan.once import once_per_scan
-from mitsgan.scan.scan import AIR_HU, Scan
+from mitsgan.scan.scan import Scan
 
 _COARSE_MM = 3.0
 _BOX_MM = 6.0
@@ -70,8 +77,8 @@ def lung_box(scan: Scan, margin_mm: float) -> tuple[slice, slice, slice] | None:
 def _air_in_body(scan: Scan, coarse_mm: float) -> tuple[NDArray[np.bool_], Triple]:
     """The lungs without vessels and nodules, and how many voxels lie between those looked at."""
     stride = coarse_stride(scan.spacing, coarse_mm)
-    picked = _picked(scan, stride)
-    air = _most_of_nine(picked < _AIR_BELOW_HU)
+    picked = coarse_hu(scan, stride)
+    air = most_of_nine(picked < _AIR_BELOW_HU)
     pieces = sitk.ConnectedComponent(coarse_image(air, stride, scan.spacing))
     labels = sitk.GetArrayFromImage(pieces)
     piece = labels[air]
@@ -90,22 +97,6 @@ def _air_in_body(scan: Scan, coarse_mm: float) -> tuple[NDArray[np.bool_], Tripl
             "give a chest CT, or name positions yourself"
         )
     return mask, stride
-
-
-def _picked(scan: Scan, stride: Triple) -> NDArray[np.float32]:
-    """Every ``stride``-th voxel in HU."""
-    z, y, x = stride
-    slope, intercept = (v[::z, None, None].astype(np.float32) for v in (scan.slope, scan.intercept))
-    hu = np.asarray(scan.stored[::z, ::y, ::x].astype(np.float32) * slope + intercept)
-    return hu if scan.is_integer else np.nan_to_num(hu, copy=False, nan=AIR_HU)
-
-
-def _most_of_nine(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where most of 3 x 3 pixels are in it; those at the sides of a slice are repeated."""
-    wide = np.pad(mask, ((0, 0), (1, 1), (1, 1)), "edge").view(np.uint8)
-    rows = wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:]
-    count = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
-    return np.asarray(count > 4)
 
 
 def _closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -11,6 +11,8 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own habit
 from numpy.typing import NDArray
 
+from mitsgan.scan.scan import AIR_HU, Scan
+
 Triple = tuple[int, int, int]
 
 
@@ -72,6 +74,22 @@ def coarse_stride(spacing: tuple[float, float, float], coarse_mm: float) -> Trip
     """Voxels ``[z, y, x]`` to a step of about ``coarse_mm``; spacing in mm."""
     z, y, x = (max(1, round(coarse_mm / s)) for s in spacing)
     return z, y, x
+
+
+def coarse_hu(scan: Scan, stride: Triple) -> NDArray[np.float32]:
+    """``[z, y, x]``: every ``stride``-th voxel in HU; air where it is no number."""
+    z, y, x = stride
+    slope, intercept = (v[::z, None, None].astype(np.float32) for v in (scan.slope, scan.intercept))
+    hu = np.asarray(scan.stored[::z, ::y, ::x].astype(np.float32) * slope + intercept)
+    return hu if scan.is_integer else np.nan_to_num(hu, copy=False, nan=AIR_HU)
+
+
+def most_of_nine(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where most of 3 x 3 pixels are in it; those at the sides of a slice are repeated."""
+    wide = np.pad(mask, ((0, 0), (1, 1), (1, 1)), "edge").view(np.uint8)
+    rows = wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:]
+    count = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
+    return np.asarray(count > 4)
 
 
 def coarse_image(
