@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from mitsgan.archive.plan import plan_archive
 from mitsgan.archive.report import ArchiveReport, archive_report
 from mitsgan.archive.settings import PlanSettings
 from mitsgan.archive.work import Work
-from mitsgan.archive.worker import work_through
+from mitsgan.archive.worker import Stopped, stoppable, work_through
 from mitsgan.cli.main import main
 from mitsgan.errors import DataError, OutputError, SettingsError
 
@@ -149,3 +151,14 @@ def test_reports_and_metrics(
     write_metrics(book, tmp_path / "m.prom")
     book.close()
     assert 'mitsgan_archive_series{state="done"} 3' in (tmp_path / "m.prom").read_text()
+
+
+def test_a_worker_that_ends_is_told_in_vain_to_stop() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(Stopped), stoppable():
+            os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -117,8 +117,17 @@ def _renewed(ledger: Path, task: Task, seconds: float) -> Iterator[None]:
         thread.join()
 
 
-def stop(number: int, frame: FrameType | None) -> None:
-    """What a signal does that tells a worker to stop."""
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """SIGTERM raises `Stopped` within. Afterwards it is ignored: the process is about to end."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
     raise Stopped
 
 
@@ -128,10 +137,10 @@ def main() -> None:
     end_with_parent(int(parent))
     warnings.simplefilter("ignore")  # what libraries remark on headers is no news for anybody
 
-    signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it decides
     try:
-        work_through(Path(ledger), owner, float(memory_mb), float(lease_seconds))
+        with stoppable():
+            work_through(Path(ledger), owner, float(memory_mb), float(lease_seconds))
     except Stopped:
         sys.exit(143)
 

@@ -11,7 +11,6 @@ import math
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import time
 from collections import Counter
@@ -26,7 +25,7 @@ from mitsgan.archive.engines.losses import end_hung, enter_loss
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.settings import RunSettings
 from mitsgan.archive.task import Task
-from mitsgan.archive.worker import Stopped, owner_name, stop, work_through
+from mitsgan.archive.worker import Stopped, owner_name, stoppable, work_through
 from mitsgan.errors import EngineError
 from mitsgan.extras import require_extra
 
@@ -57,10 +56,11 @@ class SeriesJob:
 
     def __call__(self) -> int:
         """Do them; how many were ended."""
-        signal.signal(signal.SIGTERM, stop)
         owner = f"{os.environ.get('SLURM_JOB_ID', '')}@{owner_name()}"
+        how = (self.memory_mb, self.lease_seconds, self.chunk)
         try:
-            return work_through(self.ledger, owner, self.memory_mb, self.lease_seconds, self.chunk)
+            with stoppable():
+                return work_through(self.ledger, owner, *how)
         except Stopped:
             return 0
 
