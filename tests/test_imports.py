@@ -59,7 +59,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "archive": frozenset({*_TOOLS, "files", "jobs", "evaluate", "node"}),
     "adapters": frozenset({*_TOOLS, "scan", "attack", "mark", "evaluate", "jobs"}),
     "studio": frozenset({*_TOOLS, "serving", "scan", "anatomy", "files", "evaluate", "jobs"}),
-    "terminal": frozenset({*_TOOLS, "evaluate"}),
+    "terminal": frozenset({*_TOOLS, "evaluate", "jobs"}),
     "cli": frozenset(
         {
             "terminal",

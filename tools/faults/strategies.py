@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from tyro.conf import Positional
 
 from faults.command_lines import KEPT, PATHS, VALUES
-from mitsgan.cli.command import Command
 from mitsgan.cli.commands import COMMANDS, load
+from mitsgan.terminal.command import Command
 
 LEFT_OUT = frozenset(
     {

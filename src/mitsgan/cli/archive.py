@@ -12,7 +12,7 @@ from mitsgan.archive.settings import (
     RunSettings,
     VerificationSettings,
 )
-from mitsgan.cli.command import Command
+from mitsgan.terminal.command import Command
 from mitsgan.terminal.console import Console
 from mitsgan.terminal.shown import shown
 

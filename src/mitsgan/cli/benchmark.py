@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from mitsgan.cli.command import Command
 from mitsgan.jobs.benchmark import BenchmarkRun
+from mitsgan.terminal.command import Command
 from mitsgan.terminal.console import Console
 from mitsgan.terminal.shown import shown
 

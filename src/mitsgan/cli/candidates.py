@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitsgan.cli.command import Command
 from mitsgan.jobs.candidates.settings import CandidatesFile
 from mitsgan.jobs.shared import Overwriting
+from mitsgan.terminal.command import Command
 from mitsgan.terminal.console import Console
 from mitsgan.terminal.shown import shown
 

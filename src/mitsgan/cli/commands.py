@@ -10,8 +10,8 @@ from typing import Annotated, Any, Union
 
 from tyro.conf import arg, subcommand
 
-from mitsgan.cli.command import Command
 from mitsgan.errors import ConfigurationError
+from mitsgan.terminal.command import Command
 
 
 def load(where: str) -> type[Command]:

@@ -17,9 +17,9 @@ from contextlib import nullcontext
 import tyro
 
 from mitsgan import __version__
-from mitsgan.cli.command import Command
 from mitsgan.cli.commands import Group, check_names, lists, named, offered
 from mitsgan.errors import ConfigurationError, MitsganError
+from mitsgan.terminal.command import Command
 from mitsgan.terminal.extensions import describe
 from mitsgan.terminal.help_content import DESCRIPTION
 from mitsgan.terminal.help_text import grouped

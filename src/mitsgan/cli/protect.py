@@ -8,8 +8,8 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from mitsgan.cli.command import Reporting
 from mitsgan.jobs.protect.settings import ProtectFile
+from mitsgan.terminal.command import Reporting
 from mitsgan.terminal.console import Console
 from mitsgan.terminal.options import as_options
 from mitsgan.terminal.shown import shown

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mitsgan.cli.command import Reporting
 from mitsgan.jobs.restore.settings import RestoreFile
+from mitsgan.terminal.command import Reporting
 from mitsgan.terminal.console import Console
 from mitsgan.terminal.shown import shown
 

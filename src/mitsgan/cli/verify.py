@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mitsgan.cli.command import Reporting
 from mitsgan.jobs.verify.settings import VerifyFile
+from mitsgan.terminal.command import Reporting
 from mitsgan.terminal.console import Console
 from mitsgan.terminal.options import as_options
 from mitsgan.terminal.shown import shown

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mitsgan.cli.command import Command
 from mitsgan.jobs.attacker_import import ImportSettings
+from mitsgan.terminal.command import Command
 from mitsgan.terminal.console import Console
 from mitsgan.terminal.shown import shown
 

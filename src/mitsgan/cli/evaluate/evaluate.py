@@ -7,9 +7,9 @@ from typing import Annotated
 
 from tyro.conf import Suppress, UseAppendAction, arg
 
-from mitsgan.cli.command import Command
 from mitsgan.cli.places import PlaceOption
 from mitsgan.jobs.evaluate.settings import EvaluateFiles
+from mitsgan.terminal.command import Command
 from mitsgan.terminal.console import Console
 from mitsgan.terminal.shown import shown
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from mitsgan.cli.command import Command
 from mitsgan.jobs.evaluate_mark import EvaluateMarkFile
+from mitsgan.terminal.command import Command
 from mitsgan.terminal.console import Console
 from mitsgan.terminal.shown import shown
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mitsgan.cli.command import Command
+from mitsgan.terminal.command import Command
 from mitsgan.terminal.console import Console
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, cast
 
-from mitsgan.cli.command import Command
 from mitsgan.jobs.train.settings import (
     AttackerTraining,
     ClassifierTraining,
@@ -17,6 +16,7 @@ from mitsgan.jobs.train.settings import (
     TafimTraining,
     Training,
 )
+from mitsgan.terminal.command import Command
 from mitsgan.terminal.console import Console
 from mitsgan.terminal.shown import shown
 
