@@ -137,9 +137,10 @@ def _results(base: type[object]) -> set[type[object]]:
     import mitsgan.jobs.seal
     import mitsgan.jobs.train.outputs
     import mitsgan.jobs.weights.fetch  # noqa: F401
-    from mitsgan.cli.commands import offered
+    from mitsgan.cli.commands import COMMANDS
+    from mitsgan.terminal.choice import offered
 
-    offered(brief=True)  # loads all commands
+    offered(COMMANDS, brief=True)  # loads all commands
 
     below = {kind for kind in base.__subclasses__() if kind.__module__.startswith("mitsgan.")}
     return below.union(*map(_results, below))

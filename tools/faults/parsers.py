@@ -8,13 +8,14 @@ reads a line, and what is said of it, is as ever. A process that runs one line h
 from __future__ import annotations
 
 from collections.abc import Hashable
-from functools import cache
+from functools import cache, partial
 from inspect import signature
 from typing import Any
 
 from tyro._parsers import ParserSpecification
 
 from mitsgan.cli import main
+from mitsgan.cli.commands import COMMANDS
 
 
 @cache
@@ -33,7 +34,8 @@ def keep_parsers() -> None:
         return built[key][0]
 
     ParserSpecification.from_callable_or_type = staticmethod(kept)  # type: ignore[method-assign]
-    main.offered = cache(main.offered)  # type: ignore[attr-defined]
+    offered = cache(partial(main.offered, COMMANDS))  # type: ignore[attr-defined]
+    main.offered = lambda _, brief: offered(brief)  # type: ignore[attr-defined]
 
 
 def _key(value: Any) -> Hashable:

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from tyro.conf import Positional
 
 from faults.command_lines import KEPT, PATHS, VALUES
-from mitsgan.cli.commands import COMMANDS, load
+from mitsgan.cli.commands import COMMANDS
+from mitsgan.terminal.choice import load
 from mitsgan.terminal.command import Command
 
 LEFT_OUT = frozenset(

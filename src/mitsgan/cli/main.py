@@ -17,8 +17,9 @@ from contextlib import nullcontext
 import tyro
 
 from mitsgan import __version__
-from mitsgan.cli.commands import Group, check_names, lists, named, offered
+from mitsgan.cli.commands import COMMANDS
 from mitsgan.errors import ConfigurationError, MitsganError
+from mitsgan.terminal.choice import Group, check_names, lists, named, offered
 from mitsgan.terminal.command import Command
 from mitsgan.terminal.extensions import describe
 from mitsgan.terminal.help_content import DESCRIPTION
@@ -67,8 +68,10 @@ def _command(arguments: Sequence[str]) -> Command:
 
     Only that one is loaded; all of them, where arguments ask which there are.
     """
-    check_names(arguments)
-    kind, words = named(arguments) or (offered(brief=lists(arguments)), 0)
+    check_names(COMMANDS, arguments)
+    kind, words = named(COMMANDS, arguments) or (None, 0)
+    if kind is None:
+        kind = offered(COMMANDS, brief=lists(COMMANDS, arguments))
     asks = not arguments or bool({"-h", "--help"} & set(arguments))
     if asks:
         join_lines()
