@@ -132,7 +132,7 @@ def worker(folder: Path, place: Path) -> Json:
 
 def plan(folder: Path, ledger: Path, out: Path) -> Path:
     """A ledger of a folder's series."""
-    plan_archive(PlanSettings(source=folder, ledger=ledger, out=out))
+    plan_archive(PlanSettings(source=folder, ledger=ledger, output=out))
     return ledger
 
 

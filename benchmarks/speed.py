@@ -133,14 +133,14 @@ def measure(arguments: argparse.Namespace, place: Path) -> Json:
                     "read_write": [TASKS, "read-write", scan, out],
                     "protect": [
                         *("-c", COMMAND, "protect", scan, out / "protected", "--quiet"),
-                        *("--device", "cpu", "--weights", chosen["path"], "--report", report),
+                        *("--device", "cpu", "--weights", chosen["path"], "--output", report),
                     ],
                     "layers": [TASKS, "layers", scan, chosen["path"]],
                     "paper": [TASKS, "paper", scan, str(arguments.slices_paper)],
                     "read": [TASKS, "read", marked],
                     "verify": [
                         *("-c", COMMAND, "verify", marked, "--key", key),
-                        *("--quiet", "--report", report),
+                        *("--quiet", "--output", report),
                     ],
                 }
                 # A scan of few voxels has too little of the mark: unknown.

@@ -68,7 +68,7 @@ class Run:
 
 
 def _protect(name: str, options: str, scan: str = "chest", out: str = "") -> Run:
-    return Run(name, f"protect {scan} {out or name} {options} --report {name}.json")
+    return Run(name, f"protect {scan} {out or name} {options} --output {name}.json")
 
 
 RUNS = (
@@ -88,14 +88,14 @@ RUNS = (
     _protect("nrrd", "--key k.key", "chest.nrrd", "p.nrrd"),
     _protect("dicom-nifti", "", "chest", "d.nii"),
     Run("verified", "verify sealed --key k.key --seal sealed.seal.json --trust t.pem "
-        "--report v.json --map m.nii.gz", 3, ("sealed",)),
+        "--output v.json --map m.nii.gz", 3, ("sealed",)),
     Run("verified-nifti", "verify p.nii.gz --key k.key --seal p.nii.gz.seal.json --trust t.pem "
-        "--report vn.json", 3, ("nifti",)),
-    Run("verified-seal", "verify sealed --seal sealed.seal.json --trust t.pem --report vs.json",
+        "--output vn.json", 3, ("nifti",)),
+    Run("verified-seal", "verify sealed --seal sealed.seal.json --trust t.pem --output vs.json",
         0, ("sealed",)),
-    Run("verified-unmarked", "verify chest --key k.key --report vu.json", 3),
+    Run("verified-unmarked", "verify chest --key k.key --output vu.json", 3),
     Run("verified-other", "verify protected --seal sealed.seal.json --trust t.pem "
-        "--report vo.json", 4, ("protected", "sealed")),
+        "--output vo.json", 4, ("protected", "sealed")),
     Run("seal", "seal chest --sign k.pem -o chest.seal.json"),
     Run("seal-nrrd", "seal chest.nrrd --sign k.pem -o nrrd.seal.json"),
     Run("evaluate", "evaluate chest protected --positions 3 --pgd-steps 2 -o e.json",

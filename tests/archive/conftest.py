@@ -47,7 +47,7 @@ def how(tmp_path: Path) -> Path:
 def planned(root: Path, folder: Path, how: Path | None) -> Path:
     """A ledger of what lies below a root, in which nothing is done yet; outputs go to ``out``."""
     ledger = folder / "l.db"
-    plan_archive(PlanSettings(source=root, ledger=ledger, out=folder / "out", settings=how))
+    plan_archive(PlanSettings(source=root, ledger=ledger, output=folder / "out", settings=how))
     return ledger
 
 

@@ -22,7 +22,7 @@ def work_all(source: Path, folder: Path, text: str) -> tuple[Planned, list[Task]
     folder.mkdir()
     how, ledger = folder.parent / f"{folder.name}.toml", folder.parent / f"{folder.name}.db"
     how.write_text(text)
-    planned = plan_archive(PlanSettings(source=source, ledger=ledger, out=folder, settings=how))
+    planned = plan_archive(PlanSettings(source=source, ledger=ledger, output=folder, settings=how))
     work_through(ledger, "w", 1e6, 60)
     return planned, list(archive_report(ledger).series)
 

@@ -81,7 +81,7 @@ def test_a_plan_of_other_settings_is_refused_and_the_same_enters_what_is_new(
     root: Path, how: Path, tmp_path: Path
 ) -> None:
     settings = PlanSettings(
-        source=root, ledger=tmp_path / "l.db", out=tmp_path / "out", settings=how
+        source=root, ledger=tmp_path / "l.db", output=tmp_path / "out", settings=how
     )
     first = plan_archive(settings)
     assert (first.series, first.new, first.others) == (3, 3, {"no DICOM": 1})
@@ -101,7 +101,7 @@ def test_plans_that_make_no_sense_are_refused(root: Path, tmp_path: Path) -> Non
     with pytest.raises(OutputError, match="name the folder"):
         plan_archive(PlanSettings(source=root, ledger=ledger))
     with pytest.raises(OutputError, match="keep them apart"):
-        plan_archive(PlanSettings(source=root, ledger=ledger, out=root / "out"))
+        plan_archive(PlanSettings(source=root, ledger=ledger, output=root / "out"))
     text = tmp_path / "how.toml"
     for content, match in (
         ('action = "seal"', "needs a table"),
@@ -115,7 +115,7 @@ def test_plans_that_make_no_sense_are_refused(root: Path, tmp_path: Path) -> Non
         text.write_text(content)
         with pytest.raises(SettingsError, match=match):
             plan_archive(
-                PlanSettings(source=root, ledger=ledger, out=tmp_path / "o", settings=text)
+                PlanSettings(source=root, ledger=ledger, output=tmp_path / "o", settings=text)
             )
     assert not ledger.exists()
 

@@ -123,7 +123,9 @@ def plan(tmp_path: Path) -> Callable[..., Planned]:
         how = tmp_path / "how.toml"
         how.write_text(text)
         ledger, out = tmp_path / "l.db", tmp_path / "out"
-        return plan_archive(PlanSettings(source=url, ledger=ledger, out=out, settings=how, jobs=2))
+        return plan_archive(
+            PlanSettings(source=url, ledger=ledger, output=out, settings=how, jobs=2)
+        )
 
     return plan_url
 
@@ -266,7 +268,7 @@ def test_series_of_orthanc_are_found_and_protected(
         assert plan(f"{url}/dicom-web").new == 0
         with pytest.raises(DataError, match="where its DICOMweb begins"):
             plan_archive(
-                PlanSettings(source=f"{url}/web", ledger=tmp_path / "m.db", out=tmp_path / "out")
+                PlanSettings(source=f"{url}/web", ledger=tmp_path / "m.db", output=tmp_path / "out")
             )
         assert work_through(tmp_path / "l.db", "w", 1e6, 60) == 3
     finally:

@@ -22,7 +22,7 @@ PLANES = ("axial", "coronal", "sagittal")
 @pytest.fixture
 def shown(chromium: Tab, scans: Path, tmp_path: Path) -> Iterator[Page]:
     settings = StudioSettings(
-        scan=scans / "chest", protected=scans / "protected", key=scans / "key", out=tmp_path
+        scan=scans / "chest", protected=scans / "protected", key=scans / "key", output=tmp_path
     )
     with page(chromium, settings) as opened:
         yield opened

@@ -87,7 +87,7 @@ def studio(scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         key=scans / "key",
         private_key=scans / "locked.pem",
         folders=(scans,),
-        out=tmp_path_factory.mktemp("keyboard"),
+        output=tmp_path_factory.mktemp("keyboard"),
     )
     with running(settings) as served:
         yield served
@@ -100,7 +100,7 @@ def keys(chromium: Tab, studio: Studio) -> Iterator[Keys]:
 
 
 def saved_in(keys: Keys) -> Path:
-    folder = keys.shown.studio.session.settings.out
+    folder = keys.shown.studio.session.settings.output
     assert folder is not None
     return folder
 
@@ -236,7 +236,7 @@ def test_verifying(chromium: Tab, scans: Path, tmp_path: Path) -> None:
         scan=scans / "tampered",
         seal=scans / "protected.seal.json",
         trust=scans / "sign.pub",
-        out=tmp_path,
+        output=tmp_path,
     )
     with page(chromium, settings) as shown:
         keys = Keys(shown)

@@ -78,7 +78,7 @@ def settings(scans: Path, protected: str, out: Path) -> StudioSettings:
         trust=scans / "sign.pub",
         key=scans / "key",
         private_key=scans / "reader.pem",
-        out=out,
+        output=out,
     )
 
 

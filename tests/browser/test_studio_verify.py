@@ -25,7 +25,7 @@ def settings(scans: Path, protected: str, out: Path) -> StudioSettings:
         key=scans / "key",
         private_key=scans / "locked.pem",
         folders=(scans,),
-        out=out,
+        output=out,
     )
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import subprocess
+import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 
 import pytest
 
 from mitsgan.cli.commands import COMMANDS
 from mitsgan.cli.main import main
-from mitsgan.terminal.help_content import GROUPS
+from mitsgan.terminal.choice import named
+from mitsgan.terminal.help_content import GROUPS, SUMMARIES
+from mitsgan.terminal.known_options import check_options, option_names
 
 NAMES = [
     name if not hasattr(entry, "commands") else f"{name} {below}"
@@ -35,6 +41,18 @@ def test_every_command_has_an_example_and_no_empty_default(
     assert "(default: None)" not in text
     assert "(default: True)" not in text
     assert "--quiet" in text
+
+
+def test_the_list_of_commands_has_one_line_for_each(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = _help([], capsys)
+    box = text[text.index("╭─ subcommands") :].splitlines()[2:-1]
+    assert [line.split()[2] for line in box] == list(COMMANDS)
+    assert list(SUMMARIES) == list(COMMANDS)
+    for line, summary in zip(box, SUMMARIES.values(), strict=True):
+        assert summary in line
 
 
 def test_options_stand_in_groups(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,6 +86,13 @@ def test_every_option_in_a_group_is_one_of_a_command(capsys: pytest.CaptureFixtu
         (["protct"], "there is no command protct; did you mean protect?"),
         (["node", "runs"], "there is no command runs; did you mean run?"),
         (["xyzzy"], "there is no command xyzzy; there are protect, verify"),
+        (["help", "verfy"], "there is no command verfy; did you mean verify?"),
+        (
+            ["protect", "--max-huu", "3", "a", "b"],
+            "no option --max-huu; did you mean --max-hu? See",
+        ),
+        (["protect", "a", "b", "--xyzzy"], "no option --xyzzy; see mitsgan protect --help"),
+        (["evaluate", "a", "b", "--nodul=1,2,3"], "no option --nodul; did you mean --nodule?"),
     ],
 )
 def test_a_wrong_name_is_told_with_the_one_that_was_meant(
@@ -75,3 +100,37 @@ def test_a_wrong_name_is_told_with_the_one_that_was_meant(
 ) -> None:
     assert main(arguments) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_in_a_help_is_known(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = named(COMMANDS, name.split())
+    assert found is not None
+    shown = set(
+        re.findall(r"^│ (?:-\w[^,]*, )?(--[\w-]+)", _help(name.split(), capsys), re.MULTILINE)
+    )
+    assert shown - {"--help"} <= set(option_names(found[0]))
+    check_options(found[0], name, [*shown, "-q", "--", "--not-one"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["protect", "--help"], ["weights", "list"], ["node", "conformance"]]
+)
+def test_a_closed_pipe_is_no_error(arguments: list[str]) -> None:
+    """Whoever reads may have gone before the first line is written, as `| true` has."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "mitsgan", *arguments]
+    ran = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert ran.stderr == ""
+    assert ran.returncode == 141, "as a shell says of what SIGPIPE ended; 1 would be `tampered`"
+
+
+def test_completion_is_as_the_docs_say() -> None:
+    how_to = (Path(__file__).parents[2] / "docs" / "how-to.md").read_text()
+    (line,) = re.findall(r"^    mitsgan (--tyro-print-completion bash) > ", how_to, re.MULTILINE)
+    command = [sys.executable, "-m", "mitsgan", *line.split()]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    for name in COMMANDS:
+        assert name in ran.stdout

@@ -116,7 +116,7 @@ def test_every_result_of_a_command_becomes_a_page(tmp_path: Path) -> None:
     out, report = tmp_path / "p.nii.gz", tmp_path / "p.json"
     scan = tmp_path / "chest.nii.gz"
     write_scan(chest((16, 64, 64), (6.0, 5.6, 5.6)), scan, derivation=Derivation("test", "test"))
-    options = ["--protector", "offset", "--max-hu", "4", "--report", str(report), "--quiet"]
+    options = ["--protector", "offset", "--max-hu", "4", "--output", str(report), "--quiet"]
     assert main(["protect", str(scan), str(out), *options]) == 0
     assert main(["report", str(report), "-o", str(tmp_path / "p.md"), "--quiet"]) == 0
     text = (tmp_path / "p.md").read_text()

@@ -36,7 +36,7 @@ def protected(series: Path, keys: Path, tmp_path: Path) -> Path:
     out = tmp_path / "OUT"
     recipients = ["--restorable", str(keys / "site.crt"), str(keys / "escrow.crt")]
     options = ["--protector", "noise", "--max-hu", "60", "--sign", str(keys / "signer.pem")]
-    report = ["--report", str(tmp_path / "protect.json"), "--no-sketch"]
+    report = ["--output", str(tmp_path / "protect.json"), "--no-sketch"]
     assert main(["protect", str(series), str(out), *recipients, *options, *report]) == 0
     return out
 
@@ -48,7 +48,7 @@ def test_the_original_comes_back(
     out, report = tmp_path / "ORIGINAL", tmp_path / "restore.json"
     capsys.readouterr()
     options = ["--private-key", str(keys / "escrow.pem"), "--trust", str(keys / "signer.pub")]
-    assert main(["restore", str(protected), str(out), *options, "--report", str(report)]) == 0
+    assert main(["restore", str(protected), str(out), *options, "--output", str(report)]) == 0
     said = capsys.readouterr().out
     assert f"{out}: the original, 24 slices, restored in" in said
     assert "note" not in said

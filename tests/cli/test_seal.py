@@ -146,7 +146,7 @@ def test_json_names_every_finding(
 ) -> None:
     flip(sorted(copy.iterdir())[3], RescaleIntercept="-1000")
     report = tmp_path / "run.json"
-    assert verify(copy, "--json", "--report", str(report)) == 1
+    assert verify(copy, "--json", "--output", str(report)) == 1
     output = json.loads(capsys.readouterr().out)
     assert output == json.loads(report.read_text())
     assert output["verdict"] == output["seal"]["verdict"] == "tampered"

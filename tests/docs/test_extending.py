@@ -103,7 +103,7 @@ def test_the_command_line_knows_what_is_installed(installed: Path, tmp_path: Pat
     scan = chest((24, 64, 64), (6.0, 5.6, 5.6))
     phantom_series(scan, tmp_path / "scan")
     source, out, report = (str(tmp_path / name) for name in ("scan", "out", "run.json"))
-    options = ("--protector", "checkerboard", "--max-hu", "4", "--quiet", "--report", report)
+    options = ("--protector", "checkerboard", "--max-hu", "4", "--quiet", "--output", report)
     mitsgan(installed, "protect", source, out, *options)
     moved = read_scan(tmp_path / "out").hu() - read_scan(tmp_path / "scan").hu()
     assert set(np.unique(np.abs(moved))) <= {0.0, 4.0}

@@ -42,7 +42,7 @@ def client(folder: Path) -> Iterator[Client]:
         scan=folder / "chest.nrrd",
         protected=folder / "protected.nrrd",
         folders=(folder,),
-        out=folder / "out",
+        output=folder / "out",
     )
     with running(settings) as studio:
         yield Client(studio)

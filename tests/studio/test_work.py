@@ -31,7 +31,7 @@ def dicom(scan: Scan, tmp_path: Path) -> Iterator[Client]:
     """A studio with a DICOM series open, so that DICOM could be written of what is made of it."""
     phantom_series(scan, tmp_path / "chest")
     (tmp_path / "out").mkdir()
-    settings = StudioSettings(scan=tmp_path / "chest", out=tmp_path / "out")
+    settings = StudioSettings(scan=tmp_path / "chest", output=tmp_path / "out")
     with running(settings) as studio:
         yield Client(studio)
 
@@ -144,7 +144,7 @@ def test_an_encrypted_key_is_asked_for_its_passphrase_which_nothing_repeats(
     formats = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
     (folder / "key.pem").write_bytes(key.private_bytes(*formats, encryption))
     settings = StudioSettings(
-        scan=folder / "chest.nrrd", private_key=folder / "key.pem", out=folder / "out"
+        scan=folder / "chest.nrrd", private_key=folder / "key.pem", output=folder / "out"
     )
     with running(settings) as studio:
         client = Client(studio)

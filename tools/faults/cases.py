@@ -66,7 +66,7 @@ def seal_cases(kind: str, seed: int, place: Path) -> Case:
     scan = SCANS["nifti"](place)
     key, seal = place / "key.pem", place / "seal.json"
     signing_key(key)
-    seal_file(SealFile(scan=scan, sign=key, out=seal))
+    seal_file(SealFile(scan=scan, sign=key, output=seal))
     whole = seal.read_bytes()
 
     def run(number: int) -> str:

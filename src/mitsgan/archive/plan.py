@@ -188,14 +188,14 @@ def _found(
 def _checked_out(settings: PlanSettings, how: How) -> Path | None:
     if how.action == "verify":
         return None
-    if settings.out is None:
-        raise OutputError("name the folder for what is written: `out`")
-    out, source = settings.out.resolve(), _resolved(settings.source)
+    if settings.output is None:
+        raise OutputError("name the folder for what is written: `output`")
+    out, source = settings.output.resolve(), _resolved(settings.source)
     if isinstance(source, Path) and (
         out == source or source in out.parents or out in source.parents
     ):
         raise OutputError(
-            f"`out` {out} and the source {source} lie in one another; keep them apart"
+            f"`output` {out} and the source {source} lie in one another; keep them apart"
         )
     return out
 

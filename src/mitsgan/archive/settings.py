@@ -138,7 +138,7 @@ class PlanSettings(Settings):
     narrowed down by a query if need be: ?StudyDate=20260101-"""
     ledger: Path
     """The ledger to begin, or to add to."""
-    out: Path | None = None
+    output: Path | None = None
     """Folder for what is written, which mirrors the source. Not needed to verify."""
     settings: Path | None = None
     """A TOML file that says what is done (docs/archive.md); by default, protect as `mitsgan

@@ -86,7 +86,7 @@ class Work:
             SealFile(
                 scan=Path(task.source),
                 series=task.series or None,
-                out=seal_path(Path(task.output)),
+                output=seal_path(Path(task.output)),
                 overwrite=True,
                 **{field.name: getattr(how, field.name) for field in fields(how)},
             )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("source", short="out", source="ROOT", out="FOLDER", settings="FILE.toml")
+@shown("source", short="output", source="ROOT", output="FOLDER", settings="FILE.toml")
 class ArchivePlan(Command, PlanSettings):
     """Find the series below a folder by their headers, or those of a DICOMweb server by a query,
     and enter into a ledger what is to be done.

@@ -18,12 +18,14 @@ import tyro
 
 from mitsgan import __version__
 from mitsgan.cli.commands import COMMANDS
+from mitsgan.cli.old_names import with_new_names
 from mitsgan.errors import ConfigurationError, MitsganError
 from mitsgan.terminal.choice import Group, check_names, lists, named, offered
 from mitsgan.terminal.command import Command
 from mitsgan.terminal.extensions import describe
 from mitsgan.terminal.help_content import DESCRIPTION
 from mitsgan.terminal.help_text import grouped
+from mitsgan.terminal.known_options import check_options
 from mitsgan.terminal.options import as_options
 from mitsgan.terminal.process import Terminated, keep_freed_memory, rarely_collected, terminable
 from mitsgan.terminal.shown import join_lines
@@ -77,6 +79,10 @@ def _command(arguments: Sequence[str]) -> Command:
         join_lines()
         if arguments[:1] in (["protect"], ["evaluate"]):
             describe(kind)
+    name, options = " ".join(arguments[:words]), arguments[words:]
+    if words:
+        options = with_new_names(name, options)
+        check_options(kind, name, options)
     if words == 2 and arguments[0] == "train":
         from mitsgan.cli.train.config import from_file
 
@@ -86,9 +92,9 @@ def _command(arguments: Sequence[str]) -> Command:
     with grouped(arguments) if asks else nullcontext():
         chosen: Command | Group = tyro.cli(
             kind,
-            prog=" ".join(("mitsgan", *arguments[:words])),
+            prog=f"mitsgan {name}".rstrip(),
             description=None if words else DESCRIPTION,
-            args=arguments[words:] or ([] if words else ["--help"]),
+            args=options or ([] if words else ["--help"]),
             config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
         )
     return chosen.command if isinstance(chosen, Group) else chosen

@@ -16,7 +16,7 @@ from mitsgan.terminal.shown import shown
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("scan", "out")
+@shown("scan", "out", short="output")
 class Protect(Reporting, ProtectFile):
     """Protect a CT scan: a DICOM series or an image in, the same with a perturbation out."""
 
@@ -31,7 +31,7 @@ class Protect(Reporting, ProtectFile):
         from mitsgan.jobs.protect.file import protect_file
         from mitsgan.terminal.passphrase import ask_passphrase
 
-        write_report = self.open_report(source=self.scan, beside=self.out)
+        write_report = self.open_output(source=self.scan, beside=self.out)
         result = protect_file(self, passphrase=ask_passphrase, progress=console)
         write_report(result)
         done = "protected" if result.mark is None else "protected and marked"
@@ -49,7 +49,7 @@ class Protect(Reporting, ProtectFile):
         from mitsgan.jobs.protect.tree import protect_tree
         from mitsgan.terminal.passphrase import ask_passphrase
 
-        write_report = self.open_report(source=self.scan, beside=self.out)
+        write_report = self.open_output(source=self.scan, beside=self.out)
         result = protect_tree(self, passphrase=ask_passphrase, progress=console)
         write_report(result)
         console.close()

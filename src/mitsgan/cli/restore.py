@@ -11,7 +11,7 @@ from mitsgan.terminal.shown import shown
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("scan", "out", scan="PROTECTED", original="FILE.p7m")
+@shown("scan", "out", short="output", scan="PROTECTED", original="FILE.p7m")
 class Restore(Reporting, RestoreFile):
     """Give the original of a scan back that was protected with `protect --restorable`.
 
@@ -24,7 +24,7 @@ class Restore(Reporting, RestoreFile):
         from mitsgan.jobs.restore.restore import restore_file
         from mitsgan.terminal.passphrase import ask_passphrase
 
-        write_report = self.open_report(source=self.scan, beside=self.out)
+        write_report = self.open_output(source=self.scan, beside=self.out)
         result = restore_file(self, passphrase=ask_passphrase, progress=console)
         write_report(result)
         vouched = "nobody" if result.signer is None else f'"{result.signer}"'

@@ -11,7 +11,7 @@ from mitsgan.terminal.shown import shown
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("scan", short="out", out="FILE.seal.json", dicom_signature="FOLDER")
+@shown("scan", short="output", output="FILE.seal.json", dicom_signature="FOLDER")
 class SealCommand(Command, SealFile):
     """Seal a scan: sign its voxels and what gives them meaning; the scan stays as it is.
 

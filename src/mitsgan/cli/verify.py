@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
+
+from tyro.conf import arg
 
 from mitsgan.jobs.verify.settings import VerifyFile
 from mitsgan.terminal.command import Reporting
@@ -14,7 +17,7 @@ EXIT_CODES = {"intact": 0, "tampered": 1, "unknown": 3, "processed": 4, "error":
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("scan", short="report", map="FILE.nii.gz", dicom_out="FOLDER")
+@shown("scan", short="output", map="FILE.nii.gz", dicom_out="FOLDER")
 class Verify(Reporting, VerifyFile):
     """Find tampering in a marked or sealed scan, without its original.
 
@@ -25,7 +28,7 @@ class Verify(Reporting, VerifyFile):
     before 3 before 4 before 0.
     """
 
-    recursive: bool = False
+    recursive: Annotated[bool, arg(aliases=["--all-series"], help_behavior_hint="")] = False
     """Verify every scan below the folder, with one table at the end. ``--seal`` may then be a
     folder, in which the seal of each is looked for."""
     json: bool = False
@@ -38,7 +41,7 @@ class Verify(Reporting, VerifyFile):
         from mitsgan.jobs.verify.text import summary
         from mitsgan.jobs.verify.verify import verify_file
 
-        write_report = self.open_report(source=self.scan)
+        write_report = self.open_output(source=self.scan)
         verified = verify_file(self, progress=console)
         write_report(verified.result)
         result = verified.result
@@ -49,7 +52,7 @@ class Verify(Reporting, VerifyFile):
         """Verify all scans of a tree; the exit code of the worst."""
         from mitsgan.jobs.verify.tree import summary_table, verify_tree
 
-        write_report = self.open_report(source=self.scan)
+        write_report = self.open_output(source=self.scan)
         result = verify_tree(self, progress=console)
         write_report(result)
         if self.json:

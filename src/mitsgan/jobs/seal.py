@@ -30,7 +30,7 @@ class SealFile(Overwriting, Signing, ScanInput):
 
     sign: Path
     """The private key to sign with: Ed25519, RSA or ECDSA, in PEM; it may hold its certificate."""
-    out: Path | None = None
+    output: Path | None = None
     """The seal to write; by default SCAN.seal.json beside the scan."""
     dicom_signature: Path | None = None
     """Also write copies with a DICOM digital signature each to this folder (PS3.15 annex C; an RSA
@@ -79,7 +79,7 @@ def seal_file(
     settings.check_scan()
     scan = settings.scan if settings.scan.name else settings.scan.absolute()
     sealing = Sealing.prepare(
-        settings.out or seal_path(scan),
+        settings.output or seal_path(scan),
         settings.sign,
         settings,
         settings.overwrite,
@@ -136,7 +136,7 @@ def seal(
         scan=Path(scan),
         sign=Path(sign),
         certificate=None if certificate is None else Path(certificate),
-        out=None if out is None else Path(out),
+        output=None if out is None else Path(out),
         dicom_signature=None if dicom_signature is None else Path(dicom_signature),
         sketch=sketch,
         series=series,

@@ -78,7 +78,7 @@ class Folders:
             OutputError: saving was not allowed, or the name is no plain one.
         """
         if self.out is None:
-            raise OutputError("the studio was started without a folder to save in; give `out`")
+            raise OutputError("the studio was started without a folder to save in; give `output`")
         plain = name.strip()
         odd = set(plain) & set('/\\:*?"<>|') or not plain.isprintable()
         if not plain or plain.startswith(".") or odd:

@@ -41,7 +41,7 @@ class Session:
     def of(cls, settings: StudioSettings) -> Session:
         """A new one, in which nothing is open yet."""
         named = [path for path in (settings.scan, settings.protected) if path is not None]
-        folders = Folders([*settings.folders, *named], settings.out)
+        folders = Folders([*settings.folders, *named], settings.output)
         return cls(settings, Shelf(int(settings.memory_gb * 1e9)), Worker(), folders)
 
     def seal_of(self, series: Series) -> Path | None:
@@ -94,7 +94,7 @@ class Session:
             "draw": _how_to_draw(),
             "folders": [root.name or str(root) for root in self.folders.roots],
             "can": {
-                "save": settings.out is not None,
+                "save": settings.output is not None,
                 "mark": settings.key is not None,
                 "restore": settings.private_key is not None,
                 "passphrase": self.asks_passphrase,

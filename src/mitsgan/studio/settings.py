@@ -26,7 +26,7 @@ class StudioSettings(Settings):
     """The same scan, protected, to be compared with it."""
     folders: tuple[Path, ...] = ()
     """Folders whose scans the page may open, besides the two."""
-    out: Path | None = None
+    output: Path | None = None
     """The folder in which the page may save; without it, nothing is written."""
     seal: Path | None = None
     """The seal of the protected scan (of the scan, where there is but one)."""
@@ -77,5 +77,5 @@ class StudioSettings(Settings):
             path = getattr(self, name)
             if path is not None and not path.is_file():
                 raise SettingsError(f"`{name}` {path} is no file; name one that is there")
-        if self.out is not None and not self.out.is_dir():
-            raise OutputError(f"`out` {self.out} is no folder; make it, or name another")
+        if self.output is not None and not self.output.is_dir():
+            raise OutputError(f"`output` {self.output} is no folder; make it, or name another")

@@ -12,6 +12,7 @@ from tyro.conf import arg, subcommand
 
 from mitsgan.errors import ConfigurationError
 from mitsgan.terminal.command import Command
+from mitsgan.terminal.help_content import SUMMARIES
 
 
 class Group:
@@ -63,12 +64,12 @@ def named(choice: Choice, arguments: Sequence[str]) -> tuple[type[Command], int]
 
 
 def offered(choice: Choice, brief: bool) -> Any:
-    """All commands as tyro reads them; to list them, of each its first sentence alone."""
+    """All commands as tyro reads them; to list them, a line of each."""
     commands = {
         name: entry.group(brief) if isinstance(entry, Several) else load(entry)
         for name, entry in choice.items()
     }
-    return _one_of(commands, brief)
+    return _one_of(commands, brief, SUMMARIES)
 
 
 def lists(choice: Choice, arguments: Sequence[str]) -> bool:
@@ -93,15 +94,24 @@ def check_names(choice: Choice, arguments: Sequence[str]) -> None:
         known = entry.commands
 
 
-def _one_of(commands: Mapping[str, type[Command | Group]], brief: bool) -> Any:
-    """The type of which tyro makes a choice between commands, by name."""
+def _one_of(
+    commands: Mapping[str, type[Command | Group]],
+    brief: bool,
+    summaries: Mapping[str, str] | None = None,
+) -> Any:
+    """The type of which tyro makes a choice between commands, by name; ``brief``: to list them, by
+    a summary each, or its first sentence.
+    """
+    said = summaries or {}
     kinds = (
-        Annotated[kind, subcommand(name, description=_summary(kind) if brief else None)]
+        Annotated[
+            kind, subcommand(name, description=(said.get(name) or _first(kind)) if brief else None)
+        ]
         for name, kind in commands.items()
     )
     return Union[tuple(kinds)]  # noqa: UP007
 
 
-def _summary(kind: type[Command | Group]) -> str:
+def _first(kind: type[Command | Group]) -> str:
     """What a command does, in its first sentence."""
     return " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split())

@@ -38,10 +38,10 @@ class Command:
 class Reporting(Command):
     """A command whose result can be written as JSON."""
 
-    report: Path | None = None
+    output: Path | None = None
     """Write the whole result as JSON, for machines."""
 
-    def open_report(self, **outputs: Path | None) -> Callable[[Result], None]:
+    def open_output(self, **outputs: Path | None) -> Callable[[Result], None]:
         """Check before the work that its result can be written; what then writes it, if asked for.
 
         Args:
@@ -50,8 +50,8 @@ class Reporting(Command):
         from mitsgan.jobs.outputs import check_file, write_result
 
         overwrite = bool(getattr(self, "overwrite", False))
-        path = self.report
+        path = self.output
         if path is None:
             return lambda _: None
-        check_file(path, overwrite, "report", **outputs)
+        check_file(path, overwrite, "output", **outputs)
         return lambda result: write_result(path, result, overwrite=overwrite)

@@ -34,6 +34,28 @@ GROUPS: Mapping[str, str] = {
 }
 """Options by what they are for, blanks between; all others are basic ones, and stand first."""
 
+SUMMARIES: Mapping[str, str] = {
+    "protect": "Protect a CT scan: a DICOM series or an image.",
+    "verify": "Find tampering in a marked or sealed scan.",
+    "keygen": "Make a secret key for marks.",
+    "seal": "Sign what a scan is, so that any change is found.",
+    "restore": "Give the original of a protected scan back.",
+    "evaluate": "Measure what a protection costs and is worth.",
+    "evaluate-mark": "Measure how well the mark finds tampering.",
+    "report": "Make a page, Markdown, CSV or JSON of a result.",
+    "studio": "See scans, protection and attacks on a page.",
+    "benchmark": "Measure protectors against attackers, on scans.",
+    "train": "Train attackers, protectors, baselines.",
+    "attacker": "Import a CT-GAN model, or show an attacker's card.",
+    "data": "Fetch scans, check them, cut training cubes.",
+    "candidates": "List places where a nodule might be.",
+    "node": "Run protection as a DICOM service.",
+    "archive": "Protect, seal or verify many thousand series.",
+    "weights": "List, fetch, export or import weights.",
+    "demo": "Show all of it on a synthetic chest.",
+}
+"""What a command does, on one line of the list of all commands."""
+
 EXAMPLES: Mapping[str, str] = {
     "protect": "mitsgan protect SCAN OUT --sign key.pem --restorable site.crt",
     "verify": "mitsgan verify OUT --seal OUT.seal.json --trust public.pem --html verdict.html",
@@ -47,12 +69,12 @@ EXAMPLES: Mapping[str, str] = {
     "benchmark": "mitsgan benchmark benchmarks/full.toml -o RUN --jobs 2",
     "candidates": "mitsgan candidates SCAN -o candidates.json",
     "demo": "mitsgan demo demo",
-    "train attacker": "mitsgan train attacker SCAN --output a.safetensors --action inject",
-    "train protector": "mitsgan train protector SCAN --output p.safetensors",
-    "train classifier": "mitsgan train classifier SCAN --output c.safetensors",
-    "train mits-gan-paper": "mitsgan train mits-gan-paper SCAN --output m.safetensors",
-    "train diffusion": "mitsgan train diffusion SCAN --output d.safetensors",
-    "train tafim": "mitsgan train tafim SCAN --output t.safetensors",
+    "train attacker": "mitsgan train attacker SCAN -o a.safetensors --action inject",
+    "train protector": "mitsgan train protector SCAN -o p.safetensors",
+    "train classifier": "mitsgan train classifier SCAN -o c.safetensors",
+    "train mits-gan-paper": "mitsgan train mits-gan-paper SCAN -o m.safetensors",
+    "train diffusion": "mitsgan train diffusion SCAN -o d.safetensors",
+    "train tafim": "mitsgan train tafim SCAN -o t.safetensors",
     "attacker import": (
         "mitsgan attacker import G_model.h5 equalization.pkl normalization.npy --action inject "
         "-o injector.safetensors"
@@ -80,9 +102,22 @@ EXAMPLES: Mapping[str, str] = {
 }
 """One command line for each command."""
 
+SWITCHED_OFF: Mapping[str, str] = {
+    "attack": "Do not tamper with the scans in memory: budget, image and density measures alone.",
+    "sketch": (
+        "Seal no sketch, the coarse picture by which processing is later told from tampering; it "
+        "shows the patient, at about 4 mm."
+    ),
+}
+"""What is on by default, as the option that switches it off says it."""
+
 METAVARS: Mapping[str, str] = {
+    "attackers": "NAME...",
     "certificate": "CERT.pem",
     "config": "CONFIG.toml",
+    "failures": "input|resource|bug|infrastructure...",
+    "format": "html|md|csv|json",
+    "kinds": "solid|part-solid|ground-glass|spiculated...",
     "device": "auto|cpu|cuda[:N]",
     "hu_offset": "HU",
     "false_alarms": "RATE",
@@ -102,11 +137,11 @@ METAVARS: Mapping[str, str] = {
     "original": "ORIGINAL",
     "out": "OUT",
     "output": "FILE.json",
+    "pixel_scales": "NUMBER...",
     "picture": "FILE.png",
     "private_key": "KEY.pem",
     "protector": "NAME",
     "refine": "SECONDS",
-    "report": "FILE.json",
     "restorable": "RECIPIENT.pem...",
     "run": "FOLDER",
     "scan": "SCAN",
@@ -114,6 +149,9 @@ METAVARS: Mapping[str, str] = {
     "seal": "FILE.seal.json",
     "select": "NAME=VALUE...",
     "series": "UID",
+    "sharpness": "NUMBER...",
+    "state": "received|complete|working|protected|sending|committed|dead|refused",
+    "target_hu": "HU",
     "sign": "KEY.pem",
     "timeout_minutes": "N",
     "trust": "PEM",

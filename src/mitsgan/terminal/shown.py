@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 from tyro.conf import Positional, arg
 
-from mitsgan.terminal.help_content import METAVARS
+from mitsgan.terminal.help_content import METAVARS, SWITCHED_OFF
 
 C = TypeVar("C")
 
@@ -58,7 +58,7 @@ def shown(*positional: str, short: str = "", **metavars: str) -> Callable[[type[
 
 def join_lines() -> None:
     """Say on one line what settings say on several, whose breaks tyro would keep, and of what is on
-    by default that its option switches it off.
+    by default what its option, which switches it off, does.
 
     For help texts alone: the source of every command that is loaded is read, once.
     """
@@ -68,7 +68,7 @@ def join_lines() -> None:
         for base in command.__mro__:
             for name, text in _descriptions(base).items():
                 if getattr(command, name, None) is True:
-                    text = f"Switch this off: {text[:1].lower()}{text[1:]}"
+                    text = SWITCHED_OFF.get(name, text)
                 elif "\n" not in text:
                     continue
                 text = " ".join(text.split())

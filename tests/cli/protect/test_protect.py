@@ -58,7 +58,7 @@ def test_a_budget_that_follows_the_noise_is_kept_and_told(
     protect: Run, series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "run.json"
-    options = ("--max-hu", "30", "--noise-fraction", "0.5", "--report", str(path))
+    options = ("--max-hu", "30", "--noise-fraction", "0.5", "--output", str(path))
     assert protect(*options) == 0
     before = read_scan(series)
     moved = np.abs(read_scan(tmp_path / "out").hu() - before.hu())
@@ -138,7 +138,7 @@ def test_image_in_image_out(protect: Run, series: Path, tmp_path: Path) -> None:
 
 def test_report(protect: Run, series: Path, weights: Path, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    assert protect("--report", str(path), "--seed", "2") == 0
+    assert protect("--output", str(path), "--seed", "2") == 0
     report = json.loads(path.read_text())
     before, after = read_scan(series), read_scan(tmp_path / "out")
     moved = (after.hu() - before.hu())[~before.is_padding()]
@@ -167,7 +167,7 @@ def test_report(protect: Run, series: Path, weights: Path, tmp_path: Path) -> No
 
 
 def test_overwrite_replaces_result_and_report(protect: Run, tmp_path: Path) -> None:
-    report = ("--report", str(tmp_path / "run.json"))
+    report = ("--output", str(tmp_path / "run.json"))
     assert protect(*report) == 0
     assert protect(*report, "--seed", "1", "--overwrite") == 0
     assert json.loads((tmp_path / "run.json").read_text())["seed"] == 1

@@ -35,7 +35,7 @@ def test_others_protect_by_the_same_guarantee_and_say_so(
     name: str, baselines: dict[str, Path], series: Path, tmp_path: Path
 ) -> None:
     out, run = tmp_path / "out", tmp_path / "run.json"
-    options = ["--protector", name, "--max-hu", "4", "--seed", "2", "--report", str(run)]
+    options = ["--protector", name, "--max-hu", "4", "--seed", "2", "--output", str(run)]
     if name in baselines:
         options += ["--weights", str(baselines[name])]
     assert main(["protect", str(series), str(out), "--device", "cpu", "--quiet", *options]) == 0

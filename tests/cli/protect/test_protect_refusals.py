@@ -184,11 +184,11 @@ def test_refuses_a_report_that_cannot_be_written(
     refused: Refused, work: Path, tmp_path: Path, series: Path
 ) -> None:
     (tmp_path / "there.json").write_text("{}")
-    assert "exists" in refused("--report", str(tmp_path / "there.json"))
-    assert "does not exist" in refused("--report", str(tmp_path / "no" / "run.json"))
-    assert "lies in the output" in refused("--report", str(work / "out" / "run.json"))
-    assert "is a folder" in refused("--report", str(tmp_path))
-    assert "inside the input" in refused("--report", str(series / "run.json"))
+    assert "exists" in refused("--output", str(tmp_path / "there.json"))
+    assert "does not exist" in refused("--output", str(tmp_path / "no" / "run.json"))
+    assert "lies in the output" in refused("--output", str(work / "out" / "run.json"))
+    assert "is a folder" in refused("--output", str(tmp_path))
+    assert "inside the input" in refused("--output", str(series / "run.json"))
 
 
 def test_checks_come_before_the_scan_is_read(
@@ -201,7 +201,7 @@ def test_checks_come_before_the_scan_is_read(
     refused("--max-hu", "0")
     refused("--weights", "none.safetensors")
     refused("--device", "gpu")
-    refused("--report", "no/such/folder.json")
+    refused("--output", "no/such/folder.json")
 
 
 def test_a_full_disk_leaves_nothing(
@@ -213,7 +213,7 @@ def test_a_full_disk_leaves_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(dicom_write, "derived_meta", full)
-    message = refused("--report", str(work.parent / "run.json"))
+    message = refused("--output", str(work.parent / "run.json"))
     assert "the disk is full" in message
     assert "free space" in message
     assert not (work.parent / "run.json").exists()
@@ -234,7 +234,7 @@ def test_an_interrupt_leaves_nothing(
         monkeypatch.setattr(MitsGan, "perturbation", interrupted)
     else:
         monkeypatch.setattr("mitsgan.files.dicom.write.series.derived_meta", interrupted)
-    assert protect("--report", str(work / "run.json"), out=work / "out") == 130
+    assert protect("--output", str(work / "run.json"), out=work / "out") == 130
     assert list(work.iterdir()) == []
     said = capsys.readouterr().err.splitlines()
     assert said[-1] == "mitsgan: interrupted; no output was written"

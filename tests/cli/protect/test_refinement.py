@@ -39,7 +39,7 @@ def test_refining_starts_from_the_network_and_keeps_the_budget(
 ) -> None:
     run = tmp_path / "run.json"
     plain = moved(*protector_options, out="plain")
-    refined = moved(*protector_options, "--refine-steps", "2", "--report", str(run))
+    refined = moved(*protector_options, "--refine-steps", "2", "--output", str(run))
     assert np.abs(refined).max() <= 10
     changed = float((plain != refined).mean())
     assert 0 < changed < 0.5, "what no attack looked at stays as the network had it"
@@ -71,7 +71,7 @@ def test_pgd_starts_from_random_numbers(moved: Run, tmp_path: Path) -> None:
     run = tmp_path / "run.json"
     change = moved(
         *("--protector", "pgd", "--refine", "1", "--max-hu", "6"),
-        *("--attackers", "textured", "smooth", "--report", str(run)),
+        *("--attackers", "textured", "smooth", "--output", str(run)),
     )
     assert 0 < np.abs(change).max() <= 6
     report = json.loads(run.read_text())

@@ -53,7 +53,7 @@ def test_tampered_is_1_with_boxes_report_and_map(marked: Path, key: Path, tmp_pa
     stored[8:24, 60:92, 44:76] += np.random.default_rng(0).integers(-40, 41, (16, 32, 32))
     changed, report, map_ = tmp_path / "c.nii.gz", tmp_path / "r.json", tmp_path / "m.nii.gz"
     write_scan(scan.with_stored(stored), changed, derivation=NOTE)
-    assert _verify(changed, key, "--report", str(report), "--map", str(map_), "--quiet") == 1
+    assert _verify(changed, key, "--output", str(report), "--map", str(map_), "--quiet") == 1
     content = json.loads(report.read_text())
     assert content["verdict"] == "tampered"
     (region,) = content["regions"]
@@ -67,8 +67,8 @@ def test_tampered_is_1_with_boxes_report_and_map(marked: Path, key: Path, tmp_pa
     assert probability.shape == scan.shape
     assert 0 <= probability.min() <= probability.max() <= 1
     assert probability[12:20, 68:84, 52:68].mean() > 10 * np.median(probability)
-    assert _verify(changed, key, "--report", str(report), "--quiet") == 2
-    assert _verify(changed, key, "--report", str(report), "--quiet", "--overwrite") == 1
+    assert _verify(changed, key, "--output", str(report), "--quiet") == 2
+    assert _verify(changed, key, "--output", str(report), "--quiet", "--overwrite") == 1
 
 
 def test_another_key_is_3(marked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,7 +86,7 @@ def test_protect_marks_dicom_and_verify_finds_its_identity_again(
     """The identity is told by the header: the series UID is new, study and number are not."""
     plain, out, report = tmp_path / "plain", tmp_path / "out", tmp_path / "run.json"
     assert main(["protect", str(series), str(plain), *protector_options, "--quiet"]) == 0
-    options = ["--key", str(key), "--report", str(report), "--quiet"]
+    options = ["--key", str(key), "--output", str(report), "--quiet"]
     assert main(["protect", str(series), str(out), *protector_options, *options]) == 0
     content = json.loads(report.read_text())
     checked = content["mark"]
@@ -97,8 +97,8 @@ def test_protect_marks_dicom_and_verify_finds_its_identity_again(
         assert secret not in file.read_bytes()
         assert secret.hex().encode() not in file.read_bytes()
     before, after = tmp_path / "before.json", tmp_path / "after.json"
-    main(["verify", str(plain), "--key", str(key), "--report", str(before), "--quiet"])
-    main(["verify", str(out), "--key", str(key), "--report", str(after), "--quiet"])
+    main(["verify", str(plain), "--key", str(key), "--output", str(before), "--quiet"])
+    main(["verify", str(out), "--key", str(key), "--output", str(after), "--quiet"])
     results = [json.loads(path.read_text()) for path in (before, after)]
     scores = [result["mark"]["z_score"] for result in results]
     assert abs(scores[0]) < 5
@@ -111,7 +111,7 @@ def test_protect_marks_dicom_and_verify_finds_its_identity_again(
     [
         (["--false-alarms", "0"], "--false-alarms"),
         (["--map", "map.png"], ".nii.gz"),
-        (["--report", "no/such/folder/r.json"], "does not exist"),
+        (["--output", "no/such/folder/r.json"], "does not exist"),
     ],
 )
 def test_what_makes_no_sense_is_2(

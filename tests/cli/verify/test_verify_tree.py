@@ -103,14 +103,14 @@ def test_the_worst_counts_and_one_bad_series_does_not_stop_the_rest(
 
 def test_the_json_holds_the_table_and_reads_back(tree: Path, sealed: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    assert _verify(tree, sealed, "--quiet", "--report", str(report)) == 0
+    assert _verify(tree, sealed, "--quiet", "--output", str(report)) == 0
     result = TreeVerification.read(report)
     assert result.to_json() == report.read_text()
     rows = json.loads(report.read_text())["summary"]["rows"]
     assert [row["scan"] for row in rows] == ["one", "patient/two"]
     assert result.scans[1].verification is not None
     assert result.scans[1].seal == "two.seal.json"
-    assert _verify(tree, sealed, "--quiet", "--report", str(report)) == 2
+    assert _verify(tree, sealed, "--quiet", "--output", str(report)) == 2
 
 
 def test_what_has_no_seal_is_unknown(

@@ -92,7 +92,7 @@ def test_the_command_ends_with_one_where_something_is_wrong(
     train: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = tmp_path / "check.json"
-    assert main(["data", "check", str(train), "--report", str(report)]) == 0
+    assert main(["data", "check", str(train), "--output", str(report)]) == 0
     assert "1 scan of 1 patient, 0 with faults" in capsys.readouterr().out
     assert CheckResult.read(report).faulty == 0
     (train / "broken.nrrd").write_bytes(b"NRRD0004\nhalf")

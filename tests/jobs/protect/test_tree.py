@@ -33,7 +33,7 @@ def test_all_but_the_damaged_one_are_protected(
     studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, report = tmp_path / "out", tmp_path / "tree.json"
-    arguments = ["protect", str(studies), str(out), *OPTIONS, "--report", str(report)]
+    arguments = ["protect", str(studies), str(out), *OPTIONS, "--output", str(report)]
     assert main(arguments) == 2
     result = TreeProtection.read(report)
     assert (result.protected, result.failed) == (3, 1)

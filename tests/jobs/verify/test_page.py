@@ -86,7 +86,7 @@ def test_an_intact_scan_says_who_vouches_and_who_does_not(sealed: Path) -> None:
 def test_the_json_makes_the_same_page_without_pictures(sealed: Path) -> None:
     """And no page is written over another file."""
     report, out = sealed / "v.json", sealed / "from-json.html"
-    _, page = _verify(sealed, "--report", str(report))
+    _, page = _verify(sealed, "--output", str(report))
     assert main(["report", str(report), "-o", str(out)]) == 0
     drawn = out.read_text(encoding="utf-8")
     lead = re.compile('<p class="lead">(.*?)</p>')

@@ -11,7 +11,7 @@ from mitsgan.terminal.shown import shown
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("folder", folder="FOLDER", validate="FOLDER")
+@shown("folder", short="output", folder="FOLDER", validate="FOLDER")
 class DataCheck(Reporting, CheckSettings):
     """Read all scans of a folder tree, and say what a training would stumble over.
 
@@ -23,7 +23,7 @@ class DataCheck(Reporting, CheckSettings):
         """Check; the exit code."""
         from mitsgan.jobs.data.check import check_data
 
-        write = self.open_report(source=self.folder)
+        write = self.open_output(source=self.folder)
         result = check_data(self, progress=console)
         write(result)
         for scan in result.scans:

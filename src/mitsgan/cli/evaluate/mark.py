@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
-
-from tyro.conf import arg
 
 from mitsgan.jobs.evaluate_mark import EvaluateMarkFile
 from mitsgan.terminal.command import Command
@@ -22,8 +19,6 @@ class EvaluateMark(Command, EvaluateMarkFile):
     and protect nothing. This takes from minutes to an hour. With --output, what is done is kept
     beside it in FILE.json.partial: the same command goes on where it was interrupted.
     """
-
-    max_hu: Annotated[float, arg(aliases=["--budget"])] = 10.0
 
     def work(self, console: Console) -> int:
         """Measure; the exit code."""

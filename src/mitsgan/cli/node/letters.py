@@ -24,6 +24,7 @@ class OfNode(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+@shown("config")
 class NodeQueue(OfNode):
     """List series: number, state, objects, sender, route, series UID, reason."""
 

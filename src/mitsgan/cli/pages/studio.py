@@ -14,11 +14,13 @@ from mitsgan.terminal.shown import shown
 @shown(
     "scan",
     "protected",
+    short="output",
     protected="PROTECTED",
+    attackers="FILE...",
     folders="FOLDER...",
     seal="FILE.seal.json",
     trust="PEM",
-    out="FOLDER",
+    output="FOLDER",
     port="N",
 )
 class StudioCommand(Command, StudioSettings):

@@ -12,6 +12,8 @@ import tyro
 from mitsgan.cli.train.train import TRAININGS, TrainingCommand
 from mitsgan.jobs.train.config_file import NAME, read_values
 
+_SHORT = {"output": "-o"}
+
 
 def from_file(arguments: Sequence[str]) -> TrainingCommand | None:
     """The training command that arguments name together with a configuration file.
@@ -60,7 +62,7 @@ def _kept(options: Sequence[str]) -> Path | None:
 
 def _option(options: Sequence[str], name: str) -> Path | None:
     for option, following in zip_longest(options, options[1:], fillvalue=""):
-        if option == f"--{name}" and following:
+        if option in (f"--{name}", _SHORT.get(name)) and following:
             return Path(following)
         if option.startswith(f"--{name}="):
             return Path(option.split("=", 1)[1])

@@ -40,37 +40,37 @@ class TrainCommand(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("scans", **_FILES)
+@shown("scans", short="output", **_FILES)
 class TrainAttacker(TrainCommand, AttackerTraining):
     """Train an attacker of the CT-GAN kind on the lungs of scans; it works in memory only."""
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("scans", **_FILES)
+@shown("scans", short="output", **_FILES)
 class TrainDiffusion(TrainCommand, DiffusionTraining):
     """Train a diffusion attacker on the lungs of scans; it works in memory only."""
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("scans", **_FILES)
+@shown("scans", short="output", **_FILES)
 class TrainProtector(TrainCommand, ProtectorTraining):
     """Train MITS-GAN on scans, to disturb what attackers paint that were trained before."""
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("scans", **_FILES)
+@shown("scans", short="output", **_FILES)
 class TrainClassifier(TrainCommand, ClassifierTraining):
     """Train the nodule classifier that attackers and protection are judged with."""
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("scans", **_FILES)
+@shown("scans", short="output", **_FILES)
 class TrainPaper(TrainCommand, PaperTraining):
     """Train MITS-GAN as it was released, to compare with; see docs/baselines.md."""
 
 
 @dataclass(frozen=True, kw_only=True)
-@shown("scans", **_FILES)
+@shown("scans", short="output", **_FILES)
 class TrainTafim(TrainCommand, TafimTraining):
     """Train TAFIM, which draws every attack to one constant density; see docs/baselines.md."""
 

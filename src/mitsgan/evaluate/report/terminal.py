@@ -31,7 +31,13 @@ def print_tables(tables: Iterable[Table]) -> None:
     What needs more room than a terminal has is folded, number by number if it must be. A file or a
     pipe has all the room that a table needs.
     """
-    from rich.console import Console
+    from rich.console import Console as Rich
+
+    class Console(Rich):
+        """One that leaves it to the command what a closed pipe means; rich would exit with 1."""
+
+        def on_broken_pipe(self) -> None:
+            raise  # rich calls this while it handles a BrokenPipeError
 
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH)
     for table in tables:

@@ -70,7 +70,7 @@ const restore = async () => {
 // What cannot be asked for is said before it is tried.
 const allow = () => {
   const { can } = state.session;
-  const save = "Start the studio with --out FOLDER to save.";
+  const save = "Start the studio with --output FOLDER to save.";
   el("findings").hidden = !can.save;
   el("restore").hidden = !(can.restore && can.save);
   el("passphrase-label").hidden = !can.passphrase;
