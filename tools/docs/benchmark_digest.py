@@ -16,15 +16,15 @@ Row = Mapping[str, Cell]
 _COLUMNS = (
     Column("attacker", "attackers"),
     Column("action", "action"),
-    Column("disruption", "disruption", "HU", digits=1),
+    Column("disruption", "disruption", "HU", sample="n"),
     Column("low", "low", "HU"),
     Column("high", "high", "HU"),
-    Column("noise", "noise of equal RMSE", "HU", digits=1),
-    Column("offset", "offset of equal RMSE", "HU", digits=1),
-    Column("over_noise", "over noise", digits=2),
+    Column("noise", "noise of equal RMSE", "HU", sample="n"),
+    Column("offset", "offset of equal RMSE", "HU", sample="n"),
+    Column("over_noise", "over noise", sample="n"),
     Column("over_noise_low", "low"),
     Column("over_noise_high", "high"),
-    Column("known", "PGD, position known", "HU", digits=0),
+    Column("known", "PGD, position known", "HU", sample="n"),
     Column("looks", "called a nodule: without, with it", "%"),
 )
 

@@ -61,7 +61,9 @@ def draw_plots() -> None:
 
 def _block(name: str, summary: Benchmark) -> str:
     if name == "headline":
-        return drawn(headline_table(summary.headline))
+        return drawn(headline_table(summary.report().headline))
+    if name == "leaderboard":
+        return drawn(summary.report().tables[0])
     if name == "digest":
         return digest(summary)
     if name == "gaps":

@@ -56,7 +56,7 @@ def classifier() -> str:
     shares = ("sensitivity", "specificity", "specificity_dense")
     labels = ("sensitivity", "specificity", "specificity at dense places")
     return plain(
-        ("cubes", *(Column("", label, "%", digits=1) for label in labels)),
+        ("cubes", *(Column("", label, "%", sample=int(metrics["cubes"])) for label in labels)),
         [(metrics["cubes"], *(100 * metrics[share] for share in shares))],
     )
 

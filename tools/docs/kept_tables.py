@@ -56,7 +56,7 @@ def restorable() -> str:
                 ]
             )
     columns: list[str | Column] = ["budget", Column("", "kept", "%", digits=1), "attack"]
-    columns += [Column("", "disruption", "HU", digits=1)]
-    columns += [Column("", "restored disruption", "HU", digits=1)]
+    columns += [Column("", "disruption", "HU", sample=tree["positions"])]
+    columns += [Column("", "restored disruption", "HU", sample=tree["positions"])]
     columns += ["seen: of the scan itself", "of the protected", "restored"]
     return plain(columns, rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 from drawing import plain
 
 from claims import CLAIMS, REQUIRED, Claim, Ratio
-from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.formatting import Cell, of_sample
 from mitsgan.evaluate.report.table import Column
 
 
@@ -48,7 +48,7 @@ def _row(claim: Claim) -> list[Cell]:
         claim.protector,
         claim.by,
         "none" if claim.sha256 is None else f"`{claim.sha256[:8]}`",
-        _interval(claim.least_over_noise),
+        _interval(claim.least_over_noise, least.positions),
         f"{least.attacker}, {least.action}",
         f"{above} of {len(rows)}",
         f"{offset} of {len(rows)}",
@@ -56,5 +56,5 @@ def _row(claim: Claim) -> list[Cell]:
     ]
 
 
-def _interval(ratio: Ratio) -> str:
-    return f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+def _interval(ratio: Ratio, positions: int) -> str:
+    return of_sample(ratio.value, positions, (ratio.low, ratio.high))

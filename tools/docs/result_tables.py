@@ -83,7 +83,7 @@ def disruption() -> str:
 
 def transfer() -> str:
     """Disruption of attackers that the protector was trained against, and of others."""
-    rows = []
+    rows, n = [], len(evaluation().positions)
     for pair, suffix in _PAIRS.items():
         for action, by_name in evaluation(suffix).disruption.items():
             ours, noise, offset = (
@@ -94,10 +94,10 @@ def transfer() -> str:
         (
             "attackers",
             "action",
-            Column("", "protected", "HU", digits=1),
-            Column("", CONTROL, "HU", digits=1),
-            Column("", OFFSET, "HU", digits=1),
-            Column("", f"protected over {CONTROL}", digits=2),
+            Column("", "protected", "HU", sample=n),
+            Column("", CONTROL, "HU", sample=n),
+            Column("", OFFSET, "HU", sample=n),
+            Column("", f"protected over {CONTROL}", sample=n),
         ),
         rows,
     )

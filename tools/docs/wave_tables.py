@@ -15,6 +15,8 @@ SUMMARY = RESULTS / "wave" / "summary.json"
 PROTECTORS = ("wave", "MITS-GAN")
 ACTIONS = ("inject", "remove")
 HELD_OUT = "residual"
+POSITIONS, FEWER = 48, 16
+"""How many are attacked on each scan; and behind purifiers, or by those who know the method."""
 TRAINED_AGAINST = ("textured", "smooth", "narrow")
 
 Row = dict[str, Cell]
@@ -33,7 +35,8 @@ def scans() -> str:
                     made.append([title.removeprefix("Disruption on "), budget, action, *cells])
     columns: list[str | Column] = ["scan", "budget", "action"]
     for protector in PROTECTORS:
-        columns += [_ratio(f"{protector}, three pairs"), _ratio(f"{protector}, `{HELD_OUT}`")]
+        columns += [_ratio(f"{protector}, three pairs", POSITIONS)]
+        columns.append(_ratio(f"{protector}, `{HELD_OUT}`", POSITIONS))
     return plain(columns, made)
 
 
@@ -44,7 +47,7 @@ def purified() -> str:
         ("After a purifier", "purifier"),
         ("Attackers who know the method", "variant"),
     ):
-        rows = [row for row in _rows(title) if row["n"] == 16]
+        rows = [row for row in _rows(title) if row["n"] == FEWER]
         for name in dict.fromkeys(str(row[kind]) for row in rows):
             cells: list[Cell] = [f"`{name}`"]
             for protector in PROTECTORS:
@@ -57,12 +60,12 @@ def purified() -> str:
     columns: list[str | Column] = ["purifier, or what the attacker does"]
     for protector in PROTECTORS:
         for attacker in ("textured", HELD_OUT):
-            columns += [_ratio(f"{protector}, `{attacker}`, {action}") for action in ACTIONS]
+            columns += [_ratio(f"{protector}, `{attacker}`, {action}", FEWER) for action in ACTIONS]
     return plain(columns, made)
 
 
-def _ratio(label: str) -> Column:
-    return Column("", label, digits=2)
+def _ratio(label: str, positions: int) -> Column:
+    return Column("", label, sample=positions)
 
 
 def _pairs(rows: list[Row], protector: str, action: str) -> list[Cell]:

@@ -95,10 +95,16 @@ class ArchiveReport(Result):
         return Table("series", "Series", _SERIES, tuple(_row(task) for task in self.series))
 
     def _note(self) -> str:
-        return (
-            f"{self.worker_hours:.2f} hours of work so far, about {self.hours_left:.2f} left on "
-            "one core"
-        )
+        left = f", about {_duration(self.hours_left)} left on one core" if self.hours_left else ""
+        return f"{_duration(self.worker_hours)} of work so far{left}."
+
+
+def _duration(hours: float) -> str:
+    """Hours in words: seconds below two minutes, minutes below two hours."""
+    seconds = 3600 * hours
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if hours < 2 else f"{hours:.1f} hours"
 
 
 def archive_report(path: Path) -> ArchiveReport:
@@ -160,19 +166,29 @@ def write_archive_report(report: ArchiveReport, path: Path, *, overwrite: bool =
         temporary.write_text(_WRITERS[kind](report), encoding="utf-8")
 
 
+_LIMITS = (
+    "What runs did, as the ledger remembers it. Whether what they wrote is still as they left it, "
+    "`mitsgan archive verify` says.",
+)
+
+
 def _html(report: ArchiveReport) -> str:
-    from mitsgan.evaluate.report.content import Report
+    from mitsgan.evaluate.report.command_line import command_line
+    from mitsgan.evaluate.report.content import Headline, Report
     from mitsgan.evaluate.report.html.page import html_report
 
     states = ", ".join(f"{report.states.get(state, 0)} {state}" for state in STATES)
+    counts = {**report.states, **report.verdicts}
     page = Report(
         title=f"Archive: {report.action}",
         version=report.version,
         lead=f"{len(report.series)} series: {states}.",
-        command="",
+        command=command_line("archive report", ledger=report.ledger, output="report.html"),
         config="",
         provenance={},
+        headline=tuple(Headline(f"Series {word}", n) for word, n in counts.items()),
         tables=(*report.tables(), report.all_series()),
+        limits=_LIMITS,
     )
     return html_report(page)
 

@@ -10,6 +10,7 @@ from mitsgan.evaluate.controls import CONTROL, OFFSET, PROTECTED
 from mitsgan.evaluate.metrics.budget_check import BudgetCheck
 from mitsgan.evaluate.report.command_line import changed, command_line
 from mitsgan.evaluate.report.content import Headline, Json, Report
+from mitsgan.evaluate.report.formatting import of_sample
 from mitsgan.perturb import Budget
 from mitsgan.typed import to_json, to_tree
 
@@ -63,12 +64,13 @@ def lead(evaluation: Evaluation) -> Iterator[str]:
     }
     if not medians:
         return
-    ours = _and(f"{_hu(rows[PROTECTED])} when {_DOING[a]}" for a, rows in medians.items())
-    noise = _and(_hu(rows[CONTROL]) for rows in medians.values())
+    n = len(evaluation.positions)
+    ours = _and(f"{_median(rows[PROTECTED], n)} when {_DOING[a]}" for a, rows in medians.items())
+    noise = _and(_median(rows[CONTROL], n) for rows in medians.values())
     yield (
         "The same generative models then tampered with the original and with the protected scan. "
         f"In the repainted core their two results differ by {ours} (RMSE, median over "
-        f"{len(evaluation.positions)} positions); noise of equal strength reaches {noise}."
+        f"{n} positions); noise of equal strength reaches {noise}."
     )
     stronger = [_DOING[a] for a, rows in medians.items() if rows[OFFSET] > rows[PROTECTED]]
     if stronger:
@@ -108,7 +110,9 @@ def headline(evaluation: Evaluation) -> Iterator[Headline]:
     for action, rows in evaluation.disruption.items():
         ours = rows[PROTECTED]
         others = "; ".join(
-            f"{name} {row.rmse_hu.median:.0f} HU" for name, row in rows.items() if name != PROTECTED
+            f"{name} {_median(row.rmse_hu.median, row.n)}"
+            for name, row in rows.items()
+            if name != PROTECTED
         )
         yield Headline(
             f"Disruption, {_DOING[action]}",
@@ -174,6 +178,11 @@ def _provenance(evaluation: Evaluation) -> Json:
 def _hu(value: float | None) -> str:
     """HU of one number; None was infinite before it became JSON."""
     return "infinitely many HU" if value is None else f"{value:.3g} HU"
+
+
+def _median(value: float | None, n: int) -> str:
+    """A median of HU over ``n`` positions; None was infinite before it became JSON."""
+    return "infinitely many HU" if value is None else f"{of_sample(value, n)} HU"
 
 
 def _and(words: Iterator[str] | Sequence[str]) -> str:

@@ -185,7 +185,8 @@ def _sentence(
         return f"Not bit for bit what was signed, but {what} shows the same; {trusted}"
     if verdict == "tampered":
         count = sum(not finding.explained for finding in findings)
-        count += len(content.regions) if content is not None else 0
+        if count == 0 and content is not None and content.regions:
+            return "Not bit for bit what was signed"
         return "1 difference" if count == 1 else f"{count or 'Many'} differences"
     if content is not None and content.verdict == "unknown":
         return f"What it shows cannot be told: {content.reason}"

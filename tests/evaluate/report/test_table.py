@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.formatting import Cell, of_sample
 from mitsgan.evaluate.report.table import Column, Table
 from mitsgan.evaluate.report.terminal import print_tables
 from mitsgan.evaluate.report.text import csv_tables, markdown_table
@@ -67,6 +67,63 @@ def test_numbers_of_several_units_each_have_their_own_decimals() -> None:
     assert texts == [["1235", "HU", "-3.468"], ["0.01230", "", "+0.5000"]]
     fewer = (columns[0], columns[1], Column("c", "change", signed=True, significant=2))
     assert [row[2] for row in Table("t", "t", fewer, rows).texts()] == ["-3.5", "+0.50"]
+
+
+@pytest.mark.parametrize(
+    "value, n, ends, unit, text",
+    [
+        (25.449, 48, None, "HU", "25"),
+        (272.6, 48, None, "HU", "270"),
+        (9.96, 48, None, "HU", "10"),
+        (0.0123, 48, None, "", "0.012"),
+        (25.449, 48, (22.2, 28.4), "HU", "25 (22 to 28)"),
+        (1.041, 48, (1.02, 1.07), "", "1.04 (1.02 to 1.07)"),
+        (1.041, 4, (1.02, 1.07), "", "1.0 (1.0 to 1.1)"),
+        (25.449, 100, None, "HU", "25.4"),
+        (25.449, None, None, "HU", "25.4"),
+        (97.916, 48, None, "%", "98"),
+        (97.916, 999, None, "%", "98"),
+        (97.916, 1000, None, "%", "97.9"),
+        (100.0, 48, None, "%", "100"),
+        (0.41, 48, None, "%", "0.41"),
+        (0.0, 48, None, "%", "0"),
+        (None, 48, None, "HU", "n/a"),
+    ],
+)
+def test_a_statistic_has_what_its_sample_carries(
+    value: float | None, n: int | None, ends: tuple[float, float] | None, unit: str, text: str
+) -> None:
+    assert of_sample(value, n, ends, unit=unit) == text
+
+
+def test_columns_right_of_how_many_there_are_have_what_so_many_carry() -> None:
+    columns = (
+        Column("before", "before", "HU"),
+        Column("n", "n"),
+        Column("median", "median", "HU"),
+        Column("share", "share", "%"),
+        Column("count", "count"),
+        Column("auc", "AUC", digits=3),
+    )
+    rows: tuple[Mapping[str, Cell], ...]
+    rows = (
+        {"before": 1.2345, "n": 48, "median": 33.9, "share": 97.9, "count": 47, "auc": 0.99876},
+        {"before": 1.2345, "n": 500, "median": 33.94, "share": 97.9, "count": 47, "auc": 0.9},
+    )
+    assert Table("t", "t", columns, rows).texts() == [
+        ["1.234", "48", "34", "98", "47", "0.999"],
+        ["1.234", "500", "33.9", "98", "47", "0.900"],
+    ]
+    alike = Table("t", "t", columns, (rows[0], {**rows[0], "median": 2.18})).without_constant()
+    assert alike.texts() == [["34"], ["2.2"]], "its number is in the note, and still counts"
+    given = (Column("median", "median", "HU", sample=48),)
+    assert Table("t", "t", given, rows).texts() == [["34"], ["34"]]
+
+
+def test_what_says_nothing_is_left_out_as_well() -> None:
+    columns = (Column("name", "name"), Column("verdict", "verdict"))
+    table = Table("t", "t", columns, ({"name": "a", "verdict": ""}, {"name": "b", "verdict": ""}))
+    assert [c.key for c in table.without_empty().columns] == ["name"]
 
 
 def test_columns_in_which_nothing_was_measured_are_left_out() -> None:

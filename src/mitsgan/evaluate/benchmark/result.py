@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mitsgan import __version__
+from mitsgan.evaluate.benchmark.leaderboard import cards, leaderboard
 from mitsgan.evaluate.report.content import Curve, Headline, Report
 from mitsgan.evaluate.report.table import Table
 from mitsgan.result import Result
@@ -53,7 +54,8 @@ class Benchmark(Result):
         return {**super().to_tree(), "tables": [table.to_json() for table in self.tables]}
 
     def report(self) -> Report:
-        """The same for readers."""
+        """The same for readers: numbers of one kind together, and a leaderboard first."""
+        board = leaderboard(self.tables)
         return Report(
             title=self.title,
             version=self.version,
@@ -61,8 +63,8 @@ class Benchmark(Result):
             command=self.command,
             config=self.config_toml,
             provenance=self.provenance,
-            headline=self.headline,
-            tables=self.tables,
+            headline=tuple(cards(self.headline)),
+            tables=self.tables if board is None else (board, *self.tables),
             curves=self.curves,
             limits=LIMITS,
             gaps=self.gaps,

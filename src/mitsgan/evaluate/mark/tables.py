@@ -27,7 +27,7 @@ def attacks_table(evaluation: MarkEvaluation) -> Table:
             Column("action", "action"),
             Column("pasted", "what was pasted, and what followed"),
             Column("n", "n", "positions"),
-            Column("auc", "AUC", digits=4),
+            Column("auc", "AUC", digits=3),
             Column("median", "Dice, median", digits=2),
             Column("lowest", "Dice, lowest", digits=2),
             Column("found", "found", "positions"),

@@ -21,7 +21,7 @@ def command_line(command: str, *words: str, **settings: object) -> str:
         settings: the others: a number or text, whether or not, points in mm that are given one by
             one, or None, which is left out.
     """
-    typed = ["mitsgan", command, *words]
+    typed = ["mitsgan", *command.split(), *words]
     for name, value in settings.items():
         option = f"--{name.replace('_', '-')}"
         if value is None:

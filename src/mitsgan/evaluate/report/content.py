@@ -75,7 +75,7 @@ class Curve:
         columns = (
             Column("series", "series"),
             Column("x", self.x.label, self.x.unit),
-            Column("y", self.y.label, self.y.unit),
+            Column("y", self.y.label, self.y.unit, sample="n"),
             Column("low", "low", self.y.unit),
             Column("high", "high", self.y.unit),
             Column("n", "n"),
@@ -134,7 +134,8 @@ class Report:
 def headline_table(headline: Sequence[Headline]) -> Table:
     """Headline numbers as a table."""
     columns = tuple(
-        Column(key, key, significant=3) for key in ("figure", "value", "unit", "n", "note")
+        Column(key, key, significant=3, sample="n" if key == "value" else 0)
+        for key in ("figure", "value", "unit", "n", "note")
     )
     rows = tuple(
         {"figure": h.label, "value": h.value, "unit": h.unit, "n": h.n, "note": h.note}

@@ -1,4 +1,11 @@
-"""Numbers as they are printed: four digits of a column's largest, three of its smallest."""
+"""Numbers as they are printed, which is never more of them than was measured.
+
+What was counted or measured on all voxels has four digits of a column's largest number, three of
+its smallest. What is a median, a mean or a share of n measurements has what n carry: below 100,
+two digits, and three where an interval beside it is narrower than a unit of the second; from 100
+on, three. Shares are whole percents below 1,000. An AUC is a
+share of pairs, of which there are many more: its columns say how many digits they have.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +23,10 @@ _SPAN = 1000.0
 """A number smaller than the largest by more than this is not worth a column's decimals."""
 
 _MOST_DECIMALS = 6
+
+_FEW, _SOME, _MANY = 10, 100, 1000
+"""Measurements from which on an interval may earn a digit, a statistic has three, and a share has a
+decimal."""
 
 
 def is_number(cell: Cell) -> TypeGuard[int | float]:
@@ -42,9 +53,47 @@ def _places(value: float, digits: int) -> int:
     return digits - 1 - math.floor(math.log10(value))
 
 
-def rounded(cell: Cell) -> str:
-    """A number by itself as text, to three digits."""
-    return printed(cell, decimals([cell], significant=3) if is_number(cell) else None)
+def sample_places(
+    value: float, n: int | None, *, share: bool = False, ends: tuple[float, float] | None = None
+) -> int:
+    """Decimals of a statistic of ``n`` measurements; below zero where even tens are not carried.
+
+    Args:
+        value: the statistic.
+        n: how many measurements are behind it; None: enough.
+        share: whether it is in percent.
+        ends: of its interval.
+    """
+    if not value or not math.isfinite(value):
+        return 0
+    if share and abs(value) >= 1:
+        return 0 if n is not None and n < _MANY else 1
+    digits = 2 if n is not None and n < _SOME else 3
+    places = _places(float(f"{value:.{digits - 1}e}"), digits)
+    if digits == 2 and (n or 0) >= _FEW and ends is not None and ends[1] - ends[0] < 10.0**-places:
+        places += 1
+    return min(places, _MOST_DECIMALS)
+
+
+def of_sample(
+    value: float | None, n: int | None, ends: tuple[float, float] | None = None, *, unit: str = ""
+) -> str:
+    """A statistic of ``n`` measurements as text, its interval in brackets; see `sample_places`."""
+    if value is None:
+        return MISSING
+    places = sample_places(value, n, share=unit == "%", ends=ends)
+    if ends is None:
+        return printed(value, places)
+    return f"{printed(value, places)} ({' to '.join(printed(end, places) for end in ends)})"
+
+
+def rounded(cell: Cell, n: int | None = None, unit: str = "") -> str:
+    """A number by itself as text: what ``n`` measurements carry, or three digits."""
+    if not isinstance(cell, float) or not math.isfinite(cell):
+        return printed(cell)
+    if n is None or n >= _SOME:
+        return printed(cell, decimals([cell], significant=3))
+    return of_sample(cell, n, unit=unit)
 
 
 def printed(cell: Cell, places: int | None = None, *, signed: bool = False) -> str:
@@ -62,6 +111,13 @@ def printed(cell: Cell, places: int | None = None, *, signed: bool = False) -> s
         return MISSING if math.isnan(cell) else f"{'-' * (cell < 0)}∞"
     places = decimals([cell]) if places is None else places
     sign = "+" if signed else ""
-    if cell and abs(cell) <= 0.5 * 10**-places:
+    if places < 0:
+        cell, places = round(cell, places), 0
+    if cell and abs(cell) <= 0.5 * 10.0**-places:
         return f"{cell:{sign}.1e}"
     return f"{cell + 0.0:{sign}.{places}f}"  # no minus before zero
+
+
+def millimetres(place: Iterable[float]) -> str:
+    """A place in mm, to whole ones; none is minus zero."""
+    return ", ".join(f"{round(value) + 0:d}" for value in place)

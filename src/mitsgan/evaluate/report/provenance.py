@@ -12,12 +12,17 @@ from mitsgan.evaluate.report.table import Column, Table
 _LABELS = {"sha256": "SHA-256", "spacing_mm": "spacing, mm [z, y, x]", "shape": "voxels [z, y, x]"}
 
 
+_FIRST = ("role", "name")
+"""What an object is: columns that stand before all others."""
+
+
 def facts(provenance: Json) -> list[Table]:
     """Tables of a provenance: one per list of objects, and one of everything else."""
     tables, single = [], []
     for key, value in provenance.items():
         if isinstance(value, list) and value and all(isinstance(v, Mapping) for v in value):
-            keys = list(dict.fromkeys(name for item in value for name in item))
+            names = dict.fromkeys(name for item in value for name in item)
+            keys = sorted(names, key=lambda name: name not in _FIRST)
             columns = tuple(Column(name, _label(name)) for name in keys)
             rows = tuple({name: _cell(item.get(name)) for name in keys} for item in value)
             tables.append(Table(f"provenance-{key}", _label(key), columns, rows))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mitsgan.evaluate.metrics.windows import LUNG
+from mitsgan.evaluate.report.formatting import millimetres
 from mitsgan.evaluate.report.html.figures import (
     ColourBar,
     Figure,
@@ -191,9 +192,8 @@ def _near(axial: Scan, place: _Place, sketches: tuple[Scan, Scan] | None) -> Pla
             for name, (view, scan) in row.items()
         ]
         figures.append(_figure(tuple(row), drawn))
-    where = ", ".join(f"{value:.0f}" for value in place.centre)
     return PlaceFigures(
-        f"{place.title}, at {where} mm (LPS)",
+        f"{place.title}, at {millimetres(place.centre)} mm (LPS)",
         f"{place.note} {side:.0f} mm wide.",
         tuple(figures),
     )

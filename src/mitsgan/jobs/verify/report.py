@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from mitsgan.evaluate.report.command_line import command_line
 from mitsgan.evaluate.report.content import Headline, Report
-from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.formatting import Cell, millimetres
 from mitsgan.evaluate.report.table import Column, Table
 from mitsgan.jobs.entries import Vector
 from mitsgan.jobs.verify.result import Verification
 
 _LIMITS = (
-    "A mark that is whole says that nothing was repainted that a mark is lost by; what it finds, "
-    "and how often it is wrong, docs/detection.md tells.",
-    "A seal says what differs from what was signed. Who is trusted, whoever verifies decides.",
+    "An unbroken mark says that nothing was repainted in a way that the mark can show; "
+    "docs/detection.md says what it finds, and how often it is wrong.",
+    "A seal says what differs from what was signed. Whom to trust is for the reader to decide.",
 )
 _PLACE = (
     Column("x", "left (LPS)", "mm", digits=1),
@@ -59,8 +59,7 @@ def _unchecked(result: Verification) -> Iterator[str]:
     elif (unchecked := 100 * (1 - result.mark.verified_share_of_body)) >= 1:
         yield f"The mark: {unchecked:.0f} % of the body could not be checked for repainting."
     for place in result.unlike or ():
-        x, y, z = place.centre_lps_mm
-        at = f"{x:.0f}, {y:.0f}, {z:.0f} mm (LPS)"
+        at = f"{millimetres(place.centre_lps_mm)} mm (LPS)"
         yield f"The mark at {at}: no mark would show in a grain like the one there."
     if result.seal is None:
         yield "No seal was given: single bits, header fields and who vouches were not checked."
@@ -105,7 +104,10 @@ def _headline(result: Verification) -> tuple[Headline, ...]:
     if result.seal is not None:
         trusted = "trusted" if result.seal.signer.trusted else "NOT trusted"
         lines.append(Headline("The signer is", trusted, note=result.seal.signer.certificate))
-        lines.append(Headline("Differences from the seal", len(result.seal.findings)))
+        explained = sum(finding.explained for finding in result.seal.findings)
+        count = len(result.seal.findings) - explained
+        note = f"And {explained} that processing explains." if explained else ""
+        lines.append(Headline("Differences from the seal", count, note=note))
         if result.seal.content is not None:
             count = len(result.seal.content.regions)
             lines.append(Headline("Regions that show something else", count))

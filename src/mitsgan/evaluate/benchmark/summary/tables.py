@@ -155,14 +155,21 @@ def paper(rows: Rows) -> list[Table]:
         ]
         for row in rows.of("slices"):
             values = row["blocks"][f"{block.compared} | {block.region}"]
-            lines.append({**named(row), "n": row["n"], **values})
+            lines.append({**named(row), "slices": row["n"], **values})
         note = (
             f"{block.compared[:1].upper()}{block.compared[1:]}; HU, PSNR and SSIM for a range of "
             "2000 HU, all voxels of all positions together. The published numbers come from other "
             "scans, positions and attackers, and state neither unit nor range."
         )
         published = len(block.published)
-        columns = (NAMED[1], *NAMED[2:4], NAMED[0], *NAMED[4:], Column("n", "slices"), *_METRICS)
+        columns = (
+            NAMED[1],
+            *NAMED[2:4],
+            NAMED[0],
+            *NAMED[4:],
+            Column("slices", "slices"),
+            *_METRICS,
+        )
         # The published rows alone would be no result.
         tables.append(
             table(block.id, block.title, note, columns, lines if len(lines) > published else [])

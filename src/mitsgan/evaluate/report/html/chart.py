@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from mitsgan.evaluate.report.content import Axis, Curve, Point, Series
-from mitsgan.evaluate.report.formatting import printed
+from mitsgan.evaluate.report.formatting import of_sample
 from mitsgan.evaluate.report.html.table import HtmlTable, html_table
 
 if TYPE_CHECKING:
@@ -214,9 +214,8 @@ def _point_id(series: int, point: int) -> str:
 
 def _value(point: Point, curve: Curve) -> str:
     """What a point says when it is pointed at."""
-    between = ""
-    if point.low is not None and point.high is not None:
-        between = f" ({printed(point.low)} to {printed(point.high)})"
+    ends = None if point.low is None or point.high is None else (point.low, point.high)
     count = "" if point.n is None else f", n = {point.n}"
     at = f"{point.x:g} {curve.x.unit}".strip()
-    return f"{printed(point.y)} {curve.y.unit}".strip() + f"{between} at {at}{count}"
+    value = of_sample(point.y, point.n, ends, unit=curve.y.unit)
+    return f"{value} {curve.y.unit}".strip() + f" at {at}{count}"

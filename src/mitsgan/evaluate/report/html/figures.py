@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from mitsgan.evaluate.metrics.windows import LUNG
+from mitsgan.evaluate.report.formatting import millimetres
 from mitsgan.evaluate.report.pictures.burn_in import Pixels, burn_in, frame, gray
 from mitsgan.evaluate.report.pictures.gallery import Gallery
 from mitsgan.evaluate.report.pictures.planes import ZOOM_MM, Planes
@@ -96,7 +97,7 @@ def attack_figures(gallery: Gallery) -> PlaceFigures:
     z, y, x = attack.position
     plane = torch.from_numpy(gallery.plane.astype(np.float32))
     planes = Planes(attack.spacing, (0, y, x), plane[0, 0][None])
-    world = ", ".join(f"{v:.0f}" for v in attack.world)
+    world = millimetres(attack.world)
     where = f" {_INTO[attack.action]} {attack.scan}" if attack.scan else ""
     figures = [_scans(gallery, plane, planes)]
     if len(attack.names) > 1:

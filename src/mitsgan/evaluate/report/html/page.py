@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mitsgan.evaluate.report.content import Report
 from mitsgan.evaluate.report.formatting import rounded
@@ -93,7 +93,17 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["rounded"] = rounded
+    environment.filters["code"] = _code
     return environment
+
+
+def _code(text: str) -> Markup:
+    """A sentence whose commands and settings stand in backticks."""
+    parts = (escape(part) for part in text.split("`"))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else part
+        for number, part in enumerate(parts)
+    )
 
 
 def _text(name: str) -> str:

@@ -10,6 +10,15 @@ from mitsgan.evaluate.report.table import Table
 _LONG = 40
 """A cell of more letters may break."""
 
+_LONG_HEAD = 18
+"""A head of more letters may break."""
+
+_MANY = 8
+"""Of more columns those are left to the note that are the same in every row."""
+
+_WIDE = 6
+"""A table of more columns needs small letters on paper."""
+
 
 @dataclass(frozen=True)
 class HtmlHead:
@@ -50,21 +59,28 @@ class HtmlRow:
 
 @dataclass(frozen=True)
 class HtmlTable:
-    """A table without the columns in which nothing was measured."""
+    """A table without the columns in which nothing was measured.
+
+    Attributes:
+        is_wide: whether it needs small letters on paper.
+    """
 
     id: str
     title: str
     note: str
     heads: tuple[HtmlHead, ...]
     rows: tuple[HtmlRow, ...]
+    is_wide: bool
 
 
 def html_table(table: Table) -> HtmlTable:
     """What the template needs to know of a table."""
     table = table.without_empty()
+    if len(table.columns) > _MANY:
+        table = table.without_constant()
     numeric = table.numeric()
     heads = tuple(
-        HtmlHead(column.label, column.unit, is_numeric)
+        HtmlHead(column.label, column.unit, is_numeric, len(column.label) > _LONG_HEAD)
         for column, is_numeric in zip(table.columns, numeric, strict=True)
     )
     rows = []
@@ -80,4 +96,5 @@ def html_table(table: Table) -> HtmlTable:
             for cell, text, is_numeric in zip(table.cells(row), texts, numeric, strict=True)
         )
         rows.append(HtmlRow(cells, number in table.strong))
-    return HtmlTable(table.id, table.title, table.note, heads, tuple(rows))
+    is_wide = len(heads) > _WIDE
+    return HtmlTable(table.id, table.title, table.note, heads, tuple(rows), is_wide)
