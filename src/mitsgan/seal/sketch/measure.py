@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,8 @@ from mitsgan.seal.sketch.planes import (
     Plane,
     clipped,
     mask_sums,
-    plain_and_smoothed_sums,
     sum_type,
+    sums_and_smoothing,
     working_type,
 )
 from mitsgan.seal.sketch.shifts import grown
@@ -31,51 +32,48 @@ _AIR_HU = -950.0
 
 @dataclass(frozen=True, eq=False)
 class CellValues:
-    """Means of all cells, their changes by three filters, and where metal is, ``[z, y, x]``."""
+    """What there is to know of all cells, ``[z, y, x]``; see `mitsgan.seal.sketch.sketch.Sketch`.
+
+    Means, their changes by three filters, where the reconstruction ends, and where metal is.
+    """
 
     means: Array
     smoothing: Array
     across: Array
     median: Array
+    border: Mask
     metal: Mask
 
 
 def measure_cells(scan: Scan, grid: CellGrid) -> CellValues:
-    """Measure the cells of a scan in canonical order; see `mitsgan.seal.sketch.sketch.Sketch`."""
+    """Measure the cells of a scan in canonical order."""
     measures = per_thread(lambda: _SliceMeasure(scan, grid))
-    slices = np.zeros((4, scan.shape[0], *grid.cells[1:]), np.float32)
+    means, smoothing, median = (np.empty(grid.cells, np.float32) for _ in range(3))
+    metal, some, every = (np.zeros(grid.cells, np.bool_) for _ in range(3))
+    ends = np.empty((2, *grid.cells), np.float32)
+    thickness, voxels = grid.cell[0], grid.voxels_along(0).astype(np.float32)
 
     def work(start: int, stop: int) -> None:
+        first, last = start * thickness, min(stop * thickness, scan.shape[0])
         measure = measures()
-        for z in range(start, stop):
-            measure(z, slices[:, z])
+        slices = np.zeros((3, last - first, *grid.cells[1:]), np.float32)
+        for z in range(first, last):
+            layer, place = divmod(z, thickness)
+            measure(z, slices[:, z - first], metal[layer])
+            if place == 0:
+                measure.padding(z, some[layer], every[layer])
+        for layers, of_slices in zip((means, smoothing, median), slices, strict=True):
+            sums = _layer_sums(of_slices, thickness)
+            np.divide(sums, voxels[start:stop, None, None], out=layers[start:stop])
+        lasts = np.minimum(np.arange(start + 1, stop + 1) * thickness, last) - 1
+        ends[0, start:stop], ends[1, start:stop] = slices[0, ::thickness], slices[0, lasts - first]
 
-    for _ in in_slabs(work, scan.shape[0], _SLICES_AT_ONCE):
+    for _ in in_slabs(work, grid.cells[0], max(1, _SLICES_AT_ONCE // thickness)):
         pass
-    depth = grid.voxels_along(0).astype(np.float32)[:, None, None]
-    means, smoothing, median, metal = (_layer_sums(each, grid.cell[0]) / depth for each in slices)
-    return CellValues(means, smoothing, _across(slices[0], grid), median, metal > 0)
-
-
-def border_cells(scan: Scan, grid: CellGrid) -> Mask:
-    """The cells in or beside which the reconstruction ends, as one slice of each layer tells."""
-    some = np.zeros(grid.cells, np.bool_)
-    every = np.zeros(grid.cells, np.bool_)
-    voxels = _voxels_in_plane(grid)
-
-    def work(start: int, stop: int) -> None:
-        for layer in range(start, stop):
-            z = layer * grid.cell[0]
-            padding = scan.is_padding(z, z + 1)[0]
-            if padding.any():
-                count = mask_sums(padding, grid.cell[1:])
-                some[layer], every[layer] = count > 0, count == voxels
-
-    for _ in in_slabs(work, grid.cells[0], _SLICES_AT_ONCE):
-        pass
-    if not some.any():
-        return some
-    return grown(some, (1, 2)) & grown(~every, (1, 2))
+    border = some
+    if some.any():
+        border = grown(some, (1, 2)) & grown(~every, (1, 2))
+    return CellValues(means, smoothing, _across(ends, grid), median, border, metal)
 
 
 class _SliceMeasure:
@@ -88,13 +86,19 @@ class _SliceMeasure:
         self._plane: Plane = np.empty(scan.shape[1:], dtype)
         self._median = MedianCellSums(scan.shape[2], cell, dtype, self._sums)
 
-    def __call__(self, z: int, out: Array) -> None:
-        """Into ``[4, y, x]``: means, their changes by smoothing and by the median, and metal."""
+    def __call__(self, z: int, out: Array, metal: Mask) -> None:
+        """Into ``[3, y, x]``: means, their changes by smoothing and by the median.
+
+        Args:
+            z: the slice.
+            out: zeros.
+            metal: ``[y, x]``, the cells with metal in them are set.
+        """
         scan, cell, count, plane = self._scan, self._cell, self._count, self._plane
         slope, intercept = np.float32(scan.slope[z]), np.float32(scan.intercept[z])
-        plain, smooth = plain_and_smoothed_sums(clipped(scan, z, plane), cell, self._sums)
+        plain, changes = sums_and_smoothing(clipped(scan, z, plane), cell, self._sums)
         out[0] = plain / count * slope + intercept
-        out[1] = (smooth - plain) / count * slope
+        out[1] = changes / 16 / count * slope
         box = _body_box(out[0])
         if box is not None:
             rows, columns = (
@@ -103,9 +107,21 @@ class _SliceMeasure:
             )
             filtered = self._median(plane[rows, columns])
             out[2][box] = (filtered - plain[box]) / count[box] * slope
-        dense = (METAL_HU - intercept) / slope
+        dense = float((METAL_HU - intercept) / slope)
         if plane.max() >= dense:
-            out[3] = mask_sums(plane >= dense, cell)
+            places = np.flatnonzero(
+                plane >= (math.ceil(dense) if plane.dtype.kind == "i" else dense)
+            )
+            y, x = np.divmod(places, plane.shape[1])
+            metal[y // cell[0], x // cell[1]] = True
+
+    def padding(self, z: int, some: Mask, every: Mask) -> None:
+        """Into ``[y, x]``: the cells of a slice with padding in them, and nothing else in them."""
+        padding = self._scan.is_padding(z, z + 1)[0]
+        if padding.any():
+            count = mask_sums(padding, self._cell)
+            np.greater(count, 0, out=some)
+            np.equal(count, self._count, out=every)
 
 
 def _layer_sums(slices: Array, depth: int) -> Array:
@@ -126,16 +142,20 @@ def _layer_sums(slices: Array, depth: int) -> Array:
     return first + rest
 
 
-def _across(means: Array, grid: CellGrid) -> Array:
+def _across(ends: Array, grid: CellGrid) -> Array:
     """What the filter 1-2-1 across slices, ends held, would change the cells.
 
     The mean of a layer changes by what crosses its two faces alone.
+
+    Args:
+        ends: ``[2, z, y, x]``, means of the first and of the last slice of each layer.
+        grid: of the cells.
     """
     changes = np.zeros(grid.cells, np.float32)
     if grid.cell[0] == 1:
         return changes
-    first = np.arange(grid.cell[0], len(means), grid.cell[0])
-    crossing = (means[first] - means[first - 1]) / 4
+    first, last = ends
+    crossing = (first[1:] - last[:-1]) / 4
     changes[:-1] += crossing
     changes[1:] -= crossing
     changes /= grid.voxels_along(0)[:, None, None]

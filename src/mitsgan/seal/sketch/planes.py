@@ -53,13 +53,13 @@ def clipped(
 def sum_type(scan: Scan, rows: int) -> np.dtype[Any]:
     """The type that holds sums of so many values of `working_type`: int16 where they fit.
 
-    Sums of whole numbers are the same in any type that holds them, and NumPy adds int16 in half
-    the time.
+    It holds the difference of two as well. Sums of whole numbers are the same in any type that
+    holds them, and NumPy adds int16 in half the time.
     """
     if working_type(scan).kind == "f":
         return np.dtype(np.float32)
     ends = [(limit - scan.intercept) / scan.slope for limit in (LOWEST_HU, HIGHEST_HU)]
-    fits = rows * np.abs(ends).max() <= np.iinfo(np.int16).max
+    fits = max(rows, 2) * np.abs(ends).max() <= np.iinfo(np.int16).max
     return np.dtype(np.int16 if fits else np.int32)
 
 
@@ -77,40 +77,51 @@ def cell_sums(plane: Plane, cell: tuple[int, int], dtype: np.dtype[Any]) -> Plan
     return _across_columns(strip_sums(plane, cell[0], dtype), cell[1])
 
 
-def plain_and_smoothed_sums(
+def sums_and_smoothing(
     plane: Plane, cell: tuple[int, int], dtype: np.dtype[Any]
 ) -> tuple[Plane, Plane]:
-    """Sums over the cells of a slice, and the same after the filter 1-2-1 along rows and columns.
+    """Sums over the cells of a slice, and 16 times what the filter 1-2-1 changes them.
 
-    Edges are held. A strip's sum changes by what crosses its two ends alone, so the filter itself
-    is never run.
+    The filter runs along rows and columns, edges held. The sum of a cell changes by what crosses
+    its sides alone, so the filter itself is never run.
     """
-    rows = strip_sums(plane, cell[0], dtype)
-    smooth = _smoothed(plane, rows, cell[0]).T
-    smooth = _smoothed(smooth, strip_sums(smooth, cell[1], smooth.dtype), cell[1]).T
-    return _across_columns(rows, cell[1]), smooth
+    strips = strip_sums(plane, cell[0], dtype)
+    # The first row of each strip but the first, minus the row before it.
+    crossing = np.subtract(
+        plane[cell[0] :: cell[0]], plane[cell[0] - 1 : -1 : cell[0]], dtype=dtype
+    )
+    changes = 4 * _between(_across_columns(crossing, cell[1]))
+    # What crosses the sides to the left and right: of the strips as they are, and of their change.
+    sides, corners = (_steps(lines, cell[1]) for lines in (strips, crossing))
+    changes += _between((4 * sides + _between(corners)).T).T
+    return _across_columns(strips, cell[1]), changes
 
 
 def mask_sums(mask: NDArray[np.bool_], cell: tuple[int, int]) -> Plane:
     """How many voxels of a mask of a slice are in each cell, int32."""
-    return cell_sums(mask.view(np.int8), cell, np.dtype(np.int16))
+    small = cell[0] <= np.iinfo(np.int8).max
+    return cell_sums(mask.view(np.int8), cell, np.dtype(np.int8 if small else np.int32))
 
 
 def _across_columns(strips: Plane, side: int) -> Plane:
-    wide = np.dtype(np.int32) if strips.dtype.kind == "i" else strips.dtype
-    return strip_sums(strips.T, side, wide).T
+    return strip_sums(strips.T, side, _wide(strips)).T
 
 
-def _smoothed(plane: Plane, sums: Plane, side: int) -> Plane:
-    """What becomes of sums over strips of rows when the filter 1-2-1 runs along columns."""
-    sums = sums.astype(np.float32)
-    # The first row of each strip but the first, minus the row before it.
-    crossing = plane[side::side].astype(np.float32)
-    crossing -= plane[side - 1 : -1 : side].astype(np.float32)
-    crossing /= 4
-    sums[: len(crossing)] += crossing
-    sums[1 : 1 + len(crossing)] -= crossing
-    return sums
+def _steps(lines: Plane, side: int) -> Plane:
+    """The first column of each ``side`` but the first, minus the column before it."""
+    return np.subtract(lines[:, side::side], lines[:, side - 1 : -1 : side], dtype=_wide(lines))
+
+
+def _between(crossing: Plane) -> Plane:
+    """What rows gain by what crosses from each to the one before it."""
+    gained: Plane = np.zeros((len(crossing) + 1, *crossing.shape[1:]), crossing.dtype)
+    gained[:-1] = crossing
+    gained[1:] -= crossing
+    return gained
+
+
+def _wide(values: Plane) -> np.dtype[Any]:
+    return np.dtype(np.int32) if values.dtype.kind == "i" else values.dtype
 
 
 class MedianCellSums:
@@ -132,7 +143,7 @@ class MedianCellSums:
         self._sums = sums
         self._rows = max(1, _BAND // cell[0]) * cell[0]
         self._padded = np.empty((self._rows + 2) * (columns + 2), dtype)
-        self._scratch = np.empty((7, self._rows * (columns + 2)), dtype)
+        self._scratch = np.empty((5, self._rows * (columns + 2)), dtype)
 
     def __call__(self, plane: Plane) -> Plane:
         """Of a slice of at most as many columns."""
@@ -162,28 +173,31 @@ def _median(line: Plane, wide: int, scratch: Plane) -> Plane:
 
     What belongs to a pixel stands where the pixel to its upper left stands in ``line``.
     """
-    low, middle, high, a, b, c, d = scratch
+    a, b, c, d, e = scratch
     above, here, below = line[: -2 * wide], line[wide:-wide], line[2 * wide :]
     # Sort the three of each column, once for the three medians that they belong to.
     np.minimum(above, here, out=a)
     np.maximum(above, here, out=b)
     np.minimum(b, below, out=c)
-    np.maximum(b, below, out=high)
-    np.minimum(a, c, out=low)
-    np.maximum(a, c, out=middle)
+    high = np.maximum(b, below, out=b)
+    low = np.minimum(a, c, out=d)
+    middle = np.maximum(a, c, out=c)
     # The median of nine is that of: the largest low, the median middle, the smallest high.
-    a, b, c, d = (array[:-2] for array in (a, b, c, d))
+    # What was used up is written over, so that all of it stays in the cache.
+    a, e = a[:-2], e[:-2]
     np.maximum(low[:-2], low[1:-1], out=a)
     np.maximum(a, low[2:], out=a)
-    np.minimum(high[:-2], high[1:-1], out=b)
-    np.minimum(b, high[2:], out=b)
-    np.minimum(middle[:-2], middle[1:-1], out=c)
-    np.maximum(middle[:-2], middle[1:-1], out=d)
-    np.minimum(d, middle[2:], out=d)
-    np.maximum(c, d, out=c)
-    np.minimum(a, c, out=d)
-    np.maximum(a, c, out=a)
-    np.minimum(a, b, out=a)
-    np.maximum(d, a, out=d)
-    median: Plane = scratch[-1]
+    d = d[:-2]
+    np.minimum(high[:-2], high[1:-1], out=d)
+    np.minimum(d, high[2:], out=d)
+    b = b[:-2]
+    np.minimum(middle[:-2], middle[1:-1], out=b)
+    np.maximum(middle[:-2], middle[1:-1], out=e)
+    np.minimum(e, middle[2:], out=e)
+    np.maximum(e, b, out=e)
+    np.minimum(a, d, out=b)
+    np.maximum(a, d, out=a)
+    np.minimum(a, e, out=a)
+    np.maximum(a, b, out=a)
+    median: Plane = scratch[0]
     return median

@@ -19,7 +19,7 @@ from mitsgan.scan.scan import Scan
 from mitsgan.seal.sketch.body import body_cells
 from mitsgan.seal.sketch.cells import LOWEST_HU, CellGrid
 from mitsgan.seal.sketch.grain import Grain, measure_grain
-from mitsgan.seal.sketch.measure import border_cells, measure_cells
+from mitsgan.seal.sketch.measure import measure_cells
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -90,7 +90,7 @@ def make_sketch(scan: Scan) -> Sketch:
         smoothing=_rounded(values.smoothing, steps.change),
         across=_rounded(values.across, steps.change),
         median=_rounded(values.median, steps.change),
-        border=border_cells(scan, grid),
+        border=values.border,
         metal=values.metal,
         steps=steps,
         grain=grain,
