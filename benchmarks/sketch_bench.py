@@ -24,6 +24,7 @@ from mitsgan.seal.sketch.regions import (
     fitting_search,
     flag_cells,
     learn_usual,
+    score_cells,
     smoothed_residuals,
     smoothed_weights,
 )
@@ -115,9 +116,7 @@ class _Searched:
     scores: Array
     flagged: Mask
 
-    def part(
-        self, box: Box, inner: Box, cells: Array
-    ) -> tuple[Explanation, Usual, tuple[Array, ...]]:
+    def part(self, box: Box, inner: Box, cells: Array) -> tuple[Explanation, tuple[Array, ...]]:
         """What belongs to a box of cells of which some, ``inner``, have other means."""
         expected, judged = self.explanation.expected[box], self.explanation.judged[box]
         means = self.seen.means[box].copy()
@@ -129,12 +128,8 @@ class _Searched:
             judged=judged,
             fragility=self.explanation.fragility[box],
         )
-        usual = Usual(
-            self.usual.single[box],
-            tuple(one[box] for one in self.usual.smoothed),
-        )
         weights = tuple(one if one.size == 1 else one[box] for one in self.weights)
-        return explanation, usual, weights
+        return explanation, weights
 
 
 class SketchBench:
@@ -185,7 +180,8 @@ class SketchBench:
         weights = smoothed_weights(explanation, cell_mm, search)
         residuals = smoothed_residuals(explanation, cell_mm, search, weights)
         usual = learn_usual(explanation, residuals, self._body)
-        scores, flagged = flag_cells(explanation, residuals, self._body, usual, search)
+        scores = score_cells(explanation, residuals, usual)
+        flagged = flag_cells(explanation, residuals, self._body, usual, search)
         return _Searched(whole, seen, explanation, search, weights, usual, scores, flagged)
 
     def _search_around(self, before: _Searched, box: Box, cells: Array) -> tuple[Array, Mask]:
@@ -199,9 +195,10 @@ class SketchBench:
             for part, mm in zip(box, cell_mm, strict=True)
         )
         wide = (z, y, x)
-        explanation, usual, weights = before.part(wide, box, cells)
+        explanation, weights = before.part(wide, box, cells)
         residuals = smoothed_residuals(explanation, cell_mm, before.search, weights)
-        scores, flagged = flag_cells(explanation, residuals, self._body[wide], usual, before.search)
+        scores = score_cells(explanation, residuals, before.usual)
+        flagged = flag_cells(explanation, residuals, self._body[wide], before.usual, before.search)
         inner = _within(box, wide)
         return scores[inner], flagged[inner]
 

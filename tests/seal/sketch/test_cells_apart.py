@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.sketch import body, planes
-from mitsgan.seal.sketch.alike import Alike, _order
+from mitsgan.seal.sketch.alike import Alike, _order, _quantile
 from mitsgan.seal.sketch.measure import _layer_sums
 from mitsgan.seal.sketch.shifts import grown, largest_near, least_near
 
@@ -52,17 +52,32 @@ def test_fragile_cells_stray_further() -> None:
     rng = np.random.default_rng(4)
     fragility = rng.uniform(0, 100, (20, 30, 30)).astype(np.float32)
     residual = (rng.normal(0, 1, fragility.shape) * (5 + fragility)).astype(np.float32)
-    usual = Alike.of(fragility, fragility < 50).spread(residual)
+    usual = Alike.of(fragility, fragility < 50).spread(residual).of(fragility)
     for least, most in ((5, 15), (40, 50), (90, 100)):
         here = (fragility > least) & (fragility < most)
         expected = 5 + fragility[here].mean()
         assert usual[here].mean() == pytest.approx(expected, rel=0.15)
 
 
+@pytest.mark.parametrize("count", [14, 15, 1000, 40_001])
+def test_quantiles_are_those_of_all_cells(count: int) -> None:
+    rng = np.random.default_rng(count)
+    fragility = rng.uniform(0, 50, (1, 1, count)).astype(np.float32)
+    residual = (rng.normal(0, 1, fragility.shape) * (3 + fragility)).astype(np.float32)
+    for share in (0.05, 0.5, 0.9, 0.95):
+        assert _quantile(residual.ravel(), share) == np.quantile(residual, share)
+        alike = Alike.of(fragility, fragility > 10)
+        if len(alike.places):
+            usual = alike.spread(residual)
+            expected = np.quantile(usual.of(fragility[fragility > 10]), share)
+            assert alike.quantile(usual, share) == expected
+
+
 def test_of_too_few_cells_nothing_is_learned() -> None:
     fragility = np.ones((2, 2, 2), np.float32)
     alike = Alike.of(fragility, np.ones((2, 2, 2), bool))
-    np.testing.assert_array_equal(alike.spread(1000 * fragility), np.float32(2))
+    usual = alike.spread(1000 * fragility).of(fragility)
+    np.testing.assert_array_equal(usual, np.float32(2))
 
 
 @pytest.mark.parametrize("rows, expected", [(6, np.int16), (11, np.int32)])

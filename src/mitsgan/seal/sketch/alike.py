@@ -11,9 +11,32 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-_BINS = 14
-_FLOOR_HU = 2.0
+FLOOR_HU = 2.0
 """Nothing is known better than this: a sketch is rounded, and codecs round too."""
+
+_BINS = 14
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far a cell of some fragility usually strays: a curve that never falls.
+
+    Attributes:
+        fragility: HU, of its points; none where there was too little to learn from.
+        levels: the standard deviation at each, HU.
+    """
+
+    fragility: tuple[float, ...]
+    levels: tuple[float, ...]
+
+    def of(self, fragility: Array) -> Array:
+        """The standard deviation that is usual for cells of such fragility, HU."""
+        if not self.fragility:
+            return np.full(fragility.shape, np.float32(FLOOR_HU))
+        # Beyond what is learned from, in proportion.
+        beyond = np.maximum(fragility / max(self.fragility[-1], 1), 1)
+        usual = np.interp(fragility, self.fragility, self.levels) * beyond
+        return np.asarray(np.hypot(usual, FLOOR_HU), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,37 +44,34 @@ class Alike:
     """Cells in groups of like fragility: a tenth or so of them each, from the least on.
 
     Attributes:
-        fragility: HU, of all cells.
-        among: which of them are in the groups.
-        groups: places among these, of each group.
+        fragility: HU, of all that are in a group, the least first.
+        places: which cells these are, in an array of all in one line.
+        edges: where the groups begin and end among them.
         middles: the median fragility of each group.
-        beyond: of all cells, by how much their fragility exceeds what there is to learn from, 1
-            where it does not.
     """
 
     fragility: Array
-    among: Mask
-    groups: tuple[NDArray[np.intp], ...]
+    places: NDArray[np.intp]
+    edges: tuple[int, ...]
     middles: tuple[float, ...]
-    beyond: Array
 
     @classmethod
     def of(cls, fragility: Array, among: Mask) -> Alike:
-        """Of all cells, those in ``among`` are grouped; none where there are hardly any."""
-        kinds = fragility[among]
-        if len(kinds) < _BINS:
-            return cls(fragility, among, (), (), fragility)
+        """Of all cells, those in ``among`` are grouped; in no groups where there are hardly any."""
+        places = np.flatnonzero(among)
+        kinds = fragility.ravel()[places]
         order = _order(kinds)
+        kinds, places = kinds[order], places[order]
+        if len(kinds) < _BINS:
+            return cls(kinds, places, (), ())
         # The last of the even bins is split once more: the most fragile cells differ most.
-        edges = np.linspace(0, len(order), _BINS, dtype=int)
-        edges = np.unique([*edges, (3 * edges[-1] + edges[-2]) // 4])
-        groups = tuple(order[start:stop] for start, stop in pairwise(edges.tolist()))
-        middles = tuple(float(np.median(kinds[group])) for group in groups)
-        beyond = np.maximum(fragility / max(middles[-1], 1), 1)
-        return cls(fragility, among, groups, middles, beyond)
+        even = np.linspace(0, len(order), _BINS, dtype=int)
+        edges = np.unique([*even, (3 * even[-1] + even[-2]) // 4]).tolist()
+        middles = tuple(_median(kinds[start:stop]) for start, stop in pairwise(edges))
+        return cls(kinds, places, tuple(edges), middles)
 
-    def spread(self, values: Array) -> Array:
-        """The standard deviation that is usual for cells of like fragility, HU ``[z, y, x]``.
+    def spread(self, values: Array) -> Spread:
+        """How far cells stray by these values.
 
         From the 90th percentile of each group, so that what is tampered with, which is far less
         than a tenth of the cells, does not raise it; growing with fragility.
@@ -59,14 +79,44 @@ class Alike:
         Args:
             values: residuals, maybe smoothed, of all cells.
         """
-        if not self.groups:
-            return np.full(values.shape, np.float32(_FLOOR_HU))
-        sizes = np.abs(values[self.among])
-        levels = [float(np.quantile(sizes[group], 0.9)) / 1.645 for group in self.groups]
-        levels = np.maximum.accumulate(levels).tolist()
-        # Beyond what is learned from, in proportion.
-        usual = np.interp(self.fragility, self.middles, levels) * self.beyond
-        return np.asarray(np.hypot(usual, _FLOOR_HU), np.float32)
+        sizes = np.abs(values.ravel()[self.places])
+        groups = (sizes[start:stop] for start, stop in pairwise(self.edges))
+        levels = [_quantile(group, 0.9) / 1.645 for group in groups]
+        return Spread(self.middles, tuple(np.maximum.accumulate(levels).tolist()))
+
+    def quantile(self, spread: Spread, share: float) -> float:
+        """Of all grouped cells, how far that one strays usually of which so many are below.
+
+        As a spread never falls with fragility, it is that of the cell with so many below.
+        """
+        lower, beyond = _place(len(self.fragility), share)
+        return _between(spread.of(self.fragility[lower : lower + 2]), beyond)
+
+
+def _median(ordered: Array) -> float:
+    return float(ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1].mean())
+
+
+def _quantile(values: Array, share: float) -> float:
+    """`np.quantile` to the bit, without what that does for arrays of more dimensions."""
+    lower, beyond = _place(len(values), share)
+    least = np.partition(values, lower)[lower:]
+    least[1:2] = least[1:].min(initial=np.inf)
+    return _between(least[:2], beyond)
+
+
+def _place(count: int, share: float) -> tuple[int, float]:
+    """Below which of so many sorted numbers a quantile lies, and how far from there to the next."""
+    lower, beyond = divmod(share * (count - 1), 1)
+    return int(lower), beyond
+
+
+def _between(values: Array, share: float) -> float:
+    """Between two numbers, or at the last of all."""
+    low, high = values[0], values[-1]
+    if share < 0.5:
+        return float(low + (high - low) * share)
+    return float(high - (high - low) * (1 - share))
 
 
 def _order(values: Array) -> NDArray[np.intp]:

@@ -22,7 +22,8 @@ def body_cells(means: NDArray[np.float32]) -> Mask:
     tissue = means > _TISSUE_HU
     # Opened by one cell, so that a table that the patient lies on is another piece: its shells
     # are one cell thick.
-    core = ndimage.binary_erosion(tissue, _CROSS)
+    core = ~_spread(~tissue)
+    core[:, [0, -1]] = core[:, :, [0, -1]] = False
     pieces, count = ndimage.label(core)
     if not count:
         return np.ones(means.shape, np.bool_)
@@ -31,9 +32,17 @@ def body_cells(means: NDArray[np.float32]) -> Mask:
     large = sizes >= max(sizes.max() / 20, _LEAST_SHARE * means.size)
     if not large.any():
         return np.ones(means.shape, np.bool_)
-    body = ndimage.binary_dilation(large[pieces], _CROSS) & tissue
-    grown: Mask = ndimage.binary_dilation(_filled(body), _CROSS)
-    return grown
+    return _spread(_filled(_spread(large[pieces]) & tissue))
+
+
+def _spread(mask: Mask) -> Mask:
+    """A mask and the neighbours of its cells within their layers."""
+    wide = mask.copy()
+    wide[:, 1:] |= mask[:, :-1]
+    wide[:, :-1] |= mask[:, 1:]
+    wide[:, :, 1:] |= mask[:, :, :-1]
+    wide[:, :, :-1] |= mask[:, :, 1:]
+    return wide
 
 
 def _filled(body: Mask) -> Mask:

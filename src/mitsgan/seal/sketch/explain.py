@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mitsgan.seal.sketch.alike import Alike
+from mitsgan.seal.sketch.alike import FLOOR_HU, Alike
 from mitsgan.seal.sketch.grain import Limits
 from mitsgan.seal.sketch.observe import Grid, Observation
 from mitsgan.seal.sketch.shifts import grown, largest_near, least_near
@@ -195,16 +195,20 @@ def _fit(
     """The weights of the columns, by least squares without outliers."""
     places = np.flatnonzero(among)
     chosen = np.random.default_rng(0).choice(places, min(_SAMPLES, len(places)), replace=False)
-    x = np.stack([column.ravel()[chosen] for column in columns], 1).astype(np.float64)
-    y = observed.ravel()[chosen].astype(np.float64)
-    alike = Alike.of(fragility.ravel()[chosen], np.ones(len(y), bool))
+    cells = np.unravel_index(chosen, among.shape)
+    x = np.stack([column[cells] for column in columns], 1).astype(np.float64)
+    y, strays = observed[cells].astype(np.float64), fragility[cells]
+    alike = Alike.of(strays, np.ones(len(y), bool))
     kept = np.ones(len(y), bool)
     numbers = np.zeros(x.shape[1])
     ridge = 1e-3 * np.eye(x.shape[1])
     for _ in range(_ROUNDS):
-        numbers = np.linalg.solve(x[kept].T @ x[kept] + ridge, x[kept].T @ y[kept])
-        apart = (y - x @ numbers).astype(np.float32)
-        kept = np.abs(apart) < _OUTLIER * alike.spread(apart)
+        some = x.compress(kept, axis=0)
+        numbers = np.linalg.solve(some.T @ some + ridge, some.T @ y[kept])
+        apart = np.abs(y - x @ numbers).astype(np.float32)
+        kept = apart < _OUTLIER * FLOOR_HU
+        far = np.flatnonzero(~kept)
+        kept[far] = apart[far] < _OUTLIER * alike.spread(apart).of(strays[far])
     return numbers
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitsgan.scan.geometry import Vector
-from mitsgan.seal.sketch.alike import Alike
+from mitsgan.seal.sketch.alike import FLOOR_HU, Alike, Spread
 from mitsgan.seal.sketch.explain import Explanation, Mask, smoothed
 from mitsgan.seal.sketch.observe import Grid, Observation
 from mitsgan.seal.sketch.shifts import grown
@@ -79,39 +80,48 @@ class Region:
 
 
 @dataclass(frozen=True, eq=False)
+class Usual:
+    """How much cells differ from what is expected that nobody tampered with, HU.
+
+    Attributes:
+        single: single cells.
+        smoothed: after each Gaussian of `Search.scales_mm`.
+        visible_hu: see `Differences`; for a threshold of 1.
+    """
+
+    single: Spread
+    smoothed: tuple[Spread, ...]
+    visible_hu: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
 class Differences:
     """What `find_regions` found.
 
     Attributes:
         regions: by score, the highest first.
         labels: ``[z, y, x]``, the number of the region that each cell belongs to, from 1; else 0.
-        scores: ``[z, y, x]``, how far each place is from what is expected, standard deviations.
         visible_hu: a difference over a few millimetres would be found from here on, in the places
             where the scan hides most and least of it: the 95th and the 5th percentile of the body.
+        explanation, residuals, usual: by which they were found.
     """
 
     regions: tuple[Region, ...]
     labels: NDArray[np.int32]
-    scores: Array
     visible_hu: tuple[float, float]
+    explanation: Explanation
+    residuals: tuple[Array, ...]
+    usual: Usual
 
     @property
     def flagged(self) -> Mask:
         """``[z, y, x]``, the cells of all regions."""
         return self.labels > 0
 
-
-@dataclass(frozen=True, eq=False)
-class Usual:
-    """How much cells differ from what is expected that nobody tampered with, HU ``[z, y, x]``.
-
-    Attributes:
-        single: of single cells.
-        smoothed: after each Gaussian of `Search.scales_mm`.
-    """
-
-    single: Array
-    smoothed: tuple[Array, ...]
+    @cached_property
+    def scores(self) -> Array:
+        """``[z, y, x]``, how far each place is from what is expected, standard deviations."""
+        return score_cells(self.explanation, self.residuals, self.usual)
 
 
 def find_regions(
@@ -123,24 +133,31 @@ def find_regions(
 ) -> Differences:
     """Look for places that differ by more than their like in the same scan."""
     search = fitting_search(seen, explanation, search)
-    cell_mm, among = sketch.grid.cell_mm, explanation.judged & body
+    cell_mm = sketch.grid.cell_mm
     weights = smoothed_weights(explanation, cell_mm, search)
     residuals = smoothed_residuals(explanation, cell_mm, search, weights)
     usual = learn_usual(explanation, residuals, body)
-    scores, flagged = flag_cells(explanation, residuals, body, usual, search)
-    pieces, count = ndimage.label(flagged, np.ones((3, 3, 3)))
-    regions = [
-        _region(sketch, seen, explanation, scores, body, pieces == number, box)
-        for number, box in enumerate(ndimage.find_objects(pieces, count), start=1)
-    ]
-    order = sorted(range(count), key=lambda number: -regions[number].score)
-    rank = np.zeros(count + 1, np.int32)
-    rank[[number + 1 for number in order]] = np.arange(1, count + 1)
+    flagged = flag_cells(explanation, residuals, body, usual, search)
+    regions, labels = list[Region](), np.zeros(flagged.shape, np.int32)
+    if flagged.any():
+        pieces, count = ndimage.label(flagged, np.ones((3, 3, 3)))
+        scores = score_cells(explanation, residuals, usual)
+        found = [
+            (number, _region(sketch, seen, explanation, scores, body, pieces[box] == number, box))
+            for number, box in enumerate(ndimage.find_objects(pieces, count), start=1)
+        ]
+        found.sort(key=lambda numbered: -numbered[1].score)
+        rank = np.zeros(count + 1, np.int32)
+        rank[[number for number, _ in found]] = np.arange(1, count + 1)
+        regions, labels = [region for _, region in found], rank[pieces]
+    high, low = usual.visible_hu
     return Differences(
-        regions=tuple(regions[number] for number in order),
-        labels=rank[pieces],
-        scores=scores,
-        visible_hu=_visible_hu(usual, among, search),
+        regions=tuple(regions),
+        labels=labels,
+        visible_hu=(search.threshold * high, search.threshold * low),
+        explanation=explanation,
+        residuals=residuals,
+        usual=usual,
     )
 
 
@@ -192,8 +209,26 @@ def learn_usual(explanation: Explanation, residuals: Sequence[Array], body: Mask
     """What is usual in a scan, from the scan itself."""
     alike = Alike.of(explanation.fragility, explanation.judged & body)
     every = (explanation.residual, *residuals)
-    single, *usual = in_slabs(lambda number, _: alike.spread(every[number]), len(every), 1)
-    return Usual(single, tuple(usual))
+    single, *smoothed = in_slabs(lambda number, _: alike.spread(every[number]), len(every), 1)
+    return Usual(single, tuple(smoothed), _visible_hu(alike, smoothed))
+
+
+def _visible_hu(alike: Alike, spreads: Sequence[Spread]) -> tuple[float, float]:
+    if not len(alike.fragility):
+        return np.inf, np.inf
+    high, low = min(
+        tuple(alike.quantile(spread, share) for share in (0.95, 0.05)) for spread in spreads
+    )
+    return high, low
+
+
+def score_cells(explanation: Explanation, residuals: Sequence[Array], usual: Usual) -> Array:
+    """How far each place is from what is expected, standard deviations: the most of all widths."""
+    scores = np.zeros(explanation.residual.shape, np.float32)
+    for residual, spread in zip(residuals, usual.smoothed, strict=True):
+        np.maximum(scores, np.abs(residual) / spread.of(explanation.fragility), out=scores)
+    scores[~explanation.judged] = 0
+    return scores
 
 
 def flag_cells(
@@ -202,35 +237,25 @@ def flag_cells(
     body: Mask,
     usual: Usual,
     search: Search,
-) -> tuple[Array, Mask]:
-    """The largest score of each cell over all widths, and the cells of all regions."""
-    scores = np.zeros(explanation.residual.shape, np.float32)
-    for residual, expected in zip(residuals, usual.smoothed, strict=True):
-        np.maximum(scores, np.abs(residual) / expected, out=scores)
-    scores[~explanation.judged] = 0
+) -> Mask:
+    """The cells of all regions: where scores are beyond the threshold, and what belongs to that."""
     limit = np.where(body, np.float32(search.threshold), np.float32(search.threshold_outside))
-    return scores, _grown(explanation, usual.single, (scores > limit) & explanation.judged, search)
+    # Of most cells the residual is so small that nothing else needs to be asked.
+    least = np.where(explanation.judged, limit * np.float32(0.99 * FLOOR_HU), np.float32(np.inf))
+    seeds = np.zeros(limit.shape, np.bool_)
+    for residual, spread in zip(residuals, usual.smoothed, strict=True):
+        large = np.nonzero(np.abs(residual) > least)
+        scores = np.abs(residual[large]) / spread.of(explanation.fragility[large])
+        seeds[large] |= scores > limit[large]
+    return _grown(explanation, usual.single, seeds, search)
 
 
-def _visible_hu(usual: Usual, among: Mask, search: Search) -> tuple[float, float]:
-    """From how many HU on a difference counts where most is hidden, and where least is."""
-    if not among.any():
-        return np.inf, np.inf
-
-    def quantiles(number: int, _: int) -> tuple[float, float]:
-        values = usual.smoothed[number][among]
-        most, least = (float(np.quantile(values, share)) for share in (0.95, 0.05))
-        return search.threshold * most, search.threshold * least
-
-    return min(in_slabs(quantiles, len(usual.smoothed), 1))
-
-
-def _grown(explanation: Explanation, usual: Array, seeds: Mask, search: Search) -> Mask:
+def _grown(explanation: Explanation, usual: Spread, seeds: Mask, search: Search) -> Mask:
     """The cells that differ and hang together with a seed, and the seeds."""
     if not seeds.any():
         return seeds
     size = np.abs(explanation.residual)
-    differs = (size > search.grow * usual) & (size > search.least_hu)
+    differs = (size > search.grow * usual.of(explanation.fragility)) & (size > search.least_hu)
     # A seed is blurred by its Gaussian: what differs there or next to it is meant.
     spread: Mask = ndimage.binary_propagation(
         differs & grown(seeds), structure=np.ones((3, 3, 3)), mask=differs
@@ -250,10 +275,10 @@ def _region(
     explanation: Explanation,
     scores: Array,
     body: Mask,
-    cells: Mask,
+    inside: Mask,
     box: tuple[slice, slice, slice],
 ) -> Region:
-    grid, inside = sketch.grid, cells[box]
+    grid = sketch.grid
     residual = explanation.residual[box][inside]
     places = np.argwhere(inside) + [part.start for part in box]
     weights = np.abs(residual) + 1e-6
