@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -57,10 +58,20 @@ def differing_blocks(
     expected: bytes, present: bytes, height: int, width: int, block: int = BLOCK
 ) -> list[Box]:
     """The blocks whose digests differ; both of a slice of this size."""
-    across = -(-width // block)
-    boxes = []
-    for k in range(block_count(height, width, block)):
-        if expected[k * SIZE : (k + 1) * SIZE] != present[k * SIZE : (k + 1) * SIZE]:
-            top, left = (k // across) * block, (k % across) * block
-            boxes.append(Box(top, min(top + block, height), left, min(left + block, width)))
-    return boxes
+    size = block_count(height, width, block) * SIZE
+    digests = [
+        np.frombuffer(found[:size].ljust(size, b"\0"), np.uint8).reshape(-1, SIZE)
+        for found in (expected, present)
+    ]
+    boxes = _boxes(height, width, block)
+    return [boxes[k] for k in np.flatnonzero((digests[0] != digests[1]).any(1)).tolist()]
+
+
+@lru_cache(maxsize=8)
+def _boxes(height: int, width: int, block: int) -> tuple[Box, ...]:
+    """All blocks of a slice, row by row."""
+    return tuple(
+        Box(top, min(top + block, height), left, min(left + block, width))
+        for top in range(0, height, block)
+        for left in range(0, width, block)
+    )
