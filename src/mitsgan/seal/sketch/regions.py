@@ -242,12 +242,13 @@ def flag_cells(
     limit = np.where(body, np.float32(search.threshold), np.float32(search.threshold_outside))
     # Of most cells the residual is so small that nothing else needs to be asked.
     least = np.where(explanation.judged, limit * np.float32(0.99 * FLOOR_HU), np.float32(np.inf))
-    seeds = np.zeros(limit.shape, np.bool_)
+    fragility, limits = explanation.fragility.ravel(), limit.ravel()
+    seeds = np.zeros(limit.size, np.bool_)
     for residual, spread in zip(residuals, usual.smoothed, strict=True):
-        large = np.nonzero(np.abs(residual) > least)
-        scores = np.abs(residual[large]) / spread.of(explanation.fragility[large])
-        seeds[large] |= scores > limit[large]
-    return _grown(explanation, usual.single, seeds, search)
+        large = np.flatnonzero(np.abs(residual) > least)
+        scores = np.abs(residual.ravel()[large]) / spread.of(fragility[large])
+        seeds[large] |= scores > limits[large]
+    return _grown(explanation, usual.single, seeds.reshape(limit.shape), search)
 
 
 def _grown(explanation: Explanation, usual: Spread, seeds: Mask, search: Search) -> Mask:
