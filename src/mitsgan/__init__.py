@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from mitsgan.jobs.train.settings import (
         AttackerTraining,
         ClassifierTraining,
+        DetectorTraining,
         PaperTraining,
         ProtectorTraining,
         TafimTraining,
@@ -91,6 +92,7 @@ _ROOM = {
     "AttackerTraining": "mitsgan.jobs.train.settings",
     "ProtectorTraining": "mitsgan.jobs.train.settings",
     "ClassifierTraining": "mitsgan.jobs.train.settings",
+    "DetectorTraining": "mitsgan.jobs.train.settings",
     "PaperTraining": "mitsgan.jobs.train.settings",
     "TafimTraining": "mitsgan.jobs.train.settings",
     "TrainingResult": "mitsgan.jobs.train.outputs",
@@ -121,6 +123,7 @@ __all__ = [
     "ClassifierTraining",
     "DataError",
     "Derivation",
+    "DetectorTraining",
     "DeviceError",
     "Evaluation",
     "Geometry",

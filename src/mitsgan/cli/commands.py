@@ -16,13 +16,14 @@ COMMANDS: Choice = {
     "studio": "mitsgan.cli.pages.studio:StudioCommand",
     "benchmark": "mitsgan.cli.benchmark:Benchmark",
     "train": Several(
-        "Train attackers on scans, a protector against them, a nodule classifier, or a baseline.",
+        "Train attackers, a protector against them, a classifier, a detector, or a baseline.",
         "Attackers first: a protector learns from how they fail. Split your scans by patient.",
         {
             "attacker": "mitsgan.cli.train.train:TrainAttacker",
             "diffusion": "mitsgan.cli.train.train:TrainDiffusion",
             "protector": "mitsgan.cli.train.train:TrainProtector",
             "classifier": "mitsgan.cli.train.train:TrainClassifier",
+            "detector": "mitsgan.cli.train.train:TrainDetector",
             "mits-gan-paper": "mitsgan.cli.train.train:TrainPaper",
             "tafim": "mitsgan.cli.train.train:TrainTafim",
         },

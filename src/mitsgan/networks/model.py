@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mitsgan.errors import WeightsError
 from mitsgan.networks.store import Card, Precision, load_weights, save_weights, shipped
 
-Kind = Literal["attacker", "protector", "classifier"]
+Kind = Literal["attacker", "protector", "classifier", "detector"]
 """What the card of weights says that they are of."""
 
 

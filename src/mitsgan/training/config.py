@@ -189,6 +189,42 @@ class ClassifierConfig(TrainingConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DetectorConfig(TrainingConfig):
+    """How the tampering detector is trained."""
+
+    width: int = 10
+    """Channels of the first layer."""
+    steps: int = 500
+    """Optimiser steps."""
+    volumes: int = 2
+    """Volumes a step, each struck by one attacker."""
+    strikes: int = 3
+    """Attacked places of each volume, and as many dense ones that are not attacked."""
+    patches: int = 4
+    """Patches of each place."""
+    rate: float = 2e-3
+    """AdamW's learning rate; falls to zero."""
+    decay: float = 1e-2
+    """AdamW's weight decay."""
+    processed: float = 0.5
+    """Share of places that are blurred a little, or get noise, after the attack."""
+    thicknesses: tuple[float, ...] = (2.0, 5.0)
+    """Slices of so many mm are averaged from scans of thinner ones, and trained on as well."""
+    sharpness: tuple[float, ...] = (0.0, 3.0)
+    """Amounts of unsharp masking; each scan serves once with each, as sharper kernels would."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("width", self.width, 1)
+        at_least("steps", self.steps, 1)
+        at_least("volumes", self.volumes, 1)
+        at_least("strikes", self.strikes, 1)
+        at_least("patches", self.patches, 1)
+        within("processed", self.processed, 0, 1)
+        _check_sharpness(self.sharpness)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PaperConfig(TrainingConfig):
     """How MITS-GAN is trained as it was released."""
 

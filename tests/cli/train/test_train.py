@@ -13,8 +13,9 @@ from mitsgan import __version__
 from mitsgan.attack import TrainedAttacker
 from mitsgan.cli.main import main
 from mitsgan.cli.train.train import TRAININGS
-from mitsgan.networks import load_weights
+from mitsgan.networks import load_weights, shipped
 from mitsgan.networks.classifier import NoduleClassifier
+from mitsgan.networks.detector import TamperingDetector
 from mitsgan.protect import MitsGan
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -157,6 +158,25 @@ def test_trains_a_classifier(series: Path, phantom_image: Path, tmp_path: Path) 
     assert {"sensitivity", "specificity", "specificity_dense"} <= set(card["metrics"])
     assert NoduleClassifier.load(out).threshold == 0.5
     assert main([*arguments, "--smallest-mm", "30", "--overwrite", "--run", str(tmp_path)]) == 2
+
+
+@pytest.mark.slow
+def test_trains_a_detector_against_attackers_that_are_not_held_out(
+    series: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "mine.safetensors"
+    attackers = [weights / "injector.safetensors", weights / "remover.safetensors"]
+    arguments = ["train", "detector", str(series), "--output", str(out), "--width", "2", "--quiet"]
+    options = ["--steps", "2", "--volumes", "1", "--strikes", "1", "--patches", "1"]
+    assert main([*arguments, *options, "--attackers", *map(str, attackers)]) == 0
+    card = TamperingDetector.load(out).card
+    assert [one["action"] for one in card["attackers"]] == ["inject", "remove"]
+    assert card["config"]["steps"] == 2
+    capsys.readouterr()
+    held_out = str(shipped("injector-residual"))
+    again = [*arguments, *options, "--overwrite", "--run", str(tmp_path / "other")]
+    assert main([*again, "--attackers", held_out]) == 2
+    assert "held out of all training" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from typing import TypeAlias, cast
 from mitsgan.jobs.train.settings import (
     AttackerTraining,
     ClassifierTraining,
+    DetectorTraining,
     DiffusionTraining,
     PaperTraining,
     ProtectorTraining,
@@ -65,6 +66,12 @@ class TrainClassifier(TrainCommand, ClassifierTraining):
 
 @dataclass(frozen=True, kw_only=True)
 @shown("scans", short="output", **_FILES)
+class TrainDetector(TrainCommand, DetectorTraining):
+    """Train the tampering detector on scans, to know the work of attackers trained before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+@shown("scans", short="output", **_FILES)
 class TrainPaper(TrainCommand, PaperTraining):
     """Train MITS-GAN as it was released, to compare with; see docs/baselines.md."""
 
@@ -76,7 +83,13 @@ class TrainTafim(TrainCommand, TafimTraining):
 
 
 TrainingCommand: TypeAlias = (
-    TrainAttacker | TrainDiffusion | TrainProtector | TrainClassifier | TrainPaper | TrainTafim
+    TrainAttacker
+    | TrainDiffusion
+    | TrainProtector
+    | TrainClassifier
+    | TrainDetector
+    | TrainPaper
+    | TrainTafim
 )
 
 TRAININGS: Mapping[str, type[TrainingCommand]] = {
@@ -84,6 +97,7 @@ TRAININGS: Mapping[str, type[TrainingCommand]] = {
     "diffusion": TrainDiffusion,
     "protector": TrainProtector,
     "classifier": TrainClassifier,
+    "detector": TrainDetector,
     "mits-gan-paper": TrainPaper,
     "tafim": TrainTafim,
 }

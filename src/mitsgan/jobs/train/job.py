@@ -11,6 +11,7 @@ from mitsgan.jobs.train.config_file import check_resumed
 from mitsgan.jobs.train.settings import (
     AttackerTraining,
     ClassifierTraining,
+    DetectorTraining,
     Devices,
     DiffusionTraining,
     Training,
@@ -66,6 +67,10 @@ def _work(settings: Training, worker: Worker) -> TrainingResult | None:
         from mitsgan.jobs.train import classifier
 
         return classifier.work(settings, worker)
+    if isinstance(settings, DetectorTraining):
+        from mitsgan.jobs.train import detector
+
+        return detector.work(settings, worker)
     from mitsgan.jobs.train import protector
 
     return protector.work(settings, worker)

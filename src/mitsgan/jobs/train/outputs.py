@@ -24,7 +24,7 @@ class TrainingResult(Result):
     """One training.
 
     Attributes:
-        weights: what kind of network it is: attacker, protector or classifier.
+        weights: what kind of network it is: attacker, protector, classifier or detector.
         output: the file of the weights; ``sha256`` is the checksum in its card.
         run: the folder of checkpoint, losses and pictures.
         losses: means over the last hundred steps.

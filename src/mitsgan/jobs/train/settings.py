@@ -14,6 +14,7 @@ from mitsgan.settings import Settings, above_zero, at_least
 from mitsgan.training.config import (
     AttackerConfig,
     ClassifierConfig,
+    DetectorConfig,
     DiffusionConfig,
     PaperConfig,
     ProtectorConfig,
@@ -154,6 +155,18 @@ class ClassifierTraining(TrainingFiles, Devices, ClassifierConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DetectorTraining(TrainingFiles, Devices, DetectorConfig):
+    """The tampering detector, which needs nothing but the scan; see docs/detection.md."""
+
+    attackers: tuple[Path, ...]
+    """Weights of the attackers whose work it is to know; none of them held out."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_attackers(self.attackers)
+
+
+@dataclass(frozen=True, kw_only=True)
 class BaselineFiles(TrainingFiles):
     """What the training of a protector to compare with needs, which knows no budget."""
 
@@ -188,6 +201,7 @@ Training: TypeAlias = (
     | DiffusionTraining
     | ProtectorTraining
     | ClassifierTraining
+    | DetectorTraining
     | PaperTraining
     | TafimTraining
 )
@@ -197,6 +211,7 @@ TRAININGS: Mapping[str, type[Training]] = {
     "diffusion": DiffusionTraining,
     "protector": ProtectorTraining,
     "classifier": ClassifierTraining,
+    "detector": DetectorTraining,
     "mits-gan-paper": PaperTraining,
     "tafim": TafimTraining,
 }

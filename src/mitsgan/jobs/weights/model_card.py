@@ -22,11 +22,16 @@ _ABOUT: Mapping[str, str] = {
         "A small network that says whether a cube of a CT scan shows a nodule. It judges what "
         "simulated attacks come to."
     ),
+    "detector": (
+        "A small network that looks for what generative models leave in the grain of lung. It is "
+        "there to compare other ways to find tampering with."
+    ),
 }
 _USE: Mapping[str, str] = {
     "protector": 'mg.protect(mg.read("SCAN"), weights="FOLDER")',
     "attacker": 'mg.tamper(mg.read("SCAN"), "ACTION", attacker=Path("FOLDER"))',
     "classifier": 'NoduleClassifier.load(Path("FOLDER"))',
+    "detector": 'LearnedDetector(TamperingDetector.load(Path("FOLDER"))).search(mg.read("SCAN"))',
 }
 _IMPORTS: Mapping[str, tuple[str, ...]] = {
     "protector": ("import mitsgan as mg", ""),
@@ -34,6 +39,11 @@ _IMPORTS: Mapping[str, tuple[str, ...]] = {
     "classifier": (
         *("from pathlib import Path", ""),
         *("from mitsgan.networks.classifier import NoduleClassifier", ""),
+    ),
+    "detector": (
+        *("from pathlib import Path", "", "import mitsgan as mg"),
+        "from mitsgan.evaluate.passive.learned import LearnedDetector",
+        *("from mitsgan.networks.detector import TamperingDetector", ""),
     ),
 }
 _LIMITS: Mapping[str, str] = {
@@ -47,6 +57,10 @@ _LIMITS: Mapping[str, str] = {
         "DICOM. It is weaker than published attackers, and proves nothing about them."
     ),
     "classifier": "It is no diagnosis: it was trained on synthetic nodules, to compare numbers.",
+    "detector": (
+        "It knows the attackers that it was trained against, and others less: where it finds "
+        "nothing, there may be tampering. It is no medical device."
+    ),
 }
 
 
