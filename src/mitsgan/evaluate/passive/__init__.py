@@ -1,0 +1,1 @@
+"""Detectors that know nothing but the scan, to compare seal, sketch and mark with."""
