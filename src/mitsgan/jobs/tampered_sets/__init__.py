@@ -1,0 +1,1 @@
+"""Public sets of tampered chest CT, read as their makers lay them out."""
