@@ -91,6 +91,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "wave-scans": wave_tables.scans,
     "wave-purified": wave_tables.purified,
     "layers": sketch_tables.layers,
+    "detectors": result_tables.detectors,
+    "detectors-behind": result_tables.detectors_behind,
     "sketch-bars": sketch_tables.bars,
     "chest-ct": card_tables.chest_ct,
     "leaderboard": leaderboard_tables.leaderboard,
