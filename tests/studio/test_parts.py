@@ -197,7 +197,7 @@ def test_settings_that_make_no_sense(values: dict[str, Any], message: str) -> No
         ({"scan": Path("/none")}, ScanError),
         ({"folders": (Path("/none"),)}, ScanError),
         ({"key": Path("/none")}, SettingsError),
-        ({"out": Path("/none")}, OutputError),
+        ({"output": Path("/none")}, OutputError),
     ],
 )
 def test_what_is_not_there_is_told_before_the_page_opens(

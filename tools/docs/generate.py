@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "benchmarks")]
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tools")]
 
 import archive_tables  # noqa: E402 - the path above first
+import badges  # noqa: E402
 import benchmark_pages  # noqa: E402
 import card_tables  # noqa: E402
 import first_contact  # noqa: E402
@@ -57,6 +58,7 @@ PAGES = tuple(
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
+    "badges": badges.badges,
     "in-words": first_tables.in_words,
     "first-contact": first_contact.table,
     "limits-in-numbers": first_tables.limits,
@@ -119,13 +121,14 @@ def main() -> int:
     check = parser.parse_args().check
     fresh = {page: filled(page.read_text(encoding="utf-8")) for page in PAGES}
     stale = [page for page, text in fresh.items() if text != page.read_text(encoding="utf-8")]
-    plots = list(benchmark_pages.stale_plots())
+    plots = [*benchmark_pages.stale_plots(), *([badges.PICTURE] if badges.stale() else [])]
     for path in (*stale, *plots) if check else ():
         print(f"{path.relative_to(ROOT)} differs from docs/results: run make docs")
     if not check:
         for page in stale:
             page.write_text(fresh[page], encoding="utf-8")
         benchmark_pages.draw_plots()
+        badges.draw()
     return 1 if check and (stale or plots) else 0
 
 

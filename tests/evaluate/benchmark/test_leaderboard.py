@@ -47,7 +47,7 @@ def test_protectors_are_ranked_by_the_attack_that_suits_the_attacker() -> None:
 def test_numbers_of_one_kind_share_a_card() -> None:
     numbers = [
         Headline("disruption: a", 17.2, "HU", 48),
-        Headline("disruption: b", 38.5, "HU", 16),
+        Headline("disruption: b", 38.6, "HU", 16),
         Headline("gain: a", 2.0, "", 48),
         Headline("whole-scan RMSE: a", 3.86, "HU", 1000),
     ]
