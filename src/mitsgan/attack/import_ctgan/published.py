@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 from collections.abc import Iterable
@@ -11,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mitsgan import __version__
 from mitsgan.attack.equalize import Equalization
 from mitsgan.attack.import_ctgan.table import pickled_pair
 from mitsgan.attack.import_ctgan.weights import read_keras_generator
+from mitsgan.attack.imported import imported_card
 from mitsgan.attack.plan import Action
 from mitsgan.attack.trained import TrainedAttacker
 from mitsgan.errors import WeightsError
@@ -85,21 +84,8 @@ def read_published(
 
 def published_card(attacker: TrainedAttacker, sources: Iterable[Path], licence: str) -> Card:
     """The card of an imported attacker: what it is, and which files it was made from."""
-    return {
-        "config": {
-            "architecture": "ct-gan",
-            "width": attacker.network.width,
-            "action": attacker.action,
-        },
-        "licence": licence,
-        "imported": [{"name": path.name, "sha256": _sha256(path)} for path in sources],
-        "version": __version__,
-    }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    config = {"architecture": "ct-gan", "width": attacker.network.width, "action": attacker.action}
+    return imported_card(config, sources, licence)
 
 
 def _triple(path: Path) -> tuple[float, float, float]:
