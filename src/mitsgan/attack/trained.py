@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from mitsgan.attack.attacker import Attacker
 from mitsgan.attack.equalize import Equalization
-from mitsgan.attack.networks.architectures import ARCHITECTURES
+from mitsgan.attack.networks.architectures import network_of
 from mitsgan.attack.networks.ctgan import CORE, SIDE
 from mitsgan.attack.networks.diffusion import DiffusionInpainter
+from mitsgan.attack.networks.lefusion.inpainter import LesionInpainter
 from mitsgan.attack.overflow import repair
 from mitsgan.attack.plan import Action
 from mitsgan.networks import Card, Kind, Model, Precision
@@ -52,8 +53,7 @@ class TrainedAttacker(Model, Attacker):
         bins, cdf = tensors.pop("bins"), tensors.pop("cdf")
         if len(bins) == 2 < len(cdf):
             bins = _evenly(bins, len(cdf))
-        architecture = ARCHITECTURES[card["config"].get("architecture", "ct-gan")]
-        network = architecture(int(card["config"]["width"]))
+        network = network_of(card["config"])
         network.load_state_dict(tensors)
         mean, low, high = (float(card["equalization"][k]) for k in ("mean", "low", "high"))
         action: Action = card["config"]["action"]
@@ -91,21 +91,28 @@ class TrainedAttacker(Model, Attacker):
         return painted[0, ::4, ::2, ::2].contiguous()
 
     def condition(self, cubes: Tensor) -> Tensor:
-        """``[b, 32, 32, 32]`` in HU to the generator's input ``[b, 1, 32, 32, 32]``."""
+        """``[b, 32, 32, 32]`` in HU to the generator's input ``[b, 1, 32, 32, 32]``.
+
+        The core is zero, but for one that draws lesions: it sees all that it does not paint.
+        """
         unit = self.equalization.normalize(cubes)[:, None]
-        return unit * _shell(unit)
+        return unit if isinstance(self.network, LesionInpainter) else unit * _shell(unit)
 
     def paint(self, cubes: Tensor, seeds: Sequence[int] | None = None) -> Tensor:
         """See `Attacker.paint`: it has seen the shell alone, and repaints the whole cube.
 
-        ``seeds`` has one a cube, for a network that draws at random; 0 for all by default.
+        One that draws lesions has seen all else, and leaves that as it is. ``seeds`` has one a
+        cube, for a network that draws at random; 0 for all by default.
         """
         condition = self.condition(cubes)
-        if isinstance(self.network, DiffusionInpainter):
+        if isinstance(self.network, DiffusionInpainter | LesionInpainter):
             painted = self.network(condition, seeds)
         else:
             painted = self.network(condition)
-        return self.equalization.denormalize(painted[:, 0].to(cubes.dtype).clamp(-0.5, 0.5))
+        hu = self.equalization.denormalize(painted[:, 0].to(cubes.dtype).clamp(-0.5, 0.5))
+        if isinstance(self.network, LesionInpainter):
+            return torch.where(self.network.lesions(seeds or [0] * len(cubes)), hu, cubes)
+        return hu
 
     def repaint(
         self,

@@ -29,10 +29,11 @@ COMMANDS: Choice = {
         },
     ),
     "attacker": Several(
-        "Import a published CT-GAN model, or show what an attacker's card says.",
+        "Import a published CT-GAN or LeFusion, or show what an attacker's card says.",
         "An imported attacker serves `mitsgan evaluate --injector` and `--remover`.",
         {
             "import": "mitsgan.cli.attacker.import_ctgan:ImportAttacker",
+            "import-lefusion": "mitsgan.cli.attacker.import_lefusion:ImportLefusion",
             "info": "mitsgan.cli.attacker.info:AttackerInfo",
         },
     ),

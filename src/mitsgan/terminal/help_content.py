@@ -79,6 +79,7 @@ EXAMPLES: Mapping[str, str] = {
         "mitsgan attacker import G_model.h5 equalization.pkl normalization.npy --action inject "
         "-o injector.safetensors"
     ),
+    "attacker import-lefusion": "mitsgan attacker import-lefusion lidc.pt -o injector.safetensors",
     "attacker info": "mitsgan attacker info injector.safetensors",
     "data cubes": "mitsgan data cubes SCAN -o cubes.npz --count 64",
     "data fetch": "mitsgan data fetch lidc -o SCANS",

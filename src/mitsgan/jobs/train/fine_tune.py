@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from mitsgan.attack import TrainedAttacker
+from mitsgan.attack.networks.architectures import ARCHITECTURES
 from mitsgan.errors import SettingsError
 from mitsgan.jobs.entries import weights_entry
 from mitsgan.jobs.train.inputs import Source, whole_scans
@@ -40,8 +41,8 @@ def config_like(start: TrainedAttacker, config: AttackerConfig) -> AttackerConfi
     """The configuration with the architecture and width of what training begins with.
 
     Raises:
-        SettingsError: that does something else than what is to be trained, or is a diffusion
-            attacker.
+        SettingsError: that does something else than what is to be trained, is a diffusion
+            attacker, or of an architecture that is not trained here.
     """
     if start.action != config.action:
         raise SettingsError(
@@ -51,6 +52,8 @@ def config_like(start: TrainedAttacker, config: AttackerConfig) -> AttackerConfi
     architecture = known.get("architecture", "ct-gan")
     if architecture == _DIFFUSION:
         raise SettingsError("`init`: these are weights of a diffusion attacker; train diffusion")
+    if architecture not in ARCHITECTURES:
+        raise SettingsError(f"`init`: attackers of the architecture {architecture} are not trained")
     return replace(config, architecture=architecture, width=int(known["width"]))
 
 
