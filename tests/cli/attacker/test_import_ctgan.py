@@ -19,7 +19,7 @@ from mitsgan.attack.import_ctgan.weights import read_keras_generator
 from mitsgan.cli.main import main
 from mitsgan.networks import load_weights
 
-FIXTURES = Path(__file__).parents[1] / "attack" / "import_ctgan" / "data"
+FIXTURES = Path(__file__).parents[2] / "attack" / "import_ctgan" / "data"
 Run = Callable[..., int]
 
 
