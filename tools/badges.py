@@ -32,9 +32,9 @@ def svg() -> str:
             )
             x = round(x + width, 1)
         x += _GAP
-    width = f"{x - _GAP:g}"
+    whole = f"{x - _GAP:g}"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{_HEIGHT}">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{_HEIGHT}">\n'
         '<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" '
         'text-anchor="middle">\n' + "\n".join(parts) + "\n</g>\n</svg>\n"
     )
