@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from pydicom import dcmread
 from tests.archive.conftest import planned
 
+from mitsgan.archive.forecast import in_words
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.metrics import write_metrics
 from mitsgan.archive.plan import plan_archive
@@ -123,7 +126,54 @@ def test_plans_that_make_no_sense_are_refused(root: Path, tmp_path: Path) -> Non
 def test_a_mistyped_source_does_not_bind_the_ledger(root: Path, how: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="neither a folder"):
         planned(root / "mistyped", tmp_path, how)
+    assert not (tmp_path / "l.db").exists(), "an empty ledger is left behind"
     assert archive_report(planned(root, tmp_path, how)).states == {"pending": 3}
+
+
+def test_a_ledger_that_cannot_be_written_is_told_before_the_search(
+    root: Path, how: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="no ledger can be written there"):
+        planned(root, tmp_path / "nowhere", how)
+
+
+def test_images_of_a_list_that_lie_elsewhere_have_outputs_of_their_own(
+    root: Path, how: Path, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ct.mha").write_bytes(b"0" * 100)
+    (tmp_path / "lists").mkdir()
+    table = tmp_path / "lists" / "scans.csv"
+    table.write_text(f"path\n{tmp_path}/a/ct.mha\n{tmp_path}/b/ct.mha\n{root}/p0\n")
+    with closing(Ledger(planned(table, tmp_path, how))) as book:
+        outputs = {Path(task.output) for task in book.tasks()}
+    out = tmp_path / "out"
+    below = tmp_path.relative_to("/")
+    assert {out / below / "a/ct.mha", out / below / "b/ct.mha"} < outputs
+    (series,) = [path for path in outputs if path.suffix != ".mha"]
+    assert series.parent == out
+
+
+def test_a_plan_tells_small_sizes_and_times_in_small_units(
+    root: Path, how: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [
+        "--ledger",
+        str(tmp_path / "l.db"),
+        "-o",
+        str(tmp_path / "o"),
+        "--settings",
+        str(how),
+    ]
+    assert main(["archive", "plan", str(root), *options]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"3 series, \d+\.\d kB: 3 new", said)
+    assert re.search(r"forecast: \d+ s on one core, 7\d\d\.\d MB for", said)
+    assert re.search(r"\d+\.\d kB to write where", said)
+    assert [in_words(hours) for hours in (0.001, 0.5, 1.2, 20)] == [
+        *("4 s", "30 min", "72 min", "20.0 hours")
+    ]
 
 
 def test_large_series_are_left_for_a_larger_machine(root: Path, how: Path, tmp_path: Path) -> None:

@@ -91,6 +91,42 @@ def test_failures_are_tried_again_as_often_as_their_kind_is_worth(
     assert ledger.lease("a", 60, 50) is not None
 
 
+def test_each_kind_of_failure_is_counted_by_itself(ledger: Ledger, clock: list[float]) -> None:
+    ledger.enter([new(1)])
+    lost = ATTEMPTS["infrastructure"] - 1
+    kinds: list[Failure] = ["infrastructure"] * lost
+    kinds.append("resource")
+    for kind in kinds:
+        task = ledger.lease("a", 60, 50)
+        assert task is not None, f"given up before {kind}"
+        ledger.end(task, Outcome(failure=kind, reason="so"))
+        clock[0] += 1000
+    task = ledger.lease("a", 60, 50)
+    assert task is not None, "the first want of memory is not the last"
+    assert task.failures == {"infrastructure": lost, "resource": 1}
+    clock[0] += 1000
+    assert ledger.lease("b", 60, 50) is None, "lost for the fifth time"
+    assert ledger.counts() == {"failed": 1}
+
+
+def test_a_ledger_of_version_1_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "l.db"
+    Ledger(path, create=True).close()
+    db = sqlite3.connect(path)
+    db.execute("ALTER TABLE tasks DROP COLUMN failures")
+    db.execute(
+        "INSERT INTO tasks (key, action, source, series, output, files, megabytes, voxels,"
+        " memory_mb) VALUES ('k', 'protect', '/in/1', '1.1', '/out/1', 3, 1, 100, 10)"
+    )
+    db.execute("PRAGMA user_version=1")
+    db.commit()
+    db.close()
+    for _ in range(2):
+        book = Ledger(path)
+        assert [(task.source, task.failures) for task in book.tasks()] == [("/in/1", {})]
+        book.close()
+
+
 def test_what_was_told_to_stop_is_given_back_and_is_no_attempt(ledger: Ledger) -> None:
     ledger.enter([new(1)])
     ledger.lease("a", 60, 50)
@@ -120,7 +156,7 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     connection = sqlite3.connect(other)
     connection.execute("PRAGMA user_version=9")
     connection.close()
-    with pytest.raises(DataError, match="no ledger of version 1"):
+    with pytest.raises(DataError, match="no ledger of version 2"):
         Ledger(other, create=True)
 
 

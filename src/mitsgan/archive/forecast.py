@@ -46,6 +46,14 @@ def seconds_left(ledger: Ledger, how: How) -> float:
     return (rate or SECONDS_PER_MEGAVOXEL[how.action]) * sum(left) / 1e6
 
 
+def in_words(hours: float) -> str:
+    """So long: in seconds below two minutes, in minutes below two hours."""
+    seconds = 3600 * hours
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if hours < 2 else f"{hours:.1f} hours"
+
+
 def disk_mb(ledger: Ledger, how: How) -> float:
     """What is still to be written, were nothing compressed, and room for what is fetched."""
     left = [task for task in ledger.tasks("pending", "running") if task.action == how.action]

@@ -22,7 +22,7 @@ from typing import Any
 from mitsgan.archive.task import ATTEMPTS, WAIT_SECONDS, Failure, NewTask, Outcome, State, Task
 from mitsgan.errors import DataError
 
-VERSION = 1
+VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS plan (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     output TEXT NOT NULL, files INTEGER NOT NULL, megabytes REAL NOT NULL, voxels INTEGER NOT NULL,
     memory_mb REAL NOT NULL, state TEXT NOT NULL DEFAULT 'pending', owner TEXT NOT NULL DEFAULT '',
     lease_until REAL NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
+    failures TEXT NOT NULL DEFAULT '{}',
     failure TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '',
     verdict TEXT NOT NULL DEFAULT '', text TEXT NOT NULL DEFAULT '',
     seconds REAL NOT NULL DEFAULT 0, peak_mb REAL NOT NULL DEFAULT 0,
@@ -41,6 +42,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     UNIQUE (action, source, series));
 CREATE INDEX IF NOT EXISTS tasks_by_state ON tasks (state, lease_until);
 """
+_FROM_VERSION_1 = "ALTER TABLE tasks ADD COLUMN failures TEXT NOT NULL DEFAULT '{}'"
 _OPEN_INDEX = """
 CREATE INDEX IF NOT EXISTS tasks_open ON tasks (voxels DESC, id, lease_until, memory_mb)
     WHERE state IN ('pending', 'running')
@@ -77,13 +79,15 @@ class Ledger:
         try:
             self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
             self._db.execute("PRAGMA synchronous=FULL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, VERSION) or (version == 0 and not create):
+            version = self._version()
+            if version not in range(VERSION + 1) or (version == 0 and not create):
                 raise DataError(
                     f"{path} is no ledger of version {VERSION} (found {version}); name another file"
                 )
             if version == 0:
                 self._db.executescript(_SCHEMA + f"PRAGMA user_version={VERSION};")
+            elif version < VERSION:
+                self._renew_version()
             self._db.execute(_OPEN_INDEX)
         except sqlite3.Error as error:
             raise DataError(f"{path}: this ledger cannot be opened ({error})") from error
@@ -91,6 +95,16 @@ class Ledger:
     def close(self) -> None:
         """Close it."""
         self._db.close()
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _renew_version(self) -> None:
+        """Make a ledger that an earlier mitsgan began one of today."""
+        with self._change() as db:
+            if self._version() < VERSION:  # nobody else has meanwhile
+                db.execute(_FROM_VERSION_1)
+                db.execute(f"PRAGMA user_version={VERSION}")
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
@@ -153,7 +167,8 @@ class Ledger:
                     names = ", ".join(f"{name} = ?" for name in _NEW)
                     db.execute(
                         f"UPDATE tasks SET {names}, state = ?, failure = ?, reason = ?, owner = '',"
-                        " lease_until = 0, attempts = 0, verdict = '', text = '' WHERE id = ?",
+                        " lease_until = 0, attempts = 0, failures = '{}', verdict = '', text = ''"
+                        " WHERE id = ?",
                         (*values, state, why, task.reason, known[0]),
                     )
         return new, changed
@@ -182,8 +197,7 @@ class Ledger:
             task = _task(row)
             if task.state == "running":
                 lost = Outcome(failure="infrastructure", reason="the worker was lost")
-                _end(db, task, lost, now)
-                if task.attempts >= ATTEMPTS["infrastructure"]:
+                if _end(db, task, lost, now) == "failed":
                     return None
             db.execute(
                 "UPDATE tasks SET state = 'running', owner = ?, lease_until = ?, started = ?, "
@@ -230,7 +244,8 @@ class Ledger:
         kinds = list(failures)
         with self._change() as db:
             changed = db.execute(
-                "UPDATE tasks SET state = 'pending', attempts = 0, lease_until = 0 WHERE "
+                "UPDATE tasks SET state = 'pending', attempts = 0, failures = '{}', "
+                "lease_until = 0 WHERE "
                 f"state = 'failed' AND failure IN ({', '.join('?' * len(kinds))})",
                 kinds,
             ).rowcount
@@ -275,26 +290,30 @@ class Ledger:
         return [_task(row) for row in rows]
 
 
-def _end(db: sqlite3.Connection, task: Task, outcome: Outcome, now: float) -> None:
-    """Enter an end, or the next attempt where the failure may pass."""
-    kind = outcome.failure
-    state, wait = "done", 0.0
+def _end(db: sqlite3.Connection, task: Task, outcome: Outcome, now: float) -> State:
+    """Enter an end, or the next attempt where the failure may pass; the state that comes of it."""
+    kind, failures = outcome.failure, dict(task.failures)
+    state: State = "done"
+    wait = 0.0
     if kind:
-        again = task.attempts < ATTEMPTS[kind]
+        failures[kind] = failures.get(kind, 0) + 1
+        again = failures[kind] < ATTEMPTS[kind]
         state = "pending" if again else "failed"
         wait = now + WAIT_SECONDS[kind] if again else 0.0
     db.execute(
-        "UPDATE tasks SET state = ?, lease_until = ?, failure = ?, reason = ?, verdict = ?, "
-        "text = ?, seconds = ?, peak_mb = ?, ended = ? WHERE id = ?",
+        "UPDATE tasks SET state = ?, lease_until = ?, failures = ?, failure = ?, reason = ?, "
+        "verdict = ?, text = ?, seconds = ?, peak_mb = ?, ended = ? WHERE id = ?",
         (
-            *(state, wait, kind, outcome.reason, outcome.verdict, outcome.text),
-            *(outcome.seconds, outcome.peak_mb, now, task.id),
+            *(state, wait, json.dumps(failures), kind, outcome.reason),
+            *(outcome.verdict, outcome.text, outcome.seconds, outcome.peak_mb, now, task.id),
         ),
     )
+    return state
 
 
 def _task(row: Sequence[Any]) -> Task:
-    return Task(**dict(zip(_NAMES, row, strict=True)))
+    values = dict(zip(_NAMES, row, strict=True))
+    return Task(**{**values, "failures": json.loads(values["failures"])})
 
 
 def _plain(value: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -76,13 +77,13 @@ def plan_archive(settings: PlanSettings, *, progress: Progress = silent) -> Plan
     if settings.settings is not None:
         how = read_toml(settings.settings.absolute(), How, error=ConfigurationError)
     out, digest = _checked_out(settings, how), _digest(how)
-    ledger = Ledger(settings.ledger, create=True)
-    try:
-        source = _resolved(settings.source)
-        plan = _same_plan(ledger, how, source, out)
-        with Phases(progress).phase("find", f"looking into {source}") as step:
-            known = ledger.folders()
-            folders = _found(settings, how, source, known, step)
+    source = _resolved(settings.source)
+    plan = _plan_values(how, source, out)
+    known = _known(settings.ledger, plan)
+    with Phases(progress).phase("find", f"looking into {source}") as step:
+        folders = _found(settings, how, source, known, step)
+    with closing(Ledger(settings.ledger, create=True)) as ledger:
+        _check_same(ledger, plan)
         for name, value in plan.items():
             ledger.set_plan(name, value)
         ledger.keep_folders(
@@ -103,15 +104,13 @@ def plan_archive(settings: PlanSettings, *, progress: Progress = silent) -> Plan
             changed=changed,
             unreadable=sum(bool(task.reason) for task in tasks),
             others=dict(others),
-            megabytes=round(sum(task.megabytes for task in tasks), 1),
+            megabytes=round(sum(task.megabytes for task in tasks), 3),
             voxels=sum(task.voxels for task in tasks),
-            hours=round(seconds_left(ledger, how) / 3600, 3),
+            hours=round(seconds_left(ledger, how) / 3600, 5),
             memory_mb=round(max((task.memory_mb for task in tasks), default=0.0)),
-            disk_mb=round(disk_mb(ledger, how), 1),
+            disk_mb=round(disk_mb(ledger, how), 3),
             free_mb=None if out is None else round(free_mb(out)),
         )
-    finally:
-        ledger.close()
 
 
 def plan_verification(ledger: Ledger, trust: Path | None) -> int:
@@ -200,21 +199,34 @@ def _checked_out(settings: PlanSettings, how: How) -> Path | None:
     return out
 
 
-def _same_plan(ledger: Ledger, how: How, source: str | Path, out: Path | None) -> dict[str, object]:
-    """What a ledger is of; raises `DataError` where it is of another archive."""
-    tree = to_tree(how)
-    plan: dict[str, object] = {
-        "how": tree,
+def _plan_values(how: How, source: str | Path, out: Path | None) -> dict[str, object]:
+    """What a ledger is of."""
+    return {
+        "how": to_tree(how),
         "source": str(source),
         "out": None if out is None else str(out),
     }
+
+
+def _known(path: Path, plan: dict[str, object]) -> dict[str, tuple[str, str]]:
+    """What an earlier plan saw; a ledger begins only when series were found."""
+    if not path.exists():
+        if not os.access(path.absolute().parent, os.W_OK):
+            raise DataError(f"{path}: no ledger can be written there; name another place")
+        return {}
+    with closing(Ledger(path, create=True)) as ledger:
+        _check_same(ledger, plan)
+        return ledger.folders()
+
+
+def _check_same(ledger: Ledger, plan: dict[str, object]) -> None:
+    """Raise `DataError` where a ledger is of another archive."""
     for name, value in plan.items():
         earlier = ledger.plan(name)
         if earlier is not None and json.loads(json.dumps(value)) != earlier:
             raise DataError(
                 f"{ledger.path} was planned with another `{name}` ({earlier}); name a new ledger"
             )
-    return plan
 
 
 def _tasks(
@@ -243,8 +255,9 @@ def _output(one: SeriesFiles, source: str | Path, out: Path) -> Path:
         return out / study / one.series
     root = source if source.is_dir() else source.parent
     place = Path(one.source)
-    place = out / place.relative_to(root) if root in (place, *place.parents) else out
-    return place / one.series if one.series else place
+    if root not in (place, *place.parents):  # a list may name what lies anywhere
+        return out / one.series if one.series else out.joinpath(*place.absolute().parts[1:])
+    return out / place.relative_to(root) / one.series
 
 
 def _digest(how: How) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from mitsgan import __version__
-from mitsgan.archive.forecast import seconds_left
+from mitsgan.archive.forecast import in_words, seconds_left
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.plan import how_of
 from mitsgan.archive.task import FAILURES, STATES, Task
@@ -95,16 +95,8 @@ class ArchiveReport(Result):
         return Table("series", "Series", _SERIES, tuple(_row(task) for task in self.series))
 
     def _note(self) -> str:
-        left = f", about {_duration(self.hours_left)} left on one core" if self.hours_left else ""
-        return f"{_duration(self.worker_hours)} of work so far{left}."
-
-
-def _duration(hours: float) -> str:
-    """Hours in words: seconds below two minutes, minutes below two hours."""
-    seconds = 3600 * hours
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if hours < 2 else f"{hours:.1f} hours"
+        left = f", about {in_words(self.hours_left)} left on one core" if self.hours_left else ""
+        return f"{in_words(self.worker_hours)} of work so far{left}."
 
 
 def archive_report(path: Path) -> ArchiveReport:
@@ -126,8 +118,8 @@ def archive_report(path: Path) -> ArchiveReport:
             failures=dict(Counter(failed)),
             verdicts=dict(Counter(task.verdict for task in done if task.verdict)),
             voxels_done=sum(task.voxels for task in done),
-            worker_hours=round(sum(task.seconds for task in tasks) / 3600, 4),
-            hours_left=round(seconds_left(ledger, how) / 3600, 4),
+            worker_hours=round(sum(task.seconds for task in tasks) / 3600, 5),
+            hours_left=round(seconds_left(ledger, how) / 3600, 5),
             series=tuple(tasks),
         )
     finally:

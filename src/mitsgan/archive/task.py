@@ -30,7 +30,10 @@ FAILURES: Mapping[Failure, str] = {
 """Why a series fails."""
 
 ATTEMPTS: Mapping[Failure, int] = {"input": 1, "resource": 2, "bug": 1, "infrastructure": 5}
-"""How often a series is tried before it is given up: what cannot pass is not tried again."""
+"""After how many failures of a kind a series is given up: what cannot pass is not tried again.
+
+Each kind is counted by itself: workers that were lost leave a series its second try of memory.
+"""
 
 WAIT_SECONDS: Mapping[Failure, float] = {
     "input": 0,
@@ -79,6 +82,7 @@ class Task:
         owner: the worker that has it, or had it last.
         lease_until: when another worker may take it over.
         attempts: how often it was begun.
+        failures: how often it failed, by kind.
         failure: of which kind the last failure was, "" where there was none.
         reason: what was wrong, for people.
         verdict: of a verification.
@@ -102,6 +106,7 @@ class Task:
     owner: str
     lease_until: float
     attempts: int
+    failures: Mapping[Failure, int]
     failure: Failure | Literal[""]
     reason: str
     verdict: str

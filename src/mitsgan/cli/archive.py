@@ -31,21 +31,21 @@ class ArchivePlan(Command, PlanSettings):
 
     def work(self, console: Console) -> int:
         """Plan; the exit code."""
+        from mitsgan.archive.forecast import in_words
         from mitsgan.archive.plan import plan_archive
 
         planned = plan_archive(self, progress=console)
         others = ", ".join(f"{n} x {kind or 'other file'}" for kind, n in planned.others.items())
         console.say(
-            f"{planned.series} series, {planned.megabytes / 1000:.1f} GB: {planned.new} new, "
+            f"{planned.series} series, {_size(planned.megabytes)}: {planned.new} new, "
             f"{planned.changed} changed, {planned.unreadable} damaged files"
             + (f"; left out: {others}" if others else "")
         )
         space = ""
         if planned.free_mb is not None:
-            gb, free = planned.disk_mb / 1000, planned.free_mb / 1000
-            space = f", {gb:.1f} GB to write where {free:.1f} GB are free"
+            space = f", {_size(planned.disk_mb)} to write where {_size(planned.free_mb)} are free"
         console.say(
-            f"forecast: {planned.hours:.2f} hours on one core, {planned.memory_mb:.0f} MB for the "
+            f"forecast: {in_words(planned.hours)} on one core, {_size(planned.memory_mb)} for the "
             f"largest series{space}; go on with: mitsgan archive run --ledger {planned.ledger}"
         )
         return 0
@@ -120,6 +120,13 @@ class ArchiveRetry(Command, RetrySettings):
 
         console.say(f"{retry_failed(self)} series will be done again")
         return 0
+
+
+def _size(megabytes: float) -> str:
+    """In bytes, kB, MB, or GB."""
+    from rich.filesize import decimal
+
+    return decimal(round(megabytes * 1e6))
 
 
 def _say_ran(ran: Ran, console: Console) -> int:
