@@ -121,7 +121,7 @@ def _added(scan: Scan, original: Scan, limit: float | None) -> Layer:
     most = float(limit or max(float(np.abs(added).max()), 1.0))
     look = {
         "name": "added, HU",
-        "colormap": "twilight_shifted",
+        "colormap": "PiYG",  # both signs apart, for the colour-blind, too
         "contrast_limits": (-most, most),
         "visible": False,
         "affine": world_of(scan.geometry),
