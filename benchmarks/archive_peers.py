@@ -8,6 +8,7 @@ and lets in nobody without its token, unless told otherwise. Each lives in a fol
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,7 +54,22 @@ def kill_family(process: subprocess.Popen[bytes]) -> None:
 class RayNodes:
     """A Ray cluster that asks for a token: a head that does no series, and two nodes that do."""
 
-    def __init__(self, *, authenticated: bool = True, workers: int = 2) -> None:
+    def __init__(
+        self,
+        *,
+        authenticated: bool = True,
+        workers: int = 2,
+        offer: Sequence[str] = ("--num-cpus", "1"),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start it.
+
+        Args:
+            authenticated: whether it asks for a token.
+            workers: nodes beside the head.
+            offer: what each of these offers, as options of `ray start`.
+            variables: of the environment of all nodes, beside those of this process.
+        """
         # Its own, for the paths of sockets below it must not become longer than the system allows.
         self.folder = Path(tempfile.mkdtemp(prefix="ray-"))
         self.port = free_port()
@@ -62,6 +78,7 @@ class RayNodes:
         token.chmod(0o600)
         self.environment: Mapping[str, str] = {
             **os.environ,
+            **(variables or {}),
             "RAY_AUTH_MODE": "token" if authenticated else "disabled",
             "RAY_AUTH_TOKEN_PATH": str(token),
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -75,7 +92,7 @@ class RayNodes:
         try:
             address = f"127.0.0.1:{self.port}"
             for _ in range(workers):
-                self.nodes.append(self._start("--address", address, "--num-cpus", "1"))
+                self.nodes.append(self._start("--address", address, *offer))
         except BaseException:
             self.close()
             raise
@@ -89,6 +106,16 @@ class RayNodes:
     def kill_node(self) -> None:
         """Kill a node with all its processes."""
         kill_family(self.nodes.pop())
+
+    def ended_for_memory(self) -> int:
+        """How many processes Ray has ended since memory of their node was short."""
+        events = (self.folder / "s").glob("session_*/logs/events/event_RAYLET.log")
+        return sum(
+            json.loads(line)["label"] == "Out of Memory"
+            for path in events
+            if not path.parents[2].is_symlink()
+            for line in path.read_text().splitlines()
+        )
 
     def _start(self, *options: str) -> subprocess.Popen[bytes]:
         """Start a node, and wait until it is up: of two that start at once, one may not come up."""
@@ -105,10 +132,14 @@ class RayNodes:
                 stdout=log,
                 stderr=log,
             )
-        wait_for(
-            lambda: "--block" in path.read_text() or process.poll() is not None,
-            *(_PATIENCE_S, "Ray's node"),
-        )
+        try:
+            wait_for(
+                lambda: "--block" in path.read_text() or process.poll() is not None,
+                *(_PATIENCE_S, "Ray's node"),
+            )
+        except BaseException:
+            kill_family(process)
+            raise
         return process
 
 

@@ -1,65 +1,20 @@
-"""Ray as the engine: a real cluster where it is installed, and what Ray reports of losses."""
+"""Ray as the engine, played: what becomes of what Ray reports of losses."""
 
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from archive_peers import RayNodes
 from mitsgan.archive.engines.ray_tasks import MEMORY_RETRIES, RayTasks, do_series
 from mitsgan.archive.ledger import Ledger
-from mitsgan.archive.report import archive_report
 from mitsgan.archive.settings import RunSettings
 from mitsgan.archive.task import ATTEMPTS
-from node_peers import wait_for
-
-needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
-
-
-def command(ledger: Path) -> list[str]:
-    options = ["--ledger", str(ledger), "--engine", "ray", "--jobs", "2", "--lease-seconds", "60"]
-    return [sys.executable, "-m", "mitsgan", "archive", "run", *options, "--quiet"]
-
-
-@needs_ray
-@pytest.mark.slow
-def test_a_killed_node_loses_nothing(ledger: Path, begun: Callable[[], bool]) -> None:
-    with closing(RayNodes()) as cluster:
-        run = subprocess.Popen(command(ledger), env=cluster.environment)
-        wait_for(lambda: begun() or run.poll() is not None, 180, "a series is begun")
-        cluster.kill_node()
-        assert run.wait() == 0
-    assert archive_report(ledger).states == {"done": 3}
-
-
-@needs_ray
-@pytest.mark.slow
-def test_a_cluster_that_asks_for_no_token_is_refused(
-    ledger: Path, begun: Callable[[], bool]
-) -> None:
-    with closing(RayNodes(authenticated=False, workers=0)) as cluster:
-        environment = {**cluster.environment, "RAY_AUTH_MODE": "token"}
-        run = subprocess.run(command(ledger), env=environment, capture_output=True, text=True)
-    assert run.returncode == 2
-    assert "asks for no token" in run.stderr
-    assert not begun()
-
-
-@needs_ray
-@pytest.mark.slow
-def test_without_a_cluster_it_says_how_to_start_one(ledger: Path) -> None:
-    run = subprocess.run(command(ledger), capture_output=True, text=True)
-    assert run.returncode == 2
-    assert "ray start --head" in run.stderr
 
 
 class OutOfMemoryError(Exception):
