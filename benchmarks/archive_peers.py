@@ -126,6 +126,8 @@ class RayNodes:
                     *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *options),
                     *("--node-ip-address", "127.0.0.1", "--disable-usage-stats"),
                     *("--object-store-memory", "100000000"),
+                    # Whichever are free, for those that Ray takes by itself may be ours.
+                    *("--min-worker-port", "0", "--max-worker-port", "0"),
                 ],
                 env={k: v for k, v in self.environment.items() if k != "RAY_ADDRESS"},
                 stdin=subprocess.DEVNULL,
@@ -137,6 +139,8 @@ class RayNodes:
                 lambda: "--block" in path.read_text() or process.poll() is not None,
                 *(_PATIENCE_S, "Ray's node"),
             )
+            if process.poll() is not None:
+                raise RuntimeError(f"Ray's node did not start: {path.read_text()[-2000:]}")
         except BaseException:
             kill_family(process)
             raise
