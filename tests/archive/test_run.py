@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,8 +88,10 @@ def test_marked_sealed_and_verified(root: Path, tmp_path: Path) -> None:
 def test_a_killed_worker_is_replaced(root: Path, how: Path, tmp_path: Path) -> None:
     ledger = planned(root, tmp_path, how)
     killed: list[int] = []
+    notes: list[str] = []
 
     def kill_one(phase: str, done: int, total: int, note: str = "") -> None:
+        notes.append(note)
         if phase == "series" and total and not killed:
             wait_for(lambda: running(ledger))
             killed.extend(workers_of(ledger)[:1])
@@ -96,6 +99,7 @@ def test_a_killed_worker_is_replaced(root: Path, how: Path, tmp_path: Path) -> N
 
     ran = run_archive(RunSettings(ledger=ledger, jobs=1), progress=kill_one)
     assert killed
+    assert re.search(r"\d series a minute, about \d+ s left, 0 failed so far", "\n".join(notes))
     assert (ran.done, ran.failed, ran.left) == (3, 0, 0)
 
 

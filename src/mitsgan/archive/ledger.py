@@ -273,6 +273,11 @@ class Ledger:
         row = self._db.execute(f"SELECT count(*) FROM {_OPEN}", (memory_mb,)).fetchone()
         return int(row[0])
 
+    def open_voxels(self, memory_mb: float) -> int:
+        """Voxels of these."""
+        row = self._db.execute(f"SELECT total(voxels) FROM {_OPEN}", (memory_mb,)).fetchone()
+        return int(row[0])
+
     def any_open(self, memory_mb: float) -> bool:
         """Whether `open` is more than 0, without counting."""
         query = f"SELECT EXISTS (SELECT 1 FROM {_OPEN})"

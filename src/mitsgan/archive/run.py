@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from mitsgan import __version__
 from mitsgan.archive.engines.engine import Engine
+from mitsgan.archive.forecast import in_words
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.metrics import write_metrics
 from mitsgan.archive.plan import how_of
@@ -16,7 +17,7 @@ from mitsgan.archive.settings import RunSettings
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.result import Result
 
-_LOOK_SECONDS, _METRICS_SECONDS = 0.3, 5.0
+_LOOK_SECONDS, _METRICS_SECONDS, _PACE_SECONDS = 0.3, 5.0, 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,8 @@ def run_archive(settings: RunSettings, *, progress: Progress = silent) -> Ran:
 def _watch(settings: RunSettings, ledger: Ledger, engine: Engine, progress: Progress) -> int:
     """Tell how far it is until nothing is open; how many series lost their worker."""
     lost, written, ends = 0, 0.0, -1
+    begin, voxels = time.monotonic(), ledger.open_voxels(engine.memory_mb)
+    pace, told = "", -_PACE_SECONDS
     counts = ledger.counts()
     total = ledger.open(engine.memory_mb)
     ended = counts.get("done", 0) + counts.get("failed", 0)
@@ -88,13 +91,25 @@ def _watch(settings: RunSettings, ledger: Ledger, engine: Engine, progress: Prog
             done = counts.get("done", 0) + counts.get("failed", 0) - ended
             if done != ends:
                 ends = done
-                step(done, total, f"{counts.get('failed', 0)} failed so far")
+                took = time.monotonic() - begin
+                if took - told > _PACE_SECONDS:
+                    told = took
+                    pace = _pace(done, took, voxels, ledger.open_voxels(engine.memory_mb))
+                step(done, total, f"{pace}{counts.get('failed', 0)} failed so far")
             if settings.metrics is not None and time.monotonic() - written > _METRICS_SECONDS:
                 written = time.monotonic()
                 write_metrics(ledger, settings.metrics)
             lost += engine.look(_LOOK_SECONDS)
         step(total, total)
     return lost
+
+
+def _pace(done: int, seconds: float, voxels: int, left: int) -> str:
+    """How fast a run is, and how long it has to go by the voxels that are left of all it had."""
+    if not done or left >= voxels:
+        return ""
+    to_go = seconds * left / (voxels - left) / 3600
+    return f"{60 * done / seconds:.3g} series a minute, about {in_words(to_go)} left, "
 
 
 def _started(settings: RunSettings, ledger: Ledger) -> AbstractContextManager[Engine]:
