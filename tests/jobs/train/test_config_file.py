@@ -63,6 +63,24 @@ def test_what_makes_no_sense_is_refused_with_key_file_and_what_to_say(
     assert str(error.value).startswith(str(path))
 
 
+def test_many_scans_are_named_by_a_pattern_and_kept_one_by_one(tmp_path: Path) -> None:
+    for name in ("lidc/p2/s1", "lidc/p1/s1", "lidc/p1/s0", "apart/p3/s1", "odd [1]"):
+        (tmp_path / name).mkdir(parents=True)
+    path = written(
+        tmp_path,
+        'scans = ["lidc/*/*", "odd [1]"]\nvalidate = ["apart/*/*"]\naction = "inject"\n',
+    )
+    settings = read_settings(path, AttackerTraining, output=tmp_path / "o.safetensors")
+    found = ("lidc/p1/s0", "lidc/p1/s1", "lidc/p2/s1", "odd [1]")
+    assert settings.scans == tuple(tmp_path / name for name in found)
+    assert settings.validate == (tmp_path / "apart/p3/s1",)
+    keep(settings)
+    assert read_values(settings.folder / NAME, AttackerTraining)["scans"] == settings.scans
+    path.write_text('scans = ["lidcc/*/*"]\n')
+    with pytest.raises(SettingsError, match=r"nothing lies at .*lidcc"):
+        read_values(path, AttackerTraining)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"none\.toml does not exist"):
         read_values(tmp_path / "none.toml", AttackerTraining)

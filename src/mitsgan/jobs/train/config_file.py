@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from glob import glob
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -17,6 +18,9 @@ T = TypeVar("T", bound=TrainingFiles)
 
 NAME = "config.toml"
 """What a run's folder calls the settings that it was made with."""
+
+_MANY = frozenset({"scans", "validate"})
+"""What may be named by patterns, for it may be many."""
 
 _HOW_CALLED = frozenset({"resume", "overwrite"})
 """How a training is started is no part of what it is."""
@@ -56,7 +60,21 @@ def read_values(path: Path, kind: type[TrainingFiles]) -> dict[str, Any]:
         path, _partial(kind), resolve=lambda text: path.parent / Path(text).expanduser()
     )
     named = {field.name: getattr(values, field.name) for field in fields(values)}
+    for name in _MANY.intersection(named):
+        if named[name] is not None:
+            named[name] = tuple(found for one in named[name] for found in _alike(one, path))
     return {name: value for name, value in named.items() if value is not None}
+
+
+def _alike(entry: Path, file: Path) -> list[Path]:
+    """A path as it is, or all that its pattern stands for, in the order of their names."""
+    if entry.exists() or not any(sign in str(entry) for sign in "*?["):
+        return [entry]
+    names = glob(str(entry), recursive=True)  # noqa: PTH207 - Path.glob takes hidden files, too
+    found = [Path(name) for name in sorted(names)]
+    if not found:
+        raise SettingsError(f"{file}: nothing lies at {entry}; name scans, or a pattern of some")
+    return found
 
 
 def keep(settings: Training) -> None:
