@@ -20,6 +20,7 @@ _RUNS = {
 }
 _COUNTS = {
     "done": "done",
+    "refused": "refused",
     "failed_or_open": "failed or left",
     "entered_twice": "entered twice",
     "outputs_missing": "outputs missing",
