@@ -66,7 +66,7 @@ def _unheard(done: int, total: int, note: str = "") -> None:
 def by_single_command(source: Path, folder: Path) -> Single:
     """Protect everything as `mitsgan protect` does; what it refuses it says in its report."""
     out, report = folder / "single", folder / "single.json"
-    words = ["protect", source, out, "--recursive", "--report", report, "--quiet", *OPTIONS]
+    words = ["protect", source, out, "--recursive", "--output", report, "--quiet", *OPTIONS]
     code = subprocess.run([*MITSGAN, *map(str, words)], check=False).returncode
     if code not in (0, 2):
         raise RuntimeError(f"`mitsgan protect` ended with {code}")

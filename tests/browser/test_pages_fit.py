@@ -72,8 +72,8 @@ def _archive() -> ArchiveReport:
     task = Task(
         id=1, key="k", source="/" + "a-folder/" * 12, series="1.2." + "3" * 60, action="protect",
         state="done", output="/" + "another/" * 12, files=1, megabytes=1.0, voxels=1,
-        memory_mb=1.0, owner="", lease_until=0.0, attempts=1, failure="", reason="", verdict="",
-        text="", seconds=3.0, peak_mb=464.0, started=0.0, ended=3.0,
+        memory_mb=1.0, owner="", lease_until=0.0, attempts=1, failures={}, failure="", reason="",
+        verdict="", text="", seconds=3.0, peak_mb=464.0, started=0.0, ended=3.0,
     )  # fmt: skip
     return ArchiveReport(
         ledger="night.db", action="protect", states={"done": 2}, failures={}, verdicts={},
