@@ -61,9 +61,11 @@ def test_a_painted_ball_is_called_nodule_and_painted_air_is_not(
     judged = judge_attacker(ball, classifier, [training_chest], positions=16)
     assert judged["positions"] == 16
     assert judged["nodule_after"] > judged["nodule_before"] + 0.5
+    assert judged["lump_after"] > 0.8 > 0.3 > judged["lump_before"], "lung, then a ball of 14 mm"
     air = TrainedAttacker("remove", _Paints(0), table)
     judged = judge_attacker(air, classifier, [training_chest], positions=16)
     assert judged["nodule_after"] < judged["nodule_before"] - 0.5
+    assert judged["lump_after"] == 0 < judged["lump_before"]
 
 
 @pytest.mark.slow

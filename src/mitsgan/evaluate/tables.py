@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
+from mitsgan.anatomy.lumps import LEAST_MM3
+from mitsgan.evaluate.attacks.appearance import JUDGES
 from mitsgan.evaluate.controls import PROTECTED
 from mitsgan.evaluate.metrics.metrics import Metrics
 from mitsgan.evaluate.report.formatting import Cell
-from mitsgan.evaluate.report.table import Column, Table
+from mitsgan.evaluate.report.table import ENDS, Column, Table
 
 if TYPE_CHECKING:
     from mitsgan.evaluate.result import Evaluation
@@ -20,6 +22,7 @@ def evaluation_tables(evaluation: Evaluation) -> Sequence[Table]:
     tables = (
         disruption_table(evaluation),
         appearance_table(evaluation),
+        failures_table(evaluation),
         invariants_table(evaluation),
         metrics_table(evaluation),
     )
@@ -80,12 +83,18 @@ def appearance_table(evaluation: Evaluation) -> Table:
                     ("nodule", row.nodule_share),
                     ("abnormal", row.abnormal_share),
                     ("seen", row.seen_share),
+                    ("lump", row.lump_share),
                 )
             },
         }
         for action, looks in evaluation.appearance.items()
         for state, row in looks.states.items()
     )
+    healthy = [
+        f" A lump stands in {100 * looks.healthy_lump_share:.1f} % of healthy places."
+        for looks in evaluation.appearance.values()
+        if looks.healthy_lump_share is not None
+    ]
     return Table(
         "appearance",
         "What the attacked cubes look like",
@@ -96,10 +105,45 @@ def appearance_table(evaluation: Evaluation) -> Table:
             Column("nodule", "nodule", "%"),
             Column("abnormal", "abnormal", "%"),
             Column("seen", "either", "%"),
+            Column("lump", "lump", "%"),
         ),
         rows,
         "Nodule: called one by the nodule classifier. Abnormal: no healthy lung of this scan looks "
-        "like that (one in a hundred is called so by chance). Either of them is seen.",
+        "like that (one in a hundred is called so by chance). Either of them is seen. Lump: at "
+        f"least {LEAST_MM3:g} mm³ of tissue hold together in the middle; of what was painted in, "
+        f"only what was not there before.{''.join(healthy[:1])}",
+        strong=tuple(i for i, row in enumerate(rows) if row["cube"] == "tampered protected"),
+    )
+
+
+def failures_table(evaluation: Evaluation) -> Table:
+    """How often attacks failed, by two judges."""
+    rows: list[dict[str, Cell]] = []
+    for action, looks in evaluation.appearance.items():
+        for state, by_judge in looks.failed.items():
+            rows.append({"action": action, "cube": state, "n": looks.n})
+            for judge, share in by_judge.items():
+                ends = share.interval_95 or (None, None)
+                for key, value in zip(ENDS, (share.rate, *ends), strict=True):
+                    rows[-1][f"{judge}{key}"] = None if value is None else 100 * value
+    return Table(
+        "failures",
+        "Attacks that failed, by two judges",
+        (
+            Column("action", "action"),
+            Column("cube", "cube"),
+            Column("n", "n", "positions"),
+            *(
+                Column(f"{judge}{key}", f"{judge}{end}", "%")
+                for judge in JUDGES
+                for key, end in zip(ENDS, ("", ", from", ", to"), strict=True)
+            ),
+        ),
+        tuple(rows),
+        "By the classifier an injection failed where it calls no nodule, a removal where it calls "
+        "one. By measurement, without a learned model, an injection failed where no new lump "
+        "stands, a removal where a lump stands or the cube is abnormal. From, to: 95 % interval "
+        "(Wilson). At places where nothing was, there was nothing to remove.",
         strong=tuple(i for i, row in enumerate(rows) if row["cube"] == "tampered protected"),
     )
 

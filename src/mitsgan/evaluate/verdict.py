@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mitsgan.attack import ATTACKERS, Action
+from mitsgan.evaluate.attacks.appearance import TAMPERED
 from mitsgan.evaluate.controls import CONTROL, OFFSET, PROTECTED
 from mitsgan.evaluate.metrics.budget_check import BudgetCheck
 from mitsgan.evaluate.report.command_line import changed, command_line
@@ -79,16 +80,23 @@ def lead(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _passing(evaluation: Evaluation) -> Iterator[str]:
-    """How many attacks still pass for what they are meant to be."""
+    """How many attacks still pass for what they are meant to be, by each judge."""
     injected = evaluation.appearance.get("inject")
-    if injected is not None:
-        without, with_it = (
-            round(injected.states[state].nodule_share * injected.n)
-            for state in ("tampered original", "tampered protected")
-        )
+    if injected is None:
+        return
+    without, with_it = (
+        round(injected.states[state].nodule_share * injected.n) for state in TAMPERED
+    )
+    yield (
+        f"Of {injected.n} injected nodules, {without} pass for nodules without protection and "
+        f"{with_it} with it, by the nodule classifier."
+    )
+    failed = [injected.failed.get(state, {}).get("measurement") for state in TAMPERED]
+    left = [str(row.n - row.count) for row in failed if row is not None]
+    if left:
         yield (
-            f"Of {injected.n} injected nodules, {without} pass for nodules without protection and "
-            f"{with_it} with it, by the nodule classifier."
+            "By the second judge, which has learned nothing and measures whether a new lump of "
+            f"tissue stands there, {_and(left)} do."
         )
 
 

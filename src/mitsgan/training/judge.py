@@ -1,4 +1,6 @@
-"""How convincing an attacker is to the nodule classifier, over the whole pipeline, in real lung."""
+"""How convincing an attacker is over the whole pipeline, in real lung: to the nodule classifier,
+and by the lumps that are there before and after.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mitsgan.anatomy.lumps import are_lumps, lumps_mm3
 from mitsgan.attack import BATCH, Action, Attacker, Cut, Strikes, cut_plans, plan_attack
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.scan.scan import Scan
@@ -35,11 +38,14 @@ def judge_attacker(
     Returns:
         ``positions`` (over all scans); ``nodule_before`` and ``nodule_after``, the share of cubes
         called nodule before and after the attack. An injector wants the second to be 1; a
-        remover wants it to be 0.
+        remover wants it to be 0. ``lump_before`` and ``lump_after``, the share that holds a lump;
+        after an injection, one that was not there before.
     """
     rng = np.random.default_rng(seed)
     random = torch.Generator().manual_seed(seed)
     before, after = [], []
+    lump_before: list[bool] = []
+    lump_after: list[bool] = []
     lungs = volumes(scans, thicknesses=())
     for volume in lungs:
         wanted = -(-positions // len(lungs))
@@ -48,13 +54,20 @@ def judge_attacker(
             cut = _cut(volume, count, attacker.action, rng, random)
             with torch.no_grad():
                 (outcome,) = Strikes(cut, attacker).outcomes()
-            before.append(classifier.is_nodule(cut.cubes(cut.before)))
-            after.append(classifier.is_nodule(outcome.cubes))
+            was, cubes = cut.cubes(cut.before), outcome.cubes
+            before.append(classifier.is_nodule(was))
+            after.append(classifier.is_nodule(cubes))
+            there = was.cpu().numpy()
+            beyond = there if attacker.action == "inject" else None
+            lump_before += are_lumps(lumps_mm3(there))
+            lump_after += are_lumps(lumps_mm3(cubes.cpu().numpy(), beyond))
     called, still = torch.cat(before), torch.cat(after)
     return {
         "positions": float(len(called)),
         "nodule_before": float(called.float().mean()),
         "nodule_after": float(still.float().mean()),
+        "lump_before": sum(lump_before) / len(called),
+        "lump_after": sum(lump_after) / len(called),
     }
 
 

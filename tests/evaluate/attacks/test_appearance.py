@@ -10,10 +10,20 @@ import torch
 from tests.evaluate.untrained import attacker
 from torch import Tensor
 
+from mitsgan.anatomy.lumps import lumps_mm3
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Plan, cut_plans, plan_attack, tamper_cut
 from mitsgan.errors import ScanError
-from mitsgan.evaluate.attacks.appearance import STATES, AppearanceRow, State, appearance
+from mitsgan.evaluate.attacks.appearance import (
+    STATES,
+    TAMPERED,
+    AppearanceRow,
+    Looks,
+    State,
+    appearance,
+    failures,
+    look,
+)
 from mitsgan.evaluate.attacks.healthy_lung import FEATURES, HealthyLung, healthy_lung
 from mitsgan.evaluate.attacks.variants import variant
 from mitsgan.networks.classifier import ClassifierNetwork, NoduleClassifier
@@ -92,6 +102,12 @@ def test_what_is_no_number_is_not_healthy(healthy: HealthyLung) -> None:
     assert healthy.outside(torch.full((1, 32, 32, 32), torch.nan)) == [FEATURES]
 
 
+def test_how_often_a_lump_stands_in_healthy_lung(scan: Scan, healthy: HealthyLung) -> None:
+    others = [volume >= 300 for volume in lumps_mm3(cubes(scan, 200, 0).numpy())]
+    assert healthy.lump_share == sum(others) / 200, "of the same places"
+    assert healthy.lump_share < 0.2
+
+
 def test_healthy_lung_needs_lung(scan: Scan) -> None:
     with pytest.raises(ScanError, match="no lung"):
         healthy_lung(scan.with_stored(np.full_like(scan.stored, 1064)))
@@ -124,6 +140,15 @@ def test_appearance_of_each_state(
         assert row.abnormal_share == sum(map(bool, outside)) / 10
         either = [bool(by) or p >= 0.5 for by, p in zip(outside, stated, strict=True)]
         assert row.seen_share == sum(either) / 10
+        volumes = lumps_mm3(seen.numpy())
+        assert row.positions_lump_mm3 == volumes
+        assert row.lump_share == sum(volume >= 300 for volume in volumes) / 10
+        left = [volume >= 300 or bool(by) for volume, by in zip(volumes, outside, strict=True)]
+        failed = result.failed[state]
+        assert (failed["measurement"].count, failed["measurement"].n) == (sum(left), 10)
+        assert failed["classifier"].count == sum(p >= 0.5 for p in stated)
+    assert tuple(result.failed) == TAMPERED
+    assert result.healthy_lump_share == healthy.lump_share
     before = result.states["original"]
     untrained = result.states["tampered original"].abnormal_share
     assert before.abnormal_share is not None
@@ -144,3 +169,43 @@ def test_the_variant_is_the_one_asked_for(scan: Scan, classifier: NoduleClassifi
     summary = looks[0].row().states["tampered original"]
     assert summary.abnormal_share is None
     assert summary.seen_share is None, "not known without healthy lung"
+    failed = looks[0].row().failed["tampered original"]
+    assert tuple(failed) == ("classifier",), "of a removal; without healthy lung no second judge"
+
+
+def test_a_lump_that_was_there_before_is_no_injection_that_passes(
+    classifier: NoduleClassifier,
+) -> None:
+    before, after = torch.full((2, 32, 32, 32), -850.0), torch.full((2, 32, 32, 32), -850.0)
+    before[0, 10:22, 10:22, 10:22] = 20
+    after[:, 10:22, 10:22, 10:22] = 20
+    seen = look(after, classifier, None, before)
+    assert (seen.nodule, seen.lump) == ((True, True), (False, True))
+    assert seen.failures("inject") == {
+        "classifier": (False, False),
+        "measurement": (True, False),
+    }
+    assert look(after, classifier, None).lump == (True, True)
+
+
+def test_when_an_attack_failed() -> None:
+    nodule, lump, odd = (True, False, False, False), (False, True, False, False), (False, True) * 2
+    assert failures("inject", nodule, lump, odd) == {
+        "classifier": (False, True, True, True),
+        "measurement": (True, False, True, True),
+    }
+    assert failures("remove", nodule, lump, odd) == {
+        "classifier": nodule,
+        "measurement": (False, True, False, True),
+    }
+    assert tuple(failures("inject", nodule, None, odd)) == ("classifier",)
+    assert tuple(failures("remove", nodule, lump, None)) == ("classifier",)
+
+
+def test_results_from_before_there_were_two_judges_are_read() -> None:
+    old = to_tree(Looks((0.9,), (True,), None, (400.0,)).row())
+    del old["lump_share"], old["positions_lump_mm3"]
+    tree = {"n": 1, "states": dict.fromkeys(STATES, old)}
+    row = convert(tree, AppearanceRow, "here")
+    assert (row.failed, row.healthy_lump_share) == ({}, None)
+    assert row.states["original"].lump_share is None

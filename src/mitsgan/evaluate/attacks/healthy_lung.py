@@ -14,6 +14,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from mitsgan.anatomy.lumps import are_lumps, lumps_mm3
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import cut_blocks, hu_volume
 from mitsgan.attack.networks.ctgan import CORE, SIDE
@@ -43,10 +44,13 @@ class HealthyLung:
     Attributes:
         expected: ``[6, 5]``: the line from the shell's features, and 1, to the core's.
         ranges: from the smallest to the largest distance from that line, HU.
+        lump_share: the part of its places where a lump stands as well: a vessel, mostly; see
+            `mitsgan.anatomy.lumps`.
     """
 
     expected: Tensor
     ranges: Mapping[Feature, tuple[float, float]]
+    lump_share: float
 
     def outside(self, cubes: Tensor) -> list[tuple[Feature, ...]]:
         """By which features cubes ``[b, 32, 32, 32]`` in HU are no healthy lung; none: they are."""
@@ -71,15 +75,17 @@ def healthy_lung(scan: Scan, *, count: int = CUBES, seed: int = 0) -> HealthyLun
     size, _ = sizes(scan.spacing)
     positions = lung_positions(scan, count, seed)
     volume = hu_volume(scan)
-    features = [
-        _features(zoom(cut_blocks(volume, positions[i : i + _BATCH], size), (SIDE, SIDE, SIDE)))
-        for i in range(0, count, _BATCH)
-    ]
+    features, lumps = [], 0
+    for i in range(0, count, _BATCH):
+        cubes = zoom(cut_blocks(volume, positions[i : i + _BATCH], size), (SIDE, SIDE, SIDE))
+        features.append(_features(cubes))
+        lumps += sum(are_lumps(lumps_mm3(cubes.numpy())))
     core, shell = (torch.cat(parts) for parts in zip(*features, strict=True))
     expected = torch.linalg.lstsq(shell.double(), core.double()).solution.float()
     low, high = (core - shell @ expected).aminmax(dim=0)
     ends = zip(FEATURES, low.tolist(), high.tolist(), strict=True)
-    return HealthyLung(expected, {name: (least, most) for name, least, most in ends})
+    ranges = {name: (least, most) for name, least, most in ends}
+    return HealthyLung(expected, ranges, lumps / count)
 
 
 def _features(cubes: Tensor) -> tuple[Tensor, Tensor]:

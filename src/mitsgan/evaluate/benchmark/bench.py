@@ -14,6 +14,7 @@ from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Action, Attacker, Cut, Plan, Strikes, cut_plans, hu_volume, plan_attack
 from mitsgan.attack.strikes import moved_hu, rms
 from mitsgan.errors import ScanError
+from mitsgan.evaluate.attacks.appearance import look
 from mitsgan.evaluate.attacks.healthy_lung import healthy_lung
 from mitsgan.evaluate.attacks.variants import variant
 from mitsgan.evaluate.benchmark.cells import Cell
@@ -60,11 +61,14 @@ class Attacked:
         nodule: the classifier's probability of a nodule.
         abnormal: 1 where the cube is no healthy lung of this scan; see
             `mitsgan.evaluate.attacks.healthy_lung`.
+        lump: mm3 of the lump in its middle; of what was painted in, only tissue counts that was
+            not there before. See `mitsgan.anatomy.lumps`.
     """
 
     cores: Tensor
     nodule: list[float]
     abnormal: list[int]
+    lump: list[float]
 
 
 class Bench:
@@ -151,6 +155,8 @@ class Bench:
             "nodule_probability_original": _rounded(reference.nodule),
             "abnormal": after.abnormal,
             "abnormal_original": reference.abnormal,
+            "lump_mm3": _rounded(after.lump),
+            "lump_mm3_original": _rounded(reference.lump),
         }
 
     def _struck(self, cell: Cell) -> tuple[Strikes, Attacked]:
@@ -168,14 +174,21 @@ class Bench:
         return self._strikes[key]
 
     def _attacked(self, strikes: Strikes, changed: Cut) -> Attacked:
-        cores, nodule, abnormal = [], [], []
+        cores: list[Tensor] = []
+        nodule: list[float] = []
+        abnormal: list[int] = []
+        lump: list[float] = []
+        inject = strikes.attacker.action == "inject"
         with torch.no_grad():
             for outcome in strikes.outcomes(changed):
-                cubes = outcome.cubes
+                cut = outcome.changed
+                before = cut.cubes(cut.before) if inject else None
+                looks = look(outcome.cubes, self._classifier, self._healthy, before)
                 cores.append(outcome.cores.clone())
-                nodule += self._classifier.probability(cubes).tolist()
-                abnormal += [int(bool(by)) for by in self._healthy.outside(cubes)]
-        return Attacked(torch.cat(cores), nodule, abnormal)
+                nodule += looks.probability
+                abnormal += [int(bool(by)) for by in looks.abnormal or ()]
+                lump += looks.lump_mm3
+        return Attacked(torch.cat(cores), nodule, abnormal, lump)
 
     def _cut(self, purifier: str, count: int) -> Cut:
         """What attacks take from the purified original; the same for both actions."""

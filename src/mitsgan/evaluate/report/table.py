@@ -23,6 +23,9 @@ LOW, HIGH = "low", "high"
 COUNT = "n"
 """Key of the column that says of how many measurements all columns right of it are statistics."""
 
+ENDS = ("", f"_{LOW}", f"_{HIGH}")
+"""How the keys of a value and of its bounds end."""
+
 
 @dataclass(frozen=True)
 class Column:

@@ -48,7 +48,8 @@ def validate(
     Returns:
         ``positions``, and for each scan and form the RMS of the perturbation over the scan and,
         for each action, the median and the worst disruption in HU of the protector and of the
-        controls, and the share of tampered cubes of the protected scan that are called nodules.
+        controls, and the shares of tampered cubes of the protected scan that are called nodules
+        and that hold a lump.
     """
     if not scans:
         return {}
@@ -101,4 +102,5 @@ def _row(evaluation: Evaluation, action: Action) -> dict[str, object]:
             for name, row in rows.items()
         },
         "nodule_share": looks.nodule_share,
+        "lump_share": looks.lump_share,
     }

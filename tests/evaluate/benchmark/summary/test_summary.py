@@ -72,6 +72,8 @@ def values(cell: Cell) -> dict[str, Any]:
         "nodule_probability_original": [0.9, 0.9, 0.9],
         "abnormal": [1, 0, 0],
         "abnormal_original": [0, 0, 0],
+        "lump_mm3": [500.0, 0.0, 299.0],
+        "lump_mm3_original": [500.0, 300.0, 900.0],
     }
 
 
@@ -238,6 +240,41 @@ def test_an_injection_that_is_no_nodule_failed(config: BenchmarkConfig) -> None:
     assert row["nodule_original"] == 100.0
     assert row["failed_original"] == 0.0
     assert row["failed_protected"] == pytest.approx(100 / 3, rel=1e-4)
+    assert (row["lump_original"], row["lump_protected"]) == (100.0, pytest.approx(100 / 3, 1e-4))
+
+
+def test_two_judges_say_which_attacks_failed(config: BenchmarkConfig) -> None:
+    row = table(summary_of(config, rows(config)), "failures")[0]
+    assert (row["action"], row["n"]) == ("inject", 3)
+    assert (row["classifier_original"], row["measurement_original"]) == (0.0, 0.0)
+    assert row["classifier_protected"] == pytest.approx(100 / 3, rel=1e-4)
+    assert row["measurement_protected"] == pytest.approx(200 / 3, rel=1e-4)
+    for judge in ("classifier", "measurement"):
+        value, low, high = (row[f"{judge}_protected{end}"] for end in ("", "_low", "_high"))
+        assert 0 < low < value < high < 100
+
+
+def test_a_removal_that_leaves_a_lump_or_an_oddity_failed(config: BenchmarkConfig) -> None:
+    results = rows(config)
+    for row in results.values():
+        if row["kind"] == "attack":
+            row |= {"action": "remove", "abnormal": [0, 1, 0]}
+    row = table(summary_of(config, results), "failures")[0]
+    assert row["classifier_protected"] == pytest.approx(200 / 3, rel=1e-4)
+    assert row["measurement_protected"] == pytest.approx(200 / 3, rel=1e-4)
+    assert row["measurement_original"] == 100.0
+
+
+def test_a_run_from_before_the_second_judge_has_the_first_alone(config: BenchmarkConfig) -> None:
+    results = rows(config)
+    for row in results.values():
+        row.pop("lump_mm3", None)
+        row.pop("lump_mm3_original", None)
+    summary = summary_of(config, results)
+    row = table(summary, "failures")[0]
+    assert row["classifier_protected"] == pytest.approx(100 / 3, rel=1e-4)
+    assert not any(key.startswith("measurement") for key in row)
+    assert not any(key.startswith("lump") for key in table(summary, "appearance")[0])
 
 
 def test_the_papers_numbers_stand_beside_ours(config: BenchmarkConfig) -> None:

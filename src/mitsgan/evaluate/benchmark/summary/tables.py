@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean, median, quantiles
 
 from mitsgan.evaluate.benchmark.paper_tables import BLOCKS
-from mitsgan.evaluate.benchmark.summary.hardness import appearance, purifiers, variants
+from mitsgan.evaluate.benchmark.summary.hardness import appearance, failures, purifiers, variants
 from mitsgan.evaluate.benchmark.summary.rows import MEASURED, NAMED, Row, Rows, named, table
 from mitsgan.evaluate.report.table import Column, Table
 
@@ -27,6 +27,7 @@ def all_tables(rows: Rows) -> list[Table]:
         purifiers(rows),
         variants(rows),
         appearance(rows),
+        failures(rows),
         protection(rows),
         *paper(rows),
         *uncertainty(rows),
