@@ -81,9 +81,14 @@ def test_an_attack_on_both_says_what_becomes_of_them(client: Client) -> None:
     both = ("original", "protected")
     assert set(lines) == {
         "Disruption",
-        *(f"Classifier, {state}" for state in both),
-        *(f"{who}, tampered {of}" for who in ("Classifier", "Sketch") for of in both),
+        *(f"{who}, {state}" for who in ("Classifier", "Measurement") for state in both),
+        *(
+            f"{who}, tampered {of}"
+            for who in ("Classifier", "Measurement", "Sketch")
+            for of in both
+        ),
     }
+    assert lines["Measurement, original"] == "no lump"
     attacked = result["made"][0]["id"]
     plane = client.plane(SHAPE[1], series=attacked, plane="axial", index=12)
     assert (plane[-11:] >= 900).any(), "SIMULATED"

@@ -51,6 +51,8 @@ class Simulation:
         perturbation_hu: RMSE of the protection in the 32 mm cube around it.
         nodule: how sure the classifier is of a nodule at the place, 0 to 1, by state.
         threshold: from which on it calls one.
+        lump_mm3: the lump of tissue in the middle of the place, by state; after an injection of
+            what is new. See `mitsgan.anatomy.lumps`.
         sketches: of the two tampered scans, by state.
     """
 
@@ -60,6 +62,7 @@ class Simulation:
     perturbation_hu: float | None
     nodule: Mapping[State, float]
     threshold: float
+    lump_mm3: Mapping[State, float]
     sketches: Mapping[State, SketchVerdict]
 
 
@@ -118,6 +121,7 @@ def simulate(
         perturbation_hu=None if protected is None else measured.perturbation_hu[0],
         nodule={state: looks[state].probability[0] for state in STATES if state in states},
         threshold=classifier.threshold,
+        lump_mm3={state: looks[state].lump_mm3[0] for state in STATES if state in states},
         sketches=sketches,
     )
 

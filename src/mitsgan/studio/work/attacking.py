@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mitsgan.anatomy.lumps import are_lumps
 from mitsgan.errors import OutputError, SettingsError
 from mitsgan.files.io import is_image
 from mitsgan.jobs.scans import write
@@ -95,6 +96,10 @@ def _lines(simulation: Simulation) -> list[tuple[str, str]]:
     for state, probability in simulation.nodule.items():
         called = "a nodule" if probability >= simulation.threshold else "no nodule"
         lines.append((f"Classifier, {state}", f"{called} ({100 * probability:.0f} %)"))
+    for state, volume in simulation.lump_mm3.items():
+        (stands,) = are_lumps([volume])
+        lump = f"a lump of {volume:.0f} mm³" if stands else "no lump"
+        lines.append((f"Measurement, {state}", lump))
     for state, sketch in simulation.sketches.items():
         where = (
             "" if sketch.distance_mm is None else f", {sketch.distance_mm:.0f} mm from the place"
