@@ -5,8 +5,8 @@
 The scan is protected with larger and larger budgets. The same attacks strike it and each protected
 form. Then the difference that was kept is added to what they made, as a reader would see it who
 gives the original back without looking whether anything was changed: `mitsgan restore` refuses
-that. Both are compared with the attack on the scan itself, and the nodule classifier and healthy
-lung of the same scan say what the cubes look like. See docs/restore.md.
+that. Both are compared with the attack on the scan itself, and two judges, the nodule classifier
+and measurement, say what the cubes look like. See docs/restore.md.
 """
 
 from __future__ import annotations
@@ -52,10 +52,13 @@ class Seen:
     Attributes:
         nodule_share: the part that the classifier calls a nodule.
         seen_share: the part that is that, or no healthy lung of this scan.
+        measured_share: the part where the judge who has learned nothing sees something: after an
+            injection a new lump, after a removal a lump, or no healthy lung.
     """
 
     nodule_share: float
     seen_share: float
+    measured_share: float
 
 
 @dataclass(frozen=True)
@@ -154,18 +157,26 @@ class _Bench:
         disrupted: list[float] = []
         restored: list[float] = []
         cubes: dict[str, list[Tensor]] = {"original": [], "protected": [], "restored": []}
+        was: dict[str, list[Tensor]] = {name: [] for name in cubes}
         strikes = self.strikes[action]
         with torch.no_grad():
             for before in strikes.outcomes():
                 cubes["original"].append(before.cubes)
+                whole = before.changed.cubes(before.changed.before)
+                was["original"].append(whole)
+                was["restored"].append(whole)
             for outcome in strikes.outcomes(volume):
                 cut = outcome.changed
                 back = outcome.tampered + (outcome.strikes.original.before - cut.before)
                 disrupted += rms(outcome.cores - outcome.reference).tolist()
                 restored += rms(cut.cores(back) - outcome.reference).tolist()
                 cubes["protected"].append(outcome.cubes)
+                was["protected"].append(cut.cubes(cut.before))
                 cubes["restored"].append(cut.cubes(back))
-        seen = {name: self._seen(torch.cat(parts)) for name, parts in cubes.items()}
+        seen = {
+            name: self._seen(action, torch.cat(parts), torch.cat(was[name]))
+            for name, parts in cubes.items()
+        }
         return Struck(
             action=action,
             disruption_hu=round(median(disrupted), 2),
@@ -173,10 +184,18 @@ class _Bench:
             **seen,
         )
 
-    def _seen(self, cubes: Tensor) -> Seen:
-        row = look(cubes, self.classifier, self.healthy).row()
+    def _seen(self, action: Action, cubes: Tensor, before: Tensor) -> Seen:
+        beyond = before if action == "inject" else None
+        looks = look(cubes, self.classifier, self.healthy, beyond)
+        failed = looks.failures(action)["measurement"]
+        measured = sum(failed) / len(failed)
+        row = looks.row()
         assert row.seen_share is not None  # healthy lung was measured
-        return Seen(round(row.nodule_share, 4), round(row.seen_share, 4))
+        return Seen(
+            round(row.nodule_share, 4),
+            round(row.seen_share, 4),
+            round(1 - measured if action == "inject" else measured, 4),
+        )
 
 
 def measure(

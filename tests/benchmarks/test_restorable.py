@@ -31,6 +31,9 @@ def test_restoring_takes_out_what_was_added(tmp_path: Path) -> None:
         assert [struck["action"] for struck in form["struck"]] == ["inject", "remove"]
         for struck in form["struck"]:
             assert struck["disruption_hu"] > 0
+            for state in ("original", "protected", "restored"):
+                assert set(struck[state]) == {"nodule_share", "seen_share", "measured_share"}
+                assert 2 * struck[state]["measured_share"] in (0, 1, 2)
             # The attack itself is what differs then, not what was added to the scan.
             assert struck["restored_disruption_hu"] != struck["disruption_hu"]
     again = subprocess.run(command, capture_output=True, text=True, check=False)

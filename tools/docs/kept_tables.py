@@ -44,7 +44,8 @@ def restorable() -> str:
         budget = f"{form['max_hu']:g} HU" if sigma is None else f"{sigma:g} sigma"
         for struck in form["struck"]:
             share = "nodule_share" if struck["action"] == "inject" else "seen_share"
-            looks = (struck[state][share] for state in ("original", "protected", "restored"))
+            shares = (share, "measured_share")
+            states = ("original", "protected", "restored")
             rows.append(
                 [
                     budget,
@@ -52,7 +53,12 @@ def restorable() -> str:
                     struck["action"],
                     struck["disruption_hu"],
                     struck["restored_disruption_hu"],
-                    *(round(tree["positions"] * look) for look in looks),
+                    *(
+                        ", ".join(
+                            _count(tree["positions"], struck[state].get(key)) for key in shares
+                        )
+                        for state in states
+                    ),
                 ]
             )
     columns: list[str | Column] = ["budget", Column("", "kept", "%", digits=1), "attack"]
@@ -60,3 +66,8 @@ def restorable() -> str:
     columns += [Column("", "restored disruption", "HU", sample=tree["positions"])]
     columns += ["seen: of the scan itself", "of the protected", "restored"]
     return plain(columns, rows)
+
+
+def _count(positions: int, share: float | None) -> str:
+    """At how many of the positions; a dash in results from before that was measured."""
+    return "-" if share is None else str(round(positions * share))
