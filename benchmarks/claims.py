@@ -20,8 +20,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mitsgan.errors import ResultError
+from mitsgan.evaluate.attacks.appearance import Judge
 from mitsgan.evaluate.benchmark.result import Benchmark
+from mitsgan.evaluate.benchmark.summary.hardness import failed
 from mitsgan.evaluate.benchmark.summary.rows import Row, Rows
+from mitsgan.evaluate.mark.statistics import RateRow
 from mitsgan.result import Result
 
 ROOT = Path(__file__).parents[1]
@@ -57,6 +60,8 @@ class Against:
         disruption_hu: RMSE between his results with and without protection, in the core.
         over_noise: that over what noise of the same RMSE does.
         noise_hu, offset_hu: what noise, and a constant offset, of the same RMSE do, medians.
+        failed: how many of his attacks failed, on the ``original`` and on the ``protected`` scan,
+            by judge (docs/metrics.md); a run from before there were two has the classifier alone.
     """
 
     attacker: str
@@ -68,6 +73,7 @@ class Against:
     over_noise: Ratio
     noise_hu: float
     offset_hu: float | None
+    failed: dict[str, dict[Judge, RateRow]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +192,7 @@ class Run:
             over_noise=_ratio(self.rows.ratio(row, noise)),
             noise_hu=_median(self.rows, noise),
             offset_hu=None if offset is None else _median(self.rows, offset),
+            failed=failed(self.rows, row),
         )
 
     def _weights(self, role: str, name: str) -> str | None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from drawing import plain
 
-from claims import CLAIMS, REQUIRED, Claim, Ratio
+from claims import CLAIMS, REQUIRED, Against, Claim, Ratio
+from mitsgan.evaluate.attacks.appearance import JUDGES, Judge
 from mitsgan.evaluate.report.formatting import Cell, of_sample
 from mitsgan.evaluate.report.table import Column
 
@@ -33,6 +34,7 @@ def _table(claims: list[Claim]) -> str:
             *("protector", "by", "weights", "over noise, at the least", "by attackers"),
             Column("", "above noise", "of rows"),
             Column("", "offset does more", "of rows"),
+            *(f"injections that fail, by {judge}: without, with it" for judge in JUDGES),
             Column("", "RMSE of the scan", "HU", digits=1),
         ),
         [_row(claim) for claim in claims],
@@ -52,8 +54,21 @@ def _row(claim: Claim) -> list[Cell]:
         f"{least.attacker}, {least.action}",
         f"{above} of {len(rows)}",
         f"{offset} of {len(rows)}",
+        *(_failed(rows, judge) for judge in JUDGES),
         claim.rmse_hu,
     ]
+
+
+def _failed(rows: list[Against], judge: Judge) -> str:
+    """How many of all injections fail without protection, and with it; a dash: not asked."""
+    injected = [row.failed for row in rows if row.action == "inject"]
+    asked = [by for by in injected if judge in by["protected"] and judge in by["original"]]
+    if not asked or len(asked) < len(injected):
+        return "-"
+    without, protected = (
+        sum(by[scan][judge].count for by in asked) for scan in ("original", "protected")
+    )
+    return f"{without}, {protected} of {sum(by['protected'][judge].n for by in asked)}"
 
 
 def _interval(ratio: Ratio, positions: int) -> str:
