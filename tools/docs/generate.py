@@ -22,6 +22,7 @@ import benchmark_pages  # noqa: E402
 import card_tables  # noqa: E402
 import first_contact  # noqa: E402
 import first_tables  # noqa: E402
+import judge_tables  # noqa: E402
 import kept_tables  # noqa: E402
 import leaderboard_tables  # noqa: E402
 import node_tables  # noqa: E402
@@ -76,6 +77,11 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "candidates": result_tables.candidates,
     "attackers": card_tables.attackers,
     "classifier": card_tables.classifier,
+    "judges": judge_tables.shares,
+    "calibration": judge_tables.calibration,
+    "calibration-errors": judge_tables.errors,
+    "real-nodules": judge_tables.real,
+    "failures": result_tables.failures,
     "kept": kept_tables.kept,
     "restorable": kept_tables.restorable,
     "speed": speed_tables.speed,
@@ -121,6 +127,7 @@ def main() -> int:
     check = parser.parse_args().check
     fresh = {page: filled(page.read_text(encoding="utf-8")) for page in PAGES}
     stale = [page for page, text in fresh.items() if text != page.read_text(encoding="utf-8")]
+    plots = [*benchmark_pages.stale_plots(), *judge_tables.stale_picture()]
     plots = [*benchmark_pages.stale_plots(), *([badges.PICTURE] if badges.stale() else [])]
     for path in (*stale, *plots) if check else ():
         print(f"{path.relative_to(ROOT)} differs from docs/results: run make docs")
@@ -128,6 +135,7 @@ def main() -> int:
         for page in stale:
             page.write_text(fresh[page], encoding="utf-8")
         benchmark_pages.draw_plots()
+        judge_tables.draw_picture()
         badges.draw()
     return 1 if check and (stale or plots) else 0
 

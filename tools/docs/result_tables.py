@@ -12,8 +12,10 @@ from typing import Any
 from drawing import drawn, plain
 
 from mark_bars import bars_table
+from mitsgan.evaluate.attacks.appearance import JUDGES
 from mitsgan.evaluate.controls import CONTROL, OFFSET, PROTECTED
 from mitsgan.evaluate.mark.result import LocatedRow, MarkEvaluation
+from mitsgan.evaluate.mark.statistics import RateRow
 from mitsgan.evaluate.mark.tables import verdicts_table
 from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column
@@ -102,6 +104,26 @@ def transfer() -> str:
         ),
         rows,
     )
+
+
+def failures() -> str:
+    """How many attacks failed by either judge, by pair of attackers."""
+    rows: list[list[Cell]] = []
+    for pair, suffix in _PAIRS.items():
+        for action, looks in evaluation(suffix).appearance.items():
+            for state, by_judge in looks.failed.items():
+                row: list[Cell] = [f"`{pair}`", action, state.removeprefix("tampered ")]
+                rows.append([*row, looks.n, *(_of(by_judge.get(judge)) for judge in JUDGES)])
+    columns = ("attackers", "action", "scan tampered with", Column("", "n"))
+    return plain((*columns, *(f"failed by {judge}, %" for judge in JUDGES)), rows)
+
+
+def _of(share: RateRow | None) -> str:
+    """A share in per cent with its interval."""
+    if share is None or share.rate is None or share.interval_95 is None:
+        return ""
+    low, high = share.interval_95
+    return f"{100 * share.rate:.0f} ({100 * low:.0f} to {100 * high:.0f})"
 
 
 def diagnosis() -> str:

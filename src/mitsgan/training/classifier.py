@@ -98,7 +98,7 @@ def _examples(
     """
     cubes = sampler.sample(count, random)
     for k in range(0, count, 4):
-        cubes[k] = _dense_cube(sampler.data, random)
+        cubes[k] = dense_cube(sampler.data, random)
     diameters = (config.smallest_mm, config.largest_mm)
     cubes[1::2] = add_nodule(cubes[1::2], random, diameters_mm=diameters).cubes
     labels = torch.zeros(count)
@@ -112,7 +112,7 @@ def _examples(
     return cubes, labels
 
 
-def _dense_cube(data: Sequence[Volume], random: torch.Generator) -> Tensor:
+def dense_cube(data: Sequence[Volume], random: torch.Generator) -> Tensor:
     """``[32, 32, 32]`` around the densest of many lung voxels; around any, where none fits."""
     pick, seed = torch.randint(2**31, (2,), generator=random).tolist()
     volume = data[pick % len(data)]
