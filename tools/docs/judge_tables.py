@@ -15,7 +15,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from result_tables import RESULTS, read_result
 
-from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.formatting import Cell, of_sample
 from mitsgan.evaluate.report.table import Column
 
 PICTURE = RESULTS.parent / "images" / "calibration.svg"
@@ -162,7 +162,7 @@ def _share(row: dict[str, Any]) -> str:
     if row["rate"] is None:
         return ""
     low, high = row["interval_95"]
-    return f"{100 * row['rate']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+    return of_sample(100 * row["rate"], row["n"], (100 * low, 100 * high), unit="%")
 
 
 def _seen(answer: bool) -> str:

@@ -17,7 +17,7 @@ from mitsgan.evaluate.controls import CONTROL, OFFSET, PROTECTED
 from mitsgan.evaluate.mark.result import LocatedRow, MarkEvaluation
 from mitsgan.evaluate.mark.statistics import RateRow
 from mitsgan.evaluate.mark.tables import verdicts_table
-from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.formatting import Cell, of_sample
 from mitsgan.evaluate.report.table import Column
 from mitsgan.evaluate.result import Evaluation
 from mitsgan.evaluate.tables import disruption_table, invariants_table
@@ -123,7 +123,7 @@ def _of(share: RateRow | None) -> str:
     if share is None or share.rate is None or share.interval_95 is None:
         return ""
     low, high = share.interval_95
-    return f"{100 * share.rate:.0f} ({100 * low:.0f} to {100 * high:.0f})"
+    return of_sample(100 * share.rate, share.n, (100 * low, 100 * high), unit="%")
 
 
 def diagnosis() -> str:
