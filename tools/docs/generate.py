@@ -128,7 +128,7 @@ def main() -> int:
     fresh = {page: filled(page.read_text(encoding="utf-8")) for page in PAGES}
     stale = [page for page, text in fresh.items() if text != page.read_text(encoding="utf-8")]
     plots = [*benchmark_pages.stale_plots(), *judge_tables.stale_picture()]
-    plots = [*benchmark_pages.stale_plots(), *([badges.PICTURE] if badges.stale() else [])]
+    plots += [badges.PICTURE] if badges.stale() else []
     for path in (*stale, *plots) if check else ():
         print(f"{path.relative_to(ROOT)} differs from docs/results: run make docs")
     if not check:
