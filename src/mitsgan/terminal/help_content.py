@@ -154,6 +154,7 @@ METAVARS: Mapping[str, str] = {
     "state": "received|complete|working|protected|sending|committed|dead|refused",
     "target_hu": "HU",
     "sign": "KEY.pem",
+    "thicknesses": "MM...",
     "timeout_minutes": "N",
     "trust": "PEM",
     "validate": "SCAN...",
