@@ -35,10 +35,11 @@ def _training_scans() -> str:
     return f"trained on {['no', 'one', 'two', 'three', 'four'][len(card['data'])]} public scans"
 
 
-def _blobs_missed() -> str:
-    """A blob of 10 mm, painted in thick slices: none is found by the mark."""
-    blob = next(row for row in _mark("lungdx-a0001").manipulations if "blob" in row.name)
-    return "see 10 mm in thick slices" if not blob.verdicts["tampered"].count else "found"
+def _injections_missed() -> str:
+    """What a model paints into thick slices: hardly any of it is found by the mark."""
+    found = _mark("lungdx-a0001").attacks["inject"].cases["touched up"].found
+    missed = found.count <= found.n / 20
+    return "see what models paint into thick slices" if missed else "found"
 
 
 def _mark(scan: str) -> MarkEvaluation:
@@ -51,7 +52,7 @@ CLAIMS: Mapping[str, Callable[[], str]] = {
     "by more than 10 HU unless": lambda: f"by more than {_default('max_hu'):g} HU unless",
     "(10 by default)": lambda: f"({_default('max_hu'):g} by default)",
     "trained on two public scans": _training_scans,
-    "see 10 mm in thick slices": _blobs_missed,
+    "see what models paint into thick slices": _injections_missed,
     "every mean of 8 mm": lambda: f"every mean of {CELL_MM:g} mm",
 }
 """What a page says, and what makes the same words out of code, weights and results."""
