@@ -11,7 +11,7 @@ from mitsgan.networks import Card, load_weights, shipped
 _ATTACKERS = tuple(
     f"{role}-{pair}"
     for role in ("injector", "remover")
-    for pair in ("narrow", "residual", "smooth", "textured")
+    for pair in ("diffusion", "narrow", "residual", "smooth", "textured")
 )
 
 
@@ -41,7 +41,7 @@ def _attacker(name: str, card: Card) -> tuple[str | float, ...]:
     return (
         f"`{name}`" + (" (held out)" if card["held_out"] else ""),
         f"{config.get('architecture', 'ct-gan')}, {config['width']}",
-        config["adversarial_weight"],
+        config.get("adversarial_weight"),
         card["seed"],
         config["steps"],
         metrics["core_mae_hu"],

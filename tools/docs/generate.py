@@ -20,6 +20,7 @@ import archive_tables  # noqa: E402 - the path above first
 import badges  # noqa: E402
 import benchmark_pages  # noqa: E402
 import card_tables  # noqa: E402
+import diffusion_tables  # noqa: E402
 import first_contact  # noqa: E402
 import first_tables  # noqa: E402
 import judge_tables  # noqa: E402
@@ -96,6 +97,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "refine-nodules": partial(speed_tables.refined, "nodules"),
     "refine-lung": partial(speed_tables.refined, "lung"),
     "refine-uncertainty": speed_tables.refined_by_uncertainty,
+    "diffusion-attacks": diffusion_tables.attacks,
+    "diffusion-purified": diffusion_tables.purified,
     "wave-scans": wave_tables.scans,
     "wave-purified": wave_tables.purified,
     "layers": sketch_tables.layers,

@@ -1,4 +1,4 @@
-"""The attackers that ship: small surrogates of CT-GAN, pairs of an injector and a remover."""
+"""The attackers that ship: small surrogates, pairs of an injector and a remover."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from typing import Literal, get_args
 from mitsgan.attack.plan import Action
 from mitsgan.networks import shipped
 
-Surrogate = Literal["textured", "smooth", "narrow", "residual"]
+Surrogate = Literal["textured", "smooth", "narrow", "residual", "diffusion"]
 """What a pair is called.
 
 - ``textured``: the published architecture, adversarial weight 10: paints lung texture.
 - ``smooth``: the published architecture and losses, another seed: averages texture out.
 - ``narrow``: textured, of another width and seed.
 - ``residual``: textured, of another architecture. No protector may be trained against it.
+- ``diffusion``: draws the core out of noise in a dozen steps. No protector may be trained
+  against it.
 """
 
 SURROGATES: tuple[Surrogate, ...] = get_args(Surrogate)
-HELD_OUT: frozenset[Surrogate] = frozenset({"residual"})
+HELD_OUT: frozenset[Surrogate] = frozenset({"residual", "diffusion"})
 """Pairs kept out of all training of protectors, to measure what strikes an unknown attacker."""
 
 NAMES: dict[Action, str] = {"inject": "injector", "remove": "remover"}

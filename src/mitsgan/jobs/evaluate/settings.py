@@ -18,7 +18,8 @@ class EvaluateSettings(OwnAttackers, EvaluationSettings):
     attack: bool = True
     """Whether both scans are tampered with, and what comes of it compared."""
     attackers: str = "textured"
-    """The pair to tamper with: textured, smooth, narrow, residual (held out), or your own."""
+    """The pair to tamper with: textured, smooth, narrow; held out: residual, diffusion; or
+    your own."""
     classifier: Path | None = None
     """The nodule classifier that says what is seen; by default the one that ships."""
     lpips_weights: Path | None = None

@@ -58,7 +58,8 @@ class ProtectSettings(Settings):
     candidates: bool = False
     """Spend that time around the places that look like nodules, against removal."""
     attackers: tuple[str, ...] = ("textured",)
-    """The pairs to optimise against: textured, smooth, narrow, residual, or one of your own."""
+    """The pairs to optimise against: textured, smooth, narrow, residual, diffusion, or one of your
+    own."""
     mark_hu: float = MARK_HU
     """Strength of the mark, RMS over the body; no voxel gets more than half the budget of it, or
     all of a budget that follows the noise."""

@@ -1,0 +1,69 @@
+"""Tables of the diffusion attacker in docs/attackers.md, from docs/results/diffusion."""
+
+from __future__ import annotations
+
+from drawing import plain
+from result_tables import RESULTS
+
+from mitsgan.evaluate.benchmark.result import Benchmark
+from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.table import Column
+
+SUMMARY = RESULTS / "diffusion" / "summary.json"
+SCAN = "lungdx-a0001"
+POSITIONS = 48
+
+
+def attacks() -> str:
+    """What protectors do to attackers of both kinds, with controls."""
+    looks = {_attack(row): row for row in _rows("appearance")}
+    columns = (
+        *("protector", "attacker", "action"),
+        Column("", "disruption", "HU", digits=0),
+        Column("", "noise of equal RMSE", "HU", digits=0),
+        Column("", "offset of equal RMSE", "HU", digits=0),
+        Column("", "over noise", digits=2),
+        "called a nodule: without, with it, %",
+    )
+    kept = ("disruption", "noise", "offset", "over_noise")
+    return plain(
+        columns,
+        [
+            [*_attack(row), *(row[key] for key in kept), _called(looks.get(_attack(row)))]
+            for row in _rows(f"main-{SCAN}")
+            if row["n"] == POSITIONS
+        ],
+    )
+
+
+def purified() -> str:
+    """What is left of that behind a purifier."""
+    columns = (
+        *("protector", "purifier", "action"),
+        Column("", "disruption", "HU", digits=0),
+        Column("", "over noise", digits=2),
+    )
+    return plain(
+        columns,
+        [
+            [row["protector"], f"`{row['purifier']}`", row["action"]]
+            + [row[key] for key in ("disruption", "over_noise")]
+            for row in _rows("purifiers")
+            if row["attacker"] == "diffusion"
+        ],
+    )
+
+
+def _attack(row: dict[str, Cell]) -> tuple[Cell, ...]:
+    return row["protector"], row["attacker"], row["action"]
+
+
+def _called(row: dict[str, Cell] | None) -> Cell:
+    if row is None:
+        return ""
+    return f"{row['nodule_original']:.0f}, {row['nodule_protected']:.0f}"
+
+
+def _rows(table: str) -> list[dict[str, Cell]]:
+    tables = {one.id: one.rows for one in Benchmark.read(SUMMARY).tables}
+    return [dict(row) for row in tables[table]]
