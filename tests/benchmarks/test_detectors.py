@@ -24,7 +24,16 @@ def _run(*arguments: str | int | Path) -> subprocess.CompletedProcess[str]:
 def test_a_scan_is_attacked_and_searched(tmp_path: Path) -> None:
     series, output = tmp_path / "series", tmp_path / "found.json"
     phantom_series(chest((20, 128, 128), (7.0, 2.6, 2.6), seed=4), series)
-    options = ["--positions", 2, "--filtered", 1, "--behind", "noise-10hu", "--output", output]
+    options: list[str | int | Path] = [
+        "--positions",
+        2,
+        "--filtered",
+        1,
+        "--behind",
+        "noise-10hu",
+        "--output",
+        output,
+    ]
     lacking = _run(series, *options)
     assert lacking.returncode == 2
     assert "--calibrate" in lacking.stderr

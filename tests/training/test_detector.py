@@ -41,4 +41,4 @@ def test_it_tells_attacked_lung_from_the_same_untouched(
 def test_settings_that_make_no_sense_are_refused() -> None:
     for wrong in ({"steps": 0}, {"patches": 0}, {"processed": 1.5}, {"width": 0}):
         with pytest.raises(SettingsError, match=next(iter(wrong))):
-            DetectorConfig(**wrong)  # type: ignore[arg-type]
+            DetectorConfig(**wrong)
