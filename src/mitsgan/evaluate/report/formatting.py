@@ -68,7 +68,8 @@ def sample_places(
         return 0
     if share and abs(value) >= 1:
         return 0 if n is not None and n < _MANY else 1
-    digits = 2 if n is not None and n < _SOME else 3
+    few = n is not None and n < (_MANY if share else _SOME)
+    digits = 2 if few else 3
     places = _places(float(f"{value:.{digits - 1}e}"), digits)
     if digits == 2 and (n or 0) >= _FEW and ends is not None and ends[1] - ends[0] < 10.0**-places:
         places += 1
@@ -84,7 +85,8 @@ def of_sample(
     places = sample_places(value, n, share=unit == "%", ends=ends)
     if ends is None:
         return printed(value, places)
-    return f"{printed(value, places)} ({' to '.join(printed(end, places) for end in ends)})"
+    low, high = (printed(round(end, places), places) for end in ends)
+    return f"{printed(value, places)} ({low} to {high})"
 
 
 def rounded(cell: Cell, n: int | None = None, unit: str = "") -> str:
