@@ -120,7 +120,7 @@ def test_what_ray_ends_for_want_of_memory_is_no_bug_and_is_counted_apart(
         run.send_signal(signal.SIGINT)
         run.wait()
         wait_for(
-            lambda: cluster.ended_for_memory() > MEMORY_RETRIES, 60, "Ray tells what it has ended"
+            lambda: cluster.ended_for_memory() >= MEMORY_RETRIES, 60, "Ray tells what it has ended"
         )
     assert (task.failures, task.attempts, task.state) == ({"resource": 1}, 1, "pending")
     assert "memory of the node was short" in task.reason

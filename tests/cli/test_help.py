@@ -86,7 +86,7 @@ def test_every_option_in_a_group_is_one_of_a_command(capsys: pytest.CaptureFixtu
         (["protct"], "there is no command protct; did you mean protect?"),
         (["node", "runs"], "there is no command runs; did you mean run?"),
         (["xyzzy"], "there is no command xyzzy; there are protect, verify"),
-        (["help", "verfy"], "there is no command verfy; did you mean verify?"),
+        (["help", "verifx"], "there is no command verifx; did you mean verify?"),
         (
             ["protect", "--max-huu", "3", "a", "b"],
             "no option --max-huu; did you mean --max-hu? See",
