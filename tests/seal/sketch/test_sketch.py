@@ -68,6 +68,13 @@ def test_a_sketch_comes_back_from_a_seal_as_it_was(sketch: Sketch) -> None:
             assert before == after, field.name
 
 
+@pytest.mark.parametrize("shape", [(1, 3, 3), (2, 5, 40), (5, 8, 89)])
+def test_so_does_a_tiny_one(shape: tuple[int, int, int]) -> None:
+    noise = np.random.default_rng(3).integers(-1000, 3000, shape).astype(np.int16)
+    sketch = make_sketch(Scan.from_hu(noise, (4.0, 4.0, 0.35), plausible=False))
+    np.testing.assert_array_equal(from_fields(to_fields(sketch)).means, sketch.means)
+
+
 def test_a_sketch_is_small(patient: Scan, sketch: Sketch) -> None:
     size = len(json.dumps(to_fields(sketch)))
     assert size < 0.08 * 2 * patient.stored.size, "pixels of 1.4 mm, four times as large as usual"

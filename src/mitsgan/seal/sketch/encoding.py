@@ -33,6 +33,9 @@ _ZERO = np.float32(1 << (_BITS - 1))
 _FLAT = 1e-3
 """Axes that span less of a unit cube than this are none."""
 
+_LEAST_PIXELS = 64
+"""The coder finds no room for the result of some images of at most 36."""
+
 _LONGEST, _MOST_CELLS = 1 << 16, 1 << 28
 
 
@@ -103,6 +106,7 @@ def from_fields(fields: Mapping[str, object]) -> Sketch:
 
 def _encode(levels: Array) -> str:
     image = np.rint(levels).astype("<u2").reshape(-1, levels.shape[2])
+    image = np.pad(image, ((0, _rows(image.shape) - len(image)), (0, 0)))
     code = encode_buffer(image.tobytes(), *image.shape, samples_per_pixel=1, bits_stored=_BITS)
     return base64.b64encode(code).decode("ascii")
 
@@ -115,11 +119,19 @@ def _decode(value: object, cells: Triple, name: str) -> Array:
     except (binascii.Error, ValueError, RuntimeError) as error:
         raise SketchError(f"{name} cannot be decoded ({error})") from error
     layers, rows, columns = cells
+    shape = (layers * rows, columns)
+    heights = (layers * rows, _rows(shape))  # tiny ones that fitted were once not padded
     size = (header["height"], header["width"], header["bits_per_sample"], header["components"])
-    if size != (layers * rows, columns, _BITS, 1):
+    if size not in [(height, columns, _BITS, 1) for height in heights]:
         raise SketchError(f"{name} holds an image of {size}, not of {cells} cells")
-    levels = np.frombuffer(bytes(data), "<u2").reshape(cells)
+    levels = np.frombuffer(bytes(data), "<u2")[: layers * rows * columns].reshape(cells)
     return levels.astype(np.float32)
+
+
+def _rows(shape: tuple[int, int]) -> int:
+    """Rows of an image once it is padded for the coder."""
+    rows, columns = shape
+    return max(rows, -(-_LEAST_PIXELS // columns))
 
 
 def _geometry(fields: Mapping[str, object]) -> Geometry:
