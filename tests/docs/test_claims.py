@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from mitsgan.attack import SURROGATES, surrogate_path
 from mitsgan.cli.verify import EXIT_CODES
 from mitsgan.evaluate.mark.result import MarkEvaluation
 from mitsgan.jobs.protect.settings import ProtectFile
 from mitsgan.mark.content import CELL_MM
-from mitsgan.networks import load_weights, shipped
+from mitsgan.networks import load_weights
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
@@ -31,8 +32,10 @@ def _exit_codes() -> str:
 
 
 def _training_scans() -> str:
-    card = load_weights(shipped("injector-textured"), "attacker")[1]
-    return f"trained on {['no', 'one', 'two', 'three', 'four'][len(card['data'])]} public scans"
+    cards = [load_weights(surrogate_path(s, "inject"), "attacker")[1] for s in SURROGATES]
+    few, most = (f(len(card["data"]) for card in cards) for f in (min, max))
+    words = ("no", "one", "two", "three", "four")
+    return f"trained on {words[few]} to {words[most]} public scans"
 
 
 def _injections_missed() -> str:
@@ -51,7 +54,7 @@ CLAIMS: Mapping[str, Callable[[], str]] = {
     "0 intact, 4 processed, 1 tampered, 3 unknown": _exit_codes,
     "by more than 10 HU unless": lambda: f"by more than {_default('max_hu'):g} HU unless",
     "(10 by default)": lambda: f"({_default('max_hu'):g} by default)",
-    "trained on two public scans": _training_scans,
+    "trained on two to four public scans": _training_scans,
     "see what models paint into thick slices": _injections_missed,
     "every mean of 8 mm": lambda: f"every mean of {CELL_MM:g} mm",
 }
