@@ -73,7 +73,8 @@ EXAMPLES: Mapping[str, str] = {
     "train protector": "mitsgan train protector SCAN -o p.safetensors",
     "train classifier": "mitsgan train classifier SCAN -o c.safetensors",
     "train mits-gan-paper": "mitsgan train mits-gan-paper SCAN -o m.safetensors",
-    "train diffusion": "mitsgan train diffusion SCAN -o d.safetensors",
+    "train diffusion": "mitsgan train diffusion SCAN -o d.safetensors --action inject",
+    "train detector": "mitsgan train detector SCAN -o detector.safetensors",
     "train tafim": "mitsgan train tafim SCAN -o t.safetensors",
     "attacker import": (
         "mitsgan attacker import G_model.h5 equalization.pkl normalization.npy --action inject "

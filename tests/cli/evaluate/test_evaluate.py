@@ -15,6 +15,7 @@ import SimpleITK as sitk  # noqa: N813 - its own habit
 import torch
 
 from mitsgan.cli.main import main
+from mitsgan.evaluate.report.formatting import of_sample
 from mitsgan.files import read_scan
 from mitsgan.networks import load_weights
 from mitsgan.phantom.chest import NODULE_LPS
@@ -172,7 +173,7 @@ def test_a_page_with_pictures(evaluated: Evaluated, evaluate: Run, series: Path)
     assert f"voxel {', '.join(map(str, voxel))} [z, y, x]" in html, "removal at the nodule"
     assert str(evaluated.picture.parent) not in html, "no path of this machine"
     median = result["disruption"]["inject"]["protected"]["rmse_hu"]["median"]
-    assert f"{median:.3g} HU when injecting" in html
+    assert f"{of_sample(median, len(result['positions']))} HU when injecting" in html
     assert evaluate(*evaluated.arguments) == 2, "nothing is overwritten unasked"
 
 
