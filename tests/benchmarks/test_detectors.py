@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mitsgan.attack import SURROGATES
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
 
@@ -44,7 +45,7 @@ def test_a_scan_is_attacked_and_searched(tmp_path: Path) -> None:
     assert set(scan["behind"]) == {"nothing", "noise-10hu"}
     stored = scan["behind"]["nothing"]
     assert stored["untouched"]["noise residual"]["regions"] <= 1
-    assert len(stored["attacks"]) == 8
+    assert len(stored["attacks"]) == 2 * len(SURROGATES)
     row = stored["attacks"]["smooth remove"]["noise residual"]
     assert row["n"] == 2
     assert 0 <= row["auc"] <= 1
