@@ -49,7 +49,7 @@ def test_writes_and_tells_all_numbers(
     assert result["change"]["together_largest_hu"] <= 10
     output = capsys.readouterr().out
     auc = result["attacks"]["remove"]["cases"]["touched up"]["auc"]
-    assert f"{auc:.4f}" in output
+    assert f"{auc:.3f}" in output
     assert "copy-move" in output
     assert "untouched, with a wrong key" in output
     assert "HU RMS over the body was added to chest" in output
