@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from mitsgan.networks.classifier import ClassifierNetwork, NoduleClassifier
 from mitsgan.networks.memory_format import channels_last
@@ -45,10 +44,7 @@ def train_classifier(scans: Sequence[Scan], config: ClassifierConfig, run: Run) 
         cubes, labels = (tensor.to(run.worker.device) for tensor in examples)
         with half_where_fast(cubes.device):
             logits = network(cubes).float()
-        loss = F.binary_cross_entropy_with_logits(logits, labels)
-        learner.descend(loss)
-        right = ((logits > 0) == (labels > 0.5)).float().mean()
-        return {"loss": loss.item(), "accuracy": right.item()}
+        return learner.tell_apart(logits, labels)
 
     run_loop(step, config.steps, {"network": learner}, run, seed=config.seed)
     learner.finished()

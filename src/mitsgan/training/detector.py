@@ -90,10 +90,7 @@ def train_detector(
         device = run.worker.device
         logits = network(patches.slices.to(device), patches.grain.to(device))[:, 0, 0]
         labels = patches.labels.to(device)
-        loss = F.binary_cross_entropy_with_logits(logits, labels)
-        learner.descend(loss)
-        right = ((logits > 0) == (labels > 0.5)).float().mean()
-        return {"loss": loss.item(), "accuracy": right.item()}
+        return learner.tell_apart(logits, labels)
 
     run_loop(step, config.steps, {"network": learner}, run, seed=config.seed)
     learner.finished()

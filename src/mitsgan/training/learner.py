@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mitsgan.training.fabric import ALONE, Worker
 
@@ -83,6 +84,13 @@ class Learner:
         self.forget()
         torch.autograd.backward(loss)
         self.step()
+
+    def tell_apart(self, logits: Tensor, labels: Tensor) -> dict[str, float]:
+        """One step down the cross-entropy of two classes, ``[b]`` each: loss and accuracy."""
+        loss = F.binary_cross_entropy_with_logits(logits, labels)
+        self.descend(loss)
+        right = ((logits > 0) == (labels > 0.5)).float().mean()
+        return {"loss": loss.item(), "accuracy": right.item()}
 
     def forget(self) -> None:
         """Drop gradients, before new ones are added up."""
