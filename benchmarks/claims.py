@@ -24,7 +24,7 @@ from mitsgan.evaluate.attacks.appearance import Judge
 from mitsgan.evaluate.benchmark.result import Benchmark
 from mitsgan.evaluate.benchmark.summary.hardness import failed
 from mitsgan.evaluate.benchmark.summary.rows import Row, Rows
-from mitsgan.evaluate.mark.statistics import RateRow
+from mitsgan.evaluate.statistics import RateRow
 from mitsgan.result import Result
 
 ROOT = Path(__file__).parents[1]

@@ -28,7 +28,7 @@ from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.anatomy.lumps import are_lumps, lumps_mm3
 from mitsgan.errors import DataError
 from mitsgan.evaluate.calibration import Calibration, calibrate
-from mitsgan.evaluate.mark.statistics import RateRow, rate
+from mitsgan.evaluate.statistics import RateRow, rate
 from mitsgan.files import read_scan
 from mitsgan.files.identity import series_names
 from mitsgan.jobs.outputs import check_file, scan_name, write_result

@@ -21,8 +21,8 @@ from mitsgan import __version__
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
-from mitsgan.evaluate.mark.statistics import rate
 from mitsgan.evaluate.purify.purifiers import purify_scan
+from mitsgan.evaluate.statistics import rate
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_json
 from mitsgan.mark import Verdict

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mitsgan.evaluate.mark.result import MarkEvaluation
-from mitsgan.evaluate.mark.statistics import rate
 from mitsgan.evaluate.result import Evaluation
+from mitsgan.evaluate.statistics import rate
 
 Json = dict[str, Any]
 

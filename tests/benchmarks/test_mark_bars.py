@@ -10,7 +10,7 @@ import pytest
 from mark_bars import BEHIND, bars_table
 from mitsgan.evaluate.mark.evaluation import PURIFIED
 from mitsgan.evaluate.mark.result import LocatedRow, MarkEvaluation
-from mitsgan.evaluate.mark.statistics import Spread
+from mitsgan.evaluate.statistics import Spread
 
 RESULT = Path(__file__).parents[2] / "docs" / "results" / "mark-lidc-0001.json"
 

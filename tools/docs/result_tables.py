@@ -15,11 +15,11 @@ from mark_bars import bars_table
 from mitsgan.evaluate.attacks.appearance import JUDGES
 from mitsgan.evaluate.controls import CONTROL, OFFSET, PROTECTED
 from mitsgan.evaluate.mark.result import LocatedRow, MarkEvaluation
-from mitsgan.evaluate.mark.statistics import RateRow
 from mitsgan.evaluate.mark.tables import verdicts_table
 from mitsgan.evaluate.report.formatting import Cell, of_sample
 from mitsgan.evaluate.report.table import Column
 from mitsgan.evaluate.result import Evaluation
+from mitsgan.evaluate.statistics import RateRow
 from mitsgan.evaluate.tables import disruption_table, invariants_table
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mitsgan.evaluate.mark.statistics import RateRow, auc, rate
+from mitsgan.evaluate.statistics import RateRow, auc, rate
 
 BINS = 10
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from mitsgan.anatomy.lumps import are_lumps, lumps_mm3
 from mitsgan.attack import Action, Attacker, Plan, Strikes, Variant, tamper_cut
 from mitsgan.evaluate.attacks.healthy_lung import FEATURES, Feature, HealthyLung
-from mitsgan.evaluate.mark.statistics import RateRow, rate
+from mitsgan.evaluate.statistics import RateRow, rate
 from mitsgan.networks.classifier import NoduleClassifier
 
 State = Literal["original", "protected", "tampered original", "tampered protected"]

@@ -30,8 +30,8 @@ from mitsgan.evaluate.mark.result import (
     Verdicts,
 )
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
-from mitsgan.evaluate.mark.statistics import dice, rate, spread
 from mitsgan.evaluate.mark.strikes import Form, Strike, strike, struck
+from mitsgan.evaluate.statistics import dice, rate, spread
 from mitsgan.mark import SliceState, Verdict
 from mitsgan.perturb import Perturbation
 from mitsgan.progress import Progress, silent

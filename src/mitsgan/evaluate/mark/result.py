@@ -11,7 +11,7 @@ from mitsgan import __version__
 from mitsgan.anatomy.places import DEPTH_MM
 from mitsgan.attack import Action
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
-from mitsgan.evaluate.mark.statistics import RateRow, Spread
+from mitsgan.evaluate.statistics import RateRow, Spread
 from mitsgan.mark import Detection
 from mitsgan.result import Result, ScanEntry, WeightsEntry
 

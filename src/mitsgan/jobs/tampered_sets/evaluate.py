@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mitsgan.errors import DataError, ScanError
-from mitsgan.evaluate.mark.statistics import auc
 from mitsgan.evaluate.passive.search import PassiveDetector
+from mitsgan.evaluate.statistics import auc
 from mitsgan.jobs.tampered_sets.labelled import LabelledScan
 from mitsgan.progress import Progress, silent
 

@@ -9,8 +9,8 @@ from mitsgan.evaluate.attacks.appearance import JUDGES, Judge
 from mitsgan.evaluate.attacks.appearance import failures as failed_at
 from mitsgan.evaluate.benchmark.config import NONE, PLAIN
 from mitsgan.evaluate.benchmark.summary.rows import MEASURED, NAMED, Row, Rows, named, table
-from mitsgan.evaluate.mark.statistics import RateRow, rate
 from mitsgan.evaluate.report.table import ENDS, Column, Table
+from mitsgan.evaluate.statistics import RateRow, rate
 
 _TAMPERED = (("_original", "original"), ("", "protected"))
 """How keys of rows end, by whose scan was tampered with."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitsgan.evaluate.mark.statistics import RateRow, Spread, auc, dice, rate, spread
+from mitsgan.evaluate.statistics import RateRow, Spread, auc, dice, rate, spread
 
 scores = st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=12)
 
