@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
-from torch.nn import functional as F
 
 from mitsgan.anatomy.grain import Grain, measure_grain
 from mitsgan.attack import Attacker, Strikes, cut_blocks, cut_plans, paste_block, plan_attack
@@ -39,6 +39,7 @@ _PLACES = 100
 """Places of which the densest serves as untouched lung."""
 
 _BLUR_PIXELS = (0.3, 1.0)
+_BLUR_RADIUS = 3
 _NOISE_HU = 20.0
 _AIR_HU = -1000.0
 _LEAST_HU = 0.5
@@ -236,10 +237,8 @@ def _processed(
 
 
 def _blurred(regions: Tensor, sigma: float) -> Tensor:
-    axis = torch.arange(-3, 4, dtype=torch.float32)
-    kernel = torch.exp(-(axis**2) / (2 * sigma**2))
-    kernel = kernel / kernel.sum()
-    flat = regions.flatten(0, 1)[:, None]
-    flat = F.conv2d(F.pad(flat, (0, 0, 3, 3), "replicate"), kernel[None, None, :, None])
-    flat = F.conv2d(F.pad(flat, (3, 3, 0, 0), "replicate"), kernel[None, None, None])
-    return flat[:, 0].reshape(regions.shape)
+    """In plane, ``sigma`` in pixels."""
+    blurred = ndimage.gaussian_filter(
+        regions.numpy(), sigma, mode="nearest", radius=_BLUR_RADIUS, axes=(-2, -1)
+    )
+    return torch.from_numpy(blurred)
