@@ -31,7 +31,7 @@ _COLUMNS = (
 
 def digest(summary: Benchmark) -> str:
     """The first protector on the first unseen scan, at the first budget."""
-    rows = {table.id: table.rows for table in summary.tables}
+    rows = rows_by_table(summary)
     scan, budget = _unseen(summary), _budget(summary)
     at_budget = at_first_budget(summary)
     who = at_budget[0]["protector"]
@@ -45,15 +45,20 @@ def digest(summary: Benchmark) -> str:
     return "\n\n".join(parts)
 
 
+def rows_by_table(summary: Benchmark) -> dict[str, Sequence[Row]]:
+    """The rows of every table, by its id."""
+    return {table.id: table.rows for table in summary.tables}
+
+
 def at_first_budget(summary: Benchmark) -> list[Row]:
     """All attacks on the first unseen scan at the first budget, the first protector's first."""
-    rows = {table.id: table.rows for table in summary.tables}
+    rows = rows_by_table(summary)
     return [row for row in rows[f"main-{_unseen(summary)}"] if row["budget"] == _budget(summary)]
 
 
 def first_appearance(summary: Benchmark, attacker: str, action: str) -> Row:
     """What one attack looks like with the first protector, at the first budget, scan and budget."""
-    rows = {table.id: table.rows for table in summary.tables}
+    rows = rows_by_table(summary)
     scan = _unseen(summary)
     who = rows[f"main-{scan}"][0]["protector"]
     looks = _appearances(rows, scan, _budget(summary), who)

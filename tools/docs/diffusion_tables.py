@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmark_digest import Row, rows_by_table
 from drawing import plain
 from result_tables import RESULTS
 
@@ -16,7 +17,8 @@ POSITIONS = 48
 
 def attacks() -> str:
     """What protectors do to attackers of both kinds, with controls."""
-    looks = {_attack(row): row for row in _rows("appearance")}
+    rows = rows_by_table(Benchmark.read(SUMMARY))
+    looks = {_attack(row): row for row in rows["appearance"]}
     columns = (
         *("protector", "attacker", "action"),
         Column("", "disruption", "HU", digits=0),
@@ -30,7 +32,7 @@ def attacks() -> str:
         columns,
         [
             [*_attack(row), *(row[key] for key in kept), _called(looks.get(_attack(row)))]
-            for row in _rows(f"main-{SCAN}")
+            for row in rows[f"main-{SCAN}"]
             if row["n"] == POSITIONS
         ],
     )
@@ -48,22 +50,17 @@ def purified() -> str:
         [
             [row["protector"], f"`{row['purifier']}`", row["action"]]
             + [row[key] for key in ("disruption", "over_noise")]
-            for row in _rows("purifiers")
+            for row in rows_by_table(Benchmark.read(SUMMARY))["purifiers"]
             if row["attacker"] == "diffusion"
         ],
     )
 
 
-def _attack(row: dict[str, Cell]) -> tuple[Cell, ...]:
+def _attack(row: Row) -> tuple[Cell, ...]:
     return row["protector"], row["attacker"], row["action"]
 
 
-def _called(row: dict[str, Cell] | None) -> Cell:
+def _called(row: Row | None) -> Cell:
     if row is None:
         return ""
     return f"{row['nodule_original']:.0f}, {row['nodule_protected']:.0f}"
-
-
-def _rows(table: str) -> list[dict[str, Cell]]:
-    tables = {one.id: one.rows for one in Benchmark.read(SUMMARY).tables}
-    return [dict(row) for row in tables[table]]
