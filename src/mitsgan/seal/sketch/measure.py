@@ -20,7 +20,6 @@ from mitsgan.seal.sketch.planes import (
     working_type,
 )
 from mitsgan.seal.sketch.shifts import grown
-from mitsgan.slabs import in_slabs, per_thread
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -46,16 +45,20 @@ class CellValues:
 
 
 def measure_cells(scan: Scan, grid: CellGrid) -> CellValues:
-    """Measure the cells of a scan in canonical order."""
-    measures = per_thread(lambda: _SliceMeasure(scan, grid))
+    """Measure the cells of a scan in canonical order.
+
+    On one thread: the steps are so short that two wait for Python's lock longer than they compute.
+    """
+    measure = _SliceMeasure(scan, grid)
     means, smoothing, median = (np.empty(grid.cells, np.float32) for _ in range(3))
     metal, some, every = (np.zeros(grid.cells, np.bool_) for _ in range(3))
     ends = np.empty((2, *grid.cells), np.float32)
     thickness, voxels = grid.cell[0], grid.voxels_along(0).astype(np.float32)
 
-    def work(start: int, stop: int) -> None:
+    layers_at_once = max(1, _SLICES_AT_ONCE // thickness)
+    for start in range(0, grid.cells[0], layers_at_once):
+        stop = min(start + layers_at_once, grid.cells[0])
         first, last = start * thickness, min(stop * thickness, scan.shape[0])
-        measure = measures()
         slices = np.zeros((3, last - first, *grid.cells[1:]), np.float32)
         for z in range(first, last):
             layer, place = divmod(z, thickness)
@@ -68,8 +71,6 @@ def measure_cells(scan: Scan, grid: CellGrid) -> CellValues:
         lasts = np.minimum(np.arange(start + 1, stop + 1) * thickness, last) - 1
         ends[0, start:stop], ends[1, start:stop] = slices[0, ::thickness], slices[0, lasts - first]
 
-    for _ in in_slabs(work, grid.cells[0], max(1, _SLICES_AT_ONCE // thickness)):
-        pass
     border = some
     if some.any():
         border = grown(some, (1, 2)) & grown(~every, (1, 2))
