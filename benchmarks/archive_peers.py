@@ -107,13 +107,15 @@ class RayNodes:
         """Kill a node with all its processes."""
         kill_family(self.nodes.pop())
 
-    def ended_for_memory(self) -> int:
-        """How many processes Ray has ended since memory of their node was short."""
+    def has_ended_for_memory(self) -> bool:
+        """Whether Ray tells that it ended processes for want of memory; of how many, it does not.
+
+        It tells at once of the first, and of those of the next minutes together or not at all.
+        """
         events = (self.folder / "s").glob("session_*/logs/events/event_RAYLET.log")
-        return sum(
+        return any(
             json.loads(line)["label"] == "Out of Memory"
             for path in events
-            if not path.parents[2].is_symlink()
             for line in path.read_text().splitlines()
         )
 

@@ -14,7 +14,6 @@ import pytest
 from tests.archive.conftest import planned
 
 from archive_peers import RayNodes
-from mitsgan.archive.engines.ray_tasks import MEMORY_RETRIES
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.report import archive_report
 from mitsgan.archive.task import Task
@@ -119,9 +118,7 @@ def test_what_ray_ends_for_want_of_memory_is_no_bug_and_is_counted_apart(
         (task,) = failed()
         run.send_signal(signal.SIGINT)
         run.wait()
-        wait_for(
-            lambda: cluster.ended_for_memory() >= MEMORY_RETRIES, 60, "Ray tells what it has ended"
-        )
+        wait_for(cluster.has_ended_for_memory, 60, "Ray tells what it has ended")
     assert (task.failures, task.attempts, task.state) == ({"resource": 1}, 1, "pending")
     assert "memory of the node was short" in task.reason
     with closing(Ledger(ledger)) as book, book._change() as db:
