@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -141,6 +142,12 @@ def graph(source: Path, *, types: bool = True) -> dict[str, set[str]]:
     }
 
 
+@cache
+def ours(*, types: bool = True) -> Mapping[str, set[str]]:
+    """`graph` of this package."""
+    return graph(SOURCE, types=types)
+
+
 def room(module: str) -> str | None:
     """The room of one of our modules; None for anybody else's, and for the root."""
     parts = module.split(".")
@@ -184,7 +191,7 @@ def way_to_files(start: str, edges: Mapping[str, set[str]]) -> list[str]:
 
 
 def test_imports_run_one_way() -> None:
-    assert upward(graph(SOURCE)) == []
+    assert upward(ours()) == []
 
 
 def circle(edges: Mapping[str, set[str]]) -> list[str]:
@@ -199,11 +206,11 @@ def circle(edges: Mapping[str, set[str]]) -> list[str]:
 
 def test_no_modules_import_each_other() -> None:
     """Not inside functions either; what only the type checker reads may be named both ways."""
-    assert circle(graph(SOURCE, types=False)) == []
+    assert circle(ours(types=False)) == []
 
 
 def test_attackers_cannot_reach_files() -> None:
-    edges = graph(SOURCE, types=False)
+    edges = ours(types=False)
     guarded = [module for module in edges if room(module) in NEVER_FILES]
     assert guarded, "found no module to check: has the source moved?"
     chains = [" -> ".join(chain) for m in guarded if (chain := way_to_files(m, edges))]
@@ -212,7 +219,7 @@ def test_attackers_cannot_reach_files() -> None:
 
 def test_only_files_lets_simpleitk_read_or_write() -> None:
     """SimpleITK filters everywhere, and could write DICOM, too."""
-    edges = graph(SOURCE, types=False)
+    edges = ours(types=False)
     users = {module for module, targets in edges.items() if "SimpleITK" in targets}
     assert {"mitsgan.scan.sitk", "mitsgan.files.itk"} <= users
     for module in users:
@@ -227,13 +234,13 @@ def test_only_files_lets_simpleitk_read_or_write() -> None:
 
 
 def test_files_are_reached_where_they_should_be() -> None:
-    assert way_to_files("mitsgan.files.dicom.phantom", graph(SOURCE))
+    assert way_to_files("mitsgan.files.dicom.phantom", ours())
 
 
 def test_weights_go_through_one_loader() -> None:
     wrong = [
         module
-        for module, targets in graph(SOURCE).items()
+        for module, targets in ours().items()
         if module != "mitsgan.networks.store"
         if any(target.split(".")[0] == "safetensors" for target in targets)
     ]
