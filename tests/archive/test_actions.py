@@ -42,6 +42,7 @@ def by_number(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted(folder.iterdir())]
 
 
+@pytest.mark.slow
 def test_originals_are_given_back_to_the_bit(root: Path, keys: Path) -> None:
     _, tasks = work_all(root, keys / "out", QUICK + 'restorable = ["r.pub"]\n')
     assert [task.state for task in tasks] == ["done"] * 3
@@ -55,6 +56,7 @@ def test_originals_are_given_back_to_the_bit(root: Path, keys: Path) -> None:
         assert by_number(Path(task.output)) == by_number(root / place)
 
 
+@pytest.mark.slow
 def test_an_original_that_an_earlier_attempt_put_in_place_is_done(root: Path, keys: Path) -> None:
     work_all(root, keys / "out", QUICK + 'restorable = ["r.pub"]\n')
     text = 'action = "restore"\n[restore]\nprivate_key = "r.pem"\n'

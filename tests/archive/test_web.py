@@ -234,6 +234,7 @@ def test_urls_that_make_no_sense_are_refused(
     assert url.removesuffix("/web") in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_away_is_no_fault_of_the_series(
     server: Server, plan: Callable[..., Planned], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,6 +167,7 @@ def test_equals_a_second_statement(action: Action, position: Position) -> None:
 
 
 @pytest.mark.parametrize("action", _ACTIONS)
+@pytest.mark.slow
 def test_single_precision_is_within_one_hu(action: Action) -> None:
     """With a fixed function: a network's own rounding is not the pipeline's."""
 

@@ -21,6 +21,7 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_lists_places_and_writes_them_with_what_they_cover(
     series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -84,6 +85,7 @@ def test_a_list_without_a_nodule_of_this_scan_is_refused(
     assert "lists no nodule of this scan" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_readers_who_were_too_few_are_counted(
     series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -192,6 +192,7 @@ def attacker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_trains_on_cubes(
     attacker: Run, cubes: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_run(tmp_path_factory.mktemp("benchmark") / "run")
 
 
+@pytest.mark.slow
 def test_draws_a_page_into_the_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = run / "report.html"
     assert main(["report", str(run), "-o", str(out)]) == 0

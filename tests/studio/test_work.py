@@ -105,6 +105,7 @@ def test_an_attack_on_both_says_what_becomes_of_them(client: Client) -> None:
     assert names == ["removed: chest.nrrd", "removed: protected.nrrd"], "one attack at a time"
 
 
+@pytest.mark.slow
 def test_no_address_makes_dicom_of_what_an_attacker_made(dicom: Client, tmp_path: Path) -> None:
     first = dicom.session()["series"][0]["id"]
     wanted = {"series": first, "action": "remove", "place": PLACE}

@@ -54,6 +54,7 @@ def test_an_attacker_learns_to_inpaint(
     assert 0 < metrics["core_mae_hu"] < 700
 
 
+@pytest.mark.slow
 def test_a_saved_attacker_paints_the_same(remover: TrainedAttacker, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     remover.save(path, {"config": {"width": 2, "action": "remove"}})

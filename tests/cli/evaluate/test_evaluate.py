@@ -121,6 +121,7 @@ def test_tells_budget_metrics_and_invariants(evaluated: Evaluated) -> None:
     assert "Perc15: QIBA Profile" in " ".join(output.split())
 
 
+@pytest.mark.slow
 def test_leaves_tampering_out(
     evaluate: Run,
     protector_options: list[str],

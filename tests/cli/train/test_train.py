@@ -56,6 +56,7 @@ def attacker(series: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
     return run
 
 
+@pytest.mark.slow
 def test_trains_an_attacker(
     attacker: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
