@@ -6,11 +6,13 @@ VENV ?= .venv
 DEMO ?= demo
 PYTEST_ARGS ?=
 TEST_JOBS ?= 2
+# A third of the slow tests' time is waiting, for processes, browsers and peers.
+SLOW_JOBS ?= 3
 BENCH_ARGS ?=
 BENCH_TAMPER_ARGS ?=
 
 BIN := $(VENV)/bin
-PYTEST = $(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal
+PYTEST = $(BIN)/python -m pytest --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The exact pin goes in first and alone: a range would let pip pick the newest, multi-gigabyte
 # build even where a small one of the wanted version is at hand.
@@ -33,10 +35,10 @@ demo: $(READY) ## protect a synthetic chest, tamper with it in memory, show the 
 	$(BIN)/mitsgan demo $(DEMO) --overwrite
 
 test: lint types ## set up, then linter, type checker and all but the slow tests
-	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
+	$(PYTEST) -n $(TEST_JOBS) -m "not slow" $(PYTEST_ARGS)
 
 slow: $(READY)-dev ## the slow tests
-	$(PYTEST) -m slow $(PYTEST_ARGS)
+	$(PYTEST) -n $(SLOW_JOBS) -m slow $(PYTEST_ARGS)
 
 coverage: ## all tests, slow ones too, and how much of the source they run
 	@rm -rf build/coverage && mkdir -p build/coverage
