@@ -137,10 +137,8 @@ def repainted(scan: Scan, cubes: Sequence[Block], paint: Paint, seed: int) -> Sc
     rng, stored, hu = np.random.default_rng(seed), scan.stored.copy(), scan.hu()
     for cube in cubes:
         after = np.maximum(paint(hu[cube.box], rng), np.float32(AIR_HU))
-        first = cube.box[0]
-        slope, intercept = (part[first][:, None, None] for part in (scan.slope, scan.intercept))
-        values = np.clip(np.rint((after - intercept) / slope), scan.lowest, scan.highest)
-        stored[cube.box] = values.astype(stored.dtype)
+        slices = cube.box[0]
+        stored[cube.box] = scan.nearest_stored(after, slices.start, slices.stop)
     return scan.with_stored(stored)
 
 

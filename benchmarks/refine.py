@@ -100,9 +100,7 @@ def around_nodules(bench: Bench, steps: Sequence[int]) -> Json:
     true = lung_positions(bench.scan, len(DIAMETERS_MM), PLANTED_SEED)
     for position, diameter in zip(true, DIAMETERS_MM, strict=True):
         hu, _ = plant_nodule(hu, bench.scan.spacing, position, "solid", diameter, random)
-    slope, intercept = (v[:, None, None] for v in (bench.scan.slope, bench.scan.intercept))
-    stored = np.rint((hu - intercept) / slope).astype(bench.scan.stored.dtype)
-    planted = Bench(bench.scan.with_stored(stored), bench.injector, bench.remover, bench.budget)
+    planted = Bench(bench.scan.with_hu(hu), bench.injector, bench.remover, bench.budget)
     found = find_candidates(planted.scan)
     places, away = [], []
     for position in true:

@@ -237,8 +237,7 @@ class SketchBench:
             slice(h if part.start else 0, n - h if part.stop < length else n)
             for h, part, n, length in zip(half, box, forged.shape, stored.shape, strict=True)
         )
-        slope, intercept = self.scan.slope[0], self.scan.intercept[0]
-        rounded = np.rint((forged - intercept) / slope) * slope + intercept
+        rounded = self._storable(forged, box[0])
         values[inner] = np.where(self._padding[box], values, rounded)[inner]
         return self._whole_cells(box), _means(values, self.sketch.grid.cell)
 
@@ -257,12 +256,16 @@ class SketchBench:
             low, high = max(first, part.start), min(first + size, part.stop)
             into.append(slice(low - part.start, high - part.start))
             outof.append(slice(low - first, high - first))
-        slope, intercept = self.scan.slope[0], self.scan.intercept[0]
-        levels = np.rint((one.block[tuple(outof)] - intercept) / slope)
-        new = np.clip(levels, self.scan.lowest, self.scan.highest) * slope + intercept
+        slices = slice(box[0].start + into[0].start, box[0].start + into[0].stop)
+        new = self._storable(one.block[tuple(outof)], slices)
         keep = self._padding[box][tuple(into)]
         values[tuple(into)] = np.where(keep, values[tuple(into)], new)
         return values
+
+    def _storable(self, hu: Array, slices: slice) -> Array:
+        """HU of some slices as the scan holds them."""
+        first, last = slices.start, slices.stop
+        return self.scan.with_slices(self.scan.nearest_stored(hu, first, last), first, last).hu()
 
     def _box(self, one: Forgery, margin: Sequence[int], *, blocks: bool) -> Box:
         """The voxels of a forgery and its margin, in whole cells, and in whole blocks of JPEG."""

@@ -134,11 +134,7 @@ def paste(scan: Scan, block: Array, start: Sequence[int]) -> Scan:
     if stored[z, y, x].size == 0:
         return replace(scan.with_stored(stored), source=None)
     old: NDArray[Any] = scan.stored[z, y, x]
-    value = block[part] - scan.intercept[z, None, None]
-    value /= scan.slope[z, None, None]
-    if scan.is_integer:
-        value = np.rint(value)
-    new = np.clip(value, *scan.stored_range(z.start, z.stop)).astype(old.dtype)
+    new = scan.nearest_stored(block[part], z.start, z.stop)
     padding = scan.is_padding(z.start, z.stop)[:, y, x]
     stored[z, y, x] = np.where(padding, old, new)
     return replace(scan.with_stored(stored), source=None)

@@ -93,10 +93,7 @@ def purify_scan(scan: Scan, name: str | Purifier, *, seed: int = 0) -> Scan:
     hu = purify(hu, scan.spacing, name, seed=seed)
     stored = np.empty_like(scan.stored)
     for z in range(len(stored)):
-        value = (hu[z] - scan.intercept[z]) / scan.slope[z]
-        if scan.is_integer:
-            value = np.rint(value)
-        new = np.clip(value[None], *scan.stored_range(z, z + 1)).astype(stored.dtype)
+        new = scan.nearest_stored(hu[z : z + 1], z, z + 1)
         became = scan.with_slices(new, z, z + 1).is_padding()[0]
         stored[z] = np.where(padding[z] | became, scan.stored[z], new[0])
     return scan.with_stored(stored)
