@@ -27,6 +27,8 @@ import judge_tables  # noqa: E402
 import kept_tables  # noqa: E402
 import leaderboard_tables  # noqa: E402
 import node_tables  # noqa: E402
+import operating_tables  # noqa: E402
+import operating_words  # noqa: E402
 import result_tables  # noqa: E402
 import sketch_tables  # noqa: E402
 import speed_tables  # noqa: E402
@@ -43,7 +45,16 @@ PAGES = tuple(
         *(f"docs/{page}.md" for page in ("training", "mark", "attackers", "refine", "restore")),
         *(
             f"docs/{page}.md"
-            for page in ("archive", "seal", "detection", "leaderboard", "training-data", "studio")
+            for page in (
+                "archive",
+                "seal",
+                "detection",
+                "leaderboard",
+                "training-data",
+                "studio",
+                "baselines",
+                "research",
+            )
         ),
         *(
             f"docs/{page}.md"
@@ -94,6 +105,14 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "archive-simulation": archive_tables.simulation,
     "node-campaign": node_tables.campaign,
     "node-speed": node_tables.speed,
+    "operating-point": operating_tables.headline,
+    "operating-point-added": operating_tables.put_in,
+    "operating-point-attacks": operating_tables.attacks,
+    "operating-point-failing": operating_tables.failing,
+    "operating-point-findings": operating_words.findings,
+    "operating-point-implied": operating_words.implied,
+    "operating-point-in-short": operating_words.in_short,
+    "operating-point-seen": operating_tables.seen,
     "refine-nodules": partial(speed_tables.refined, "nodules"),
     "refine-lung": partial(speed_tables.refined, "lung"),
     "refine-uncertainty": speed_tables.refined_by_uncertainty,
