@@ -146,8 +146,8 @@ def _implied(result: OperatingPoints) -> Iterator[str]:
     )
     yield (
         f"**The whole slice moves {outside[_MITS_GAN]:.1f} times as far as the square** for "
-        f"MITS-GAN and {outside[_TAFIM]:.1f} times for TAFIM, as published; here {ours}. So most "
-        "of what the published networks add lies where nothing was attacked."
+        f"MITS-GAN and {outside[_TAFIM]:.1f} times for TAFIM, as published; here {ours}. The "
+        "published networks change the rest of the slice more than what is attacked."
     )
     here = [at.compared.slices for at in result.points[0].protectors.values()]
     theirs = PUBLISHED["paper-slice-protected"][_MITS_GAN]
