@@ -44,7 +44,6 @@ SMOOTH_MM = 4.0
 """Standard deviation of the Gaussian that smooths a displacement."""
 
 
-@register
 @dataclass(frozen=True, eq=False)
 class Islands(Protector):
     """The network's perturbation in balls at random places, nothing between them.
@@ -90,7 +89,6 @@ class Islands(Protector):
         return np.asarray(squares < RADIUS_MM**2)
 
 
-@register
 @dataclass(frozen=True)
 class Displacement(Protector):
     """Every slice is bent a little: what is added is the bent slice minus the slice."""
@@ -118,7 +116,8 @@ class Displacement(Protector):
         sigma = [SMOOTH_MM / mm for mm in scan.spacing[1:]]
         ways = np.stack([gaussian_filter(rng.standard_normal(hu.shape), sigma) for _ in "yx"])
         ways *= MOST_PIXELS / np.sqrt((ways**2).sum(0)).max()
-        return map_coordinates(hu, np.indices(hu.shape) + ways, order=3, mode="nearest")
+        bent: Array = map_coordinates(hu, np.indices(hu.shape) + ways, order=3, mode="nearest")
+        return bent
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -130,6 +129,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
 
     def work() -> int:
+        for idea in (Islands, Displacement):
+            register(idea)
         torch.set_num_threads(1)
         mg.benchmark(options.config, options.run, resume=options.resume, environment=os.environ)
         return 0

@@ -23,6 +23,7 @@ import card_tables  # noqa: E402
 import diffusion_tables  # noqa: E402
 import first_contact  # noqa: E402
 import first_tables  # noqa: E402
+import idea_tables  # noqa: E402
 import judge_tables  # noqa: E402
 import kept_tables  # noqa: E402
 import leaderboard_tables  # noqa: E402
@@ -40,6 +41,7 @@ PAGES = tuple(
         "README.md",
         "docs/results/README.md",
         "docs/decisions/wave.md",
+        "docs/decisions/ideas.md",
         "docs/decisions/mark-measured.md",
         "docs/decisions/mark-grain.md",
         *(f"docs/{page}.md" for page in ("training", "mark", "attackers", "refine", "restore")),
@@ -118,6 +120,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "refine-uncertainty": speed_tables.refined_by_uncertainty,
     "diffusion-attacks": diffusion_tables.attacks,
     "diffusion-purified": diffusion_tables.purified,
+    "ideas": idea_tables.ideas,
     "wave-scans": wave_tables.scans,
     "wave-purified": wave_tables.purified,
     "layers": sketch_tables.layers,
