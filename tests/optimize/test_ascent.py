@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -239,6 +240,22 @@ def test_time_is_a_limit_and_progress_is_told(
     clock = count(100.0, 2.0)  # a look at it takes two seconds
     monkeypatch.setattr("mitsgan.optimize.ascent.time.monotonic", lambda: next(clock))
     assert run(Ascent(seconds=5.0)) == [(2, 5), (4, 5), (5, 5)]
+
+
+def test_what_is_reached_after_each_step_can_be_watched(
+    attacked: AttackedScan, injector: Attacker
+) -> None:
+    threat = Threat(injector, Around([CENTRE], attacked.spacing))
+    seen: dict[int, Tensor] = {}
+
+    def watch(done: int, perturbation: Callable[[], Tensor]) -> None:
+        seen[done] = perturbation()
+
+    last = optimize(attacked, [threat], 10.0, Ascent(steps=3), watch=watch)
+    assert list(seen) == [1, 2, 3]
+    assert seen[3].equal(last)
+    assert seen[1].equal(seen[1].round())
+    assert not seen[1].equal(last)
 
 
 def test_positions_in_the_lung(attacked: AttackedScan, scan: Scan, injector: Attacker) -> None:

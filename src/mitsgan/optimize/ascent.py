@@ -9,10 +9,10 @@ scan.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -29,6 +29,10 @@ from mitsgan.settings import Settings, at_least
 
 SAVE_SECONDS = 60.0
 """How often an ascent that is to be resumable is saved."""
+
+Watch: TypeAlias = Callable[[int, Callable[[], Tensor]], None]
+"""Told how many steps are done, and what makes the perturbation of then, as an ascent that ended
+there would return it; on the way its steps are still large."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ def optimize(
     start: Tensor | None = None,
     progress: Steps | None = None,
     checkpoint: Path | None = None,
+    watch: Watch | None = None,
 ) -> Tensor:
     """A perturbation that disrupts attackers wherever in their places they strike.
 
@@ -91,6 +96,7 @@ def optimize(
         progress: called with what is done and what there is in all, in steps or in seconds.
         checkpoint: a file to go on from, if it is there, and to save to every minute and where
             the work is interrupted; it is deleted at the end.
+        watch: looks at the perturbation after a step, where it wants to.
 
     Returns:
         ``[z, y, x]``, whole HU within ``limit``.
@@ -108,6 +114,8 @@ def optimize(
         with Gradients(scan, varied=ascent.varied) as gradients:
             for over in _fractions(ascent, climb.state, progress):
                 climb.step(threats, gradients, over)
+                if watch is not None:
+                    watch(climb.state.step, climb.perturbation)
                 saved.save(climb.state, SAVE_SECONDS)
     except BaseException:
         saved.save(climb.state)
