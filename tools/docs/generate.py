@@ -28,6 +28,7 @@ import judge_tables  # noqa: E402
 import kept_tables  # noqa: E402
 import leaderboard_tables  # noqa: E402
 import node_tables  # noqa: E402
+import objective_tables  # noqa: E402
 import operating_tables  # noqa: E402
 import operating_words  # noqa: E402
 import result_tables  # noqa: E402
@@ -42,6 +43,7 @@ PAGES = tuple(
         "docs/results/README.md",
         "docs/decisions/wave.md",
         "docs/decisions/ideas.md",
+        "docs/decisions/objective.md",
         "docs/decisions/mark-measured.md",
         "docs/decisions/mark-grain.md",
         *(f"docs/{page}.md" for page in ("training", "mark", "attackers", "refine", "restore")),
@@ -123,6 +125,11 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "ideas": idea_tables.ideas,
     "wave-scans": wave_tables.scans,
     "wave-purified": wave_tables.purified,
+    "objectives-inject": partial(objective_tables.reached, "inject"),
+    "objectives-remove": partial(objective_tables.reached, "remove"),
+    "objectives-held-out-inject": partial(objective_tables.held_out, "inject"),
+    "objectives-held-out-remove": partial(objective_tables.held_out, "remove"),
+    "objectives-over-attacks": objective_tables.over_attacks,
     "layers": sketch_tables.layers,
     "detectors": result_tables.detectors,
     "detectors-behind": result_tables.detectors_behind,
@@ -153,6 +160,7 @@ def main() -> int:
     fresh = {page: filled(page.read_text(encoding="utf-8")) for page in PAGES}
     stale = [page for page, text in fresh.items() if text != page.read_text(encoding="utf-8")]
     plots = [*benchmark_pages.stale_plots(), *judge_tables.stale_picture()]
+    plots += objective_tables.stale_picture()
     plots += [badges.PICTURE] if badges.stale() else []
     for path in (*stale, *plots) if check else ():
         print(f"{path.relative_to(ROOT)} differs from docs/results: run make docs")
@@ -161,6 +169,7 @@ def main() -> int:
             page.write_text(fresh[page], encoding="utf-8")
         benchmark_pages.draw_plots()
         judge_tables.draw_picture()
+        objective_tables.draw_picture()
         badges.draw()
     return 1 if check and (stale or plots) else 0
 

@@ -1,0 +1,209 @@
+"""Tables and curves of docs/decisions/objective.md, from docs/results/objectives.json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from drawing import draw_curves, plain, stamp_of
+from result_tables import RESULTS
+
+from ascents import Ball, Cell, Reached
+from mitsgan.attack import Action
+from mitsgan.evaluate.attacks.appearance import Judge
+from mitsgan.evaluate.report.content import Axis, Curve, Point, Series
+from mitsgan.evaluate.report.formatting import Cell as Shown
+from mitsgan.evaluate.report.formatting import printed
+from mitsgan.evaluate.report.table import Column
+from objectives import GOALS, Objectives
+from struck import Met, Struck
+
+SUMMARY = RESULTS / "objectives.json"
+PICTURE = RESULTS.parent / "images" / "objectives.svg"
+
+_TITLE = "Disruption over attacks"
+_NOT_ASCENTS = ("untouched", "constant offset", "random signs", "network")
+_DIRECTED = {"inject": "excess", "remove": "remainder"}
+_LEAST_MM = 4.0
+"""Smaller balls hold too few positions for shares of them; they are in the curves."""
+
+
+Ordered = tuple[str, float, float, int]
+"""By what cells are sorted: action, radius, budget, middle."""
+
+
+def reached(action: Action) -> str:
+    """What the pair comes to that was optimised against, ball by ball."""
+    columns: list[str | Column] = [
+        *("ball", "budget", "made for", Column("", "n")),
+        *(Column("", "attacks per cm³", digits=0), Column("", "CPU time", "s", digits=0)),
+        *(Column("", "RMSE put in", "HU", digits=1), Column("", "disruption", "HU", sample="3")),
+        Column("", "over noise", sample="3"),
+        *_share_columns(action),
+        Column("", "lump, median", "mm³", digits=0),
+    ]
+    rows: list[list[Shown]] = []
+    for cells in _groups(action):
+        for name, cell, struck, noise in _perturbations(cells):
+            met = struck.met[0]
+            cost = ("", "") if cell is None else (cell.curve[-1].attacks_per_cm3, cell.cpu_seconds)
+            row: list[Shown] = [*_where(cells[0]), name, met.n, *cost, struck.rmse_hu or ""]
+            row += [met.disruption_hu or "", _over(met, noise), *_shares(action, met)]
+            rows.append([*row, met.lump_mm3])
+    return plain(columns, rows)
+
+
+def held_out(action: Action) -> str:
+    """What the pairs come to that took no part."""
+    columns: list[str | Column] = ["ball", "budget", "made for"]
+    first = next(_groups(action))[0]
+    for met in first.struck.met[1:]:
+        columns += [Column("", f"`{met.pair}`, n"), Column("", "disruption", "HU", sample=met.n)]
+        columns += [Column("", "over noise", sample=met.n), *_share_columns(action, met.n)]
+    rows: list[list[Shown]] = []
+    for cells in _groups(action):
+        for name, _, struck, noise in _perturbations(cells):
+            row: list[Shown] = [*_where(cells[0]), name]
+            for number, met in enumerate(struck.met[1:], 1):
+                row += [met.n, met.disruption_hu or "", _over(met, noise, number)]
+                row += _shares(action, met)
+            rows.append(row)
+    return plain(columns, rows)
+
+
+def over_attacks() -> str:
+    """How far each ascent was after parts of its steps."""
+    columns: list[str | Column] = [
+        *("action", "ball", "budget", "made for", "middle"),
+        *("attacks per cm³: disruption, HU", Column("", "noise", "HU", significant=2)),
+        *(Column("", "network", "HU", significant=2), Column("", "offset", "HU", significant=2)),
+    ]
+    rows: list[list[Shown]] = []
+    result = _result()
+    for cell in _cells():
+        controls = result.of(cell.ball, cell.budget_hu)
+        assert controls is not None  # measured before the first cell
+        points = (
+            f"{_attacks(point)}: {printed(point.met.disruption_hu, 0)}" for point in cell.curve
+        )
+        shown = (cell.noise, controls.network, controls.offset)
+        row: list[Shown] = [cell.ball.action, *_where(cell), f"`{cell.goal}`", cell.ball.middle + 1]
+        rows.append([*row, ", ".join(points), *(one.met[0].disruption_hu for one in shown)])
+    return plain(columns, rows)
+
+
+def stale_picture() -> Iterator[Path]:
+    """The plot, where it is not of the numbers in the result."""
+    if not (PICTURE.is_file() and stamp_of(_curves()) in PICTURE.read_text(encoding="utf-8")):
+        yield PICTURE
+
+
+def draw_picture() -> None:
+    """Draw the plot anew if it is stale, as SVG."""
+    if list(stale_picture()):
+        draw_curves(PICTURE, _TITLE, _curves())
+
+
+def _curves() -> list[Curve]:
+    """A panel for each action and budget, a line for each ball and objective."""
+    cells = [
+        c for c in sorted(_result().cells, key=_order) if c.ball.middle == 0 and c.ball.ball_mm
+    ]
+    drawn = [c for c in cells if c.goal in ("distance", _DIRECTED[c.ball.action])]
+    panels: dict[tuple[Action, float], list[Cell]] = {}
+    for cell in drawn:
+        panels.setdefault((cell.ball.action, cell.budget_hu), []).append(cell)
+    return [
+        Curve(
+            id=f"attacks-{action}-{budget:g}",
+            title=f"{action}, {budget:g} HU",
+            x=Axis("attacks per cm³ of the ball", log=True),
+            y=Axis("disruption, median", "HU", log=True),
+            series=tuple(
+                Series(f"{c.ball.ball_mm:g} mm, {_kind(c)}", tuple(_points(c))) for c in group
+            ),
+        )
+        for (action, budget), group in panels.items()
+    ]
+
+
+def _points(cell: Cell) -> Iterator[Point]:
+    for reached in cell.curve:
+        if reached.attacks_per_cm3 is not None:
+            met = reached.met
+            yield Point(round(reached.attacks_per_cm3), met.disruption_hu, n=met.n)
+
+
+def _kind(cell: Cell) -> str:
+    return "distance" if cell.goal == "distance" else "directed"
+
+
+def _result() -> Objectives:
+    return Objectives.read(SUMMARY)
+
+
+def _cells() -> list[Cell]:
+    """Ball by ball; of each, goals in the order in which they are measured."""
+
+    def rank(cell: Cell) -> tuple[Ordered, int]:
+        return _order(cell), GOALS[cell.ball.action].index(cell.goal)
+
+    return sorted(_result().cells, key=rank)
+
+
+def _order(cell: Cell) -> Ordered:
+    return cell.ball.action, cell.ball.ball_mm, cell.budget_hu, cell.ball.middle
+
+
+def _groups(action: Action) -> Iterator[list[Cell]]:
+    """Cells of one ball and budget, around the first middle."""
+
+    def chosen(ball: Ball) -> bool:
+        return ball.action == action and ball.middle == 0 and ball.ball_mm >= _LEAST_MM
+
+    cells = [cell for cell in _cells() if chosen(cell.ball)]
+    for _, group in groupby(cells, key=_order):
+        yield list(group)
+
+
+def _perturbations(
+    cells: Sequence[Cell],
+) -> Iterator[tuple[str, Cell | None, Struck, Struck | None]]:
+    """What stands beside ascents, then these: name, cell, what it came to, noise like it."""
+    controls = _result().of(cells[0].ball, cells[0].budget_hu)
+    assert controls is not None  # measured before the first cell
+    struck = (controls.untouched, controls.offset, cells[0].noise, controls.network)
+    for name, one in zip(_NOT_ASCENTS, struck, strict=True):
+        yield name, None, one, None
+    for cell in cells:
+        yield f"`{cell.goal}`", cell, cell.struck, cell.noise
+
+
+def _where(cell: Cell) -> tuple[str, str]:
+    return f"{cell.ball.ball_mm:g} mm", f"{cell.budget_hu:g} HU"
+
+
+def _attacks(reached: Reached) -> str:
+    """For each cm3, or in all where the position is known."""
+    per_cm3 = reached.attacks_per_cm3
+    return f"{reached.attacks} in all" if per_cm3 is None else f"{per_cm3:.0f}"
+
+
+def _over(met: Met, noise: Struck | None, number: int = 0) -> Shown:
+    return "" if noise is None else met.disruption_hu / noise.met[number].disruption_hu
+
+
+def _share_columns(action: Action, n: int | str = "3") -> list[Column]:
+    what = "still pass" if action == "inject" else "leave something"
+    return [Column("", f"{what}, {judge}", "%", sample=n) for judge in _judges()]
+
+
+def _shares(action: Action, met: Met) -> list[Shown]:
+    """Of injections those that pass, of removals those that leave something to see."""
+    failed = (met.failed[judge].rate or 0.0 for judge in _judges())
+    return [100 * (1 - share if action == "inject" else share) for share in failed]
+
+
+def _judges() -> tuple[Judge, ...]:
+    return "classifier", "measurement"
