@@ -8,7 +8,7 @@ from benchmark_digest import at_first_budget, first_appearance
 from benchmark_pages import SUMMARY
 from drawing import plain
 from result_tables import evaluation, read_result
-from sketch_tables import found_by_mark, found_by_sketch
+from sketch_tables import accused_by_sketch, found_by_mark, found_by_sketch
 
 from mitsgan.evaluate.benchmark.result import Benchmark
 from mitsgan.evaluate.report.table import Column
@@ -36,10 +36,14 @@ def _sentences() -> Iterator[str]:
         f"training saw, {without} of {n} nodules that a simulated attacker paints in pass for "
         f"nodules without protection, and {protected} of {n} with it, within {looks['budget']}."
     )
+    accused, verdicts = accused_by_sketch()
     yield (
         "**The sketch in the seal finds it**: "
         f"{found_by_sketch(_PAINTED_IN)} lesions painted in and {found_by_sketch(_REMOVED)} "
-        "removed by models, on the three scans that it was designed on."
+        "removed by models, on the three scans that it was designed on and one that was measured "
+        f"once, when it was done. On that one it **accuses wrongly, too**: {accused} of {verdicts} "
+        "verdicts on the untouched scan behind filters and on other grids say *tampered* "
+        "([which](docs/seal.md#what-was-found-and-what-was-missed))."
     )
     marks = "; ".join(
         f"on `{scan}` ({slices}) {found_by_mark(scan, _PAINTED_IN)} painted in and "

@@ -89,6 +89,11 @@ def found_by_mark(scan: str, name: str) -> str:
     )
 
 
+def accused_by_sketch() -> tuple[int, int]:
+    """On the scan that was measured once: untouched verdicts that say tampered, of how many."""
+    return _accused({_TEST: read_result("sketch")["scans"][_TEST]})
+
+
 def behind() -> str:
     """What was found of all kinds of forgery together, by what lies between, over all scans."""
     rows: list[Row] = []
@@ -176,11 +181,9 @@ def _bars_of(scans: Json) -> Iterator[Row]:
         share = sum(kind["found"] for kind in some) / sum(kind["n"] for kind in some)
         what = f"found by search behind {where}"
         yield what, f"at least {wanted:.0%}", _share(some), _verdict(share >= wanted)
-    verdicts = [cell["verdict"] for cells in by_behind.values() for _, cell in cells]
-    verdicts += [case["verdict"] for scan in scans.values() for case in scan["benign"].values()]
-    wrong = verdicts.count("tampered")
+    wrong, verdicts = _accused(scans)
     what = "untouched scans called tampered"
-    yield what, "0", f"{wrong} of {len(verdicts)}", _verdict(wrong == 0)
+    yield what, "0", f"{wrong} of {verdicts}", _verdict(wrong == 0)
     dice = median(kind["dice"] for where, _, kind in kinds if where == _NOTHING)
     yield (
         "median Dice in cells behind nothing",
@@ -199,6 +202,16 @@ def _bars_of(scans: Json) -> Iterator[Row]:
             f"{largest:.1%}",
             _verdict(largest <= 0.02),
         )
+
+
+def _accused(scans: Json) -> tuple[int, int]:
+    """Untouched verdicts that say tampered, behind filters and after all else, of how many."""
+    verdicts = [
+        case["verdict"]
+        for scan in scans.values()
+        for case in (*scan["behind"].values(), *scan["benign"].values())
+    ]
+    return verdicts.count("tampered"), len(verdicts)
 
 
 def _found(sketch: Json, is_of: Callable[[str], bool], *, filtered: bool) -> str:
