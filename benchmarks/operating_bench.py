@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Action, Attacker, Strikes, cut_plans, hu_volume, plan_attack
-from mitsgan.attack.strikes import disruption
-from mitsgan.evaluate.attacks.appearance import Judge, Looks, look
+from mitsgan.evaluate.attacks.appearance import look
 from mitsgan.evaluate.attacks.healthy_lung import healthy_lung
 from mitsgan.evaluate.attacks.slices import tampered_slices, untouched_slices
 from mitsgan.evaluate.benchmark.summary.bootstrap import Interval, median_interval
@@ -20,16 +18,13 @@ from mitsgan.evaluate.metrics.metrics import Metrics, compare_scans, compare_sli
 from mitsgan.evaluate.metrics.regions import WHOLE
 from mitsgan.evaluate.metrics.windows import HU
 from mitsgan.evaluate.result import PositionEntry
-from mitsgan.evaluate.statistics import RateRow, rate
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.protect import Protector
 from mitsgan.scan.scan import Scan
 from strength import Strength, Times, bring, own_perturbation
+from struck import Failed, strike
 
 ACTIONS: tuple[Action, ...] = ("inject", "remove")
-
-Failed = dict[Judge, RateRow]
-"""At how many positions an attack failed, by each judge."""
 
 
 @dataclass(frozen=True)
@@ -204,26 +199,12 @@ class OperatingBench:
 
     def _attacked(self, strikes: Strikes, volume: Tensor) -> tuple[Tensor, Failed]:
         """Disruption at each position, and at how many the attack failed."""
-        action = strikes.attacker.action
-        disrupted: list[Tensor] = []
-        cubes: list[Tensor] = []
-        before: list[Tensor] = []
-        with torch.no_grad():
-            for outcome in strikes.outcomes(volume):
-                disrupted.append(disruption(outcome))
-                cubes.append(outcome.cubes)
-                before.append(outcome.changed.cubes(outcome.changed.before))
-        beyond = torch.cat(before) if action == "inject" else None
-        looks = look(torch.cat(cubes), self._classifier, self._healthy, beyond)
-        return torch.cat(disrupted), _failed(looks, action)
+        disrupted, looks = strike(strikes, volume, self._classifier, self._healthy)
+        return disrupted, looks.failure_rates(strikes.attacker.action)
 
     def _seen(self, volume: Tensor) -> Failed:
         """Where judges see something that nobody put there."""
         strikes = next(iter(self._strikes.values()))
         cut = cut_plans(volume, strikes.original.plans)
         cubes = cut.cubes(cut.before)
-        return _failed(look(cubes, self._classifier, self._healthy), "remove")
-
-
-def _failed(looks: Looks, action: Action) -> Failed:
-    return {judge: rate(sum(where), len(where)) for judge, where in looks.failures(action).items()}
+        return look(cubes, self._classifier, self._healthy).failure_rates("remove")

@@ -13,13 +13,36 @@ from torch import Tensor
 
 from mitsgan.attack import ATTACKERS, Action, Strikes, hu_volume
 from mitsgan.attack.strikes import disruption
-from mitsgan.evaluate.attacks.appearance import Judge, look
+from mitsgan.evaluate.attacks.appearance import Judge, Looks, look
 from mitsgan.evaluate.attacks.healthy_lung import HealthyLung, healthy_lung
-from mitsgan.evaluate.statistics import RateRow, rate
+from mitsgan.evaluate.statistics import RateRow
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.optimize import AttackedScan, PositionDistribution, Threat
 from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 from mitsgan.scan.scan import Scan
+
+Failed = dict[Judge, RateRow]
+"""At how many positions an attack failed, by each judge."""
+
+
+def strike(
+    strikes: Strikes,
+    volume: Tensor | None,
+    classifier: NoduleClassifier,
+    healthy: HealthyLung,
+) -> tuple[Tensor, Looks]:
+    """Attack ``[z, y, x]`` in HU, or the scan as it was: disruption ``[n]``, and what it left."""
+    inject = strikes.attacker.action == "inject"
+    disrupted: list[Tensor] = []
+    cubes: list[Tensor] = []
+    before: list[Tensor] = []
+    with torch.no_grad():
+        for outcome in strikes.outcomes(volume):
+            disrupted.append(disruption(outcome))
+            cubes.append(outcome.cubes)
+            before.append(outcome.changed.cubes(outcome.changed.before))
+    beyond = torch.cat(before) if inject else None
+    return torch.cat(disrupted), look(torch.cat(cubes), classifier, healthy, beyond)
 
 
 @dataclass(frozen=True)
@@ -40,7 +63,7 @@ class Met:
     n: int
     disruption_hu: float
     least_hu: float
-    failed: dict[Judge, RateRow]
+    failed: Failed
     probability: float
     lump_mm3: float
 
@@ -125,25 +148,15 @@ class Testers:
         return math.sqrt(fmean(moved.square().tolist()))
 
     def _met(self, pair: str, perturbation: Tensor | None) -> Met:
-        strikes, hu = self.strikes[pair], self.bench.attacked.hu
-        action = strikes.attacker.action
-        disrupted: list[float] = []
-        cubes: list[Tensor] = []
-        before: list[Tensor] = []
-        with torch.no_grad():
-            for outcome in strikes.outcomes(None if perturbation is None else hu + perturbation):
-                disrupted += disruption(outcome).tolist()
-                cubes.append(outcome.cubes)
-                before.append(outcome.changed.cubes(outcome.changed.before))
-        beyond = torch.cat(before) if action == "inject" else None
-        looks = look(torch.cat(cubes), self.bench.classifier, self.bench.healthy, beyond)
-        failed = looks.failures(action)
+        bench, strikes = self.bench, self.strikes[pair]
+        volume = None if perturbation is None else bench.attacked.hu + perturbation
+        disrupted, looks = strike(strikes, volume, bench.classifier, bench.healthy)
         return Met(
             pair=pair,
             n=len(strikes),
-            disruption_hu=round(median(disrupted), 2),
-            least_hu=round(min(disrupted), 2),
-            failed={judge: rate(sum(where), len(where)) for judge, where in failed.items()},
+            disruption_hu=round(median(disrupted.tolist()), 2),
+            least_hu=round(float(disrupted.min()), 2),
+            failed=looks.failure_rates(strikes.attacker.action),
             probability=round(median(looks.probability), 4),
             lump_mm3=round(median(looks.lump_mm3), 1),
         )

@@ -14,8 +14,9 @@ from mitsgan.evaluate.metrics.metrics import Metrics
 from mitsgan.evaluate.report.formatting import Cell, of_sample
 from mitsgan.evaluate.report.table import Column, Table
 from mitsgan.evaluate.statistics import RateRow
-from operating_bench import Failed, Struck
+from operating_bench import Struck
 from operating_point import NOISE, OperatingPoints, Point
+from struck import Failed
 
 Row = dict[str, Cell]
 

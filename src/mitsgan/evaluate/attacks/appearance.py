@@ -121,6 +121,10 @@ class Looks:
         abnormal = None if self.abnormal is None else tuple(map(bool, self.abnormal))
         return failures(action, self.nodule, self.lump, abnormal)
 
+    def failure_rates(self, action: Action) -> dict[Judge, RateRow]:
+        """How many of those attacks failed, by each judge."""
+        return {j: rate(sum(where), len(where)) for j, where in self.failures(action).items()}
+
 
 @dataclass(frozen=True)
 class Appearance:
@@ -143,13 +147,7 @@ class Appearance:
 
     def row(self) -> AppearanceRow:
         """For results."""
-        failed = {
-            state: {
-                judge: rate(sum(where), len(where))
-                for judge, where in self.looks[state].failures(self.action).items()
-            }
-            for state in TAMPERED
-        }
+        failed = {state: self.looks[state].failure_rates(self.action) for state in TAMPERED}
         states = {state: self.looks[state].row() for state in STATES}
         share = None if self.healthy is None else self.healthy.lump_share
         return AppearanceRow(self.n, states, failed, share)
