@@ -56,6 +56,11 @@ def at_first_budget(summary: Benchmark) -> list[Row]:
     return [row for row in rows[f"main-{_unseen(summary)}"] if row["budget"] == _budget(summary)]
 
 
+def protected_attack(row: Row) -> tuple[Cell, ...]:
+    """Who protects, who attacks, and how: one row of a summary's tables for each."""
+    return row["protector"], row["attacker"], row["action"]
+
+
 def first_appearance(summary: Benchmark, attacker: str, action: str) -> Row:
     """What one attack looks like with the first protector, at the first budget, scan and budget."""
     rows = rows_by_table(summary)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark_digest import Row, rows_by_table
+from benchmark_digest import Row, protected_attack, rows_by_table
 from drawing import plain
 from result_tables import RESULTS
 
@@ -18,7 +18,7 @@ POSITIONS = 48
 def attacks() -> str:
     """What protectors do to attackers of both kinds, with controls."""
     rows = rows_by_table(Benchmark.read(SUMMARY))
-    looks = {_attack(row): row for row in rows["appearance"]}
+    looks = {protected_attack(row): row for row in rows["appearance"]}
     columns = (
         *("protector", "attacker", "action"),
         Column("", "disruption", "HU", digits=0),
@@ -31,7 +31,11 @@ def attacks() -> str:
     return plain(
         columns,
         [
-            [*_attack(row), *(row[key] for key in kept), _called(looks.get(_attack(row)))]
+            [
+                *protected_attack(row),
+                *(row[key] for key in kept),
+                _called(looks.get(protected_attack(row))),
+            ]
             for row in rows[f"main-{SCAN}"]
             if row["n"] == POSITIONS
         ],
@@ -54,10 +58,6 @@ def purified() -> str:
             if row["attacker"] == "diffusion"
         ],
     )
-
-
-def _attack(row: Row) -> tuple[Cell, ...]:
-    return row["protector"], row["attacker"], row["action"]
 
 
 def _called(row: Row | None) -> Cell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
-from benchmark_digest import Row, rows_by_table
+from benchmark_digest import Row, protected_attack, rows_by_table
 from drawing import plain
 from result_tables import RESULTS
 
@@ -22,7 +22,7 @@ Attack = tuple[Cell, ...]
 def ideas() -> str:
     """What each idea comes to beside the network, and how many attacks fail."""
     rows = rows_by_table(Benchmark.read(FOLDER / "summary.json"))
-    failures = {_attack(row): row for row in rows["failures"]}
+    failures = {protected_attack(row): row for row in rows["failures"]}
     strongest = _strongest_tenth()
     columns = (
         *("protector", "attackers", "action"),
@@ -35,7 +35,7 @@ def ideas() -> str:
     )
     made: list[list[Cell]] = []
     for row in rows[f"main-{SCAN}"]:
-        attack = _attack(row)
+        attack = protected_attack(row)
         made.append(
             [
                 *attack,
@@ -54,7 +54,7 @@ def _strongest_tenth() -> dict[Attack, float]:
     lines = (FOLDER / "results.jsonl").read_text().splitlines()
     results = [json.loads(line).get("result", {}) for line in lines]
     return {
-        _attack(result): float(np.percentile(result["disruption_rmse_hu"], 90))
+        protected_attack(result): float(np.percentile(result["disruption_rmse_hu"], 90))
         for result in results
         if result.get("kind") == "attack" and result["control"] is None
     }
@@ -62,7 +62,3 @@ def _strongest_tenth() -> dict[Attack, float]:
 
 def _both(row: Row, judge: str) -> str:
     return f"{row[f'{judge}_original']:.0f}, {row[f'{judge}_protected']:.0f}"
-
-
-def _attack(row: Row) -> Attack:
-    return row["protector"], row["attacker"], row["action"]
