@@ -26,7 +26,7 @@ def fault(thing: object) -> str | None:
 
 @pytest.fixture
 def registry() -> Registry[Thing]:
-    return Registry("answer", GROUP, (), fault)
+    return Registry("answer", GROUP, {}, fault)
 
 
 @pytest.fixture
@@ -70,6 +70,41 @@ def test_a_name_is_for_one_thing_alone(registry: Registry[Thing]) -> None:
         registry.register(Other("one"))
     again = registry.register(Thing("one"))
     assert registry.get("one") is again, "as a module that is loaded anew registers anew"
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """One of ours, which registers what is called its."""
+    (tmp_path / "its_home.py").write_text(
+        "import __main__\n\nclass Its:\n    name = 'its'\n\n"
+        "__main__.registry_of_tests.register(Its())\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield "its_home"
+    sys.modules.pop("its_home", None)
+
+
+@pytest.fixture
+def with_ours(module: str, monkeypatch: pytest.MonkeyPatch) -> Registry[Thing]:
+    registry: Registry[Thing] = Registry("answer", GROUP, {"its": module}, fault)
+    monkeypatch.setattr(sys.modules["__main__"], "registry_of_tests", registry, raising=False)
+    return registry
+
+
+def test_ours_are_listed_first_and_imported_when_asked_for(with_ours: Registry[Thing]) -> None:
+    with_ours.register(Thing("mine"))
+    assert with_ours.names() == ("its", "mine")
+    assert with_ours.get("mine").name == "mine"
+    assert "its_home" not in sys.modules
+    its = with_ours.get("its")
+    assert type(its).__module__ == "its_home"
+    assert with_ours.get("its") is its
+
+
+def test_a_name_of_ours_is_taken_before_ours_is_imported(with_ours: Registry[Thing]) -> None:
+    with pytest.raises(ExtensionError, match=r"'its' of .*Thing is that of its_home\.Its already"):
+        with_ours.register(Thing("its"))
+    assert type(with_ours.get("its")).__module__ == "its_home"
 
 
 def test_entry_points_are_listed_and_loaded_when_asked_for(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, Protocol, TypeVar
@@ -39,7 +39,8 @@ class Registry(Generic[T]):
     Args:
         kind: what messages call one of them, such as "protector".
         group: of entry points; each has the name of the thing that it leads to.
-        modules: of this package, which register theirs when they are imported.
+        ours: names of this package's own, in the order in which they are told, each with the module
+            that registers it when it is imported; it is, as soon as its name is asked for.
         fault: what keeps an object from being one of them, in words; None if nothing does.
     """
 
@@ -47,11 +48,11 @@ class Registry(Generic[T]):
         self,
         kind: str,
         group: str,
-        modules: Sequence[str],
+        ours: Mapping[str, str],
         fault: Callable[[object], str | None],
     ) -> None:
         self.kind, self.group = kind, group
-        self._modules, self._fault = modules, fault
+        self._ours, self._fault = ours, fault
         self._things: dict[str, T] = {}
 
     def register(self, thing: T) -> T:
@@ -63,6 +64,9 @@ class Registry(Generic[T]):
         fault = self._fault(thing)
         if fault is not None:
             raise ExtensionError(f"{thing!r} cannot be registered as {self._one}: {fault}")
+        ours = self._ours.get(thing.name)
+        if ours is not None and _module(thing) != ours:
+            import_module(ours)
         there = self._things.setdefault(thing.name, thing)
         if there is not thing and _home(there) != _home(thing):
             raise ExtensionError(
@@ -74,10 +78,7 @@ class Registry(Generic[T]):
 
     def names(self) -> tuple[str, ...]:
         """Of all: ours first, then those that were registered, then those of entry points."""
-        self._import_ours()
-        rank = {module: number for number, module in enumerate(self._modules)}
-        names = sorted(self._things, key=lambda n: rank.get(_module(self._things[n]), len(rank)))
-        return tuple(dict.fromkeys([*names, *installed(self.group)]))
+        return tuple(dict.fromkeys([*self._ours, *self._things, *installed(self.group)]))
 
     def get(self, name: str) -> T:
         """The one of that name.
@@ -86,7 +87,8 @@ class Registry(Generic[T]):
             SettingsError: there is none.
             ExtensionError: an entry point of that name leads nowhere, or to something else.
         """
-        self._import_ours()
+        if name in self._ours:
+            import_module(self._ours[name])
         if name not in self._things:
             point = installed(self.group).get(name)
             if point is None:
@@ -99,10 +101,6 @@ class Registry(Generic[T]):
     @property
     def _one(self) -> str:
         return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
-
-    def _import_ours(self) -> None:
-        for module in self._modules:
-            import_module(module)
 
     def _load(self, point: EntryPoint) -> None:
         source = f"{self.kind} {point.name!r}, the entry point {point.value!r} of {_owner(point)}"

@@ -125,6 +125,25 @@ def test_verifying_a_mark_loads_no_network(series: Path, tmp_path: Path) -> None
     assert {"torch", "nibabel", "matplotlib", "highdicom", "scipy"} & loaded == set()
 
 
+@pytest.mark.parametrize("protector", ["wave", "noise", "offset"])
+def test_protecting_without_a_network_loads_none(
+    series: Path, tmp_path: Path, protector: str
+) -> None:
+    """Importing torch takes as long as reading and writing a scan with plain pydicom."""
+    code = (
+        "import sys\nfrom mitsgan.cli.main import main\n"
+        f"code = main(['protect', {str(series)!r}, {str(tmp_path / 'out')!r}, '--quiet',"
+        f"  '--protector', {protector!r}])\n"
+        "print(code, *{m.split('.')[0] for m in sys.modules}, file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done, *loaded = ran.stderr.split()
+    assert done == "0"
+    assert "numpy" in loaded
+    heavy = {"torch", "safetensors", "scipy", "skimage", "nibabel", "matplotlib", "cryptography"}
+    assert heavy & set(loaded) == set()
+
+
 @dataclass(frozen=True)
 class _Fails:
     error: BaseException

@@ -7,6 +7,8 @@ import torch
 
 from mitsgan.errors import DeviceError
 from mitsgan.jobs.device import choose_device
+from mitsgan.jobs.protect.protection import Protection
+from mitsgan.jobs.protect.settings import ProtectSettings
 
 
 @pytest.fixture
@@ -44,3 +46,21 @@ def test_chooses(gpus: None, name: str, chosen: str) -> None:
 def test_refuses(gpus: None, name: str, said: str) -> None:
     with pytest.raises(DeviceError, match=said):
         choose_device(name)
+
+
+@pytest.mark.parametrize("gpus", [0], indirect=True)
+@pytest.mark.parametrize("name, said", [("cuda", "give `device=cpu`"), ("tpu", "no such device")])
+def test_a_device_that_is_asked_for_is_there_even_where_nothing_computes_on_it(
+    gpus: None, name: str, said: str
+) -> None:
+    with pytest.raises(DeviceError, match=said):
+        Protection.load(ProtectSettings(protector="wave", device=name))
+
+
+@pytest.mark.parametrize("gpus", [2], indirect=True)
+def test_one_is_chosen_where_something_computes_on_it_alone(gpus: None) -> None:
+    assert Protection.load(ProtectSettings(protector="wave")).device is None
+    refined = ProtectSettings(protector="wave", refine_steps=1)
+    assert str(Protection.load(refined).device) == "cuda"
+    chosen = Protection.load(ProtectSettings(protector="wave", device="cuda:1")).device
+    assert str(chosen) == "cuda:1"

@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor
 
-from mitsgan.protect import pgd
+from mitsgan.protect.pgd import pgd
 
 
 def test_it_reaches_the_corner_of_the_box_that_a_linear_objective_wants() -> None:

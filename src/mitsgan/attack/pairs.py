@@ -55,7 +55,9 @@ def _fault(thing: object) -> str | None:
     return f"it has no {' and no '.join(missing)}" if missing else None
 
 
-ATTACKERS: Registry[Pair] = Registry("attacker", ATTACKERS_GROUP, (__name__,), _fault)
+ATTACKERS: Registry[Pair] = Registry(
+    "attacker", ATTACKERS_GROUP, dict.fromkeys(SURROGATES, __name__), _fault
+)
 """All pairs by name."""
 
 register_attacker = ATTACKERS.register

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from mitsgan.errors import DeviceError
 
 if TYPE_CHECKING:
     import torch
+
+
+def check_device(name: str) -> None:
+    """Raise `DeviceError` unless this is how devices are called; which there are takes torch."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise DeviceError(f"`device` {name}: no such device; give auto, cpu, cuda or cuda:N")
+
+
+def full_memory() -> tuple[type[Exception], ...]:
+    """What is raised where the memory of a device is full: nothing, as long as nobody uses torch.
+
+    To be caught; torch is not imported for it.
+    """
+    torch = sys.modules.get("torch")
+    return () if torch is None else (torch.OutOfMemoryError,)
 
 
 def choose_device(name: str) -> torch.device:
@@ -20,8 +36,7 @@ def choose_device(name: str) -> torch.device:
     Raises:
         DeviceError: not such a name, or no such device in this machine.
     """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise DeviceError(f"`device` {name}: no such device; give auto, cpu, cuda or cuda:N")
+    check_device(name)
     import torch
 
     if name == "cpu":

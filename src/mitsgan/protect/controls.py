@@ -27,6 +27,7 @@ class RandomSign(Protector):
     title: ClassVar[str] = "random signs"
     summary: ClassVar[str] = "a control: plus or minus the budget, at random"
     control: ClassVar[bool] = True
+    on_device: ClassVar[bool] = False
 
     rms_hu: float = math.inf
     seed: int = 0
@@ -64,6 +65,7 @@ class Offset(Protector):
     title: ClassVar[str] = "a constant offset"
     summary: ClassVar[str] = "a control: the budget added everywhere"
     control: ClassVar[bool] = True
+    on_device: ClassVar[bool] = False
 
     hu: float = math.inf
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mitsgan.errors import WeightsError
-from mitsgan.networks import Card
 from mitsgan.perturb import Budget
 from mitsgan.registry import PROTECTORS_GROUP, Registry
 from mitsgan.scan.scan import Scan
+
+if TYPE_CHECKING:
+    import torch
+
+    from mitsgan.networks import Card
 
 
 class Protector(ABC):
@@ -31,6 +34,8 @@ class Protector(ABC):
             form, too: as it is before the budget clips it.
         control: whether it is there for comparison only, and protects nothing.
         SHIPPED: what the weights that ship are called; None without any.
+        on_device: whether it computes on the device that was chosen; one that does not needs no
+            torch.
         seed: of its noise; None where nothing is random.
         card: of its weights; None where it has none.
     """
@@ -41,6 +46,7 @@ class Protector(ABC):
     bounded: ClassVar[bool] = True
     control: ClassVar[bool] = False
     SHIPPED: ClassVar[str | None] = None
+    on_device: ClassVar[bool] = True
 
     seed: int | None = None
     card: Card | None = None
@@ -88,13 +94,14 @@ def _fault(thing: object) -> str | None:
 PROTECTORS: Registry[type[Protector]] = Registry(
     "protector",
     PROTECTORS_GROUP,
-    (
-        "mitsgan.protect.mitsgan",
-        "mitsgan.protect.wave",
-        "mitsgan.protect.baselines.paper",
-        "mitsgan.protect.baselines.tafim",
-        "mitsgan.protect.controls",
-    ),
+    {
+        "mits-gan": "mitsgan.protect.mitsgan",
+        "wave": "mitsgan.protect.wave",
+        "mits-gan-paper": "mitsgan.protect.baselines.paper",
+        "tafim": "mitsgan.protect.baselines.tafim",
+        "noise": "mitsgan.protect.controls",
+        "offset": "mitsgan.protect.controls",
+    },
     _fault,
 )
 """All protectors by name. PGD is none of them: it needs to know attackers (`mitsgan.optimize`)."""

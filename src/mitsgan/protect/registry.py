@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from mitsgan.errors import SettingsError
-from mitsgan.networks import Card
 from mitsgan.perturb import Perturbation
 from mitsgan.protect.protector import PROTECTORS, Protector
-from mitsgan.protect.trained import TrainedProtector
+
+if TYPE_CHECKING:
+    import torch
+
+    from mitsgan.networks import Card
 
 NATIVE_HU = 65536.0
 """A budget that binds nothing: more than 16 bits hold. A baseline applied with it is *native*."""
@@ -76,6 +78,9 @@ def identify(perturbation: Perturbation) -> Identity:
             "mitsgan.protect.Protector"
         )
     p, device, precision = perturbation, None, None
-    if isinstance(p, TrainedProtector):
-        device, precision = str(p.device), p.precision
+    if p.on_device:
+        from mitsgan.protect.trained import TrainedProtector
+
+        if isinstance(p, TrainedProtector):
+            device, precision = str(p.device), p.precision
     return Identity(p.name, p.title, p.seed, p.card, device, precision, p.control, type(p).SHIPPED)

@@ -45,6 +45,7 @@ class LungWave(Protector):
     summary: ClassVar[str] = (
         "plus and minus the budget along one axis, at a frequency that attackers alias; no network"
     )
+    on_device: ClassVar[bool] = False
 
     seed: int = 0
 

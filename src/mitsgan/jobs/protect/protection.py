@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from mitsgan.errors import DeviceError, SettingsError
-from mitsgan.jobs.device import choose_device
+from mitsgan.jobs.device import check_device, choose_device, full_memory
 from mitsgan.jobs.protect.derivation import derivation
 from mitsgan.jobs.protect.notes import protection_notes
 from mitsgan.jobs.protect.protected import Protected
@@ -18,11 +16,14 @@ from mitsgan.jobs.protect.settings import MARK_HU, PGD, ProtectSettings
 from mitsgan.jobs.shared import AnyPath
 from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 from mitsgan.progress import Phases, Progress, silent
+from mitsgan.protect.protector import PROTECTORS
 from mitsgan.protect.registry import Identity, identify, load_protector
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 
 if TYPE_CHECKING:
+    import torch
+
     from mitsgan.mark import Key, Mark
 
 
@@ -34,14 +35,14 @@ class Protection:
         settings: as they were given.
         perturbation: of the protector; None for one that starts from random numbers.
         protector: its name, weights, seed and device.
-        device: where refinement computes.
+        device: where protector and refinement compute; None where neither needs torch.
         key: to mark with, if there is to be a mark.
     """
 
     settings: ProtectSettings
     perturbation: Perturbation | None
     protector: Identity
-    device: torch.device
+    device: torch.device | None
     key: Key | None = None
 
     @classmethod
@@ -54,12 +55,15 @@ class Protection:
             WeightsError: see `mitsgan.protect.registry.load_protector`.
         """
         settings.check_mark(key is not None)
-        device = choose_device(settings.device)
+        device = _device(settings)
         if settings.protector == PGD:
             who = Identity(PGD, "PGD", settings.seed, None, str(device), "float32")
             return cls(settings, None, who, device, key)
         perturbation = load_protector(
-            settings.protector, weights=settings.weights, seed=settings.seed, device=device
+            settings.protector,
+            weights=settings.weights,
+            seed=settings.seed,
+            device="cpu" if device is None else device,
         )
         return cls(settings, perturbation, identify(perturbation), device, key)
 
@@ -81,7 +85,7 @@ class Protection:
             parts, mark = self._with_mark(axial, perturbation)
             with phases.phase("protect", f"protecting {_name(scan)}") as step:
                 moved = apply_perturbations(scan, parts, budget, progress=step)
-        except torch.OutOfMemoryError as error:
+        except full_memory() as error:
             raise DeviceError(
                 f"the memory of {self.device} is full; give `device=cpu`, or free the GPU"
             ) from error
@@ -116,7 +120,8 @@ class Protection:
             from mitsgan.jobs.protect.refine import refine
 
             with phases.phase("optimize", "optimising for this scan") as step:
-                return refine(refinement, scan, budget, self.perturbation, self.device, step)
+                device = self.device or choose_device("cpu")
+                return refine(refinement, scan, budget, self.perturbation, device, step)
         if self.perturbation is None:
             raise SettingsError("a perturbation without a protector is optimised; say how long")
         return self.perturbation
@@ -205,6 +210,20 @@ def protect(
 
         key = Key.of(key)
     return Protection.load(settings, key).protect(scan, progress=progress)
+
+
+def _device(settings: ProtectSettings) -> torch.device | None:
+    """Where to compute; None where nothing computes on a device, and none is asked for.
+
+    Raises:
+        DeviceError: see `choose_device`.
+        SettingsError, ExtensionError: see `load_protector`.
+    """
+    check_device(settings.device)
+    if settings.refines or settings.device not in ("auto", "cpu"):
+        return choose_device(settings.device)
+    on_device = PROTECTORS.get(settings.protector).on_device
+    return choose_device(settings.device) if on_device else None
 
 
 def _name(scan: Scan) -> str:
