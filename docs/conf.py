@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.domains.python import ObjectEntry, PythonDomain
+from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +54,41 @@ _API = ROOT / "docs" / "api"
 _LOADED = re.compile(
     r"<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=[\"'](?:https?:)?//[^\"']+"
 )
+
+
+class QuickPythonDomain(PythonDomain):
+    """Sphinx's own, which looks at once whether anything of a name is documented at all.
+
+    For every type in a signature that is none of ours, such as ``int`` or ``NDArray``, Sphinx goes
+    through all names of the site three times, looking for one that ends like it: a third of
+    the time that a build took. What is found stays the same.
+    """
+
+    def find_obj(
+        self,
+        env: BuildEnvironment,
+        modname: str,
+        classname: str,
+        name: str,
+        type: str | None,
+        searchmode: int = 0,
+    ) -> list[tuple[str, ObjectEntry]]:
+        """See `PythonDomain`; whatever it finds has the same last part as the name."""
+        if _last_part(name.removesuffix("()")) not in self._last_parts():
+            return []
+        return super().find_obj(env, modname, classname, name, type, searchmode)
+
+    def _last_parts(self) -> frozenset[str]:
+        """Of all names that are documented so far."""
+        known: tuple[int, frozenset[str]] = getattr(self, "_known", (0, frozenset()))
+        if known[0] != len(self.objects):
+            known = len(self.objects), frozenset(map(_last_part, self.objects))
+            self._known = known
+        return known[1]
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def rooms() -> dict[str, list[str]]:
@@ -113,6 +155,41 @@ def for_napoleon(
             lines[number] = f"{names.replace(', ', ',')}: {text}"
 
 
+def quick_toctree(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Let the theme's tree of all titles, which every page has, be made of titles alone.
+
+    Sphinx copies the contents of all pages for it, every name of the API among them, and then takes
+    what is no title out of the copy. The tree stays the same.
+    """
+    whole: Callable[..., str] = context["toctree"]
+
+    def toctree(**options: Any) -> str:
+        if not options.get("titles_only"):
+            return whole(**options)
+        contents, app.env.tocs = app.env.tocs, titles(app)
+        try:
+            return whole(**options)
+        finally:
+            app.env.tocs = contents
+
+    context["toctree"] = toctree
+
+
+@cache
+def titles(app: Sphinx) -> dict[str, nodes.bullet_list]:
+    """The contents of every page without what is neither its title nor a tree of pages."""
+    found = {}
+    for page, contents in app.env.tocs.items():
+        found[page] = contents.deepcopy()
+        for entry in found[page].children:
+            if len(entry) > 1:
+                trees = list(entry.findall(addnodes.toctree))
+                entry[1:] = [nodes.bullet_list("", *trees)] if trees else []
+    return found
+
+
 def refuse_network(app: Sphinx, error: Exception | None) -> None:
     """Fail where a page would load anything from the network."""
     for path in Path(app.outdir).rglob("*.html"):
@@ -123,7 +200,9 @@ def refuse_network(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.add_domain(QuickPythonDomain, override=True)
     app.connect("builder-inited", write_api)
     app.connect("source-read", turn_links)
     app.connect("autodoc-process-docstring", for_napoleon, priority=400)
+    app.connect("html-page-context", quick_toctree, priority=400)
     app.connect("build-finished", refuse_network)
