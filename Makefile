@@ -8,6 +8,8 @@ PYTEST_ARGS ?=
 TEST_JOBS ?= 2
 # A third of the slow tests' time is waiting, for processes, browsers and peers.
 SLOW_JOBS ?= 3
+# All together: the quick ones fill what the slow ones wait.
+ALL_JOBS ?= 4
 BENCH_ARGS ?=
 BENCH_TAMPER_ARGS ?=
 
@@ -23,13 +25,15 @@ KEY := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 READY := $(VENV)/.ready-$(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow coverage check lint types hooks format docs site bench clean distclean
+.PHONY: help setup demo test slow coverage check lint types hooks format docs site bench clean distclean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Another interpreter:  make test PYTHON=python3.12"
 	@echo "  torch without CUDA:   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo"
+
+setup: $(READY)-dev ## the environment with all that tests need
 
 demo: $(READY) ## protect a synthetic chest, tamper with it in memory, show the result in $(DEMO)/
 	$(BIN)/mitsgan demo $(DEMO) --overwrite
@@ -40,16 +44,15 @@ test: lint types ## set up, then linter, type checker and all but the slow tests
 slow: $(READY)-dev ## the slow tests
 	$(PYTEST) -n $(SLOW_JOBS) -m slow $(PYTEST_ARGS)
 
-coverage: ## all tests, slow ones too, and how much of the source they run
+coverage: $(READY)-dev ## all tests, slow ones too, and how much of the source they run
 	@rm -rf build/coverage && mkdir -p build/coverage
-	$(MAKE) test PYTEST_ARGS="--cov --cov-report= --cov-fail-under=0"
-	$(MAKE) slow PYTEST_ARGS="--cov --cov-report= --cov-append --cov-fail-under=0"
+	$(PYTEST) -n $(ALL_JOBS) --cov --cov-report= --cov-fail-under=0 $(PYTEST_ARGS)
 	$(BIN)/python tools/coverage_floor.py
 	$(BIN)/coverage report
 
-# The type checker and the site take a core each, so they go side by side.
-check: hooks lint ## everything that a change has to pass
-	$(MAKE) -j 2 --output-sync=target types site
+# Hooks check types, too: once, and beside the site.
+check: lint ## everything that a change has to pass
+	$(MAKE) -j 2 --output-sync=target hooks site
 	$(MAKE) coverage
 
 lint: $(READY)-dev ## ruff: rules and formatting
