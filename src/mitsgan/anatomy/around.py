@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.anatomy.body import Box
-from mitsgan.anatomy.mask import CoarseMask, Triple
+from mitsgan.anatomy.mask import Box, CoarseMask, Triple
 
 _MOST = 30000
 """Units of squared distance; twice as many still are a 16-bit number."""

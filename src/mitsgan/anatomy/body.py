@@ -8,13 +8,10 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own habit
 from numpy.typing import NDArray
 
-from mitsgan.anatomy.mask import CoarseMask, coarse_hu, coarse_stride, most_of_nine
+from mitsgan.anatomy.mask import Box, CoarseMask, coarse_hu, coarse_stride, most_of_nine
 from mitsgan.errors import ScanError
 from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import Scan
-
-Box = tuple[slice, slice]
-"""Rows and columns."""
 
 AIR_BELOW_HU = -940.0
 """Means below this are air around the body, or padding: aerated lung is denser."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from typing import Self
 
 import numpy as np
@@ -14,6 +16,10 @@ from numpy.typing import NDArray
 from mitsgan.scan.scan import AIR_HU, Scan
 
 Triple = tuple[int, int, int]
+Box = tuple[slice, slice]
+"""Rows and columns."""
+
+WHOLE: Box = (slice(None), slice(None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,22 +51,37 @@ class CoarseMask:
         )
         return bool(self.mask[z, y, x])
 
-    def slice(self, z: int, shape: Sequence[int]) -> NDArray[np.bool_]:
+    def slice(self, z: int, shape: Sequence[int], box: Box = WHOLE) -> NDArray[np.bool_]:
         """``[y, x]``, the nearest coarse voxel's: which pixels of slice ``z`` lie inside.
 
         Args:
             z: of the scan.
             shape: of a slice of the scan.
+            box: rows and columns of it.
         """
-        nearest = [
-            np.minimum(np.rint(np.arange(n) / s).astype(int), coarse - 1)
-            for n, s, coarse in zip((z + 1, *shape), self.stride, self.mask.shape, strict=True)
-        ]
-        depth, rows, columns = nearest[0][z], nearest[1], nearest[2]
-        return np.asarray(self.mask[depth][np.ix_(rows, columns)])
+        depth = self._nearest(0, z + 1)[z]
+        rows, columns = (
+            self._nearest(axis, n)[part] for axis, n, part in zip((1, 2), shape, box, strict=True)
+        )
+        return np.asarray(self.mask[depth].take(columns, 1).take(rows, 0))
+
+    def box(self, shape: Sequence[int]) -> Box:
+        """Rows and columns of slices of that shape outside of which no pixel lies inside."""
+        rows, columns = (
+            np.flatnonzero(np.asarray(self.mask.any((0, 3 - axis)))[self._nearest(axis, n)])
+            for axis, n in zip((1, 2), shape, strict=True)
+        )
+        if not len(rows):
+            return slice(0, 0), slice(0, 0)
+        return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+    def _nearest(self, axis: int, length: int) -> NDArray[np.int64]:
+        """The coarse voxel that is nearest to each of ``length`` voxels of an axis."""
+        nearest = np.rint(np.arange(length) / self.stride[axis]).astype(np.int64)
+        return np.asarray(np.minimum(nearest, self.mask.shape[axis] - 1))
 
     def within(self, depth_mm: float, spacing: tuple[float, float, float]) -> Self:
-        """Only what lies at least ``depth_mm`` inside the mask; what is around, if negative."""
+        """Only what lies at least ``depth_mm`` inside the mask."""
         distance = sitk.SignedMaurerDistanceMap(
             coarse_image(self.mask, self.stride, spacing),
             insideIsPositive=True,
@@ -68,6 +89,26 @@ class CoarseMask:
             useImageSpacing=True,
         )
         return replace(self, mask=sitk.GetArrayFromImage(distance) >= depth_mm)
+
+    def with_around(self, reach_mm: float, spacing: tuple[float, float, float]) -> Self:
+        """The mask and what lies at most ``reach_mm`` from a coarse voxel of it.
+
+        By shifts, of which there are few where that is hardly more than a coarse voxel.
+        """
+        steps = [n * s for n, s in zip(self.stride, spacing, strict=True)]
+        most = [int(reach_mm / step + 1e-6) for step in steps]
+        wide = np.pad(self.mask, [(n, n) for n in most])
+        around = self.mask.copy()
+        for shift in product(*(range(-n, n + 1) for n in most)):
+            distance = math.hypot(*(n * step for n, step in zip(shift, steps, strict=True)))
+            if np.float32(distance) <= reach_mm:
+                around |= wide[
+                    tuple(
+                        slice(m + n, m + n + length)
+                        for m, n, length in zip(most, shift, self.mask.shape, strict=True)
+                    )
+                ]
+        return replace(self, mask=around)
 
 
 def coarse_stride(spacing: tuple[float, float, float], coarse_mm: float) -> Triple:

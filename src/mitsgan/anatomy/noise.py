@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.anatomy.body import Box
+from mitsgan.anatomy.mask import WHOLE, Box
 from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import AIR_HU, Scan
 
@@ -27,8 +27,6 @@ _STEP = 2
 _QUANTILE = 0.25
 _METAL_HU = 4000.0
 Coarse = NDArray[np.float32]
-
-WHOLE: Box = (slice(None), slice(None))
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.anatomy.body import Box
-from mitsgan.anatomy.noise import WHOLE, NoiseMap, measure_noise
+from mitsgan.anatomy.mask import WHOLE, Box
+from mitsgan.anatomy.noise import NoiseMap, measure_noise
 from mitsgan.errors import BudgetError
 from mitsgan.scan.scan import Scan
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.anatomy.lung import find_lung
-from mitsgan.anatomy.mask import CoarseMask
+from mitsgan.anatomy.mask import Box, CoarseMask
 from mitsgan.errors import ScanError
 from mitsgan.perturb.budget import Budget
 from mitsgan.protect.protector import Protector, register
@@ -57,17 +57,26 @@ class LungWave(Protector):
         self, scan: Scan, start: int, stop: int, budget: Budget
     ) -> NDArray[np.float32]:
         """See `Perturbation`; nothing where the scan has no lung."""
+        everywhere = np.zeros((stop - start, *scan.shape[1:]), np.float32)
         lung = _around_lung(scan)
         if lung is None:
-            return np.zeros((stop - start, *scan.shape[1:]), np.float32)
-        hu = scan.hu(start, stop)
-        np.nan_to_num(hu, copy=False, nan=AIR_HU, posinf=AIR_HU, neginf=AIR_HU)
+            return everywhere
+        mask, box = lung
+        signs = self._signs(scan)[box[0], None]
+        limits = budget.limits(scan, start, stop, box)
         full, none = _AERATED_HU
-        strength = np.clip((none - hu) / (none - full), 0, 1)
-        for z in range(start, stop):
-            strength[z - start] *= lung.slice(z, scan.shape[1:])
-        strength *= self._signs(scan)[:, None]
-        return np.asarray(strength * budget.limits(scan, start, stop), np.float32)
+        for z in range(start, stop):  # one by one: a slice stays in the processor's cache
+            strength = scan.hu(z, z + 1, box)[0]
+            if not scan.is_integer:
+                np.nan_to_num(strength, copy=False, nan=AIR_HU, posinf=AIR_HU, neginf=AIR_HU)
+            np.subtract(none, strength, out=strength)
+            strength /= none - full
+            np.clip(strength, 0, 1, out=strength)
+            strength *= mask.slice(z, scan.shape[1:], box)
+            strength *= signs
+            limit = limits if isinstance(limits, float) else limits[z - start]
+            np.multiply(strength, limit, out=everywhere[z - start][box])
+        return everywhere
 
     def _signs(self, scan: Scan) -> NDArray[np.float32]:
         """``[y]``: 1 or -1."""
@@ -78,8 +87,10 @@ class LungWave(Protector):
 
 
 @once_per_scan
-def _around_lung(scan: Scan) -> CoarseMask | None:
+def _around_lung(scan: Scan) -> tuple[CoarseMask, Box] | None:
+    """Where the lungs are, and the rows and columns that hold them; None without any."""
     try:
-        return find_lung(scan).within(-_AROUND_MM, scan.spacing)
+        mask = find_lung(scan).with_around(_AROUND_MM, scan.spacing)
     except ScanError:
         return None
+    return mask, mask.box(scan.shape[1:])
