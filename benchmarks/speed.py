@@ -32,7 +32,8 @@ MOST_TIMES_READ_WRITE = 3.0
 MOST_TIMES_READ = 1.5
 MOST_TIMES_WITHOUT_START = 2.0
 MOST_MEMORY_GB = 2.5
-_REPORTING = ("protect", "verify")
+_REPORTING = ("protect", "wave", "verify")
+_PHASES = ("read", "protect", "write")
 PACKAGES = ("mitsgan", "torch", "numpy", "pydicom")
 
 Json = dict[str, Any]
@@ -121,7 +122,7 @@ def measure(arguments: argparse.Namespace, place: Path) -> Json:
     run("keygen", ["-c", COMMAND, "keygen", "-o", key, "--quiet"])
     made: list[str | Path] = ["-c", COMMAND, "protect", scan, marked, "--quiet", "--key", key]
     run("mark", [*made, "--device", "cpu", "--weights", chosen["path"]])
-    names = ["read_write", "protect", "layers", "paper", "read", "verify"]
+    names = ["read_write", "protect", "wave", "layers", "paper", "read", "verify"]
     series = {name: Series() for name in names}
     warm(scan)
     warm(marked)
@@ -134,6 +135,10 @@ def measure(arguments: argparse.Namespace, place: Path) -> Json:
                     "protect": [
                         *("-c", COMMAND, "protect", scan, out / "protected", "--quiet"),
                         *("--device", "cpu", "--weights", chosen["path"], "--output", report),
+                    ],
+                    "wave": [
+                        *("-c", COMMAND, "protect", scan, out / "protected", "--quiet"),
+                        *("--device", "cpu", "--protector", "wave", "--output", report),
                     ],
                     "layers": [TASKS, "layers", scan, chosen["path"]],
                     "paper": [TASKS, "paper", scan, str(arguments.slices_paper)],
@@ -154,17 +159,20 @@ def measure(arguments: argparse.Namespace, place: Path) -> Json:
 
 def summary(series: dict[str, Series]) -> Json:
     """Medians and ratios of all repeats."""
-    plain, protect, layers, paper, read, verify = (
-        series[name] for name in ("read_write", "protect", "layers", "paper", "read", "verify")
+    plain, protect, wave, layers, paper, read, verify = (
+        series[name]
+        for name in ("read_write", "protect", "wave", "layers", "paper", "read", "verify")
     )
     about = layers.results[0]
     slices = int(about["shape"][0])
     copied = int(plain.results[0]["slices"])
     if copied != slices:
         raise BenchmarkError(f"read_write found {copied} slices, the scan has {slices}")
-    phases = protect.phases("read", "protect", "write")
     checks = verify.phases("read", "verify")
-    inside = [sum(r["seconds"][phase] for phase in phases) for r in protect.results]
+    inside, inside_wave = (
+        [sum(r["seconds"][phase] for phase in _PHASES) for r in one.results]
+        for one in (protect, wave)
+    )
     alone = [float(r["seconds"]) for r in plain.results]
     ours = quantity([r["seconds"] / slices for r in layers.results], "s per slice")
     theirs = quantity([s for r in paper.results for s in r["seconds_per_slice"]], "s per slice")
@@ -181,8 +189,16 @@ def summary(series: dict[str, Series]) -> Json:
             "whole_process": protect.whole(),
             "processors": protect.processors(),
             "in_process": quantity(inside, "s"),
-            "phases": phases,
+            "phases": protect.phases(*_PHASES),
             "peak_memory": protect.memory(),
+        },
+        "wave": {
+            "what": "mitsgan protect --protector wave, a fresh process, which imports no torch",
+            "whole_process": wave.whole(),
+            "processors": wave.processors(),
+            "in_process": quantity(inside_wave, "s"),
+            "phases": wave.phases(*_PHASES),
+            "peak_memory": wave.memory(),
         },
         "apply_layers": {
             "what": "apply_perturbations alone, scan and weights in memory",
@@ -217,6 +233,11 @@ def summary(series: dict[str, Series]) -> Json:
         "protect_over_read_write_processors": _over(protect.processors(), plain.processors()),
         "protect_over_read_write_without_start": _ratio(
             median(inside) / median(alone), MOST_TIMES_WITHOUT_START
+        ),
+        "wave_over_read_write": _over(wave.whole(), plain.whole(), MOST_TIMES_READ_WRITE),
+        "wave_over_read_write_processors": _over(wave.processors(), plain.processors()),
+        "wave_over_read_write_without_start": _ratio(
+            median(inside_wave) / median(alone), MOST_TIMES_WITHOUT_START
         ),
         "verify_over_read": _over(verify.whole(), read.whole(), MOST_TIMES_READ),
         "verify_over_read_processors": _over(verify.processors(), read.processors()),

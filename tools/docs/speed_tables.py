@@ -31,10 +31,17 @@ def speed() -> str:
         kinds = ("in_process", "whole_process", "processors")
         return tuple(f"{part[kind]['median']:.2f} s" for kind in kinds)
 
+    wave = []
+    if "wave" in measured:  # not in results of before it was measured
+        wave = [
+            ("`mitsgan protect --protector wave`", *times(measured["wave"])),
+            _ratios(ratios, "wave_over_read_write"),
+        ]
     rows = [
         ("plain pydicom: read and write", *times(plain_pydicom)),
         ("`mitsgan protect`", *times(ours)),
         _ratios(ratios, "protect_over_read_write"),
+        *wave,
         ("reading the marked series", *times(measured["read"])),
         ("`mitsgan verify --key`", *times(measured["verify"])),
         _ratios(ratios, "verify_over_read"),
