@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mitsgan.mark.find.noise import VOXELS, Cells, Mask, Noise, is_body, noise_classes
 from mitsgan.mark.find.settings import Detector
-from mitsgan.mark.find.wear.worn import between, by_detail, has_holes, is_flat_everywhere
+from mitsgan.mark.find.wear.worn import between, by_detail, worn_flat, worn_holes
 from mitsgan.mark.median import median
 from mitsgan.mark.sliding import SLAB, Slider, covered
 from mitsgan.mark.windows import Window, window
@@ -64,7 +64,7 @@ class Evidence:
             nothing can be said of any place.
         survived_hu: RMS of what is left of the mark over the body.
         lost: blocks of windows of 16 mm that have clearly lost most of it.
-        worn: whether a codec or a filter wore the scan.
+        worn: how far a codec or a filter wore the scan, 0 to 1.
     """
 
     products: Cells
@@ -75,7 +75,7 @@ class Evidence:
     dispersion: float
     survived_hu: float
     lost: Mask
-    worn: bool = False
+    worn: float = 0.0
 
     @property
     def sums(self) -> tuple[Cells, Cells, Cells]:
@@ -120,28 +120,30 @@ def weigh(
     noise = measured.noise
     kind = noise_classes(noise, measured.means, settings)
     learn = body & marked[:, None, None]
-    evidence = _weighted(measured, kind, body, learn, settings)
+    mark = _survival(measured, kind, learn, settings)
+    evidence = _weighted(measured, kind, body, mark, settings)
     cubes = _Cubes.of(evidence, learn, window(settings.judged_mm, spacing), settings)
     if not cubes.clear.size:
         return evidence
     lost, gone = cubes.lost(body)
     dispersion = cubes.dispersion()
-    flat = is_flat_everywhere(
-        noise.detail, evidence.products, evidence.expected, body, spacing, settings
-    )
-    worn = flat or has_holes(*evidence.sums, marked, spacing, settings)
-    if worn:
-        kind = by_detail(noise.detail, kind, settings)
-        parts = settings.detail_classes
-        evidence = _weighted(measured, kind, body, learn, settings, parts, evidence.sums)
-        dispersion = max(settings.unexplained * dispersion, settings.worn_dispersion)
-        if np.count_nonzero(gone) > settings.worn_lost * np.count_nonzero(body):
-            dispersion = HOPELESS
-    else:
+    flat = worn_flat(noise.detail, evidence.products, evidence.expected, body, spacing, settings)
+    worn = max(flat, worn_holes(*evidence.sums, marked, spacing, settings))
+    least, most = settings.dispersion
+    fresh = min(max(dispersion, least), most)
+    tired = max(settings.unexplained * dispersion, settings.worn_dispersion)
+    if np.count_nonzero(gone) > settings.worn_lost * np.count_nonzero(body):
+        tired = HOPELESS
+    if worn < 1:
         # What was repainted must not lower what is expected: learn again, without it.
-        evidence = _weighted(measured, kind, body, learn & ~lost, settings, 1, evidence.sums)
-        least, most = settings.dispersion
-        dispersion = min(max(dispersion, least), most)
+        mark = _survival(measured, kind, learn & ~lost, settings)
+    if worn > 0:
+        kind = by_detail(noise.detail, kind, settings)
+        parts = _survival(measured, kind, learn, settings, settings.detail_classes)
+        whole = mark.repeat(settings.detail_classes)
+        mark = np.asarray((1 - worn) * whole + worn * parts, np.float32)
+    evidence = _weighted(measured, kind, body, mark, settings, evidence.sums)
+    dispersion = (1 - worn) * fresh + worn * tired
     return replace(evidence, dispersion=dispersion, lost=gone, worn=worn)
 
 
@@ -219,23 +221,20 @@ def _weighted(
     measured: Agreement,
     kind: NDArray[np.int16],
     body: Mask,
-    learn: Mask,
+    mark: NDArray[np.float32],
     settings: Detector,
-    parts: int = 1,
     out: tuple[Cells, Cells, Cells] | None = None,
 ) -> Evidence:
-    """The sums, with what is expected learnt per class, or per part of a class.
+    """The sums, with what is expected by class.
 
     Args:
         measured: what was measured.
-        kind: the class of each block; ``parts`` to each class of tissue and noise.
+        kind: the class of each block.
         body: which blocks count.
-        learn: from which of them what is expected is learnt.
+        mark: what is left of it per class, see `_survival`.
         settings: of the detector.
-        parts: of a class.
         out: what to write the sums to; new arrays, unless given.
     """
-    mark = _survival(measured, kind, learn, settings, parts)
     products, variances, means = np.empty((3, *body.shape), np.float32) if out is None else out
     noise = measured.noise.local
 
@@ -270,9 +269,17 @@ def _weighted(
 
 
 def _survival(
-    measured: Agreement, kind: NDArray[np.int16], learn: Mask, settings: Detector, parts: int
+    measured: Agreement, kind: NDArray[np.int16], learn: Mask, settings: Detector, parts: int = 1
 ) -> NDArray[np.float32]:
-    """What is left of the mark per class, in HU per HU of relative strength."""
+    """What is left of the mark per class, in HU per HU of relative strength.
+
+    Args:
+        measured: what was measured.
+        kind: the class of each block; ``parts`` to each class of tissue and noise.
+        learn: from which blocks it is learnt.
+        settings: of the detector.
+        parts: of a class.
+    """
     classes = settings.noise_classes * (len(settings.tissues_hu) + 1)
     count = classes * parts
     noise = measured.noise.local

@@ -116,8 +116,13 @@ class Detector:
     all over."""
 
     worn_left: float = 0.75
-    """The middle cell of a worn scan has less than this share of the mark left in its flat blocks:
-    some scans are smooth in quiet places before they are marked (`lungdx-a0001`)."""
+    """Share of the mark that flat blocks may have left where nothing wore the scan: some scans are
+    smooth in quiet places before they are marked (`lungdx-a0001`)."""
+
+    worn_missing: float = 0.005
+    """A scan is wholly worn where its flat blocks lack so much more than that, as a share of all
+    the mark of a cell, and by so much less the less they lack. Design scans and `lungdx-a0001`:
+    0.0004 and less as written and behind noise, 0.012 and more behind codecs that take the mark."""
 
     full_cell: float = 1 / 3
     """Share of the fullest cell's blocks that a cell needs to count."""
@@ -129,8 +134,9 @@ class Detector:
     """A hole has this much less of its mark than the same cell before and behind, as a share of
     what is expected: paint reaches over slices."""
 
-    hole_score: float = 4.0
-    """And by so many standard deviations."""
+    hole_scores: tuple[float, float] = (3.5, 4.5)
+    """And by so many standard deviations: with fewer than the first it is none, with more than the
+    second it is one for sure."""
 
     holes: int = 2
     """So many slices with holes are wear: one may be paint in a single slice."""

@@ -16,17 +16,19 @@ from mitsgan.mark.sliding import tiles
 from mitsgan.mark.windows import window
 
 
-def is_flat_everywhere(
+def worn_flat(
     detail: Cells,
     products: Cells,
     expected: Cells,
     body: Mask,
     spacing: tuple[float, float, float],
     settings: Detector,
-) -> bool:
-    """Whether fine detail is missing all over the body, and the mark with it.
+) -> float:
+    """How far fine detail is missing all over the body, and the mark with it: 0 to 1.
 
-    Some scans are smooth in quiet places before anything is marked: there, the mark is whole.
+    Some scans are smooth in quiet places before anything is marked: there, the mark is whole. What
+    is missing is told as a share of all that is expected around, so that a few flat blocks, which
+    say little of how much of their own mark is left, weigh little.
 
     Args:
         detail: the noise of every block, as a share of that around.
@@ -40,22 +42,25 @@ def is_flat_everywhere(
     blocks, flat_blocks = tiles(body, cell), tiles(flat, cell)
     left, whole = (tiles(part, cell, flat) for part in (products, expected))
     full = blocks > blocks.max() * settings.full_cell
-    flattened = full & (flat_blocks > settings.few_flat * blocks) & (whole > 0)
-    if np.count_nonzero(flattened) <= settings.worn_cells * np.count_nonzero(full):
-        return False
-    # Half of the cells decide, so that smooth paint in some of them does not.
-    return float(np.median(left[flattened] / whole[flattened])) < settings.worn_left
+    if not full.any():
+        return 0.0
+    missing = np.float32(settings.worn_left) * whole - left
+    missing *= flat_blocks > settings.few_flat * blocks
+    missing /= np.maximum(tiles(expected, cell), np.float32(1e-6))
+    # Paint is in few cells, wear in most of them.
+    usual = float(np.quantile(missing[full], 1 - settings.worn_cells))
+    return min(max(usual / settings.worn_missing, 0.0), 1.0)
 
 
-def has_holes(
+def worn_holes(
     products: Cells,
     variances: Cells,
     expected: Cells,
     marked: Mask,
     spacing: tuple[float, float, float],
     settings: Detector,
-) -> bool:
-    """Whether the mark is missing in single slices here and there.
+) -> float:
+    """How surely the mark is missing in single slices here and there: 0 to 1.
 
     Args:
         products, variances, expected: see `mitsgan.mark.find.expected.Evidence`.
@@ -70,10 +75,14 @@ def has_holes(
     left, error = t / m, np.maximum(v, m) / np.square(m)
     # Paint reaches over slices: a hole has more of the mark both before and behind it.
     fewer = np.minimum(left[:-2], left[2:]) - left[1:-1]
-    limit = settings.hole_score * np.sqrt(error[1:-1] + np.maximum(error[:-2], error[2:]))
-    hole = fewer > np.maximum(limit, settings.hole_share)
-    hole &= clear[1:-1] & clear[:-2] & clear[2:]
-    return int(np.count_nonzero(hole.any((1, 2)))) >= settings.holes
+    score = fewer / np.sqrt(error[1:-1] + np.maximum(error[:-2], error[2:]))
+    score *= fewer > settings.hole_share
+    score *= clear[1:-1] & clear[:-2] & clear[2:]
+    deepest = np.sort(score.max((1, 2), initial=0))[::-1]
+    if len(deepest) < settings.holes:
+        return 0.0
+    low, high_score = settings.hole_scores
+    return min(max((float(deepest[settings.holes - 1]) - low) / (high_score - low), 0.0), 1.0)
 
 
 def by_detail(detail: Cells, kind: NDArray[np.int16], settings: Detector) -> NDArray[np.int16]:
