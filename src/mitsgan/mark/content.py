@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from numpy.typing import NDArray
 
 from mitsgan.mark.windows import BLOCK, UNIT, window
+from mitsgan.slabs import per_thread
 
 CELL_MM = 8.0
 """Side of a cell. Of 5 mm, thick slices of a sharp kernel lose a third of the mark to blur."""
@@ -87,6 +88,36 @@ class _Layout:
     limits: Blocks
 
 
+@dataclass(frozen=True)
+class _Grid:
+    """How a part of a slice is cut into cells: the same for every slice of a layout.
+
+    Attributes:
+        rows, columns: for each row and column of blocks, which one of the part's cells it lies in.
+        starts: rows and columns of blocks at which cells begin.
+        counts: of blocks in each cell of the part, ``[y, x]``.
+        limits: see `_Layout`.
+        whole: which cells lie in the part as far as in the slice.
+        first: by how many units the first cell begins before the part, along y and x.
+        blocks: of the cipher, ``[y, x, parts]``, but for the values.
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    starts: tuple[NDArray[np.intp], NDArray[np.intp]]
+    counts: NDArray[np.int64]
+    limits: Blocks
+    whole: NDArray[np.bool_]
+    first: tuple[int, int]
+    blocks: NDArray[np.void]
+
+    def averages(self, values: Blocks) -> Blocks:
+        """Means over cells, ``[y, x]``."""
+        sums = np.add.reduceat(values, self.starts[0], axis=0)
+        sums = np.add.reduceat(sums, self.starts[1], axis=1)
+        return np.asarray(sums / self.counts, np.float32)
+
+
 class ContentSigns:
     """Signs by content, for one series on one grid.
 
@@ -99,10 +130,12 @@ class ContentSigns:
     def __init__(
         self, secret: bytes, shape: tuple[int, int], spacing: tuple[float, float, float]
     ) -> None:
-        self._cipher = Cipher(AES256(secret), ECB())
+        cipher = Cipher(AES256(secret), ECB())
+        self._encryptor = per_thread(cipher.encryptor)
         self._cell = window(CELL_MM, spacing)[1:]
         self._blocks = -(-shape[0] // BLOCK), -(-shape[1] // BLOCK)
         self._layouts = [self._lay_out(number) for number in range(LAYOUTS)]
+        self._grids: dict[tuple[int, tuple[int, int], Corner], _Grid] = {}
 
     def layout_of(self, position: int) -> int:
         """Which layout the slice at a position (1/100 mm) has."""
@@ -117,10 +150,9 @@ class ContentSigns:
             layout: of the slice.
             corner: where the part begins.
         """
-        cells = self._layouts[layout]
-        rows, columns = self._cells(means.shape, layout, corner)
-        values = _averages(means, rows, columns)
-        values += cells.limits[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        grid = self._grid(layout, (means.shape[0], means.shape[1]), corner)
+        values = grid.averages(means)
+        values += grid.limits
         numbers = np.floor(values * np.float32(1 / STEP_HU))
         values -= numbers * np.float32(STEP_HU)
         return Steps(numbers.astype(np.int64), values)
@@ -130,8 +162,8 @@ class ContentSigns:
 
         What smooths a scan moves means by so much, times a number that hangs on the filter.
         """
-        rows, columns = self._cells(means.shape, layout, corner)
-        steep = _averages(_curvature(means), rows, columns)
+        grid = self._grid(layout, (means.shape[0], means.shape[1]), corner)
+        steep = grid.averages(_curvature(means))
         return np.abs(steep, out=steep)
 
     def signs(
@@ -149,27 +181,16 @@ class ContentSigns:
             size: rows and columns of blocks.
             corner: where these begin.
         """
-        rows, columns = self._cells(size, layout, corner)
+        grid = self._grid(layout, size, corner)
         high, wide = (side * BLOCK // UNIT for side in self._cell)
-        parts = -(-high * wide // _BITS)
-        drawn = self._draw(
-            _SIGNS,
-            layout=layout,
-            part=np.arange(parts),
-            row=np.arange(rows[0], rows[-1] + 1)[:, None, None],
-            column=np.arange(columns[0], columns[-1] + 1)[:, None],
-            value=numbers[:, :, None],
-        )
-        bits = np.unpackbits(drawn.reshape(*numbers.shape, -1), axis=2)[:, :, : high * wide]
-        signs = bits.reshape(*numbers.shape, high, wide).transpose(0, 2, 1, 3)
+        blocks = grid.blocks.copy()
+        blocks["value"] = numbers[:, :, None]
+        bits = np.unpackbits(self._ciphered(blocks).reshape(*numbers.shape, -1), axis=2)
+        signs = bits[:, :, : high * wide].reshape(*numbers.shape, high, wide).transpose(0, 2, 1, 3)
         signs = signs.reshape(numbers.shape[0] * high, numbers.shape[1] * wide)
-        first = [
-            (at + shift) % side * (BLOCK // UNIT)
-            for at, shift, side in zip(corner, self._layouts[layout].shift, self._cell, strict=True)
-        ]
         within = signs[
-            first[0] : first[0] + size[0] * (BLOCK // UNIT),
-            first[1] : first[1] + size[1] * (BLOCK // UNIT),
+            grid.first[0] : grid.first[0] + size[0] * (BLOCK // UNIT),
+            grid.first[1] : grid.first[1] + size[1] * (BLOCK // UNIT),
         ].astype(np.float32)
         within *= -2
         within += 1
@@ -183,33 +204,53 @@ class ContentSigns:
         corner: Corner = (0, 0),
     ) -> NDArray[Value]:
         """One value per cell to one per block, ``[y, x]``; see `signs`."""
-        rows, columns = self._cells(size, layout, corner)
-        return values[np.ix_(rows - rows[0], columns - columns[0])]
+        grid = self._grid(layout, size, corner)
+        return values.take(grid.rows, 0).take(grid.columns, 1)
 
     def whole(
         self, layout: int, size: tuple[int, int], corner: Corner = (0, 0)
     ) -> NDArray[np.bool_]:
         """Which cells of a part of a slice lie in it as far as in the slice, ``[y, x]``."""
-        inside = []
-        for at, count, moved, side, blocks in zip(
-            corner, size, self._layouts[layout].shift, self._cell, self._blocks, strict=True
-        ):
-            first, last = (at + moved) // side, (at + count - 1 + moved) // side
-            start = np.maximum(np.arange(first, last + 1) * side - moved, 0)
-            stop = np.minimum(np.arange(first + 1, last + 2) * side - moved, blocks)
-            inside.append((start >= at) & (stop <= at + count))
-        return np.logical_and.outer(*inside)
+        return self._grid(layout, size, corner).whole
 
-    def _cells(
-        self, size: tuple[int, ...], layout: int, corner: Corner
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """For each row and column of blocks, which row and column of cells it lies in."""
-        shift = self._layouts[layout].shift
-        rows, columns = (
-            (at + moved + np.arange(count)) // side
-            for at, moved, count, side in zip(corner, shift, size, self._cell, strict=True)
+    def _grid(self, layout: int, size: tuple[int, int], corner: Corner) -> _Grid:
+        found = self._grids.get((layout, size, corner))
+        if found is None:  # two threads may make the same one
+            found = self._grids[layout, size, corner] = self._cut(layout, size, corner)
+        return found
+
+    def _cut(self, number: int, size: tuple[int, int], corner: Corner) -> _Grid:
+        """The cells of a part of a slice: its size in blocks, and where it begins."""
+        layout = self._layouts[number]
+        cells, inside, first = [], [], []
+        for at, count, moved, side, last in zip(
+            corner, size, layout.shift, self._cell, self._blocks, strict=True
+        ):
+            cells.append((at + moved + np.arange(count)) // side)
+            there = np.arange(cells[-1][0], cells[-1][-1] + 1)
+            start = np.maximum(there * side - moved, 0)
+            stop = np.minimum((there + 1) * side - moved, last)
+            inside.append((start >= at) & (stop <= at + count))
+            first.append((at + moved) % side * (BLOCK // UNIT))
+        rows, columns = cells
+        high, wide = (side * BLOCK // UNIT for side in self._cell)
+        blocks = self._blocks_of(
+            _SIGNS,
+            layout=number,
+            part=np.arange(-(-high * wide // _BITS)),
+            row=np.arange(rows[0], rows[-1] + 1)[:, None, None],
+            column=np.arange(columns[0], columns[-1] + 1)[:, None],
         )
-        return rows, columns
+        return _Grid(
+            rows=rows - rows[0],
+            columns=columns - columns[0],
+            starts=(_starts(rows), _starts(columns)),
+            counts=np.outer(np.bincount(rows - rows[0]), np.bincount(columns - columns[0])),
+            limits=layout.limits[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1],
+            whole=np.logical_and.outer(*inside),
+            first=(first[0], first[1]),
+            blocks=blocks,
+        )
 
     def _lay_out(self, number: int) -> _Layout:
         first = self._draw(_SHIFT, layout=number)
@@ -226,21 +267,21 @@ class ContentSigns:
 
     def _draw(self, use: int, **fields: int | NDArray[np.integer]) -> NDArray[np.uint8]:
         """16 pseudorandom bytes for each combination of fields."""
-        shape = np.broadcast_shapes(*(np.shape(value) for value in fields.values()))
-        blocks = np.zeros(shape, _BLOCK)
+        return self._ciphered(self._blocks_of(use, **fields))
+
+    @staticmethod
+    def _blocks_of(use: int, **fields: int | NDArray[np.integer]) -> NDArray[np.void]:
+        """A block of the cipher for each combination of fields."""
+        blocks = np.zeros(np.broadcast_shapes(*(np.shape(v) for v in fields.values())), _BLOCK)
         blocks["use"] = use
         for name, value in fields.items():
             blocks[name] = value
-        drawn = self._cipher.encryptor().update(blocks.tobytes())
-        return np.frombuffer(drawn, np.uint8).reshape(*shape, _BLOCK.itemsize)
+        return blocks
 
-
-def _averages(blocks: Blocks, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Blocks:
-    """Means over cells; for each row and column of blocks, the one of cells that it lies in."""
-    sums = np.add.reduceat(blocks, _starts(rows), axis=0)
-    sums = np.add.reduceat(sums, _starts(columns), axis=1)
-    counts = np.outer(np.unique_counts(rows).counts, np.unique_counts(columns).counts)
-    return np.asarray(sums / counts, np.float32)
+    def _ciphered(self, blocks: NDArray[np.void]) -> NDArray[np.uint8]:
+        """16 pseudorandom bytes for each block."""
+        drawn = self._encryptor().update(blocks.tobytes())
+        return np.frombuffer(drawn, np.uint8).reshape(*blocks.shape, _BLOCK.itemsize)
 
 
 def _starts(numbers: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -250,7 +291,10 @@ def _starts(numbers: NDArray[np.intp]) -> NDArray[np.intp]:
 
 def _curvature(means: Blocks) -> Blocks:
     """By how much the four blocks beside each one differ from it, added up, HU."""
-    framed = np.pad(means, 1, mode="edge")
+    framed = np.empty((means.shape[0] + 2, means.shape[1] + 2), means.dtype)
+    framed[1:-1, 1:-1] = means
+    framed[0, 1:-1], framed[-1, 1:-1] = means[0], means[-1]  # the corners are never looked at
+    framed[1:-1, 0], framed[1:-1, -1] = means[:, 0], means[:, -1]
     beside = framed[:-2, 1:-1] + framed[2:, 1:-1]
     beside += framed[1:-1, :-2]
     beside += framed[1:-1, 2:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from mitsgan.mark.find.detection import Detection
 from mitsgan.mark.find.judge import FALSE_ALARMS, judge
 from mitsgan.mark.find.measure import measure, weighted_residual
 from mitsgan.mark.find.reading import Place, agreement
-from mitsgan.mark.find.residual import blocks_of_body, estimate_whitening
+from mitsgan.mark.find.residual import Whitening, blocks_of_body, estimate_whitening
 from mitsgan.mark.find.settings import Detector
 from mitsgan.mark.keys import Key
 from mitsgan.mark.pattern import VERSIONS, Pattern, end_variant, slice_positions
@@ -47,24 +47,28 @@ def detect(
     settings = settings or Detector()
     scan = canonical(scan)
     patterns = [Pattern.of(key, identity, scan, version) for version in VERSIONS]
-    likely = [_quick_score(scan, pattern, settings) for pattern in patterns]
+    whitening = estimate_whitening(scan, blocks_of_body(scan))
+    likely = _quick_scores(scan, patterns, whitening, settings)
     # The newest first, unless an older one shows; moved slices may show none at a first look.
     for number in sorted(range(len(patterns)), key=lambda k: -max(likely[k], settings.mark_score)):
-        measured = measure(scan, patterns[number], settings, progress)
+        measured = measure(scan, patterns[number], settings, progress, whitening)
         if measured.own.any() or measured.matches:
             break
     return judge(scan, measured, false_alarms, settings)
 
 
-def _quick_score(scan: Scan, pattern: Pattern, settings: Detector) -> float:
-    """z-score of the mark in a few slices spread over the scan."""
+def _quick_scores(
+    scan: Scan, patterns: Sequence[Pattern], whitening: Whitening, settings: Detector
+) -> list[float]:
+    """z-score of each pattern's mark in a few slices spread over the scan."""
     depth = scan.shape[0]
     numbers = sorted({round(z) for z in np.linspace(0, depth - 1, min(depth, _FEW + 2))[1:-1]})
-    whitening = estimate_whitening(scan, blocks_of_body(scan))
-    total = power = 0.0
+    totals, power = [0.0] * len(patterns), 0.0
     for z, position in zip(numbers, slice_positions(scan.geometry, numbers), strict=True):
         residual, means = weighted_residual(scan, z, whitening)
         place = Place(position, end_variant(z, depth))
-        total += float(agreement(pattern, residual, means, place, settings).own.sum())
+        for number, pattern in enumerate(patterns):
+            own = agreement(pattern, residual, means, place, settings).own
+            totals[number] += float(own.sum())
         power += float(np.square(residual).sum())
-    return total / math.sqrt(max(power, 1e-9))
+    return [total / math.sqrt(max(power, 1e-9)) for total in totals]

@@ -87,6 +87,7 @@ def measure(
     pattern: Pattern,
     settings: Detector,
     progress: Progress | None = None,
+    whitening: Whitening | None = None,
 ) -> Measured:
     """Measure the mark of a series.
 
@@ -95,6 +96,7 @@ def measure(
         pattern: of the series.
         settings: of the detector.
         progress: called with slices done and slices in all.
+        whitening: of the scan; estimated, unless given.
 
     Raises:
         IdentityError: positions that no scan has.
@@ -102,7 +104,7 @@ def measure(
     depth = scan.shape[0]
     positions = slice_positions(scan.geometry, range(depth))
     box = blocks_of_body(scan)
-    whitening = estimate_whitening(scan, box)
+    whitening = whitening or estimate_whitening(scan, box)
     sums = _sums(scan, pattern, positions, box, whitening, settings, progress)
     noise = residual_noise(sums.squares, sums.means, scan.spacing, settings)
     scores = slice_scores(sums.read.own, sums.squares, sums.means, noise, settings)
