@@ -27,6 +27,7 @@ import idea_tables  # noqa: E402
 import judge_tables  # noqa: E402
 import kept_tables  # noqa: E402
 import leaderboard_tables  # noqa: E402
+import mark_key_tables  # noqa: E402
 import node_tables  # noqa: E402
 import objective_tables  # noqa: E402
 import operating_tables  # noqa: E402
@@ -46,6 +47,7 @@ PAGES = tuple(
         "docs/decisions/objective.md",
         "docs/decisions/mark-measured.md",
         "docs/decisions/mark-grain.md",
+        "docs/decisions/mark-wear.md",
         *(f"docs/{page}.md" for page in ("training", "mark", "attackers", "refine", "restore")),
         *(
             f"docs/{page}.md"
@@ -90,6 +92,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "mark-alarms": result_tables.mark_alarms,
     "mark-grains": result_tables.mark_grains,
     "mark-louder": result_tables.louder,
+    "mark-keys": mark_key_tables.keys,
     "candidates": result_tables.candidates,
     "attackers": card_tables.attackers,
     "classifier": card_tables.classifier,

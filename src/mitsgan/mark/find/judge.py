@@ -115,7 +115,7 @@ def _unlike(
     grain = relative_grain(measured.squares, measured.noise)
     counted = evidence.body & (measured.means < settings.grain_hu)
     louder, smoother = unlike_places(grain, measured.noise.around, counted, scan.spacing, settings)
-    places = louder if evidence.worn == 1 else louder | smoother
+    places = louder if evidence.worn > 0 else louder | smoother
     if not places.any():
         return ()
     labels, count = label(places)

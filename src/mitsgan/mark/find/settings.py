@@ -112,17 +112,18 @@ class Detector:
     """Share of a cell's blocks that are flat by chance."""
 
     worn_cells: float = 0.4
-    """Share of the cells that must have more flat blocks than that. Paint is in few places, wear
-    all over."""
+    """Share of the cells in which flat blocks must lack the mark. Paint is in few places,
+    wear all over."""
 
     worn_left: float = 0.75
     """Share of the mark that flat blocks may have left where nothing wore the scan: some scans are
     smooth in quiet places before they are marked (`lungdx-a0001`)."""
 
     worn_missing: float = 0.005
-    """A scan is wholly worn where its flat blocks lack so much more than that, as a share of all
-    the mark of a cell, and by so much less the less they lack. Design scans and `lungdx-a0001`:
-    0.0004 and less as written and behind noise, 0.012 and more behind codecs that take the mark."""
+    """A scan is wholly worn where flat blocks lack so much more than that in `worn_cells`, as a
+    share of all the mark of a cell; where they lack less, it is worn in proportion. In the design
+    scans and `lungdx-a0001` 0 as written and behind noise, 0.012 and more behind JPEG 2000 at 6:1
+    (docs/decisions/mark-wear.md)."""
 
     full_cell: float = 1 / 3
     """Share of the fullest cell's blocks that a cell needs to count."""
