@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -90,6 +92,22 @@ def test_nothing_changed_nothing_disrupted(volume: Tensor, injector: Attacker) -
         (outcome,) = strikes.outcomes()
     assert outcome.cores.equal(outcome.reference)
     assert outcome.original_cores.equal(strikes.original.cores(strikes.original.before))
+
+
+@pytest.mark.parametrize("count", [2, BATCH + 2])
+def test_what_is_done_with_is_freed_at_once(
+    volume: Tensor, changed: Tensor, injector: Attacker, count: int
+) -> None:
+    strikes = Strikes.at(volume, plans_of(volume, count), injector)
+    blocks = [weakref.ref(part.original.before) for part in (strikes, *strikes.parts)]
+    gc.disable()
+    try:
+        with torch.no_grad():
+            strikes.rmse(changed)
+        del strikes
+        assert [block() for block in blocks] == [None] * len(blocks)
+    finally:
+        gc.enable()
 
 
 def test_the_gradient_points_to_more_disruption(

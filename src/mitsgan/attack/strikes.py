@@ -164,11 +164,15 @@ class Strikes:
     def __len__(self) -> int:
         return len(self.original.plans)
 
-    @cached_property
+    @property
     def parts(self) -> tuple[Strikes, ...]:
         """The same in batches, in order; what is computed at a time."""
-        if len(self) <= BATCH:
-            return (self,)
+        # Kept only where they are others: one that kept itself would stay until cycles are
+        # looked for, with all its blocks, and a training would hold gigabytes of them.
+        return (self,) if len(self) <= BATCH else self._parts
+
+    @cached_property
+    def _parts(self) -> tuple[Strikes, ...]:
         rows = [slice(first, first + BATCH) for first in range(0, len(self), BATCH)]
         return tuple(replace(self, original=self.original.part(part)) for part in rows)
 
