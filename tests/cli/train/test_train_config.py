@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from mitsgan.jobs.train.config_file import read_values
 from mitsgan.networks import Kind, load_weights, shipped
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.networks.golden import check_golden, golden_path
+from mitsgan.training.loop import run_loop
 
 SHIPPED = Path(__file__).parents[3] / "benchmarks" / "train"
 
@@ -155,11 +157,16 @@ def test_golden_outputs_are_not_overwritten(
     assert "mine.golden.safetensors exists" in capsys.readouterr().err
 
 
+SAVE_EVERY = 20
+"""Steps between checkpoints, for 100."""
+
 STRUCK = """
 import os, signal, sys
 import mitsgan.training.classifier as training
 from mitsgan.cli.main import main
+from mitsgan.training.loop import run_loop
 
+run_loop.__kwdefaults__["save_every"] = int(os.environ["SAVE_EVERY"])
 signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored from outside
 number, left, draw = int(sys.argv[1]), int(sys.argv[2]), training._examples
 
@@ -178,19 +185,23 @@ sys.exit(main(sys.argv[3:]))
 def struck(arguments: list[str], number: int, step: int) -> int:
     """The exit code of a command, in a process of its own, that gets a signal in a step."""
     command = [sys.executable, "-c", STRUCK, str(int(number)), str(step), *arguments]
-    return subprocess.run(command, check=False).returncode
+    environment = {**os.environ, "SAVE_EVERY": str(SAVE_EVERY)}
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # four trainings, one after the other
-def test_an_interrupted_run_ends_where_it_would_have(arguments: list[str], tmp_path: Path) -> None:
-    steps = ["--steps", "220"]
+def test_an_interrupted_run_ends_where_it_would_have(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(run_loop.__kwdefaults__, "save_every", SAVE_EVERY)
+    steps = ["--steps", "44"]
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     assert main([*arguments, *steps, "--output", str(whole)]) == 0
     begun = [*arguments, *steps, "--output", str(parts)]
-    assert struck(begun, signal.SIGINT, 130) == 130
+    assert struck(begun, signal.SIGINT, 26) == 130
     resumed = ["train", "classifier", "--resume", "--output", str(parts), "--quiet"]
-    assert struck(resumed, signal.SIGTERM, 110) == 143  # of the steps from 100 on
+    assert struck(resumed, signal.SIGTERM, 22) == 143  # of the steps from 20 on
     assert not parts.exists()
     assert main(resumed) == 0
     first, second = (load_weights(path, "classifier")[1] for path in (whole, parts))
@@ -199,7 +210,7 @@ def test_an_interrupted_run_ends_where_it_would_have(arguments: list[str], tmp_p
         (tmp_path / f"{name}.run" / "losses.jsonl").read_text() for name in ("whole", "parts")
     ]
     assert losses[0] == losses[1]
-    assert len(losses[0].splitlines()) == 220
+    assert len(losses[0].splitlines()) == 44
 
 
 @pytest.mark.slow
