@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import signal
@@ -194,7 +195,7 @@ def struck(arguments: list[str], number: int, step: int) -> int:
 def test_an_interrupted_run_ends_where_it_would_have(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(run_loop.__kwdefaults__, "save_every", SAVE_EVERY)
+    monkeypatch.setitem(inspect.unwrap(run_loop).__kwdefaults__, "save_every", SAVE_EVERY)
     steps = ["--steps", "44"]
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     assert main([*arguments, *steps, "--output", str(whole)]) == 0
