@@ -127,6 +127,7 @@ class _Searched:
             residual=np.where(judged, means - expected, np.float32(0)),
             judged=judged,
             fragility=self.explanation.fragility[box],
+            near=self.explanation.near[box],
         )
         weights = tuple(one if one.size == 1 else one[box] for one in self.weights)
         return explanation, weights

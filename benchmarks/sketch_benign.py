@@ -41,6 +41,11 @@ def _window(hu: Array, *, centre: float, width: float) -> Array:
     return np.asarray(levels / 255 * width + low, np.float32)
 
 
+def through_window(centre: float, width: float) -> Change:
+    """To grey levels of 8 bits over a window in HU, and back."""
+    return partial(_valued, change=partial(_window, centre=centre, width=width))
+
+
 def _image(scan: Scan) -> sitk.Image:
     clipped = _valued(scan, 0, change=lambda hu: hu)
     image: sitk.Image = clipped.to_sitk()
@@ -108,10 +113,10 @@ CASES: Mapping[str, Change] = MappingProxyType(
         **{name: partial(_filtered, name=name) for name in BENIGN},
         "gain of 1.04": partial(_valued, change=lambda hu: (hu + 1000) * 1.04 - 1000),
         "offset of 25 HU": partial(_valued, change=lambda hu: hu + 25),
-        "8 bit, all HU": partial(_valued, change=partial(_window, centre=1023.5, width=4095)),
-        "8 bit, wide window": partial(_valued, change=partial(_window, centre=0, width=2000)),
-        "8 bit, lung window": partial(_valued, change=partial(_window, centre=-600, width=1500)),
-        "8 bit, soft tissue": partial(_valued, change=partial(_window, centre=40, width=400)),
+        "8 bit, all HU": through_window(1023.5, 4095),
+        "8 bit, wide window": through_window(0, 2000),
+        "8 bit, lung window": through_window(-600, 1500),
+        "8 bit, soft tissue": through_window(40, 400),
         "1 mm isotropic": partial(_isotropic, mm=1.0),
         "1 mm isotropic, splines": partial(_isotropic, mm=1.0, how=sitk.sitkBSpline),
         "2 mm isotropic": partial(_isotropic, mm=2.0),

@@ -15,6 +15,11 @@ FLOOR_HU = 2.0
 """Nothing is known better than this: a sketch is rounded, and codecs round too."""
 
 _BINS = 14
+_USUAL, _USUAL_DEVIATIONS = 0.9, 1.645
+_TAIL, _TAIL_DEVIATIONS = 0.99, 2.8
+_MOST_BY_TAIL = 2.0
+"""By so much the tail of a group raises what is usual, and no more: a large lesion may be more than
+a hundredth of a group, and must not excuse itself."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Alike:
         middles = tuple(_median(kinds[start:stop]) for start, stop in pairwise(edges))
         return cls(kinds, places, tuple(edges), middles)
 
-    def spread(self, values: Array) -> Spread:
+    def spread(self, values: Array, *, tail: bool = False) -> Spread:
         """How far cells stray by these values.
 
         From the 90th percentile of each group, so that what is tampered with, which is far less
@@ -78,10 +83,12 @@ class Alike:
 
         Args:
             values: residuals, maybe smoothed, of all cells.
+            tail: more, up to twice as much, where the 99th percentile lies further out than
+                that of a normal distribution: where a scan is resampled, a few cells in a hundred
+                stray far, those in which the new samples met or missed a bright speck.
         """
         sizes = np.abs(values.ravel()[self.places])
-        groups = (sizes[start:stop] for start, stop in pairwise(self.edges))
-        levels = [_quantile(group, 0.9) / 1.645 for group in groups]
+        levels = [_level(sizes[start:stop], tail=tail) for start, stop in pairwise(self.edges)]
         return Spread(self.middles, tuple(np.maximum.accumulate(levels).tolist()))
 
     def quantile(self, spread: Spread, share: float) -> float:
@@ -91,6 +98,14 @@ class Alike:
         """
         lower, beyond = _place(len(self.fragility), share)
         return _between(spread.of(self.fragility[lower : lower + 2]), beyond)
+
+
+def _level(sizes: Array, *, tail: bool) -> float:
+    usual = _quantile(sizes, _USUAL) / _USUAL_DEVIATIONS
+    if not tail:
+        return usual
+    far = _quantile(sizes, _TAIL) / _TAIL_DEVIATIONS
+    return max(usual, min(far, _MOST_BY_TAIL * max(usual, FLOOR_HU)))
 
 
 def _median(ordered: Array) -> float:

@@ -39,6 +39,9 @@ structure make of them."""
 _PEAKS = 10.0
 """How far single voxels reach beyond the mean of their cell, in fragilities, at most."""
 
+_HIDDEN_SHARE = 0.25
+"""HU of fragility for each that a cell lies nearer to a limit than twice as far as voxels reach."""
+
 _LITTLE_HU = 100.0
 """Contrast that counts as there in any scan, so that noise alone never is another content."""
 
@@ -86,6 +89,7 @@ class Explanation:
         fragility: ``[z, y, x]`` HU, how much of a cell hangs on fine structure around it.
         explained: share of the sealed contrast that this accounts for, 0 to 1.
         limits: beyond which the scan shows nothing.
+        near: which cells lie so near to a limit that some of their voxels may have been cut off.
     """
 
     weights: Weights
@@ -95,6 +99,7 @@ class Explanation:
     fragility: Array
     explained: float
     limits: Limits
+    near: Mask
 
 
 def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Explanation:
@@ -120,6 +125,9 @@ def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Ex
     for number, column in zip(numbers, columns, strict=True):
         expected += np.float32(number) * column
     judged &= inside | beyond
+    hidden = _hidden(sketch, limits, fragility)
+    fragility = np.hypot(fragility, hidden)
+    fragility = np.hypot(fragility, _moved(sketch, expected, numbers))
     if limits.any:
         expected = np.clip(expected, limits.low, limits.high)
     residual = np.where(judged, seen.means - expected, np.float32(0))
@@ -139,6 +147,7 @@ def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Ex
         fragility=fragility,
         explained=_explained(sketch.means, residual, judged & body),
         limits=limits,
+        near=hidden > 0,
     )
 
 
@@ -180,13 +189,28 @@ def _fragility(sketch: Sketch, *, resampled: bool) -> Array:
     contrast = largest_near(sketch.means) - least_near(sketch.means)
     steep = _STEEP_SHARE * np.maximum(contrast - _TISSUE_CONTRAST_HU, 0)
     fragility = np.hypot(fragility, steep)
-    # At its ends a filter along z meets no neighbour, and the last layer may be a thin one.
-    for end, next_to_it in ((0, 1), (-1, -2)):
-        if len(fragility) > 1:
-            apart = np.abs(sketch.means[end] - sketch.means[next_to_it])
-            fragility[end] = np.hypot(fragility[end], apart)
-            fragility[next_to_it] = np.hypot(fragility[next_to_it], apart)
+    # At its ends a filter meets no neighbour, and the last cells of an axis may be thin ones.
+    for axis, length in enumerate(fragility.shape):
+        if length == 1:
+            continue
+        lines, means = (np.moveaxis(cells, axis, 0) for cells in (fragility, sketch.means))
+        for end, next_to_it in ((0, 1), (-1, -2)):
+            apart = np.abs(means[end] - means[next_to_it])
+            lines[end] = np.hypot(lines[end], apart)
+            lines[next_to_it] = np.hypot(lines[next_to_it], apart)
     return np.asarray(fragility, np.float32)
+
+
+def _moved(sketch: Sketch, expected: Array, numbers: NDArray[np.float64]) -> Array:
+    """How much processing is expected to have changed the cells around, gain and offset apart.
+
+    What is changed much is not known well: interpolation blurs each place differently, and the
+    fitted weights are those of all places together.
+    """
+    gain, offset_hu = float(numbers[:7].sum()), float(numbers[10])
+    change = expected - (np.float32(gain) * sketch.means + np.float32(offset_hu))
+    around = smoothed(np.square(change), sketch.grid.cell_mm, _FRAGILITY_MM)
+    return np.sqrt(np.maximum(around, 0))
 
 
 def _fit(
@@ -220,12 +244,31 @@ def _shown(sketch: Sketch, limits: Limits, fragility: Array) -> tuple[Mask, Mask
     """
     if not limits.any:
         return np.ones(sketch.means.shape, bool), np.zeros(sketch.means.shape, bool)
-    noise = max(sketch.grain.soft_tissue or 0, sketch.grain.lung or 0)
-    margin = _MARGIN_HU + _OUTLIER * noise + _PEAKS * fragility
+    margin = _reach(sketch, fragility)
     most, least = largest_near(sketch.means), least_near(sketch.means)
     inside: Mask = (most < limits.high - margin) & (least > limits.low + margin)
     beyond: Mask = (least > limits.high + margin) | (most < limits.low - margin)
     return inside, beyond
+
+
+def _hidden(sketch: Sketch, limits: Limits, fragility: Array) -> Array:
+    """What a limit may have cut off where cells are judged that lie near it.
+
+    Such cells stray for a reason of their own, so they are compared with each other.
+    """
+    if not limits.any:
+        return np.zeros(sketch.means.shape, np.float32)
+    reach = 2 * _reach(sketch, fragility)
+    above = largest_near(sketch.means) - (np.float32(limits.high) - reach)
+    below = np.float32(limits.low) + reach - least_near(sketch.means)
+    near = np.maximum(np.maximum(above, below), 0)
+    return np.asarray(_HIDDEN_SHARE * near, np.float32)
+
+
+def _reach(sketch: Sketch, fragility: Array) -> Array:
+    """How far single voxels of a cell reach beyond the means around it, HU."""
+    noise = max(sketch.grain.soft_tissue or 0, sketch.grain.lung or 0)
+    return np.float32(_MARGIN_HU + _OUTLIER * noise) + np.float32(_PEAKS) * fragility
 
 
 def _explained(sealed: Array, residual: Array, among: Mask) -> float:

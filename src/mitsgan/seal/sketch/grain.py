@@ -25,6 +25,10 @@ _PILE, _MANY, _BAND_HU = 10, 50, 20.0
 """Values were cut off where so many times as many are at the very end as at a level of the band
 next to it on average, and so many at least."""
 
+_FEW, _PILE_OF_FEW = 3, 3
+"""The same of the highest value in the whole scan, where a window met little: a few equal values
+there are no chance. A scan that was not cut has its highest value once or twice."""
+
 _AIR_HU = -900.0
 
 
@@ -45,10 +49,17 @@ class Grain:
 
 @dataclass(frozen=True)
 class Limits:
-    """HU beyond which a scan shows nothing, as after a window; infinite where there are none."""
+    """HU beyond which a scan shows nothing, as after a window; infinite where there are none.
+
+    Attributes:
+        low, high: the limits.
+        few: so few voxels are at them that all but the places next to these can be judged as if
+            there were none.
+    """
 
     low: float = -np.inf
     high: float = np.inf
+    few: bool = False
 
     @property
     def any(self) -> bool:
@@ -92,15 +103,40 @@ def find_limits(scan: Scan, lowest_hu: float) -> Limits:
     cut_above = top < METAL_HU and _pile(values, top, top - _BAND_HU)
     least = lowest_hu if cut_above else _AIR_HU
     cut_below = bottom > least and _pile(values, bottom, bottom + _BAND_HU)
+    if not cut_above and not cut_below:
+        top = _highest_of_few(scan)
+        return Limits(high=top, few=True) if np.isfinite(top) else Limits()
     return Limits(bottom if cut_below else -np.inf, top if cut_above else np.inf)
 
 
-def _pile(values: NDArray[np.float32], end: float, inner: float) -> bool:
+def _highest_of_few(scan: Scan) -> float:
+    """The highest value of all slices, if it was cut off there; else infinity."""
+    if (scan.slope <= 0).any():
+        return np.inf
+    tops = scan.stored.max((1, 2)) * scan.slope + scan.intercept
+    top = float(tops.max())
+    if not top < METAL_HU:
+        return np.inf
+    slices = np.flatnonzero(tops == top)[:_SLICES].tolist()
+    hu = [scan.hu(z, z + 1) for z in slices]
+    near = np.concatenate([values[values >= top - _BAND_HU] for values in hu])
+    cut = _pile(near, float(near.max()), top - _BAND_HU, least=_FEW, times=_PILE_OF_FEW)
+    return top if cut else np.inf
+
+
+def _pile(
+    values: NDArray[np.float32],
+    end: float,
+    inner: float,
+    *,
+    least: int = _MANY,
+    times: int = _PILE,
+) -> bool:
     """Whether far more values are at an end than beside it."""
     count = np.count_nonzero(values == end)
     beside = values[(values != end) & (values >= min(end, inner)) & (values <= max(end, inner))]
     usual = len(beside) / max(1, len(np.unique(beside)))
-    return bool(count >= _MANY and count > _PILE * usual)
+    return bool(count >= least and count > times * usual)
 
 
 def _sample(scan: Scan) -> list[NDArray[np.float32]]:

@@ -32,9 +32,9 @@ class Search:
         threshold_outside: the same around him, where nothing is diagnosed: table, clothes, noise.
         inexact: both thresholds are so many times higher on another grid than the sealed one, for
             interpolation blurs each place differently, and behind a window, for it hides the
-            peaks of some cells.
-        blurred: the same where a scan was smoothed along all axes, for it may have been
-            interpolated to another grid and back.
+            peaks of some cells; near its end alone where that cut off next to nothing.
+        blurred: the same where a scan was smoothed, for it may have been interpolated to another
+            grid and back.
         grow: standard deviations of single cells that belong to a region around such a place.
         least_hu: nothing smaller counts as a difference of a region's cell.
     """
@@ -103,7 +103,8 @@ class Differences:
         labels: ``[z, y, x]``, the number of the region that each cell belongs to, from 1; else 0.
         visible_hu: a difference over a few millimetres would be found from here on, in the places
             where the scan hides most and least of it: the 95th and the 5th percentile of the body.
-        explanation, residuals, usual: by which they were found.
+        explanation, residuals, usual, thresholds: by which they were found; thresholds
+            ``[z, y, x]`` in standard deviations.
     """
 
     regions: tuple[Region, ...]
@@ -112,6 +113,7 @@ class Differences:
     explanation: Explanation
     residuals: tuple[Array, ...]
     usual: Usual
+    thresholds: Array
 
     @property
     def flagged(self) -> Mask:
@@ -122,6 +124,11 @@ class Differences:
     def scores(self) -> Array:
         """``[z, y, x]``, how far each place is from what is expected, standard deviations."""
         return score_cells(self.explanation, self.residuals, self.usual)
+
+    @property
+    def closest(self) -> float:
+        """The largest score as a part of the threshold at its place; beyond 1 are regions."""
+        return float((self.scores / self.thresholds).max())
 
 
 def find_regions(
@@ -158,6 +165,7 @@ def find_regions(
         explanation=explanation,
         residuals=residuals,
         usual=usual,
+        thresholds=thresholds(explanation, body, search),
     )
 
 
@@ -166,9 +174,10 @@ def fitting_search(
 ) -> Search:
     """The search with the thresholds that the grid and the limits of a scan ask for."""
     search = search or Search()
-    if seen.grid == Grid.OTHER or explanation.limits.any:
+    limits = explanation.limits
+    if seen.grid == Grid.OTHER or (limits.any and not limits.few):
         factor = search.inexact
-    elif is_smoothed(explanation.weights) and is_averaged(explanation.weights):
+    elif is_smoothed(explanation.weights) or is_averaged(explanation.weights):
         factor = search.blurred
     else:
         return search
@@ -209,7 +218,9 @@ def learn_usual(explanation: Explanation, residuals: Sequence[Array], body: Mask
     """What is usual in a scan, from the scan itself."""
     alike = Alike.of(explanation.fragility, explanation.judged & body)
     every = (explanation.residual, *residuals)
-    single, *smoothed = in_slabs(lambda number, _: alike.spread(every[number]), len(every), 1)
+    single, *smoothed = in_slabs(
+        lambda number, _: alike.spread(every[number], tail=True), len(every), 1
+    )
     return Usual(single, tuple(smoothed), _visible_hu(alike, smoothed))
 
 
@@ -231,6 +242,14 @@ def score_cells(explanation: Explanation, residuals: Sequence[Array], usual: Usu
     return scores
 
 
+def thresholds(explanation: Explanation, body: Mask, search: Search) -> Array:
+    """Standard deviations ``[z, y, x]`` from which on a place counts."""
+    limit = np.where(body, np.float32(search.threshold), np.float32(search.threshold_outside))
+    if explanation.limits.few:
+        limit[explanation.near] *= np.float32(search.inexact)
+    return limit
+
+
 def flag_cells(
     explanation: Explanation,
     residuals: Sequence[Array],
@@ -239,7 +258,7 @@ def flag_cells(
     search: Search,
 ) -> Mask:
     """The cells of all regions: where scores are beyond the threshold, and what belongs to that."""
-    limit = np.where(body, np.float32(search.threshold), np.float32(search.threshold_outside))
+    limit = thresholds(explanation, body, search)
     # Of most cells the residual is so small that nothing else needs to be asked.
     least = np.where(explanation.judged, limit * np.float32(0.99 * FLOOR_HU), np.float32(np.inf))
     fragility, limits = explanation.fragility.ravel(), limit.ravel()

@@ -78,7 +78,7 @@ def _of_values(weights: Weights, limits: Limits) -> Iterator[Trace]:
     offset = weights.offset_hu + 1000 * (1 - weights.gain)
     if abs(offset) > _OFFSET_HU and abs(weights.gain - 1) <= _GAIN:
         yield Trace("offset", f"shifted by {offset:+.0f} HU")
-    if limits.any:
+    if limits.any and not limits.few:
         ends = [f"{end:.0f}" for end in (limits.low, limits.high) if abs(end) < 1e6]
         which = "above" if limits.low < -1e6 else "below" if limits.high > 1e6 else "outside"
         yield Trace("window", f"cut off {which} {' to '.join(ends)} HU, as by a window")
