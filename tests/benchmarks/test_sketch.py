@@ -72,3 +72,21 @@ def test_forgeries_are_measured_and_interrupted_work_goes_on(series: Path, tmp_p
     assert not any(name.startswith(SURROGATES[1:]) for name in filtered)
     assert scan["behind"]["nothing"]["check"]["other_answers"] == 0
     assert scan["benign"]["rounding"]["verdict"] == "processed"
+
+
+@pytest.mark.slow
+def test_untouched_scans_are_judged_by_many_looks(series: Path, tmp_path: Path) -> None:
+    output = tmp_path / "untouched.json"
+    options = ("--slices", 8, "--cases", "rounding", "8 bit, -1000 to 1900 HU", "--output", output)
+    done = _run("sketch_untouched.py", series, *options)
+    assert done.returncode == 0, done.stderr
+    looks = json.loads(output.read_text())["looks"]
+    assert len(looks) == 3 + 2
+    for cases in looks.values():
+        assert set(cases) == {"rounding", "8 bit, -1000 to 1900 HU"}
+        assert cases["rounding"]["verdict"] == "processed"
+        assert 0 < cases["rounding"]["closest"] < 1
+    output.unlink()
+    again = _run("sketch_untouched.py", series, *options)
+    assert again.returncode == 0, again.stderr
+    assert " after " not in again.stderr, "what was measured is kept"

@@ -141,6 +141,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "leaderboard": leaderboard_tables.leaderboard,
     "sketch-behind": sketch_tables.behind,
     "sketch-benign": sketch_tables.benign,
+    "sketch-mended": sketch_tables.mended,
+    "sketch-untouched": sketch_tables.untouched,
     "studio-first": speed_tables.studio_first,
 }
 

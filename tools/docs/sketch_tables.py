@@ -138,7 +138,7 @@ def bars() -> str:
     rows: list[Row] = []
     for name, scans in (
         ("design scans", [scan for scan in result["scans"] if scan != _TEST]),
-        (f"`{_TEST}`, run once", [scan for scan in result["scans"] if scan == _TEST]),
+        (f"`{_TEST}`, first run", [scan for scan in result["scans"] if scan == _TEST]),
     ):
         if scans:
             rows += [(name, *row) for row in _bars_of({s: result["scans"][s] for s in scans})]
@@ -156,6 +156,43 @@ def bars() -> str:
         what = f"{what}, over reading the series"
         rows.append(("cost", what, "at most 1.5", told, _verdict(times[step] <= 1.5)))
     return plain(("scans", "what", "wanted", "measured", "verdict"), rows)
+
+
+def mended() -> str:
+    """The same bars of what was measured after the method was mended."""
+    header = ("what", "wanted", "measured", "verdict")
+    return plain(header, list(_bars_of(read_result("sketch-mended")["scans"])))
+
+
+def untouched() -> str:
+    """How near untouched scans of many looks come to an accusation, by what they went through."""
+    words = ("processed", "unknown", "tampered")
+    rows: list[Row] = []
+    for name, cases in _untouched_cases().items():
+        verdicts = [case["verdict"] for _, case in cases]
+        look, nearest = max(cases, key=lambda named: named[1]["closest"])
+        rows.append((name, *map(verdicts.count, words), f"{nearest['closest']:.2f}", look))
+    return plain(("untouched, after", *words, "nearest to its threshold", "that is"), rows)
+
+
+def untouched_looks() -> tuple[int, int, int, float]:
+    """Looks, their verdicts, how many of these accuse, and the largest part of a threshold."""
+    cases = [case for some in _untouched_cases().values() for _, case in some]
+    return (
+        len(read_result("sketch-untouched")["looks"]),
+        len(cases),
+        [case["verdict"] for case in cases].count("tampered"),
+        max(case["closest"] for case in cases),
+    )
+
+
+def _untouched_cases() -> dict[str, list[tuple[str, Json]]]:
+    """Looks and what was said of them, by what they went through."""
+    by_case: dict[str, list[tuple[str, Json]]] = {}
+    for look, cases in read_result("sketch-untouched")["looks"].items():
+        for name, case in cases.items():
+            by_case.setdefault(name, []).append((look, case))
+    return by_case
 
 
 def _bars_of(scans: Json) -> Iterator[Row]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.seal.sketch.conftest import LUNG, Array, painted, with_hu
@@ -10,9 +12,12 @@ from mitsgan.evaluate.purify.purifiers import purify
 from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import AIR_HU, Scan
 from mitsgan.seal.sketch.alike import Alike
+from mitsgan.seal.sketch.explain import WHOLE
 from mitsgan.seal.sketch.grain import find_limits
 from mitsgan.seal.sketch.judge import judge
-from mitsgan.seal.sketch.sketch import make_sketch
+from mitsgan.seal.sketch.missing import without_filling
+from mitsgan.seal.sketch.observe import Grid, Observation
+from mitsgan.seal.sketch.sketch import Sketch, make_sketch
 
 _CLEAR = 0.5
 """Of the threshold: what stays below is far from an accusation."""
@@ -74,6 +79,33 @@ def test_a_nodule_is_found_behind_a_window_that_cuts_off_four_voxels(patient: Sc
     assert report.verdict == "tampered"
     apart = np.subtract(report.regions[0].centre_mm, scan.geometry.to_world(LUNG))
     assert np.linalg.norm(apart) < 4
+
+
+def test_what_was_filled_in_is_followed_through_air(sketch: Sketch) -> None:
+    """Corners are filled in within the air beyond the circle, and mix with what lies next to it."""
+    sealed = np.zeros(sketch.means.shape, np.float32)
+    sealed[:, :, :5] = AIR_HU
+    seen = sealed.copy()
+    seen[:, :3, 5] = AIR_HU  # filled in where there was something
+    seen[10, 60, 5] = -260.0  # mixed with what was filled in where air was
+    observed = Observation(seen, np.ones_like(seen), Grid.SAME)
+    coverage = without_filling(observed, replace(sketch, means=sealed)).coverage
+    assert coverage[10, 60, 5] < WHOLE
+    assert (coverage[1:-1, 1:-1, 7:-1] == 1).all()
+
+
+def test_the_rim_of_the_picture_is_judged_unless_it_was_smoothed(
+    patient: Scan, sketch: Sketch
+) -> None:
+    plain = judge(sketch, [patient]).differences.explanation.judged
+    smooth = with_hu(patient, purify(patient.hu(), patient.spacing, "blur-1voxel", seed=0))
+    blurred = judge(sketch, [smooth]).differences.explanation.judged
+    width = patient.shape[2] // sketch.grid.cell[2]
+    assert patient.shape[2] % sketch.grid.cell[2] == 1, "the last cell is a thin one"
+    assert plain[:, 0].any()
+    assert not plain[:, :, width].any()
+    assert not blurred[:, 0].any()
+    assert not blurred[:, :, 0].any()
 
 
 def test_a_scan_that_was_not_cut_has_no_limit(patient: Scan) -> None:

@@ -24,6 +24,9 @@ from mitsgan.seal.sketch.sketch import Array, Sketch
 
 Mask = NDArray[np.bool_]
 
+SHARE = 0.12
+"""Of a standard filter there has to be as much to be told."""
+
 WHOLE = 0.99
 """Cells of which less is there are not judged."""
 
@@ -76,6 +79,21 @@ class Weights:
         """By what contrast was multiplied."""
         return self.own + self.across + self.in_plane
 
+    @property
+    def within(self) -> float:
+        """How much of a standard smoothing within slices there is, of any kind."""
+        return self.smoothing + 2 * self.in_plane + max(self.median, 0)
+
+    @property
+    def is_smoothed(self) -> bool:
+        """Whether a scan was smoothed within its slices."""
+        return self.within > SHARE
+
+    @property
+    def is_averaged(self) -> bool:
+        """Whether a scan was averaged across its slices."""
+        return self.across + self.across_slices > SHARE
+
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
@@ -113,7 +131,7 @@ def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Ex
     """
     # Around metal a filter may change anything: its peaks are cut off, its streaks are steep.
     metal = grown(sketch.metal)
-    judged: Mask = (seen.coverage >= WHOLE) & ~sketch.border & ~metal
+    judged: Mask = (seen.coverage >= WHOLE) & ~sketch.border & ~metal & ~_thin(sketch)
     fragility = _fragility(sketch, resampled=seen.grid == Grid.OTHER)
     inside, beyond = _shown(sketch, limits, fragility)
     columns = _columns(sketch)
@@ -124,7 +142,18 @@ def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Ex
     expected = np.zeros(seen.means.shape, np.float32)
     for number, column in zip(numbers, columns, strict=True):
         expected += np.float32(number) * column
+    weights = Weights(
+        own=float(numbers[0]),
+        across=float(numbers[1:3].sum()),
+        in_plane=float(numbers[3:7].sum()),
+        smoothing=float(numbers[7]),
+        across_slices=float(numbers[8]),
+        median=float(numbers[9]),
+        offset_hu=float(numbers[10]),
+    )
     judged &= inside | beyond
+    if weights.is_smoothed or weights.is_averaged:
+        judged &= ~_rim(judged.shape)
     hidden = _hidden(sketch, limits, fragility)
     fragility = np.hypot(fragility, hidden)
     fragility = np.hypot(fragility, _moved(sketch, expected, numbers))
@@ -132,15 +161,7 @@ def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Ex
         expected = np.clip(expected, limits.low, limits.high)
     residual = np.where(judged, seen.means - expected, np.float32(0))
     return Explanation(
-        weights=Weights(
-            own=float(numbers[0]),
-            across=float(numbers[1:3].sum()),
-            in_plane=float(numbers[3:7].sum()),
-            smoothing=float(numbers[7]),
-            across_slices=float(numbers[8]),
-            median=float(numbers[9]),
-            offset_hu=float(numbers[10]),
-        ),
+        weights=weights,
         expected=expected,
         residual=residual.astype(np.float32),
         judged=judged,
@@ -177,6 +198,26 @@ def _columns(sketch: Sketch) -> list[Array]:
         sketch.median,
         np.ones_like(means),
     ]
+
+
+def _thin(sketch: Sketch) -> Mask:
+    """The last cells of rows and columns where they are less than half as wide as the others.
+
+    Their means are of few voxels, and stray further than those of all that they are compared with.
+    """
+    grid = sketch.grid
+    rows, columns = (grid.voxels_along(axis) < grid.cell[axis] / 2 for axis in (1, 2))
+    return np.asarray(np.broadcast_to(rows[:, None] | columns, grid.cells))
+
+
+def _rim(shape: tuple[int, ...]) -> Mask:
+    """The outermost cells of rows and columns.
+
+    What filters make of them depends on what they take for the voxels beyond.
+    """
+    rim = np.ones(shape, np.bool_)
+    rim[:, 1:-1, 1:-1] = False
+    return rim
 
 
 def _fragility(sketch: Sketch, *, resampled: bool) -> Array:

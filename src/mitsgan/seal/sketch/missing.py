@@ -25,12 +25,16 @@ def without_filling(seen: Observation, sketch: Sketch) -> Observation:
     Such cells hang together with an edge of the scan; those beside them are filled in part, and
     not judged either. On another grid that holds for the outermost cells, always.
     """
-    empty = (seen.means < _NOTHING_HU) & (sketch.means > _SOMETHING_HU) & (seen.coverage > _GONE)
+    dark = (seen.means < _NOTHING_HU) & (seen.coverage > _GONE)
+    empty = dark & (sketch.means > _SOMETHING_HU)
     if not empty.any() and seen.grid != Grid.OTHER:
         return seen
     edge = ndimage.binary_dilation(seen.coverage < 1 - _GONE, np.ones((3, 3, 3)), border_value=True)
-    pieces, _ = ndimage.label(empty)
-    filled = empty & np.isin(pieces, np.unique(pieces[edge & empty]))
+    # What is filled in may lie on air that is as dark, and end within that.
+    pieces, _ = ndimage.label(dark)
+    filled = dark & np.isin(
+        pieces, np.intersect1d(pieces[edge & dark], pieces[empty], assume_unique=False)
+    )
     if not filled.any() and seen.grid != Grid.OTHER:
         return seen
     # Where the end of what was filled is slanted, many cells of a layer are mixed with it.

@@ -16,7 +16,6 @@ from mitsgan.seal.sketch.explain import Explanation, Mask, smoothed
 from mitsgan.seal.sketch.observe import Grid, Observation
 from mitsgan.seal.sketch.shifts import grown
 from mitsgan.seal.sketch.sketch import Array, Sketch
-from mitsgan.seal.sketch.traces import is_averaged, is_smoothed
 from mitsgan.slabs import in_slabs
 
 
@@ -177,7 +176,7 @@ def fitting_search(
     limits = explanation.limits
     if seen.grid == Grid.OTHER or (limits.any and not limits.few):
         factor = search.inexact
-    elif is_smoothed(explanation.weights) or is_averaged(explanation.weights):
+    elif explanation.weights.is_smoothed or explanation.weights.is_averaged:
         factor = search.blurred
     else:
         return search
@@ -191,13 +190,16 @@ def fitting_search(
 def smoothed_weights(
     explanation: Explanation, cell_mm: Vector, search: Search
 ) -> tuple[Array, ...]:
-    """How much of each Gaussian falls on judged cells."""
+    """The root of how much of each Gaussian falls on judged cells.
+
+    A mean over a part of them is less certain by this root.
+    """
     if explanation.judged.all():
         return tuple(np.ones((1, 1, 1), np.float32) for _ in search.scales_mm)
     judged, scales = explanation.judged.astype(np.float32), search.scales_mm
 
     def smooth(number: int, _: int) -> Array:
-        return np.maximum(smoothed(judged, cell_mm, scales[number]), np.float32(0.05))
+        return np.sqrt(np.maximum(smoothed(judged, cell_mm, scales[number]), np.float32(0.05)))
 
     return tuple(in_slabs(smooth, len(scales), 1))
 
@@ -205,7 +207,7 @@ def smoothed_weights(
 def smoothed_residuals(
     explanation: Explanation, cell_mm: Vector, search: Search, weights: Sequence[Array]
 ) -> tuple[Array, ...]:
-    """The residuals behind each Gaussian, of judged cells alone."""
+    """The residuals behind each Gaussian, of judged cells alone, as certain as of all cells."""
     scales = search.scales_mm
 
     def smooth(number: int, _: int) -> Array:

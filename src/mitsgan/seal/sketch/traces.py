@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mitsgan.scan.scan import Scan
-from mitsgan.seal.sketch.explain import Weights
+from mitsgan.seal.sketch.explain import SHARE, Weights
 from mitsgan.seal.sketch.grain import Grain, Limits
 from mitsgan.seal.sketch.observe import Grid
 from mitsgan.seal.sketch.sketch import Sketch
 from mitsgan.seal.sketch.words import Process
 
-_GAIN, _OFFSET_HU, _SHARE = 0.015, 3.0, 0.12
+_GAIN, _OFFSET_HU = 0.015, 3.0
 _LESS_GRAIN, _MORE_GRAIN = 0.92, 1.05
 _COARSER = 1.9
 
@@ -38,28 +38,13 @@ def find_traces(
         grain: of it.
         grid: how its voxels relate to the sealed ones.
     """
-    smooth = _smoothing(weights)
+    smooth = weights.within
     return (
         *_of_grid(sketch, scan, grid),
         *_of_values(weights, limits),
         *_of_filters(weights, smooth),
-        *_of_grain(sketch.grain, grain, grid, filtered=smooth > _SHARE),
+        *_of_grain(sketch.grain, grain, grid, filtered=smooth > SHARE),
     )
-
-
-def is_smoothed(weights: Weights) -> bool:
-    """Whether a scan was smoothed within its slices."""
-    return _smoothing(weights) > _SHARE
-
-
-def is_averaged(weights: Weights) -> bool:
-    """Whether a scan was averaged across its slices."""
-    return weights.across + weights.across_slices > _SHARE
-
-
-def _smoothing(weights: Weights) -> float:
-    """How much of a standard smoothing there is, of any kind."""
-    return weights.smoothing + 2 * weights.in_plane + max(weights.median, 0)
 
 
 def _of_grid(sketch: Sketch, scan: Scan, grid: Grid) -> Iterator[Trace]:
@@ -85,13 +70,13 @@ def _of_values(weights: Weights, limits: Limits) -> Iterator[Trace]:
 
 
 def _of_filters(weights: Weights, smooth: float) -> Iterator[Trace]:
-    if weights.median > _SHARE and weights.median > weights.smoothing:
+    if weights.median > SHARE and weights.median > weights.smoothing:
         yield Trace("median filter", "median-filtered within slices")
-    elif smooth > _SHARE:
+    elif smooth > SHARE:
         yield Trace("smoothing", "smoothed within slices")
-    elif smooth < -_SHARE:
+    elif smooth < -SHARE:
         yield Trace("sharpening", "sharpened within slices")
-    if is_averaged(weights):
+    if weights.is_averaged:
         yield Trace("averaging across slices", "averaged across slices")
 
 
