@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tools")]
 import archive_tables  # noqa: E402 - the path above first
 import badges  # noqa: E402
 import benchmark_pages  # noqa: E402
+import bound_tables  # noqa: E402
 import card_tables  # noqa: E402
 import diffusion_tables  # noqa: E402
 import first_contact  # noqa: E402
@@ -45,6 +46,7 @@ PAGES = tuple(
         "docs/decisions/wave.md",
         "docs/decisions/ideas.md",
         "docs/decisions/objective.md",
+        "docs/decisions/bound.md",
         "docs/decisions/mark-measured.md",
         "docs/decisions/mark-grain.md",
         "docs/decisions/mark-wear.md",
@@ -128,6 +130,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "ideas": idea_tables.ideas,
     "wave-scans": wave_tables.scans,
     "wave-purified": wave_tables.purified,
+    "linear-bound": bound_tables.bounds,
     "objectives-inject": partial(objective_tables.reached, "inject"),
     "objectives-remove": partial(objective_tables.reached, "remove"),
     "objectives-held-out-inject": partial(objective_tables.held_out, "inject"),
