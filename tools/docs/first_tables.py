@@ -8,7 +8,13 @@ from benchmark_digest import at_first_budget, first_appearance
 from benchmark_pages import SUMMARY
 from drawing import plain
 from result_tables import evaluation, read_result
-from sketch_tables import accused_by_sketch, found_by_mark, found_by_sketch, untouched_looks
+from sketch_tables import (
+    accused_by_mended_sketch,
+    accused_by_sketch,
+    found_by_mark,
+    found_by_sketch,
+    untouched_looks,
+)
 
 from mitsgan.evaluate.benchmark.result import Benchmark
 from mitsgan.evaluate.report.table import Column
@@ -38,6 +44,7 @@ def _sentences() -> Iterator[str]:
     )
     accused, verdicts = accused_by_sketch()
     count, judged, still, nearest = untouched_looks()
+    wrong, again = accused_by_mended_sketch()
     yield (
         "**The sketch in the seal finds it**: "
         f"{found_by_sketch(_PAINTED_IN)} lesions painted in and {found_by_sketch(_REMOVED)} "
@@ -47,8 +54,8 @@ def _sentences() -> Iterator[str]:
         f"causes were mended since on other scans: of {judged} verdicts on {count} untouched scans "
         f"and sharpened copies of them {_none(still)} *tampered*, the nearest at "
         f"{100 * nearest:.0f} % of its threshold "
-        "([which](docs/seal.md#untouched-scans)). No scan that was not looked at has judged that "
-        "yet."
+        "([which](docs/seal.md#untouched-scans)). That one scan, judged a second time, is called "
+        f"*tampered* in {wrong} of {again}."
     )
     marks = "; ".join(
         f"on `{scan}` ({slices}) {found_by_mark(scan, _PAINTED_IN)} painted in and "

@@ -16,6 +16,7 @@ Row = tuple[Cell, ...]
 
 _NOTHING = "nothing"
 _TEST = "c3n-00247"
+_SECOND = "sketch-second"
 _MARKS = ("lidc-0001", "lungdx-a0001")
 _GRAIN = ", grain of"
 _EASED = "slice-average-3"
@@ -160,8 +161,15 @@ def bars() -> str:
 
 def mended() -> str:
     """The same bars of what was measured after the method was mended."""
-    header = ("what", "wanted", "measured", "verdict")
-    return plain(header, list(_bars_of(read_result("sketch-mended")["scans"])))
+    rows: list[Row] = []
+    for name, result in (("design scans", "sketch-mended"), (f"`{_TEST}`, second run", _SECOND)):
+        rows += [(name, *row) for row in _bars_of(read_result(result)["scans"])]
+    return plain(("scans", "what", "wanted", "measured", "verdict"), rows)
+
+
+def accused_by_mended_sketch() -> tuple[int, int]:
+    """On the scan that was measured once more after that, as `accused_by_sketch`."""
+    return _accused(read_result(_SECOND)["scans"])
 
 
 def untouched() -> str:
