@@ -6,6 +6,8 @@ VENV ?= .venv
 DEMO ?= demo
 PYTEST_ARGS ?=
 TEST_JOBS ?= 2
+# Which of them, by their marks; nothing for all.
+TEST_MARKS ?= not slow
 # A third of the slow tests' time is waiting, for processes, browsers and peers.
 SLOW_JOBS ?= 3
 # All together: the quick ones fill what the slow ones wait.
@@ -39,19 +41,19 @@ demo: $(READY) ## protect a synthetic chest, tamper with it in memory, show the 
 	$(BIN)/mitsgan demo $(DEMO) --overwrite
 
 test: lint types ## set up, then linter, type checker and all but the slow tests
-	$(PYTEST) -n $(TEST_JOBS) -m "not slow" $(PYTEST_ARGS)
+	$(PYTEST) -n $(TEST_JOBS) -m "$(TEST_MARKS)" $(PYTEST_ARGS)
 
 slow: $(READY)-dev ## the slow tests
 	$(PYTEST) -n $(SLOW_JOBS) -m slow $(PYTEST_ARGS)
 
-coverage: $(READY)-dev ## all tests, slow ones too, and how much of the source they run
+coverage: ## all tests, slow ones too, and how much of the source they run
 	@rm -rf build/coverage && mkdir -p build/coverage
-	$(PYTEST) -n $(ALL_JOBS) --cov --cov-report= --cov-fail-under=0 $(PYTEST_ARGS)
+	$(MAKE) test TEST_MARKS= TEST_JOBS=$(ALL_JOBS) PYTEST_ARGS="--cov --cov-report= --cov-fail-under=0"
 	$(BIN)/python tools/coverage_floor.py
 	$(BIN)/coverage report
 
-# Hooks check types, too: once, and beside the site.
-check: lint ## everything that a change has to pass
+# Hooks check types, too, beside the site; what they found out is kept for `make test`.
+check: ## everything that a change has to pass
 	$(MAKE) -j 2 --output-sync=target hooks site
 	$(MAKE) coverage
 
