@@ -10,8 +10,12 @@ import operating_tables
 import operating_words
 import pytest
 
-RESULT: dict[str, Any] = json.loads(
-    (Path(__file__).parents[2] / "docs/results/operating-point.json").read_text()
+RESULTS: list[dict[str, Any]] = [
+    json.loads(path.read_text())
+    for path in (Path(__file__).parents[2] / "docs/results").glob("operating-point*.json")
+]
+of_each_scan = pytest.mark.parametrize(
+    "result", RESULTS, ids=[result["scan"]["name"] for result in RESULTS]
 )
 
 
@@ -20,12 +24,16 @@ def rows(table: str) -> list[list[str]]:
     return [[cell.strip().strip("*") for cell in line[1:-1].split("|")] for line in lines]
 
 
-def test_injections_are_told_by_how_many_pass_and_removals_by_how_many_are_seen() -> None:
+@of_each_scan
+def test_injections_are_told_by_how_many_pass_and_removals_by_how_many_are_seen(
+    result: dict[str, Any],
+) -> None:
     head, _, *body = rows(operating_tables.headline())
     column = head.index("passes (injection), is seen (removal): measurement, %")
-    at = RESULT["points"][0]["protectors"]["mits-gan"]
+    scan = f"`{result['scan']['name']}`"
+    at = result["points"][0]["protectors"]["mits-gan"]
     for action in ("inject", "remove"):
-        (row,) = (row for row in body if row[:2] == ["`mits-gan`", action])
+        (row,) = (row for row in body if row[:3] == [scan, "`mits-gan`", action])
         (struck,) = (
             s for s in at["struck"] if (s["attackers"], s["action"]) == ("textured", action)
         )
@@ -37,7 +45,7 @@ def test_injections_are_told_by_how_many_pass_and_removals_by_how_many_are_seen(
 
 def test_the_paper_stands_beside_with_the_gain_of_its_squares() -> None:
     head, _, *body = rows(operating_tables.headline())
-    (row,) = (row for row in body if row[0].startswith("MITS-GAN, as published"))
+    (row,) = (row for row in body if row[1].startswith("MITS-GAN, as published"))
     assert row[head.index("square: gain")] == f"{84.349 / 50.565:.2f}"
     assert row[head.index("whole slice: RMSE, HU")] == "169"
 
@@ -45,13 +53,18 @@ def test_the_paper_stands_beside_with_the_gain_of_its_squares() -> None:
 def test_noise_is_the_measure_and_has_no_ratio_of_its_own() -> None:
     head, _, *body = rows(operating_tables.headline())
     column = head.index("core: over noise")
-    assert {row[0] for row in body if row[column]} == {
-        f"`{name}`" for name in RESULT["config"]["protectors"] if name != "noise"
+    assert {(row[0], row[1]) for row in body if row[column]} == {
+        (f"`{result['scan']['name']}`", f"`{name}`")
+        for result in RESULTS
+        for name in result["config"]["protectors"]
+        if name != "noise"
     }
 
 
-def test_words_name_every_protector() -> None:
+def test_words_name_every_protector_and_scan() -> None:
     text = operating_words.findings()
-    for name in RESULT["config"]["protectors"]:
-        assert f"`{name}`" in text
+    for result in RESULTS:
+        assert f"`{result['scan']['name']}`" in text
+        for name in result["config"]["protectors"]:
+            assert f"`{name}`" in text
     assert f"{194.943 / 66.061:.1f} times for TAFIM" in operating_words.implied()
