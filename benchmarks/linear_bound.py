@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -37,16 +37,14 @@ from mitsgan.attack.resample import Triple
 from mitsgan.evaluate.journal import Journal
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
-from mitsgan.networks import load_weights
 from mitsgan.optimize import Around, PositionDistribution, Threat
 from mitsgan.protect import Offset, RandomSign
 from mitsgan.protect.registry import load_protector
 from mitsgan.result import Result, WeightsEntry
 from mitsgan.scan.canonical import canonical
-from objectives import MIDDLES, middles
+from objectives import ACTIONS, MIDDLES, middles, weights
 from struck import Bench
 
-ACTIONS: tuple[Action, ...] = get_args(Action)
 PAIRS = ("textured", "residual")
 BALLS_MM = (0.0, 4.0, 16.0, 32.0, float("inf"))
 """Radii; infinite is anywhere in the lung."""
@@ -320,7 +318,7 @@ def _run(options: argparse.Namespace) -> int:
         middle=middles(scan, MIDDLES)[0],
         budget_hu=BUDGET_HU,
         machine=machine(),
-        weights=tuple(_weights(options.pairs)),
+        weights=tuple(weights(options.pairs, ("mitsgan", "protector"))),
     )
     subject = {k: v for k, v in head.to_tree().items() if k != "machine"}
     balls = list(product(options.pairs, options.actions, options.balls))
@@ -328,16 +326,6 @@ def _run(options: argparse.Namespace) -> int:
         result = measure(Bench.of(scan), head, balls, options.positions, options.fresh, journal)
         write_result(options.output, result, overwrite=options.overwrite)
     return 0
-
-
-def _weights(pairs: Sequence[str]) -> Iterator[WeightsEntry]:
-    from mitsgan.attack import surrogate_path
-    from mitsgan.networks import shipped
-
-    yield WeightsEntry.of(load_weights(shipped("mitsgan"), "protector")[1], None, "mitsgan")
-    for pair, action in product(pairs, ACTIONS):
-        path = surrogate_path(pair, action)  # type: ignore[arg-type]
-        yield WeightsEntry.of(load_weights(path, "attacker")[1], None, path.stem)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from typing import Any
 
 from evasions import Evasion, achieved, moved_hu
 from machine import machine
-from measuring import add_phantom, exit_code, journal_beside, say, scans_or_phantom
+from measuring import add_phantom, exit_code, say, scans_or_phantom, write_scans
 from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import ATTACKERS, Action, plan_attack
@@ -30,7 +30,7 @@ from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
 from mitsgan.evaluate.mark.strikes import Strike, strike
-from mitsgan.jobs.outputs import check_file, write_json
+from mitsgan.jobs.outputs import check_file
 from mitsgan.mark.pattern import VERSIONS
 from mitsgan.perturb import Budget, Fixed
 from mitsgan.protect import MitsGan
@@ -212,9 +212,14 @@ def _run(options: argparse.Namespace) -> int:
         },
         "machine": machine(),
     }
-    with journal_beside(options.output, {**head, "protected": not options.mark_only}) as kept:
-        rows = {name: measure(name, read(), options, kept, say) for name, read in scans}
-        write_json(options.output, {**head, "scans": rows}, overwrite=options.overwrite)
+    write_scans(
+        options.output,
+        options.overwrite,
+        scans,
+        head,
+        {**head, "protected": not options.mark_only},
+        lambda name, scan, kept: measure(name, scan, options, kept, say),
+    )
     return 0
 
 

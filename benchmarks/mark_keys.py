@@ -16,17 +16,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measuring import add_phantom, exit_code, journal_beside, say, scans_or_phantom
+from measuring import add_phantom, exit_code, say, scans_or_phantom, write_scans
 from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import ATTACKERS, hu_volume, plan_attack
 from mitsgan.evaluate.journal import Journal
-from mitsgan.evaluate.mark.bench import SURROUND_MM, MarkBench
+from mitsgan.evaluate.mark.bench import MarkBench, sharing
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
-from mitsgan.evaluate.mark.strikes import rounds, strike, struck
+from mitsgan.evaluate.mark.strikes import strike, struck
 from mitsgan.evaluate.purify.filters import Array, Spacing, add_noise
 from mitsgan.evaluate.purify.purifiers import PURIFIERS, Purifier, purify_scan
-from mitsgan.jobs.outputs import check_file, write_json
+from mitsgan.jobs.outputs import check_file
 from mitsgan.mark import Detection
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
@@ -67,10 +67,7 @@ class Keyed:
         self._attacker = ATTACKERS.get("textured").make("remove")
         volume, places = hu_volume(scan).numpy(), lung_positions(scan, _OF_PLACES, 0)
         plans = [plan_attack(volume, scan.spacing, place, "remove") for place in places]
-        reach = max(n * s for n, s in zip(plans[0].block, scan.spacing, strict=True))
-        apart = reach + 2 * SURROUND_MM
-        shared = max(rounds([p.position for p in plans], scan.spacing, apart), key=len)
-        self._plans = [plans[number] for number in shared]
+        self._plans = [plans[number] for number in max(sharing(plans, scan.spacing), key=len)]
         self._marked: tuple[int, Scan] | None = None
 
     def row(self, number: int, behind: str, removals: bool) -> Counts:
@@ -156,9 +153,14 @@ def _run(options: argparse.Namespace) -> int:
         "config": config,
     }
     subject = {**head, "scans": [name for name, _ in scans]}
-    with journal_beside(options.output, subject) as kept:
-        rows = {name: measure(name, read(), options, kept, say) for name, read in scans}
-        write_json(options.output, {**head, "scans": rows}, overwrite=options.overwrite)
+    write_scans(
+        options.output,
+        options.overwrite,
+        scans,
+        head,
+        subject,
+        lambda name, scan, kept: measure(name, scan, options, kept, say),
+    )
     return 0
 
 

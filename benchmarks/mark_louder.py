@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from loud_cases import SIDES_MM, TISSUES, Block, blocks, paints, repainted
-from measuring import add_phantom, exit_code, journal_beside, say, scans_or_phantom
+from measuring import add_phantom, exit_code, say, scans_or_phantom, write_scans
 from mitsgan import __version__
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
-from mitsgan.jobs.outputs import check_file, write_json
+from mitsgan.jobs.outputs import check_file
 from mitsgan.mark import Detection
 from mitsgan.scan.scan import Scan
 
@@ -110,9 +110,14 @@ def _run(options: argparse.Namespace) -> int:
         },
     }
     subject = {**head, "scans": [name for name, _ in scans]}
-    with journal_beside(options.output, subject) as kept:
-        rows = {name: measure(name, read(), options, kept, say) for name, read in scans}
-        write_json(options.output, {**head, "scans": rows}, overwrite=options.overwrite)
+    write_scans(
+        options.output,
+        options.overwrite,
+        scans,
+        head,
+        subject,
+        lambda name, scan, kept: measure(name, scan, options, kept, say),
+    )
     return 0
 
 

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
 from mitsgan.files import read_scan
-from mitsgan.jobs.outputs import scan_name
+from mitsgan.jobs.outputs import scan_name, write_json
 from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
 from mitsgan.terminal.options import as_options
@@ -52,6 +53,29 @@ def journal_beside(output: Path, subject: Mapping[str, object]) -> Iterator[Jour
     path = output.with_name(f"{output.name}.partial")
     yield Journal(path, subject)
     path.unlink()
+
+
+def write_scans(
+    output: Path,
+    overwrite: bool,
+    scans: Sequence[Named],
+    head: Mapping[str, Any],
+    subject: Mapping[str, object],
+    measure: Callable[[str, Scan, Journal], Mapping[str, Any]],
+) -> None:
+    """Measure scans one by one and write ``head`` with what came out, by scan, under ``scans``.
+
+    Args:
+        output: the file to write; its journal lies beside it as long as that is not whole.
+        overwrite: replace an earlier output.
+        scans: of `scans_or_phantom`.
+        head: what the result says beside.
+        subject: of the journal: what tells this measurement from any other.
+        measure: of a name and a scan, which keeps its steps in the journal.
+    """
+    with journal_beside(output, subject) as kept:
+        rows = {name: measure(name, read(), kept) for name, read in scans}
+        write_json(output, {**head, "scans": rows}, overwrite=overwrite)
 
 
 def exit_code(script: str, work: Callable[[], int]) -> int:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -131,12 +131,13 @@ def middles(scan: Scan, count: int) -> tuple[Triple, ...]:
     )
 
 
-def weights() -> Iterator[WeightsEntry]:
-    """Of everything that takes part."""
-    pairs = [pair for pair in SURROGATES if pair in TESTERS]
-    names: list[tuple[str, Kind]] = [("mitsgan", "protector"), ("classifier", "classifier")]
-    names += [(surrogate_path(p, a).stem, "attacker") for p in pairs for a in ACTIONS]
-    for name, kind in names:
+def weights(pairs: Iterable[str], *others: tuple[str, Kind]) -> Iterator[WeightsEntry]:
+    """Of others that take part, by name and kind, and of the pairs of attackers."""
+    strikers = [pair for pair in SURROGATES if pair in pairs]
+    attackers: list[tuple[str, Kind]] = [
+        (surrogate_path(pair, action).stem, "attacker") for pair in strikers for action in ACTIONS
+    ]
+    for name, kind in (*others, *attackers):
         yield WeightsEntry.of(load_weights(shipped(name), kind)[1], None, name)
 
 
@@ -204,7 +205,7 @@ def _run(options: argparse.Namespace) -> int:
         spacing_mm=scan.spacing,
         pair=PAIR,
         middles=middles(scan, MIDDLES),
-        weights=tuple(weights()),
+        weights=tuple(weights(TESTERS, ("mitsgan", "protector"), ("classifier", "classifier"))),
         machine=machine(),
         threads=torch.get_num_threads(),
     )

@@ -27,6 +27,7 @@ from mitsgan.seal.sketch.regions import (
     score_cells,
     smoothed_residuals,
     smoothed_weights,
+    thresholds,
 )
 from mitsgan.seal.sketch.sketch import make_sketch
 from sketch_forgeries import Forgery
@@ -182,7 +183,9 @@ class SketchBench:
         residuals = smoothed_residuals(explanation, cell_mm, search, weights)
         usual = learn_usual(explanation, residuals, self._body)
         scores = score_cells(explanation, residuals, usual)
-        flagged = flag_cells(explanation, residuals, self._body, usual, search)
+        flagged = flag_cells(
+            explanation, residuals, thresholds(explanation, self._body, search), usual, search
+        )
         return _Searched(whole, seen, explanation, search, weights, usual, scores, flagged)
 
     def _search_around(self, before: _Searched, box: Box, cells: Array) -> tuple[Array, Mask]:
@@ -199,7 +202,13 @@ class SketchBench:
         explanation, weights = before.part(wide, box, cells)
         residuals = smoothed_residuals(explanation, cell_mm, before.search, weights)
         scores = score_cells(explanation, residuals, before.usual)
-        flagged = flag_cells(explanation, residuals, self._body[wide], before.usual, before.search)
+        flagged = flag_cells(
+            explanation,
+            residuals,
+            thresholds(explanation, self._body[wide], before.search),
+            before.usual,
+            before.search,
+        )
         inner = _within(box, wide)
         return scores[inner], flagged[inner]
 

@@ -11,23 +11,33 @@ import SimpleITK as sitk  # noqa: N813 - its own habit
 from numpy.typing import NDArray
 
 from alarm_cases import BENIGN
-from mitsgan.evaluate.purify.purifiers import purify_scan
+from mitsgan.evaluate.purify.purifiers import Purifier, purify_scan
 from mitsgan.scan.scan import Scan
 
 Array = NDArray[np.float32]
 Change = Callable[[Scan, int], Scan]
 
+HIGHEST_HU = 3071.0
 _AIR, _LINEAR = -1024.0, sitk.sitkLinear
 
 
-def _filtered(scan: Scan, seed: int, *, name: str) -> Scan:
-    return purify_scan(scan, BENIGN[name], seed=seed)
+def filtered(by: Purifier) -> Change:
+    """What a purifier makes of a scan."""
+    return partial(_filtered, by=by)
+
+
+def _filtered(scan: Scan, seed: int, *, by: Purifier) -> Scan:
+    return purify_scan(scan, by, seed=seed)
 
 
 def _valued(scan: Scan, seed: int, *, change: Callable[[Array], Array]) -> Scan:
-    hu = np.rint(change(scan.hu().clip(_AIR, 3071))).clip(_AIR, 3071).astype(np.int16)
+    return with_hu(scan, change(scan.hu().clip(_AIR, HIGHEST_HU)))
+
+
+def with_hu(scan: Scan, hu: Array) -> Scan:
+    """Whole HU of 12 bits on the grid of a scan; there is no padding any more."""
     return Scan.from_hu(
-        hu,
+        np.rint(hu).clip(_AIR, HIGHEST_HU).astype(np.int16),
         scan.spacing,
         origin_mm=scan.geometry.origin,
         axes=scan.geometry.axes,
@@ -110,7 +120,7 @@ def _part(scan: Scan, seed: int) -> Scan:
 
 CASES: Mapping[str, Change] = MappingProxyType(
     {
-        **{name: partial(_filtered, name=name) for name in BENIGN},
+        **{name: filtered(purifier) for name, purifier in BENIGN.items()},
         "gain of 1.04": partial(_valued, change=lambda hu: (hu + 1000) * 1.04 - 1000),
         "offset of 25 HU": partial(_valued, change=lambda hu: hu + 25),
         "8 bit, all HU": through_window(1023.5, 4095),

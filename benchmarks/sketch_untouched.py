@@ -26,7 +26,7 @@ from machine import machine
 from measuring import exit_code, say
 from mitsgan import __version__
 from mitsgan.evaluate.journal import Journal
-from mitsgan.evaluate.purify.purifiers import PURIFIERS, purify_scan
+from mitsgan.evaluate.purify.purifiers import PURIFIERS
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_json
 from mitsgan.phantom.chest import chest
@@ -34,12 +34,11 @@ from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import AIR_HU, Scan
 from mitsgan.seal.sketch.judge import judge
 from mitsgan.seal.sketch.sketch import Sketch, make_sketch
-from sketch_benign import CASES, Change, through_window
+from sketch_benign import CASES, HIGHEST_HU, Change, filtered, through_window, with_hu
 
 Array = NDArray[np.float32]
 Look = Callable[[], Scan]
 
-_HIGHEST_HU = 3071.0
 _FINE_MM = (3.0, 0.564, 0.564)
 _SHARPER, _SHARPER_FINE = 2.0, 1.0
 """What a scan gains over itself blurred by a pixel, as by a hard kernel: bone with higher peaks,
@@ -48,13 +47,9 @@ and noise several times as strong."""
 _WINDOWS = ((-1000, 1400), (-1000, 1900), (-1200, 700), (-500, 1300))
 
 
-def _purified(scan: Scan, _: int, *, name: str) -> Scan:
-    return purify_scan(scan, name)
-
-
 ALL_CASES: dict[str, Change] = {
     **CASES,
-    **{name: partial(_purified, name=name) for name in PURIFIERS if name not in CASES},
+    **{name: filtered(purifier) for name, purifier in PURIFIERS.items() if name not in CASES},
     **{
         f"8 bit, {low} to {high} HU": through_window((low + high) / 2, high - low)
         for low, high in _WINDOWS
@@ -102,7 +97,7 @@ def _hard_and_fine(path: Path, slices: int) -> Scan:
 
 def _fine_phantom() -> Scan:
     scan = chest((32, 384, 384), _FINE_MM, seed=5)
-    return _of_hu(scan.hu(), scan)
+    return with_hu(scan, scan.hu())
 
 
 def _hard_phantom() -> Scan:
@@ -110,22 +105,11 @@ def _hard_phantom() -> Scan:
 
 
 def _sharpened(scan: Scan, by: float) -> Scan:
-    hu = scan.hu().clip(AIR_HU, _HIGHEST_HU)
+    hu = scan.hu().clip(AIR_HU, HIGHEST_HU)
     blurred = ndimage.gaussian_filter(hu, (0, 1, 1), mode="nearest")
     sharp = hu + np.float32(by) * (hu - blurred)
     sharp[scan.is_padding()] = AIR_HU
-    return _of_hu(sharp, scan)
-
-
-def _of_hu(hu: Array, scan: Scan) -> Scan:
-    """HU that have no padding any more: beyond the circle of view is air."""
-    return Scan.from_hu(
-        np.rint(hu).clip(AIR_HU, _HIGHEST_HU).astype(np.int16),
-        scan.spacing,
-        origin_mm=scan.geometry.origin,
-        axes=scan.geometry.axes,
-        plausible=False,
-    )
+    return with_hu(scan, sharp)
 
 
 def measure(options: argparse.Namespace, journal: Journal) -> None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mitsgan.attack import Plan
 from mitsgan.attack.cube import overlap
 from mitsgan.evaluate.mark.result import ChangeRow, LocatedRow
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
@@ -28,6 +29,12 @@ SURROUND_MM = 6.0
 """How far around an attacked block what is flagged still counts as its own."""
 
 _BODY_HU = -950.0
+
+
+def sharing(plans: Sequence[Plan], spacing: Sequence[float]) -> list[list[int]]:
+    """Numbers of plans, in groups that lie so far apart that each can share one scan."""
+    reach = max(n * s for n, s in zip(plans[0].block, spacing, strict=True))
+    return rounds([plan.position for plan in plans], spacing, reach + 2 * SURROUND_MM)
 
 
 def measuring_key(seed: int, number: int = 0) -> Key:
@@ -100,8 +107,7 @@ class MarkBench:
         mark within its 20 mm core, in standard deviations.
         """
         spacing = self.scan.spacing
-        reach = max(n * s for n, s in zip(strikes[0].plan.block, spacing, strict=True))
-        shared = rounds([s.plan.position for s in strikes], spacing, reach + 2 * SURROUND_MM)
+        shared = sharing([one.plan for one in strikes], spacing)
         if name not in self._untouched:
             purified = self.purified(marked, name)
             self._untouched[name] = purified, self.verify(purified)
