@@ -12,12 +12,6 @@ if TYPE_CHECKING:
     import torch
 
 
-def check_device(name: str) -> None:
-    """Raise `DeviceError` unless this is how devices are called; which there are takes torch."""
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise DeviceError(f"`device` {name}: no such device; give auto, cpu, cuda or cuda:N")
-
-
 def full_memory() -> tuple[type[Exception], ...]:
     """What is raised where the memory of a device is full: nothing, as long as nobody uses torch.
 
@@ -36,7 +30,8 @@ def choose_device(name: str) -> torch.device:
     Raises:
         DeviceError: not such a name, or no such device in this machine.
     """
-    check_device(name)
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise DeviceError(f"`device` {name}: no such device; give auto, cpu, cuda or cuda:N")
     import torch
 
     if name == "cpu":

@@ -78,12 +78,10 @@ class _Layout:
     """Where cells lie.
 
     Attributes:
-        number: of the layout.
         shift: how many blocks of the first cell lie before the slice, along y and x.
         limits: by how much the steps of each cell are moved, HU, ``[y, x]``.
     """
 
-    number: int
     shift: tuple[int, int]
     limits: Blocks
 
@@ -263,7 +261,7 @@ class ContentSigns:
             _LIMITS, layout=number, row=np.arange(rows)[:, None], column=np.arange(columns)
         )
         fine = drawn[..., 0].astype(np.float32) + drawn[..., 1].astype(np.float32) / 256
-        return _Layout(number, shift, (fine * np.float32(STEP_HU / 256)).astype(np.float32))
+        return _Layout(shift, (fine * np.float32(STEP_HU / 256)).astype(np.float32))
 
     def _draw(self, use: int, **fields: int | NDArray[np.integer]) -> NDArray[np.uint8]:
         """16 pseudorandom bytes for each combination of fields."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mitsgan.errors import DeviceError, SettingsError
-from mitsgan.jobs.device import check_device, choose_device, full_memory
+from mitsgan.jobs.device import choose_device, full_memory
 from mitsgan.jobs.protect.derivation import derivation
 from mitsgan.jobs.protect.notes import protection_notes
 from mitsgan.jobs.protect.protected import Protected
@@ -219,11 +219,10 @@ def _device(settings: ProtectSettings) -> torch.device | None:
         DeviceError: see `choose_device`.
         SettingsError, ExtensionError: see `load_protector`.
     """
-    check_device(settings.device)
-    if settings.refines or settings.device not in ("auto", "cpu"):
-        return choose_device(settings.device)
-    on_device = PROTECTORS.get(settings.protector).on_device
-    return choose_device(settings.device) if on_device else None
+    none_named = settings.device in ("auto", "cpu")
+    if none_named and not settings.refines and not PROTECTORS.get(settings.protector).on_device:
+        return None
+    return choose_device(settings.device)
 
 
 def _name(scan: Scan) -> str:

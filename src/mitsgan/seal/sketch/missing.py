@@ -32,9 +32,7 @@ def without_filling(seen: Observation, sketch: Sketch) -> Observation:
     edge = ndimage.binary_dilation(seen.coverage < 1 - _GONE, np.ones((3, 3, 3)), border_value=True)
     # What is filled in may lie on air that is as dark, and end within that.
     pieces, _ = ndimage.label(dark)
-    filled = dark & np.isin(
-        pieces, np.intersect1d(pieces[edge & dark], pieces[empty], assume_unique=False)
-    )
+    filled = dark & np.isin(pieces, np.intersect1d(pieces[edge & dark], pieces[empty]))
     if not filled.any() and seen.grid != Grid.OTHER:
         return seen
     # Where the end of what was filled is slanted, many cells of a layer are mixed with it.

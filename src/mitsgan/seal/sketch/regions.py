@@ -143,7 +143,8 @@ def find_regions(
     weights = smoothed_weights(explanation, cell_mm, search)
     residuals = smoothed_residuals(explanation, cell_mm, search, weights)
     usual = learn_usual(explanation, residuals, body)
-    flagged = flag_cells(explanation, residuals, body, usual, search)
+    limits = thresholds(explanation, body, search)
+    flagged = flag_cells(explanation, residuals, limits, usual, search)
     regions, labels = list[Region](), np.zeros(flagged.shape, np.int32)
     if flagged.any():
         pieces, count = ndimage.label(flagged, np.ones((3, 3, 3)))
@@ -164,7 +165,7 @@ def find_regions(
         explanation=explanation,
         residuals=residuals,
         usual=usual,
-        thresholds=thresholds(explanation, body, search),
+        thresholds=limits,
     )
 
 
@@ -255,12 +256,11 @@ def thresholds(explanation: Explanation, body: Mask, search: Search) -> Array:
 def flag_cells(
     explanation: Explanation,
     residuals: Sequence[Array],
-    body: Mask,
+    limit: Array,
     usual: Usual,
     search: Search,
 ) -> Mask:
-    """The cells of all regions: where scores are beyond the threshold, and what belongs to that."""
-    limit = thresholds(explanation, body, search)
+    """The cells of all regions: where scores are beyond `thresholds`, and what belongs to that."""
     # Of most cells the residual is so small that nothing else needs to be asked.
     least = np.where(explanation.judged, limit * np.float32(0.99 * FLOOR_HU), np.float32(np.inf))
     fragility, limits = explanation.fragility.ravel(), limit.ravel()
