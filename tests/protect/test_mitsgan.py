@@ -26,13 +26,15 @@ from mitsgan.protect.network import (
 from mitsgan.scan.scan import Geometry, Scan
 
 WIDTH = (4, 4)
+WAVES = (0.47, 0.2)
 
 
 @pytest.fixture(scope="module")
 def protector() -> MitsGan:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        generator = PerturbationGenerator(WIDTH).eval().requires_grad_(False)
+        generator = PerturbationGenerator(WIDTH, waves=WAVES).eval().requires_grad_(False)
+        torch.nn.init.normal_(generator.amplitudes.weight)
     generator.head.weight.mul_(20)  # an untrained head is too faint to test with
     return MitsGan(generator, 0)
 
@@ -190,7 +192,7 @@ def test_the_discriminator_scores_patches() -> None:
 
 def test_weights_come_back_as_they_were_saved(protector: MitsGan, tmp_path: Path) -> None:
     path = tmp_path / "p.safetensors"
-    protector.save(path, {"config": {"width": WIDTH}})
+    protector.save(path, {"config": {"width": WIDTH, "waves": WAVES}})
     loaded = MitsGan.load(path, seed=5)
     assert loaded.seed == 5
     for name, tensor in protector.network.state_dict().items():

@@ -9,11 +9,12 @@ from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import PROTECTORS, MitsGan, Offset, Protector, RandomSign
 from mitsgan.protect.baselines.paper import MitsGanPaper, PaperGenerator
 from mitsgan.protect.baselines.tafim import Tafim, TafimNet
+from mitsgan.protect.mitsgan import MitsGanWaves
 from mitsgan.protect.network import PerturbationGenerator
 from mitsgan.protect.registry import NATIVE_HU, identify, load_protector
 from mitsgan.scan.scan import Scan
 
-TRAINED = ("mits-gan", "mits-gan-paper", "tafim")
+TRAINED = ("mits-gan", "mits-gan-waves", "mits-gan-paper", "tafim")
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         torch.manual_seed(0)
         generator = PerturbationGenerator((4, 4))
         MitsGan(generator, 0).save(paths["mits-gan"], {"config": {"width": [4, 4]}})
+        generator = PerturbationGenerator((4, 4), waves=(0.4, 0.2))
+        config = {"width": [4, 4], "waves": [0.4, 0.2]}
+        MitsGanWaves(generator, 0).save(paths["mits-gan-waves"], {"config": config})
         paper, net = PaperGenerator(4), TafimNet(2)
     MitsGanPaper(paper, 0).save(paths["mits-gan-paper"], {"config": {"width": 4}})
     Tafim(net).save(paths["tafim"], {"config": {"width": 2}})
@@ -102,8 +106,10 @@ def test_refusals(weights: dict[str, Path], small_chest: Scan) -> None:
 
 def test_the_order_is_that_of_use() -> None:
     names = PROTECTORS.names()
-    assert names[:6] == ("mits-gan", "wave", "mits-gan-paper", "tafim", "noise", "offset")
-    assert [name for name in names if not PROTECTORS.get(name).bounded] == list(TRAINED[1:])
+    ours = ("mits-gan", "mits-gan-waves", "wave", "mits-gan-paper", "tafim", "noise", "offset")
+    assert names[: len(ours)] == ours
+    unbounded = [name for name in names if not PROTECTORS.get(name).bounded]
+    assert unbounded == ["mits-gan-paper", "tafim"]
 
 
 def test_what_is_no_protector_is_refused() -> None:

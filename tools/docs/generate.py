@@ -21,6 +21,7 @@ import badges  # noqa: E402
 import benchmark_pages  # noqa: E402
 import bound_tables  # noqa: E402
 import card_tables  # noqa: E402
+import count_tables  # noqa: E402
 import diffusion_tables  # noqa: E402
 import first_contact  # noqa: E402
 import first_tables  # noqa: E402
@@ -72,6 +73,7 @@ PAGES = tuple(
                 "results/benchmark-data",
                 "measuring-speed",
                 "first-contact",
+                "where-it-counts",
             )
         ),
     )
@@ -141,6 +143,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "detectors-behind": result_tables.detectors_behind,
     "sketch-bars": sketch_tables.bars,
     "chest-ct": card_tables.chest_ct,
+    "counts-over-noise": count_tables.over_noise,
+    "counts-failed": count_tables.outcomes,
     "leaderboard": leaderboard_tables.leaderboard,
     "sketch-behind": sketch_tables.behind,
     "sketch-benign": sketch_tables.benign,

@@ -19,7 +19,7 @@ from mitsgan.networks import Card
 from mitsgan.networks.golden import wave
 from mitsgan.networks.precision import has_native_bfloat16
 from mitsgan.perturb.budget import Budget
-from mitsgan.protect.network import HALO, PATCH, TILE, PerturbationGenerator
+from mitsgan.protect.network import ANY_PHASE_MM, HALO, PATCH, TILE, PerturbationGenerator
 from mitsgan.protect.protector import register
 from mitsgan.protect.trained import TrainedProtector
 from mitsgan.scan.once import once_per_scan
@@ -30,6 +30,7 @@ Extent = tuple[slice, slice, slice]
 
 REACH_MM = 24.0
 """How far from the lungs voxels are perturbed."""
+
 _MARGIN = 4
 """Voxels around the body's box, which is right to so many."""
 
@@ -60,8 +61,11 @@ class MitsGan(TrainedProtector):
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor], card: Card) -> Self:
         """See `Model.from_tensors`."""
-        a, b = (int(w) for w in card["config"]["width"])
-        network = PerturbationGenerator((a, b), int(card["config"].get("reach", 0)))
+        config = card["config"]
+        a, b = (int(w) for w in config["width"])
+        network = PerturbationGenerator(
+            (a, b), int(config.get("reach", 0)), tuple(config.get("waves", ()))
+        )
         network.load_state_dict(tensors)
         return cls(network, card=card)
 
@@ -106,7 +110,8 @@ class MitsGan(TrainedProtector):
         numbers = [min(max(z, 0), depth - 1) for z in range(start - HALO, stop + HALO)]
         noise = torch.stack([slice_noise(self.seed, z, side) for z in numbers]).to(device)
         with torch.inference_mode():
-            residual = self.network(hu, noise, scan.spacing)[:, :height, :width]
+            residual = self.network(hu, noise, scan.spacing, self._phase(scan, box))
+            residual = residual[:, :height, :width]
             if device.type == "cpu":
                 bounded = np.tanh(residual.numpy())  # a tenth of the time that torch takes
             else:
@@ -117,6 +122,29 @@ class MitsGan(TrainedProtector):
             bounded *= near.slab(start, stop, box)
         everywhere[start - offset : stop - offset, *box] = bounded
         return everywhere
+
+    def _phase(self, scan: Scan, box: tuple[slice, slice]) -> tuple[float, float]:
+        """Of the waves where the block begins, in mm: from the seed, and the same for all slabs."""
+        y, x = np.random.default_rng(self.seed).uniform(0, ANY_PHASE_MM, 2)
+        _, height, width = scan.spacing
+        return float(y + box[0].start * height), float(x + box[1].start * width)
+
+
+@register
+@dataclass(frozen=True, eq=False)
+class MitsGanWaves(MitsGan):
+    """The same with a network that chooses plane waves patch by patch, trained on more.
+
+    Attributes:
+        network, seed, card: see `MitsGan`; the seed is of the waves' phase as well.
+    """
+
+    name: ClassVar[str] = "mits-gan-waves"
+    title: ClassVar[str] = "MITS-GAN with waves"
+    summary: ClassVar[str] = (
+        "the same with waves that attackers alias, trained against diffusion as well"
+    )
+    SHIPPED: ClassVar[str | None] = "mitsgan-waves"
 
 
 @once_per_scan

@@ -8,12 +8,15 @@ that the caller bounds: an offset of the surroundings shifts any inpainter and i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from mitsgan.protect.wave import FINEST_CYCLES
 
 HALO = 2
 """Slices of context that the generator needs on either side."""
@@ -23,6 +26,12 @@ PATCH = 4
 
 TILE = 2 * PATCH
 """In-plane sides must be multiples of this."""
+
+ANY_PHASE_MM = 64.0
+"""Waves of different lengths meet in any phase within so much."""
+
+_FIRST_AMPLITUDE = 1.5
+"""Of the first wave before training: its tanh is most of the budget."""
 
 _NOISE_CHANNELS = 2
 _LOCAL_MEAN_MM = 9.0
@@ -86,12 +95,17 @@ class PerturbationGenerator(nn.Module):
         width: channels at a quarter and an eighth of the in-plane resolution.
         reach: further layers at an eighth of it, in plane, each of which sees twice as far as the
             one before: 16, 32, 64 ... pixels to every side.
+        waves: cycles per mm, of plane waves along rows and columns whose amplitudes and phases it
+            chooses patch by patch. By itself it knows no phase beyond a patch. It begins as the
+            first of them, from front to back.
     """
 
-    def __init__(self, width: tuple[int, int] = (32, 48), reach: int = 0) -> None:
+    def __init__(
+        self, width: tuple[int, int] = (32, 48), reach: int = 0, waves: Sequence[float] = ()
+    ) -> None:
         super().__init__()
         a, b = width
-        self.width, self.reach = width, reach
+        self.width, self.reach, self.waves = width, reach, tuple(waves)
         flat, half, deep = (1, 3, 3), (1, 2, 2), (0, 1, 1)
         inputs = 2 * PATCH**2 + _NOISE_CHANNELS + 2
         self.noise = NoiseNet()
@@ -107,17 +121,30 @@ class PerturbationGenerator(nn.Module):
         self.up = nn.ConvTranspose3d(b, a, half, stride=half)
         self.merge = Conv3d(a, a, flat, padding=deep)
         self.head = Conv3d(a, PATCH**2, flat, padding=deep)
+        if self.waves:
+            self.amplitudes = Conv3d(a, 4 * len(self.waves), flat, padding=deep)
+            with torch.no_grad():
+                self.amplitudes.weight.zero_()
+                self.amplitudes.bias.zero_()  # type: ignore[union-attr]
+                self.amplitudes.bias[0] = _FIRST_AMPLITUDE  # type: ignore[index]
 
-    def forward(self, hu: Tensor, noise: Tensor, spacing: _Spacing) -> Tensor:
+    def forward(
+        self,
+        hu: Tensor,
+        noise: Tensor,
+        spacing: _Spacing,
+        phase: tuple[float, float] = (0.0, 0.0),
+    ) -> Tensor:
         """One slab.
 
         Args:
             hu: ``[z + 2 HALO, y, x]``, y and x multiples of `TILE`.
             noise: ``[z + 2 HALO, y / PATCH, x / PATCH]``, standard normal.
             spacing: mm ``[z, y, x]``.
+            phase: of the waves along rows and columns at the slab's first pixel, in mm.
 
         Returns:
-            ``[z, y, x]``, float32; zero mean over about 9 mm in plane.
+            ``[z, y, x]``, float32; zero mean over about 9 mm in plane, but for the waves.
         """
         x = _relu(self.stem(self._inputs(hu, noise, spacing)))
         x = _relu(self.side(x)) + x
@@ -136,7 +163,21 @@ class PerturbationGenerator(nn.Module):
             padding=[k // 2 for k in kernel],
             count_include_pad=False,
         )
-        return from_patches(residual - mean.movedim(1, -1))
+        residual = residual - mean.movedim(1, -1)
+        if self.waves:
+            amplitudes = self.amplitudes(x)[0].movedim(0, -1).float()
+            residual = residual + self._waves(amplitudes, spacing, phase)
+        return from_patches(residual)
+
+    def _waves(self, amplitudes: Tensor, spacing: _Spacing, phase: tuple[float, float]) -> Tensor:
+        """The waves of every patch, ``[z, y / PATCH, x / PATCH, PATCH**2]``."""
+        along_y, along_x = amplitudes.chunk(2, -1)
+        z, rows, columns, _ = amplitudes.shape
+        y = wave_basis(self.waves, rows, spacing[1], phase[0]).to(amplitudes)
+        x = wave_basis(self.waves, columns, spacing[2], phase[1]).to(amplitudes)
+        by_row = torch.einsum("zijk,ikr->zijr", along_y, y)[..., :, None]
+        by_column = torch.einsum("zijk,jkc->zijc", along_x, x)[..., None, :]
+        return (by_row + by_column).reshape(z, rows, columns, PATCH**2)
 
     def _inputs(self, hu: Tensor, noise: Tensor, spacing: _Spacing) -> Tensor:
         """``[1, channels, z, y / PATCH, x / PATCH]``, made channels last from the start."""
@@ -154,6 +195,27 @@ class PerturbationGenerator(nn.Module):
         for channel, scale in enumerate(_scales(spacing), 2 * pixels + _NOISE_CHANNELS):
             inputs[..., channel] = scale
         return inputs.movedim(-1, 0)[None]
+
+
+def wave_basis(waves: Sequence[float], patches: int, pixel_mm: float, phase_mm: float) -> Tensor:
+    """Cosines, then sines, of waves at the pixels of a row of patches.
+
+    Args:
+        waves: cycles per mm; one finer than the pixels can hold becomes the finest that they hold.
+        patches: how many.
+        pixel_mm: size of a pixel.
+        phase_mm: where the first pixel lies.
+
+    Returns:
+        ``[patches, 2 x waves, PATCH]``, float32.
+    """
+    where = phase_mm + pixel_mm * torch.arange(patches * PATCH, dtype=torch.float64)
+    cycles = torch.tensor(
+        [min(wave, FINEST_CYCLES / pixel_mm) for wave in waves], dtype=torch.float64
+    )
+    angles = 2 * math.pi * cycles[:, None] * where
+    basis = torch.cat((angles.cos(), angles.sin())).float()
+    return basis.view(-1, patches, PATCH).movedim(1, 0)
 
 
 def to_patches(slices: Tensor) -> Tensor:

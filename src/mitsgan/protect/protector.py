@@ -96,6 +96,7 @@ PROTECTORS: Registry[type[Protector]] = Registry(
     PROTECTORS_GROUP,
     {
         "mits-gan": "mitsgan.protect.mitsgan",
+        "mits-gan-waves": "mitsgan.protect.mitsgan",
         "wave": "mitsgan.protect.wave",
         "mits-gan-paper": "mitsgan.protect.baselines.paper",
         "tafim": "mitsgan.protect.baselines.tafim",

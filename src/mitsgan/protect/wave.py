@@ -21,8 +21,8 @@ CYCLES_PER_MM = 15 / 32
 cube below the middle of their band, and halving without a filter folds it to a wave as long as the
 cube. Of the plane waves along the axes it disrupts most; see docs/decisions/wave.md."""
 
-_FINEST = 0.46
-"""Cycles per pixel: a wave finer than this is none on the scan's own pixels."""
+FINEST_CYCLES = 0.46
+"""Per pixel: a wave finer than this is none on the scan's own pixels."""
 
 _AERATED_HU = (-600.0, -450.0)
 """Full strength below the first, nothing above the second: vessels and walls stay as they are."""
@@ -81,7 +81,7 @@ class LungWave(Protector):
     def _signs(self, scan: Scan) -> NDArray[np.float32]:
         """``[y]``: 1 or -1."""
         pixel = scan.spacing[1]
-        cycles = min(CYCLES_PER_MM * pixel, _FINEST) * np.arange(scan.shape[1])
+        cycles = min(CYCLES_PER_MM * pixel, FINEST_CYCLES) * np.arange(scan.shape[1])
         phase = np.random.default_rng(self.seed).random()
         return np.where(np.sin(2 * np.pi * (cycles + phase)) < 0, -1, 1).astype(np.float32)
 

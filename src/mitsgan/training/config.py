@@ -111,6 +111,8 @@ class ProtectorConfig(TrainingConfig):
     """Channels of the generator's two levels."""
     reach: int = 0
     """Further layers of the lower level, each of which sees twice as far as the one before."""
+    waves: tuple[float, ...] = ()
+    """Cycles per mm of plane waves whose amplitudes the generator chooses patch by patch."""
     max_hu: float = 10.0
     """The budget during training; others scale the same perturbation."""
     steps: int = 3200

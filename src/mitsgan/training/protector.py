@@ -21,7 +21,12 @@ from mitsgan.attack.variety import Variety
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.networks.memory_format import channels_last
 from mitsgan.networks.precision import half_where_fast
-from mitsgan.protect.network import PATCH, PerturbationGenerator, SliceDiscriminator
+from mitsgan.protect.network import (
+    ANY_PHASE_MM,
+    PATCH,
+    PerturbationGenerator,
+    SliceDiscriminator,
+)
 from mitsgan.scan.scan import Scan
 from mitsgan.training.config import ProtectorConfig
 from mitsgan.training.data.crops import ACTIONS, Crop, CropSampler
@@ -45,7 +50,7 @@ def train_protector(
         scans, attackers, config, run: what is trained on, against whom, how and where.
         classifiers: who judges, where a goal of the configuration is to be judged; on the same
             device.
-        start: to go on from, of the same width and reach; its discriminator begins anew.
+        start: to go on from, of the same width, reach and waves; its discriminator begins anew.
 
     Returns:
         The generator, in evaluation mode, on the CPU. The losses say of each action how badly it
@@ -59,7 +64,8 @@ def train_protector(
     sampler = _sampler(scans, config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        generator = channels_last(PerturbationGenerator(config.width, config.reach)).to(device)
+        network = PerturbationGenerator(config.width, config.reach, config.waves)
+        generator = channels_last(network).to(device)
         discriminator = SliceDiscriminator().to(device)
     if start is not None:
         generator.load_state_dict(start.state_dict())
@@ -124,8 +130,12 @@ def perturb_crop(
     hu = torch.rot90(crop.hu, turns, (1, 2))
     hu = hu.flip(2) if flip % 2 else hu
     noise = torch.randn(len(hu), *(n // PATCH for n in hu.shape[1:]), generator=random)
+    phase = (0.0, 0.0)
+    if generator.waves:
+        y, x = (ANY_PHASE_MM * torch.rand(2, generator=random)).tolist()
+        phase = (y, x)
     with half_where_fast(hu.device):
-        residual = generator(hu.contiguous(), noise.to(hu.device), crop.spacing)
+        residual = generator(hu.contiguous(), noise.to(hu.device), crop.spacing, phase)
     residual = residual.flip(2) if flip % 2 else residual
     smooth = torch.rot90(residual, -turns, (1, 2)).float().tanh() * max_hu
     return smooth + (smooth.round() - smooth).detach()  # as stored; gradients pass straight

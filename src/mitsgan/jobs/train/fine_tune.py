@@ -72,14 +72,14 @@ def drawing_like(start: TrainedAttacker, config: DiffusionConfig) -> DiffusionCo
 def protector_to_begin_with(
     path: Path, config: ProtectorConfig
 ) -> tuple[MitsGan, ProtectorConfig, dict[str, object]]:
-    """A protector in float32, the configuration with its width and reach, and its name for a card.
+    """A protector in float32, the configuration of a network like it, and its name for a card.
 
     Raises:
         WeightsError: see `mitsgan.networks.load_weights`.
     """
     protector = MitsGan.load(path, dtype=torch.float32)
     network = protector.network
-    config = replace(config, width=network.width, reach=network.reach)
+    config = replace(config, width=network.width, reach=network.reach, waves=network.waves)
     return protector, config, weights_entry(protector.card, path, path.stem)
 
 

@@ -1,0 +1,142 @@
+"""Tables of docs/where-it-counts.md, from docs/results/counts/summary.json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import exp, fsum, log
+
+from drawing import plain
+from result_tables import RESULTS
+
+from mitsgan.evaluate.benchmark.config import NONE, PLAIN
+from mitsgan.evaluate.benchmark.result import Benchmark
+from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.table import Column
+
+SUMMARY = RESULTS / "counts" / "summary.json"
+ACTIONS = ("inject", "remove")
+TRAINED_AGAINST = ("textured", "smooth", "narrow")
+"""What both networks were trained against."""
+
+HELD_OUT = ("residual", "diffusion")
+POSITIONS, PLANTED, FEWER = 48, 24, 16
+"""How many are attacked: random ones, planted nodules, and behind purifiers."""
+
+Row = dict[str, Cell]
+Subject = tuple[str, str, str]
+"""Scan, budget, protector."""
+
+
+def over_noise() -> str:
+    """Median disruption over that of noise of equal RMSE: white-box, and held out."""
+    columns: list[str | Column] = ["scan", "budget", "protector", "action"]
+    columns += [
+        Column("", "white-box, three pairs", sample=POSITIONS),
+        *(Column("", f"held out, `{pair}`", sample=POSITIONS) for pair in HELD_OUT),
+        Column("", "white-box over offset of equal RMSE, least pair", sample=POSITIONS),
+        Column("", "worst place, `textured`", "HU"),
+        Column("", "least behind five purifiers", sample=FEWER),
+        Column("", "least, attacker knows the method", sample=FEWER),
+    ]
+    made: list[list[Cell]] = []
+    purified, adaptive = _table("purifiers"), _table("adaptive")
+    for subject in _subjects():
+        for action in ACTIONS:
+            at = [_found(_main(subject[0]), subject, action, pair) for pair in TRAINED_AGAINST]
+            made.append(
+                [
+                    f"`{subject[0]}`",
+                    *subject[1:],
+                    action,
+                    exp(fsum(log(_number(row, "over_noise")) for row in at) / len(at)),
+                    *(
+                        _number(_found(_main(subject[0]), subject, action, pair), "over_noise")
+                        for pair in HELD_OUT
+                    ),
+                    min(_number(row, "disruption") / _number(row, "offset") for row in at),
+                    _number(at[0], "worst"),
+                    _least(purified, subject, action, "purifier", NONE),
+                    _least(adaptive, subject, action, "variant", PLAIN),
+                ]
+            )
+    return plain(columns, made)
+
+
+def outcomes() -> str:
+    """How many attacks failed, by two judges, beside how many fail on the scan as it is."""
+    shares = [
+        Column("", f"{who}, {judge}: without, with it", "%")
+        for who in ("`textured` injections that fail", "`residual` injections that fail")
+        for judge in ("classifier", "measurement")
+    ]
+    shares += [
+        Column("", f"`textured` removals of planted nodules that leave something, {judge}", "%")
+        for judge in ("classifier", "measurement")
+    ]
+    columns: list[str | Column] = ["scan", "budget", "protector", *shares]
+    made: list[list[Cell]] = []
+    for scan, budget, protector in _subjects():
+        cells: list[Cell] = [f"`{scan}`", budget, protector]
+        for pair in ("textured", "residual"):
+            cells += _failed((scan, budget, protector), pair, "inject", POSITIONS)
+        planted = (f"{scan}, planted nodules", budget, protector)
+        cells += _failed(planted, "textured", "remove", PLANTED)
+        made.append(cells)
+    return plain(columns, made)
+
+
+def _failed(subject: Subject, pair: str, action: str, n: int) -> Iterator[Cell]:
+    for judge in ("classifier", "measurement"):
+        row = _found(_table("failures"), subject, action, pair, scan=subject[0], n=n)
+        without, with_it = (_number(row, f"{judge}_{end}") for end in ("original", "protected"))
+        yield f"{without:.0f}, {with_it:.0f}"
+
+
+def _least(rows: Sequence[Row], subject: Subject, action: str, kind: str, nothing: str) -> Cell:
+    """The least over noise of all that may be done, over the pairs; nothing where none was."""
+    wanted = {"scan": subject[0], "budget": subject[1], "protector": subject[2], "action": action}
+    found = [
+        _number(row, "over_noise")
+        for row in rows
+        if wanted.items() <= row.items() and row[kind] != nothing
+    ]
+    return min(found) if found else None
+
+
+def _subjects() -> list[Subject]:
+    summary = Benchmark.read(SUMMARY)
+    scans = [str(s["name"]) for s in summary.provenance["scans"] if "planted" not in s["name"]]
+    return [
+        (scan, budget, protector)
+        for scan in sorted(scans, reverse=True)
+        for budget, protector in dict.fromkeys(
+            (str(row["budget"]), str(row["protector"])) for row in _main(scan)
+        )
+    ]
+
+
+def _found(rows: Sequence[Row], subject: Subject, action: str, attacker: str, **more: Cell) -> Row:
+    wanted = {
+        "budget": subject[1],
+        "protector": subject[2],
+        "action": action,
+        "attacker": attacker,
+        **more,
+    }
+    (row,) = (row for row in rows if wanted.items() <= row.items())
+    return row
+
+
+def _number(row: Row, key: str) -> float:
+    value = row[key]
+    assert isinstance(value, int | float), key
+    return float(value)
+
+
+def _main(scan: str) -> list[Row]:
+    return _table(f"main-{scan}")
+
+
+def _table(name: str) -> list[Row]:
+    (table,) = (table for table in Benchmark.read(SUMMARY).tables if table.id == name)
+    return [dict(row) for row in table.rows]
