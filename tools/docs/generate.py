@@ -73,7 +73,6 @@ PAGES = tuple(
                 "results/benchmark-data",
                 "measuring-speed",
                 "first-contact",
-                "where-it-counts",
             )
         ),
     )
