@@ -26,6 +26,7 @@ from mitsgan.training.config import (
         (AttackerConfig, {"sharpness": ()}, "`sharpness`: give at least one amount"),
         (ProtectorConfig, {"width": (0, 4)}, "`width` must be 1 or more"),
         (ProtectorConfig, {"max_hu": 0.0}, "`max_hu` must be above 0"),
+        (ProtectorConfig, {"waves": (0.4, -1.0)}, "`waves` must be above 0"),
         (ProtectorConfig, {"processed": 1.5}, "`processed` must lie between 0 and 1"),
         (ProtectorConfig, {"pixel_scales": (0.5,)}, "none below 1"),
         (ProtectorConfig, {"attacks": 0}, "`attacks` must be 1 or more"),

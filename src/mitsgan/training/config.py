@@ -152,6 +152,8 @@ class ProtectorConfig(TrainingConfig):
         super().__post_init__()
         at_least("width", min(self.width), 1)
         within("reach", self.reach, 0, 6)
+        for wave in self.waves:
+            above_zero("waves", wave)
         above_zero("max_hu", self.max_hu)
         at_least("steps", self.steps, 1)
         at_least("crops", self.crops, 1)
