@@ -19,6 +19,7 @@ TRAINED_AGAINST = ("textured", "smooth", "narrow")
 """What both networks were trained against."""
 
 HELD_OUT = ("residual", "diffusion")
+DEFAULT = "10 HU"
 POSITIONS, PLANTED, FEWER = 48, 24, 16
 """How many are attacked: random ones, planted nodules, and behind purifiers."""
 
@@ -34,7 +35,7 @@ def over_noise() -> str:
         Column("", "white-box, three pairs", sample=POSITIONS),
         *(Column("", f"held out, `{pair}`", sample=POSITIONS) for pair in HELD_OUT),
         Column("", "white-box over offset of equal RMSE, least pair", sample=POSITIONS),
-        Column("", "worst place, `textured`", "HU"),
+        Column("", "worst place, `textured`", "HU", sample=POSITIONS),
         Column("", "least behind five purifiers", sample=FEWER),
         Column("", "least, attacker knows the method", sample=FEWER),
     ]
@@ -42,13 +43,13 @@ def over_noise() -> str:
     purified, adaptive = _table("purifiers"), _table("adaptive")
     for subject in _subjects():
         for action in ACTIONS:
-            at = [_found(_main(subject[0]), subject, action, pair) for pair in TRAINED_AGAINST]
+            at = _white_box(subject, action)
             made.append(
                 [
                     f"`{subject[0]}`",
                     *subject[1:],
                     action,
-                    exp(fsum(log(_number(row, "over_noise")) for row in at) / len(at)),
+                    _together(at),
                     *(
                         _number(_found(_main(subject[0]), subject, action, pair), "over_noise")
                         for pair in HELD_OUT
@@ -60,6 +61,39 @@ def over_noise() -> str:
                 ]
             )
     return plain(columns, made)
+
+
+def findings() -> str:
+    """What both tables come to."""
+    lines = []
+    subjects = _subjects()
+    protectors = list(dict.fromkeys(protector for _, _, protector in subjects))
+    scans = list(dict.fromkeys(scan for scan, _, _ in subjects))
+    for action in ACTIONS:
+        parts = [
+            " and ".join(f"{_together(_white_box((s, DEFAULT, p), action)):.1f}" for s in scans)
+            + f" ({p})"
+            for p in protectors
+        ]
+        lines.append(
+            f"- **Over noise at {DEFAULT}, white-box, {action}**, on "
+            f"{' and '.join(f'`{scan}`' for scan in scans)}: {', '.join(parts)}."
+        )
+    more = [
+        max(
+            _number(row, "classifier_protected") - _number(row, "classifier_original")
+            for row in _table("failures")
+            if row["action"] == "inject" and row["scan"] == scan
+        )
+        for scan in scans
+    ]
+    lines.append(
+        "- **Nearly as many injections pass for the classifier as without protection**: at any "
+        "budget, with any protector and any pair, the share that fails rises by at most "
+        + " and ".join(f"{points:.0f}" for points in more)
+        + " points."
+    )
+    return "\n".join(lines)
 
 
 def outcomes() -> str:
@@ -83,6 +117,16 @@ def outcomes() -> str:
         cells += _failed(planted, "textured", "remove", PLANTED)
         made.append(cells)
     return plain(columns, made)
+
+
+def _white_box(subject: Subject, action: str) -> list[Row]:
+    rows = _main(subject[0])
+    return [_found(rows, subject, action, pair) for pair in TRAINED_AGAINST]
+
+
+def _together(rows: Sequence[Row]) -> float:
+    """The geometric mean over noise."""
+    return exp(fsum(log(_number(row, "over_noise")) for row in rows) / len(rows))
 
 
 def _failed(subject: Subject, pair: str, action: str, n: int) -> Iterator[Cell]:

@@ -73,6 +73,7 @@ PAGES = tuple(
                 "results/benchmark-data",
                 "measuring-speed",
                 "first-contact",
+                "where-it-counts",
             )
         ),
     )
@@ -144,6 +145,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "chest-ct": card_tables.chest_ct,
     "counts-over-noise": count_tables.over_noise,
     "counts-failed": count_tables.outcomes,
+    "counts-findings": count_tables.findings,
     "leaderboard": leaderboard_tables.leaderboard,
     "sketch-behind": sketch_tables.behind,
     "sketch-benign": sketch_tables.benign,
