@@ -159,5 +159,6 @@ METAVARS: Mapping[str, str] = {
     "timeout_minutes": "N",
     "trust": "PEM",
     "validate": "SCAN...",
+    "waves": "NUMBER...",
 }
 """What stands for the value of a setting in usage texts, whichever command has it."""
