@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from alarm_cases import BENIGN, GRAINS_MM, STRENGTHS_HU
-from measuring import exit_code, journal_beside, say
+from measuring import Say, exit_code, journal_beside, say
 from mitsgan import __version__
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench
@@ -36,8 +36,6 @@ _CHEST_MM = (120.0, 260.0, 260.0)
 _MOST_VOXELS = 200
 """Extent of the phantoms, and how many voxels they have at most along a side: the body reaches over
 the circle of reconstruction, as that of large patients does."""
-
-Say = Callable[[str], None]
 
 
 class ScanAlarms:

@@ -22,7 +22,7 @@ from typing import Any
 
 from evasions import Evasion, achieved, moved_hu
 from machine import machine
-from measuring import add_phantom, exit_code, say, scans_or_phantom, write_scans
+from measuring import Say, add_phantom, exit_code, scans_or_phantom, write_scans
 from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import ATTACKERS, Action, plan_attack
@@ -47,7 +47,6 @@ AS_WRITTEN = "as written"
 PURIFIED = ("rounding", "noise-10hu", "blur-0.5mm", "jpeg2000-8")
 ACTIONS: tuple[Action, ...] = ("inject", "remove")
 
-Say = Callable[[str], None]
 Result = dict[str, Any]
 
 
@@ -212,14 +211,7 @@ def _run(options: argparse.Namespace) -> int:
         },
         "machine": machine(),
     }
-    write_scans(
-        options.output,
-        options.overwrite,
-        scans,
-        head,
-        {**head, "protected": not options.mark_only},
-        lambda name, scan, kept: measure(name, scan, options, kept, say),
-    )
+    write_scans(options, scans, head, {**head, "protected": not options.mark_only}, measure)
     return 0
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measuring import add_phantom, exit_code, say, scans_or_phantom, write_scans
+from measuring import Say, add_phantom, exit_code, scans_or_phantom, write_scans
 from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import ATTACKERS, hu_volume, plan_attack
@@ -107,9 +107,7 @@ def summed(rows: Sequence[Counts]) -> Counts:
     return total
 
 
-def measure(
-    name: str, scan: Scan, options: argparse.Namespace, kept: Journal, tell: Callable[[str], None]
-) -> Counts:
+def measure(name: str, scan: Scan, options: argparse.Namespace, kept: Journal, tell: Say) -> Counts:
     """Everything about one scan."""
     keyed = Keyed(scan, options.mark_hu, options.max_hu)
     rows: dict[str, list[Counts]] = {}
@@ -153,14 +151,7 @@ def _run(options: argparse.Namespace) -> int:
         "config": config,
     }
     subject = {**head, "scans": [name for name, _ in scans]}
-    write_scans(
-        options.output,
-        options.overwrite,
-        scans,
-        head,
-        subject,
-        lambda name, scan, kept: measure(name, scan, options, kept, say),
-    )
+    write_scans(options, scans, head, subject, measure)
     return 0
 
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from loud_cases import SIDES_MM, TISSUES, Block, blocks, paints, repainted
-from measuring import add_phantom, exit_code, say, scans_or_phantom, write_scans
+from measuring import Say, add_phantom, exit_code, scans_or_phantom, write_scans
 from mitsgan import __version__
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench
@@ -27,7 +27,6 @@ from mitsgan.jobs.outputs import check_file
 from mitsgan.mark import Detection
 from mitsgan.scan.scan import Scan
 
-Say = Callable[[str], None]
 Counts = dict[str, Any]
 
 
@@ -110,14 +109,7 @@ def _run(options: argparse.Namespace) -> int:
         },
     }
     subject = {**head, "scans": [name for name, _ in scans]}
-    write_scans(
-        options.output,
-        options.overwrite,
-        scans,
-        head,
-        subject,
-        lambda name, scan, kept: measure(name, scan, options, kept, say),
-    )
+    write_scans(options, scans, head, subject, measure)
     return 0
 
 

@@ -18,6 +18,7 @@ from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
 from mitsgan.terminal.options import as_options
 
+Say = Callable[[str], None]
 Named = tuple[str, Callable[[], Scan]]
 """A scan's name, and how it is read or made."""
 
@@ -56,26 +57,25 @@ def journal_beside(output: Path, subject: Mapping[str, object]) -> Iterator[Jour
 
 
 def write_scans(
-    output: Path,
-    overwrite: bool,
+    options: argparse.Namespace,
     scans: Sequence[Named],
     head: Mapping[str, Any],
     subject: Mapping[str, object],
-    measure: Callable[[str, Scan, Journal], Mapping[str, Any]],
+    measure: Callable[[str, Scan, argparse.Namespace, Journal, Say], Mapping[str, Any]],
 ) -> None:
     """Measure scans one by one and write ``head`` with what came out, by scan, under ``scans``.
 
     Args:
-        output: the file to write; its journal lies beside it as long as that is not whole.
-        overwrite: replace an earlier output.
+        options: of the command; ``output`` is the file to write, whose journal lies beside it as
+            long as it is not whole, and ``overwrite`` says to replace an earlier one.
         scans: of `scans_or_phantom`.
         head: what the result says beside.
         subject: of the journal: what tells this measurement from any other.
         measure: of a name and a scan, which keeps its steps in the journal.
     """
-    with journal_beside(output, subject) as kept:
-        rows = {name: measure(name, read(), kept) for name, read in scans}
-        write_json(output, {**head, "scans": rows}, overwrite=overwrite)
+    with journal_beside(options.output, subject) as kept:
+        rows = {name: measure(name, read(), options, kept, say) for name, read in scans}
+        write_json(options.output, {**head, "scans": rows}, overwrite=options.overwrite)
 
 
 def exit_code(script: str, work: Callable[[], int]) -> int:

@@ -35,7 +35,7 @@ def digest(summary: Benchmark) -> str:
     scan, budget = _unseen(summary), _budget(summary)
     at_budget = at_first_budget(summary)
     who = at_budget[0]["protector"]
-    most = max(_number(row["n"]) for row in at_budget)
+    most = max(number(row["n"]) for row in at_budget)
     ours = [row for row in at_budget if row["protector"] == who and row["n"] == most]
     looks = _appearances(rows, scan, budget, who)
     known = [row for row in at_budget if row["protector"] == "PGD, position known"]
@@ -107,20 +107,20 @@ def _sentences(
 ) -> Iterator[str]:
     """The three findings that matter with their numbers, whichever way they go."""
     moved = max(
-        abs(_number(row["nodule_protected"]) - _number(row["nodule_original"])) for row in looks
+        abs(number(row["nodule_protected"]) - number(row["nodule_original"])) for row in looks
     )
     yield (
         "**It does not keep an attack from passing**: the share of tampered cubes that the nodule "
         f"classifier calls a nodule moves by at most {moved:.0f} percentage points."
     )
-    over = [_number(row["over_noise"]) for row in ours]
-    knowing = [_number(row["over_noise"]) for row in rows["adaptive"] if row["variant"] != "plain"]
+    over = [number(row["over_noise"]) for row in ours]
+    knowing = [number(row["over_noise"]) for row in rows["adaptive"] if row["variant"] != "plain"]
     yield (
         f"**It disrupts {_range(over, 1)} times as much as noise of the same strength**, and "
         f"{_range(knowing, 1)} times against attackers who know the method. A constant offset of "
         f"that strength does more in {_count(ours, 'offset')} of {len(ours)} rows."
     )
-    left = [_number(row["left"]) for row in rows["purifiers"] if row["left"] is not None]
+    left = [number(row["left"]) for row in rows["purifiers"] if row["left"] is not None]
     whole = next(
         row
         for row in rows["protection"]
@@ -129,14 +129,14 @@ def _sentences(
     yield (
         f"**After a purifier {_range(left, 0)} % of the disruption is left** (median "
         f"{median(left):.0f} %, over purifiers, attackers and actions). The whole scan moves by "
-        f"{_number(whole['rmse_hu']):.1f} HU RMS (PSNR {_number(whole['psnr_db']):.1f} dB, SSIM "
-        f"{_number(whole['ssim']):.3f})."
+        f"{number(whole['rmse_hu']):.1f} HU RMS (PSNR {number(whole['psnr_db']):.1f} dB, SSIM "
+        f"{number(whole['ssim']):.3f})."
     )
 
 
 def _count(rows: Sequence[Row], control: str) -> int:
     """In how many rows a control does more."""
-    return sum(_number(row[control]) > _number(row["disruption"]) for row in rows)
+    return sum(number(row[control]) > number(row["disruption"]) for row in rows)
 
 
 def _attack(row: Row) -> tuple[Cell, Cell]:
@@ -147,7 +147,8 @@ def _range(values: Sequence[float], digits: int) -> str:
     return f"{min(values):.{digits}f} to {max(values):.{digits}f}"
 
 
-def _number(cell: Cell) -> float:
+def number(cell: Cell) -> float:
+    """A cell that holds one."""
     if not isinstance(cell, int | float):
         raise TypeError(f"expected a number, found {cell!r}")
     return cell

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from math import exp, fsum, log
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from statistics import geometric_mean
 
+from benchmark_digest import Row, number, rows_by_table
 from drawing import plain
 from result_tables import RESULTS
 
@@ -23,7 +25,6 @@ DEFAULT = "10 HU"
 POSITIONS, PLANTED, FEWER = 48, 24, 16
 """How many are attacked: random ones, planted nodules, and behind purifiers."""
 
-Row = dict[str, Cell]
 Subject = tuple[str, str, str]
 """Scan, budget, protector."""
 
@@ -40,7 +41,7 @@ def over_noise() -> str:
         Column("", "least, attacker knows the method", sample=FEWER),
     ]
     made: list[list[Cell]] = []
-    purified, adaptive = _table("purifiers"), _table("adaptive")
+    purified, adaptive = _tables()["purifiers"], _tables()["adaptive"]
     for subject in _subjects():
         for action in ACTIONS:
             at = _white_box(subject, action)
@@ -51,11 +52,11 @@ def over_noise() -> str:
                     action,
                     _together(at),
                     *(
-                        _number(_found(_main(subject[0]), subject, action, pair), "over_noise")
+                        number(_found(_main(subject[0]), subject, action, pair)["over_noise"])
                         for pair in HELD_OUT
                     ),
-                    min(_number(row, "disruption") / _number(row, "offset") for row in at),
-                    _number(at[0], "worst"),
+                    min(number(row["disruption"]) / number(row["offset"]) for row in at),
+                    number(at[0]["worst"]),
                     _least(purified, subject, action, "purifier", NONE),
                     _least(adaptive, subject, action, "variant", PLAIN),
                 ]
@@ -81,8 +82,8 @@ def findings() -> str:
         )
     more = [
         max(
-            _number(row, "classifier_protected") - _number(row, "classifier_original")
-            for row in _table("failures")
+            number(row["classifier_protected"]) - number(row["classifier_original"])
+            for row in _tables()["failures"]
             if row["action"] == "inject" and row["scan"] == scan
         )
         for scan in scans
@@ -126,13 +127,13 @@ def _white_box(subject: Subject, action: str) -> list[Row]:
 
 def _together(rows: Sequence[Row]) -> float:
     """The geometric mean over noise."""
-    return exp(fsum(log(_number(row, "over_noise")) for row in rows) / len(rows))
+    return geometric_mean(number(row["over_noise"]) for row in rows)
 
 
 def _failed(subject: Subject, pair: str, action: str, n: int) -> Iterator[Cell]:
     for judge in ("classifier", "measurement"):
-        row = _found(_table("failures"), subject, action, pair, scan=subject[0], n=n)
-        without, with_it = (_number(row, f"{judge}_{end}") for end in ("original", "protected"))
+        row = _found(_tables()["failures"], subject, action, pair, scan=subject[0], n=n)
+        without, with_it = (number(row[f"{judge}_{end}"]) for end in ("original", "protected"))
         yield f"{without:.0f}, {with_it:.0f}"
 
 
@@ -140,7 +141,7 @@ def _least(rows: Sequence[Row], subject: Subject, action: str, kind: str, nothin
     """The least over noise of all that may be done, over the pairs; nothing where none was."""
     wanted = {"scan": subject[0], "budget": subject[1], "protector": subject[2], "action": action}
     found = [
-        _number(row, "over_noise")
+        number(row["over_noise"])
         for row in rows
         if wanted.items() <= row.items() and row[kind] != nothing
     ]
@@ -148,11 +149,11 @@ def _least(rows: Sequence[Row], subject: Subject, action: str, kind: str, nothin
 
 
 def _subjects() -> list[Subject]:
-    summary = Benchmark.read(SUMMARY)
-    scans = [str(s["name"]) for s in summary.provenance["scans"] if "planted" not in s["name"]]
+    mains = [name.removeprefix("main-") for name in _tables() if name.startswith("main-")]
     return [
         (scan, budget, protector)
-        for scan in sorted(scans, reverse=True)
+        for scan in mains
+        if "planted" not in scan
         for budget, protector in dict.fromkeys(
             (str(row["budget"]), str(row["protector"])) for row in _main(scan)
         )
@@ -171,16 +172,10 @@ def _found(rows: Sequence[Row], subject: Subject, action: str, attacker: str, **
     return row
 
 
-def _number(row: Row, key: str) -> float:
-    value = row[key]
-    assert isinstance(value, int | float), key
-    return float(value)
+def _main(scan: str) -> Sequence[Row]:
+    return _tables()[f"main-{scan}"]
 
 
-def _main(scan: str) -> list[Row]:
-    return _table(f"main-{scan}")
-
-
-def _table(name: str) -> list[Row]:
-    (table,) = (table for table in Benchmark.read(SUMMARY).tables if table.id == name)
-    return [dict(row) for row in table.rows]
+@cache
+def _tables() -> Mapping[str, Sequence[Row]]:
+    return rows_by_table(Benchmark.read(SUMMARY))

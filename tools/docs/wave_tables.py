@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, fsum, log
+from statistics import geometric_mean
 
 from drawing import plain
 from result_tables import RESULTS
@@ -70,8 +70,8 @@ def _ratio(label: str, positions: int) -> Column:
 
 def _pairs(rows: list[Row], protector: str, action: str) -> list[Cell]:
     """The geometric mean over the pairs that the network was trained against; the other pair."""
-    logs = [log(_over(rows, protector, pair, action)) for pair in TRAINED_AGAINST]
-    return [exp(fsum(logs) / len(logs)), _over(rows, protector, HELD_OUT, action)]
+    three = [_over(rows, protector, pair, action) for pair in TRAINED_AGAINST]
+    return [geometric_mean(three), _over(rows, protector, HELD_OUT, action)]
 
 
 def _over(rows: list[Row], protector: str, attacker: str, action: str, **named: str) -> float:

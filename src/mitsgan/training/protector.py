@@ -131,7 +131,7 @@ def perturb_crop(
     hu = hu.flip(2) if flip % 2 else hu
     noise = torch.randn(len(hu), *(n // PATCH for n in hu.shape[1:]), generator=random)
     phase = (0.0, 0.0)
-    if generator.waves:
+    if generator.waves:  # without any nothing is drawn: trainings take the course they took
         y, x = (ANY_PHASE_MM * torch.rand(2, generator=random)).tolist()
         phase = (y, x)
     with half_where_fast(hu.device):
