@@ -14,11 +14,13 @@ from mitsgan.attack import Action, Equalization, Generator, TrainedAttacker, pla
 from mitsgan.errors import DataError
 from mitsgan.protect.baselines.paper import GROUP, PaperGenerator
 from mitsgan.protect.baselines.slices import clean_hu, to_unit
+from mitsgan.protect.baselines.tafim import TafimNet
 from mitsgan.scan.scan import Geometry, Scan
 from mitsgan.training.config import PaperConfig, TafimConfig
 from mitsgan.training.loop import Run, read_losses
 from mitsgan.training.paper import (
     PaperDiscriminator,
+    _crop,
     _place,
     tampered,
     train_paper,
@@ -79,14 +81,45 @@ def test_trains_the_released_network_as_released_or_through_the_attack(
     assert not torch.equal(*heads)
 
 
+@pytest.mark.slow
+def test_trains_the_released_network_on_crops(
+    wide_chest: Scan, attackers: list[TrainedAttacker], tmp_path: Path
+) -> None:
+    config = PaperConfig(width=2, epochs=2, rate=1e-2, crop=128, precision="float32")
+    generator = train_paper([wide_chest], attackers, config, Run(tmp_path))
+    assert generator(*torch.zeros(2, 1, 1, 40, 48)).shape == (1, 1, 40, 48)
+    rows = read_losses(tmp_path)
+    assert len(rows) == 2 * (wide_chest.shape[0] // GROUP)
+    assert all(row["manipulation"] > 0 for row in rows)
+
+
+def test_an_attack_lies_in_the_crop_that_is_judged(
+    wide_chest: Scan, attackers: list[TrainedAttacker]
+) -> None:
+    hu = clean_hu(wide_chest, 0, wide_chest.shape[0])
+    plan = plan_attack(hu.numpy(), wide_chest.spacing, (6, 256, 180), "remove")
+    random = torch.Generator().manual_seed(0)
+    part = (slice(4, 8), *_crop(plan, 128, random))
+    assert part[1:] == (slice(192, 320), slice(116, 244))
+    protected = to_unit(hu[part], float(hu[part].min()), float(hu[part].max()))
+    result = tampered(hu, protected, part, plan, attackers[1])
+    assert result.shape == (4, 128, 128)
+    rows, columns = np.nonzero((result - protected).abs().amax(0).numpy() > 1e-3)
+    assert abs(rows.mean() - 64) < 10
+    assert abs(columns.mean() - 64) < 10
+    nowhere = _crop(None, 128, random)
+    assert all(side.start >= 0 and side.stop - side.start == 128 for side in nowhere)
+    assert _crop(plan, 512, random) == (slice(0, 512), slice(0, 512))
+
+
 def test_tampering_touches_the_four_slices_and_no_range(
     wide_chest: Scan, attackers: list[TrainedAttacker]
 ) -> None:
     hu = clean_hu(wide_chest, 0, wide_chest.shape[0])
-    four = slice(4, 8)
+    four, whole = slice(4, 8), (slice(None), slice(None))
     plan = plan_attack(hu.numpy(), wide_chest.spacing, (6, 256, 180), "inject")
     protected = to_unit(hu[four], float(hu[four].min()), float(hu[four].max()))
-    result = tampered(hu, protected, four, plan, attackers[0])
+    result = tampered(hu, protected, (four, *whole), plan, attackers[0])
     assert float(result.min()) == -1
     assert float(result.max()) == pytest.approx(1)
     changed = (result - protected).abs().amax(0) > 1e-3
@@ -128,6 +161,28 @@ def test_tafim_learns_to_do_as_much_with_less(
     for name in ("net_perturbation", "global_perturbation"):
         assert fmean(r[name] for r in rows[-4:]) < 0.7 * fmean(r[name] for r in rows[:4])
     assert {"net", "global"} <= set(rows[0])
+
+
+@pytest.mark.slow
+def test_tafim_sees_a_part_of_the_slices_and_now_and_then_all(
+    wide_chest: Scan,
+    attackers: list[TrainedAttacker],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[tuple[int, ...]] = []
+    forward = TafimNet.forward
+
+    def watched(net: TafimNet, slices: torch.Tensor, universal: torch.Tensor) -> torch.Tensor:
+        seen.append(tuple(slices.shape[2:]))
+        return forward(net, slices, universal)
+
+    monkeypatch.setattr(TafimNet, "forward", watched)
+    config = TafimConfig(width=2, steps=3, crop=192, whole_every=3)
+    net = train_tafim([wide_chest], attackers, config, Run(tmp_path))
+    assert seen == [(192, 192), (192, 192), (512, 512)]
+    unit = torch.zeros(1, 1, 512, 512)
+    assert torch.equal(forward(net, unit), forward(net, unit, net.universal(512, 512)))
 
 
 @pytest.mark.slow

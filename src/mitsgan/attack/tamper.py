@@ -7,7 +7,7 @@ overflow is repaired, and in where and when the touch-up takes its noise; see do
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -48,6 +48,10 @@ class Cut:
         """Some of the attacks."""
         plans = self.plans[rows] if isinstance(rows, slice) else [self.plans[row] for row in rows]
         return Cut(self.before[rows], self.noise[rows], tuple(plans), self.shape)
+
+    def to(self, device: torch.device) -> Cut:
+        """The same on another device."""
+        return replace(self, before=self.before.to(device), noise=self.noise.to(device))
 
     def cores(self, blocks: Tensor) -> Tensor:
         """The 20 mm cores in blocks ``[b, *block]``: ``[b, z, y, x]``, what no generator sees."""

@@ -15,6 +15,10 @@ _RESIDUAL_GROUP = 8
 _DIFFUSION_GROUP = 4
 """Widths of these networks are multiples of so many: their channels work in groups."""
 
+SMALLEST_CROP = 128
+SLICE_SIDE = 512
+"""Pixels of a part that still holds an attack and its surroundings, and of a whole slice."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig(Settings):
@@ -245,11 +249,15 @@ class PaperConfig(TrainingConfig):
     float64."""
     rate: float = 2e-4
     """Adam's learning rate of both networks."""
+    crop: int = 0
+    """Pixels along each side of the part of four slices, around the attack, that a step repaints
+    and judges; 0 is all of them, as released."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least("width", self.width, 1)
         at_least("epochs", self.epochs, 1)
+        _check_crop(self.crop)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,11 +274,26 @@ class TafimConfig(TrainingConfig):
     """Weight of the mean squared perturbation."""
     rate: float = 1e-4
     """Adam's learning rate."""
+    crop: int = 0
+    """Pixels along each side of the part of the slices, around the attack, that a step sees; 0 is
+    all of them."""
+    whole_every: int = 0
+    """One step of so many sees whole slices all the same, whose means the network normalises by
+    otherwise; 0 is none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least("width", self.width, 1)
         at_least("steps", self.steps, 1)
+        _check_crop(self.crop)
+        at_least("whole_every", self.whole_every, 0)
+
+
+def _check_crop(side: int) -> None:
+    if side and not SMALLEST_CROP <= side <= SLICE_SIDE:
+        raise SettingsError(
+            f"`crop` {side}: give {SMALLEST_CROP} to {SLICE_SIDE} pixels, or 0 for whole slices"
+        )
 
 
 def _check_sharpness(amounts: tuple[float, ...]) -> None:

@@ -15,10 +15,12 @@ from torch import Tensor, nn
 
 from mitsgan.attack import Attacker, Cut, cut_blocks, cut_plans, plan_attack, tamper_cut
 from mitsgan.attack.cube import overlap
+from mitsgan.attack.resample import Triple
 from mitsgan.protect.baselines.slices import UNIT, UNIT_HU, to_unit
 from mitsgan.protect.baselines.tafim import TafimNet, added_hu
 from mitsgan.scan.scan import Scan
 from mitsgan.training.config import TafimConfig
+from mitsgan.training.data.crops import square_around
 from mitsgan.training.data.cubes import volumes
 from mitsgan.training.learner import Learner
 from mitsgan.training.loop import Run, run_loop
@@ -40,7 +42,8 @@ def train_tafim(
         torch.manual_seed(config.seed)
         net = TafimNet(config.width)
         net.apply(_initialize)
-    net.train()
+    device = run.worker.device
+    net.train().to(device)
     learner = Learner(net, torch.optim.Adam(net.parameters(), config.rate))
 
     def step(number: int, random: torch.Generator) -> dict[str, float]:
@@ -48,7 +51,7 @@ def train_tafim(
         volume, attacker = data[pick % len(data)], attackers[number % len(attackers)]
         position = volume.position(np.random.default_rng(seed))
         plan = plan_attack(volume.hu.numpy(), volume.spacing, position, attacker.action)
-        cut = cut_plans(volume.hu, [plan])
+        cut = cut_plans(volume.hu, [plan]).to(device)
         seen = overlap(
             [
                 first + part.start
@@ -57,11 +60,16 @@ def train_tafim(
             plan.cube,
             volume.hu.shape,
         )[0][0]
-        unit = to_unit(volume.hu[seen], *UNIT)[:, None]
+        shape = volume.hu.shape[1:]
+        whole = not config.crop or (config.whole_every and (number + 1) % config.whole_every == 0)
+        part = square_around(position, max(shape) if whole else config.crop, shape)
+        unit = to_unit(volume.hu[(seen, *part)].to(device), *UNIT)[:, None]
+        universal = net.universal(*shape)[(..., *part)]
+        start = (seen.start, part[0].start, part[1].start)
         losses = {}
-        for name, output in (("net", net(unit)), ("global", net.universal(*unit.shape[2:]))):
+        for name, output in (("net", net(unit, universal)), ("global", universal)):
             added = added_hu(unit, output)
-            painted = _painted(cut, added[:, 0], seen.start, attacker)
+            painted = _painted(cut, added[:, 0], start, attacker)
             losses[name] = ((painted - config.target_hu) / UNIT_HU).square().mean()
             losses[f"{name}_perturbation"] = (added / UNIT_HU).square().mean()
         total = losses["net"] + losses["global"]
@@ -74,11 +82,11 @@ def train_tafim(
     return net
 
 
-def _painted(cut: Cut, added: Tensor, first: int, attacker: Attacker) -> Tensor:
-    """The core that is painted into slices from ``first`` on after ``added`` HU ``[z, y, x]``."""
+def _painted(cut: Cut, added: Tensor, start: Triple, attacker: Attacker) -> Tensor:
+    """The core that is painted after ``added`` HU ``[z, y, x]``, whose first voxel is ``start``."""
     (plan,) = cut.plans
-    z, y, x = plan.position
-    moved = cut_blocks(added, [(z - first, y, x)], plan.block, outside=0.0)
+    z, y, x = (at - first for at, first in zip(plan.position, start, strict=True))
+    moved = cut_blocks(added, [(z, y, x)], plan.block, outside=0.0)
     after = tamper_cut(replace(cut, before=cut.before + moved), attacker)
     return after[(slice(None), *plan.core_in_block)]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mitsgan.cli.main import main
 from mitsgan.files import write_scan
@@ -75,6 +76,7 @@ def test_trains_a_baseline_and_says_what_it_is_worth(
     assert figures["clipped"]["inject"]["protected"]["median"] > 0
     for picture in ("losses.png", "samples.png"):
         assert (tmp_path / "out.run" / picture).read_bytes().startswith(b"\x89PNG")
+    assert card["steps"] == (1 if name == "mits-gan-paper" else 2)
     layer = load_protector(name, weights=out)
     assert isinstance(layer, TrainedProtector)
     check_golden(out, type(layer))
@@ -98,3 +100,18 @@ def test_the_released_network_wants_slices_of_its_size(
 ) -> None:
     assert train("mits-gan-paper", series, "--quiet") == 2
     assert "512 x 512 pixels" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_longer_run_goes_on_as_if_it_had_been_meant_so(
+    train: Train, wide: Path, tmp_path: Path
+) -> None:
+    once, run = tmp_path / "once", ("--run", str(tmp_path / "parts"), "--quiet")
+    assert train("tafim", wide, "--steps", "3", "--run", str(once), "--quiet") == 0
+    out = tmp_path / "out.safetensors"
+    whole = load_weights(out, "protector")[0]
+    assert train("tafim", wide, "--steps", "1", *run, "--overwrite") == 0
+    assert train("tafim", wide, "--steps", "3", *run, "--overwrite", "--resume") == 0
+    parts, card = load_weights(out, "protector")
+    assert card["steps"] == card["config"]["steps"] == 3
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,13 @@ from mitsgan.jobs.train.config_file import (
     read_settings,
     read_values,
 )
-from mitsgan.jobs.train.settings import AttackerTraining, ProtectorTraining, TafimTraining
+from mitsgan.jobs.train.settings import (
+    AttackerTraining,
+    PaperTraining,
+    ProtectorTraining,
+    TafimTraining,
+)
+from mitsgan.training.config import PaperConfig, TafimConfig
 
 
 def written(folder: Path, text: str) -> Path:
@@ -95,6 +102,33 @@ def test_values_from_python_win_over_the_file(tmp_path: Path) -> None:
     assert settings.attackers == (tmp_path / "b",)
     with pytest.raises(SettingsError, match="`steps` must be 1 or more, found 0"):
         read_settings(path, TafimTraining, output=Path("o.safetensors"), steps=0)
+
+
+@pytest.mark.parametrize("kind, length", [(PaperTraining, "epochs"), (TafimTraining, "steps")])
+def test_a_run_whose_rates_never_fall_may_be_made_longer(
+    kind: type[PaperTraining | TafimTraining], length: str, tmp_path: Path
+) -> None:
+    settings = kind(
+        scans=(tmp_path / "a",),
+        attackers=(tmp_path / "b",),
+        output=tmp_path / "o.safetensors",
+    )
+    before = getattr(settings, length)
+    keep(settings)
+    longer: dict[str, Any] = {length: before + 2}
+    check_resumed(replace(settings, resume=True, **longer))
+    shorter: dict[str, Any] = {length: before - 1}
+    with pytest.raises(OutputError, match=f"a run with {length} = {before}, found {before - 1}"):
+        check_resumed(replace(settings, resume=True, **shorter))
+    with pytest.raises(OutputError, match="holds a run with crop = 0, found 200"):
+        check_resumed(replace(settings, resume=True, crop=200))
+
+
+@pytest.mark.parametrize("crop", [-1, 100, 513])
+def test_a_crop_holds_an_attack_and_fits_into_a_slice(crop: int) -> None:
+    for kind in (PaperConfig, TafimConfig):
+        with pytest.raises(SettingsError, match=f"`crop` {crop}: give 128 to 512 pixels, or 0"):
+            kind(crop=crop)
 
 
 def attacker(folder: Path) -> AttackerTraining:

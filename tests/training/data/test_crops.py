@@ -1,8 +1,10 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mitsgan.protect.network import HALO
-from mitsgan.training.data.crops import CropSampler
+from mitsgan.training.data.crops import CropSampler, square_around
 from mitsgan.training.data.cubes import Volume
 
 
@@ -36,3 +38,18 @@ def test_a_perturbation_of_the_crop_lands_where_it_belongs(data_volumes: list[Vo
 def test_sides_must_fit_the_generator(data_volumes: list[Volume]) -> None:
     with pytest.raises(ValueError, match="multiple of 8"):
         CropSampler(data_volumes, side=30)
+
+
+@given(
+    st.integers(1, 60), st.lists(st.tuples(st.integers(1, 80), st.data()), min_size=2, max_size=2)
+)
+def test_a_square_lies_in_the_slice_around_its_position(
+    side: int, axes: list[tuple[int, st.DataObject]]
+) -> None:
+    position = [0, *(data.draw(st.integers(0, length - 1)) for length, data in axes)]
+    square = square_around(position, side, [length for length, _ in axes])
+    for part, at, (length, _) in zip(square, position[1:], axes, strict=True):
+        assert 0 <= part.start <= at < part.stop <= length
+        assert part.stop - part.start == min(side, length)
+        if part.start > 0 and part.stop < length:
+            assert at - part.start == side // 2

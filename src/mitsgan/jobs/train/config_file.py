@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from mitsgan.errors import OutputError, SettingsError
-from mitsgan.jobs.train.settings import TRAININGS, Training, TrainingFiles
+from mitsgan.jobs.train.settings import (
+    TRAININGS,
+    PaperTraining,
+    TafimTraining,
+    Training,
+    TrainingFiles,
+)
 from mitsgan.typed import read_toml
 
 T = TypeVar("T", bound=TrainingFiles)
@@ -27,6 +33,9 @@ _HOW_CALLED = frozenset({"resume", "overwrite"})
 
 _AFTERWARDS = frozenset({"run", "output", "validate", "licence", "classifier", "held_out"})
 """What may change when a run is resumed, for it plays a part only once the training has ended."""
+
+_MAY_GROW = frozenset({(PaperTraining, "epochs"), (TafimTraining, "steps")})
+"""What may be more when a run is resumed: rates that never fall take a longer run the same way."""
 
 
 def read_settings(path: Path, kind: type[T], **values: object) -> T:
@@ -105,6 +114,8 @@ def check_resumed(settings: Training) -> None:
             "nothing" if value is None else _toml(value)
             for value in (getattr(settings, key), kept.get(key))
         )
+        if (_training(type(settings)), key) in _MAY_GROW and kept[key] <= getattr(settings, key):
+            continue
         if now != before and key not in _AFTERWARDS:
             raise OutputError(
                 f"{settings.folder} holds a run with {key} = {before}, found {now}; leave that out "

@@ -14,6 +14,7 @@ from mitsgan.jobs.train.settings import (
     DetectorTraining,
     Devices,
     DiffusionTraining,
+    OnDevice,
     Training,
 )
 from mitsgan.progress import Progress, silent
@@ -43,8 +44,10 @@ def train(settings: Training, *, progress: Progress = silent) -> TrainingResult:
         trained_against(settings.attackers)
     check_resumed(settings)
     devices, name = 1, "cpu"
+    if isinstance(settings, OnDevice):
+        name = settings.device
     if isinstance(settings, Devices):
-        devices, name = settings.devices, settings.device
+        devices = settings.devices
     device = choose_device(name)
     if device.type == "cuda" and devices > 1:
         import torch

@@ -23,7 +23,7 @@ from mitsgan.protect.registry import identify
 from mitsgan.scan import Scan
 from mitsgan.training.config import PaperConfig, ProtectorConfig, TafimConfig
 from mitsgan.training.fabric import Worker
-from mitsgan.training.loop import Run, last_losses
+from mitsgan.training.loop import Run, last_losses, read_losses
 from mitsgan.training.paper import train_paper
 from mitsgan.training.pictures import loss_curve
 from mitsgan.training.protector import train_protector
@@ -60,6 +60,7 @@ def work(settings: Settings, worker: Worker) -> TrainingResult | None:
     )
     if is_baseline:
         more["losses"] = last_losses(folder)
+        more["steps"] = len(read_losses(folder))
     card = card_of(settings, config, data, metrics, attackers=against, **more)
     return write_weights(settings, protector, card, phases.elapsed)
 

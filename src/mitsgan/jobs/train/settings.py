@@ -70,13 +70,19 @@ class TrainingFiles(Overwriting):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Devices(Settings):
+class OnDevice(Settings):
     """Where a training computes."""
+
+    device: str = "cpu"
+    """Where to compute."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Devices(OnDevice):
+    """Where a training computes that several processes may share."""
 
     devices: int = 1
     """Processes that train together, one a GPU or several on the CPU; needs lightning-fabric."""
-    device: str = "cpu"
-    """Where to compute."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -167,7 +173,7 @@ class DetectorTraining(TrainingFiles, Devices, DetectorConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaselineFiles(TrainingFiles):
+class BaselineFiles(TrainingFiles, OnDevice):
     """What the training of a protector to compare with needs, which knows no budget."""
 
     attackers: tuple[Path, ...]

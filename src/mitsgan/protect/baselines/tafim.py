@@ -54,17 +54,20 @@ class TafimNet(nn.Module):
             for a, b in zip(inputs, (*widths[-2::-1], 1), strict=True)
         )
 
-    def forward(self, slices: Tensor) -> Tensor:
+    def forward(self, slices: Tensor, universal: Tensor | None = None) -> Tensor:
         """Perturbations of slices, each on its own.
 
         Args:
             slices: ``[n, 1, y, x]``, scaled to [-1, 1].
+            universal: the global perturbation there, ``[1, 1, y, x]``, of slices that are a part of
+                larger ones; by default that of whole slices.
 
         Returns:
             The same shape, in [-1, 1], to be added.
         """
         height, width = slices.shape[2:]
-        both = torch.cat((slices, self.universal(height, width).expand_as(slices)), 1)
+        universal = self.universal(height, width) if universal is None else universal
+        both = torch.cat((slices, universal.expand_as(slices)), 1)
         x = F.pad(both, (0, -width % _TILE, 0, -height % _TILE), mode="replicate")
         skips: list[Tensor] = []
         for level, layer in enumerate(self.down):

@@ -25,6 +25,21 @@ ACTIONS: tuple[Action, ...] = ("inject", "remove")
 _Triple = tuple[int, int, int]
 
 
+def square_around(position: Sequence[int], side: int, shape: Sequence[int]) -> tuple[slice, slice]:
+    """Rows and columns of a square with a position in its middle, as far as the slice allows.
+
+    Args:
+        position: voxel ``[z, y, x]``.
+        side: pixels along each side, all of the slice where that has fewer.
+        shape: pixels of a slice ``[y, x]``.
+    """
+    (y, y_end), (x, x_end) = (
+        (low := min(max(at - side // 2, 0), max(length - side, 0)), min(low + side, length))
+        for at, length in zip(position[1:], shape, strict=True)
+    )
+    return slice(y, y_end), slice(x, x_end)
+
+
 @dataclass(frozen=True)
 class Crop:
     """A piece of a scan with room for attacks.
@@ -43,9 +58,7 @@ class Crop:
 
     def to(self, device: torch.device) -> Crop:
         """The same on another device."""
-        cuts = tuple(
-            replace(c, before=c.before.to(device), noise=c.noise.to(device)) for c in self.cuts
-        )
+        cuts = tuple(cut.to(device) for cut in self.cuts)
         return replace(self, hu=self.hu.to(device), cuts=cuts)
 
     def protected(self, cut: Cut, perturbation: Tensor) -> Cut:
