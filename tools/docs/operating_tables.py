@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from drawing import drawn
-from result_tables import RESULTS
+from result_tables import RESULTS, TEST_SCAN
 
 from mitsgan.evaluate.attacks.appearance import JUDGES, Judge
 from mitsgan.evaluate.benchmark.paper_tables import BLOCKS
@@ -43,8 +43,8 @@ _ATTACKED = (
 
 def results() -> list[OperatingPoints]:
     """Of all scans that were measured, the one that was chosen on first."""
-    paths = sorted(RESULTS.glob("operating-point*.json"), key=lambda path: (len(path.stem), path))
-    return [OperatingPoints.read(path) for path in paths]
+    found = [OperatingPoints.read(path) for path in RESULTS.glob("operating-point*.json")]
+    return sorted(found, key=lambda result: (result.scan.name == TEST_SCAN, result.scan.name))
 
 
 def put_in() -> str:

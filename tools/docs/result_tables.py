@@ -24,6 +24,9 @@ from mitsgan.evaluate.tables import disruption_table, invariants_table
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
+TEST_SCAN = "c3n-00247"
+"""The scan on which nothing was chosen; it comes after those that were."""
+
 _SCAN = "lungdx-a0001"
 _PAIRS = {"textured": "", "smooth": "-smooth", "narrow": "-narrow", "residual": "-residual"}
 _MARKS = {

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from drawing import plain
-from result_tables import read_result
+from result_tables import TEST_SCAN, read_result
 
 from mitsgan.evaluate.report.formatting import Cell
 
@@ -15,7 +15,6 @@ Json = dict[str, Any]
 Row = tuple[Cell, ...]
 
 _NOTHING = "nothing"
-_TEST = "c3n-00247"
 _SECOND = "sketch-second"
 _MARKS = ("lidc-0001", "lungdx-a0001")
 _GRAIN = ", grain of"
@@ -92,7 +91,7 @@ def found_by_mark(scan: str, name: str) -> str:
 
 def accused_by_sketch() -> tuple[int, int]:
     """On the scan that was measured once: untouched verdicts that say tampered, of how many."""
-    return _accused({_TEST: read_result("sketch")["scans"][_TEST]})
+    return _accused({TEST_SCAN: read_result("sketch")["scans"][TEST_SCAN]})
 
 
 def behind() -> str:
@@ -138,8 +137,8 @@ def bars() -> str:
     result, cost = read_result("sketch"), read_result("sketch-cost")
     rows: list[Row] = []
     for name, scans in (
-        ("design scans", [scan for scan in result["scans"] if scan != _TEST]),
-        (f"`{_TEST}`, first run", [scan for scan in result["scans"] if scan == _TEST]),
+        ("design scans", [scan for scan in result["scans"] if scan != TEST_SCAN]),
+        (f"`{TEST_SCAN}`, first run", [scan for scan in result["scans"] if scan == TEST_SCAN]),
     ):
         if scans:
             rows += [(name, *row) for row in _bars_of({s: result["scans"][s] for s in scans})]
@@ -162,7 +161,10 @@ def bars() -> str:
 def mended() -> str:
     """The same bars of what was measured after the method was mended."""
     rows: list[Row] = []
-    for name, result in (("design scans", "sketch-mended"), (f"`{_TEST}`, second run", _SECOND)):
+    for name, result in (
+        ("design scans", "sketch-mended"),
+        (f"`{TEST_SCAN}`, second run", _SECOND),
+    ):
         rows += [(name, *row) for row in _bars_of(read_result(result)["scans"])]
     return plain(("scans", "what", "wanted", "measured", "verdict"), rows)
 
