@@ -39,6 +39,7 @@ def test_every_command_has_an_example_and_no_empty_default(
     text = _help(name.split(), capsys)
     assert re.search(rf"^example:\s+mitsgan {name} ?", text, re.MULTILINE)
     assert "(default: None)" not in text
+    assert "(default: )" not in text
     assert "(default: True)" not in text
     assert "--quiet" in text
 

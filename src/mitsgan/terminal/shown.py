@@ -47,6 +47,8 @@ def shown(*positional: str, short: str = "", **metavars: str) -> Callable[[type[
             aliases = ["-o"] if name == short else None
             default = getattr(cls, name, _NO_DEFAULT)
             says = "" if any(default is unsaid for unsaid in _UNSAID) else None
+            if name in positional and default is _NO_DEFAULT:
+                says = "(required)"  # of many values tyro would say that by default there is none
             hint = Annotated[hint, arg(metavar=metavar, aliases=aliases, help_behavior_hint=says)]
             own[name] = _POSITIONAL[hint] if name in positional else hint
         cls.__annotations__ = own
