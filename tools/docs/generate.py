@@ -22,6 +22,7 @@ import benchmark_pages  # noqa: E402
 import bound_tables  # noqa: E402
 import card_tables  # noqa: E402
 import count_tables  # noqa: E402
+import curve_tables  # noqa: E402
 import diffusion_tables  # noqa: E402
 import first_contact  # noqa: E402
 import first_tables  # noqa: E402
@@ -116,6 +117,9 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "archive-simulation": archive_tables.simulation,
     "node-campaign": node_tables.campaign,
     "node-speed": node_tables.speed,
+    "longer-findings": curve_tables.findings,
+    "longer-paper": curve_tables.paper,
+    "longer-stops": curve_tables.stops,
     "operating-point": operating_tables.headline,
     "operating-point-added": operating_tables.put_in,
     "operating-point-attacks": operating_tables.attacks,
@@ -173,7 +177,7 @@ def main() -> int:
     fresh = {page: filled(page.read_text(encoding="utf-8")) for page in PAGES}
     stale = [page for page, text in fresh.items() if text != page.read_text(encoding="utf-8")]
     plots = [*benchmark_pages.stale_plots(), *judge_tables.stale_picture()]
-    plots += objective_tables.stale_picture()
+    plots += [*objective_tables.stale_picture(), *curve_tables.stale_picture()]
     plots += [badges.PICTURE] if badges.stale() else []
     for path in (*stale, *plots) if check else ():
         print(f"{path.relative_to(ROOT)} differs from docs/results: run make docs")
@@ -183,6 +187,7 @@ def main() -> int:
         benchmark_pages.draw_plots()
         judge_tables.draw_picture()
         objective_tables.draw_picture()
+        curve_tables.draw_picture()
         badges.draw()
     return 1 if check and (stale or plots) else 0
 
