@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmark_digest import digest
-from drawing import draw_curves, drawn, stamp_of
+from drawing import draw_curves, drawn, is_stale
 from result_tables import RESULTS
 
 from mitsgan.evaluate.benchmark.result import Benchmark
@@ -38,7 +38,7 @@ def stale_plots() -> Iterator[Path]:
         summary = Benchmark.read(SUMMARY)
         for kind in _PLOTS:
             path, curves = _path(kind), _curves(summary, kind)
-            if curves and not (path.is_file() and stamp_of(curves) in path.read_text()):
+            if curves and is_stale(path, curves):
                 yield path
 
 

@@ -49,8 +49,15 @@ def stamp_of(curves: Sequence[Curve]) -> str:
     return f"<!-- curves {hashlib.sha256(text.encode()).hexdigest()} -->"
 
 
+def is_stale(path: Path, curves: Sequence[Curve]) -> bool:
+    """Whether a plot is missing, or of other numbers than these."""
+    return not (path.is_file() and stamp_of(curves) in path.read_text(encoding="utf-8"))
+
+
 def draw_curves(path: Path, title: str, curves: Sequence[Curve]) -> None:
-    """Draw curves as panels of one SVG, with the stamp of their numbers at its end."""
+    """Draw curves as panels of one SVG, with the stamp of their numbers at its end, if stale."""
+    if not is_stale(path, curves):
+        return
     rows, colours = -(-len(curves) // 2), series_colours(curves)
     figure = Figure(figsize=(9.6, 3.4 * rows + 0.4), facecolor="white", layout="constrained")
     FigureCanvasSVG(figure)

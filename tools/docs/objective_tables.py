@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from drawing import draw_curves, plain, stamp_of
+from drawing import draw_curves, is_stale, plain
 from result_tables import RESULTS
 
 from ascents import Ball, Cell, Reached
@@ -95,14 +95,13 @@ def over_attacks() -> str:
 
 def stale_picture() -> Iterator[Path]:
     """The plot, where it is not of the numbers in the result."""
-    if not (PICTURE.is_file() and stamp_of(_curves()) in PICTURE.read_text(encoding="utf-8")):
+    if is_stale(PICTURE, _curves()):
         yield PICTURE
 
 
 def draw_picture() -> None:
     """Draw the plot anew if it is stale, as SVG."""
-    if list(stale_picture()):
-        draw_curves(PICTURE, _TITLE, _curves())
+    draw_curves(PICTURE, _TITLE, _curves())
 
 
 def _curves() -> list[Curve]:
