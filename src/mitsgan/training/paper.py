@@ -96,8 +96,8 @@ def train_paper(
         return torch.autocast(device.type, torch.bfloat16) if in_half else nullcontext()
 
     def judged(slices: Tensor, label: float) -> Tensor:
-        around = (PAPER_SIDE - slices.shape[-1]) // 2
-        whole = F.pad(slices, (around,) * 4, value=_AIR) if around else slices
+        rest = PAPER_SIDE - slices.shape[-1]
+        whole = F.pad(slices, (rest // 2, rest - rest // 2) * 2, value=_AIR) if rest else slices
         with half():
             logits = discriminator(whole)
         logits = logits.to(dtype)
