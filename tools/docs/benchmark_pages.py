@@ -44,12 +44,11 @@ def stale_plots() -> Iterator[Path]:
 
 def draw_plots() -> None:
     """Draw every plot that is stale, as SVG."""
-    stale = set(stale_plots())
-    if stale:
+    if SUMMARY.is_file():
         summary = Benchmark.read(SUMMARY)
         for kind, title in _PLOTS.items():
-            if _path(kind) in stale:
-                draw_curves(_path(kind), title, _curves(summary, kind))
+            if curves := _curves(summary, kind):
+                draw_curves(_path(kind), title, curves)
 
 
 def _block(name: str, summary: Benchmark) -> str:

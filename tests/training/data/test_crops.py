@@ -40,15 +40,14 @@ def test_sides_must_fit_the_generator(data_volumes: list[Volume]) -> None:
         CropSampler(data_volumes, side=30)
 
 
-@given(
-    st.integers(1, 60), st.lists(st.tuples(st.integers(1, 80), st.data()), min_size=2, max_size=2)
-)
+@given(st.integers(1, 60), st.integers(1, 80), st.integers(1, 80), st.data())
 def test_a_square_lies_in_the_slice_around_its_position(
-    side: int, axes: list[tuple[int, st.DataObject]]
+    side: int, rows: int, columns: int, data: st.DataObject
 ) -> None:
-    position = [0, *(data.draw(st.integers(0, length - 1)) for length, data in axes)]
-    square = square_around(position, side, [length for length, _ in axes])
-    for part, at, (length, _) in zip(square, position[1:], axes, strict=True):
+    shape = (rows, columns)
+    position = [0, *(data.draw(st.integers(0, length - 1)) for length in shape)]
+    square = square_around(position, side, shape)
+    for part, at, length in zip(square, position[1:], shape, strict=True):
         assert 0 <= part.start <= at < part.stop <= length
         assert part.stop - part.start == min(side, length)
         if part.start > 0 and part.stop < length:
