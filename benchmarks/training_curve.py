@@ -136,7 +136,6 @@ def _run(options: argparse.Namespace) -> int:
     if options.positions < 1:
         raise MitsganError("`positions` must be at least 1")
     kind, length = LENGTHS[options.protector]
-    options.run.mkdir(parents=True, exist_ok=True)
     run = options.run / "run"
 
     def settings(stop: int) -> PaperTraining | TafimTraining:
@@ -168,6 +167,7 @@ def _run(options: argparse.Namespace) -> int:
         "seed": options.seed,
         "lpips": lpips is not None,
     }
+    options.run.mkdir(parents=True, exist_ok=True)
     voxels = hashlib.sha256(scan.stored.tobytes()).hexdigest()
     with journal_beside(options.output, {**about, "voxels": voxels}) as journal:
         say(f"{options.protector} as it ships")
