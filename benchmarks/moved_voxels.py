@@ -26,7 +26,8 @@ from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
 from mitsgan.perturb.apply import apply_perturbations
 from mitsgan.perturb.budget import Budget
-from mitsgan.protect.mitsgan import MitsGan, where_it_acts
+from mitsgan.protect import MitsGan
+from mitsgan.protect.region import where_it_acts
 from mitsgan.result import Result
 from mitsgan.scan.canonical import canonical
 

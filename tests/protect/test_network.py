@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from mitsgan.protect.network import (
-    HALO,
-    PATCH,
     Conv3d,
     PerturbationGenerator,
     wave_basis,
 )
+from mitsgan.protect.patches import HALO, PATCH
 from mitsgan.protect.wave import FINEST_CYCLES
 
 

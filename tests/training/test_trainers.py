@@ -12,7 +12,7 @@ from torch import Tensor
 from mitsgan.attack import TrainedAttacker
 from mitsgan.errors import SettingsError
 from mitsgan.networks.classifier import NoduleClassifier
-from mitsgan.protect.network import HALO
+from mitsgan.protect.patches import HALO
 from mitsgan.scan.scan import Scan
 from mitsgan.training import attacker
 from mitsgan.training.attacker import train_attacker

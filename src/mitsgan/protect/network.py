@@ -16,26 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mitsgan.protect.patches import HALO, PATCH, Spacing, local_mean, scales
 from mitsgan.protect.wave import FINEST_CYCLES
-
-HALO = 2
-"""Slices of context that the generator needs on either side."""
-
-PATCH = 4
-"""Pixels along each in-plane side that are worked on as one."""
-
-TILE = 2 * PATCH
-"""In-plane sides must be multiples of this."""
-
-ANY_PHASE_MM = 64.0
-"""Waves of different lengths meet in any phase within so much."""
 
 _FIRST_AMPLITUDE = 1.5
 """Of the first wave before training: its tanh is most of the budget."""
 
 _NOISE_CHANNELS = 2
-_LOCAL_MEAN_MM = 9.0
-_Spacing = tuple[float, float, float]
 
 
 class Conv3d(nn.Conv3d):
@@ -132,7 +119,7 @@ class PerturbationGenerator(nn.Module):
         self,
         hu: Tensor,
         noise: Tensor,
-        spacing: _Spacing,
+        spacing: Spacing,
         phase: tuple[float, float] = (0.0, 0.0),
     ) -> Tensor:
         """One slab.
@@ -155,7 +142,7 @@ class PerturbationGenerator(nn.Module):
         x = x[:, :, HALO:-HALO] + self.up(deep)
         x = _relu(self.merge(_relu(x)))
         residual = self.head(x)[0].movedim(0, -1).float()
-        kernel = [_odd(_LOCAL_MEAN_MM / (PATCH * s)) for s in spacing[1:]]
+        kernel = local_mean(spacing)
         mean = F.avg_pool2d(
             residual.mean(-1)[:, None],
             kernel,
@@ -169,7 +156,7 @@ class PerturbationGenerator(nn.Module):
             residual = residual + self._waves(amplitudes, spacing, phase)
         return from_patches(residual)
 
-    def _waves(self, amplitudes: Tensor, spacing: _Spacing, phase: tuple[float, float]) -> Tensor:
+    def _waves(self, amplitudes: Tensor, spacing: Spacing, phase: tuple[float, float]) -> Tensor:
         """The waves of every patch, ``[z, y / PATCH, x / PATCH, PATCH**2]``."""
         along_y, along_x = amplitudes.chunk(2, -1)
         z, rows, columns, _ = amplitudes.shape
@@ -179,7 +166,7 @@ class PerturbationGenerator(nn.Module):
         by_column = torch.einsum("zijk,jkc->zijc", along_x, x)[..., None, :]
         return (by_row + by_column).reshape(z, rows, columns, PATCH**2)
 
-    def _inputs(self, hu: Tensor, noise: Tensor, spacing: _Spacing) -> Tensor:
+    def _inputs(self, hu: Tensor, noise: Tensor, spacing: Spacing) -> Tensor:
         """``[1, channels, z, y / PATCH, x / PATCH]``, made channels last from the start."""
         weight, pixels = self.stem.weight, PATCH**2
         inputs = torch.empty(
@@ -192,7 +179,7 @@ class PerturbationGenerator(nn.Module):
             inputs[z, ..., pixels : 2 * pixels] = to_patches(tissue.to(weight.dtype)[None])[0]
         shaped = self.noise(noise[None, None].to(weight.dtype))[0].movedim(0, -1)
         inputs[..., 2 * pixels : 2 * pixels + _NOISE_CHANNELS] = shaped
-        for channel, scale in enumerate(_scales(spacing), 2 * pixels + _NOISE_CHANNELS):
+        for channel, scale in enumerate(scales(spacing), 2 * pixels + _NOISE_CHANNELS):
             inputs[..., channel] = scale
         return inputs.movedim(-1, 0)[None]
 
@@ -267,13 +254,3 @@ class SliceDiscriminator(nn.Module):
 
 def _relu(x: Tensor) -> Tensor:
     return F.leaky_relu_(x, 0.2)
-
-
-def _scales(spacing: _Spacing) -> tuple[float, float]:
-    """Slice distance and pixel size as the network wants them, zero for a usual chest CT."""
-    z, y, x = spacing
-    return math.log(z / 2), math.log(math.sqrt(y * x) / 0.7)
-
-
-def _odd(size: float) -> int:
-    return max(3, 2 * int(size / 2) + 1)

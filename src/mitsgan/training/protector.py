@@ -22,11 +22,10 @@ from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.networks.memory_format import channels_last
 from mitsgan.networks.precision import half_where_fast
 from mitsgan.protect.network import (
-    ANY_PHASE_MM,
-    PATCH,
     PerturbationGenerator,
     SliceDiscriminator,
 )
+from mitsgan.protect.patches import ANY_PHASE_MM, PATCH
 from mitsgan.scan.scan import Scan
 from mitsgan.training.config import ProtectorConfig
 from mitsgan.training.data.crops import ACTIONS, Crop, CropSampler

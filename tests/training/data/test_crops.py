@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitsgan.protect.network import HALO
+from mitsgan.protect.patches import HALO
 from mitsgan.training.data.crops import CropSampler, square_around
 from mitsgan.training.data.cubes import Volume
 

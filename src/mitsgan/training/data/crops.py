@@ -12,7 +12,7 @@ from torch import Tensor
 from mitsgan.attack import Action, Cut, cut_blocks, cut_plans, plan_attack
 from mitsgan.attack.plan import sizes
 from mitsgan.errors import ScanError
-from mitsgan.protect.network import HALO, TILE
+from mitsgan.protect.patches import HALO, TILE
 from mitsgan.training.data.augment import varied_piece
 from mitsgan.training.data.cubes import Volume
 
