@@ -34,7 +34,7 @@ MOST_TIMES_WITHOUT_START = 2.0
 MOST_MEMORY_GB = 2.5
 _REPORTING = ("protect", "wave", "verify")
 _PHASES = ("read", "protect", "write")
-PACKAGES = ("mitsgan", "torch", "numpy", "pydicom")
+PACKAGES = ("mitsgan", "torch", "onnxruntime", "numpy", "pydicom")
 
 Json = dict[str, Any]
 
@@ -121,7 +121,8 @@ def measure(arguments: argparse.Namespace, place: Path) -> Json:
     key, marked = place / "mark.key", place / "marked"
     run("keygen", ["-c", COMMAND, "keygen", "-o", key, "--quiet"])
     made: list[str | Path] = ["-c", COMMAND, "protect", scan, marked, "--quiet", "--key", key]
-    run("mark", [*made, "--device", "cpu", "--weights", chosen["path"]])
+    weights = [] if chosen["shipped"] else ["--weights", chosen["path"]]
+    run("mark", [*made, "--device", "cpu", *weights])
     names = ["read_write", "protect", "wave", "layers", "paper", "read", "verify"]
     series = {name: Series() for name in names}
     warm(scan)
@@ -134,13 +135,13 @@ def measure(arguments: argparse.Namespace, place: Path) -> Json:
                     "read_write": [TASKS, "read-write", scan, out],
                     "protect": [
                         *("-c", COMMAND, "protect", scan, out / "protected", "--quiet"),
-                        *("--device", "cpu", "--weights", chosen["path"], "--output", report),
+                        *("--device", "cpu", *weights, "--output", report),
                     ],
                     "wave": [
                         *("-c", COMMAND, "protect", scan, out / "protected", "--quiet"),
                         *("--device", "cpu", "--protector", "wave", "--output", report),
                     ],
-                    "layers": [TASKS, "layers", scan, chosen["path"]],
+                    "layers": [TASKS, "layers", scan, *weights[1:]],
                     "paper": [TASKS, "paper", scan, str(arguments.slices_paper)],
                     "read": [TASKS, "read", marked],
                     "verify": [
@@ -153,8 +154,8 @@ def measure(arguments: argparse.Namespace, place: Path) -> Json:
                 text = report.read_text() if name in _REPORTING else finished.output
             series[name].runs.append(finished)
             series[name].results.append(json.loads(text))
-    weights = {key: chosen[key] for key in ("sha256", "random")}
-    return {**summary(series), "weights": weights}
+    about = {key: chosen[key] for key in ("sha256", "random")}
+    return {**summary(series), "weights": about}
 
 
 def summary(series: dict[str, Series]) -> Json:

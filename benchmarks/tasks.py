@@ -62,27 +62,28 @@ def weights(given: Path | None, spare: Path) -> Result:
         card = {"name": "random", "config": {"width": list(generator.width)}}
         MitsGan(generator).save(path, card)
     _, card = load_weights(path, "protector")
-    return {"path": str(path), "random": random, "sha256": card["sha256"]}
+    shipped_ones = given is None and not random
+    return {"path": str(path), "random": random, "shipped": shipped_ones, "sha256": card["sha256"]}
 
 
-def layers(folder: Path, weights: Path) -> Result:
+def layers(folder: Path, weights: Path | None) -> Result:
     """`apply_perturbations` alone, after the scan is read and the weights are loaded."""
-    import torch
-
     from mitsgan.files import read_scan
+    from mitsgan.jobs.protect.default import load_mits_gan
     from mitsgan.perturb import Budget, apply_perturbations
-    from mitsgan.protect import MitsGan
+    from mitsgan.protect.registry import identify
+    from mitsgan.slabs import processors
 
     scan = read_scan(folder)
-    layer = MitsGan.load(weights)
+    layer, _ = load_mits_gan(weights, seed=0)
     start = perf_counter()
     apply_perturbations(scan, [layer], Budget())
     return {
         "seconds": perf_counter() - start,
         "shape": list(scan.shape),
         "spacing_mm": list(scan.spacing),
-        "precision": layer.precision,
-        "threads": torch.get_num_threads(),
+        "precision": identify(layer).precision,
+        "threads": processors(),
     }
 
 
@@ -159,7 +160,7 @@ def main() -> int:
     task.add_argument("spare", type=Path)
     task = tasks.add_parser("layers")
     task.add_argument("folder", type=Path)
-    task.add_argument("weights", type=Path)
+    task.add_argument("weights", type=Path, nargs="?")
     task = tasks.add_parser("paper")
     task.add_argument("folder", type=Path)
     task.add_argument("slices", type=int)

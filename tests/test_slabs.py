@@ -16,7 +16,7 @@ from mitsgan.slabs import in_slabs, while_making
 @pytest.fixture
 def four(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with four processors, all of them ours."""
-    monkeypatch.setattr(slabs, "_processors", lambda: 4)
+    monkeypatch.setattr(slabs, "processors", lambda: 4)
 
 
 def test_slabs_cover_all_slices_in_order(four: None) -> None:
@@ -54,11 +54,11 @@ def test_no_more_threads_than_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert slabs._processors() == 3
+    assert slabs.processors() == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert slabs._processors() == 2
+    assert slabs.processors() == 2
     monkeypatch.setenv("OMP_NUM_THREADS", "nonsense")
-    assert slabs._processors() == 3
+    assert slabs.processors() == 3
 
 
 def test_items_are_made_here_and_worked_on_elsewhere_in_order(four: None) -> None:
@@ -97,6 +97,6 @@ def test_an_error_of_making_comes_after_what_was_made(four: None) -> None:
 
 
 def test_one_processor_does_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slabs, "_processors", lambda: 1)
+    monkeypatch.setattr(slabs, "processors", lambda: 1)
     threads = list(while_making(lambda _: threading.get_ident(), range(3)))
     assert threads == 3 * [threading.get_ident()]

@@ -30,12 +30,12 @@ def in_slabs(work: Callable[[int, int], T], depth: int, thickness: int) -> Itera
         thickness: slices per slab.
     """
     slabs = [(start, min(start + thickness, depth)) for start in range(0, depth, thickness)]
-    processors = _processors()
-    threads = min(processors, _MOST_THREADS, len(slabs))
+    usable = processors()
+    threads = min(usable, _MOST_THREADS, len(slabs))
     if threads < 2:
         yield from (work(*slab) for slab in slabs)
         return
-    with _torch_on(processors // threads), ThreadPoolExecutor(threads) as pool:
+    with _torch_on(usable // threads), ThreadPoolExecutor(threads) as pool:
         yield from pool.map(lambda slab: work(*slab), slabs)
 
 
@@ -45,7 +45,7 @@ def while_making(work: Callable[[A], T], items: Iterable[A]) -> Iterator[T]:
     For items that only one thread may make, as by reading a file in silence. A few of them are
     there at once.
     """
-    threads = min(_processors(), _MOST_THREADS)
+    threads = min(processors(), _MOST_THREADS)
     if threads < 2:
         yield from map(work, items)
         return
@@ -72,7 +72,12 @@ def per_thread(make: Callable[[], T]) -> Callable[[], T]:
     return get
 
 
-def _processors() -> int:
+def helpers() -> int:
+    """How many threads may help those that `in_slabs` starts: processors that are left."""
+    return max(0, processors() - _MOST_THREADS)
+
+
+def processors() -> int:
     """How many this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     usable = [len(affinity(0)) if affinity is not None else os.cpu_count() or 1]

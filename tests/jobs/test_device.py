@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from mitsgan.errors import DeviceError
-from mitsgan.jobs.device import choose_device
+from mitsgan.jobs.device import _loads, choose_device, may_have_gpu
 from mitsgan.jobs.protect.protection import Protection
+from mitsgan.jobs.protect.protection import _device as device_of
 from mitsgan.jobs.protect.settings import ProtectSettings
 
 
@@ -55,6 +58,28 @@ def test_a_device_that_is_asked_for_is_there_even_where_nothing_computes_on_it(
 ) -> None:
     with pytest.raises(DeviceError, match=said):
         Protection.load(ProtectSettings(protector="wave", device=name))
+
+
+@pytest.mark.parametrize("gpus", [2], indirect=True)
+def test_torch_is_asked_for_a_gpu_only_where_there_may_be_one(
+    gpus: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitsgan.jobs.device._loads", lambda library: False)
+    monkeypatch.setattr("mitsgan.jobs.device._AMD", Path("/none"))
+    assert not may_have_gpu()
+    assert Protection.load(ProtectSettings()).device is None
+    monkeypatch.setattr("mitsgan.jobs.device._loads", lambda library: True)
+    assert may_have_gpu()
+    assert str(device_of(ProtectSettings())) == "cuda"
+    assert device_of(ProtectSettings(device="cpu")) is None
+    assert device_of(ProtectSettings(protector="wave")) is None
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setattr("mitsgan.jobs.device._loads", lambda library: library == "nvcuda.dll")
+    assert may_have_gpu()
+
+
+def test_a_driver_is_one_that_loads() -> None:
+    assert not _loads("libnosuchdriver.so.1")
 
 
 @pytest.mark.parametrize("gpus", [2], indirect=True)

@@ -27,7 +27,13 @@ from mitsgan.terminal.help_content import DESCRIPTION
 from mitsgan.terminal.help_text import grouped
 from mitsgan.terminal.known_options import check_options
 from mitsgan.terminal.options import as_options
-from mitsgan.terminal.process import Terminated, keep_freed_memory, rarely_collected, terminable
+from mitsgan.terminal.process import (
+    Terminated,
+    keep_freed_memory,
+    leave_at_once,
+    rarely_collected,
+    terminable,
+)
 from mitsgan.terminal.shown import join_lines
 
 _BUG = 70
@@ -44,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:  # the process is ours
         keep_freed_memory()
+        leave_at_once()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--version"], ["-V"]):
         sys.stdout.write(f"mitsgan {__version__}\n")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mitsgan.errors import DeviceError
 
 if TYPE_CHECKING:
     import torch
+
+
+_AMD = Path("/dev/kfd")
+"""Its driver's device."""
 
 
 def full_memory() -> tuple[type[Exception], ...]:
@@ -19,6 +25,21 @@ def full_memory() -> tuple[type[Exception], ...]:
     """
     torch = sys.modules.get("torch")
     return () if torch is None else (torch.OutOfMemoryError,)
+
+
+def may_have_gpu() -> bool:
+    """Whether torch could find a GPU here: asked of the drivers, for torch takes long to import."""
+    if sys.platform == "win32":
+        return _loads("nvcuda.dll")
+    return _loads("libcuda.so.1") or _AMD.exists()
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def choose_device(name: str) -> torch.device:

@@ -52,9 +52,8 @@ def evaluate_mark_file(
     from mitsgan.files import read_scan
     from mitsgan.jobs.attackers import load_attackers
     from mitsgan.jobs.outputs import check_file, scan_name, write_result
+    from mitsgan.jobs.protect.default import load_mits_gan
     from mitsgan.mark import series_identity
-    from mitsgan.protect import MitsGan
-    from mitsgan.result import WeightsEntry
 
     phases = Phases(progress)
     settings.check_scan()
@@ -65,11 +64,8 @@ def evaluate_mark_file(
     attackers = load_attackers(settings)
     protectors, entry = [], None
     if not settings.mark_only:
-        protector = MitsGan.load(settings.weights, seed=settings.seed)
-        protectors, entry = (
-            [protector],
-            WeightsEntry.of(protector.card, settings.weights, "mitsgan"),
-        )
+        protector, entry = load_mits_gan(settings.weights, settings.seed)
+        protectors.append(protector)
     with phases.phase("read", f"reading {settings.scan}") as step:
         scan = read_scan(settings.scan, settings, progress=step)
     evaluation = evaluate_mark(

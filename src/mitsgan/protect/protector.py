@@ -34,8 +34,8 @@ class Protector(ABC):
             form, too: as it is before the budget clips it.
         control: whether it is there for comparison only, and protects nothing.
         SHIPPED: what the weights that ship are called; None without any.
-        on_device: whether it computes on the device that was chosen; one that does not needs no
-            torch.
+        on_device: whether it computes on a GPU where there is one; for one that does not, none is
+            looked for.
         seed: of its noise; None where nothing is random.
         card: of its weights; None where it has none.
     """
@@ -50,6 +50,11 @@ class Protector(ABC):
 
     seed: int | None = None
     card: Card | None = None
+
+    @property
+    def computes(self) -> tuple[str, str] | None:
+        """Where its network runs and in what, as ``("cpu", "float32")``; None without one."""
+        return None
 
     @classmethod
     def load(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mitsgan.errors import SettingsError
 from mitsgan.perturb import Perturbation
+from mitsgan.protect.graph import mits_gan_graph
 from mitsgan.protect.protector import PROTECTORS, Protector
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ def load_protector(
         ExtensionError: it is one of an installed package that cannot be loaded.
         WeightsError: it takes no weights, or they cannot be read.
     """
+    if weights is None and str(device) == "cpu":
+        without_torch = mits_gan_graph(name, seed)
+        if without_torch is not None:
+            return without_torch
     return PROTECTORS.get(name).load(weights, device, seed=seed)
 
 
@@ -77,10 +82,6 @@ def identify(perturbation: Perturbation) -> Identity:
             f"{type(perturbation).__name__} has no name; make it a subclass of "
             "mitsgan.protect.Protector"
         )
-    p, device, precision = perturbation, None, None
-    if p.on_device:
-        from mitsgan.protect.trained import TrainedProtector
-
-        if isinstance(p, TrainedProtector):
-            device, precision = str(p.device), p.precision
+    p = perturbation
+    device, precision = p.computes or (None, None)
     return Identity(p.name, p.title, p.seed, p.card, device, precision, p.control, type(p).SHIPPED)

@@ -35,6 +35,11 @@ class TrainedProtector(Model, Protector):
         """See `Model.load`; with a seed."""
         return super().load(path, device, dtype=dtype).with_seed(seed)
 
+    @property
+    def computes(self) -> tuple[str, str] | None:
+        """See `Protector.computes`."""
+        return str(self.device), self.precision
+
     @classmethod
     def called(cls) -> str:
         """See `Model.called`."""

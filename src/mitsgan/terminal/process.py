@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import os
@@ -45,6 +46,15 @@ def keep_freed_memory() -> None:
     if hasattr(library, "mallopt"):
         for option, value in _WANTED:
             library.mallopt(option, value)
+
+
+def leave_at_once() -> None:
+    """Let the process end without a last look for garbage cycles.
+
+    Python would walk through all that libraries hold, only to hand it back to a system that takes
+    it anyway: up to a tenth of the time that protecting a scan takes.
+    """
+    atexit.register(gc.freeze)
 
 
 class Terminated(KeyboardInterrupt):

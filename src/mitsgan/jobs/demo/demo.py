@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from mitsgan.evaluate.result import Evaluation
     from mitsgan.jobs.evaluate.evaluation import Judges
     from mitsgan.jobs.evaluate.settings import EvaluateSettings
-    from mitsgan.protect import MitsGan
+    from mitsgan.protect import Protector
+    from mitsgan.result import WeightsEntry
 
 SHAPE, SPACING = (80, 384, 384), (2.4, 0.94, 0.94)
 """The chest with pixels of a usual chest CT, such as the shipped protector was trained on."""
@@ -66,9 +67,9 @@ def make_demo(settings: DemoFolder, *, progress: Progress = silent) -> Evaluatio
     from mitsgan.jobs.demo.folder import check_demo, demo_folder
     from mitsgan.jobs.evaluate.evaluation import Judges
     from mitsgan.jobs.evaluate.settings import EvaluateSettings
+    from mitsgan.jobs.protect.default import load_mits_gan
     from mitsgan.perturb import Budget
     from mitsgan.phantom.chest import NODULE_LPS
-    from mitsgan.protect import MitsGan
 
     check_demo(settings.out, settings.overwrite)
     measured = EvaluateSettings(
@@ -82,7 +83,7 @@ def make_demo(settings: DemoFolder, *, progress: Progress = silent) -> Evaluatio
         remover=settings.remover,
     )
     judges = Judges.load(measured)
-    layer = MitsGan.load(settings.weights, seed=settings.seed)
+    layer = load_mits_gan(settings.weights, settings.seed)
     with demo_folder(settings.out, settings.overwrite) as folder:
         return _fill(folder, settings, measured, judges, layer, progress)
 
@@ -92,7 +93,7 @@ def _fill(
     settings: DemoFolder,
     measured: EvaluateSettings,
     judges: Judges,
-    layer: MitsGan,
+    layer: tuple[Protector, WeightsEntry],
     progress: Progress,
 ) -> Evaluation:
     """Make everything that the folder holds."""
@@ -106,17 +107,17 @@ def _fill(
     from mitsgan.perturb import apply_perturbations
     from mitsgan.phantom.chest import chest
     from mitsgan.protect.registry import identify
-    from mitsgan.result import WeightsEntry
 
     phases, budget = Phases(progress), measured.budget
+    protector, weights = layer
     with phases.phase("phantom", "making a synthetic chest"):
         phantom_series(chest(SHAPE, SPACING, seed=settings.seed), folder / "original")
     with phases.phase("read", "reading it") as step:
         original = read_scan(folder / "original", progress=step)
     with phases.phase("protect", "protecting it") as step:
-        protected = apply_perturbations(original, [layer], budget, progress=step).scan
+        protected = apply_perturbations(original, [protector], budget, progress=step).scan
     with phases.phase("write", "writing the protected series") as step:
-        note = derivation(identify(layer), budget, protected)
+        note = derivation(identify(protector), budget, protected)
         write_scan(protected, folder / "protected", derivation=note, progress=step)
     evaluation = evaluate_scans(
         original,
@@ -124,7 +125,7 @@ def _fill(
         measured,
         judges=judges,
         name=NAME,
-        protector=WeightsEntry.of(layer.card, settings.weights, "mitsgan"),
+        protector=weights,
         progress=progress,
     )
     with phases.phase("page", "drawing the page"):

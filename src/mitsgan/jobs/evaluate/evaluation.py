@@ -23,12 +23,13 @@ from mitsgan.jobs.evaluate.pictures import evaluation_galleries
 from mitsgan.jobs.evaluate.settings import EvaluateFiles, EvaluateSettings
 from mitsgan.jobs.lpips import load_lpips
 from mitsgan.jobs.outputs import check_file, scan_name, write_result, write_text
+from mitsgan.jobs.protect.default import load_mits_gan
 from mitsgan.jobs.shared import check_exists
 from mitsgan.networks import shipped
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.perturb import apply_perturbations
 from mitsgan.progress import Phases, Progress, silent
-from mitsgan.protect import MitsGan
+from mitsgan.protect import Protector
 from mitsgan.result import WeightsEntry
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
@@ -148,7 +149,7 @@ def evaluate_files(settings: EvaluateFiles, *, progress: Progress = silent) -> E
     judges = Judges.load(settings)
     layer = None
     if settings.protected is None:
-        layer = MitsGan.load(settings.weights, seed=settings.seed)
+        layer = load_mits_gan(settings.weights, settings.seed)
     with phases.phase("read", f"reading {settings.original}") as step:
         original = read_scan(settings.original, settings, progress=step)
     with phases.phase("estimate", estimate_in_words(settings, original.stored.size)):
@@ -168,13 +169,16 @@ def evaluate_files(settings: EvaluateFiles, *, progress: Progress = silent) -> E
 
 
 def _protected(
-    settings: EvaluateFiles, original: Scan, layer: MitsGan | None, phases: Phases
+    settings: EvaluateFiles,
+    original: Scan,
+    layer: tuple[Protector, WeightsEntry] | None,
+    phases: Phases,
 ) -> tuple[Scan, WeightsEntry | None]:
     """The protected scan: read, or made in memory, then with the weights that made it."""
     if layer is not None:
         with phases.phase("protect", f"protecting {settings.original}") as step:
-            scan = apply_perturbations(original, [layer], settings.budget, progress=step).scan
-        return scan, WeightsEntry.of(layer.card, settings.weights, "mitsgan")
+            scan = apply_perturbations(original, [layer[0]], settings.budget, progress=step).scan
+        return scan, layer[1]
     path = settings.protected or Path()
     with phases.phase("read protected", f"reading {path}") as step:
         scan = read_scan(path, progress=step)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mitsgan.errors import DeviceError, SettingsError
-from mitsgan.jobs.device import choose_device, full_memory
+from mitsgan.jobs.device import choose_device, full_memory, may_have_gpu
 from mitsgan.jobs.protect.derivation import derivation
 from mitsgan.jobs.protect.notes import protection_notes
 from mitsgan.jobs.protect.protected import Protected
@@ -35,7 +35,8 @@ class Protection:
         settings: as they were given.
         perturbation: of the protector; None for one that starts from random numbers.
         protector: its name, weights, seed and device.
-        device: where protector and refinement compute; None where neither needs torch.
+        device: where protector and refinement compute; None on the processor, where nothing but the
+            protector itself may need torch.
         key: to mark with, if there is to be a mark.
     """
 
@@ -213,16 +214,17 @@ def protect(
 
 
 def _device(settings: ProtectSettings) -> torch.device | None:
-    """Where to compute; None where nothing computes on a device, and none is asked for.
+    """Where to compute; None on the processor, where nothing else asks for torch.
 
     Raises:
         DeviceError: see `choose_device`.
         SettingsError, ExtensionError: see `load_protector`.
     """
-    none_named = settings.device in ("auto", "cpu")
-    if none_named and not settings.refines and not PROTECTORS.get(settings.protector).on_device:
+    if settings.refines or settings.device not in ("auto", "cpu"):
+        return choose_device(settings.device)
+    if settings.device == "cpu" or not may_have_gpu():
         return None
-    return choose_device(settings.device)
+    return choose_device("auto") if PROTECTORS.get(settings.protector).on_device else None
 
 
 def _name(scan: Scan) -> str:

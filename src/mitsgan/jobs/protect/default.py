@@ -1,0 +1,21 @@
+"""MITS-GAN for jobs that protect what they measure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from mitsgan.protect.protector import Protector
+from mitsgan.protect.registry import load_protector
+from mitsgan.result import WeightsEntry
+
+
+def load_mits_gan(weights: Path | None, seed: int) -> tuple[Protector, WeightsEntry]:
+    """What `mitsgan protect` protects with by default, on a processor, and what its weights are.
+
+    Raises:
+        WeightsError: see `mitsgan.protect.registry.load_protector`.
+    """
+    protector = load_protector("mits-gan", weights=weights, seed=seed)
+    card = cast(dict[str, Any], protector.card)  # it is a network, and has one
+    return protector, WeightsEntry.of(card, weights, "mitsgan")

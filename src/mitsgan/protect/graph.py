@@ -1,0 +1,146 @@
+"""The MITS-GAN that ships, run on a processor without torch, which takes longer to import than it.
+
+The network is an ONNX graph that `tools/onnx_graph.py` makes of the weights; ONNX Runtime gives
+what torch gives, to rounding, as quickly. See docs/decisions/speed.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitsgan.errors import WeightsError
+from mitsgan.protect.bounded import BoundedGenerator
+from mitsgan.protect.patches import Spacing, local_mean, scales
+from mitsgan.slabs import helpers
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+NAME = "mits-gan"
+"""The protector whose weights there is a graph of."""
+
+GRAPH = Path(__file__).parent / "pretrained" / "mitsgan.onnx"
+
+_FATAL = 4
+_PROCESSORS = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True, eq=False)
+class MitsGanGraph(BoundedGenerator):
+    """The perturbation of the generator that ships, for one seed; in float32.
+
+    Attributes:
+        session: the network, ready to run; slabs share it.
+        seed: of the noise that the generator is fed; same seed, same perturbation.
+        card: of the weights that the graph was made of.
+    """
+
+    name: ClassVar[str] = NAME
+    title: ClassVar[str] = "MITS-GAN"
+    summary: ClassVar[str] = "the network that ships, without torch"
+    SHIPPED: ClassVar[str | None] = "mitsgan"
+
+    session: InferenceSession
+    card: dict[str, Any]
+    seed: int = 0
+
+    @classmethod
+    def read(cls, graph: Path = GRAPH, seed: int = 0) -> Self:
+        """Load a graph and the card beside it.
+
+        Raises:
+            WeightsError: there is none, or it is damaged.
+        """
+        try:
+            content = graph.read_bytes()
+            beside = json.loads(card_path(graph).read_text("utf-8"))
+            expected, card = beside["graph_sha256"], beside["card"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WeightsError(
+                f"{graph}: no graph of a network with its card ({error}); install mitsgan again"
+            ) from error
+        actual = hashlib.sha256(content).hexdigest()
+        if actual != expected:
+            raise WeightsError(
+                f"{graph}: checksum is {actual[:12]}..., its card says {str(expected)[:12]}...; "
+                "the file is damaged or was changed: install mitsgan again"
+            )
+        return cls(_session(content), card, seed)
+
+    def with_seed(self, seed: int) -> Self:
+        """See `Protector.with_seed`."""
+        return replace(self, seed=seed)
+
+    @property
+    def computes(self) -> tuple[str, str]:
+        """See `Protector.computes`."""
+        return "cpu", "float32"
+
+    def part_of_budget(
+        self,
+        hu: NDArray[np.float32],
+        noise: NDArray[np.float32],
+        spacing: Spacing,
+        phase: tuple[float, float],
+    ) -> NDArray[np.float32]:
+        """See `BoundedGenerator.part_of_budget`; it has no waves, and the phase does not matter."""
+        inputs = {
+            "hu": hu,
+            "noise": noise,
+            "scales": np.array(scales(spacing), np.float32),
+            "window": np.ones((1, 1, *local_mean(spacing)), np.float32),
+        }
+        (bounded,) = self.session.run(["part_of_budget"], inputs)
+        result: NDArray[np.float32] = bounded
+        return result
+
+
+def card_path(graph: Path) -> Path:
+    """Where the card of a graph lies, with the checksum of the graph."""
+    return graph.with_suffix(".json")
+
+
+def mits_gan_graph(name: str, seed: int) -> MitsGanGraph | None:
+    """A protector's network without torch; None where there is none, or torch is quicker.
+
+    That is on processors with bfloat16, in which torch convolves about three times as fast.
+
+    Raises:
+        WeightsError: see `MitsGanGraph.read`.
+    """
+    if name != NAME or has_bfloat16():
+        return None
+    return MitsGanGraph.read(seed=seed)
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor computes in bfloat16, asked without torch: as Linux says of x86."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        with _PROCESSORS.open(encoding="utf-8", errors="replace") as lines:
+            flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    except OSError:
+        return False
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
+
+
+def _session(content: bytes) -> InferenceSession:
+    """A network that runs each slab on its own thread, with what processors slabs leave."""
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()  # builds for Windows have some
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _FATAL
+    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = 1 + helpers()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

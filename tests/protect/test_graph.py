@@ -1,0 +1,163 @@
+"""The network that ships, run without torch: what torch gives, to rounding."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx_graph
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mitsgan.errors import WeightsError
+from mitsgan.networks import load_weights, shipped
+from mitsgan.perturb import Budget, apply_perturbations
+from mitsgan.phantom.chest import chest
+from mitsgan.protect import MitsGan, graph
+from mitsgan.protect.graph import GRAPH, MitsGanGraph, card_path, has_bfloat16, mits_gan_graph
+from mitsgan.protect.mitsgan import MitsGanWaves
+from mitsgan.protect.patches import HALO, PATCH, TILE, slice_noise
+from mitsgan.protect.registry import identify, load_protector
+from mitsgan.scan.scan import Scan
+
+
+@pytest.fixture(scope="module")
+def with_torch() -> MitsGan:
+    return MitsGan.load(dtype=torch.float32)
+
+
+@pytest.fixture(scope="module")
+def without() -> MitsGanGraph:
+    return MitsGanGraph.read()
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    depth=st.integers(1, 5),
+    tiles=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    spacing=st.tuples(st.floats(0.4, 8.0), st.floats(0.2, 3.0), st.floats(0.2, 3.0)),
+    seed=st.integers(0, 99),
+)
+def test_a_slab_is_what_torch_makes_of_it(
+    with_torch: MitsGan,
+    without: MitsGanGraph,
+    depth: int,
+    tiles: tuple[int, int],
+    spacing: tuple[float, float, float],
+    seed: int,
+) -> None:
+    random = np.random.default_rng(seed)
+    y, x = (TILE * n for n in tiles)
+    hu = random.normal(-700, 500, (depth + 2 * HALO, y, x)).astype(np.float32)
+    noise = random.normal(0, 1, (len(hu), y // PATCH, x // PATCH)).astype(np.float32)
+    expected = with_torch.part_of_budget(hu, noise, spacing, (0.0, 0.0))
+    actual = without.part_of_budget(hu, noise, spacing, (0.0, 0.0))
+    assert actual.shape == (depth, y, x)
+    assert np.abs(expected).max() > 0.1
+    np.testing.assert_allclose(actual, expected, atol=2e-4)
+
+
+def test_stored_values_are_those_of_torch_but_for_rounding(
+    with_torch: MitsGan, without: MitsGanGraph
+) -> None:
+    scan = chest((40, 128, 128), (6.0, 2.8, 2.8), seed=3)
+    one, other = (
+        apply_perturbations(scan, [layer.with_seed(5)], Budget(10)).scan.stored.astype(int)
+        for layer in (with_torch, without)
+    )
+    assert (one != scan.stored).mean() > 0.1
+    assert np.abs(one - other).max() <= 1
+    assert (one != other).mean() < 1e-4
+
+
+@pytest.mark.parametrize("side", [(2, 2), (4, 4), (9, 10), (13, 3), (90, 112)])
+@pytest.mark.parametrize("seed, number", [(0, 0), (7, 3)])
+def test_noise_is_what_torch_draws(seed: int, number: int, side: tuple[int, int]) -> None:
+    state = int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0])
+    generator = torch.Generator().manual_seed(state % 2**63)
+    count = max(side[0] * side[1], 16)  # of fewer torch draws by another method
+    expected = torch.randn(count, generator=generator)[: side[0] * side[1]]
+    np.testing.assert_allclose(slice_noise(seed, number, side).ravel(), expected, atol=1e-5)
+
+
+def test_the_graph_was_made_of_the_weights_that_ship(tmp_path: Path) -> None:
+    """After new weights, `python tools/onnx_graph.py` makes it anew."""
+    again = tmp_path / "again.onnx"
+    assert onnx_graph.main(["--output", str(again)]) == 0
+    assert card_path(again).read_text() == card_path(GRAPH).read_text()
+    assert again.read_bytes() == GRAPH.read_bytes()
+    assert MitsGanGraph.read(again).card == load_weights(shipped("mitsgan"), "protector")[1]
+
+
+def test_no_graph_is_made_of_a_network_with_waves() -> None:
+    tensors, _ = load_weights(shipped("mitsgan-waves"), "protector")
+    with pytest.raises(WeightsError, match="runs on torch alone"):
+        onnx_graph.network({name: tensor.numpy() for name, tensor in tensors.items()})
+
+
+def test_a_damaged_graph_is_refused(tmp_path: Path) -> None:
+    damaged = tmp_path / "mitsgan.onnx"
+    with pytest.raises(WeightsError, match=r"no graph .*install mitsgan again"):
+        MitsGanGraph.read(damaged)
+    shutil.copy(card_path(GRAPH), card_path(damaged))
+    content = bytearray(GRAPH.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"checksum is .* damaged or was changed"):
+        MitsGanGraph.read(damaged)
+    card_path(damaged).write_text("{}")
+    with pytest.raises(WeightsError, match="no graph"):
+        MitsGanGraph.read(damaged)
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_what_protects_on_a_processor(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph, "has_bfloat16", lambda: native)
+    chosen = load_protector("mits-gan", seed=4)
+    assert isinstance(chosen, MitsGan if native else MitsGanGraph)
+    assert (chosen.seed, chosen.with_seed(6).seed) == (4, 6)
+    own = load_protector("mits-gan", weights=shipped("mitsgan"))
+    assert isinstance(own, MitsGan)
+    who, of_file = identify(chosen), identify(own)
+    assert (who.name, who.title, who.card, who.device) == (
+        *(of_file.name, of_file.title, of_file.card),
+        "cpu",
+    )
+    assert isinstance(load_protector("mits-gan-waves"), MitsGanWaves)
+    assert mits_gan_graph("noise", 0) is None
+
+
+@pytest.mark.parametrize(
+    "text, native",
+    [
+        ("processor : 0\nflags\t\t: fpu avx2 avx512f avx512_bf16\n", True),
+        ("flags\t\t: fpu amx_bf16\nflags : fpu\n", True),
+        ("flags\t\t: fpu avx2 avx512f\n", False),
+        ("Features : asimd bf16\n", False),
+        (None, False),
+    ],
+)
+def test_bfloat16_is_known_by_the_flags(
+    text: str | None, native: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cpuinfo"
+    if text is not None:
+        file.write_text(text)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr(graph, "_PROCESSORS", file)
+    assert has_bfloat16() == native
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert not has_bfloat16()
+
+
+def test_slabs_share_a_session(without: MitsGanGraph, small_chest: Scan) -> None:
+    """Threads run it side by side, and what they give does not depend on that."""
+    whole = without.perturbation(small_chest, 0, small_chest.shape[0], Budget(10))
+    for slab in (3, 16):
+        cut = apply_perturbations(small_chest, [without], Budget(10), slab=slab).scan.stored
+        expected = small_chest.stored + np.rint(whole / small_chest.slope[0])
+        inside = ~small_chest.is_padding()
+        assert np.abs(cut - expected)[inside].max() <= 1
