@@ -194,7 +194,7 @@ def summary(series: dict[str, Series]) -> Json:
             "peak_memory": protect.memory(),
         },
         "wave": {
-            "what": "mitsgan protect --protector wave, a fresh process, which imports no torch",
+            "what": "mitsgan protect --protector wave, a fresh process, without a network",
             "whole_process": wave.whole(),
             "processors": wave.processors(),
             "in_process": quantity(inside_wave, "s"),

@@ -142,5 +142,6 @@ def _session(content: bytes) -> InferenceSession:
     options.log_severity_level = _FATAL
     options.inter_op_num_threads = 1
     options.intra_op_num_threads = 1 + helpers()
+    options.enable_mem_pattern = False  # a plan for all of a slab takes more than its parts do
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
