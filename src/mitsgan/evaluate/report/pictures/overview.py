@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Literal
 
 import numpy as np
 import torch
@@ -32,24 +33,42 @@ _SIMULATED = ("tampered original", "tampered protected", "difference of tampered
 COLUMNS = ("original", "protected", "perturbation", *_SIMULATED)
 
 
+Plane = Literal["axial", "coronal"]
+
+
 @dataclass(frozen=True)
 class View:
     """One plane through one attack; ``pictures`` in the order of `COLUMNS`, ``[y, x, 3]``."""
 
     action: str
-    plane: str
+    plane: Plane
     pictures: tuple[Pixels, ...]
 
 
-def overview(galleries: Sequence[Gallery], max_hu: float, caption: str) -> bytes:
-    """Draw an axial and a coronal view of every gallery, one row a view, as PNG.
+def overview(
+    galleries: Sequence[Gallery],
+    max_hu: float,
+    caption: str,
+    *,
+    labels: Sequence[str] = (),
+    planes: Sequence[Plane] = ("axial", "coronal"),
+) -> bytes:
+    """Draw views of every gallery, one row a view, as PNG.
 
     Args:
         galleries: at least one; of each the first protected version is shown.
         max_hu: the perturbation is shown from minus to plus this.
         caption: about scan and weights, below; windows and scales are added.
+        labels: what galleries are called; by default by what the attacker did.
+        planes: of the views.
     """
-    rows = [view for gallery in galleries for view in views(gallery, max_hu)]
+    names = labels or [gallery.attack.action for gallery in galleries]
+    rows = [
+        (f"{name}, {view.plane}", view)
+        for name, gallery in zip(names, galleries, strict=True)
+        for view in views(gallery, max_hu)
+        if view.plane in planes
+    ]
     width, side = 12.0, 12.0 / (len(COLUMNS) + 0.35)
     height = side * len(rows) + 0.75
     figure = Figure(figsize=(width, height), facecolor="white")
@@ -63,7 +82,7 @@ def overview(galleries: Sequence[Gallery], max_hu: float, caption: str) -> bytes
         wspace=0.03,
         hspace=0.03,
     )
-    for row, view in enumerate(rows):
+    for row, (label, view) in enumerate(rows):
         for column, (title, pixels) in enumerate(zip(COLUMNS, view.pictures, strict=True)):
             axes = grid[row, column]
             axes.imshow(pixels, interpolation="none")
@@ -72,9 +91,11 @@ def overview(galleries: Sequence[Gallery], max_hu: float, caption: str) -> bytes
             if row == 0:
                 axes.set_title(title, fontsize=10)
             if column == 0:
-                axes.set_ylabel(f"{view.action}, {view.plane}", fontsize=9)
-    attacks = (gallery.attack for gallery in galleries)
-    disruption = "; ".join(f"{a.action} {a.disruption_hu[1]:.0f} HU" for a in attacks)
+                axes.set_ylabel(label, fontsize=9)
+    disruption = "; ".join(
+        f"{name} {gallery.attack.disruption_hu[1]:.0f} HU"
+        for name, gallery in zip(names, galleries, strict=True)
+    )
     figure.text(
         0.3 / width,
         0.22 / height,
@@ -98,7 +119,7 @@ def views(gallery: Gallery, max_hu: float) -> Iterator[View]:
     z, y, x = (at - first for at, first in zip(attack.position, attack.start, strict=True))
     planes = Planes(attack.spacing, (z, y, x), original)
     volumes = (original, protected, protected - original, struck, spoilt, spoilt - struck)
-    cuts: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
+    cuts: tuple[tuple[Plane, Callable[[Tensor], Tensor]], ...] = (
         ("axial", planes.axial_zoom),
         ("coronal", planes.coronal_zoom),
     )
