@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from drawing import plain
 from result_tables import read_result
 
@@ -37,37 +40,38 @@ def kept() -> str:
 
 def restorable() -> str:
     """What attacks come to behind larger budgets, before and after the original is given back."""
-    tree = read_result("restorable")
-    rows: list[list[Cell]] = []
+    trees = [read_result(name) for name in ("restorable", "restorable-lungdx-a0001")]
+    rows = [row for tree in trees for row in _restorable_rows(tree)]
+    sample = min(tree["positions"] for tree in trees)
+    columns: list[str | Column] = ["scan", "budget", Column("", "moved, RMS", "HU", digits=1)]
+    columns += [Column("", "kept", "%", digits=1), "attack"]
+    columns += [Column("", "disruption", "HU", sample=sample)]
+    columns += [Column("", "restored disruption", "HU", sample=sample)]
+    columns += ["seen: of the scan itself", "of the protected", "restored"]
+    return plain(columns, rows)
+
+
+def _restorable_rows(tree: dict[str, Any]) -> Iterator[list[Cell]]:
+    """Of one scan, a row for each budget and action."""
     for form in tree["forms"]:
         sigma = form["noise_fraction"]
         budget = f"{form['max_hu']:g} HU" if sigma is None else f"{sigma:g} sigma"
         for struck in form["struck"]:
             share = "nodule_share" if struck["action"] == "inject" else "seen_share"
-            shares = (share, "measured_share")
-            states = ("original", "protected", "restored")
-            rows.append(
-                [
-                    budget,
-                    100 * form["kept_share"],
-                    struck["action"],
-                    struck["disruption_hu"],
-                    struck["restored_disruption_hu"],
-                    *(
-                        ", ".join(
-                            _count(tree["positions"], struck[state].get(key)) for key in shares
-                        )
-                        for state in states
-                    ),
-                ]
+            seen = (
+                ", ".join(
+                    str(round(tree["positions"] * struck[state][key]))
+                    for key in (share, "measured_share")
+                )
+                for state in ("original", "protected", "restored")
             )
-    columns: list[str | Column] = ["budget", Column("", "kept", "%", digits=1), "attack"]
-    columns += [Column("", "disruption", "HU", sample=tree["positions"])]
-    columns += [Column("", "restored disruption", "HU", sample=tree["positions"])]
-    columns += ["seen: of the scan itself", "of the protected", "restored"]
-    return plain(columns, rows)
-
-
-def _count(positions: int, share: float | None) -> str:
-    """At how many of the positions; a dash in results from before that was measured."""
-    return "-" if share is None else str(round(positions * share))
+            yield [
+                f"`{tree['scan']}`",
+                budget,
+                form["rms_hu"],
+                100 * form["kept_share"],
+                struck["action"],
+                struck["disruption_hu"],
+                struck["restored_disruption_hu"],
+                *seen,
+            ]
