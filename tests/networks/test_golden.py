@@ -16,7 +16,7 @@ from torch import Tensor
 from mitsgan.attack import HELD_OUT, SURROGATES, Action, Surrogate, TrainedAttacker, surrogate_path
 from mitsgan.networks import Model, load_weights, shipped
 from mitsgan.networks.classifier import NoduleClassifier
-from mitsgan.networks.golden import output_of
+from mitsgan.networks.golden import check_golden, output_of
 from mitsgan.protect import MitsGan
 from mitsgan.protect.baselines.paper import MitsGanPaper
 from mitsgan.protect.baselines.tafim import Tafim
@@ -108,6 +108,14 @@ def test_protectors_were_trained_against_known_attackers_and_none_held_out(name:
         assert not attacker["held_out"]
         assert entry["sha256"] == attacker["sha256"]
     assert any("diffusion" in entry["name"] for entry in card["attackers"]) == (name != "mitsgan")
+
+
+def test_the_baseline_that_was_trained_for_longer_gives_what_it_gave() -> None:
+    path = BESIDE / "mits-gan-paper-long.safetensors"
+    check_golden(path, MitsGanPaper)
+    card = MitsGanPaper.load(path).card
+    assert card["steps"] == 2691
+    assert card["metrics"]["lungdx-a0001"]["protected_vs_real_rmse_hu"]["slice"] < 200
 
 
 def test_all_that_ships_is_small(tmp_path: Path) -> None:
