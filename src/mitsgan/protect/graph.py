@@ -1,4 +1,4 @@
-"""The MITS-GAN that ships, run on a processor without torch, which takes longer to import than it.
+"""The MITS-GAN that ships, run on a processor without torch: to import that takes longest of all.
 
 The network is an ONNX graph that `tools/onnx_graph.py` makes of the weights; ONNX Runtime gives
 what torch gives, to rounding, as quickly. See docs/decisions/speed.md.
