@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +155,29 @@ def test_bfloat16_is_known_by_the_flags(
     assert has_bfloat16() == native
     monkeypatch.setattr("sys.platform", "darwin")
     assert not has_bfloat16()
+
+
+def test_what_runs_the_network_reports_to_nobody_and_leaves_nothing(tmp_path: Path) -> None:
+    code = (
+        "import os\nfrom mitsgan.protect.graph import MitsGanGraph\nMitsGanGraph.read()\n"
+        "print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    places = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME"), str(tmp_path))
+    environment = {k: v for k, v in os.environ.items() if k != "CI"} | places
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert ran.stdout.strip() == "1"
+    assert list(tmp_path.iterdir()) == []
+    package = find_spec("onnxruntime")
+    assert package is not None
+    parts = Path(str(package.origin)).parent.glob("capi/*.so*")
+    assert not any(b"events.data.microsoft.com" in part.read_bytes() for part in parts)
 
 
 def test_slabs_share_a_session(without: MitsGanGraph, small_chest: Scan) -> None:

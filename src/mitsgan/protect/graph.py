@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -135,9 +136,12 @@ def has_bfloat16() -> bool:
 
 def _session(content: bytes) -> InferenceSession:
     """A network that runs each slab on its own thread, with what processors slabs leave."""
+    # From 1.29 on it reports to its makers, unless it is told not to before it is imported. Our
+    # range ends below that; an environment may hold another one.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
-    onnxruntime.disable_telemetry_events()  # builds for Windows have some
+    onnxruntime.disable_telemetry_events()  # of older builds, those for Windows
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL
     options.inter_op_num_threads = 1
