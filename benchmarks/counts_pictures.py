@@ -14,7 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,13 @@ from measuring import exit_code, say
 from mitsgan.atomic import atomic_output
 from mitsgan.attack import Action
 from mitsgan.errors import MitsganError
-from mitsgan.evaluate.benchmark.config import BudgetEntry, ProtectorEntry
+from mitsgan.evaluate.benchmark.config import BenchmarkConfig, BudgetEntry, GalleryEntry
+from mitsgan.evaluate.benchmark.pictures import galleries
 from mitsgan.evaluate.benchmark.reader import read_config
 from mitsgan.evaluate.benchmark.worker import Order, Worker
-from mitsgan.evaluate.report.pictures.gallery import Gallery, make_gallery
+from mitsgan.evaluate.report.pictures.gallery import Gallery
 from mitsgan.evaluate.report.pictures.overview import overview
 from mitsgan.jobs.benchmark_scans import load_subject
-from mitsgan.perturb import apply_perturbations
 
 ROOT = Path(__file__).parents[1]
 PROTECTOR, ATTACKER, BUDGET_HU = "MITS-GAN", "textured", 10.0
@@ -87,22 +87,21 @@ def places(rows: Sequence[dict[str, Any]], scan: str, action: Action) -> tuple[P
 
 
 def _galleries(
-    worker: Worker, entry: ProtectorEntry, rows: Sequence[dict[str, Any]], scan: str
+    worker: Worker, config: BenchmarkConfig, rows: Sequence[dict[str, Any]], scan: str
 ) -> Iterator[tuple[str, Gallery]]:
     """Labels and pictures of one scan."""
     for action, form in _SHOWN:
-        bench = worker.bench(scan + form)
-        shown = places(rows, scan + form, action)
-        budget = worker.budget_of(entry, BudgetEntry(BUDGET_HU))
-        layer = worker.layer(bench, entry, budget)
-        protected = apply_perturbations(bench.scan, [layer], budget).scan
-        for place in shown:
+        for place in places(rows, scan + form, action):
             say(f"{scan + form}: {place.label}")
-            plan = bench.plans(place.number + 1, action)[-1]
-            attacker = worker.attacker(ATTACKER, action)
-            gallery = make_gallery(
-                bench.scan, {PROTECTOR: protected}, attacker, plan, scan=bench.entry.name
+            shown = GalleryEntry(
+                scan=scan + form,
+                protectors=(PROTECTOR,),
+                attacker=ATTACKER,
+                actions=(action,),
+                budget=BudgetEntry(BUDGET_HU),
+                position=place.number,
             )
+            ((_, gallery),) = galleries(worker, replace(config, gallery=shown))
             now = gallery.attack.disruption_hu[1]
             if abs(now - place.disruption_hu) > _LIKE * place.disruption_hu:
                 raise MitsganError(
@@ -114,13 +113,12 @@ def _galleries(
 
 def _run(options: argparse.Namespace) -> int:
     config = read_config(options.config, os.environ)
-    (entry,) = (one for one in config.protectors if one.name == PROTECTOR)
     worker = Worker(Order(config, load_subject))
     options.output.mkdir(parents=True, exist_ok=True)
     for scan in options.scans:
         lines = (options.results / f"results-{scan}.jsonl").read_text("utf-8").splitlines()
         rows = [json.loads(line).get("result", {}) for line in lines]
-        drawn = dict(_galleries(worker, entry, rows, scan))
+        drawn = dict(_galleries(worker, config, rows, scan))
         picture = overview(
             list(drawn.values()),
             BUDGET_HU,

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from mitsgan.errors import WeightsError
 from mitsgan.networks import load_weights, shipped
+from mitsgan.networks.precision import has_native_bfloat16
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import MitsGan, graph
@@ -155,6 +156,10 @@ def test_bfloat16_is_known_by_the_flags(
     assert has_bfloat16() == native
     monkeypatch.setattr("sys.platform", "darwin")
     assert not has_bfloat16()
+
+
+def test_torch_says_the_same_of_bfloat16_here() -> None:
+    assert has_bfloat16() == has_native_bfloat16(torch.device("cpu"))
 
 
 def test_what_runs_the_network_reports_to_nobody_and_leaves_nothing(tmp_path: Path) -> None:
