@@ -18,11 +18,10 @@ from hypothesis import strategies as st
 
 from mitsgan.errors import WeightsError
 from mitsgan.networks import load_weights, shipped
-from mitsgan.networks.precision import has_native_bfloat16
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
-from mitsgan.protect import MitsGan, graph
-from mitsgan.protect.graph import GRAPH, MitsGanGraph, card_path, has_bfloat16, mits_gan_graph
+from mitsgan.protect import MitsGan
+from mitsgan.protect.graph import GRAPH, MitsGanGraph, card_path, mits_gan_graph
 from mitsgan.protect.mitsgan import MitsGanWaves
 from mitsgan.protect.patches import HALO, PATCH, TILE, slice_noise
 from mitsgan.protect.registry import identify, load_protector
@@ -118,11 +117,9 @@ def test_a_damaged_graph_is_refused(tmp_path: Path) -> None:
         MitsGanGraph.read(damaged)
 
 
-@pytest.mark.parametrize("native", [False, True])
-def test_what_protects_on_a_processor(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "has_bfloat16", lambda: native)
+def test_what_protects_on_a_processor() -> None:
     chosen = load_protector("mits-gan", seed=4)
-    assert isinstance(chosen, MitsGan if native else MitsGanGraph)
+    assert isinstance(chosen, MitsGanGraph)
     assert (chosen.seed, chosen.with_seed(6).seed) == (4, 6)
     own = load_protector("mits-gan", weights=shipped("mitsgan"))
     assert isinstance(own, MitsGan)
@@ -133,33 +130,6 @@ def test_what_protects_on_a_processor(native: bool, monkeypatch: pytest.MonkeyPa
     )
     assert isinstance(load_protector("mits-gan-waves"), MitsGanWaves)
     assert mits_gan_graph("noise", 0) is None
-
-
-@pytest.mark.parametrize(
-    "text, native",
-    [
-        ("processor : 0\nflags\t\t: fpu avx2 avx512f avx512_bf16\n", True),
-        ("flags\t\t: fpu amx_bf16\nflags : fpu\n", True),
-        ("flags\t\t: fpu avx2 avx512f\n", False),
-        ("Features : asimd bf16\n", False),
-        (None, False),
-    ],
-)
-def test_bfloat16_is_known_by_the_flags(
-    text: str | None, native: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "cpuinfo"
-    if text is not None:
-        file.write_text(text)
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setattr(graph, "_PROCESSORS", file)
-    assert has_bfloat16() == native
-    monkeypatch.setattr("sys.platform", "darwin")
-    assert not has_bfloat16()
-
-
-def test_torch_says_the_same_of_bfloat16_here() -> None:
-    assert has_bfloat16() == has_native_bfloat16(torch.device("cpu"))
 
 
 def test_what_runs_the_network_reports_to_nobody_and_leaves_nothing(tmp_path: Path) -> None:

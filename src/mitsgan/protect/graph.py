@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -31,7 +30,6 @@ NAME = "mits-gan"
 GRAPH = Path(__file__).parent / "pretrained" / "mitsgan.onnx"
 
 _FATAL = 4
-_PROCESSORS = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,28 +108,14 @@ def card_path(graph: Path) -> Path:
 
 
 def mits_gan_graph(name: str, seed: int) -> MitsGanGraph | None:
-    """A protector's network without torch; None where there is none, or torch is quicker.
-
-    That is on processors with bfloat16, in which torch convolves about three times as fast.
+    """A protector's network without torch; None where there is none.
 
     Raises:
         WeightsError: see `MitsGanGraph.read`.
     """
-    if name != NAME or has_bfloat16():
+    if name != NAME:
         return None
     return MitsGanGraph.read(seed=seed)
-
-
-def has_bfloat16() -> bool:
-    """Whether this processor computes in bfloat16, asked without torch: as Linux says of x86."""
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        with _PROCESSORS.open(encoding="utf-8", errors="replace") as lines:
-            flags = next((line.split() for line in lines if line.startswith("flags")), [])
-    except OSError:
-        return False
-    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
 
 
 def _session(content: bytes) -> InferenceSession:
