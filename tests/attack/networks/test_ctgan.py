@@ -258,3 +258,16 @@ def test_a_folded_kernel_serves_inference_and_gradients() -> None:
     torch.testing.assert_close(doubled, inferred.clone(), rtol=0, atol=0)
     (gradient,) = torch.autograd.grad(doubled.sum(), x)
     assert gradient.abs().sum() > 0
+
+
+@pytest.mark.parametrize("half_first", [True, False])
+def test_a_folded_kernel_serves_every_precision(half_first: bool) -> None:
+    """An ascent takes gradients in bfloat16, and what it compares with in full."""
+    layer = _Same(2, 3).requires_grad_(False)
+    x = torch.randn(1, 2, 5, 5, 5)
+    plainly = layer(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+    for half in (half_first, not half_first):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            doubled = layer.doubled(x)
+        tolerance = 0.05 if half else 1e-5
+        torch.testing.assert_close(doubled.float(), plainly, rtol=0, atol=tolerance)

@@ -36,10 +36,15 @@ def test_a_round_trip_gives_the_same_voxels_without_network(
     file = folder.parent / "back.safetensors"
     import_weights(ImportWeights(folder=folder, output=file))
     assert file.read_bytes() == shipped("mitsgan").read_bytes()
-    wanted = mg.protect(small_chest, device="cpu").scan.stored
-    for weights in (folder, file):
-        protected = mg.protect(small_chest, weights=weights, device="cpu")
-        np.testing.assert_array_equal(protected.scan.stored, wanted)
+    of_folder, of_file, shipped_graph = (
+        mg.protect(small_chest, weights=weights, device="cpu").scan.stored
+        for weights in (folder, file, None)
+    )
+    np.testing.assert_array_equal(of_folder, of_file)
+    # What ships runs without torch; torch may compute files in bfloat16, a few steps apart.
+    steps = np.abs(of_folder.astype(np.int32) - shipped_graph)
+    assert steps.max() <= 2
+    assert (steps > 0).mean() < 0.01
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -80,7 +80,9 @@ class _Same(nn.Conv3d):
     def _fold(self) -> Tensor:
         weight = self.weight
         taps = _TAPS.to(weight)
-        folded = torch.einsum("pak,qbl,rcm,oiklm->pqroiabc", taps, taps, taps, weight)
+        # Whoever asks first may compute in bfloat16, and what is kept serves others, too.
+        with torch.autocast(weight.device.type, enabled=False):
+            folded = torch.einsum("pak,qbl,rcm,oiklm->pqroiabc", taps, taps, taps, weight)
         outputs, inputs = weight.shape[:2]
         kernel = folded.reshape(8 * outputs, inputs, 3, 3, 3)
         return kernel.contiguous(memory_format=torch.channels_last_3d)
