@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mitsgan import slabs
-from mitsgan.slabs import in_slabs, while_making
+from mitsgan.slabs import in_slabs, slab_by_slab, while_making
 
 
 @pytest.fixture
@@ -48,6 +48,13 @@ def test_an_error_comes_through_and_torch_is_as_before(four: None) -> None:
     with pytest.raises(ValueError, match="slab 3"):
         list(in_slabs(work, 9, 1))
     assert torch.get_num_threads() == before
+
+
+def test_slab_by_slab_is_in_order_and_in_this_thread(four: None) -> None:
+    done = list(slab_by_slab(lambda *slab: (*slab, threading.get_ident()), 13, 5))
+    here = threading.get_ident()
+    assert done == [(0, 5, here), (5, 10, here), (10, 13, here)]
+    assert list(slab_by_slab(lambda *slab: slab, 0, 5)) == []
 
 
 def test_no_more_threads_than_wanted(monkeypatch: pytest.MonkeyPatch) -> None:

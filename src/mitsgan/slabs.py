@@ -29,7 +29,7 @@ def in_slabs(work: Callable[[int, int], T], depth: int, thickness: int) -> Itera
         depth: how many slices there are.
         thickness: slices per slab.
     """
-    slabs = [(start, min(start + thickness, depth)) for start in range(0, depth, thickness)]
+    slabs = _cut(depth, thickness)
     usable = processors()
     threads = min(usable, _MOST_THREADS, len(slabs))
     if threads < 2:
@@ -37,6 +37,19 @@ def in_slabs(work: Callable[[int, int], T], depth: int, thickness: int) -> Itera
         return
     with _torch_on(usable // threads), ThreadPoolExecutor(threads) as pool:
         yield from pool.map(lambda slab: work(*slab), slabs)
+
+
+def slab_by_slab(work: Callable[[int, int], T], depth: int, thickness: int) -> Iterator[T]:
+    """As `in_slabs`, one after the other in this thread.
+
+    For work in many short steps: threads would wait longer for Python's lock than they compute.
+    """
+    yield from (work(*slab) for slab in _cut(depth, thickness))
+
+
+def _cut(depth: int, thickness: int) -> list[tuple[int, int]]:
+    """Slabs that cover all slices."""
+    return [(start, min(start + thickness, depth)) for start in range(0, depth, thickness)]
 
 
 def while_making(work: Callable[[A], T], items: Iterable[A]) -> Iterator[T]:

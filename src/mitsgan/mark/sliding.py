@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.mark.windows import Window
-from mitsgan.slabs import in_slabs, per_thread
+from mitsgan.slabs import slab_by_slab
 
 SLAB = 8
 """Slices that are looked at together: few enough for the cache."""
@@ -200,13 +200,12 @@ def covered(centres: NDArray[Value], sides: Window) -> NDArray[Value]:
 def _everywhere(values: NDArray[Value], sides: Window, *, ahead: bool) -> NDArray[Value]:
     depth, rows, columns = values.shape
     windowed = np.empty_like(values, order="C")
-    own = per_thread(lambda: Slider(values.dtype.type))
+    slider = Slider(values.dtype.type)
+    look = slider.largest if ahead else slider.sums
 
     def slab(start: int, stop: int) -> None:
-        slider = own()
-        look = slider.largest if ahead else slider.sums
         windowed[start:stop] = look(values, sides, start, stop)[:, :rows, :columns]
 
-    for _ in in_slabs(slab, depth, SLAB):
+    for _ in slab_by_slab(slab, depth, SLAB):
         pass
     return windowed

@@ -44,8 +44,6 @@ def test_units_are_prediction_errors_added_up(noise: Scan) -> None:
     units = np.stack([part[0].copy() for part in residuals(noise, WHITENING, box)])
     expected = plain(noise) / ((1 + WHITENING.x) * (1 + WHITENING.y))
     np.testing.assert_allclose(units, expected, atol=1e-3)
-    some = np.stack([part[0].copy() for part in residuals(noise, WHITENING, box, 2, 4)])
-    np.testing.assert_array_equal(some, units[2:4])
     for z in (0, 2, 4):
         np.testing.assert_allclose(one_residual(noise, z, WHITENING), expected[z], atol=1e-3)
 

@@ -22,7 +22,7 @@ from mitsgan.mark.find.wear.worn import between, by_detail, worn_flat, worn_hole
 from mitsgan.mark.median import median
 from mitsgan.mark.sliding import SLAB, Slider, covered
 from mitsgan.mark.windows import Window, window
-from mitsgan.slabs import in_slabs, per_thread
+from mitsgan.slabs import slab_by_slab
 
 HOPELESS = 1.0
 """Unevenness of a scan of which nothing can be said: all of the mark, or none, anywhere."""
@@ -102,7 +102,7 @@ def slice_scores(
         weight *= squares[part]
         return np.asarray(total / np.sqrt(np.maximum(slice_sums(weight), 1e-12)))
 
-    return np.concatenate(list(in_slabs(score, len(means), SLAB)))
+    return np.concatenate(list(slab_by_slab(score, len(means), SLAB)))
 
 
 def weigh(
@@ -166,7 +166,7 @@ class _Cubes:
     @classmethod
     def of(cls, evidence: Evidence, learn: Mask, side: Window, settings: Detector) -> _Cubes:
         around = np.empty((3, *learn.shape), np.float32)
-        sliders = per_thread(lambda: Slider(np.float32))
+        slider = Slider(np.float32)
         _, rows, columns = learn.shape
         least = np.float32(settings.clear_score**2)
 
@@ -174,11 +174,11 @@ class _Cubes:
             """The sums of slices ``start:stop``; gives those of clear cubes."""
             here = around[:, start:stop]
             for values, out in zip(evidence.sums, here, strict=True):
-                out[...] = sliders().sums(values, side, start, stop)[:, :rows, :columns]
+                out[...] = slider.sums(values, side, start, stop)[:, :rows, :columns]
             clear = learn[start:stop] & (here[2] > least) & (here[1] > 0)
             return np.stack([out[clear] for out in here])
 
-        clear = np.concatenate(list(in_slabs(add_up, len(learn), SLAB)), axis=1)
+        clear = np.concatenate(list(slab_by_slab(add_up, len(learn), SLAB)), axis=1)
         return cls(around, clear, side, settings)
 
     @property
@@ -202,7 +202,7 @@ class _Cubes:
             least *= np.float32(self.settings.clear_score)
             sure[start:stop] = lost[start:stop] & (short > least)
 
-        list(in_slabs(judge, len(body), SLAB))
+        list(slab_by_slab(judge, len(body), SLAB))
         return lost, covered(sure, self.side) & body if sure.any() else sure
 
     def dispersion(self) -> float:
@@ -254,7 +254,7 @@ def _weighted(
         expected *= body[part]
         return float(slice_sums(expected).sum())
 
-    power = sum(in_slabs(fill, len(body), SLAB))
+    power = sum(slab_by_slab(fill, len(body), SLAB))
     blocks = max(int(np.count_nonzero(body)), 1)
     return Evidence(
         products=products,
@@ -297,7 +297,7 @@ def _survival(
         )
         return np.stack([np.bincount(chosen, value, count) for value in values])
 
-    total, power, variance = np.sum(list(in_slabs(sums, len(learn), SLAB)), axis=0)
+    total, power, variance = np.sum(list(slab_by_slab(sums, len(learn), SLAB)), axis=0)
     power *= VOXELS
     whole = [values.reshape(classes, parts).sum(1) for values in (total, power, variance)]
     seen = whole[0] > settings.class_score * np.sqrt(whole[2])

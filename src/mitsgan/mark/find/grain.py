@@ -15,7 +15,7 @@ from mitsgan.mark.find.noise import VOXELS, Cells, Mask, Noise
 from mitsgan.mark.find.settings import Detector
 from mitsgan.mark.sliding import SLAB, Slider, covered
 from mitsgan.mark.windows import Window, window
-from mitsgan.slabs import in_slabs, per_thread
+from mitsgan.slabs import slab_by_slab
 
 _LEAST = np.float32(0.05)
 """Added to the grain of a block before it is inverted: a single flat one must not decide."""
@@ -36,7 +36,7 @@ def relative_grain(squares: Cells, noise: Noise) -> Cells:
         around *= np.float32(VOXELS)
         np.divide(squares[part], around, out=grain[part])
 
-    list(in_slabs(divide, len(grain), SLAB))
+    list(slab_by_slab(divide, len(grain), SLAB))
     return grain
 
 
@@ -75,7 +75,7 @@ def unlike_places(
 
 
 class _Places:
-    """Goes over a scan slab by slab, from several threads at once.
+    """Goes over a scan slab by slab.
 
     Args:
         grain: of every block.
@@ -87,7 +87,7 @@ class _Places:
         self._grain, self._counted, self._share = grain, counted, share
         self._ones = counted.astype(np.float32)
         self._inverse = self._ones / (grain + _LEAST)
-        self._sliders = per_thread(lambda: Slider(np.float32, 3))
+        self._slider = Slider(np.float32, 3)
 
     def windows(self, side: Window, loudest: float, smoothest: float) -> tuple[Mask, Mask]:
         """Centres of windows that are louder, and smoother, than such limits."""
@@ -96,7 +96,7 @@ class _Places:
         _, rows, columns = self._grain.shape
 
         def look(start: int, stop: int) -> None:
-            slider = self._sliders()
+            slider = self._slider
             number = slider.sums(self._ones, side, start, stop, 0)
             inverse = slider.sums(self._inverse, side, start, stop, 1)
             total = slider.sums(self._grain, side, start, stop, 2, self._counted)
@@ -106,5 +106,5 @@ class _Places:
             is_smooth = full & (total < np.float32(smoothest) * number)
             smooth[start:stop] = is_smooth[:, :rows, :columns]
 
-        list(in_slabs(look, len(self._grain), SLAB))
+        list(slab_by_slab(look, len(self._grain), SLAB))
         return loud, smooth

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.mark.find.detail import Box, Detail, clipped
+from mitsgan.mark.find.detail import Box, clipped
 from mitsgan.mark.find.expected import slice_scores
 from mitsgan.mark.find.noise import Cells, Mask, Noise, is_body, residual_noise
 from mitsgan.mark.find.reading import Agreement, Place, agreement, blend, crossings
@@ -39,10 +40,10 @@ from mitsgan.mark.strength import (
 )
 from mitsgan.mark.windows import BLOCK, UNIT
 from mitsgan.scan.scan import Scan
-from mitsgan.slabs import in_slabs, per_thread
+from mitsgan.slabs import slab_by_slab
 
 _SLAB = 16
-"""Slices that a thread takes at a time; of their neighbours, two are filtered twice."""
+"""Slices that are taken at a time."""
 
 _MOSTLY_PADDING = 0.5
 """A block of which more is padding is taken to carry nothing: what is left of it lies on the edge
@@ -163,12 +164,11 @@ def _sums(
     read = Agreement.empty(size, pattern)
     squares, means, strengths = (np.empty(size, np.float32) for _ in range(3))
     strength = measure_strength(scan)
-    tools = per_thread(lambda: (Detail(shape), Slider(np.float32)))
+    found = enumerate(residuals(scan, whitening, box))
+    slider = Slider(np.float32)
 
     def measure_slab(start: int, stop: int) -> int:
-        detail, slider = tools()
-        slab = residuals(scan, whitening, box, start, stop, detail)
-        for z, (residual, mean, noise) in enumerate(slab, start):
+        for z, (residual, mean, noise) in islice(found, stop - start):
             means[z], strengths[z] = mean, noise
             place = Place(positions[z], end_variant(z, depth), corner)
             read.put(z, agreement(pattern, residual, mean, place, settings))
@@ -178,7 +178,7 @@ def _sums(
             _leave_out_padding(strengths[z], scan, z, box)
         return stop
 
-    for done in in_slabs(measure_slab, depth, _SLAB):
+    for done in slab_by_slab(measure_slab, depth, _SLAB):
         if progress is not None:
             progress(done, depth)
     # The first and the last slice stand in for the neighbour they lack, against themselves.
@@ -223,7 +223,7 @@ def _blend(sums: _Sums, noise: Noise, marked: Mask, settings: Detector) -> None:
         if left is not None:
             sums.strengths[start:stop] *= left
 
-    list(in_slabs(blend_slab, len(marked), _SLAB))
+    list(slab_by_slab(blend_slab, len(marked), _SLAB))
 
 
 def _leave_out_padding(strengths: Slice, scan: Scan, z: int, box: Box) -> None:

@@ -12,7 +12,7 @@ from mitsgan.mark.median import median
 from mitsgan.mark.sliding import SLAB, Slider
 from mitsgan.mark.strength import BODY_HU, NOISE_MM
 from mitsgan.mark.windows import BLOCK, window
-from mitsgan.slabs import in_slabs, per_thread
+from mitsgan.slabs import slab_by_slab
 
 Cells = NDArray[np.float32]
 """One value per slice and block, ``[z, y, x]``."""
@@ -62,14 +62,14 @@ def residual_noise(
     local, around, detail = (np.empty_like(squares) for _ in range(3))
     rows, columns = squares.shape[1:]
     side = (1, *window(NOISE_MM, spacing)[1:])
-    sliders = per_thread(lambda: Slider(np.float32))
+    slider = Slider(np.float32)
 
     def sums(values: Cells) -> Cells:
-        return np.asarray(sliders().sums(values, side, 0, len(values))[:, :rows, :columns])
+        return np.asarray(slider.sums(values, side, 0, len(values))[:, :rows, :columns])
 
     def measure(start: int, stop: int) -> Cells:
         """Local noise and that around of some slices; gives the former of the body."""
-        part = sliders().sums(squares, (1, 3, 3), start, stop)[:, :rows, :columns]
+        part = slider.sums(squares, (1, 3, 3), start, stop)[:, :rows, :columns]
         part = np.divide(part, np.float32(9 * VOXELS), out=local[start:stop])
         inside = body[start:stop].astype(np.float32)
         count = np.maximum(sums(inside), 1)
@@ -79,7 +79,7 @@ def residual_noise(
         np.square(count, out=around[start:stop])
         return np.asarray(part[body[start:stop] & (part > 0)])
 
-    in_body = np.concatenate(list(in_slabs(measure, len(body), SLAB)))
+    in_body = np.concatenate(list(slab_by_slab(measure, len(body), SLAB)))
     usual = median(in_body) if in_body.size else 1.0
 
     def limit(start: int, stop: int) -> None:
@@ -90,7 +90,7 @@ def residual_noise(
         np.maximum(least, np.float32(settings.quietest * usual), out=least)
         np.maximum(local[start:stop], least, out=local[start:stop])
 
-    list(in_slabs(limit, len(body), SLAB))
+    list(slab_by_slab(limit, len(body), SLAB))
     return Noise(local, around, detail, usual)
 
 
@@ -110,5 +110,5 @@ def noise_classes(noise: Noise, means: Cells, settings: Detector) -> NDArray[np.
         for limit_hu in settings.tissues_hu:
             part += np.int16(count) * (means[start:stop] > limit_hu)
 
-    list(in_slabs(classify, len(kind), SLAB))
+    list(slab_by_slab(classify, len(kind), SLAB))
     return kind

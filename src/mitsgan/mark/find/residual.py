@@ -81,23 +81,13 @@ def estimate_whitening(scan: Scan, box: Box) -> Whitening:
     return Whitening(x, y, along_z.weight() if depth > 1 else 0.0)
 
 
-def residuals(
-    scan: Scan,
-    whitening: Whitening,
-    box: Box,
-    start: int = 0,
-    stop: int | None = None,
-    detail: Detail | None = None,
-) -> Iterator[tuple[Slice, Blocks, Blocks]]:
-    """Residual, mean and local noise of slices ``start:stop`` inside ``box``.
+def residuals(scan: Scan, whitening: Whitening, box: Box) -> Iterator[tuple[Slice, Blocks, Blocks]]:
+    """Residual, mean and local noise of every slice inside ``box``.
 
     Args:
         scan: under test.
         whitening: of it.
         box: rows and columns, whole blocks.
-        start, stop: slices wanted.
-        detail: to compute with, for slices of that many rows and columns; one of its own, unless
-            given.
 
     Yields:
         The residual of each unit ``[rows / 2, columns / 2]``, HU, in an array that the next slice
@@ -105,18 +95,14 @@ def residuals(
         `mitsgan.mark.strength.local_noise` does.
     """
     depth = scan.shape[0]
-    stop = depth if stop is None else stop
-    detail = detail or Detail(_side(box))
+    detail = Detail(_side(box))
     weight = np.float32(-whitening.z)
     plane = (whitening.x, whitening.y)
     spaces = [np.empty(tuple(n // 2 for n in _side(box)), np.float32) for _ in range(4)]
     before, here, after, residual = spaces
-    if start:
-        _flat(detail, scan, start - 1, plane, box, before)
-    _flat(detail, scan, start, plane, box, here)
-    if not start:
-        before[...] = here
-    for z in range(start, stop):
+    _flat(detail, scan, 0, plane, box, here)
+    before[...] = here
+    for z in range(depth):
         mean, noise = detail.mean(), detail.noise()
         if z + 1 < depth:
             _flat(detail, scan, z + 1, plane, box, after)

@@ -14,7 +14,7 @@ from mitsgan.mark.find.settings import Detector
 from mitsgan.mark.find.wear.unevenness import unevenness
 from mitsgan.mark.sliding import SLAB, Slider, covered
 from mitsgan.mark.windows import DENSE_SIZES, SIZES_MM, Window, threshold, window
-from mitsgan.slabs import in_slabs, per_thread
+from mitsgan.slabs import slab_by_slab
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def search(
     tests = _tests(evidence, spacing, settings)
     windows = sum(int(np.count_nonzero(test.where)) for test in tests)
     looking = _Search(evidence, tests, spacing, threshold(false_alarms, windows), settings)
-    alarm = any(list(in_slabs(looking.look, len(evidence.body), SLAB)))
+    alarm = any(list(slab_by_slab(looking.look, len(evidence.body), SLAB)))
     testable = np.zeros(evidence.body.shape, np.bool_)
     for test in tests:
         if not test.dense:
@@ -60,7 +60,7 @@ def search(
     if not alarm:
         nothing = np.zeros(testable.shape, np.float32)
         return Search(np.zeros_like(testable), testable, nothing, nothing)
-    list(in_slabs(looking.look_closely, len(evidence.body), SLAB))
+    list(slab_by_slab(looking.look_closely, len(evidence.body), SLAB))
     return looking.outlined(testable)
 
 
@@ -112,7 +112,7 @@ def _tests(
 
 
 class _Search:
-    """Goes over a scan slab by slab, from several threads at once.
+    """Goes over a scan slab by slab.
 
     Args:
         evidence: of the whole scan.
@@ -137,7 +137,7 @@ class _Search:
         self._fine = window(settings.fine_mm, spacing)
         self._low = np.empty(shape, np.bool_)
         self._within = (slice(None), slice(shape[1]), slice(shape[2]))
-        self._sliders = per_thread(lambda: Slider(np.float32, 3))
+        self._slider = Slider(np.float32, 3)
         self._probability = np.empty(shape, np.float32)
 
     def look(self, start: int, stop: int) -> bool:
@@ -146,7 +146,7 @@ class _Search:
         return any(alarms)
 
     def _test(self, test: _Test, start: int, stop: int) -> bool:
-        slider, evidence, within = self._sliders(), self._evidence, self._within
+        slider, evidence, within = self._slider, self._evidence, self._within
         where = test.where if test.dense else None
         total = slider.sums(evidence.products, test.side, start, stop, 0, where)
         mean = slider.sums(evidence.expected, test.side, start, stop, 1, where)
@@ -193,7 +193,7 @@ class _Search:
 
     def look_closely(self, start: int, stop: int) -> None:
         """The small cubes by which what was repainted is outlined, and the map is drawn."""
-        slider, evidence = self._sliders(), self._evidence
+        slider, evidence = self._slider, self._evidence
         total, mean, variance = (
             slider.sums(part, self._fine, start, stop, number)
             for number, part in enumerate(
