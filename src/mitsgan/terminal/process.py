@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_OBJECTS = 100_000
-"""New objects until Python looks for garbage cycles; by default 700 or 2000."""
+_OBJECTS = 250_000
+"""New objects until Python looks for garbage cycles; by default 700 or 2000. More than it takes to
+load a command and to read a series of usual length."""
 
 _ENDINGS = tuple(s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP"))
 """Signals upon which a command cleans up; Windows has no SIGHUP."""
