@@ -131,11 +131,13 @@ def middles(scan: Scan, count: int) -> tuple[Triple, ...]:
     )
 
 
-def weights(pairs: Iterable[str], *others: tuple[str, Kind]) -> Iterator[WeightsEntry]:
+def weights(
+    pairs: Iterable[str], *others: tuple[str, Kind], actions: Sequence[Action] = ACTIONS
+) -> Iterator[WeightsEntry]:
     """Of others that take part, by name and kind, and of the pairs of attackers."""
     strikers = [pair for pair in SURROGATES if pair in pairs]
     attackers: list[tuple[str, Kind]] = [
-        (surrogate_path(pair, action).stem, "attacker") for pair in strikers for action in ACTIONS
+        (surrogate_path(pair, action).stem, "attacker") for pair in strikers for action in actions
     ]
     for name, kind in (*others, *attackers):
         yield WeightsEntry.of(load_weights(shipped(name), kind)[1], None, name)

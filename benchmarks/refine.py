@@ -41,14 +41,13 @@ from mitsgan.optimize import (
 from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 from mitsgan.protect import MitsGan, RandomSign
 from mitsgan.scan.scan import Scan
-from mitsgan.training.data.nodules import plant_nodule
+from planted import DIAMETERS_MM, nearest_candidate, plant
 
 Json = dict[str, object]
 PARTS = ("nodules", "uncertainty", "lung")
 UNCERTAINTIES_MM = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
 CANDIDATE_MM = 3.0
-DIAMETERS_MM = (8.0, 11.0, 14.0, 18.0)
-TEST_SEED, PLANTED_SEED, CENTRES_SEED = 1, 3, 2
+TEST_SEED, CENTRES_SEED = 1, 2
 
 
 @dataclass(frozen=True)
@@ -95,22 +94,11 @@ def over_lung(bench: Bench, steps: Sequence[int]) -> list[Json]:
 
 def around_nodules(bench: Bench, steps: Sequence[int]) -> Json:
     """The same at candidate places near planted nodules, against removal."""
-    hu = bench.scan.hu()
-    random = torch.Generator().manual_seed(PLANTED_SEED)
-    true = lung_positions(bench.scan, len(DIAMETERS_MM), PLANTED_SEED)
-    for position, diameter in zip(true, DIAMETERS_MM, strict=True):
-        hu, _ = plant_nodule(hu, bench.scan.spacing, position, "solid", diameter, random)
-    planted = Bench(bench.scan.with_hu(hu), bench.injector, bench.remover, bench.budget)
+    scan, nodules = plant(bench.scan)
+    planted = Bench(scan, bench.injector, bench.remover, bench.budget)
     found = find_candidates(planted.scan)
-    places, away = [], []
-    for position in true:
-        gaps = [
-            float(np.linalg.norm(np.subtract(one.position, position) * bench.scan.spacing))
-            for one in found
-        ]
-        nearest = int(np.argmin(gaps))
-        places.append(found[nearest].position)
-        away.append(round(gaps[nearest], 2))
+    nearest = [nearest_candidate(found, one.voxel, scan.spacing) for one in nodules]
+    places, away = [one.position for one, _ in nearest], [gap for _, gap in nearest]
     around = Around(tuple(places), bench.scan.spacing, CANDIDATE_MM)
     others = [
         TrainedAttacker.load(surrogate_path(name, "remove"))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mitsgan.attack import ATTACKERS, Action, Strikes, hu_volume
+from mitsgan.attack import ATTACKERS, Action, Plan, Strikes, hu_volume
 from mitsgan.attack.strikes import disruption
 from mitsgan.evaluate.attacks.appearance import Judge, Looks, look
 from mitsgan.evaluate.attacks.healthy_lung import HealthyLung, healthy_lung
@@ -96,9 +96,10 @@ class Bench:
         attacked = AttackedScan(hu_volume(scan), scan.spacing)
         return cls(scan, attacked, NoduleClassifier.load(), healthy_lung(scan))
 
-    def perturbation(self, layer: Perturbation, max_hu: float) -> Tensor:
-        """What a layer adds within a budget, ``[z, y, x]`` in HU, as stored."""
-        protected = apply_perturbations(self.scan, [layer], Budget(max_hu)).scan
+    def perturbation(self, layer: Perturbation, budget: Budget | float) -> Tensor:
+        """What a layer adds within a budget, or so many HU, ``[z, y, x]`` in HU, as stored."""
+        within = budget if isinstance(budget, Budget) else Budget(budget)
+        protected = apply_perturbations(self.scan, [layer], within).scan
         return hu_volume(protected) - self.attacked.hu
 
     def at(
@@ -131,6 +132,11 @@ class Testers:
     bench: Bench
     strikes: Mapping[str, Strikes]
 
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """All attacks; pairs that strike at fewer positions strike at the first of them."""
+        return max((one.original.plans for one in self.strikes.values()), key=len)
+
     def first(self, perturbation: Tensor) -> Met:
         """What the first pair makes of it."""
         return self._met(next(iter(self.strikes)), perturbation)
@@ -140,6 +146,15 @@ class Testers:
         met = tuple(self._met(pair, perturbation) for pair in self.strikes)
         energy = 0.0 if perturbation is None else self.energy(perturbation)
         return Struck(round(energy, 3), met)
+
+    def disruption_hu(self, perturbation: Tensor) -> dict[str, float]:
+        """The median disruption of the core by each pair, HU; nobody judges what is left."""
+        volume = self.bench.attacked.hu + perturbation
+        with torch.no_grad():
+            return {
+                pair: round(median(strikes.rmse(volume).tolist()), 2)
+                for pair, strikes in self.strikes.items()
+            }
 
     def energy(self, perturbation: Tensor) -> float:
         """Its RMSE over the attacked cubes of the first pair together, HU."""
