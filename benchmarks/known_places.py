@@ -1,7 +1,7 @@
 """Removals where nodules are known to be: ascents against one pair or three, plain or varied.
 
-    python benchmarks/known_places.py SCAN --output docs/results/known-places/NAME.json
-    python benchmarks/known_places.py SCAN --nodules LIST --output docs/results/known-places/NAME.json
+    python benchmarks/known_places.py SCAN --output FILE.json
+    python benchmarks/known_places.py SCAN --nodules LIST --output FILE.json
 
 Ascents draw positions within 3 mm of each nodule, of four that are planted or of those that
 readers marked, and start from the network. What they reached is tested at positions that are drawn
@@ -16,151 +16,32 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from statistics import median
-from time import process_time
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from ascents import ASCENT_SEED, TEST_SEED, Counted
+from ascents import ASCENT_SEED, TEST_SEED
+from known_site import BUDGETS, GOALS, POSITIONS, TESTERS, WAYS, Beside, Cell, Cost, Site, costs
 from machine import machine
 from measuring import exit_code, say
 from mitsgan import __version__
 from mitsgan.anatomy.candidates import find_candidates
-from mitsgan.attack import ATTACKERS, hu_volume
-from mitsgan.attack.objectives import Goal, objective_of
+from mitsgan.attack.objectives import Goal
 from mitsgan.errors import OutputError
-from mitsgan.evaluate.attacks.healthy_lung import healthy_lung
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
 from mitsgan.jobs.protect.refine import UNCERTAINTY_MM
-from mitsgan.networks.classifier import NoduleClassifier
-from mitsgan.optimize import Around, Ascent, AttackedScan, Threat, optimize
-from mitsgan.optimize.gradients import Gradients
-from mitsgan.perturb import Budget
-from mitsgan.protect import MitsGan, Offset
 from mitsgan.result import Result, WeightsEntry
 from mitsgan.scan.canonical import canonical
-from mitsgan.scan.scan import Scan
 from objectives import weights
 from planted import Nodule, listed, nearest_candidate, plant
-from struck import Bench, Struck, Testers
 
-PAIRS = ("textured", "smooth", "narrow")
-"""That the network was trained against, and ascents are made against."""
-
-TESTERS: Mapping[str, int] = {**dict.fromkeys(PAIRS, 32), "residual": 32, "diffusion": 16}
-"""Pairs that test, and at how many positions at most; the last two took no part in anything."""
-
-BUDGETS: Mapping[str, Budget] = {"10 HU": Budget(10.0), "0.5 sigma": Budget(30.0, 0.5)}
-"""The second: half of the scan's own noise around each voxel, 30 HU at most."""
-
-GOALS: tuple[Goal, ...] = ("distance", "remainder")
-
-PARTS = (8, 4, 2, 1)
-"""What there is after these parts of the steps is tested as well."""
-
-STEPS, POSITIONS = 64, 8
-"""Steps for each nodule, and positions in each of them, which all nodules share."""
-
-TURNS = 9
-"""How often an attack is timed."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """Whom an ascent is made against, and whether each attack is somewhat different."""
-
-    pairs: tuple[str, ...]
-    varied: bool = False
-
-
-WAYS: Mapping[str, Way] = {
-    "one pair": Way(PAIRS[:1]),
-    "three pairs": Way(PAIRS),
-    "three pairs, varied": Way(PAIRS, varied=True),
-}
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What attacks come to on what is no ascent.
-
-    Attributes:
-        budget: of `BUDGETS`.
-        untouched, network, offset: the scan as it was, protected, and with the budget added.
-        noise: random signs of the RMSE of the network.
-    """
-
-    budget: str
-    untouched: Struck
-    network: Struck
-    offset: Struck
-    noise: Struck
-
-
-@dataclass(frozen=True)
-class Point:
-    """How far an ascent was on the way; before the last point its steps are still large.
-
-    Attributes:
-        attacks: so many on each nodule, in the mean.
-        disruption_hu: by each pair, the median.
-    """
-
-    attacks: float
-    disruption_hu: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One ascent.
-
-    Attributes:
-        budget, way, goal: of `BUDGETS`, `WAYS` and `GOALS`.
-        steps: of 8 positions each, which all nodules share.
-        attacks: in all; a position that was drawn twice in one step is attacked once.
-        cpu_seconds: of the ascent alone.
-        curve: after parts of its steps, and after all.
-        struck: what all pairs make of it.
-        noise_hu: what they make of random signs of its RMSE, the median disruption.
-    """
-
-    budget: str
-    way: str
-    goal: Goal
-    steps: int
-    attacks: int
-    cpu_seconds: float
-    curve: tuple[Point, ...]
-    struck: Struck
-    noise_hu: dict[str, float]
-
-    @property
-    def key(self) -> tuple[str, str, Goal]:
-        """For what it is."""
-        return self.budget, self.way, self.goal
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Milliseconds of processors for each attack by one pair, the median of several batches.
-
-    Attributes:
-        pair: of attackers.
-        attack_ms: an attack and its disruption.
-        gradient_ms: the same with the gradient, as ascents compute it.
-    """
-
-    pair: str
-    attack_ms: float
-    gradient_ms: float
+STEPS = 64
+"""Of an ascent, for each nodule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,123 +76,6 @@ class KnownPlaces(Result):
     def bare(self) -> KnownPlaces:
         """What must be the same where other cells are to stand beside those of this one."""
         return replace(self, machine={}, threads=0, costs=(), beside=(), cells=())
-
-
-@dataclass(frozen=True, eq=False)
-class Site:
-    """A scan with nodules whose places are known."""
-
-    bench: Bench
-    places: Around
-    testers: Testers
-
-    @classmethod
-    def of(cls, scan: Scan, untouched: Scan, nodules: Sequence[Nodule]) -> Site:
-        """``untouched`` is the same before nodules were planted: healthy lung looks like that.
-
-        Raises:
-            PositionError: hardly any position can be attacked.
-        """
-        attacked = AttackedScan(hu_volume(scan), scan.spacing)
-        bench = Bench(scan, attacked, NoduleClassifier.load(), healthy_lung(untouched))
-        places = Around(tuple(one.voxel for one in nodules), scan.spacing, UNCERTAINTY_MM)
-        return cls(bench, places, bench.at(places, "remove", (TEST_SEED,), TESTERS))
-
-    def limit(self, budget: str) -> Tensor:
-        """How far each voxel may move, ``[z, y, x]``, whole HU."""
-        limits = np.asarray(BUDGETS[budget].limits(self.bench.scan), np.float32)
-        return torch.from_numpy(limits).floor().expand(self.bench.attacked.hu.shape)
-
-    def noise(self, budget: str, like: Tensor) -> Tensor:
-        """Random signs, in proportion to what voxels may move, of the RMSE of ``like``.
-
-        Sizes between two whole HU are mixed of both, so that rounding keeps the RMSE.
-        """
-        limit = self.limit(budget)
-        size = limit * (self.testers.energy(like) / self.testers.energy(limit))
-        random = torch.Generator().manual_seed(TEST_SEED)
-        low = size.floor()
-        more = torch.rand(size.shape, generator=random) < (size**2 - low**2) / (2 * low + 1)
-        sign = torch.randint(0, 2, size.shape, generator=random) * 2 - 1
-        return (low + more) * sign
-
-    def beside(self, budget: str) -> Beside:
-        """What is no ascent."""
-        made = self.bench.perturbation
-        network, struck = made(MitsGan.load(), BUDGETS[budget]), self.testers.struck
-        return Beside(
-            budget=budget,
-            untouched=struck(None),
-            network=struck(network),
-            offset=struck(made(Offset(), BUDGETS[budget])),
-            noise=struck(self.noise(budget, network)),
-        )
-
-    def cell(self, budget: str, name: str, goal: Goal, steps: int) -> Cell:
-        """Go up one objective from the network's perturbation, and test what that reached."""
-        seen: list[Point] = []
-        objective, way = Counted(objective_of(goal)), WAYS[name]
-        nodules = len(self.places.centres)
-        measured = 0.0
-
-        def watch(done: int, perturbation: Callable[[], Tensor]) -> None:
-            nonlocal measured
-            if done not in wanted:
-                return
-            before = process_time()
-            reached = self.testers.disruption_hu(perturbation())
-            seen.append(Point(round(objective.attacks / nodules, 1), reached))
-            measured += process_time() - before
-
-        wanted = {max(1, steps // part) for part in PARTS}
-        threats = [
-            Threat(ATTACKERS.get(pair).make("remove"), self.places, objective) for pair in way.pairs
-        ]
-        start = self.bench.perturbation(MitsGan.load(), BUDGETS[budget])
-        begin = process_time()
-        reached = optimize(
-            AttackedScan(self.bench.attacked.hu, self.bench.scan.spacing),  # remembers no others
-            threats,
-            self.limit(budget),
-            Ascent(steps=steps, positions=POSITIONS, varied=way.varied, seed=ASCENT_SEED),
-            start=start,
-            watch=watch,
-        )
-        seconds = process_time() - begin - measured
-        return Cell(
-            budget=budget,
-            way=name,
-            goal=goal,
-            steps=steps,
-            attacks=objective.attacks,
-            cpu_seconds=round(seconds, 1),
-            curve=tuple(seen),
-            struck=self.testers.struck(reached),
-            noise_hu=self.testers.disruption_hu(self.noise(budget, reached)),
-        )
-
-
-def costs(site: Site) -> Iterator[Cost]:
-    """What an attack costs by each pair, without and with its gradient, in turn, on one thread."""
-    scan = AttackedScan(site.bench.attacked.hu, site.bench.scan.spacing)
-    still = torch.zeros_like(scan.hu)
-    for pair in PAIRS:
-        threat = Threat(ATTACKERS.get(pair).make("remove"), site.places)
-        rng = np.random.default_rng(TEST_SEED)
-        plans = list(dict.fromkeys(scan.plans(threat, POSITIONS, rng)))
-        spent: list[tuple[float, float]] = []
-        with Gradients(scan) as gradients:
-            for _ in range(TURNS + 1):
-                begin = process_time()
-                scan.disruption(still, plans, threat.attacker)
-                between = process_time()
-                list(gradients.at(threat, plans, still, rng))
-                spent.append((between - begin, process_time() - between))
-        # The first turn is left out: it attacks the scan as it was, too.
-        attack, gradient = (
-            1000 * median(times) / len(plans) for times in zip(*spent[1:], strict=True)
-        )
-        yield Cost(pair, round(attack, 1), round(gradient, 1))
 
 
 def planned(options: argparse.Namespace) -> Iterator[tuple[str, str, Goal]]:

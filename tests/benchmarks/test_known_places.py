@@ -29,8 +29,8 @@ def test_ascents_are_made_once_and_added_to(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("known_places.TESTERS", {"textured": 2, "residual": 1})
-    monkeypatch.setattr("known_places.TURNS", 1)
+    monkeypatch.setattr("known_site.TESTERS", {"textured": 2, "residual": 1})
+    monkeypatch.setattr("known_site.TURNS", 1)
     series, output = tmp_path / "series", tmp_path / "known.json"
     phantom_series(chest((48, 150, 150), (3.0, 2.3, 2.3), seed=4), series)
     command = [str(series), "--output", str(output), "--steps", "2", "--goals", "remainder"]
