@@ -98,6 +98,35 @@ def test_candidates_are_what_is_optimised_around(
     assert np.abs(where).max() <= refine.UNCERTAINTY_MM + 1.3 * 16 + 8
 
 
+def test_listed_nodules_are_what_is_optimised_around(
+    moved: Run, series: Path, protector_options: list[str], tmp_path: Path
+) -> None:
+    """With one nodule, nothing further away than an attack reaches is touched."""
+    place = (12, 48, 30)
+    listed, run = tmp_path / "nodules.json", tmp_path / "run.json"
+    world = [float(part) for part in read_scan(series).geometry.to_world(place)]
+    listed.write_text(json.dumps([{"world": world, "diameter_mm": 9}]))
+    plain = moved(*protector_options, out="plain")
+    options = ("--refine-steps", "3", "--nodules", str(listed), "--output", str(run))
+    refined = moved(*protector_options, *options)
+    where = (np.argwhere(plain != refined) - place) * (8.0, 3.8, 3.8)
+    assert len(where)
+    assert np.abs(where).max() <= refine.UNCERTAINTY_MM + 1.3 * 16 + 8
+    assert json.loads(run.read_text())["refinement"]["places"] == "nodules"
+    header = dcmread(sorted((tmp_path / "out").iterdir())[0])
+    assert "optimised 3 steps around known nodules" in header.DerivationDescription
+
+
+def test_a_list_without_nodules_of_the_scan_is_told(
+    refused: Callable[..., str], tmp_path: Path
+) -> None:
+    listed = tmp_path / "nodules.json"
+    nodule = {"voxel": [12, 48, 30], "diameter_mm": 9, "series": "another"}
+    listed.write_text(json.dumps([nodule]))
+    message = refused("--refine-steps", "1", "--nodules", str(listed))
+    assert "lists no nodule of this scan" in message
+
+
 @pytest.mark.slow
 def test_candidates_of_the_phantom_are_found(phantom: Scan) -> None:
     places = refine.around_candidates(phantom)

@@ -23,6 +23,12 @@ def test_what_others_say_too_is_the_same() -> None:
         ({"seed": -1}, "`seed` must be 0 or more, found -1"),
         ({"protector": "pgd"}, "say how long: `refine=300`"),
         ({"candidates": True}, "`candidates` needs time"),
+        ({"nodules": (Path("list.csv"),)}, "`nodules` needs time"),
+        (
+            {"nodules": (Path("list.csv"),), "candidates": True, "refine": 1.0},
+            "give one of them",
+        ),
+        ({"readers": 0}, "`readers` must be 1 or more"),
         ({"refine": 5.0, "refine_steps": 5}, "give one of them"),
         ({"refine": 0.0}, "`refine` must be 1 or more"),
         ({"refine_steps": 0}, "`refine_steps` must be 1 or more"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -152,6 +153,8 @@ def protect(
     refine: float | None = None,
     refine_steps: int | None = None,
     candidates: bool = False,
+    nodules: Sequence[AnyPath] = (),
+    readers: int = 3,
     attackers: tuple[str, ...] = ("textured",),
     mark_hu: float = MARK_HU,
     identity: str | None = None,
@@ -173,6 +176,8 @@ def protect(
         weights: a file of the protector's own kind; by default those that ship.
         refine, refine_steps: go on to optimise for this scan, for seconds or gradient steps.
         candidates: spend that time around places that look like nodules.
+        nodules: spend it around nodules that these lists tell of instead.
+        readers: how many of LIDC's four readers must have marked one.
         attackers: pairs to optimise against, see `mitsgan.attack.ATTACKERS`.
         mark_hu: strength of the mark, RMS over the body.
         identity: a name for the series that the mark is bound to; by default its source tells it.
@@ -202,6 +207,8 @@ def protect(
         refine=refine,
         refine_steps=refine_steps,
         candidates=candidates,
+        nodules=tuple(map(Path, nodules)),
+        readers=readers,
         attackers=attackers,
         mark_hu=mark_hu,
         identity=identity,

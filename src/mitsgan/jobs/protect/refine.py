@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import torch
 
 from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.anatomy.places import LungPositions
 from mitsgan.attack import ATTACKERS, Action
 from mitsgan.errors import PositionError
+from mitsgan.jobs.candidates.nodules import nodules_of
 from mitsgan.jobs.protect.refinement import Refinement
 from mitsgan.optimize import Around, Ascent, PositionDistribution, Threat, optimize_scan
 from mitsgan.perturb import Budget, Fixed, Perturbation
@@ -31,11 +35,10 @@ def refine(
     Raises:
         ScanError: there is no lung.
         PositionError: there is too little of it, or no candidate place.
+        DataError: a list of nodules cannot be read, or holds none of this scan.
     """
-    places: PositionDistribution = (
-        around_candidates(scan) if how.candidates else LungPositions.of(scan)
-    )
-    actions: tuple[Action, ...] = ("remove",) if how.candidates else ("inject", "remove")
+    places = _places(how, scan)
+    actions: tuple[Action, ...] = ("remove",) if how.is_around_places else ("inject", "remove")
     threats = [
         Threat(ATTACKERS.get(name).make(action, device), places)
         for name in how.attackers
@@ -43,6 +46,25 @@ def refine(
     ]
     ascent = Ascent(steps=how.steps, seconds=how.seconds, seed=how.seed)
     return optimize_scan(scan, threats, budget, ascent, layer=layer, progress=progress)
+
+
+def _places(how: Refinement, scan: Scan) -> PositionDistribution:
+    if how.nodules:
+        return around_nodules(scan, how.nodules, how.readers)
+    return around_candidates(scan) if how.candidates else LungPositions.of(scan)
+
+
+def around_nodules(scan: Scan, lists: Sequence[Path], readers: int) -> Around:
+    """Balls around the nodules that lists tell of.
+
+    Raises:
+        DataError: a list cannot be read, or holds none of this scan.
+        PositionError: a nodule lies outside the scan.
+    """
+    centres = [
+        tuple(round(float(part)) for part in one.voxel) for one in nodules_of(scan, lists, readers)
+    ]
+    return Around([(z, y, x) for z, y, x in centres], scan.spacing, UNCERTAINTY_MM)
 
 
 def around_candidates(scan: Scan) -> PositionDistribution:

@@ -57,6 +57,11 @@ class ProtectSettings(Settings):
     """The same by gradient steps of 8 positions, so that the result repeats."""
     candidates: bool = False
     """Spend that time around the places that look like nodules, against removal."""
+    nodules: tuple[Path, ...] = ()
+    """Spend it around the nodules of these lists instead, against removal: .csv, .json or LIDC's
+    .xml, as `mitsgan data cubes` takes them."""
+    readers: int = 3
+    """How many of LIDC's four readers must have marked a nodule."""
     attackers: tuple[str, ...] = ("textured",)
     """The pairs to optimise against: textured, smooth, narrow, residual, diffusion, or one of your
     own."""
@@ -98,10 +103,16 @@ class ProtectSettings(Settings):
                 raise SettingsError(
                     "`protector=pgd` optimises a perturbation; say how long: `refine=300`"
                 )
-            if self.candidates:
+            if self.candidates or self.nodules:
+                name = "candidates" if self.candidates else "nodules"
                 raise SettingsError(
-                    "`candidates` needs time to optimise around them; give `refine=300`"
+                    f"`{name}` needs time to optimise around them; give `refine=300`"
                 )
+        if self.candidates and self.nodules:
+            raise SettingsError(
+                "`candidates` and `nodules` both say where removals are expected; give one of them"
+            )
+        at_least("readers", self.readers, 1)
         at_least("refine", 1 if self.refine is None else self.refine, 1)
         at_least("refine_steps", 1 if self.refine_steps is None else self.refine_steps, 1)
         if self.refines and not self.attackers:
