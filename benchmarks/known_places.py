@@ -152,8 +152,9 @@ def _run(options: argparse.Namespace) -> int:
                 "`overwrite`"
             )
         result = earlier
-    else:
+    if not result.costs:
         result = replace(result, costs=tuple(costs(site)))
+        write_result(output, result, overwrite=True)
     for more in measure(site, result, options):
         write_result(output, more, overwrite=True)
     return 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from itertools import product
 from statistics import median
 from time import process_time
 
@@ -12,13 +14,13 @@ import torch
 from torch import Tensor
 
 from ascents import ASCENT_SEED, TEST_SEED, Counted
-from mitsgan.attack import ATTACKERS, hu_volume
-from mitsgan.attack.objectives import Goal, objective_of
+from mitsgan.attack import ATTACKERS, Strikes, hu_volume
+from mitsgan.attack.objectives import Goal, distance, objective_of
 from mitsgan.evaluate.attacks.healthy_lung import healthy_lung
 from mitsgan.jobs.protect.refine import UNCERTAINTY_MM
 from mitsgan.networks.classifier import NoduleClassifier
+from mitsgan.networks.precision import half_where_fast
 from mitsgan.optimize import Around, Ascent, AttackedScan, Threat, optimize
-from mitsgan.optimize.gradients import Gradients
 from mitsgan.perturb import Budget
 from mitsgan.protect import MitsGan, Offset
 from mitsgan.scan.scan import Scan
@@ -123,17 +125,21 @@ class Cell:
 
 @dataclass(frozen=True)
 class Cost:
-    """Milliseconds of processors for each attack by one pair, the median of several batches.
+    """Milliseconds of one thread for each attack by one pair, the median of several batches.
 
     Attributes:
         pair: of attackers.
-        attack_ms: an attack and its disruption.
-        gradient_ms: the same with the gradient, as ascents compute it.
+        attack_ms, gradient_ms: an attack on blocks that are cut, without and with its gradient, in
+            full precision.
+        half_attack_ms, half_gradient_ms: the same as ascents compute it, in bfloat16 where that is
+            native.
     """
 
     pair: str
     attack_ms: float
     gradient_ms: float
+    half_attack_ms: float
+    half_gradient_ms: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,22 +238,34 @@ class Site:
 
 def costs(site: Site) -> Iterator[Cost]:
     """What an attack costs by each pair, without and with its gradient, in turn, on one thread."""
-    scan = AttackedScan(site.bench.attacked.hu, site.bench.scan.spacing)
-    still = torch.zeros_like(scan.hu)
+    scan, threads = (
+        AttackedScan(site.bench.attacked.hu, site.bench.scan.spacing),
+        torch.get_num_threads(),
+    )
+    torch.set_num_threads(1)
     for pair in PAIRS:
         threat = Threat(ATTACKERS.get(pair).make("remove"), site.places)
-        rng = np.random.default_rng(TEST_SEED)
-        plans = list(dict.fromkeys(scan.plans(threat, POSITIONS, rng)))
-        spent: list[tuple[float, float]] = []
-        with Gradients(scan) as gradients:
-            for _ in range(TURNS + 1):
-                begin = process_time()
-                scan.disruption(still, plans, threat.attacker)
-                between = process_time()
-                list(gradients.at(threat, plans, still, rng))
-                spent.append((between - begin, process_time() - between))
+        plans = scan.plans(threat, POSITIONS, np.random.default_rng(TEST_SEED))
+        strikes = Strikes.at(scan.hu, plans, threat.attacker)
+        spent: list[list[float]] = []
+        for _ in range(TURNS + 1):
+            ways = product((False, True), (False, True))
+            spent.append([_spent(strikes, half, gradient) for half, gradient in ways])
         # The first turn is left out: it attacks the scan as it was, too.
-        attack, gradient = (
-            1000 * median(times) / len(plans) for times in zip(*spent[1:], strict=True)
-        )
-        yield Cost(pair, round(attack, 1), round(gradient, 1))
+        turns = zip(*spent[1:], strict=True)
+        yield Cost(pair, *(round(1000 * median(turn) / len(plans), 1) for turn in turns))
+    torch.set_num_threads(threads)
+
+
+def _spent(strikes: Strikes, half: bool, with_gradient: bool) -> float:
+    """Seconds of processors for one batch."""
+    before = strikes.original.before
+    begin = process_time()
+    added = torch.zeros_like(before, requires_grad=with_gradient)
+    changed = replace(strikes.original, before=before + added)
+    with torch.set_grad_enabled(with_gradient):
+        with half_where_fast(before.device) if half else nullcontext():
+            value = strikes.values(changed, distance)
+        if with_gradient:
+            torch.autograd.grad(value.sum(), added)
+    return process_time() - begin

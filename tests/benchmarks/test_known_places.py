@@ -46,7 +46,8 @@ def test_ascents_are_made_once_and_added_to(
     assert (first.planted, len(first.nodules)) == (not is_listed, count)
     assert len(first.positions) == 2
     assert [cost.pair for cost in first.costs] == ["textured", "smooth", "narrow"]
-    assert all(cost.gradient_ms > 0 < cost.attack_ms for cost in first.costs)
+    assert all(cost.gradient_ms > cost.attack_ms > 0 for cost in first.costs)
+    assert all(cost.half_gradient_ms > cost.half_attack_ms > 0 for cost in first.costs)
     assert cell.key == ("0.5 sigma", "three pairs, varied", "remainder")
     assert (cell.steps, cell.curve[-1].attacks * count) == (2 * count, cell.attacks)
     assert [met.pair for met in cell.struck.met] == ["textured", "residual"]

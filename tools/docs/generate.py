@@ -29,6 +29,7 @@ import first_tables  # noqa: E402
 import idea_tables  # noqa: E402
 import judge_tables  # noqa: E402
 import kept_tables  # noqa: E402
+import known_tables  # noqa: E402
 import leaderboard_tables  # noqa: E402
 import mark_key_tables  # noqa: E402
 import node_tables  # noqa: E402
@@ -49,6 +50,7 @@ PAGES = tuple(
         "docs/decisions/ideas.md",
         "docs/decisions/objective.md",
         "docs/decisions/bound.md",
+        "docs/decisions/known-places.md",
         "docs/decisions/mark-measured.md",
         "docs/decisions/mark-grain.md",
         "docs/decisions/mark-wear.md",
@@ -142,6 +144,13 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "objectives-held-out-inject": partial(objective_tables.held_out, "inject"),
     "objectives-held-out-remove": partial(objective_tables.held_out, "remove"),
     "objectives-over-attacks": objective_tables.over_attacks,
+    "known-in-short": known_tables.in_short,
+    "known-over-noise-10": partial(known_tables.over_noise, "10 HU"),
+    "known-over-noise-sigma": partial(known_tables.over_noise, "0.5 sigma"),
+    "known-left-10": partial(known_tables.left, "10 HU"),
+    "known-left-sigma": partial(known_tables.left, "0.5 sigma"),
+    "known-curve": known_tables.curve,
+    "known-cost": known_tables.cost,
     "layers": sketch_tables.layers,
     "detectors": result_tables.detectors,
     "detectors-behind": result_tables.detectors_behind,
