@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydicom.misc import is_dicom
 
-from mitsgan.errors import DataError
+from mitsgan.errors import DataError, PositionError
 from mitsgan.evaluate.candidate_recall import KnownNodule, Plant, Voxel
+from mitsgan.files.dicom.nodules import marked_nodules
 from mitsgan.files.identity import series_names
 from mitsgan.scan.scan import Scan
 from mitsgan.training.data.annotations import read_annotations
@@ -19,18 +21,40 @@ from mitsgan.training.data.nodules import plant_nodule
 
 
 def nodules_of(scan: Scan, lists: Sequence[Path], readers: int) -> list[KnownNodule]:
-    """The nodules of a scan in lists of them.
+    """The nodules of a scan in lists of them, DICOM reports and segmentations among these.
 
     Raises:
-        DataError: see `read_annotations`; or a list holds none of this scan.
+        DataError: see `read_annotations` and `marked_nodules`; or a list holds none of this scan.
+        PositionError: a nodule lies outside the scan.
     """
     nodules: list[KnownNodule] = []
     for path in lists:
+        if path.is_file() and is_dicom(path):
+            nodules += _marked(path, scan)
+            continue
         listed, names = read_annotations(path), series_names(scan)
         findings = listed.of(scan, names, readers)
         if not findings:
             raise DataError(_none_listed(path, listed.most_readers(scan, names), readers))
         nodules += [KnownNodule(f.index(scan.geometry), f.diameter_mm) for f in findings]
+    return nodules
+
+
+def _marked(path: Path, scan: Scan) -> list[KnownNodule]:
+    """Those that a DICOM object tells of."""
+    names, nodules = series_names(scan), []
+    for one in marked_nodules(path):
+        if not one.series & names:
+            continue
+        voxel = scan.geometry.to_index(one.world)
+        if not all(-0.5 <= i < n - 0.5 for i, n in zip(voxel, scan.shape, strict=True)):
+            raise PositionError(
+                f"{path}: the nodule at world {one.world} mm (LPS) lies outside the scan; name the "
+                "list of this scan"
+            )
+        nodules.append(KnownNodule(voxel, one.diameter_mm))
+    if not nodules:
+        raise DataError(_none_listed(path, 0, 1))
     return nodules
 
 

@@ -23,7 +23,8 @@ class CandidatesFile(CtInput):
     limit: int = LIMIT
     """How many to list at most, the best first."""
     nodules: tuple[Path, ...] = ()
-    """Where nodules are known to be, as in `mitsgan data cubes`: tells which of them are found."""
+    """Where nodules are known to be, as in `mitsgan data cubes`, or a DICOM report or segmentation:
+    tells which of them are found."""
     readers: int = 3
     """How many of LIDC's four readers must have marked a nodule."""
     recall: int = 0

@@ -59,7 +59,7 @@ class ProtectSettings(Settings):
     """Spend that time around the places that look like nodules, against removal."""
     nodules: tuple[Path, ...] = ()
     """Spend it around the nodules of these lists instead, against removal: .csv, .json or LIDC's
-    .xml, as `mitsgan data cubes` takes them."""
+    .xml as `mitsgan data cubes` takes them, a DICOM report or segmentation."""
     readers: int = 3
     """How many of LIDC's four readers must have marked a nodule."""
     attackers: tuple[str, ...] = ("textured",)
