@@ -51,6 +51,7 @@ def test_refining_starts_from_the_network_and_keeps_the_budget(
         "attackers": ["textured"],
         "places": "lung",
         "seed": 0,
+        "varied": False,
     }
     assert report["seconds"]["optimize"] > 0
     header = dcmread(sorted((tmp_path / "out").iterdir())[0])
@@ -107,14 +108,20 @@ def test_listed_nodules_are_what_is_optimised_around(
     world = [float(part) for part in read_scan(series).geometry.to_world(place)]
     listed.write_text(json.dumps([{"world": world, "diameter_mm": 9}]))
     plain = moved(*protector_options, out="plain")
-    options = ("--refine-steps", "3", "--nodules", str(listed), "--output", str(run))
+    options = ("--refine-steps", "3", "--varied", "--nodules", str(listed), "--output", str(run))
     refined = moved(*protector_options, *options)
     where = (np.argwhere(plain != refined) - place) * (8.0, 3.8, 3.8)
     assert len(where)
     assert np.abs(where).max() <= refine.UNCERTAINTY_MM + 1.3 * 16 + 8
-    assert json.loads(run.read_text())["refinement"]["places"] == "nodules"
+    refinement = json.loads(run.read_text())["refinement"]
+    assert refinement["places"] == "nodules"
+    assert refinement["attackers"] == ["textured", "smooth", "narrow"]
+    assert refinement["varied"] is True
     header = dcmread(sorted((tmp_path / "out").iterdir())[0])
-    assert "optimised 3 steps around known nodules" in header.DerivationDescription
+    assert (
+        "3 steps around known nodules against varied attacks by textured"
+        in header.DerivationDescription
+    )
 
 
 def test_a_list_without_nodules_of_the_scan_is_told(

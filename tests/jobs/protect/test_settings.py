@@ -32,7 +32,7 @@ def test_what_others_say_too_is_the_same() -> None:
         ({"refine": 5.0, "refine_steps": 5}, "give one of them"),
         ({"refine": 0.0}, "`refine` must be 1 or more"),
         ({"refine_steps": 0}, "`refine_steps` must be 1 or more"),
-        ({"refine": 5.0, "attackers": ()}, "name at least one pair"),
+        ({"varied": True}, "`varied` says how to optimise"),
         ({"protector": "pgd", "refine": 5.0, "weights": Path("w")}, "pgd has no weights"),
     ],
 )

@@ -155,7 +155,8 @@ def protect(
     candidates: bool = False,
     nodules: Sequence[AnyPath] = (),
     readers: int = 3,
-    attackers: tuple[str, ...] = ("textured",),
+    attackers: tuple[str, ...] = (),
+    varied: bool = False,
     mark_hu: float = MARK_HU,
     identity: str | None = None,
     key: Key | AnyPath | None = None,
@@ -178,7 +179,9 @@ def protect(
         candidates: spend that time around places that look like nodules.
         nodules: spend it around nodules that these lists tell of instead.
         readers: how many of LIDC's four readers must have marked one.
-        attackers: pairs to optimise against, see `mitsgan.attack.ATTACKERS`.
+        attackers: pairs to optimise against, see `mitsgan.attack.ATTACKERS`; by default textured,
+            smooth and narrow around known places, else textured.
+        varied: attack somewhat otherwise in every step.
         mark_hu: strength of the mark, RMS over the body.
         identity: a name for the series that the mark is bound to; by default its source tells it.
         key: to mark the scan with, or its file.
@@ -210,6 +213,7 @@ def protect(
         nodules=tuple(map(Path, nodules)),
         readers=readers,
         attackers=attackers,
+        varied=varied,
         mark_hu=mark_hu,
         identity=identity,
     )

@@ -10,6 +10,7 @@ import torch
 from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.anatomy.places import LungPositions
 from mitsgan.attack import ATTACKERS, Action
+from mitsgan.attack.objectives import distance, more_remainder
 from mitsgan.errors import PositionError
 from mitsgan.jobs.candidates.nodules import nodules_of
 from mitsgan.jobs.protect.refinement import Refinement
@@ -38,13 +39,16 @@ def refine(
         DataError: a list of nodules cannot be read, or holds none of this scan.
     """
     places = _places(how, scan)
-    actions: tuple[Action, ...] = ("remove",) if how.is_around_places else ("inject", "remove")
+    known = how.is_around_places
+    actions: tuple[Action, ...] = ("remove",) if known else ("inject", "remove")
+    # Over a lung a direction has nothing over a distance; see docs/decisions/objective.md.
+    objective = more_remainder if known else distance
     threats = [
-        Threat(ATTACKERS.get(name).make(action, device), places)
+        Threat(ATTACKERS.get(name).make(action, device), places, objective)
         for name in how.attackers
         for action in actions
     ]
-    ascent = Ascent(steps=how.steps, seconds=how.seconds, seed=how.seed)
+    ascent = Ascent(steps=how.steps, seconds=how.seconds, seed=how.seed, varied=how.varied)
     return optimize_scan(scan, threats, budget, ascent, layer=layer, progress=progress)
 
 

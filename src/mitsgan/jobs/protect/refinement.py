@@ -8,6 +8,14 @@ from pathlib import Path
 from mitsgan.jobs.protect.result import RefinementEntry
 from mitsgan.jobs.protect.settings import ProtectSettings
 
+ANYWHERE = ("textured",)
+"""The pairs to optimise against over the lung, unless told otherwise."""
+
+KNOWN_PLACES = ("textured", "smooth", "narrow")
+"""The same where removals are expected at known places: against each of the three that is nearly
+twice random signs or more, where one pair alone leaves the others near them. See
+docs/decisions/known-places.md."""
+
 
 @dataclass(frozen=True)
 class Refinement:
@@ -21,6 +29,7 @@ class Refinement:
         seed: of positions and random starts.
         nodules: lists of those that are known, to optimise around instead.
         readers: of LIDC's four, so many must have marked one.
+        varied: whether each step attacks somewhat otherwise.
     """
 
     steps: int | None
@@ -30,20 +39,23 @@ class Refinement:
     seed: int
     nodules: tuple[Path, ...] = ()
     readers: int = 3
+    varied: bool = False
 
     @classmethod
     def of(cls, settings: ProtectSettings) -> Refinement | None:
         """What settings ask for; None for a protector as it is."""
         if not settings.refines:
             return None
+        around_places = settings.candidates or settings.nodules
         return cls(
             settings.refine_steps,
             settings.refine,
-            settings.attackers,
+            settings.attackers or (KNOWN_PLACES if around_places else ANYWHERE),
             settings.candidates,
             settings.seed,
             settings.nodules,
             settings.readers,
+            settings.varied,
         )
 
     @property
@@ -57,9 +69,12 @@ class Refinement:
         places = "around candidate places" if self.candidates else "over the lung"
         if self.nodules:
             places = "around known nodules"
-        return f"optimised {limit} {places} against {', '.join(self.attackers)}"
+        varied = "varied attacks by " if self.varied else ""
+        return f"optimised {limit} {places} against {varied}{', '.join(self.attackers)}"
 
     def entry(self) -> RefinementEntry:
         """The same for results."""
         places = "nodules" if self.nodules else "candidates" if self.candidates else "lung"
-        return RefinementEntry(self.steps, self.seconds, self.attackers, places, self.seed)
+        return RefinementEntry(
+            self.steps, self.seconds, self.attackers, places, self.seed, self.varied
+        )

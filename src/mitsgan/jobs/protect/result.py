@@ -32,6 +32,7 @@ class RefinementEntry:
     attackers: tuple[str, ...]
     places: str
     seed: int
+    varied: bool = False
 
 
 @dataclass(frozen=True)

@@ -58,13 +58,16 @@ class ProtectSettings(Settings):
     candidates: bool = False
     """Spend that time around the places that look like nodules, against removal."""
     nodules: tuple[Path, ...] = ()
-    """Spend it around the nodules of these lists instead, against removal: .csv, .json or LIDC's
-    .xml as `mitsgan data cubes` takes them, a DICOM report or segmentation."""
+    """With `refine`, optimise around the nodules of these lists, against removal: .csv, .json or
+    LIDC's .xml as `mitsgan data cubes` takes them, a DICOM report or segmentation."""
     readers: int = 3
     """How many of LIDC's four readers must have marked a nodule."""
-    attackers: tuple[str, ...] = ("textured",)
-    """The pairs to optimise against: textured, smooth, narrow, residual, diffusion, or one of your
-    own."""
+    attackers: tuple[str, ...] = ()
+    """The pairs to optimise against, in turn: textured, smooth, narrow, residual, diffusion, or one
+    of your own. By default the first three around candidates and nodules, else textured."""
+    varied: bool = False
+    """Attack somewhat otherwise in every step, so that the result carries over a little better to
+    attackers that are not named."""
     mark_hu: float = MARK_HU
     """Strength of the mark, RMS over the body; no voxel gets more than half the budget of it, or
     all of a budget that follows the noise."""
@@ -108,6 +111,8 @@ class ProtectSettings(Settings):
                 raise SettingsError(
                     f"`{name}` needs time to optimise around them; give `refine=300`"
                 )
+            if self.varied:
+                raise SettingsError("`varied` says how to optimise; say how long: `refine=300`")
         if self.candidates and self.nodules:
             raise SettingsError(
                 "`candidates` and `nodules` both say where removals are expected; give one of them"
@@ -115,8 +120,6 @@ class ProtectSettings(Settings):
         at_least("readers", self.readers, 1)
         at_least("refine", 1 if self.refine is None else self.refine, 1)
         at_least("refine_steps", 1 if self.refine_steps is None else self.refine_steps, 1)
-        if self.refines and not self.attackers:
-            raise SettingsError("`attackers`: name at least one pair, such as textured")
         if self.protector == PGD and self.weights is not None:
             raise SettingsError(f"`weights` {self.weights}: pgd has no weights; leave them out")
 
