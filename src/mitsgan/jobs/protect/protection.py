@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -153,7 +152,7 @@ def protect(
     refine: float | None = None,
     refine_steps: int | None = None,
     candidates: bool = False,
-    nodules: Sequence[AnyPath] = (),
+    nodules: tuple[AnyPath, ...] = (),
     readers: int = 3,
     attackers: tuple[str, ...] = (),
     varied: bool = False,
