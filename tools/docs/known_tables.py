@@ -17,6 +17,7 @@ from mitsgan.evaluate.report.table import Column
 from struck import Met, Struck
 
 FOLDER = RESULTS / "known-places"
+_JUDGE = JUDGES[1]
 HELD_OUT = tuple(pair for pair in TESTERS if pair not in PAIRS)
 
 
@@ -24,17 +25,21 @@ def in_short() -> str:
     """Over noise by all pairs, and what is left to see, for each way at a directed objective."""
     columns: list[str | Column] = ["nodules", "budget", "perturbation"]
     columns += [Column("", f"`{pair}`, over noise", sample=n) for pair, n in TESTERS.items()]
-    columns += ["`textured` removals that leave something, measurement: without, with it, %"]
+    columns += [
+        f"`{pair}` removals that leave something, measurement: without, with it, %"
+        for pair in PAIRS[:2]
+    ]
     rows: list[list[Shown]] = []
     for result in _results():
         for beside in result.beside:
-            bare = _share(beside.untouched.met[0], "measurement")
             for name, struck, noise, cell in _perturbations(result, beside):
                 if noise is None or (cell is not None and cell.goal != GOALS[-1]):
                     continue
                 row: list[Shown] = [_nodules(result), beside.budget, _short(name, cell)]
                 row += [_over(met, noise) for met in struck.met]
-                rows.append([*row, f"{bare}, {_share(struck.met[0], 'measurement')}"])
+                for before, after in list(zip(beside.untouched.met, struck.met, strict=True))[:2]:
+                    row.append(f"{_share(before, _JUDGE)}, {_share(after, _JUDGE)}")
+                rows.append(row)
     return plain(columns, rows)
 
 
@@ -43,7 +48,8 @@ def over_noise(budget: str) -> str:
     columns: list[str | Column] = [
         *("nodules", "made against", "made for"),
         *(Column("", "RMSE put in", "HU", digits=1), Column("", "CPU time", "s", digits=0)),
-        *("`textured`, HU", "`residual`, HU", "worst place: `textured`, `residual`, HU"),
+        *("`textured`, HU", "`residual`, HU", "`diffusion`, HU"),
+        "worst place: `textured`, `residual`, `diffusion`, HU",
         *(Column("", f"`{pair}`, over noise", sample=n) for pair, n in TESTERS.items()),
         Column("", "three pairs, over noise", sample=min(TESTERS.values())),
     ]
@@ -53,7 +59,7 @@ def over_noise(budget: str) -> str:
             if not struck.rmse_hu:
                 continue
             by = {met.pair: met for met in struck.met}
-            shown = [by["textured"], by["residual"]]
+            shown = [by[pair] for pair in (PAIRS[0], *HELD_OUT)]
             row: list[Shown] = [_nodules(result), name, "" if cell is None else f"`{cell.goal}`"]
             row += [struck.rmse_hu, "" if cell is None else cell.cpu_seconds]
             row += [printed(met.disruption_hu, 0) for met in shown]
