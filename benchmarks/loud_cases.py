@@ -16,7 +16,7 @@ from mitsgan.scan.scan import AIR_HU, Scan
 Array = NDArray[np.float32]
 Place = tuple[int, int, int]
 Paint = Callable[[Array, np.random.Generator], Array]
-"""What an attacker makes of a block, HU ``[z, y, x]``."""
+"""What an attacker makes of a block, HU ``[z, y, x]``; NaN where it is to be padding."""
 
 SIDES_MM = (10.0, 16.0, 20.0, 28.0)
 LEVELS_HU = (0.0, 15.0, 45.0, 90.0, 200.0)
@@ -29,6 +29,7 @@ _EVEN_HU = 150.0
 _SATURATED_HU = 3071.0
 _GAIN = 3.0
 _LESION_HU = 40.0
+_GAS_HU = -1000.0
 
 
 def white(level: float, before: Array, rng: np.random.Generator) -> Array:
@@ -69,6 +70,16 @@ def air(before: Array, rng: np.random.Generator) -> Array:
     return np.full_like(before, AIR_HU)
 
 
+def noisy_air(before: Array, rng: np.random.Generator) -> Array:
+    """Air as airways show it, with white noise of 15 HU."""
+    return _GAS_HU + 15 * rng.standard_normal(before.shape, np.float32)
+
+
+def padding(before: Array, rng: np.random.Generator) -> Array:
+    """No data."""
+    return np.full_like(before, np.nan)
+
+
 def doubled(before: Array, rng: np.random.Generator) -> Array:
     """Every second column repeats the one before it."""
     after = before.copy()
@@ -80,6 +91,27 @@ def every_other_slice(before: Array, rng: np.random.Generator) -> Array:
     """The mean, with white noise of 15 HU, in every second slice only."""
     after = before.copy()
     after[::2] = white(15.0, before[::2], rng)
+    return after
+
+
+def every_other_column(before: Array, rng: np.random.Generator) -> Array:
+    """The mean, with white noise of 15 HU, in every second column only."""
+    after = before.copy()
+    after[:, :, ::2] = white(15.0, before[:, :, ::2], rng)
+    return after
+
+
+def one_slice_in_three(before: Array, rng: np.random.Generator) -> Array:
+    """The mean, with white noise of 15 HU, in every third slice only."""
+    after = before.copy()
+    after[::3] = white(15.0, before[::3], rng)
+    return after
+
+
+def doubled_slices(before: Array, rng: np.random.Generator) -> Array:
+    """Every second slice repeats the one before it."""
+    after = before.copy()
+    after[1::2] = before[: len(before) // 2 * 2 : 2]
     return after
 
 
@@ -96,8 +128,13 @@ def paints() -> Mapping[str, Paint]:
         "gain of 3": gain,
         "saturated": saturated,
         "air": air,
+        "air, white noise, 15 HU": noisy_air,
+        "padding": padding,
         "columns doubled": doubled,
+        "slices doubled": doubled_slices,
         "every other slice": every_other_slice,
+        "one slice in three": one_slice_in_three,
+        "every other column": every_other_column,
     }
     return {**noisy, **others}
 
@@ -137,8 +174,12 @@ def repainted(scan: Scan, cubes: Sequence[Block], paint: Paint, seed: int) -> Sc
     rng, stored, hu = np.random.default_rng(seed), scan.stored.copy(), scan.hu()
     for cube in cubes:
         after = np.maximum(paint(hu[cube.box], rng), np.float32(AIR_HU))
-        slices = cube.box[0]
-        stored[cube.box] = scan.nearest_stored(after, slices.start, slices.stop)
+        slices, empty = cube.box[0], np.isnan(after)
+        after[empty] = AIR_HU
+        nearest = scan.nearest_stored(after, slices.start, slices.stop)
+        if scan.padding is not None:
+            nearest[empty] = scan.padding[0]
+        stored[cube.box] = nearest
     return scan.with_stored(stored)
 
 

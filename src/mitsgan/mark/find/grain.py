@@ -9,8 +9,11 @@ ones decide.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from mitsgan.mark.find.hidden.doubtful import Louder
 from mitsgan.mark.find.noise import VOXELS, Cells, Mask, Noise
 from mitsgan.mark.find.settings import Detector
 from mitsgan.mark.sliding import SLAB, Slider, covered
@@ -46,8 +49,10 @@ def unlike_places(
     counted: Mask,
     spacing: tuple[float, float, float],
     settings: Detector,
-) -> tuple[Mask, Mask]:
+) -> tuple[Mask, Mask, list[Louder]]:
     """Blocks of windows that are louder, and of those that are smoother, than what is around.
+
+    And windows that are louder by less, which alone says nothing.
 
     Args:
         grain: see `relative_grain`.
@@ -58,20 +63,21 @@ def unlike_places(
     """
     places = _Places(grain, counted, settings.grain_share)
     louder, smoother = np.zeros_like(counted), np.zeros_like(counted)
+    rather: list[Louder] = []
     for side_mm, loudest, smoothest in settings.grains:
         depth, high, wide = window(side_mm, spacing)
         side = depth, max(high, settings.grain_blocks), max(wide, settings.grain_blocks)
-        for centres, blocks in zip(
-            places.windows(side, loudest, smoothest), (louder, smoother), strict=True
-        ):
+        loud, smooth, *less = places.windows(side, (loudest, *settings.doubtful_grains), smoothest)
+        for centres, blocks in ((loud, louder), (smooth, smoother)):
             if centres.any():
                 blocks |= covered(centres, side)
+        rather += [Louder(centres, side) for centres in less]
     louder &= counted
     smoother &= counted & (around > settings.grain_floor)
     body = max(int(np.count_nonzero(counted)), 1)
     if np.count_nonzero(smoother) > settings.smooth_scan * body:
         smoother[...] = False  # no paint, but a scan with smooth places all over
-    return louder, smoother
+    return louder, smoother, rather
 
 
 class _Places:
@@ -89,9 +95,13 @@ class _Places:
         self._inverse = self._ones / (grain + _LEAST)
         self._slider = Slider(np.float32, 3)
 
-    def windows(self, side: Window, loudest: float, smoothest: float) -> tuple[Mask, Mask]:
-        """Centres of windows that are louder, and smoother, than such limits."""
-        loud, smooth = np.empty_like(self._counted), np.empty_like(self._counted)
+    def windows(self, side: Window, loudest: Sequence[float], smoothest: float) -> list[Mask]:
+        """Centres of windows that are louder, and smoother, than such limits.
+
+        Those that are louder than the first limit, smoother ones, and louder than other limits.
+        """
+        louder = [np.empty_like(self._counted) for _ in loudest]
+        smooth = np.empty_like(self._counted)
         least = np.float32(self._share * np.prod(side))
         _, rows, columns = self._grain.shape
 
@@ -101,10 +111,11 @@ class _Places:
             inverse = slider.sums(self._inverse, side, start, stop, 1)
             total = slider.sums(self._grain, side, start, stop, 2, self._counted)
             full = number >= least
-            is_loud = full & (inverse * np.float32(loudest) < number)
-            loud[start:stop] = is_loud[:, :rows, :columns]
+            for loud, limit in zip(louder, loudest, strict=True):
+                is_loud = full & (inverse * np.float32(limit) < number)
+                loud[start:stop] = is_loud[:, :rows, :columns]
             is_smooth = full & (total < np.float32(smoothest) * number)
             smooth[start:stop] = is_smooth[:, :rows, :columns]
 
         list(slab_by_slab(look, len(self._grain), SLAB))
-        return loud, smooth
+        return [louder[0], smooth, *louder[1:]]

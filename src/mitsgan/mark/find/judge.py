@@ -23,6 +23,8 @@ from mitsgan.mark.find.findings import (
     were_averaged,
 )
 from mitsgan.mark.find.grain import relative_grain, unlike_places
+from mitsgan.mark.find.hidden.doubtful import doubtful_places
+from mitsgan.mark.find.hidden.hollow import hollow_places
 from mitsgan.mark.find.measure import Measured
 from mitsgan.mark.find.noise import Mask
 from mitsgan.mark.find.regions import find_regions, label, region_of
@@ -80,7 +82,7 @@ def judge(
     flagged[inside] = kept
     if regions:
         np.multiply(searched.probability, evidence.body, out=probability[inside])
-    unlike = _unlike(scan, measured, evidence, kept, settings)
+    unlike = _unlike(scan, measured, evidence, kept, false_alarms, settings)
     slices = slice_findings(measured, sums, flagged, settings)
     for finding in slices:
         if finding.state == SliceState.REPLACED:
@@ -109,13 +111,22 @@ def judge(
 
 
 def _unlike(
-    scan: Scan, measured: Measured, evidence: Evidence, flagged: Mask, settings: Detector
+    scan: Scan,
+    measured: Measured,
+    evidence: Evidence,
+    flagged: Mask,
+    false_alarms: float,
+    settings: Detector,
 ) -> tuple[Unlike, ...]:
     """Places of the body where no mark could show, those apart that were found to be repainted."""
     grain = relative_grain(measured.squares, measured.noise)
     counted = evidence.body & (measured.means < settings.grain_hu)
-    louder, smoother = unlike_places(grain, measured.noise.around, counted, scan.spacing, settings)
+    louder, smoother, rather = unlike_places(
+        grain, measured.noise.around, counted, scan.spacing, settings
+    )
     places = louder if evidence.worn > 0 else louder | smoother
+    places |= doubtful_places(rather, evidence, false_alarms / 2, settings)
+    places |= hollow_places(measured, evidence, scan.spacing, false_alarms / 2, settings)
     if not places.any():
         return ()
     labels, count = label(places)
@@ -194,9 +205,8 @@ def _verdict(
     if unlike:
         return (
             Verdict.UNKNOWN,
-            f"the mark is where it could be looked for, but the finest grain of "
-            f"{_count(len(unlike), 'place')} is unlike what is around, so that no mark would show "
-            "there",
+            "the mark is where it could be looked for, but could not be told in "
+            f"{_count(len(unlike), 'place')} unlike what is around",
         )
     return Verdict.INTACT, f"the mark is where it should be; {share}"
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.mark.find.expected import Evidence
+from mitsgan.mark.find.hidden.steps import Steps
 from mitsgan.mark.find.noise import Cells, Mask
 from mitsgan.mark.find.settings import Detector
 from mitsgan.mark.find.wear.unevenness import unevenness
@@ -50,18 +51,21 @@ def search(
         settings: of the detector.
     """
     tests = _tests(evidence, spacing, settings)
-    windows = sum(int(np.count_nonzero(test.where)) for test in tests)
-    looking = _Search(evidence, tests, spacing, threshold(false_alarms, windows), settings)
+    steps = Steps.of(evidence, spacing, settings)
+    windows = steps.windows + sum(int(np.count_nonzero(test.where)) for test in tests)
+    least = threshold(false_alarms, windows)
+    looking = _Search(evidence, tests, spacing, least, settings)
     alarm = any(list(slab_by_slab(looking.look, len(evidence.body), SLAB)))
     testable = np.zeros(evidence.body.shape, np.bool_)
     for test in tests:
         if not test.dense:
             testable |= covered(test.certain, test.side)
-    if not alarm:
+    apart = steps.shortfall(least)
+    if not alarm and apart is None:
         nothing = np.zeros(testable.shape, np.float32)
         return Search(np.zeros_like(testable), testable, nothing, nothing)
     list(slab_by_slab(looking.look_closely, len(evidence.body), SLAB))
-    return looking.outlined(testable)
+    return looking.outlined(testable, apart)
 
 
 @dataclass(frozen=True)
@@ -91,9 +95,7 @@ def _tests(
     """All tissue in every size; dense tissue, in which no lung dilutes a nodule, in the smaller."""
     sides = [window(mm, spacing) for mm in SIZES_MM]
     shape = evidence.body.shape
-    faint = evidence.survived_hu < settings.faint_hu
-    granted = settings.faint_uneven if faint else settings.least_uneven
-    least = max(evidence.dispersion, granted)
+    least = max(evidence.dispersion, settings.granted(evidence.survived_hu))
     return [
         _Test(
             where=where,
@@ -208,13 +210,18 @@ class _Search:
         )
         self._probability[start:stop] = posterior[self._within]
 
-    def outlined(self, testable: Mask) -> Search:
-        """What windows that raised the alarm say; `look_closely` has been everywhere."""
+    def outlined(self, testable: Mask, apart: Cells | None) -> Search:
+        """What windows that raised the alarm say; `look_closely` has been everywhere.
+
+        Args:
+            testable: see `Search`.
+            apart: what windows of every second or third slice fall short by, around each block.
+        """
         shape = self._low.shape
         flagged, near = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
         score = np.zeros(shape, np.float32)
         for dense, inside in ((False, self._evidence.body), (True, self._evidence.dense)):
-            part = np.zeros(shape, np.float32)
+            part = np.zeros(shape, np.float32) if dense or apart is None else apart.copy()
             for test in self._tests:
                 if test.dense == dense:
                     np.maximum(part, covered(test.shortfall, test.side), out=part)

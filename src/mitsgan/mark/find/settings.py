@@ -216,6 +216,41 @@ class Detector:
     smooth_scan: float = 0.01
     """Where more of the body is smoother than what is around it, that is how the scan is."""
 
+    # --- Places that are somewhat louder, see `mitsgan.mark.find.hidden.doubtful` ---
+
+    doubtful_grains: tuple[float, ...] = (1.5, 2.2)
+    """Such a cube of that many times the grain around is louder than few others: 1500 and 22 blocks
+    of an untouched `lidc-0001` are the middle of one of 8 mm, 3 and none of one of 14 mm."""
+
+    doubtful_share: float = 0.01
+    """Where more of the body is as loud as that, it is how the scan is."""
+
+    # --- Air and metal inside, see `mitsgan.mark.find.hidden.hollow` ---
+
+    hollow_mm: float = 5.0
+    """Side of the tiles, whose sums are added up."""
+
+    hollow_tiles: tuple[int, ...] = (2, 4)
+    """Sides of the windows, in tiles: 10 and 20 mm."""
+
+    hollow_share: float = 0.4
+    """Share of such a window's blocks that must be air: those at its sides are not if it is as
+    large as what was painted."""
+
+    blank_share: float = 0.15
+    """Share of its blocks without any grain from which it is blank, be it air or metal. In the
+    design scans no air inside is, nor in three others."""
+
+    hollow_uneven: float = 0.1
+    """How unevenly the mark survives in air, at least, as a share of what is expected: values near
+    the least that a scan can hold are cut off. Design scans."""
+
+    metal_mm: float = 40.0
+    """Side of the cubes in which lung around metal is looked for."""
+
+    metal_lung: float = 0.5
+    """Share of such a cube, the metal apart, that must be lung."""
+
     # --- The search ---
 
     kept_share: float = 0.6
@@ -227,6 +262,9 @@ class Detector:
 
     fine_mm: float = 8.0
     """Side of the cubes by which what was repainted is outlined, and the map is drawn."""
+
+    steps: tuple[tuple[int, float], ...] = ((2, 17.0), (2, 22.0), (3, 22.0))
+    """How many steps slices are apart that are looked at alone, and sides of the cubes, mm."""
 
     outline_share: float = 0.5
     """With less than this share of its mark, such a cube belongs to the outline."""
@@ -258,6 +296,10 @@ class Detector:
 
     slice_left: float = 0.3
     """With less than this share of its mark, such a slice is called replaced."""
+
+    def granted(self, survived_hu: float) -> float:
+        """Unevenness that is taken for granted, where so much is left of the mark, RMS in HU."""
+        return self.faint_uneven if survived_hu < self.faint_hu else self.least_uneven
 
     def __post_init__(self) -> None:
         for field in fields(self):
