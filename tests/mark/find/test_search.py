@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitsgan.mark.find.expected import Evidence
+from mitsgan.mark.find.hidden.steps import Steps
 from mitsgan.mark.find.search import deviation, search
 from mitsgan.mark.find.settings import Detector
 from mitsgan.mark.find.wear.unevenness import unevenness
@@ -50,7 +51,8 @@ def test_what_is_found_is_what_all_windows_say(
     sides = [window(mm, SPACING) for mm in SIZES_MM]
     tests = [(whole.body, side) for side in sides]
     tests += [(whole.dense, side) for side in sides[:DENSE_SIZES]]
-    least = threshold(0.01, sum(int(looked.sum()) for looked, _ in tests))
+    steps = Steps.of(whole, SPACING, SETTINGS)
+    least = threshold(0.01, steps.windows + sum(int(looked.sum()) for looked, _ in tests))
     floor = max(dispersion, 0.05)
     testable = np.zeros(whole.body.shape, np.bool_)
     alarm, worst = False, 0.0
@@ -70,6 +72,11 @@ def test_what_is_found_is_what_all_windows_say(
         alarm |= bool(lost.any())
         near |= covered(covered(lost, side), fine) & looked
         worst = max(worst, float(short[lost].max(initial=0)))
+    apart = steps.shortfall(least)
+    if apart is not None:
+        alarm = True
+        near |= covered(apart > 0, fine) & whole.body
+        worst = max(worst, float(apart.max()))
     np.testing.assert_array_equal(search_result.testable, testable)
     assert search_result.flagged.any() == alarm
     assert search_result.score.max() == pytest.approx(worst, rel=1e-4)

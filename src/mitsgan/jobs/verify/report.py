@@ -60,7 +60,7 @@ def _unchecked(result: Verification) -> Iterator[str]:
         yield f"The mark: {unchecked:.0f} % of the body could not be checked for repainting."
     for place in result.unlike or ():
         at = f"{millimetres(place.centre_lps_mm)} mm (LPS)"
-        yield f"The mark at {at}: no mark would show in a grain like the one there."
+        yield f"The mark at {at}: what is there cannot be checked, as it is unlike what is around."
     if result.seal is None:
         yield "No seal was given: single bits, header fields and who vouches were not checked."
     elif not result.seal.signer.trusted:

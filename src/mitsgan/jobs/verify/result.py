@@ -42,7 +42,7 @@ class RegionEntry:
 
 @dataclass(frozen=True)
 class UnlikeEntry:
-    """A box of voxels that cannot be checked: its finest grain is so many times that around.
+    """A box of voxels that cannot be checked, and how loud its finest grain is over that around.
 
     Voxels are ``[z, y, x]`` of the file.
     """

@@ -85,7 +85,10 @@ class Region:
 
 @dataclass(frozen=True)
 class Unlike:
-    """A place whose finest grain is unlike that around, so that no mark would show there.
+    """A place of which nothing can be said, since it is unlike what is around.
+
+    Its finest grain is, or it is rather loud and lacks the mark, or it is air or metal where none
+    was when the scan was marked.
 
     Attributes:
         region: where; its score says nothing.
