@@ -40,7 +40,7 @@ def test_a_lung_filled_with_air_or_metal_is_never_intact(
 ) -> None:
     detection = filled(marked, hu, noise_hu)
     assert detection.verdict != Verdict.INTACT
-    boxes = [place.region for place in (*detection.regions, *detection.unlike)]
+    boxes = [*detection.regions, *(place.region for place in detection.unlike)]
     assert any(
         all(
             start < part.stop and part.start < stop

@@ -67,11 +67,8 @@ def test_all_windows_are_counted_and_scans_of_few_slices_have_none() -> None:
     steps = Steps.of(whole, SPACING, SETTINGS)
     tiles = SHAPE[0] * (SHAPE[1] // TILE[1]) * (SHAPE[2] // TILE[2])
     assert steps.windows == len(SETTINGS.steps) * tiles
-    flat = Evidence(
-        *(part[:2] for part in (*whole.sums, whole.body, whole.dense)),
-        whole.dispersion,
-        whole.survived_hu,
-        whole.lost[:2],
-    )
+    two = [part[:2] for part in whole.sums]
+    body = whole.body[:2]
+    flat = Evidence(two[0], two[1], two[2], body, body, 0.03, 3.0, whole.lost[:2])
     assert Steps.of(flat, SPACING, SETTINGS).windows == 0
     assert Steps.of(flat, SPACING, SETTINGS).shortfall(6.0) is None

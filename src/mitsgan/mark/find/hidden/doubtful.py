@@ -52,17 +52,13 @@ def doubtful_places(
         settings: of the detector.
     """
     places = np.zeros_like(evidence.body)
-    shape = np.array(places.shape)
     most = settings.doubtful_share * np.count_nonzero(evidence.body)
     granted = max(evidence.dispersion, settings.granted(evidence.survived_hu))
     for windows in louder:
         where = np.flatnonzero(windows.centres)
-        if not 0 < len(where) <= most or not (shape >= windows.side).all():
+        if not 0 < len(where) <= most:
             continue  # so many are how the scan is
-        # At an end of the scan: the last window that lies inside.
-        reach = np.array(windows.side) // 2
-        centres = np.stack(np.unravel_index(where, shape), axis=1)
-        centres = np.clip(centres, reach, shape - windows.side + reach)
+        centres = np.stack(np.unravel_index(where, places.shape), axis=1)
         # Short of the mark, or beyond it: each of all windows is looked at twice.
         least = threshold(false_alarms / (2 * len(louder)), len(centres))
         total, variance, mean = window_sums(evidence.sums, centres, windows.side)
@@ -96,22 +92,25 @@ def _odd(
 
 
 def window_sums(
-    values: Sequence[Cells], centres: NDArray[np.int64], side: Window
+    values: Sequence[Cells | Mask], centres: NDArray[np.int64], side: Window
 ) -> list[NDArray[np.float32]]:
-    """`mitsgan.mark.sliding.sliding_sums` of a few windows only, which lie inside the scan.
+    """`mitsgan.mark.sliding.sliding_sums` of a few windows only; where one would reach beyond an
+    end of the scan, of the last that does not.
 
     Args:
         values: arrays to add up, ``[z, y, x]``.
         centres: ``[n, 3]``.
         side: of the windows, in blocks.
     """
-    shape = values[0].shape
-    corners = np.ravel_multi_index(tuple((centres - np.array(side) // 2).T), shape)
-    steps = np.ravel_multi_index(tuple(np.indices(side).reshape(3, -1)), shape)
+    shape = np.array(values[0].shape)
+    sides = np.minimum(side, shape)
+    first = np.clip(centres - sides // 2, 0, shape - sides)
+    corners = np.ravel_multi_index(tuple(first.T), values[0].shape)
+    steps = np.ravel_multi_index(tuple(np.indices(sides).reshape(3, -1)), values[0].shape)
     totals = [np.empty(len(centres), np.float32) for _ in values]
     for start in range(0, len(centres), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
         at = corners[some, None] + steps
         for part, total in zip(values, totals, strict=True):
-            np.sum(part.ravel()[at], axis=1, out=total[some])
+            total[some] = part.ravel()[at].sum(axis=1)
     return totals
