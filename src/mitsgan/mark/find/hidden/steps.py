@@ -19,7 +19,6 @@ from mitsgan.mark.find.settings import Detector
 from mitsgan.mark.find.wear.unevenness import unevenness
 from mitsgan.mark.sliding import Slider, covered, sliding_sums, tiles
 from mitsgan.mark.windows import Window, block_spacing
-from mitsgan.slabs import in_slabs, per_thread
 
 TILE: Window = (1, 2, 2)
 """Blocks of a tile."""
@@ -85,31 +84,23 @@ class Steps:
         """
         evidence = self.evidence
         granted = max(evidence.dispersion, self.settings.granted(evidence.survived_hu))
-        parts = [(first, step, side) for step, side in self.windows_of for first in range(step)]
-        sliders = per_thread(lambda: Slider(np.float32, 2))
-
-        def look(start: int, stop: int) -> bool:
-            """Whether some windows may have fallen short, by what takes no time to tell."""
-            ((first, step, side),) = parts[start:stop]
-            slider, some = sliders(), slice(first, None, step)
-            total, mean = (
-                slider.sums(part, side, 0, len(part), number)
-                for number, part in enumerate((self.products[some], self.expected[some]))
-            )
-            suspect = self._suspect(total, mean, granted, least)
-            _, rows, columns = self.body.shape
-            return bool(suspect[:, :rows, :columns].any())
-
-        whole = None
-        for (first, step, side), suspect in zip(
-            parts, list(in_slabs(look, len(parts), 1)), strict=True
-        ):
-            found = (
-                self._fallen(slice(first, None, step), side, granted, least) if suspect else None
-            )
-            if found is not None:
-                whole = np.zeros(evidence.body.shape, np.float32) if whole is None else whole
-                np.maximum(whole, self._in_every_slice(found, first, step, side), out=whole)
+        slider, whole = Slider(np.float32, 2), None
+        _, rows, columns = self.body.shape
+        for step, side in self.windows_of:
+            for first in range(step):
+                some = slice(first, None, step)
+                total, mean = (
+                    slider.sums(part[some], side, 0, len(part[some]), number)
+                    for number, part in enumerate((self.products, self.expected))
+                )
+                suspect = self._suspect(total, mean, granted, least)
+                if not suspect[:, :rows, :columns].any():
+                    continue
+                # Only now, as it takes time: most scans have no such window.
+                found = self._fallen(some, side, granted, least)
+                if found is not None:
+                    whole = np.zeros(evidence.body.shape, np.float32) if whole is None else whole
+                    np.maximum(whole, self._in_every_slice(found, first, step, side), out=whole)
         return whole
 
     def _suspect(self, total: Sums, mean: Sums, granted: float, least: float) -> Mask:
@@ -122,7 +113,7 @@ class Steps:
         return suspect
 
     def _fallen(self, some: slice, side: Window, granted: float, least: float) -> Sums | None:
-        """What windows of one size fall short by, per tile of some slices; takes its time."""
+        """What windows of one size fall short by, per tile of some slices."""
         total, mean = (sliding_sums(part[some], side) for part in (self.products, self.expected))
         suspect = self._suspect(total, mean, granted, least)
         part = _sliced(self.evidence, some)
