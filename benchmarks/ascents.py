@@ -8,15 +8,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
 from time import process_time
+from typing import Literal, TypeAlias
 
 from torch import Tensor
 
+from feature_target import features_moved
 from mitsgan.attack import ATTACKERS, Action, Objective, Outcome
 from mitsgan.attack.objectives import Goal, objective_of
 from mitsgan.attack.resample import Triple
 from mitsgan.optimize import Around, Ascent, AttackedScan, Threat, optimize
 from mitsgan.protect import MitsGan, Offset, RandomSign
 from struck import Bench, Met, Struck, Testers
+
+AscentGoal: TypeAlias = Goal | Literal["features"]
+"""What an ascent may be made for: `Goal`, or to move features of the attacker."""
 
 TEST_SEED, ASCENT_SEED = 1, 0
 
@@ -88,21 +93,23 @@ class Cell:
         curve: after some of its steps, and after all.
         struck: what all pairs make of it.
         noise: and of random signs of the same RMSE.
+        varied: whether every batch was attacked somewhat otherwise, see `mitsgan.optimize.Ascent`.
     """
 
     ball: Ball
     budget_hu: float
-    goal: Goal
+    goal: AscentGoal
     positions: int
     cpu_seconds: float
     curve: tuple[Reached, ...]
     struck: Struck
     noise: Struck
+    varied: bool = False
 
     @property
-    def key(self) -> tuple[Ball, float, Goal]:
+    def key(self) -> tuple[Ball, float, AscentGoal, bool]:
         """For what it is."""
-        return self.ball, self.budget_hu, self.goal
+        return self.ball, self.budget_hu, self.goal, self.varied
 
 
 @dataclass(eq=False)
@@ -158,24 +165,26 @@ class InBall:
     def _untouched(self) -> Struck:
         return self.held_out.struck(None)
 
-    def cell(self, pair: str, budget_hu: float, goal: Goal, positions: int, steps: int) -> Cell:
+    def cell(self, pair: str, budget_hu: float, goal: AscentGoal, ascent: Ascent) -> Cell:
         """Go up one objective from the network's perturbation, and test what that reached."""
         bench, seen = self.bench, dict[int, tuple[int, Tensor]]()
-        objective = Counted(objective_of(goal, [bench.classifier.network]))
+        objective = Counted(
+            features_moved if goal == "features" else objective_of(goal, [bench.classifier.network])
+        )
         attacker = ATTACKERS.get(pair).make(self.ball.action)
 
         def watch(done: int, perturbation: Callable[[], Tensor]) -> None:
             if done in wanted:
                 seen[done] = objective.attacks, perturbation()
 
-        wanted = {max(1, steps // part) for part in PARTS}
+        wanted = {max(1, (ascent.steps or 1) // part) for part in PARTS}
         start = bench.perturbation(MitsGan.load(), budget_hu)
         begin = process_time()
         reached = optimize(
             AttackedScan(bench.attacked.hu, bench.scan.spacing),  # remembers nothing of others
             [Threat(attacker, self.places, objective)],
             budget_hu,
-            Ascent(steps=steps, positions=positions, seed=ASCENT_SEED),
+            ascent,
             start=start,
             watch=watch,
         )
@@ -185,11 +194,12 @@ class InBall:
             ball=self.ball,
             budget_hu=budget_hu,
             goal=goal,
-            positions=positions,
+            positions=ascent.positions,
             cpu_seconds=round(seconds, 1),
             curve=tuple(self._curve(seen)),
             struck=self.held_out.struck(reached),
             noise=self.held_out.struck(bench.perturbation(noise, budget_hu)),
+            varied=ascent.varied,
         )
 
     def _curve(self, seen: Mapping[int, tuple[int, Tensor]]) -> Iterator[Reached]:

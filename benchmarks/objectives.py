@@ -26,19 +26,19 @@ from typing import Any, ClassVar, get_args
 import numpy as np
 import torch
 
-from ascents import ASCENT_SEED, TEST_SEED, Ball, Cell, Controls, InBall
+from ascents import ASCENT_SEED, TEST_SEED, AscentGoal, Ball, Cell, Controls, InBall
 from machine import machine
 from measuring import exit_code, say
 from mitsgan import __version__
 from mitsgan.anatomy.places import LungPositions, deep_lung
 from mitsgan.attack import Action, surrogate_path
-from mitsgan.attack.objectives import Goal
 from mitsgan.attack.resample import Triple
 from mitsgan.attack.surrogates import SURROGATES
 from mitsgan.errors import OutputError, PositionError
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
 from mitsgan.networks import Kind, load_weights, shipped
+from mitsgan.optimize import Ascent
 from mitsgan.result import Result, WeightsEntry
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
@@ -52,9 +52,9 @@ TESTERS: Mapping[str, int] = {PAIR: 48, "residual": 48, "diffusion": 24}
 times as long."""
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
-GOALS: Mapping[Action, tuple[Goal, ...]] = {
-    "inject": ("distance", "excess", "judged"),
-    "remove": ("distance", "remainder", "judged"),
+GOALS: Mapping[Action, tuple[AscentGoal, ...]] = {
+    "inject": ("distance", "excess", "judged", "features"),
+    "remove": ("distance", "remainder", "judged", "features"),
 }
 BUDGETS_HU = (10.0, 25.0)
 
@@ -143,7 +143,7 @@ def weights(
         yield WeightsEntry.of(load_weights(shipped(name), kind)[1], None, name)
 
 
-def planned(options: argparse.Namespace) -> Iterator[tuple[Ball, float, Goal]]:
+def planned(options: argparse.Namespace) -> Iterator[tuple[Ball, float, AscentGoal]]:
     """Cells in the order in which they are measured: those that tell most come first."""
     for middle, ball_mm, action in product(options.middles, options.balls, options.actions):
         for budget_hu, goal in product(options.budgets, GOALS[action]):
@@ -156,7 +156,7 @@ def measure(bench: Bench, result: Objectives, options: argparse.Namespace) -> It
     begin = monotonic()
     at: InBall | None = None
     for ball, budget_hu, goal in planned(options):
-        if (ball, budget_hu, goal) in {cell.key for cell in result.cells}:
+        if (ball, budget_hu, goal, options.varied) in {cell.key for cell in result.cells}:
             continue
         if options.seconds is not None and monotonic() - begin > options.seconds:
             say("the time is over; `--resume` goes on")
@@ -167,8 +167,13 @@ def measure(bench: Bench, result: Objectives, options: argparse.Namespace) -> It
             result = replace(result, controls=(*result.controls, at.controls(budget_hu)))
         positions, steps = EFFORTS[ball.ball_mm]
         share = options.effort
-        positions, steps = max(1, round(positions * share)), max(1, round(steps * share))
-        cell = at.cell(PAIR, budget_hu, goal, positions, steps)
+        ascent = Ascent(
+            steps=max(1, round(steps * share)),
+            positions=max(1, round(positions * share)),
+            seed=ASCENT_SEED,
+            varied=options.varied,
+        )
+        cell = at.cell(PAIR, budget_hu, goal, ascent)
         met, noise = cell.struck.met[0], cell.noise.met[0]
         say(
             f"{ball}, {budget_hu:g} HU, {goal}: {met.disruption_hu:g} HU, noise "
@@ -191,6 +196,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--balls", nargs="+", type=float, choices=list(EFFORTS), default=list(EFFORTS))
     add("--budgets", nargs="+", type=float, default=list(BUDGETS_HU), metavar="HU")
     add("--goals", nargs="+", choices=goals, default=goals)
+    add("--varied", action="store_true", help="attack every batch somewhat otherwise")
     add("--middles", nargs="+", type=int, choices=range(MIDDLES), default=[0])
     add("--effort", type=float, default=1.0, help="part of the positions a step, and of the steps")
     add("--seconds", type=float, help="begin no cell after so many")

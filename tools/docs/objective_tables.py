@@ -88,7 +88,7 @@ def over_attacks() -> str:
             f"{_attacks(point)}: {printed(point.met.disruption_hu, 0)}" for point in cell.curve
         )
         shown = (cell.noise, controls.network, controls.offset)
-        row: list[Shown] = [cell.ball.action, *_where(cell), f"`{cell.goal}`", cell.ball.middle + 1]
+        row: list[Shown] = [cell.ball.action, *_where(cell), _made_for(cell), cell.ball.middle + 1]
         rows.append([*row, ", ".join(points), *(one.met[0].disruption_hu for one in shown)])
     return plain(columns, rows)
 
@@ -109,7 +109,8 @@ def _curves() -> list[Curve]:
     cells = [
         c for c in sorted(_result().cells, key=_order) if c.ball.middle == 0 and c.ball.ball_mm
     ]
-    drawn = [c for c in cells if c.goal in ("distance", _DIRECTED[c.ball.action])]
+    goals = [c for c in cells if c.goal in ("distance", _DIRECTED[c.ball.action])]
+    drawn = [c for c in goals if not c.varied]
     panels: dict[tuple[Action, float], list[Cell]] = {}
     for cell in drawn:
         panels.setdefault((cell.ball.action, cell.budget_hu), []).append(cell)
@@ -145,8 +146,8 @@ def _result() -> Objectives:
 def _cells() -> list[Cell]:
     """Ball by ball; of each, goals in the order in which they are measured."""
 
-    def rank(cell: Cell) -> tuple[Ordered, int]:
-        return _order(cell), GOALS[cell.ball.action].index(cell.goal)
+    def rank(cell: Cell) -> tuple[Ordered, bool, int]:
+        return _order(cell), cell.varied, GOALS[cell.ball.action].index(cell.goal)
 
     return sorted(_result().cells, key=rank)
 
@@ -176,7 +177,11 @@ def _perturbations(
     for name, one in zip(_NOT_ASCENTS, struck, strict=True):
         yield name, None, one, None
     for cell in cells:
-        yield f"`{cell.goal}`", cell, cell.struck, cell.noise
+        yield _made_for(cell), cell, cell.struck, cell.noise
+
+
+def _made_for(cell: Cell) -> str:
+    return f"`{cell.goal}`, varied" if cell.varied else f"`{cell.goal}`"
 
 
 def _where(cell: Cell) -> tuple[str, str]:
