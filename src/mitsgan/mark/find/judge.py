@@ -126,7 +126,7 @@ def _unlike(
     )
     places = louder if evidence.worn > 0 else louder | smoother
     places |= doubtful_places(rather, evidence, false_alarms / 2, settings)
-    places |= hollow_places(measured, evidence, scan.spacing, false_alarms / 2, settings)
+    places |= hollow_places(measured, evidence, scan.spacing, settings)
     if not places.any():
         return ()
     labels, count = label(places)

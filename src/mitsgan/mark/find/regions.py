@@ -16,7 +16,7 @@ from mitsgan.scan.scan import Scan
 def find_regions(
     searched: Search, scan: Scan, offset: tuple[int, int], settings: Detector
 ) -> tuple[tuple[Region, ...], Mask]:
-    """Connected regions of flagged blocks, worst first, and the mask without crumbs.
+    """Connected regions of flagged blocks, worst first, then largest, and the mask without crumbs.
 
     Args:
         searched: what the search gave.
@@ -37,7 +37,7 @@ def find_regions(
             mask = labels == number
             kept |= mask
             regions.append(region_of(mask, float(searched.score[mask].max()), scan, offset))
-    return tuple(sorted(regions, key=lambda one: -one.score)), kept
+    return tuple(sorted(regions, key=lambda one: (-one.score, -one.voxels))), kept
 
 
 def region_of(mask: Mask, score: float, scan: Scan, offset: tuple[int, int]) -> Region:

@@ -228,22 +228,14 @@ class Detector:
     # --- Air and metal inside, see `mitsgan.mark.find.hidden.hollow` ---
 
     hollow_mm: float = 5.0
-    """Side of the tiles, whose sums are added up."""
+    """Side of the tiles by which blocks are counted: windows are a few of them wide."""
 
     hollow_tiles: tuple[int, ...] = (2, 4)
     """Sides of the windows, in tiles: 10 and 20 mm."""
 
-    hollow_share: float = 0.4
-    """Share of such a window's blocks that must be air: those at its sides are not if it is as
-    large as what was painted."""
-
     blank_share: float = 0.15
     """Share of its blocks without any grain from which it is blank, be it air or metal. In the
     design scans no air inside is, nor in three others."""
-
-    hollow_uneven: float = 0.1
-    """How unevenly the mark survives in air, at least, as a share of what is expected: values near
-    the least that a scan can hold are cut off. Design scans."""
 
     metal_mm: float = 40.0
     """Side of the cubes in which lung around metal is looked for."""
