@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from mitsgan.attack import Cut, Outcome, TrainedAttacker
+from mitsgan.attack import Attacker, Cut, Outcome, TrainedAttacker
 from mitsgan.attack.networks.ctgan import Generator
 from mitsgan.errors import SettingsError
 
@@ -33,12 +33,11 @@ def features_moved(outcome: Outcome) -> Tensor:
     return torch.stack(moved).log().mean(0) / 2
 
 
-def _features(attacker: object, cut: Cut) -> Iterator[Tensor]:
+def _features(attacker: Attacker, cut: Cut) -> Iterator[Tensor]:
     """What each level of the encoder makes of the cubes of a cut, the first level first."""
-    network = attacker.network if isinstance(attacker, TrainedAttacker) else None
-    if not isinstance(attacker, TrainedAttacker) or not isinstance(network, Generator):
+    if not (isinstance(attacker, TrainedAttacker) and isinstance(attacker.network, Generator)):
         raise SettingsError(f"{attacker} is no CT-GAN; its features are not known")
     level = attacker.condition(cut.cubes(cut.before))
-    for down in network.down:
+    for down in attacker.network.down:
         level = down(level)
         yield level

@@ -27,11 +27,10 @@ import torch
 from ascents import ASCENT_SEED, TEST_SEED
 from known_site import BUDGETS, GOALS, POSITIONS, TESTERS, WAYS, Beside, Cell, Cost, Site, costs
 from machine import machine
-from measuring import exit_code, say
+from measuring import add_resumable_output, exit_code, resumed, say
 from mitsgan import __version__
 from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.attack.objectives import Goal
-from mitsgan.errors import OutputError
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
 from mitsgan.jobs.protect.refine import UNCERTAINTY_MM
@@ -105,9 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("scan", type=Path, metavar="SCAN")
     add("--nodules", type=Path, nargs="+", metavar="LIST", help="known ones; else some are planted")
-    add("--output", type=Path, required=True, metavar="FILE.json")
-    add("--overwrite", action="store_true", help="replace an earlier output")
-    add("--resume", action="store_true", help="keep the ascents of an earlier output, add others")
+    add_resumable_output(parser)
     add("--budgets", nargs="+", choices=list(BUDGETS), default=list(BUDGETS))
     add("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     add("--goals", nargs="+", choices=GOALS, default=list(GOALS))
@@ -144,14 +141,7 @@ def _run(options: argparse.Namespace) -> int:
         machine=machine(),
         threads=torch.get_num_threads(),
     )
-    if options.resume and output.exists():
-        earlier = KnownPlaces.read(output)
-        if earlier.bare() != result.bare():
-            raise OutputError(
-                f"{output} is of another scan, version or weights; name another file, or give "
-                "`overwrite`"
-            )
-        result = earlier
+    result = resumed(options, result, KnownPlaces.bare)
     if not result.costs:
         result = replace(result, costs=tuple(costs(site)))
         write_result(output, result, overwrite=True)

@@ -238,10 +238,8 @@ class Site:
 
 def costs(site: Site) -> Iterator[Cost]:
     """What an attack costs by each pair, without and with its gradient, in turn, on one thread."""
-    scan, threads = (
-        AttackedScan(site.bench.attacked.hu, site.bench.scan.spacing),
-        torch.get_num_threads(),
-    )
+    scan = AttackedScan(site.bench.attacked.hu, site.bench.scan.spacing)
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     for pair in PAIRS:
         threat = Threat(ATTACKERS.get(pair).make("remove"), site.places)

@@ -80,38 +80,19 @@ def padding(before: Array, rng: np.random.Generator) -> Array:
     return np.full_like(before, np.nan)
 
 
-def doubled(before: Array, rng: np.random.Generator) -> Array:
-    """Every second column repeats the one before it."""
+def doubled(axis: int, before: Array, rng: np.random.Generator) -> Array:
+    """Every second slice (axis 0) or column (axis 2) repeats the one before it."""
     after = before.copy()
-    after[:, :, 1::2] = before[:, :, : before.shape[2] // 2 * 2 : 2]
+    lines, sources = np.moveaxis(after, axis, 0), np.moveaxis(before, axis, 0)
+    lines[1::2] = sources[: len(sources) // 2 * 2 : 2]
     return after
 
 
-def every_other_slice(before: Array, rng: np.random.Generator) -> Array:
-    """The mean, with white noise of 15 HU, in every second slice only."""
+def every(axis: int, step: int, before: Array, rng: np.random.Generator) -> Array:
+    """The mean, with white noise of 15 HU, in every so many slices (axis 0) or columns (axis 2)."""
     after = before.copy()
-    after[::2] = white(15.0, before[::2], rng)
-    return after
-
-
-def every_other_column(before: Array, rng: np.random.Generator) -> Array:
-    """The mean, with white noise of 15 HU, in every second column only."""
-    after = before.copy()
-    after[:, :, ::2] = white(15.0, before[:, :, ::2], rng)
-    return after
-
-
-def one_slice_in_three(before: Array, rng: np.random.Generator) -> Array:
-    """The mean, with white noise of 15 HU, in every third slice only."""
-    after = before.copy()
-    after[::3] = white(15.0, before[::3], rng)
-    return after
-
-
-def doubled_slices(before: Array, rng: np.random.Generator) -> Array:
-    """Every second slice repeats the one before it."""
-    after = before.copy()
-    after[1::2] = before[: len(before) // 2 * 2 : 2]
+    some = (slice(None),) * axis + (slice(None, None, step),)
+    after[some] = white(15.0, before[some], rng)
     return after
 
 
@@ -130,11 +111,11 @@ def paints() -> Mapping[str, Paint]:
         "air": air,
         "air, white noise, 15 HU": noisy_air,
         "padding": padding,
-        "columns doubled": doubled,
-        "slices doubled": doubled_slices,
-        "every other slice": every_other_slice,
-        "one slice in three": one_slice_in_three,
-        "every other column": every_other_column,
+        "columns doubled": partial(doubled, 2),
+        "slices doubled": partial(doubled, 0),
+        "every other slice": partial(every, 0, 2),
+        "one slice in three": partial(every, 0, 3),
+        "every other column": partial(every, 2, 2),
     }
     return {**noisy, **others}
 

@@ -8,19 +8,53 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from mitsgan.errors import MitsganError
+from mitsgan.errors import MitsganError, OutputError
 from mitsgan.evaluate.journal import Journal
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import scan_name, write_json
 from mitsgan.phantom.chest import chest
+from mitsgan.result import Result
 from mitsgan.scan.scan import Scan
 from mitsgan.terminal.options import as_options
 
 Say = Callable[[str], None]
 Named = tuple[str, Callable[[], Scan]]
 """A scan's name, and how it is read or made."""
+
+R = TypeVar("R", bound=Result)
+
+
+def add_resumable_output(parser: argparse.ArgumentParser) -> None:
+    """Where a result is written after each of its cells, and whether an earlier one is kept."""
+    add = parser.add_argument
+    add("--output", type=Path, required=True, metavar="FILE.json")
+    add("--overwrite", action="store_true", help="replace an earlier output")
+    add("--resume", action="store_true", help="keep the cells of an earlier output, and add others")
+
+
+def resumed(options: argparse.Namespace, result: R, bare: Callable[[R], R]) -> R:
+    """The earlier output, where `add_resumable_output` was told to keep it; else the new result.
+
+    Args:
+        options: as parsed.
+        result: without any cell.
+        bare: a result without what may differ where others' cells stand beside its own.
+
+    Raises:
+        OutputError: the earlier output is of something else.
+    """
+    output: Path = options.output
+    if not (options.resume and output.exists()):
+        return result
+    earlier = type(result).read(output)
+    if bare(earlier) != bare(result):
+        raise OutputError(
+            f"{output} is of another scan, version or weights; name another file, or give "
+            "`overwrite`"
+        )
+    return earlier
 
 
 def add_phantom(parser: argparse.ArgumentParser) -> None:

@@ -28,13 +28,13 @@ import torch
 
 from ascents import ASCENT_SEED, TEST_SEED, AscentGoal, Ball, Cell, Controls, InBall
 from machine import machine
-from measuring import exit_code, say
+from measuring import add_resumable_output, exit_code, resumed, say
 from mitsgan import __version__
 from mitsgan.anatomy.places import LungPositions, deep_lung
 from mitsgan.attack import Action, surrogate_path
 from mitsgan.attack.resample import Triple
 from mitsgan.attack.surrogates import SURROGATES
-from mitsgan.errors import OutputError, PositionError
+from mitsgan.errors import PositionError
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
 from mitsgan.networks import Kind, load_weights, shipped
@@ -99,10 +99,9 @@ class Objectives(Result):
     controls: tuple[Controls, ...] = ()
     cells: tuple[Cell, ...] = ()
 
-    def same_but_for_cells(self, other: Objectives) -> bool:
-        """Whether cells of the other may stand beside those of this one."""
-        bare = [replace(one, machine={}, threads=0, controls=(), cells=()) for one in (self, other)]
-        return bare[0] == bare[1]
+    def bare(self) -> Objectives:
+        """What must be the same where other cells are to stand beside those of this one."""
+        return replace(self, machine={}, threads=0, controls=(), cells=())
 
     def of(self, ball: Ball, budget_hu: float) -> Controls | None:
         """The controls of cells, if they were measured."""
@@ -189,9 +188,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     goals = list(dict.fromkeys(goal for goals in GOALS.values() for goal in goals))
     add("scan", type=Path, metavar="SCAN")
-    add("--output", type=Path, required=True, metavar="FILE.json")
-    add("--overwrite", action="store_true", help="replace an earlier output")
-    add("--resume", action="store_true", help="keep the cells of an earlier output, and add others")
+    add_resumable_output(parser)
     add("--actions", nargs="+", choices=ACTIONS, default=list(ACTIONS))
     add("--balls", nargs="+", type=float, choices=list(EFFORTS), default=list(EFFORTS))
     add("--budgets", nargs="+", type=float, default=list(BUDGETS_HU), metavar="HU")
@@ -217,14 +214,7 @@ def _run(options: argparse.Namespace) -> int:
         machine=machine(),
         threads=torch.get_num_threads(),
     )
-    if options.resume and output.exists():
-        earlier = Objectives.read(output)
-        if not result.same_but_for_cells(earlier):
-            raise OutputError(
-                f"{output} is of another scan, version or weights; name another file, or give "
-                "`overwrite`"
-            )
-        result = earlier
+    result = resumed(options, result, Objectives.bare)
     for more in measure(Bench.of(scan), result, options):
         write_result(output, more, overwrite=True)
     return 0

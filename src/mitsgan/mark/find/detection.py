@@ -87,8 +87,8 @@ class Region:
 class Unlike:
     """A place of which nothing can be said, since it is unlike what is around.
 
-    Its finest grain is, or it is rather loud and lacks the mark, or it is air or metal where none
-    was when the scan was marked.
+    Its finest grain is, or it is rather loud and its mark is not what was made, or it has no grain,
+    or is metal amid lung.
 
     Attributes:
         region: where; its score says nothing.

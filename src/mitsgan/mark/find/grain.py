@@ -67,7 +67,8 @@ def unlike_places(
     for side_mm, loudest, smoothest in settings.grains:
         depth, high, wide = window(side_mm, spacing)
         side = depth, max(high, settings.grain_blocks), max(wide, settings.grain_blocks)
-        loud, smooth, *less = places.windows(side, (loudest, *settings.doubtful_grains), smoothest)
+        limits = loudest, *settings.doubtful_grains
+        (loud, *less), smooth = places.windows(side, limits, smoothest)
         for centres, blocks in ((loud, louder), (smooth, smoother)):
             if centres.any():
                 blocks |= covered(centres, side)
@@ -95,11 +96,10 @@ class _Places:
         self._inverse = self._ones / (grain + _LEAST)
         self._slider = Slider(np.float32, 3)
 
-    def windows(self, side: Window, loudest: Sequence[float], smoothest: float) -> list[Mask]:
-        """Centres of windows that are louder, and smoother, than such limits.
-
-        Those that are louder than the first limit, smoother ones, and louder than other limits.
-        """
+    def windows(
+        self, side: Window, loudest: Sequence[float], smoothest: float
+    ) -> tuple[list[Mask], Mask]:
+        """Centres of windows that are louder than each of some limits, and smoother than one."""
         louder = [np.empty_like(self._counted) for _ in loudest]
         smooth = np.empty_like(self._counted)
         least = np.float32(self._share * np.prod(side))
@@ -118,4 +118,4 @@ class _Places:
             smooth[start:stop] = is_smooth[:, :rows, :columns]
 
         list(slab_by_slab(look, len(self._grain), SLAB))
-        return [louder[0], smooth, *louder[1:]]
+        return louder, smooth

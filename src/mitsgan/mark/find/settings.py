@@ -225,7 +225,7 @@ class Detector:
     doubtful_share: float = 0.01
     """Where more of the body is as loud as that, it is how the scan is."""
 
-    # --- Air and metal inside, see `mitsgan.mark.find.hidden.hollow` ---
+    # --- What has no grain, and metal, see `mitsgan.mark.find.hidden.hollow` ---
 
     hollow_mm: float = 5.0
     """Side of the tiles by which blocks are counted: windows are a few of them wide."""

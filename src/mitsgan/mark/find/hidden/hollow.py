@@ -18,7 +18,7 @@ from mitsgan.mark.find.hidden.doubtful import window_sums
 from mitsgan.mark.find.measure import Measured
 from mitsgan.mark.find.noise import Mask
 from mitsgan.mark.find.settings import Detector
-from mitsgan.mark.sliding import covered, sliding_sums
+from mitsgan.mark.sliding import covered, sliding_sums, tiles
 from mitsgan.mark.strength import BODY_HU
 from mitsgan.mark.windows import Window, window
 
@@ -75,11 +75,8 @@ def enclosed(body: Mask) -> Mask:
 
 def _filled(blocks: Mask, tile: Window, side: int, settings: Detector) -> Mask:
     """Which windows of so many tiles hold enough of some blocks, per tile."""
-    size = tuple(-(-n // along) for n, along in zip(blocks.shape, tile, strict=True))
-    at = np.ravel_multi_index(tuple(np.argwhere(blocks).T // np.reshape(tile, (3, 1))), size)
-    number = np.bincount(at, minlength=int(np.prod(size))).reshape(size).astype(np.float32)
     least = np.float32(settings.blank_share * np.prod(tile) * side**3)
-    enough: Mask = sliding_sums(number, (side, side, side)) >= least
+    enough: Mask = sliding_sums(tiles(blocks, tile), (side, side, side)) >= least
     return enough
 
 
