@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
 
 import pytest
 import torch
 
 from mitsgan import slabs
-from mitsgan.slabs import in_slabs, slab_by_slab, while_making
+from mitsgan.slabs import in_slabs, slab_by_slab
 
 
 @pytest.fixture
@@ -66,44 +65,3 @@ def test_no_more_threads_than_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert slabs.processors() == 2
     monkeypatch.setenv("OMP_NUM_THREADS", "nonsense")
     assert slabs.processors() == 3
-
-
-def test_items_are_made_here_and_worked_on_elsewhere_in_order(four: None) -> None:
-    made_in: set[int] = set()
-    waiting = [0]
-    most = 0
-
-    def items() -> Iterator[int]:
-        nonlocal most
-        for number in range(60):
-            made_in.add(threading.get_ident())
-            waiting[0] += 1
-            most = max(most, waiting[0])
-            yield number
-
-    def work(number: int) -> tuple[int, int]:
-        return number, threading.get_ident()
-
-    done = []
-    for result in while_making(work, items()):
-        waiting[0] -= 1
-        done.append(result)
-    assert [number for number, _ in done] == list(range(60))
-    assert made_in == {threading.get_ident()}
-    assert threading.get_ident() not in {thread for _, thread in done}
-    assert most < 30  # not all of them at once
-
-
-def test_an_error_of_making_comes_after_what_was_made(four: None) -> None:
-    def items() -> Iterator[int]:
-        yield 1
-        raise ValueError("no second")
-
-    with pytest.raises(ValueError, match="no second"):
-        list(while_making(abs, items()))
-
-
-def test_one_processor_does_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slabs, "processors", lambda: 1)
-    threads = list(while_making(lambda _: threading.get_ident(), range(3)))
-    assert threads == 3 * [threading.get_ident()]

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import local
 from typing import TypeVar
 
-A = TypeVar("A")
 T = TypeVar("T")
 
 _MOST_THREADS = 4
-_ITEMS_PER_THREAD = 4
 
 
 def in_slabs(work: Callable[[int, int], T], depth: int, thickness: int) -> Iterator[T]:
@@ -50,26 +47,6 @@ def slab_by_slab(work: Callable[[int, int], T], depth: int, thickness: int) -> I
 def _cut(depth: int, thickness: int) -> list[tuple[int, int]]:
     """Slabs that cover all slices."""
     return [(start, min(start + thickness, depth)) for start in range(0, depth, thickness)]
-
-
-def while_making(work: Callable[[A], T], items: Iterable[A]) -> Iterator[T]:
-    """``work(item)`` of each, in order, in threads, while the next items are made in this one.
-
-    For items that only one thread may make, as by reading a file in silence. A few of them are
-    there at once.
-    """
-    threads = min(processors(), _MOST_THREADS)
-    if threads < 2:
-        yield from map(work, items)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[T]] = deque()
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > _ITEMS_PER_THREAD * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def per_thread(make: Callable[[], T]) -> Callable[[], T]:

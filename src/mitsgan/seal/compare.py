@@ -5,10 +5,6 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from numpy.typing import NDArray
 
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom.content import describe
@@ -17,20 +13,10 @@ from mitsgan.seal.content import SALTED, Part, object_name
 from mitsgan.seal.digest import block_digests, differing_blocks
 from mitsgan.seal.format import Seal
 from mitsgan.seal.report import Finding
-from mitsgan.slabs import while_making
 
 _ROUNDED = {"Spacing": 1e-5, "Origin": 1e-3, "Axes": 1e-5}
 """Numbers of an image that another format keeps in single precision, and by how much (mm) they may
 differ for it: an MHA has 16 digits of them, the NIfTI that is made of it seven."""
-
-
-@dataclass(frozen=True)
-class _Present:
-    """The pixels of a slice as it is now: its size, and the digests of its blocks."""
-
-    rows: int
-    columns: int
-    blocks: bytes
 
 
 def pair_slices(
@@ -114,8 +100,7 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
     changed: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     findings: list[Finding] = []
     sealed_as = {item.blocks: z for z, item in reversed(list(enumerate(seal.slices)))}
-    present = while_making(lambda pixels: _digests(pixels, seal.block), map(_read, pairs))
-    for z, (part, digests) in enumerate(zip(pairs, present, strict=True)):
+    for z, part in enumerate(pairs):
         if part is None:
             findings.append(
                 Finding("missing", f"{_slice(seal, z)} of {len(pairs)} is missing", (z,))
@@ -127,7 +112,7 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
                 before, now = expected.get(name, ""), part.attributes.get(name, "")
                 if before != now and not _rounded(name, before, now):
                     changed[name, before, now].append(z)
-            findings += _compare_pixels(seal, z, part, digests, sealed_as)
+            findings += _compare_pixels(seal, z, part, sealed_as)
         if progress is not None:
             progress(len(pairs) + z + 1, 2 * len(pairs))
     headers = [
@@ -156,41 +141,22 @@ def _rounded(name: str, before: str, now: str) -> bool:
     )
 
 
-def _read(part: Part | None) -> NDArray[Any] | ScanError | None:
-    """The stored values of a slice, or why they cannot be read; None where there is no slice."""
-    if part is None:
-        return None
-    try:
-        return part.pixels()
-    except ScanError as error:
-        if not part.decodable:
-            raise
-        return error
-
-
-def _digests(pixels: NDArray[Any] | ScanError | None, block: int) -> _Present | ScanError | None:
-    if pixels is None or isinstance(pixels, ScanError):
-        return pixels
-    rows, columns = pixels.shape
-    return _Present(rows, columns, block_digests(pixels, block))
-
-
 def _compare_pixels(
-    seal: Seal,
-    z: int,
-    part: Part,
-    present: _Present | ScanError | None,
-    sealed_as: Mapping[bytes, int],
+    seal: Seal, z: int, part: Part, sealed_as: Mapping[bytes, int]
 ) -> list[Finding]:
     """What differs in the pixels of a slice; ``sealed_as``: the first slice of these blocks."""
     item, where = seal.slices[z], f"{_slice(seal, z)} ({part.name})"
-    if not isinstance(present, _Present):
-        return [Finding("unreadable", f"{where}: {present}", (z,))]
-    if (present.rows, present.columns) != (item.rows, item.columns):
-        was = f"{item.rows} x {item.columns}"
-        text = f"{where} is {present.rows} x {present.columns}, was {was}"
+    try:
+        pixels = part.pixels()
+    except ScanError as error:
+        if not part.decodable:
+            raise
+        return [Finding("unreadable", f"{where}: {error}", (z,))]
+    rows, columns = pixels.shape
+    if (rows, columns) != (item.rows, item.columns):
+        text = f"{where} is {rows} x {columns}, was {item.rows} x {item.columns}"
         return [Finding("pixels", text, (z,))]
-    digests = present.blocks
+    digests = block_digests(pixels, seal.block)
     if digests == item.blocks:
         return []
     boxes = differing_blocks(item.blocks, digests, item.rows, item.columns, seal.block)

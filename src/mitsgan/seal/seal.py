@@ -35,7 +35,6 @@ from mitsgan.seal.scans import whole_scan
 from mitsgan.seal.signature import Signer
 from mitsgan.seal.sketch.encoding import to_fields
 from mitsgan.seal.sketch.sketch import make_sketch
-from mitsgan.slabs import while_making
 
 
 def make_seal(
@@ -71,10 +70,9 @@ def make_seal(
         if all(part.attributes.get(name) == text for part in parts)
     }
     slices = []
-    pixels = while_making(_size_and_blocks, (part.pixels() for part in parts))
-    for z, (part, size_and_blocks) in enumerate(zip(parts, pixels, strict=True)):
+    for z, part in enumerate(parts):
         rest = {k: v for k, v in part.attributes.items() if k not in shared}
-        slices.append({"attributes": rest, **size_and_blocks})
+        slices.append({"attributes": rest, **_size_and_blocks(part.pixels())})
         if progress is not None:
             progress(len(parts) + z + 1, 2 * len(parts))
     picture = _sketch(parts, path) if sketch else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitsgan.scan.scan import Scan
@@ -87,3 +88,32 @@ def test_sums_of_12_bits_fit_where_cells_are_low(rows: int, expected: type) -> N
     stored = np.full((11, 4), 3071, np.int16)
     sums = planes.cell_sums(stored, (rows, 2), planes.sum_type(scan, rows))
     assert sums[0, 0] == 3071 * rows * 2
+
+
+@pytest.mark.parametrize("cell", [(1, 3), (2, 128), (16, 16), (16, 17), (130, 2)])
+def test_sums_of_the_largest_numbers_are_exact(cell: tuple[int, int]) -> None:
+    rng = np.random.default_rng(5)
+    plane = rng.choice(np.array([-32768, -32767, 32766, 32767], np.int16), (150, 301))
+    plane[:40] = -32768
+    wide = plane.astype(np.int64)
+    blocks = [np.arange(0, n, side) for n, side in zip(plane.shape, cell, strict=True)]
+
+    def added(values: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.add.reduceat(np.add.reduceat(values, blocks[0], 0), blocks[1], 1)
+
+    edged = np.pad(wide, 1, mode="edge")
+    across = edged[:, :-2] + 2 * edged[:, 1:-1] + edged[:, 2:]
+    smooth = across[:-2] + 2 * across[1:-1] + across[2:]
+    sums, changes = planes.sums_and_smoothing(plane, cell, np.dtype(np.int32))
+    np.testing.assert_array_equal(sums, added(wide))
+    np.testing.assert_array_equal(changes, added(smooth - 16 * wide))
+
+
+@pytest.mark.parametrize("rows", [1, 5, 255, 256, 300, 520])
+def test_bands_make_no_difference_to_the_median(rows: int) -> None:
+    plane = np.random.default_rng(6).integers(-1000, 3000, (rows, 20), np.int16)
+    expected = ndimage.median_filter(plane, 3, mode="nearest").astype(int)
+    expected = np.add.reduceat(expected, np.arange(0, rows, 7), 0)
+    expected = np.add.reduceat(expected, np.arange(0, 20, 6), 1)
+    filtered = planes.MedianCellSums(20, (7, 6), plane.dtype, np.dtype(np.int16))(plane)
+    np.testing.assert_array_equal(filtered, expected)

@@ -137,11 +137,11 @@ def _between(values: Array, share: float) -> float:
 def _order(values: Array) -> NDArray[np.intp]:
     """What sorts numbers that are not negative, equal ones as they stand.
 
-    The bits of such floats are ordered as they are. With its place behind each of them, a plain
-    sort of whole numbers does it, which NumPy has a fast one for.
+    The bits of such floats are ordered as they are: by their lower half, and then by their upper
+    one, for NumPy sorts 16 bits by counting. Of more it compares, four times as long on processors
+    that are slow to compress (AMD's Zen 4).
     """
-    keys = (values.view(np.uint32).astype(np.uint64) << 32) | np.arange(
-        len(values), dtype=np.uint64
-    )
-    keys.sort()
-    return (keys & np.uint64(0xFFFFFFFF)).astype(np.intp)
+    bits = values.view(np.uint32)
+    order = np.argsort(bits.astype(np.uint16), kind="stable")
+    upper = (bits >> 16).astype(np.uint16)
+    return order[np.argsort(upper[order], kind="stable")]

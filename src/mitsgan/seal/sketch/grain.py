@@ -8,6 +8,7 @@ window.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,10 +140,11 @@ def _pile(
     return bool(count >= least and count > times * usual)
 
 
-def _sample(scan: Scan) -> list[NDArray[np.float32]]:
+def _sample(scan: Scan) -> Iterator[NDArray[np.float32]]:
+    """A dozen slices in HU, one after the other."""
     depth = scan.shape[0]
     chosen = np.unique(np.linspace(depth / 10, depth * 9 / 10, _SLICES).astype(int))
-    return [scan.hu(z, z + 1)[0] for z in np.minimum(chosen, depth - 1).tolist()]
+    return (scan.hu(z, z + 1)[0] for z in np.minimum(chosen, depth - 1).tolist())
 
 
 def _spread(parts: list[NDArray[np.float32]]) -> float | None:

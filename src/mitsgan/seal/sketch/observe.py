@@ -20,7 +20,6 @@ from mitsgan.scan.scan import Scan
 from mitsgan.scan.sitk import set_geometry
 from mitsgan.seal.sketch.cells import HIGHEST_HU, LOWEST_HU, CellGrid, Triple
 from mitsgan.seal.sketch.planes import cell_sums, clipped, mask_sums, sum_type, working_type
-from mitsgan.slabs import in_slabs, per_thread
 
 Array = NDArray[np.float32]
 
@@ -29,8 +28,6 @@ _SAME_VOXELS = 0.05
 
 _NOWHERE = -30000.0
 """Marks samples outside the scan; no HU."""
-
-_LAYERS_AT_ONCE = 4
 
 
 class Grid(StrEnum):
@@ -112,26 +109,18 @@ def _added_up(scan: Scan, grid: CellGrid, offset: Triple) -> tuple[Array, Array]
     count = present[1][:, None] * present[2]
     means = np.zeros(grid.cells, np.float32)
     dtype, column = working_type(scan), sum_type(scan, grid.cell[1])
-    present_cells = count > 0
-    get_plane = per_thread(lambda: np.zeros(size, dtype))
-
-    def work(start: int, stop: int) -> None:
-        plane = get_plane()
-        for layer in range(start, stop):
-            first = max(layer * grid.cell[0], inside[0].start)
-            slices = range(first, min((layer + 1) * grid.cell[0], inside[0].stop))
-            for z in slices:
-                here = z - offset[0]
-                clipped(scan, here, plane[inside[1], inside[2]], (source[1], source[2]))
-                sums = cell_sums(plane, grid.cell[1:], column).astype(np.float32)
-                stored = np.divide(sums, count, out=np.zeros_like(sums), where=present_cells)
-                means[layer] += stored * np.float32(scan.slope[here]) + np.float32(
-                    scan.intercept[here]
-                )
-            means[layer] /= max(1, len(slices))
-
-    for _ in in_slabs(work, grid.cells[0], _LAYERS_AT_ONCE):
-        pass
+    divisor = np.maximum(count, 1)  # sums are 0 where nothing is there
+    plane = np.zeros(size, dtype)
+    for layer in range(grid.cells[0]):
+        first = max(layer * grid.cell[0], inside[0].start)
+        slices = range(first, min((layer + 1) * grid.cell[0], inside[0].stop))
+        for z in slices:
+            here = z - offset[0]
+            clipped(scan, here, plane[inside[1], inside[2]], (source[1], source[2]))
+            sums = cell_sums(plane, grid.cell[1:], column).astype(np.float32)
+            slope, intercept = np.float32(scan.slope[here]), np.float32(scan.intercept[here])
+            means[layer] += sums / divisor * slope + intercept
+        means[layer] /= max(1, len(slices))
     in_layer = present[0] / grid.voxels_along(0)
     in_plane = count / (grid.voxels_along(1)[:, None] * grid.voxels_along(2))
     coverage = in_layer[:, None, None] * in_plane
