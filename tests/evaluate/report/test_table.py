@@ -190,6 +190,19 @@ def test_in_a_pipe_a_wide_table_takes_the_room_it_needs(capsys: pytest.CaptureFi
     assert len({len(line) for line in drawn.splitlines()[1:]}) == 1
 
 
+def test_in_a_pipe_no_part_of_a_name_of_several_words_is_cut_off(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = "tampered, and protected"
+    headings = (Column("name", "name"), *(Column(f"c{i}", "measurement to") for i in range(7)))
+    row = {"name": name, **{f"c{i}": 1353.25 + i for i in range(7)}}
+    print_tables([Table("wide", "Names", headings, (row, row | {"name": "another cube of it"}))])
+    drawn = capsys.readouterr().out
+    assert f"│ {name} │" in drawn
+    assert drawn.count("measurement") == 7
+    assert len({len(line) for line in drawn.splitlines()[1:]}) == 1
+
+
 @pytest.mark.parametrize("columns", [60, 100])
 def test_a_narrow_terminal_folds_and_leaves_nothing_out(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int

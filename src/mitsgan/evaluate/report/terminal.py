@@ -60,11 +60,15 @@ def _drawn(table: Table, *, is_narrow: bool = False) -> Drawn:
     numeric, texts = table.numeric(), table.texts()
     for i, (column, is_number) in enumerate(zip(table.columns, numeric, strict=True)):
         longest = max((len(row[i]) for row in texts), default=0)
+        heading = _heading(column, max(longest, _HEADING) if is_number else _NAME)
+        is_whole = not is_narrow and (is_number or longest <= _SHORT)
+        # Of what may not be broken, rich takes its longest word for the least it needs.
+        least = max(longest, *map(len, heading.split("\n"))) if is_whole else min(longest, _NAME)
         drawn.add_column(
-            escape(_heading(column, max(longest, _HEADING) if is_number else _NAME)),
+            escape(heading),
             justify="right" if is_number else "left",
-            min_width=None if i or is_narrow else min(longest, _NAME),
-            no_wrap=not is_narrow and (is_number or longest <= _SHORT),
+            min_width=None if is_narrow or (i and not is_whole) else least,
+            no_wrap=is_whole,
             overflow="fold",
         )
     names = next((i for i, is_number in enumerate(numeric) if is_number), len(numeric))
