@@ -83,6 +83,17 @@ def test_an_intact_scan_says_who_vouches_and_who_does_not(sealed: Path) -> None:
     assert "NOT trusted" in page
 
 
+def test_the_page_says_what_both_say_where_one_decided(sealed: Path) -> None:
+    scan = read_scan(sealed / "scan.nii.gz")
+    Key(bytes(range(1, 33))).save(sealed / "other.key")
+    other = ["--key", str(sealed / "other.key"), "--trust", str(sealed / "public.pem")]
+    code, page = _verify(sealed, *other)
+    assert code == 3
+    lead = re.findall('<p class="lead">(.*?)</p>', page, re.DOTALL)[0]
+    assert lead.startswith("UNKNOWN: ")
+    assert f"The seal says intact: all {scan.shape[0]} slices are as they were signed" in lead
+
+
 def test_the_json_makes_the_same_page_without_pictures(sealed: Path) -> None:
     """And no page is written over another file."""
     report, out = sealed / "v.json", sealed / "from-json.html"
@@ -92,6 +103,7 @@ def test_the_json_makes_the_same_page_without_pictures(sealed: Path) -> None:
     lead = re.compile('<p class="lead">(.*?)</p>')
     assert lead.findall(drawn) == lead.findall(page)
     assert "<img" not in drawn
+    assert "mitsgan verify scan.nii.gz --key KEYFILE --seal FILE.seal.json" in drawn
     seal = next(sealed.glob("*.seal.json"))
     again = ["verify", str(sealed / "scan.nii.gz"), "--seal", str(seal)]
     assert main([*again, "--html", str(sealed / "page.html")]) == 2

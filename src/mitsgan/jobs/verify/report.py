@@ -32,15 +32,17 @@ def verification_report(
     Args:
         result: of it.
         name: of the scan, for people.
-        command: what makes it again; by default without what it was verified by.
+        command: what makes it again; by default with placeholders for key, seal and whom to trust.
         gaps: what else could not be done, in sentences.
     """
-    tables = (*_signer(result), *_of_mark(result), *_of_content(result), *_of_seal(result))
+    of_mark = (*_of_mark(result), *_unlike(result))
+    tables = (*_signer(result), *of_mark, *_of_content(result), *_of_seal(result))
+    lead = f"{result.verdict.upper()}: {result.why}"
     return Report(
         title=f"Verification of {name}",
         version=result.version,
-        lead=f"{result.verdict.upper()}: {result.why}",
-        command=command or command_line("verify", name),
+        lead=f"{lead}. {result.besides}" if result.besides else lead,
+        command=command or _command(result, name),
         config=replace(result, source=name).to_json(),
         provenance={},
         headline=_headline(result),
@@ -51,6 +53,18 @@ def verification_report(
     )
 
 
+def _command(result: Verification, name: str) -> str:
+    """What makes it again, but for what files were called."""
+    mark, seal = result.mark, result.seal
+    return command_line(
+        "verify",
+        name,
+        key=None if mark is None else "KEYFILE",
+        seal=None if seal is None else "FILE.seal.json",
+        trust="PEM" if seal is not None and seal.signer.trusted else None,
+    )
+
+
 def _unchecked(result: Verification) -> Iterator[str]:
     """What could not be checked, in sentences."""
     if result.mark is None:
@@ -58,9 +72,15 @@ def _unchecked(result: Verification) -> Iterator[str]:
         yield f"The mark was not looked for: {why}."
     elif (unchecked := 100 * (1 - result.mark.verified_share_of_body)) >= 1:
         yield f"The mark: {unchecked:.0f} % of the body could not be checked for repainting."
-    for place in result.unlike or ():
-        at = f"{millimetres(place.centre_lps_mm)} mm (LPS)"
+    unlike = result.unlike or ()
+    if len(unlike) == 1:
+        at = f"{millimetres(unlike[0].centre_lps_mm)} mm (LPS)"
         yield f"The mark at {at}: what is there cannot be checked, as it is unlike what is around."
+    elif unlike:
+        yield (
+            f"The mark at {len(unlike)} places, which a table below lists: what is there cannot be "
+            "checked, as it is unlike what is around."
+        )
     if result.seal is None:
         yield "No seal was given: single bits, header fields and who vouches were not checked."
     elif not result.seal.signer.trusted:
@@ -121,6 +141,16 @@ def _of_mark(result: Verification) -> list[Table]:
     )
     columns = (*_PLACE, Column("score", "standard deviations"), Column("voxels", "voxels"))
     return [Table("mark", "Where the mark is missing", columns, rows)] if rows else []
+
+
+def _unlike(result: Verification) -> list[Table]:
+    rows = tuple(
+        {**_place(p.centre_lps_mm), "grain": p.grain_over_surroundings, "voxels": p.voxels}
+        for p in result.unlike or ()
+    )
+    grain = Column("grain", "grain over that around", digits=1)
+    columns = (*_PLACE, grain, Column("voxels", "voxels"))
+    return [Table("unlike", "Where the mark cannot be checked", columns, rows)] if rows else []
 
 
 def _of_content(result: Verification) -> list[Table]:

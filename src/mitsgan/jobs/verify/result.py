@@ -116,7 +116,21 @@ class Verification(Result):
     def why(self) -> str:
         """The reason in a sentence: the seal's unless the mark alone decides, or there is none."""
         if self.seal is not None and self.decided_by != "mark":
-            content = self.seal.content
-            what_it_shows = "" if content is None else f"; {content.reason}"
-            return f"{self.seal.summary()}{what_it_shows}"
+            return _reason(self.seal)
         return self.reason or ""
+
+    @property
+    def besides(self) -> str:
+        """What the other of mark and seal says, where one of them decided: a sentence, or none."""
+        if self.seal is None or self.decided_by not in ("mark", "seal"):
+            return ""
+        if self.decided_by == "seal":
+            return f"The mark says {self.mark_verdict}: {self.reason}."
+        reason = _reason(self.seal)
+        return f"The seal says {self.seal.verdict}: {reason[:1].lower()}{reason[1:]}."
+
+
+def _reason(seal: SealEntry) -> str:
+    """The seal's verdict in a sentence, without a full stop."""
+    what_it_shows = "" if seal.content is None else f"; {seal.content.reason}"
+    return f"{seal.summary()}{what_it_shows}"
