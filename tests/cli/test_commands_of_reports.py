@@ -15,6 +15,8 @@ from mitsgan.evaluate.report.command_line import command_line
 from mitsgan.evaluate.report.reading import read_report
 from mitsgan.evaluate.result import Evaluation
 from mitsgan.jobs.demo.demo import DemoFolder
+from mitsgan.jobs.evaluate.settings import EvaluateFiles
+from mitsgan.jobs.verify.settings import VerifyFile
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
@@ -43,6 +45,39 @@ def test_an_evaluation_of_the_mark_is_made_again(name: str) -> None:
 def test_a_demonstration_is_made_again() -> None:
     settings = DemoFolder(out=Path("somewhere/OUT"), seed=3, weights=Path("mine/own weights.pt"))
     assert settings.command() == "mitsgan demo OUT --seed 3 --weights 'own weights.pt'"
+
+
+def test_a_page_of_an_evaluation_names_the_files_and_options_that_it_was_made_of() -> None:
+    settings = EvaluateFiles(
+        original=Path("a/SCAN"),
+        protected=Path("b/OUT"),
+        max_hu=20,
+        places=((1.5, -2, 3),),
+        attackers="residual",
+        classifier=Path("c/own.safetensors"),
+        select=("kernel=B70f", "acquisition=2"),
+        hu_offset=-1024,
+        html=Path("d/worth.html"),
+    )
+    _, *arguments = shlex.split(settings.command())
+    again = _command(arguments)
+    assert isinstance(again, Evaluate)
+    assert again.measured() == settings.measured()
+    assert again.protected == Path("OUT")
+    assert again.classifier == Path("own.safetensors")
+    for name in ("attackers", "select", "hu_offset", "series", "attack"):
+        assert getattr(again, name) == getattr(settings, name)
+
+
+def test_a_page_of_a_verification_names_the_files_and_options_that_it_was_made_of() -> None:
+    settings = VerifyFile(
+        scan=Path("a/OUT"), key=Path("b/KEY"), false_alarms=0.001, series="1.2.3", identity="x y"
+    )
+    line = settings.command(recursive=True)
+    assert line == (
+        "mitsgan verify OUT --recursive --key KEY --identity 'x y' --false-alarms 0.001 "
+        "--series 1.2.3"
+    )
 
 
 def test_settings_become_options() -> None:

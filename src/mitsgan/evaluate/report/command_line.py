@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
+from mitsgan.reading import Reading
 from mitsgan.settings import Settings
 from mitsgan.typed import to_tree
 
@@ -18,8 +20,8 @@ def command_line(command: str, *words: str, **settings: object) -> str:
     Args:
         command: which command.
         words: what is given by its place; files by name, not by where they lie.
-        settings: the others: a number or text, whether or not, points in mm that are given one by
-            one, or None, which is left out.
+        settings: the others: a number or text, a file by its name, whether or not, several texts,
+            points in mm that are given one by one, or None, which is left out.
     """
     typed = ["mitsgan", *command.split(), *words]
     for name, value in settings.items():
@@ -28,7 +30,11 @@ def command_line(command: str, *words: str, **settings: object) -> str:
             continue
         if isinstance(value, bool):
             typed.append(option if value else option.replace("--", "--no-", 1))
-        elif isinstance(value, Sequence) and not isinstance(value, str):
+        elif isinstance(value, Path):
+            typed += [option, value.name]
+        elif isinstance(value, Sequence) and all(isinstance(part, str) for part in value):
+            typed += [option, value] if isinstance(value, str) else [option, *value]
+        elif isinstance(value, Sequence):
             for point in value:
                 typed += [option, ",".join(f"{coordinate:g}" for coordinate in point)]
         else:
@@ -40,3 +46,9 @@ def changed(settings: Settings) -> dict[str, object]:
     """The settings that are not what they are by default, as JSON values."""
     defaults, given = to_tree(type(settings)()), to_tree(settings)
     return {name: value for name, value in given.items() if value != defaults[name]}
+
+
+def told_of_reading(settings: Reading) -> dict[str, object]:
+    """What was told of how a scan is to be read."""
+    told = ("series", "select", "strict", "hu_offset", "assume_hu")
+    return {name: getattr(settings, name) or None for name in told}

@@ -206,7 +206,7 @@ def _write(
             galleries = evaluation_galleries(*scans, attackers, evaluation)
     if settings.html is not None:
         with phases.phase("page", f"drawing {settings.html}"):
-            page = html_report(evaluation.report(), galleries)
+            page = html_report(evaluation.report(settings.command()), galleries)
         write_text(settings.html, page, overwrite=settings.overwrite)
     if settings.picture is not None and galleries:
         caption = f"{evaluation.scan.name}, positions of median disruption."

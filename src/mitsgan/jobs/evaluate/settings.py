@@ -58,3 +58,20 @@ class EvaluateFiles(Overwriting, EvaluateSettings, Reading):
             raise SettingsError("`weights` protects in memory; leave it out, or PROTECTED")
         if self.picture is not None and not self.attack:
             raise SettingsError("`picture` shows tampering; do without `attack=False`")
+
+    def command(self) -> str:
+        """What makes the page again; files by name, not by where they lie."""
+        from mitsgan.evaluate.report.command_line import command_line, told_of_reading
+        from mitsgan.evaluate.verdict import evaluation_options
+        from mitsgan.jobs.outputs import scan_name
+
+        files = ("injector", "remover", "classifier", "lpips_weights", "weights", "html")
+        return command_line(
+            "evaluate",
+            *(scan_name(path) for path in (self.original, self.protected) if path is not None),
+            **evaluation_options(self.measured()),
+            attackers=None if self.attackers == EvaluateSettings.attackers else self.attackers,
+            attack=None if self.attack else False,
+            **told_of_reading(self),
+            **{name: getattr(self, name) for name in files},
+        )

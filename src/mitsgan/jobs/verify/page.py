@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mitsgan.errors import ScanError
-from mitsgan.evaluate.report.command_line import command_line
 from mitsgan.evaluate.report.html.figures import PlaceFigures
 from mitsgan.evaluate.report.html.page import html_report
 from mitsgan.jobs.outputs import scan_name, write_text
@@ -43,13 +42,5 @@ def write_page(
         pictures = verification_pictures(result, read(phases), settings.seal, phases)
     except ScanError as error:
         gaps = (f"Pictures: {error}",)
-    name = scan_name(settings.scan)
-    report = verification_report(result, name, _command(settings, name), gaps)
+    report = verification_report(result, scan_name(settings.scan), settings.command(), gaps)
     write_text(path, html_report(report, places=pictures), overwrite=settings.overwrite)
-
-
-def _command(settings: VerifyFile, name: str) -> str:
-    """What makes it again; files by name."""
-    files = {key: getattr(settings, key) for key in ("key", "seal", "trust", "html")}
-    names = {key: None if path is None else scan_name(path) for key, path in files.items()}
-    return command_line("verify", name, **names, identity=settings.identity)

@@ -54,3 +54,19 @@ class VerifyFile(Overwriting, CtInput):
             raise SettingsError(
                 f"`map` {self.map}: the map is a NIfTI image; let it end in .nii.gz"
             )
+
+    def command(self, *, recursive: bool = False) -> str:
+        """What makes the page again; files by name, not by where they lie."""
+        from mitsgan.evaluate.report.command_line import command_line, told_of_reading
+        from mitsgan.jobs.outputs import scan_name
+
+        files = {name: getattr(self, name) for name in ("key", "seal", "trust", "html")}
+        return command_line(
+            "verify",
+            scan_name(self.scan),
+            recursive=recursive or None,
+            **{name: None if path is None else scan_name(path) for name, path in files.items()},
+            identity=self.identity,
+            false_alarms=None if self.false_alarms == FALSE_ALARMS else self.false_alarms,
+            **told_of_reading(self),
+        )

@@ -115,12 +115,18 @@ def verify_tree(settings: VerifyFile, *, progress: Progress = silent) -> TreeVer
     if settings.html is not None:
         from mitsgan.evaluate.report.html.page import html_report  # draws: slow to import
 
-        write_text(settings.html, html_report(tree_report(result)), overwrite=settings.overwrite)
+        report = tree_report(result, settings.command(recursive=True))
+        write_text(settings.html, html_report(report), overwrite=settings.overwrite)
     return result
 
 
-def tree_report(result: TreeVerification) -> Report:
-    """The report of a tree: the worst verdict, the counts, every scan."""
+def tree_report(result: TreeVerification, command: str = "") -> Report:
+    """The report of a tree: the worst verdict, the counts, every scan.
+
+    Args:
+        result: of verifying it.
+        command: what makes it again; by default without what it was verified by.
+    """
     from mitsgan.evaluate.report.command_line import command_line
     from mitsgan.evaluate.report.content import Headline, Report
 
@@ -129,7 +135,7 @@ def tree_report(result: TreeVerification) -> Report:
         title=f"Verification of {Path(result.source).name}",
         version=result.version,
         lead=f"{result.verdict.upper()} is the worst verdict: {counts}.",
-        command=command_line("verify", Path(result.source).name, recursive=True),
+        command=command or command_line("verify", Path(result.source).name, recursive=True),
         config="",
         provenance={},
         headline=tuple(Headline(word, count, "scans") for word, count in result.counts.items()),
