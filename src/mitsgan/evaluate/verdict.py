@@ -12,6 +12,7 @@ from mitsgan.evaluate.metrics.budget_check import BudgetCheck
 from mitsgan.evaluate.report.command_line import changed, command_line
 from mitsgan.evaluate.report.content import Headline, Json, Report
 from mitsgan.evaluate.report.formatting import of_sample
+from mitsgan.evaluate.settings import EvaluationSettings
 from mitsgan.perturb import Budget
 from mitsgan.typed import to_json, to_tree
 
@@ -59,6 +60,7 @@ def lead(evaluation: Evaluation) -> Iterator[str]:
     check = evaluation.budget_check
     if check is not None and not check.kept:
         yield budget_sentence(check)
+    yield from _beyond(evaluation)
     medians = {
         action: {name: row.rmse_hu.median or 0.0 for name, row in rows.items()}
         for action, rows in evaluation.disruption.items()
@@ -77,6 +79,17 @@ def lead(evaluation: Evaluation) -> Iterator[str]:
     if stronger:
         yield f"A constant offset of equal strength does more for {_and(stronger)}."
     yield from _passing(evaluation)
+
+
+def _beyond(evaluation: Evaluation) -> Iterator[str]:
+    """Which figures of diagnosis moved further than their tolerance."""
+    claimed = [figure for figure in evaluation.invariants if figure.within is not None]
+    beyond = [figure.name for figure in claimed if not figure.within]
+    if beyond:
+        yield (
+            f"Of {len(claimed)} figures of diagnosis that have a tolerance, {len(beyond)} moved "
+            f"beyond it: {'; '.join(beyond)}."
+        )
 
 
 def _passing(evaluation: Evaluation) -> Iterator[str]:
@@ -155,19 +168,24 @@ def budget_sentence(check: BudgetCheck) -> str:
 
 
 def _command(evaluation: Evaluation) -> str:
-    """`mitsgan evaluate` with the options that this was made by; files by name."""
-    name, settings = evaluation.scan.name, changed(evaluation.config)
-    settings.pop("diagnostics", None)  # no option: the demonstration does without
+    """`mitsgan evaluate` with the options that this was made by, as far as it is known of them."""
     names = " ".join(f"-{attacker.name}" for attacker in evaluation.attackers.values())
     pairs = [pair for pair in ATTACKERS.names()[1:] if f"-{pair}" in names]
     return command_line(
         "evaluate",
-        name,
-        *([] if evaluation.protector else [f"{name}-protected"]),
-        **{_OPTIONS.get(key, key): value for key, value in settings.items()},
+        evaluation.scan.name,
+        *([] if evaluation.protector else ["PROTECTED"]),
+        **evaluation_options(evaluation.config),
         attackers=pairs[0] if pairs else None,
         attack=None if evaluation.attackers else False,
     )
+
+
+def evaluation_options(config: EvaluationSettings) -> dict[str, object]:
+    """What was measured otherwise than by default, as the command calls it."""
+    settings = changed(config)
+    settings.pop("diagnostics", None)  # no option: the demonstration does without
+    return {_OPTIONS.get(name, name): value for name, value in settings.items()}
 
 
 def _provenance(evaluation: Evaluation) -> Json:

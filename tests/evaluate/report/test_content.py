@@ -143,6 +143,11 @@ def test_an_evaluation_becomes_a_report() -> None:
     nodules = result["appearance"]["inject"]["states"]["tampered protected"]["nodule_share"]
     assert f"Of 48 injected nodules, 44 pass for nodules without protection and {48 * nodules:.0f}"\
         in read.lead  # fmt: skip
+    claimed = [figure for figure in result["invariants"] if figure["within"] is not None]
+    assert (
+        f"Of {len(claimed)} figures of diagnosis that have a tolerance, 1 moved beyond it: "
+        "calls that flip, 200 lung places."
+    ) in read.lead
 
 
 def test_an_evaluation_that_lacks_something_is_refused(tmp_path: Path) -> None:
