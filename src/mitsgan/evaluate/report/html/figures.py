@@ -129,7 +129,7 @@ def _scans(gallery: Gallery, plane: Tensor, planes: Planes) -> Figure:
         attack.names,
         tuple(rows),
         ColourBar("CT, lung window", LUNG.low, LUNG.high, "#000, #fff"),
-        f"The frame in a slice is what the zoom below it shows, {ZOOM_MM:.0f} mm wide; the "
+        f"The frame in a slice is what its zoom shows, {ZOOM_MM:.0f} mm wide; the "
         "attacker repaints the middle 32 mm. Core RMSE is that to the tampered original, in the "
         "repainted 20 mm. Pictures are interpolated (bicubic).",
     )

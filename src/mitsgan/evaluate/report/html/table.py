@@ -10,7 +10,7 @@ from mitsgan.evaluate.report.table import Table
 _LONG = 40
 """A cell of more letters may break."""
 
-_LONG_HEAD = 18
+_LONG_HEAD = 14
 """A head of more letters may break."""
 
 _MANY = 8
