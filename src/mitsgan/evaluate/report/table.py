@@ -130,12 +130,19 @@ class Table:
         return replace(self, columns=columns)
 
     def without_constant(self) -> Table:
-        """The same without columns of one value alone; the note says what is so in all rows."""
-        same = [
-            c
+        """The same without columns of one value alone; the note says what is so in all rows.
+
+        A number and the ends of its interval stay or go together.
+        """
+        varying = {
+            c.key
             for c in self.columns
-            if len(self.rows) > 1 and len({row.get(c.key) for row in self.rows}) == 1
-        ]
+            if len(self.rows) < 2 or len({row.get(c.key) for row in self.rows}) > 1
+        }
+        for key, ends in self._bounds().items():
+            if varying & {key, *ends}:
+                varying |= {key, *ends}
+        same = [c for c in self.columns if c.key not in varying]
         if not same:
             return self
         first = dict(zip((c.key for c in self.columns), self.texts()[0], strict=True))
