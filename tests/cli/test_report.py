@@ -122,6 +122,15 @@ def test_every_result_of_a_command_becomes_a_page(tmp_path: Path) -> None:
     assert main(["report", str(report), "-o", str(tmp_path / "p.md"), "--quiet"]) == 0
     text = (tmp_path / "p.md").read_text()
     assert "chest.nii.gz: 16 slices protected; the largest change is 4 HU" in text
+    assert str(tmp_path) not in text, "no path of this machine"
+    assert "None" not in text
+    assert "mitsgan protect chest.nii.gz p.nii.gz --protector offset --max-hu 4\n" in text
+    found = tmp_path / "candidates.json"
+    assert main(["candidates", str(scan), "-o", str(found), "--limit", "2", "--quiet"]) == 0
+    assert main(["report", str(found), "-o", str(tmp_path / "c.md"), "--quiet"]) == 0
+    text = (tmp_path / "c.md").read_text()
+    assert "## chest.nii.gz: where a nodule might be" in text
+    assert "mitsgan candidates chest.nii.gz --limit 2\n" in text
 
 
 def _results(base: type[object]) -> set[type[object]]:

@@ -121,6 +121,11 @@ class Report:
     gaps_title: str = "What was not measured"
 
     @property
+    def last_title(self) -> str:
+        """Over the command, the configuration and what went in."""
+        return "How to make this again" if self.command else "All of it, for machines"
+
+    @property
     def headline_table(self) -> Table:
         """The headline numbers as a table."""
         return headline_table(self.headline)

@@ -64,7 +64,7 @@ def markdown_report(report: Report) -> str:
     ):
         if points:
             parts += [f"## {title}", "\n".join(f"- {point}" for point in points)]
-    parts.append("## How to make this again")
+    parts.append(f"## {report.last_title}")
     if report.command:
         parts.append(_code(report.command))
     parts += [markdown_table(table) for table in facts(report.provenance)]

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from mitsgan.evaluate.report.content import Headline, Report
-from mitsgan.evaluate.report.provenance import facts
+from mitsgan.evaluate.report.provenance import facts, in_words
 from mitsgan.evaluate.report.reading import Reported
 from mitsgan.evaluate.report.table import Table
+from mitsgan.jobs.candidates.result import CandidatesResult
 from mitsgan.jobs.protect.tree import TreeProtection
+from mitsgan.jobs.report.again import command_of
 from mitsgan.jobs.verify.report import verification_report
 from mitsgan.jobs.verify.result import Verification
 from mitsgan.jobs.verify.tree import TreeVerification, tree_report
@@ -19,6 +21,8 @@ from mitsgan.typed import to_json
 Json = dict[str, Any]
 
 _ABOUT = ("schema", "kind", "version", "notes", "seconds", "unit")
+_PATHS = ("source", "output")
+"""Files by name, not by where they lie."""
 
 
 def _verification(path: Path, tree: Json) -> Report:
@@ -108,17 +112,24 @@ _NUMBERS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
 def _other(path: Path, tree: Json) -> Report:
     """Of any other result: its numbers above, all that it holds in tables."""
     kind = str(tree["kind"])
+    tree = {
+        **tree,
+        **{key: Path(tree[key]).name for key in _PATHS if isinstance(tree.get(key), str)},
+    }
     shown = _protected_scans(tree) if kind == TreeProtection.KIND else tree
     content = {key: value for key, value in shown.items() if key not in _ABOUT}
+    tables = (
+        CandidatesResult.read(path).tables if kind == CandidatesResult.KIND else _tables(content)
+    )
     return Report(
         title=f"{kind[:1].upper()}{kind[1:]}",
         version=str(tree.get("version", "")),
         lead=_LEADS[kind](tree),
-        command="",
+        command=command_of(kind, tree),
         config=to_json(tree),
         provenance={},
         headline=tuple(_numbers(kind, content)),
-        tables=tuple(_tables(content)),
+        tables=tuple(tables),
         limits=("It tells what a command did, and measures nothing of what that is worth.",),
         gaps=tuple(tree.get("notes") or ()),
         gaps_title="What is to be known",
@@ -142,7 +153,7 @@ def _tables(content: Json) -> Iterator[Table]:
         if table.id == "provenance-other":
             title = "What it holds"
             known = (row for row in rows if row["value"] is not None)
-            rows = tuple({**row, "value": f"{row['value']}"} for row in known)
+            rows = tuple({**row, "value": in_words(row["value"])} for row in known)
         yield Table(id, title, table.columns, rows)
 
 

@@ -77,7 +77,7 @@ def _sections(report: Report, sliced: bool, pictured: bool) -> list[tuple[str, s
         "gaps": (report.gaps_title, report.gaps),
         "curves": ("Curves", report.curves),
         "tables": ("Tables", report.tables),
-        "reproduction": ("How to make this again", True),
+        "reproduction": (report.last_title, True),
     }
     return [(id, title) for id, (title, content) in sections.items() if content]
 
