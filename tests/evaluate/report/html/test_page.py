@@ -10,16 +10,18 @@ from base64 import b64decode, b64encode
 from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 from tests.evaluate.report_sample import NAMES, gallery, report, summary
 
-from mitsgan.evaluate.report.content import Point, Series
+from mitsgan.evaluate.report.content import Axis, Point, Series
 from mitsgan.evaluate.report.html import viewer as viewer_module
-from mitsgan.evaluate.report.html.chart import PALETTE, chart_svg, series_colours
+from mitsgan.evaluate.report.html.chart import PALETTE, chart_svg, draw_curve, series_colours
 from mitsgan.evaluate.report.html.figures import heat
 from mitsgan.evaluate.report.html.page import html_report
 from mitsgan.evaluate.report.html.viewer import viewer
@@ -245,6 +247,25 @@ def test_a_chart_draws_points_where_they_belong() -> None:
     for label in ("disruption, HU", "budget, HU", "ours &lt;10 HU&gt;"):
         assert f">{label}</text>" in svg
     assert svg.count("fill-opacity: 0.15") == 1, "the second series has no interval"
+
+
+def test_ticks_of_a_chart_do_not_overlap() -> None:
+    """A wide axis has powers of ten alone, a narrow one numbers between them, too."""
+    curve = report().curves[0]
+    figure = Figure(figsize=(4.4, 3.4), layout="constrained")
+    axes = figure.add_subplot()
+    for most, many in ((50_000.0, range(3, 6)), (2_500.0, range(7, 10))):
+        points = tuple(Point(8 * (most / 8) ** (i / 11), 20.0 + i) for i in range(12))
+        series = (Series("noise", points),)
+        wide = replace(curve, x=Axis("attacks", log=True), series=series)
+        axes.clear()
+        draw_curve(axes, wide, {"noise": 0})
+        figure.canvas.draw()
+        low, high = axes.get_xlim()
+        shown = [t for t in axes.get_xticklabels() if low <= t.get_position()[0] <= high]
+        assert len(shown) in many
+        boxes = [label.get_window_extent() for label in shown]
+        assert all(a.x1 < b.x0 for a, b in pairwise(boxes)), [t.get_text() for t in shown]
 
 
 def test_a_chart_follows_the_page_from_light_to_dark() -> None:

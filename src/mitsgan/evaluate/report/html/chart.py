@@ -63,6 +63,9 @@ _SHORT = 24
 _OWN_TICKS = 7
 """So few values of a parameter are the ticks themselves."""
 
+_WIDE = 1000.0
+"""Of what reaches over more than this, powers of ten alone are ticks: others would overlap."""
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -178,7 +181,8 @@ def _scale(
     if own_ticks and len(values) <= _OWN_TICKS:
         axis.set_major_locator(FixedLocator(list(values)))
     elif log:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        is_wide = max(values) > _WIDE * min(values)
+        axis.set_major_locator(LogLocator(subs=(1,) if is_wide else (1, 2, 5)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
