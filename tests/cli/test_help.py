@@ -66,6 +66,20 @@ def test_options_stand_in_groups(capsys: pytest.CaptureFixture[str]) -> None:
     mark = text[text.index("╭─ mark") : text.index("╭─ seal")]
     assert "--mark-hu" in mark
     assert "--sign" not in mark
+    research = text[text.index("╭─ research") :]
+    assert all(f"--{option} " in research for option in ("nodules", "readers", "varied"))
+    assert "--nodules FILE" in _help(["candidates"], capsys).split("╭─ how the scan is read")[0]
+
+
+def test_help_calls_settings_by_their_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "With --refine, optimise around" in _help(["protect"], capsys)
+    assert "`dead`" in _help(["node", "queue"], capsys), "a value is no setting"
+    for name in NAMES:
+        found = named(COMMANDS, name.split())
+        assert found is not None
+        settings = {option.lstrip("-").replace("-", "_") for option in option_names(found[0])}
+        said = set(re.findall(r"`([a-z_]+)`", _help(name.split(), capsys)))
+        assert not said & settings, name
 
 
 def test_help_goes_into_text_in_memory_too() -> None:

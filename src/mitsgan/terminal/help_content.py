@@ -34,6 +34,9 @@ GROUPS: Mapping[str, str] = {
 }
 """Options by what they are for, blanks between; all others are basic ones, and stand first."""
 
+GROUPS_OF: Mapping[str, Mapping[str, str]] = {"protect": {"research": "nodules readers"}}
+"""The same of options that stand elsewhere in one command than in others."""
+
 SUMMARIES: Mapping[str, str] = {
     "protect": "Protect a CT scan: a DICOM series or an image.",
     "verify": "Find tampering in a marked or sealed scan.",

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from functools import cache
 
-from mitsgan.terminal.help_content import EXAMPLES, GROUPS
+from mitsgan.terminal.help_content import EXAMPLES, GROUPS, GROUPS_OF
 
 _OPTIONS = re.compile(r"^╭─ options ─+╮\n((?:│.*│\n)+)╰─+╯\n", re.MULTILINE)
 _ENTRY = re.compile(r"^│ (?:-\w[^,]*, )?--(?:no-)?([\w-]+)")
@@ -26,25 +26,28 @@ def grouped(arguments: Sequence[str]) -> Iterator[None]:
     finally:
         text.seek(0)
         words = [word for word in arguments if not word.startswith("-")][:2]
-        example = EXAMPLES.get(" ".join(words)) or EXAMPLES.get(words[0] if words else "")
-        help_text = _OPTIONS.sub(_in_groups, text.read())
+        names = " ".join(words), words[0] if words else ""
+        example = EXAMPLES.get(names[0]) or EXAMPLES.get(names[1])
+        group_of = _group_of(next((name for name in names if name in GROUPS_OF), ""))
+        help_text = _OPTIONS.sub(lambda box: _in_groups(box, group_of), text.read())
         sys.stdout.write(f"{help_text}example:\n  {example}\n" if example else help_text)
 
 
 @cache
-def _group_of() -> Mapping[str, str]:
-    """The group of each option that is in one."""
-    return {option: title for title, options in GROUPS.items() for option in options.split()}
+def _group_of(command: str) -> Mapping[str, str]:
+    """The group of each option of a command that is in one."""
+    groups = (*GROUPS.items(), *GROUPS_OF.get(command, {}).items())
+    return {option: title for title, options in groups for option in options.split()}
 
 
-def _in_groups(box: re.Match[str]) -> str:
+def _in_groups(box: re.Match[str], group_of: Mapping[str, str]) -> str:
     """One box for each group, the basic options first."""
     boxes: dict[str, list[str]] = {title: [] for title in ("options", *GROUPS)}
     title = "options"
     for line in box[1].splitlines():
         entry = _ENTRY.match(line)
         if entry is not None:
-            title = _group_of().get(entry[1], "options")
+            title = group_of.get(entry[1], "options")
         boxes[title].append(line)
     width = len(box[1].splitlines()[0])
     drawn = []

@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 from tyro.conf import Positional, arg
 
 from mitsgan.terminal.help_content import METAVARS, SWITCHED_OFF
+from mitsgan.terminal.options import as_options
 
 C = TypeVar("C")
 
@@ -59,8 +60,9 @@ def shown(*positional: str, short: str = "", **metavars: str) -> Callable[[type[
 
 
 def join_lines() -> None:
-    """Say on one line what settings say on several, whose breaks tyro would keep, and of what is on
-    by default what its option, which switches it off, does.
+    """Say on one line what settings say on several, whose breaks tyro would keep, of what is on by
+    default what its option, which switches it off, does, and of other settings what they are called
+    as options.
 
     For help texts alone: the source of every command that is loaded is read, once.
     """
@@ -69,12 +71,12 @@ def join_lines() -> None:
         hints = get_type_hints(command, include_extras=True)
         for base in command.__mro__:
             for name, text in _descriptions(base).items():
+                said = text
                 if getattr(command, name, None) is True:
-                    text = SWITCHED_OFF.get(name, text)
-                elif "\n" not in text:
-                    continue
-                text = " ".join(text.split())
-                command.__annotations__[name] = Annotated[hints[name], arg(help=text)]
+                    said = SWITCHED_OFF.get(name, text)
+                said = as_options(" ".join(said.split()), hints)
+                if said != text:
+                    command.__annotations__[name] = Annotated[hints[name], arg(help=said)]
 
 
 @cache

@@ -142,7 +142,7 @@ class ProtectorConfig(TrainingConfig):
     """What attackers are to paint, in place of anatomy, whatever else they are to fail by."""
     augment: bool = False
     """Vary kernel, dose, slice thickness, field of view, density and shape from crop to crop, in
-    place of pixel_scales and sharpness."""
+    place of `pixel_scales` and `sharpness`."""
     pixel_scales: tuple[float, ...] = (1.0,)
     """Every scan is trained on with its pixels that much larger."""
     sharpness: tuple[float, ...] = (0.0, 2.0, 4.0)
