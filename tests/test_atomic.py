@@ -149,7 +149,7 @@ def test_in_folders_of_our_own_anything_is_replaced(tmp_path: Path) -> None:
 
 
 def test_existing_output_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="exists; choose another"):
+    with pytest.raises(OutputError, match="exists; choose another, or give `overwrite`"):
         check_target(tmp_path)
 
 

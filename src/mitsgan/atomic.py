@@ -43,7 +43,7 @@ def check_target(
     sweep(path.parent)
     if path.exists() or path.is_symlink():
         if not overwrite:
-            raise OutputError(f"output {path} exists; choose another, or allow overwriting it")
+            raise OutputError(f"output {path} exists; choose another, or give `overwrite`")
         if not anything:
             _check_replaceable(path, target, folder)
     parent = target.parent

@@ -154,7 +154,7 @@ def test_a_card_without_what_it_must_say(path: Path, missing: str) -> None:
 def test_weights_of_another_kind(path: Path) -> None:
     text = _refusal(path, "attacker")
     assert "weights of a protector" in text
-    assert "attacker is needed" in text
+    assert "an attacker is needed" in text
 
 
 def test_a_newer_format(path: Path) -> None:

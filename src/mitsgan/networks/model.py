@@ -11,7 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from mitsgan.errors import WeightsError
-from mitsgan.networks.store import Card, Precision, load_weights, save_weights, shipped
+from mitsgan.networks.store import (
+    Card,
+    Precision,
+    load_weights,
+    save_weights,
+    shipped,
+    with_article,
+)
 
 Kind = Literal["attacker", "protector", "classifier", "detector"]
 """What the card of weights says that they are of."""
@@ -66,7 +73,7 @@ class Model(ABC):
     @classmethod
     def called(cls) -> str:
         """What messages call what the weights are of."""
-        return f"{'an' if cls.KIND[0] in 'aeiou' else 'a'} {cls.KIND}"
+        return with_article(cls.KIND)
 
     @classmethod
     def dtype_on(cls, device: torch.device) -> torch.dtype:

@@ -97,6 +97,11 @@ def _per_channel(scale: Tensor, like: Tensor) -> Tensor:
     return scale.reshape(-1, *[1] * (like.ndim - 1))
 
 
+def with_article(noun: str) -> str:
+    """A noun with its indefinite article."""
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
+
+
 def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], Card]:
     """Read tensors (as float32, however they are stored) and their card.
 
@@ -128,7 +133,8 @@ def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], Card]:
             f"{path}: carries no mitsgan card; give weights made by `mitsgan train`"
         ) from error
     if actual_kind != kind:
-        raise WeightsError(f"{path}: these are weights of a {actual_kind}; a {kind} is needed here")
+        found, wanted = with_article(str(actual_kind)), with_article(kind)
+        raise WeightsError(f"{path}: these are weights of {found}; {wanted} is needed here")
     if card.get("format") != _FORMAT:
         raise WeightsError(
             f"{path}: format {card.get('format')}, this version reads {_FORMAT}; update mitsgan"
