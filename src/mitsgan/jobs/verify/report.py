@@ -37,11 +37,10 @@ def verification_report(
     """
     of_mark = (*_of_mark(result), *_unlike(result))
     tables = (*_signer(result), *of_mark, *_of_content(result), *_of_seal(result))
-    lead = f"{result.verdict.upper()}: {result.why}"
     return Report(
         title=f"Verification of {name}",
         version=result.version,
-        lead=f"{lead}. {result.besides}" if result.besides else lead,
+        lead=result.lead,
         command=command or _command(result, name),
         config=replace(result, source=name).to_json(),
         provenance={},

@@ -120,7 +120,13 @@ class Verification(Result):
         return self.reason or ""
 
     @property
-    def besides(self) -> str:
+    def lead(self) -> str:
+        """The verdict and its reason, and what the other of mark and seal says if one decided."""
+        verdict = f"{self.verdict.upper()}: {self.why}"
+        return f"{verdict}. {self._besides}" if self._besides else verdict
+
+    @property
+    def _besides(self) -> str:
         """What the other of mark and seal says, where one of them decided: a sentence, or none."""
         if self.seal is None or self.decided_by not in ("mark", "seal"):
             return ""

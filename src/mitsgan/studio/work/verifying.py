@@ -52,7 +52,7 @@ def add_verification(series: Series, verified: Verified) -> dict[str, Any]:
             series.layers[name] = CellLayer(flagged, layer.shape.geometry)
     return {
         "verdict": verified.verdict,
-        "sentence": f"{verified.verdict.upper()}: {verified.reason}",
+        "sentence": verified.result.lead,
         "sentences": [f"{name}: {text}" for name, text in findings.sentences],
         "regions": regions,
         "sketch": verified.seal is not None and verified.seal.content is not None,
