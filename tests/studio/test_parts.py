@@ -47,6 +47,20 @@ def test_what_an_attacker_touched_leaves_with_simulated_in_it(plane: Any, column
     assert all((part[-band_rows(64) :] >= 900).any() for part in volume)
 
 
+def test_simulated_leaves_most_of_a_plane_of_thick_slices_to_be_seen() -> None:
+    scan = Scan.from_hu(np.full((64, 512, 512), -800, np.int16), (5.0, 0.84, 0.84), plausible=False)
+    tampered = Series("b", "simulated", replace(scan, source=Simulated(None)))
+    for plane in ("coronal", "sagittal"):
+        shown = plane_hu(tampered, plane, 2)
+        rows = tampered.card()["marked_rows"][plane]
+        assert rows == band_rows(512, 5.0 / 0.84)
+        assert rows < 20, "of 64"
+        assert (shown[:-rows] == -800).all()
+        assert (shown[-rows:] >= 900).mean() > 0.02, "letters"
+    axial = plane_hu(tampered, "axial", 2)
+    assert (axial[: -band_rows(512)] == -800).all()
+
+
 def test_a_layer_is_looked_up_in_mm(scan: Scan) -> None:
     values = np.zeros((2, 3, 4), np.uint8)
     values[1, 2, 3] = 255

@@ -46,7 +46,7 @@ def plane_hu(
         simulated = simulated or minus.simulated
     whole = np.rint(values).clip(_LOW, _HIGH).astype(np.int16)
     shown = np.ascontiguousarray(as_shown(whole, plane))
-    return burn_in_hu(shown) if simulated else shown
+    return burn_in_hu(shown, series.stretch(plane)) if simulated else shown
 
 
 def same_grid(one: Scan, other: Scan) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from mitsgan.errors import ScanError
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.simulated import Simulated, band_rows
-from mitsgan.studio.layers import PLANES, CellLayer
+from mitsgan.studio.layers import PLANES, CellLayer, Plane
 
 Role = Literal["scan", "protected", "restored", "sketch", "simulated"]
 Scale = Literal["asked for", "stated", "measured", "unknown"]
@@ -62,6 +62,11 @@ class Series:
         """What its voxels take in memory."""
         return int(self.scan.stored.nbytes)
 
+    def stretch(self, plane: Plane) -> float:
+        """The height of a pixel of a plane over its width."""
+        _, down, across = PLANES[plane]
+        return self.scan.geometry.spacing[down] / self.scan.geometry.spacing[across]
+
     def card(self) -> dict[str, Any]:
         """For the page; lengths in mm, axes and origin LPS."""
         geometry = self.scan.geometry
@@ -84,7 +89,7 @@ class Series:
             "axes": geometry.axes,
             "ends": ends,
             "marked_rows": {
-                plane: band_rows(self.scan.shape[across])
+                plane: band_rows(self.scan.shape[across], self.stretch(plane))
                 for plane, (_, _, across) in PLANES.items()
             },
             "bytes": self.bytes,
