@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,19 @@ def few_samples() -> Iterator[None]:
 def small_chest() -> Scan:
     """A whole chest on a coarse grid, 32 x 64 x 64 at 6 x 5.6 x 5.6 mm; made once."""
     return chest((32, 64, 64), (6.0, 5.6, 5.6), seed=1)
+
+
+@pytest.fixture
+def unlistable(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Makes a folder one that cannot be listed, even by root, whom permissions do not stop."""
+    real = os.scandir
+
+    def make(folder: Path) -> None:
+        def scandir(path: Path | str | int) -> Iterator[os.DirEntry[str]]:
+            if not isinstance(path, int) and Path(path) == folder:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return real(path)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+
+    return make

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,16 @@ def test_several_processes_find_the_same(root: Path) -> None:
         shutil.copytree(root / "p0" / "study", root / "many" / str(number))
     series = find_series(root, {}, 2, lambda done, total, note="": None)
     assert series == look(root)
+
+
+def test_a_link_to_nothing_and_a_folder_that_cannot_be_listed_stop_nothing_else(
+    root: Path, unlistable: Callable[[Path], None]
+) -> None:
+    link = root / "p0" / "study" / "ct" / "zz.dcm"
+    link.symlink_to("nowhere")
+    unlistable(root / "p1" / "study")
+    series = whole_series(look(root))
+    reasons = {one.source: one.reason for one in series if one.reason}
+    assert set(reasons) == {str(link), str(root / "p1" / "study")}
+    assert "cannot be listed" in reasons[str(root / "p1" / "study")]
+    assert len(series) == 2 + 2

@@ -6,14 +6,14 @@ import csv
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from mitsgan.errors import DataError, ScanError
 from mitsgan.files.dicom import elements as dcm
-from mitsgan.files.dicom.find.entries import Entry, walk
+from mitsgan.files.dicom.find.entries import Entry, unlisted_reason, walk
 from mitsgan.files.dicom.find.headers import check_whole
 from mitsgan.files.dicom.find.parse import read_header
 from mitsgan.files.dicom.find.sift import no_slice
@@ -83,8 +83,14 @@ def find_series(
     Raises:
         DataError: the source is not there, or the .csv is none.
     """
-    folders, fresh = [], []
-    for path, names in _walk(source):
+    folders: list[Folder] = []
+    fresh: list[tuple[Path, list[str], str]] = []
+
+    def unlisted(path: Path, error: OSError) -> None:
+        lost = SeriesFiles(str(path), "", "", 0, 0.0, 0, unlisted_reason(path, error))
+        folders.append(Folder(str(path), "", (lost,), {}))
+
+    for path, names in _walk(source, unlisted):
         stamp = _stamp(path, names)
         earlier = known.get(str(path))
         if earlier is not None and earlier[0] == stamp:
@@ -132,14 +138,16 @@ def _joined(parts: Sequence[SeriesFiles]) -> SeriesFiles:
     )
 
 
-def _walk(source: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Folders with the names of their files, hidden ones left out."""
+def _walk(
+    source: Path, unlisted: Callable[[Path, OSError], None]
+) -> Iterator[tuple[Path, list[str]]]:
+    """Folders with the names of their files, hidden ones left out; arguments as of `walk`."""
     if source.is_dir():
-        yield from ((folder, names) for folder, names in walk(source) if names)
+        yield from ((folder, names) for folder, names in walk(source, unlisted) if names)
     elif source.suffix.lower() == ".csv" and source.is_file():
         for path in _listed(source):
             if path.is_dir():
-                yield from _walk(path)
+                yield from _walk(path, unlisted)
             else:
                 yield path.parent, [path.name]
     else:
@@ -200,7 +208,7 @@ def look_into(folder: tuple[Path, list[str], str]) -> Folder:
                 series=uid,
                 stamp=_stamp(path, [file.name for file in files]),
                 files=len(files),
-                megabytes=sum(file.stat().st_size for file in files) / 1e6,
+                megabytes=sum(_size_and_time(file)[0] for file in files) / 1e6,
                 voxels=sum(voxels for _, voxels in of_series),
             )
         )
@@ -209,7 +217,7 @@ def look_into(folder: tuple[Path, list[str], str]) -> Folder:
 
 def _alone(file: Path, reason: str = "") -> SeriesFiles:
     """An image, or a file that is damaged; the voxels of an image are told by its size."""
-    size = file.stat().st_size
+    size, _ = _size_and_time(file)
     voxels = size if file.name.lower().endswith(_COMPRESSED) else size // 2
     stamp = _stamp(file.parent, [file.name])
     return SeriesFiles(str(file), "", stamp, 1, size / 1e6, 0 if reason else voxels, reason)
@@ -219,6 +227,15 @@ def _stamp(folder: Path, names: Sequence[str]) -> str:
     """Of names, sizes and times of files."""
     whole = hashlib.sha256()
     for name in names:
-        status = (folder / name).stat()
-        whole.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        size, changed = _size_and_time(folder / name)
+        whole.update(f"{name}\0{size}\0{changed}\n".encode())
     return whole.hexdigest()
+
+
+def _size_and_time(file: Path) -> tuple[int, int]:
+    """Bytes, and nanoseconds; zeros of what is not there: a link to nothing, a file just gone."""
+    try:
+        status = file.stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns

@@ -32,7 +32,7 @@ def find_scans(tree: Path) -> list[TreeScan]:
     """The scans of a tree: of each folder the CT series in it, and each image and archive.
 
     What lies beside them, such as reports and pictures, is left out. A folder of damaged DICOM
-    files is a scan, too: whoever reads it will be told.
+    files is a scan, too, and so is one that cannot be listed: whoever reads it will be told.
 
     Raises:
         ScanError: the tree is no folder, or there is no scan in it.
@@ -40,7 +40,11 @@ def find_scans(tree: Path) -> list[TreeScan]:
     if not tree.is_dir():
         raise ScanError(f"{tree} is no folder; `recursive` looks for scans in a folder tree")
     scans: list[TreeScan] = []
-    for root, names in walk(tree):
+
+    def unlisted(folder: Path, _: OSError) -> None:
+        scans.append(TreeScan(folder, "", folder.relative_to(tree).as_posix()))
+
+    for root, names in walk(tree, unlisted):
         paths = [root / name for name in names]
         alone = [path for path in paths if is_readable_image(path) or is_archive(path)]
         scans += [TreeScan(path, "", path.relative_to(tree).as_posix()) for path in alone]

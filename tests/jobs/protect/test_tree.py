@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,18 @@ def test_all_but_the_damaged_one_are_protected(
     text = (tmp_path / "tree.md").read_text()
     assert "| a/one | a/one | 4 | " in text
     assert f"| b/damaged | b/damaged | n/a | n/a | {bad.reason[:20]}" in text
+
+
+def test_a_folder_that_cannot_be_listed_is_told(
+    studies: Path,
+    tmp_path: Path,
+    unlistable: Callable[[Path], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    unlistable(studies / "b")
+    assert main(["protect", str(studies), str(tmp_path / "out"), *OPTIONS]) == 2
+    assert "error: b: " in capsys.readouterr().err
+    assert (tmp_path / "out" / "a" / "two").is_dir()
 
 
 def test_what_cannot_be_meant_is_refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -142,3 +143,31 @@ def test_a_dicomdir_that_points_elsewhere_is_refused(tmp_path: Path, make_series
     _records(tmp_path / "cd" / "DICOMDIR", first, [["..", "a", "00.dcm"]])
     with pytest.raises(ScanError, match="not there, such as"):
         read_scan(tmp_path / "cd" / "DICOMDIR")
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error(
+    tmp_path: Path, make_series: Make, unlistable: Callable[[Path], None]
+) -> None:
+    folder = make_series(tmp_path / "a")
+    part = folder / "more"
+    part.mkdir()
+    sorted(folder.glob("*.dcm"))[-1].rename(part / "last.dcm")
+    assert read_scan(folder).shape[0] == 5
+    unlistable(part)
+    with pytest.raises(ScanError, match=r"more cannot be listed \(Permission denied\)"):
+        read_scan(folder)
+
+
+def test_pipes_are_no_slices(tmp_path: Path, make_series: Make) -> None:
+    folder = make_series(tmp_path / "a")
+    os.mkfifo(folder / "99.dcm")  # to open it would wait for a writer
+    assert read_scan(folder).shape[0] == 5
+    with pytest.raises(ScanError, match=r"99\.dcm is a pipe or a socket"):
+        read_scan(folder / "99.dcm")
+
+
+def test_a_link_to_nothing_is_a_slice_that_is_missing(tmp_path: Path, make_series: Make) -> None:
+    folder = make_series(tmp_path / "a")
+    (folder / "99.dcm").symlink_to("nowhere.dcm")
+    with pytest.raises(ScanError, match=r"99\.dcm cannot be read"):
+        read_scan(folder)

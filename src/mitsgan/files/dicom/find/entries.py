@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -121,6 +121,8 @@ def entries_at(path: Path) -> list[Entry]:
         return _listed(path)
     if is_archive(path):
         return Archive(path).entries()
+    if path.is_fifo() or path.is_socket():
+        raise ScanError(f"{path} is a pipe or a socket, which cannot be read twice; name a file")
     return [Entry(path, Path(path.name))]
 
 
@@ -151,18 +153,54 @@ def is_archive(path: Path) -> bool:
         return file.read(2) == b"PK"
 
 
-def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Folders from here on, each with the names of its files, in a stable order; what is hidden is
-    other programs' business.
+def walk(
+    folder: Path, unlisted: Callable[[Path, OSError], None]
+) -> Iterator[tuple[Path, list[str]]]:
+    """Folders from here on, each with the names of its files, in a stable order.
+
+    What is hidden is other programs' business. Pipes, sockets and devices are no files: whoever
+    opens a pipe waits for ever. A link to nothing is given, for a slice may have been there.
+
+    Args:
+        folder: where to begin.
+        unlisted: told of folders whose content cannot be listed, and why: slices may be in there.
     """
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield Path(root), sorted(name for name in names if not name.startswith("."))
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        unlisted(folder, error)
+        return
+    entries = [entry for entry in entries if not entry.name.startswith(".")]
+    yield folder, [entry.name for entry in entries if not entry.is_dir() and _may_be_file(entry)]
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from walk(folder / entry.name, unlisted)
+
+
+def _may_be_file(entry: os.DirEntry[str]) -> bool:
+    return entry.is_file() or not Path(entry.path).exists()
+
+
+def unlisted_reason(folder: Path, error: OSError) -> str:
+    """Why nothing is known of what lies in a folder, and what to do."""
+    return (
+        f"{folder} cannot be listed ({error.strerror or error}), so slices in it would go missing; "
+        "let this user read it, or move it away if it holds none"
+    )
 
 
 def _below(folder: Path) -> list[Entry]:
-    """All files below."""
-    paths = (root / name for root, names in walk(folder) for name in names)
+    """All files below.
+
+    Raises:
+        ScanError: a folder cannot be listed.
+    """
+
+    def refuse(unlisted: Path, error: OSError) -> None:
+        raise ScanError(unlisted_reason(unlisted, error)) from error
+
+    paths = (root / name for root, names in walk(folder, refuse) for name in names)
     return [Entry(path, path.relative_to(folder)) for path in paths]
 
 
