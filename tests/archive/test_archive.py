@@ -65,6 +65,25 @@ def test_a_bad_series_does_not_stop_the_others(root: Path, how: Path, tmp_path: 
     assert work_through(foreign, "w", 1e6, 60) == 0
 
 
+def test_a_slice_that_was_damaged_is_no_scan_of_its_own_once_it_is_mended(
+    root: Path, how: Path, tmp_path: Path
+) -> None:
+    damaged = sorted((root / "p1" / "study" / "ct").iterdir())[3]
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:300])
+    ledger = planned(root, tmp_path, how)
+    work_through(ledger, "w", 1e6, 60)
+    assert archive_report(ledger).states == {"done": 2, "failed": 2}
+    damaged.write_bytes(whole)
+    with closing(Ledger(ledger)) as book:
+        assert book.retry(["input"]) == 1
+    assert work_through(ledger, "w", 1e6, 60) == 1
+    assert archive_report(ledger).states == {"done": 3, "failed": 1}
+    planned(root, tmp_path, how)
+    assert archive_report(ledger).failures == {}
+    assert not (tmp_path / "out" / "p1" / "study" / "ct" / damaged.name).exists()
+
+
 def test_an_error_that_nobody_knows_is_kept_with_its_traceback(
     root: Path, how: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,9 @@ _THIS = (
     f"SELECT {_TASK} FROM tasks WHERE state IN ('pending', 'running') AND memory_mb <= ? "
     "AND lease_until <= ? AND id = ?"
 )
+_WORKED_ON = "state = 'failed' AND attempts > 0"
+_NEVER_BEGUN = "state = 'failed' AND attempts = 0"
+"""What a plan found damaged."""
 _NEW = ("key", "action", "source", "series", "output", "files", "megabytes", "voxels", "memory_mb")
 
 
@@ -173,6 +176,16 @@ class Ledger:
                     )
         return new, changed
 
+    def forget_damaged(self, still: Iterable[str]) -> None:
+        """Forget files that an earlier plan found damaged, but for those which still are."""
+        known = set(still)
+        with self._change() as db:
+            rows = db.execute(
+                "SELECT id, source FROM tasks WHERE state = 'failed' AND attempts = 0"
+            )
+            mended = [(number,) for number, source in rows.fetchall() if source not in known]
+            db.executemany("DELETE FROM tasks WHERE id = ?", mended)
+
     # Working
 
     def waiting(self, memory_mb: float, limit: int) -> list[Task]:
@@ -240,13 +253,16 @@ class Ledger:
             )
 
     def retry(self, failures: Iterable[Failure]) -> int:
-        """Let series that failed in one of these ways be tried again; how many."""
+        """Let series that failed in one of these ways be tried again; how many.
+
+        What the plan found damaged is none: a slice by itself would be taken for a scan.
+        """
         kinds = list(failures)
         with self._change() as db:
             changed = db.execute(
                 "UPDATE tasks SET state = 'pending', attempts = 0, failures = '{}', "
                 "lease_until = 0 WHERE "
-                f"state = 'failed' AND failure IN ({', '.join('?' * len(kinds))})",
+                f"{_WORKED_ON} AND failure IN ({', '.join('?' * len(kinds))})",
                 kinds,
             ).rowcount
         return int(changed)

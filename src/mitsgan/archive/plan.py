@@ -94,6 +94,7 @@ def plan_archive(settings: PlanSettings, *, progress: Progress = silent) -> Plan
         series = whole_series(folders)
         tasks = list(_tasks(series, source, out, how, digest))
         new, changed = ledger.enter(tasks)
+        ledger.forget_damaged(str(task.source) for task in tasks if task.reason)
         others: Counter[str] = Counter()
         for folder in folders:
             others.update(folder.others)
