@@ -129,3 +129,11 @@ def test_json_has_no_infinity_and_knows_paths_and_numpy() -> None:
     assert read["entries"][0]["hu"] is None
     assert to_tree({"a": np.float32(0.5), "b": np.arange(2)}) == {"a": 0.5, "b": [0, 1]}
     assert convert(json.loads(to_json(file)), File, "here").budget == 2.0
+
+
+def test_names_of_files_that_are_no_utf8_are_written_and_come_back(tmp_path: Path) -> None:
+    path = Path("m\udcfcller")  # what Python makes of Latin-1
+    text = to_json(Entry("inject", weights=path, note="ü"))
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+    assert read_json(tmp_path / "a.json", Entry).weights == path
+    assert "ü" in text

@@ -122,14 +122,22 @@ def convert(
     return value
 
 
+_LONE = re.compile("[\ud800-\udfff]")
+"""Halves of a character, as which Python reads bytes that are no UTF-8."""
+
+
 def to_tree(value: object) -> Any:
     """A dataclass as mappings, lists and plain values; of what is not finite, None."""
     return _finite(msgspec.to_builtins(value, enc_hook=_plain))
 
 
 def to_json(value: object) -> str:
-    """A dataclass or a mapping as JSON for people and machines; what is not finite is null."""
-    return json.dumps(to_tree(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """A dataclass or a mapping as JSON for people and machines; what is not finite is null.
+
+    Names of files that are no UTF-8 are escaped, so that reading gives them back.
+    """
+    text = json.dumps(to_tree(value), indent=2, ensure_ascii=False, allow_nan=False)
+    return _LONE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def read_bytes(path: Path, error: type[MitsganError]) -> bytes:

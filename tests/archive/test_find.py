@@ -103,3 +103,19 @@ def test_a_link_to_nothing_and_a_folder_that_cannot_be_listed_stop_nothing_else(
     assert set(reasons) == {str(link), str(root / "p1" / "study")}
     assert "cannot be listed" in reasons[str(root / "p1" / "study")]
     assert len(series) == 2 + 2
+
+
+def test_names_that_are_no_utf8_are_told_and_stop_nothing_else(root: Path) -> None:
+    folder = root / "p1" / "m\udcfcller"  # what Python makes of Latin-1
+    (root / "p1" / "study").rename(folder)
+    first = min((root / "p0" / "study" / "ct").iterdir())
+    first.rename(first.with_name("\udce4.dcm"))
+    found = look(root)
+    series = whole_series(found)
+    assert [one.files for one in series if not one.reason] == [8, 12]
+    (lost,) = [one for one in series if one.reason]
+    assert lost.source == str(root / "p1" / "m\\udcfcller" / "ct")
+    assert "is not UTF-8" in lost.reason
+    for one in found:
+        content(one).encode()
+        one.path.encode()

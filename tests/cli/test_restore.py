@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,31 @@ def test_verify_says_whether_the_original_is_there_and_whole(
     assert f"{sidecar} is not as it was sealed" in said()
     sidecar.unlink()
     assert "OUT.original.p7m, which is not beside it" in said()
+
+
+def test_names_that_are_no_utf8_come_back(series: Path, keys: Path, tmp_path: Path) -> None:
+    def mitsgan(*words: str) -> str:
+        command = [sys.executable, "-m", "mitsgan", *words]
+        done = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    scan, out, original = ("m\udcfcller", "m\udcfcller-out", "m\udcfcller-original")
+    shutil.copytree(series, tmp_path / scan)
+    first = min((tmp_path / scan).iterdir())
+    first.rename(first.with_name("\udce4.dcm"))  # what Python makes of Latin-1
+    keep = ["--restorable", str(keys / "site.crt"), "--sign", str(keys / "signer.pem")]
+    said = mitsgan("protect", scan, out, "--protector", "noise", *keep, "-o", "p.json")
+    assert "m\\udcfcller-out: 24 slices protected" in said
+    seal = ["--seal", f"{out}.seal.json", "--trust", str(keys / "signer.pub")]
+    assert "INTACT" in mitsgan("verify", out, *seal, "--html", "v.html", "-o", "v.json")
+    mitsgan("report", "v.json", "-o", "v.md")
+    mitsgan("restore", out, original, "--private-key", str(keys / "site.pem"))
+    names = [file.name for file in sorted((tmp_path / scan).iterdir())]
+    assert names == [file.name for file in sorted((tmp_path / original).iterdir())]
+    for name in names:
+        ours = (tmp_path / original / name).read_bytes()
+        assert ours == (tmp_path / scan / name).read_bytes()
 
 
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:

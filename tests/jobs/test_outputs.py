@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mitsgan.errors import OutputError
-from mitsgan.jobs.outputs import scan_name, write_json
+from mitsgan.jobs.outputs import scan_name, write_json, write_text
 
 
 def test_what_is_not_finite_becomes_null(tmp_path: Path) -> None:
@@ -32,3 +32,9 @@ def test_a_scan_has_a_name_even_as_the_current_folder(
     monkeypatch.chdir(tmp_path / "chest")
     assert scan_name(Path("some/where/lidc")) == "lidc"
     assert scan_name(Path()) == "chest"
+
+
+def test_a_page_with_a_name_that_is_no_utf8_is_written(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert write_text(page, "m\udcfcller, ü\n") == len(page.read_bytes())
+    assert page.read_text(encoding="utf-8") == "m\\udcfcller, ü\n"

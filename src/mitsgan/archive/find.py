@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from mitsgan.archive.task import storable
 from mitsgan.errors import DataError, ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.find.entries import Entry, unlisted_reason, walk
@@ -23,6 +24,8 @@ from mitsgan.typed import parse_json, to_json
 
 _COMPRESSED = (".gz", ".nrrd", ".mha")
 """Such images may be compressed, often to about a byte for a voxel of two."""
+
+_RENAME = "the name of {} is not UTF-8, which a ledger and its reports are; rename it"
 
 _AT_ONCE = 16
 """Folders that a process is given at once."""
@@ -87,10 +90,12 @@ def find_series(
     fresh: list[tuple[Path, list[str], str]] = []
 
     def unlisted(path: Path, error: OSError) -> None:
-        lost = SeriesFiles(str(path), "", "", 0, 0.0, 0, unlisted_reason(path, error))
-        folders.append(Folder(str(path), "", (lost,), {}))
+        folders.append(_lost(path, unlisted_reason(path, error)))
 
     for path, names in _walk(source, unlisted):
+        if not _is_text(path):
+            folders.append(_lost(path, _RENAME.format(path)))
+            continue
         stamp = _stamp(path, names)
         earlier = known.get(str(path))
         if earlier is not None and earlier[0] == stamp:
@@ -102,6 +107,16 @@ def find_series(
         folders.append(folder)
         step(done, len(fresh))
     return sorted(folders, key=lambda folder: folder.path)
+
+
+def _lost(path: Path, reason: str) -> Folder:
+    """A folder of which nothing is known but why."""
+    name = storable(path)
+    return Folder(name, "", (SeriesFiles(name, "", "", 0, 0.0, 0, storable(reason)),), {})
+
+
+def _is_text(path: Path) -> bool:
+    return storable(path) == str(path)
 
 
 def content(folder: Folder) -> str:
@@ -183,7 +198,7 @@ def look_into(folder: tuple[Path, list[str], str]) -> Folder:
     for name in names:
         file = path / name
         if is_readable_image(file):
-            series.append(_alone(file))
+            series.append(_alone(file, "" if _is_text(file) else _RENAME.format(file)))
             continue
         try:
             header = read_header(Entry(file, Path(name)))
@@ -220,7 +235,8 @@ def _alone(file: Path, reason: str = "") -> SeriesFiles:
     size, _ = _size_and_time(file)
     voxels = size if file.name.lower().endswith(_COMPRESSED) else size // 2
     stamp = _stamp(file.parent, [file.name])
-    return SeriesFiles(str(file), "", stamp, 1, size / 1e6, 0 if reason else voxels, reason)
+    voxels = 0 if reason else voxels
+    return SeriesFiles(storable(file), "", stamp, 1, size / 1e6, voxels, storable(reason))
 
 
 def _stamp(folder: Path, names: Sequence[str]) -> str:
@@ -228,7 +244,7 @@ def _stamp(folder: Path, names: Sequence[str]) -> str:
     whole = hashlib.sha256()
     for name in names:
         size, changed = _size_and_time(folder / name)
-        whole.update(f"{name}\0{size}\0{changed}\n".encode())
+        whole.update(f"{name}\0{size}\0{changed}\n".encode("utf-8", "surrogateescape"))
     return whole.hexdigest()
 
 

@@ -155,7 +155,7 @@ def write_archive_report(report: ArchiveReport, path: Path, *, overwrite: bool =
     if kind not in _WRITERS:
         raise SettingsError(f"{path}: a report ends in {', '.join(_WRITERS)}")
     with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_text(_WRITERS[kind](report), encoding="utf-8")
+        temporary.write_text(_WRITERS[kind](report), encoding="utf-8", errors="backslashreplace")
 
 
 _LIMITS = (

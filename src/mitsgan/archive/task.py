@@ -44,6 +44,11 @@ WAIT_SECONDS: Mapping[Failure, float] = {
 """How long a series waits before it is tried again."""
 
 
+def storable(text: object) -> str:
+    """Text as a ledger holds it: names of files that are no UTF-8 escaped, for people to read."""
+    return str(text).encode("utf-8", "backslashreplace").decode()
+
+
 @dataclass(frozen=True, kw_only=True)
 class NewTask:
     """A series to be entered.

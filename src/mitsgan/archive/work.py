@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from mitsgan.archive.settings import How
-from mitsgan.archive.task import Failure, Outcome, Task
+from mitsgan.archive.task import Failure, Outcome, Task, storable
 from mitsgan.archive.web.fetch import on_disk
 from mitsgan.archive.web.server import UnreachableError
 from mitsgan.errors import DeviceError, MitsganError, OutputError, SettingsError
@@ -40,7 +40,7 @@ class Work:
         try:
             with on_disk(task, self._how.web) as here:
                 text, verdict = getattr(self, f"_{task.action}")(here)
-            return Outcome(text=text, verdict=verdict, seconds=perf_counter() - start,
+            return Outcome(text=storable(text), verdict=verdict, seconds=perf_counter() - start,
                            peak_mb=_peak_mb())  # fmt: skip
         except MemoryError:
             failure, reason = "resource", "memory did not suffice"
@@ -52,6 +52,7 @@ class Work:
             failure, reason = "input", str(error)
         except Exception:  # noqa: BLE001 - one bad series does not stop the night
             failure, reason = "bug", traceback.format_exc()
+        reason = storable(reason)
         return Outcome(
             failure=failure, reason=reason, seconds=perf_counter() - start, peak_mb=_peak_mb()
         )

@@ -29,6 +29,7 @@ from mitsgan.terminal.known_options import check_options
 from mitsgan.terminal.options import as_options
 from mitsgan.terminal.process import (
     Terminated,
+    escape_what_cannot_be_shown,
     keep_freed_memory,
     leave_at_once,
     rarely_collected,
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:  # the process is ours
         keep_freed_memory()
         leave_at_once()
+        escape_what_cannot_be_shown()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--version"], ["-V"]):
         sys.stdout.write(f"mitsgan {__version__}\n")

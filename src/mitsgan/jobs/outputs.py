@@ -43,14 +43,17 @@ def check_file(
     check_target(path, overwrite, folder=False, source=source)
 
 
-def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:
-    """Write text, such as a page, whole or not at all.
+def write_text(path: Path, text: str, *, overwrite: bool = False) -> int:
+    """Write text, such as a page, whole or not at all; names of files that are no UTF-8 escaped.
+
+    Returns:
+        Bytes.
 
     Raises:
         OutputError: it cannot be written.
     """
     with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        return temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Mapping[str, object], *, overwrite: bool = False) -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from types import FrameType
 
 _OBJECTS = 250_000
@@ -56,6 +57,15 @@ def leave_at_once() -> None:
     it anyway: up to a tenth of the time that protecting a scan takes.
     """
     atexit.register(gc.freeze)
+
+
+def escape_what_cannot_be_shown() -> None:
+    """Let stdout escape what its encoding does not have, as stderr does, and never fail at it.
+
+    Such are names of files that are no UTF-8, and descriptions where the terminal's locale is C.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):  # else there is none, or somebody put another there
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 class Terminated(KeyboardInterrupt):

@@ -54,5 +54,4 @@ def report_file(settings: ReportFile, *, progress: Progress = silent) -> int:
         galleries = read_galleries(settings.run_folder)
         with phases.phase("draw", f"drawing {settings.output}"):
             text = html_report(report, galleries)
-    write_text(settings.output, text, overwrite=settings.overwrite)
-    return len(text.encode())
+    return write_text(settings.output, text, overwrite=settings.overwrite)
