@@ -130,6 +130,7 @@ def world(peers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wor
     folder = tmp_path_factory.mktemp("world")
     routes = (
         route("protects", "protect", ["archive"], more=NOISE)
+        + route("mixed", "protect", ["archive"], quiet=2, more='others = "forward"\n' + NOISE)
         + route("late", "protect", ["archive"], quiet=4, more=NOISE)
         + route("passes", "pass", ["archive"], quiet=1, more='others = "forward"')
         + route("divides", "protect", ["plain", "lenient"], quiet=1, more=NOISE)

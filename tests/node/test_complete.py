@@ -43,6 +43,17 @@ def receive(ledger: Ledger, study: str, series: str, number: int, ago: float) ->
     return row
 
 
+def test_what_lies_beside_the_slices_counts_among_those_expected(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    for number, row_beside in ((1, False), (2, False), (3, True)):
+        header = Header(f"1.1.1.{number}", "1.2.840.10008.5.1.4.1.1.2", "1.2", "1.1.1", "1.1", 3)
+        row = ledger.open_series(header, "ct", "CT", "127.0.0.1", beside=row_beside)
+        assert states(ledger, tmp_path, expected="ImagesInAcquisition")[0] == "received"
+        assert ledger.enter(row, header, 10) == "new"
+    assert states(ledger, tmp_path, expected="ImagesInAcquisition") == ["complete", "complete"]
+
+
 def states(ledger: Ledger, folder: Path, **settings: object) -> list[str]:
     """States once the node has looked whether anything is complete."""
     ct = Route(name="ct", action="pass", destinations=("pacs",), quiet_seconds=30, **settings)  # type: ignore[arg-type]

@@ -193,6 +193,50 @@ def test_objects_that_are_no_ct_are_refused_unless_a_route_forwards_them(
     assert series_of(world.node, path)[0].state == "committed"
 
 
+def beside(phantom: Path, path: Path, **values: object) -> str:
+    """An object of the phantom's series that is none of its slices; its UID."""
+    dataset = dcmread(sorted(phantom.iterdir())[0])
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.save_as(path)
+    return str(dataset.SOPInstanceUID)
+
+
+def test_what_lies_beside_the_slices_arrives_and_takes_no_slice_with_it(
+    world: World, phantom: Path, tmp_path: Path
+) -> None:
+    sent = Path(shutil.copytree(phantom, tmp_path / "sent"))
+    overview = beside(phantom, sent / "a.dcm", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    page = beside(
+        phantom, sent / "z.dcm", SOPClassUID="1.2.840.10008.5.1.4.1.1.7", ImageType=["DERIVED"]
+    )
+    assert storescu(world.node.port, sent, calling="MIXED") == 0
+    wait_for(ended(world.node, phantom, 2), 300, "both to end")
+    rows = sorted(series_of(world.node, phantom), key=lambda row: row.beside)
+    assert [row.state for row in rows] == ["committed"] * 2
+    assert "16 slices" in rows[0].note
+    assert "forwarded as they are" in rows[1].note
+    assert objects(world.node, rows[1]) == {overview, page}
+    arrived = set(world.archive.uids())
+    assert {overview, page} | output_uids(world.node, rows[0]) <= arrived
+    assert not uids(phantom) & arrived
+
+
+def test_a_series_of_an_overview_alone_goes_through(
+    world: World, phantom: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.dcm"
+    uid = beside(
+        phantom, path, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"], SeriesInstanceUID="1.2.3"
+    )
+    assert send_raw(world.node.port, path, "PROTECTS") == 0
+    wait_for(ended(world.node, path), 300, "it to end")
+    assert [row.state for row in series_of(world.node, path)] == ["committed"]
+    assert uid in world.archive.uids()
+
+
 def test_strangers_are_rejected_but_may_ask_for_an_echo(world: World, phantom: Path) -> None:
     strangers_may_only_echo(world.node.port, phantom)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,20 @@ def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(DataError, match="version 99"):
         Ledger(path)
+
+
+def test_a_ledger_of_the_first_version_is_taken_on(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    with closing(Ledger(path)) as ledger:
+        receive(ledger)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "ALTER TABLE series DROP COLUMN beside; PRAGMA user_version=1; VACUUM"
+        )
+    with closing(Ledger(path)) as ledger:
+        (series,) = ledger.in_states("received")
+        assert series.beside == 0
+    Ledger(path).close()
 
 
 def report(transaction: str, *granted: str) -> Dataset:

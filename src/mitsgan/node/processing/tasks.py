@@ -64,6 +64,7 @@ class Answer:
 
     Attributes:
         text: for people: what was done, or the verdict with its reason.
+        notes: what else is to be known of it, a sentence each.
         verdict: of a verification: ``intact``, ``tampered`` or ``unknown``.
         error: why it cannot be done; trying again would not help, unless ``passing``.
         passing: whether the error may pass, such as memory or disk that were full.
@@ -72,6 +73,7 @@ class Answer:
     """
 
     text: str = ""
+    notes: tuple[str, ...] = ()
     verdict: str = ""
     error: str = ""
     passing: bool = False

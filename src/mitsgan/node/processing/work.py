@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.config import NodeConfig, Route
 from mitsgan.node.http.counters import Counters
 from mitsgan.node.processing.tasks import Answer, ProtectTask, RestoreTask, Task, VerifyTask
-from mitsgan.node.services import CT_CLASSES
 from mitsgan.node.store.deliveries import HELD, Deliveries, Plan
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.ledger_schema import Series
@@ -60,9 +60,11 @@ class Work:
         now = time.time()
         waiting = self._ledger.in_states("received", limit=100_000)
         latest: dict[tuple[str, str], float] = {}
+        counts: Counter[tuple[str, str]] = Counter()
         for series in waiting:
             study = series.study_uid, series.route
             latest[study] = max(latest.get(study, 0.0), series.last_object)
+            counts[series.series_uid, series.route] += self._ledger.count(series.id)
         for series in waiting:
             route = self.config.route(series.route)
             quiet = 0.0 if route is None else route.quiet_seconds
@@ -70,8 +72,10 @@ class Work:
             if route is not None and route.quiet == "study":
                 last = latest[series.study_uid, series.route]
             count = self._ledger.count(series.id)
-            whole = series.expected is not None and count >= series.expected
-            if whole or (now - last >= quiet and count):
+            # What lies beside its slices counts, too.
+            came = counts[series.series_uid, series.route]
+            whole = series.expected is not None and came >= series.expected
+            if count and (whole or now - last >= quiet):
                 self._ledger.complete(series.id, series.last_object)
             elif not count and now - last >= max(quiet, 60):
                 # Its first object never reached the disk, and its sender was told so.
@@ -102,10 +106,9 @@ class Work:
         if route is None:
             self._end(series, f"the configuration has no route {series.route} any more")
             return
-        objects = self._ledger.objects(series.id)
-        ct = all(class_uid in CT_CLASSES for class_uid in objects.values())
-        if route.action == "pass" or not ct:
-            self._pass(series, route, note="" if ct else "no CT: forwarded as it is")
+        if route.action == "pass" or series.beside:
+            note = "no slices of a CT scan: forwarded as they are" if series.beside else ""
+            self._pass(series, route, note)
         elif route.action == "verify":
             self._verify(series, route)
         elif route.action == "restore":
@@ -150,7 +153,9 @@ class Work:
         shutil.rmtree(place, ignore_errors=True)
         self._counters.series.labels("protected").inc()
         plans = {name: Plan("protected") for name in route.destinations}
-        self._deliveries.plan(series.id, plans, "protected", answer.text)
+        self._deliveries.plan(
+            series.id, plans, "protected", "; ".join((answer.text, *answer.notes))
+        )
 
     def _restore(self, series: Series, route: Route) -> None:
         assert route.restore is not None

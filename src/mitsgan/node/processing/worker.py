@@ -67,10 +67,11 @@ class Worker:
             self._loaded = (task.settings, load_protection(settings))
         result = protect_file(settings, protection=self._loaded[1])
         change = result.change
-        return Answer(
-            text=f"{result.scan.shape[0]} slices, largest change {change.largest:g} HU, RMS "
+        done = (
+            f"{result.scan.shape[0]} slices, largest change {change.largest:g} HU, RMS "
             f"{change.rms:.2f} HU" + ("" if result.mark is None else ", marked")
         )
+        return Answer(text=done, notes=result.notes)
 
 
 def _verify(task: VerifyTask) -> Answer:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from mitsgan.node.services import CT_CLASSES
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.spool import Header, Spool, data_digest, sync_file, sync_folder
 
@@ -59,6 +60,7 @@ class Intake:
         Raises:
             OSError: it cannot be written, and is gone.
         """
+        beside = header.localizer or header.class_uid not in CT_CLASSES
         with self._alone((header.series_uid, route, header.sop_uid)):
             while True:
                 with self._series_lock:
@@ -66,10 +68,10 @@ class Intake:
                     number = 0
                     if before is None:
                         number = self._ledger.open_series(
-                            header, route, calling, address, revives=not repeats
+                            header, route, calling, address, beside=beside, revives=not repeats
                         )
                 if before is not None:
-                    return self._again(path, header, route, before, (calling, address))
+                    return self._again(path, header, route, before, (calling, address), beside)
                 path = self._spool.place(path, number, header.sop_uid)
                 self._synchronise(path)
                 if self._ledger.enter(number, header, path.stat().st_size) == "new":
@@ -84,7 +86,13 @@ class Intake:
         return path if path.exists() else None
 
     def _again(
-        self, path: Path, header: Header, route: str, before: str | Path, sender: tuple[str, str]
+        self,
+        path: Path,
+        header: Header,
+        route: str,
+        before: str | Path,
+        sender: tuple[str, str],
+        beside: bool,
     ) -> Taken:
         """What becomes of an object whose UID was received before."""
         digest = data_digest(before) if isinstance(before, Path) else before
@@ -94,7 +102,7 @@ class Intake:
         # From a recovery, it may be the very file that was received before.
         if not isinstance(before, Path) or not before.samefile(path):
             path.unlink()
-        self._ledger.revive(header.series_uid, route)
+        self._ledger.revive(header.series_uid, route, beside=beside)
         return "again"
 
     def _synchronise(self, path: Path) -> None:

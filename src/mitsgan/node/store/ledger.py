@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mitsgan.errors import DataError
-from mitsgan.node.store.ledger_schema import OPEN, SCHEMA, VERSION, Series, State
+from mitsgan.node.store.ledger_schema import FROM_VERSION_1, OPEN, SCHEMA, VERSION, Series, State
 from mitsgan.node.store.spool import Header
 
 Entry = Literal["new", "closed"]
@@ -43,8 +43,10 @@ class Ledger:
             self._connection.execute("PRAGMA synchronous=FULL")
             self._durable = True
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, VERSION):
+            if version not in range(VERSION + 1):
                 raise DataError(f"{path} is a ledger of version {version}, expected {VERSION}")
+            if version == 1:
+                self._connection.execute(FROM_VERSION_1)
             self._connection.executescript(SCHEMA)
             if version != VERSION:  # who only looks must not make a running node wait
                 self._connection.execute(f"PRAGMA user_version={VERSION}")
@@ -97,7 +99,14 @@ class Ledger:
         return None if row is None else (int(row[0]), str(row[1]))
 
     def open_series(
-        self, header: Header, route: str, calling: str, address: str, *, revives: bool = True
+        self,
+        header: Header,
+        route: str,
+        calling: str,
+        address: str,
+        *,
+        beside: bool = False,
+        revives: bool = True,
     ) -> int:
         """The number of the series that takes an object now; begins one where there is none.
 
@@ -106,10 +115,11 @@ class Ledger:
         Args:
             header: of the object.
             route, calling, address: of its sender.
+            beside: whether it is no slice of a scan; such objects are a series of their own.
             revives: whether a dead letter of which nothing was sent is taken up again, or followed.
         """
         now = time.time()
-        last = self._last(header.series_uid, route)
+        last = self._last(header.series_uid, route, beside)
         if last is not None and last.state == "received" and header.expected == last.expected:
             return last.id  # as of nearly every object
         takes = last is not None and (last.state in OPEN or (revives and self._revivable(last)))
@@ -128,11 +138,12 @@ class Ledger:
         with self.change() as db:
             row = db.execute(
                 "INSERT INTO series (series_uid, study_uid, route, calling, address, state, "
-                "created, changed, last_object, expected, follows) "
-                "VALUES (?, ?, ?, ?, ?, 'received', ?, ?, ?, ?, ?)",
+                "created, changed, last_object, expected, follows, beside) "
+                "VALUES (?, ?, ?, ?, ?, 'received', ?, ?, ?, ?, ?, ?)",
                 (
                     *(header.series_uid, header.study_uid, route, calling, address),
                     *(now, now, now, header.expected, None if last is None else last.id),
+                    int(beside),
                 ),
             )
             assert row.lastrowid is not None
@@ -155,9 +166,9 @@ class Ledger:
             )
         return "new"
 
-    def revive(self, series_uid: str, route: str) -> None:
+    def revive(self, series_uid: str, route: str, *, beside: bool = False) -> None:
         """Take up a dead letter whose objects are sent again, and of which nothing was sent on."""
-        last = self._last(series_uid, route)
+        last = self._last(series_uid, route, beside)
         if last is None or not self._revivable(last):
             return
         now = time.time()
@@ -191,12 +202,12 @@ class Ledger:
             return False
         return self._one("SELECT 1 FROM sent WHERE series = ?", (last.id,)) is None
 
-    def _last(self, series_uid: str, route: str) -> Series | None:
+    def _last(self, series_uid: str, route: str, beside: bool) -> Series | None:
         return next(
             self._series(
-                "WHERE series_uid = ? AND route = ? AND state != 'refused' "
+                "WHERE series_uid = ? AND route = ? AND beside = ? AND state != 'refused' "
                 "ORDER BY id DESC LIMIT 1",
-                (series_uid, route),
+                (series_uid, route, int(beside)),
             ),
             None,
         )

@@ -27,7 +27,9 @@ OPEN: tuple[State, ...] = ("received", "complete")
 DeliveryState = Literal["pending", "sent", "granted", "committed", "dead"]
 """Sent: every object was answered with success; granted: storage commitment was, too."""
 
-VERSION = 1
+VERSION = 2
+
+FROM_VERSION_1 = "ALTER TABLE series ADD COLUMN beside INTEGER NOT NULL DEFAULT 0"
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS series (
@@ -38,7 +40,7 @@ CREATE TABLE IF NOT EXISTS series (
     created REAL NOT NULL, changed REAL NOT NULL, last_object REAL NOT NULL,
     expected INTEGER, follows INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
     not_before REAL NOT NULL DEFAULT 0, verdict TEXT NOT NULL DEFAULT '',
-    files TEXT NOT NULL DEFAULT 'kept');
+    files TEXT NOT NULL DEFAULT 'kept', beside INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS series_by_uid ON series (series_uid, route);
 CREATE INDEX IF NOT EXISTS series_by_state ON series (state);
 CREATE TABLE IF NOT EXISTS objects (
@@ -67,7 +69,10 @@ which they have no result yet."""
 
 @dataclass(frozen=True)
 class Series:
-    """A row of the ledger: one series, as it came in one go; times in seconds of the epoch."""
+    """A row of the ledger: one series, as it came in one go; times in seconds of the epoch.
+
+    What lies ``beside`` the slices of a series is a row of its own, 1 there.
+    """
 
     id: int
     series_uid: str
@@ -87,6 +92,7 @@ class Series:
     not_before: float
     verdict: str
     files: str
+    beside: int
 
 
 @dataclass(frozen=True)

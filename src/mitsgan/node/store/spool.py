@@ -21,6 +21,7 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from mitsgan.errors import MitsganError
+from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.find.uids import is_uid
 from mitsgan.quiet import UNREADABLE
 
@@ -36,7 +37,8 @@ class ObjectError(MitsganError):
 class Header:
     """What the node needs of an object; nothing of it names a patient.
 
-    ``expected`` is how many objects its series has, where a route looks for that.
+    ``expected`` is how many objects its series has, where a route looks for that. A ``localizer``
+    is an overview, and no slice of a scan.
     """
 
     sop_uid: str
@@ -45,6 +47,7 @@ class Header:
     series_uid: str
     study_uid: str
     expected: int | None = None
+    localizer: bool = False
 
 
 _TAGS = [
@@ -103,7 +106,7 @@ def _wanted(
     expected: str,
 ) -> tuple[list[BaseTag | int], Callable[[BaseTag, str | None, int], bool]]:
     """Tags to read, and when to stop."""
-    wanted: list[BaseTag | int] = [*_TAGS, *([Tag(expected)] if expected else [])]
+    wanted: list[BaseTag | int] = [*_TAGS, dcm.IMAGE_TYPE, *([Tag(expected)] if expected else [])]
     last = max(wanted)
     return wanted, lambda tag, vr, length: tag > last
 
@@ -115,7 +118,8 @@ def _header(dataset: Dataset, syntax: str, expected: str) -> Header:
             raise ObjectError(f"{keyword_for_tag(tag)} is missing, or is no UID")
     class_uid, sop_uid, study_uid, series_uid = values
     count = _number(dataset.get(expected)) if expected else None
-    return Header(sop_uid, class_uid, syntax, series_uid, study_uid, count)
+    localizer = "LOCALIZER" in dcm.values(dataset, dcm.IMAGE_TYPE)
+    return Header(sop_uid, class_uid, syntax, series_uid, study_uid, count, localizer)
 
 
 @dataclass(frozen=True)
