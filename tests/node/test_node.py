@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
@@ -175,6 +176,9 @@ def test_what_cannot_be_protected_is_held_back_or_passed_on_as_its_destination_s
     series = dead_letter(world, phantom, tmp_path / "single.dcm")
     assert series.state == "dead"
     assert series.reason.startswith("plain: held back: cannot be protected: ")
+    for name in re.findall(r"received/\S+\.dcm", series.reason):
+        assert (world.node.spool / "series" / str(series.id) / name).is_file()
+    assert str(world.node.spool) not in series.reason
     assert times_kept(world, tmp_path / "single.dcm") == 1
 
 

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from mitsgan.node.audit.events import restored
@@ -125,7 +126,7 @@ class Work:
         assert route.verify is not None
         place = self._place(series)
         source = self._gather(series, place)
-        answer = self._do(Task(verify=VerifyTask(source=source, settings=route.verify)))
+        answer = self._asked(Task(verify=VerifyTask(source=source, settings=route.verify)), source)
         shutil.rmtree(place, ignore_errors=True)
         if answer.error and not self._give_up(series, answer):
             return
@@ -140,7 +141,7 @@ class Work:
         out = place / "protected"
         source = self._gather(series, place)
         task = ProtectTask(source=source, out=out, settings=route.protecting)
-        answer = self._do(Task(protect=task))
+        answer = self._asked(Task(protect=task), source)
         if answer.error:
             shutil.rmtree(place, ignore_errors=True)
             if self._give_up(series, answer):
@@ -165,7 +166,7 @@ class Work:
         task = RestoreTask(
             source=source, out=out, originals=self._originals, settings=route.restore
         )
-        answer = self._do(Task(restore=task))
+        answer = self._asked(Task(restore=task), source)
         if answer.error:
             shutil.rmtree(place, ignore_errors=True)
             if self._give_up(series, answer):
@@ -179,6 +180,14 @@ class Work:
         self._counters.series.labels("restored").inc()
         plans = {name: Plan("restored") for name in route.destinations}
         self._deliveries.plan(series.id, plans, "sending", answer.text)
+
+    def _asked(self, task: Task, source: Path) -> Answer:
+        """A worker's answer; it names files as they lie in the folder of the series.
+
+        The folder that it worked in is gone by the time that somebody reads of it.
+        """
+        answer = self._do(task)
+        return replace(answer, error=answer.error.replace(str(source), source.name))
 
     def _tell(self, series: Series, answer: Answer) -> None:
         """Tell the audit trail that an original was given back, or why it was not."""
