@@ -74,6 +74,16 @@ def test_a_lost_worker_s_series_is_taken_over_and_its_end_does_not_count(
     assert ledger.task(taken.id).text == "done"
 
 
+def test_a_full_disk_is_told_and_leaves_the_ledger_as_it_was(ledger: Ledger) -> None:
+    ledger.enter([new(1)])
+    (pages,) = ledger._db.execute("PRAGMA page_count").fetchone()
+    ledger._db.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(DataError, match=r"l\.db: the ledger cannot be written .*full.*free space"):
+        ledger.enter(new(number) for number in range(2, 200))
+    assert ledger.counts() == {"pending": 1}
+    assert ledger.lease("a", 60, 50) is not None
+
+
 @pytest.mark.parametrize("kind", ATTEMPTS)
 def test_failures_are_tried_again_as_often_as_their_kind_is_worth(
     ledger: Ledger, clock: list[float], kind: Failure

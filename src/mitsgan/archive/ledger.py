@@ -59,7 +59,7 @@ _THIS = (
 )
 _WORKED_ON = "state = 'failed' AND attempts > 0"
 _NEVER_BEGUN = "state = 'failed' AND attempts = 0"
-"""What a plan found damaged."""
+"""Failed at work; found damaged by a plan, which is no series: one slice may be all of it."""
 _NEW = ("key", "action", "source", "series", "output", "files", "megabytes", "voxels", "memory_mb")
 
 
@@ -111,14 +111,24 @@ class Ledger:
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, on the disk when it ends, or undone."""
-        self._db.execute("BEGIN IMMEDIATE")
+        """One transaction, on the disk when it ends, or undone.
+
+        Raises:
+            DataError: it cannot be written, as on a full disk.
+        """
         try:
-            yield self._db
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # SQLite has undone some by itself
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise DataError(
+                f"{self.path}: the ledger cannot be written ({error}); free space, and try again"
+            ) from error
 
     # Planning
 
@@ -253,10 +263,7 @@ class Ledger:
             )
 
     def retry(self, failures: Iterable[Failure]) -> int:
-        """Let series that failed in one of these ways be tried again; how many.
-
-        What the plan found damaged is none: a slice by itself would be taken for a scan.
-        """
+        """Let series that failed at work in one of these ways be tried again; how many."""
         kinds = list(failures)
         with self._change() as db:
             changed = db.execute(

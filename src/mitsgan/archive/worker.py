@@ -23,6 +23,7 @@ from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.plan import how_of
 from mitsgan.archive.task import Task
 from mitsgan.archive.work import Work
+from mitsgan.errors import MitsganError
 from mitsgan.processes import end_with_parent
 
 _PATHS = ("trust", "out")
@@ -143,6 +144,8 @@ def main() -> None:
             work_through(Path(ledger), owner, float(memory_mb), float(lease_seconds))
     except Stopped:
         sys.exit(143)
+    except MitsganError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":
