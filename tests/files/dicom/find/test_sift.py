@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom import dcmread
-from pydicom.uid import UID, RTStructureSetStorage, SecondaryCaptureImageStorage
+from pydicom.uid import (
+    UID,
+    RawDataStorage,
+    RTStructureSetStorage,
+    SecondaryCaptureImageStorage,
+)
 
 from mitsgan.errors import ScanError
 from mitsgan.files import read_scan
@@ -71,12 +76,23 @@ def _structure_set(folder: Path) -> Path:
     )
 
 
+def _raw_data(folder: Path) -> Path:
+    """As scanners put them into the series that they belong to, of its modality."""
+    return _beside(folder, "raw.dcm", SOPClassUID=RawDataStorage, PixelData=None)
+
+
+def _siemens(folder: Path) -> Path:
+    return _beside(folder, "csa.dcm", SOPClassUID=UID("1.3.12.2.1107.5.9.1"), PixelData=None)
+
+
 @pytest.mark.parametrize(
     "add, note",
     [
         (_localizer, r"1 localizer \(scout\.dcm\)"),
         (_dose_page, r"1 secondary capture \(dose\.dcm\)"),
         (_structure_set, r"1 structure set \(rt\.dcm\)"),
+        (_raw_data, r"1 object without an image \(raw\.dcm\)"),
+        (_siemens, r"1 object without an image \(csa\.dcm\)"),
     ],
 )
 def test_other_objects_are_left_out(

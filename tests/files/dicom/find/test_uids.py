@@ -12,6 +12,7 @@ from pydicom import dcmread
 from mitsgan.errors import ScanError
 from mitsgan.files import Derivation, check_derivable, read_scan, write_scan
 from mitsgan.files.dicom.find.uids import is_uid
+from mitsgan.reading import Reading
 
 Make = Callable[..., Path]
 
@@ -93,6 +94,22 @@ def test_two_studies_in_one_series_are_refused(
     scan = read_scan(make_series(tmp_path / "a", change=change))
     with pytest.raises(ScanError, match=r"one \*Series Instance UID\*, but two"):
         write_scan(scan, tmp_path / "out", derivation=derivation)
+
+
+def test_two_patients_in_one_series_are_refused_and_not_named(
+    tmp_path: Path, make_series: Make, derivation: Derivation
+) -> None:
+    def change(k: int, ds: Any) -> None:
+        ds.PatientID = ("", "ABC", "ABC ", "XYZ", "XYZ")[k]
+
+    scan = read_scan(make_series(tmp_path / "a", change=change))
+    with pytest.raises(ScanError, match=r"name two patients") as refused:
+        write_scan(scan, tmp_path / "out", derivation=derivation)
+    assert "ABC" not in str(refused.value)
+    assert "XYZ" not in str(refused.value)
+    chosen = read_scan(tmp_path / "a", Reading(select=("PatientID=XYZ",)))
+    write_scan(chosen, tmp_path / "out", derivation=derivation)
+    assert chosen.shape[0] == 2
 
 
 def test_what_is_a_uid() -> None:

@@ -35,6 +35,13 @@ POINTER = b"version https://git-lfs"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 _CT_STORAGE = frozenset({f"{_STORAGE}2", f"{_STORAGE}2.1", f"{_STORAGE}2.2"})
+_NO_IMAGE = (
+    *(f"{_STORAGE}{kind}" for kind in ("9.", "11.", "66", "88.", "104.", "481.")),
+    "1.3.12.2.1107.5.9.1",
+)
+"""How SOP classes begin that have no image, whatever modality they name: waveforms, presentation
+states, raw data and registrations, reports, documents, radiotherapy; Siemens' CSA non-image."""
+
 _NO_PIXELS = {
     "RTSTRUCT": "structure set",
     "RTPLAN": "treatment plan",
@@ -88,7 +95,8 @@ def no_slice(file: SliceFile, *, of_any_modality: bool = False) -> str | None:
         return "secondary capture"
     if dcm.integer(header, dcm.SAMPLES_PER_PIXEL) == 3:
         return "page in colour"
-    if file.pixel_offset is None and modality != "CT" and kind not in _CT_STORAGE and kind:
+    is_other = modality != "CT" and kind not in _CT_STORAGE and kind
+    if file.pixel_offset is None and (is_other or kind.startswith(_NO_IMAGE)):
         return "object without an image"
     return None
 

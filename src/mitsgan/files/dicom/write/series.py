@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
+from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import Progress, SliceFile
 from mitsgan.files.dicom.find.uids import Uids
 from mitsgan.files.dicom.frames import frame_count
@@ -35,7 +37,8 @@ def check_dicom(scan: Scan, path: Path) -> tuple[DicomSource, Uids]:
 
     Raises:
         OutputError: it did not come from DICOM, or is several files and the output is one.
-        ScanError: UIDs that are empty or equal, or frames that were left out of a file.
+        ScanError: UIDs that are empty or equal, slices of two patients, or frames that were left
+            out of a file.
     """
     source = scan.source
     if not isinstance(source, DicomSource):
@@ -55,7 +58,23 @@ def check_dicom(scan: Scan, path: Path) -> tuple[DicomSource, Uids]:
                 f"{file.path} has {frame_count(file)} frames, of which {frames} were chosen: a "
                 f"part of an object cannot be written as such; write an image (.nii.gz, .nrrd)"
             )
+    _check_one_patient(source.files)
     return source, source.uids()
+
+
+def _check_one_patient(files: Sequence[SliceFile]) -> None:
+    """Raise where slices name two patients; the message does not tell which."""
+    first: tuple[str, SliceFile] | None = None
+    for file in files:
+        patient = dcm.text(file.header, dcm.PATIENT_ID).strip()
+        if patient and first is None:
+            first = patient, file
+        elif patient and first is not None and patient != first[0]:
+            raise ScanError(
+                f"{file.path} and {first[1].path} are of one series, but name two patients in "
+                f"{dcm.label(dcm.PATIENT_ID)} *Patient ID*: find out whose they are, and repair "
+                "the headers, or leave out those of the other, as by `select=PatientID=...`"
+            )
 
 
 def write_dicom(
