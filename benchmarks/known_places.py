@@ -33,7 +33,7 @@ from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.attack.objectives import Goal
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
-from mitsgan.jobs.protect.refine import UNCERTAINTY_MM
+from mitsgan.optimize.removals import UNCERTAINTY_MM
 from mitsgan.result import Result, WeightsEntry
 from mitsgan.scan.canonical import canonical
 from objectives import weights

@@ -17,10 +17,10 @@ from ascents import ASCENT_SEED, TEST_SEED, Counted
 from mitsgan.attack import ATTACKERS, Strikes, hu_volume
 from mitsgan.attack.objectives import Goal, distance, objective_of
 from mitsgan.evaluate.attacks.healthy_lung import healthy_lung
-from mitsgan.jobs.protect.refine import UNCERTAINTY_MM
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.networks.precision import half_where_fast
 from mitsgan.optimize import Around, Ascent, AttackedScan, Threat, optimize
+from mitsgan.optimize.removals import UNCERTAINTY_MM
 from mitsgan.perturb import Budget
 from mitsgan.protect import MitsGan, Offset
 from mitsgan.scan.scan import Scan

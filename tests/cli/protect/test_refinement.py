@@ -15,7 +15,7 @@ from mitsgan.anatomy.candidates import Candidate
 from mitsgan.cli.main import main
 from mitsgan.files import read_scan
 from mitsgan.jobs.protect import refine
-from mitsgan.optimize import Around
+from mitsgan.optimize.removals import UNCERTAINTY_MM
 from mitsgan.scan.scan import Scan
 
 Run = Callable[..., NDArray[np.float32]]
@@ -96,7 +96,7 @@ def test_candidates_are_what_is_optimised_around(
     refined = moved(*protector_options, "--refine-steps", "3", "--candidates")
     where = (np.argwhere(plain != refined) - place) * (8.0, 3.8, 3.8)
     assert len(where)
-    assert np.abs(where).max() <= refine.UNCERTAINTY_MM + 1.3 * 16 + 8
+    assert np.abs(where).max() <= UNCERTAINTY_MM + 1.3 * 16 + 8
 
 
 def test_listed_nodules_are_what_is_optimised_around(
@@ -112,7 +112,7 @@ def test_listed_nodules_are_what_is_optimised_around(
     refined = moved(*protector_options, *options)
     where = (np.argwhere(plain != refined) - place) * (8.0, 3.8, 3.8)
     assert len(where)
-    assert np.abs(where).max() <= refine.UNCERTAINTY_MM + 1.3 * 16 + 8
+    assert np.abs(where).max() <= UNCERTAINTY_MM + 1.3 * 16 + 8
     refinement = json.loads(run.read_text())["refinement"]
     assert refinement["places"] == "nodules"
     assert refinement["attackers"] == ["textured", "smooth", "narrow"]
@@ -136,9 +136,7 @@ def test_a_list_without_nodules_of_the_scan_is_told(
 
 @pytest.mark.slow
 def test_candidates_of_the_phantom_are_found(phantom: Scan) -> None:
-    places = refine.around_candidates(phantom)
-    assert isinstance(places, Around)
-    assert len(places.centres) > 0
+    assert refine.candidates_in(phantom)
 
 
 def test_a_scan_without_candidates_is_told(

@@ -23,9 +23,12 @@ from mitsgan.evaluate.benchmark.worker import Order, Worker
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.purify.purifiers import purify_scan
 from mitsgan.jobs.benchmark_scans import load_subject
+from mitsgan.optimize import Ascent, optimize_scan
+from mitsgan.optimize.removals import removals_around
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import RandomSign
+from mitsgan.protect.registry import load_protector
 
 TEXT = """
 title = "t"
@@ -50,6 +53,21 @@ strength_hu = 6.0
 name = "PGD"
 kind = "pgd-known"
 steps = 2
+
+[[protectors]]
+name = "known"
+kind = "known-places"
+against = ["own"]
+steps = 2
+
+[[sweeps]]
+name = "places"
+scans = ["chest"]
+protectors = ["known"]
+attackers = ["own"]
+actions = ["remove"]
+budgets = [8.0]
+positions = 3
 
 [[sweeps]]
 name = "all"
@@ -127,6 +145,22 @@ def test_a_known_position_is_what_pgd_reaches(results: Rows, order: Order) -> No
     kept = row(results, protector="PGD")
     assert kept["disruption_rmse_hu"] == pytest.approx(expected.rmse_hu, abs=2e-2)
     assert kept["perturbation_cube_rmse_hu"] == pytest.approx(expected.perturbation_hu, abs=2e-2)
+
+
+def test_known_places_are_optimised_against_removals_there(results: Rows, order: Order) -> None:
+    before, _, plans, attacker = by_hand(order)
+    scan = chest((24, 96, 96), (8.0, 3.8, 3.8), 3)
+    layer = optimize_scan(
+        scan,
+        removals_around([plan.position for plan in plans], scan.spacing, [attacker]),
+        Budget(8.0),
+        Ascent(steps=2, seed=5),
+        layer=load_protector("mits-gan", seed=4),
+    )
+    after = torch.from_numpy(apply_perturbations(scan, [layer], Budget(8.0)).scan.hu().clip(-1024))
+    kept = row(results, protector="known")
+    expected = disruption(before, after, plans, attacker)
+    assert kept["disruption_rmse_hu"] == pytest.approx(expected.rmse_hu, abs=2e-3)
 
 
 def test_every_task_has_its_row(results: Rows, order: Order) -> None:

@@ -108,6 +108,11 @@ class Bench:
         self._strikes: dict[tuple[object, ...], tuple[Strikes, Attacked]] = {}
 
     @property
+    def places(self) -> Sequence[tuple[int, int, int]]:
+        """Voxels ``[z, y, x]`` that attacks go to."""
+        return self._places
+
+    @property
     def original(self) -> Tensor:
         """``[z, y, x]`` in HU."""
         if self._hu is None:

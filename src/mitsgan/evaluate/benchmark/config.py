@@ -22,6 +22,10 @@ PLAIN = "plain"
 PGD_KNOWN = "pgd-known"
 """A perturbation for each position and attacker by itself: what no defender can know."""
 
+KNOWN_PLACES = "known-places"
+"""A perturbation of the whole scan, optimised against removals around the places that are attacked:
+what a defender can do who has a list of nodules."""
+
 
 class BenchmarkError(MitsganError):
     """A benchmark's configuration makes no sense, or its run folder belongs to another one."""
@@ -75,7 +79,8 @@ class ProtectorEntry:
         weights: a file of its own.
         trained_on: names of attackers; by default those of its weights' card.
         steps: gradient steps of the kinds that optimise.
-        attacker: the one that a whole scan is optimised against.
+        attacker: the one that a whole scan is optimised against; or
+        against: several, in turn.
         strength_hu: of the controls ``noise`` and ``offset``; by default the budget.
     """
 
@@ -86,7 +91,13 @@ class ProtectorEntry:
     trained_on: tuple[str, ...] = ()
     steps: int = 40
     attacker: str = "textured"
+    against: tuple[str, ...] = ()
     strength_hu: float | None = None
+
+    @property
+    def opponents(self) -> tuple[str, ...]:
+        """Pairs that it is optimised against, if its kind is."""
+        return self.against or (self.attacker,)
 
     @property
     def is_known_position(self) -> bool:
@@ -210,6 +221,7 @@ class BenchmarkConfig:
         _names("sweeps", [s.name for s in self.sweeps])
         for entry in self.protectors:
             _known(f"protectors.{entry.name}.attacker", [entry.attacker], attackers)
+            _known(f"protectors.{entry.name}.against", entry.against, attackers)
         for sweep in self.sweeps:
             where = f"sweeps.{sweep.name}"
             _known(f"{where}.scans", sweep.scans, scans)

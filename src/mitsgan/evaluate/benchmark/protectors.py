@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from mitsgan.anatomy.places import LungPositions
-from mitsgan.attack import Attacker
-from mitsgan.evaluate.benchmark.config import PGD_KNOWN, BenchmarkError, BudgetEntry, ProtectorEntry
+from mitsgan.attack import Action, Attacker
+from mitsgan.evaluate.benchmark.bench import Bench
+from mitsgan.evaluate.benchmark.config import (
+    KNOWN_PLACES,
+    PGD_KNOWN,
+    BenchmarkError,
+    BudgetEntry,
+    ProtectorEntry,
+)
 from mitsgan.networks import Card
 from mitsgan.optimize import Ascent, Threat, optimize_scan
+from mitsgan.optimize.removals import removals_around
 from mitsgan.perturb import Budget, Perturbation
 from mitsgan.protect import PROTECTORS, Offset, Protector, RandomSign
 from mitsgan.protect.registry import load_protector
-from mitsgan.scan.scan import Scan
 
 PGD = "pgd"
 """A perturbation of the whole scan, optimised against one attacker at random positions."""
+
+OPTIMISED = (PGD, KNOWN_PLACES)
+"""For each scan anew."""
 
 _PREFIXES = ("injector-", "remover-")
 
 
 def check_entry(entry: ProtectorEntry) -> None:
     """Raise `BenchmarkError` where there is no such protector, or not in that form."""
-    kinds = [*PROTECTORS.names(), PGD, PGD_KNOWN]
+    kinds = [*PROTECTORS.names(), *OPTIMISED, PGD_KNOWN]
     where = f"protectors.{entry.name}"
     if entry.kind not in kinds:
         raise BenchmarkError(
@@ -41,11 +51,11 @@ def is_bounded(kind: str) -> bool:
 
     Of one that does not, the perturbation is the same whatever the budget, until it is clipped.
     """
-    return kind in (PGD, PGD_KNOWN) or PROTECTORS.get(kind).bounded
+    return kind in (*OPTIMISED, PGD_KNOWN) or PROTECTORS.get(kind).bounded
 
 
 def load_layer(entry: ProtectorEntry, seed: int) -> Protector:
-    """A protector that is the same for every scan: all but `PGD`.
+    """A protector that is the same for every scan: all but those of `OPTIMISED`.
 
     Raises:
         WeightsError: see `mitsgan.networks.load_weights`.
@@ -58,21 +68,37 @@ def load_layer(entry: ProtectorEntry, seed: int) -> Protector:
 
 
 def optimised_layer(
-    entry: ProtectorEntry, scan: Scan, budget: Budget, attackers: Sequence[Attacker], seed: int
+    entry: ProtectorEntry,
+    bench: Bench,
+    budget: Budget,
+    attacker: Callable[[str, Action], Attacker],
+    seed: int,
 ) -> Perturbation:
-    """`PGD` for one scan: a perturbation against a pair of attackers, anywhere in the lung."""
-    places = LungPositions.of(scan)
-    threats = [Threat(attacker, places) for attacker in attackers]
+    """A protector of `OPTIMISED`, for the scan of one bench.
+
+    `PGD` strikes anywhere in the lung and starts from random numbers; `KNOWN_PLACES` are removals
+    around the bench's places, and start from the network that ships, as `mitsgan protect` does.
+    """
+    start: Protector | None = None
+    if entry.kind == KNOWN_PLACES:
+        removers = [attacker(name, "remove") for name in entry.opponents]
+        threats = removals_around(bench.places, bench.scan.spacing, removers)
+        start = load_protector("mits-gan", seed=seed)
+    else:
+        places = LungPositions.of(bench.scan)
+        actions: tuple[Action, ...] = ("inject", "remove")
+        threats = [Threat(attacker(n, a), places) for n in entry.opponents for a in actions]
     # Another seed than the benchmark's: its positions must not be the ones that are attacked.
-    return optimize_scan(scan, threats, budget, Ascent(steps=entry.steps, seed=seed + 1))
+    ascent = Ascent(steps=entry.steps, seed=seed + 1)
+    return optimize_scan(bench.scan, threats, budget, ascent, layer=start)
 
 
 def trained_on(entry: ProtectorEntry, card: Card | None) -> tuple[str, ...]:
     """Names of the pairs of attackers that a protector has seen, from its entry or its card."""
     if entry.trained_on:
         return entry.trained_on
-    if entry.kind in (PGD, PGD_KNOWN):
-        return (entry.attacker,)
+    if entry.kind in (*OPTIMISED, PGD_KNOWN):
+        return entry.opponents
     names: dict[str, None] = {}
     for seen in (card or {}).get("attackers", ()):
         name = str(seen["name"] if isinstance(seen, dict) else seen)

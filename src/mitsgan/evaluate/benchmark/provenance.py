@@ -9,7 +9,7 @@ from mitsgan.evaluate.benchmark.attackers import is_held_out, load_attacker
 from mitsgan.evaluate.benchmark.bench import Row
 from mitsgan.evaluate.benchmark.cells import all_tasks
 from mitsgan.evaluate.benchmark.config import BenchmarkConfig, ProtectorEntry
-from mitsgan.evaluate.benchmark.protectors import PGD, check_entry, load_layer, trained_on
+from mitsgan.evaluate.benchmark.protectors import OPTIMISED, check_entry, load_layer, trained_on
 from mitsgan.networks import Card
 from mitsgan.networks.classifier import NoduleClassifier
 
@@ -77,7 +77,7 @@ def _seen(entry: ProtectorEntry, card: Card | None, rows: dict[str, Row]) -> lis
 
 
 def _card(entry: ProtectorEntry, seed: int) -> Card | None:
-    if entry.is_known_position or entry.kind == PGD:
+    if entry.is_known_position or entry.kind in OPTIMISED:
         return None
     return load_layer(entry, seed).card
 

@@ -15,7 +15,7 @@ import torch
 
 from mitsgan.evaluate.benchmark.cells import Cell, Task, all_tasks, groups
 from mitsgan.evaluate.benchmark.config import NONE, PLAIN, BenchmarkConfig, BenchmarkError
-from mitsgan.evaluate.benchmark.protectors import PGD
+from mitsgan.evaluate.benchmark.protectors import OPTIMISED
 from mitsgan.evaluate.benchmark.worker import Order, Result, Worker
 from mitsgan.evaluate.journal import Journal
 
@@ -75,7 +75,7 @@ def cost(task: Task, config: BenchmarkConfig) -> float:
         return task.positions * entry.steps * _GRADIENT
     each = task.positions * (1.0 if task.variant == PLAIN else _VARIANT)
     once = _PROTECT + (task.purifier != NONE) * _PURIFY
-    if entry.kind == PGD:
+    if entry.kind in OPTIMISED:
         once += entry.steps * _GRADIENT * _BATCH
     return each + once / _SIBLINGS
 

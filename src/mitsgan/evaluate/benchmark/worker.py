@@ -19,7 +19,7 @@ from mitsgan.evaluate.benchmark.config import (
 )
 from mitsgan.evaluate.benchmark.paper_tables import compare_blocks
 from mitsgan.evaluate.benchmark.protectors import (
-    PGD,
+    OPTIMISED,
     is_bounded,
     load_layer,
     make_budget,
@@ -33,8 +33,6 @@ from mitsgan.perturb import Budget, Fixed, Perturbation, apply_perturbations
 from mitsgan.protect import Offset, RandomSign
 from mitsgan.protect.registry import NATIVE_HU
 from mitsgan.scan.scan import Scan
-
-_ACTIONS: tuple[Action, ...] = ("inject", "remove")
 
 _UNUSED = BudgetEntry(1.0)
 """In place of the budget of a native protector, which has none."""
@@ -167,9 +165,8 @@ class Worker:
     def layer(self, bench: Bench, entry: ProtectorEntry, budget: Budget) -> Perturbation:
         """A protector of the configuration, for the scan of this bench."""
         seed = self._config.seed
-        if entry.kind == PGD:
-            pair = [self.attacker(entry.attacker, action) for action in _ACTIONS]
-            return optimised_layer(entry, bench.scan, budget, pair, seed)
+        if entry.kind in OPTIMISED:
+            return optimised_layer(entry, bench, budget, self.attacker, seed)
         if is_bounded(entry.kind):
             return load_layer(entry, seed)
         # Their networks are slow, and native and clipped form differ in the clipping alone.

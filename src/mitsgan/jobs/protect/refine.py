@@ -9,18 +9,16 @@ import torch
 
 from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.anatomy.places import LungPositions
-from mitsgan.attack import ATTACKERS, Action
-from mitsgan.attack.objectives import distance, more_remainder
+from mitsgan.attack import ATTACKERS
+from mitsgan.attack.resample import Triple
 from mitsgan.errors import PositionError
 from mitsgan.jobs.candidates.nodules import nodules_of
 from mitsgan.jobs.protect.refinement import Refinement
-from mitsgan.optimize import Around, Ascent, PositionDistribution, Threat, optimize_scan
+from mitsgan.optimize import Ascent, Threat, optimize_scan
+from mitsgan.optimize.removals import removals_around
 from mitsgan.perturb import Budget, Fixed, Perturbation
 from mitsgan.progress import Steps
 from mitsgan.scan.scan import Scan
-
-UNCERTAINTY_MM = 3.0
-"""How far from a candidate place a removal may be centred."""
 
 
 def refine(
@@ -38,28 +36,24 @@ def refine(
         PositionError: there is too little of it, or no candidate place.
         DataError: a list of nodules cannot be read, or holds none of this scan.
     """
-    places = _places(how, scan)
-    known = how.is_around_places
-    actions: tuple[Action, ...] = ("remove",) if known else ("inject", "remove")
-    # Over a lung a direction has nothing over a distance; see docs/decisions/objective.md.
-    objective = more_remainder if known else distance
-    threats = [
-        Threat(ATTACKERS.get(name).make(action, device), places, objective)
-        for name in how.attackers
-        for action in actions
-    ]
+    removers = [ATTACKERS.get(name).make("remove", device) for name in how.attackers]
+    if how.is_around_places:
+        threats = removals_around(_known_places(how, scan), scan.spacing, removers)
+    else:  # a direction has nothing over a distance there; see docs/decisions/objective.md
+        places = LungPositions.of(scan)
+        injectors = [ATTACKERS.get(name).make("inject", device) for name in how.attackers]
+        both = zip(injectors, removers, strict=True)
+        threats = [Threat(attacker, places) for pair in both for attacker in pair]
     ascent = Ascent(steps=how.steps, seconds=how.seconds, seed=how.seed, varied=how.varied)
     return optimize_scan(scan, threats, budget, ascent, layer=layer, progress=progress)
 
 
-def _places(how: Refinement, scan: Scan) -> PositionDistribution:
-    if how.nodules:
-        return around_nodules(scan, how.nodules, how.readers)
-    return around_candidates(scan) if how.candidates else LungPositions.of(scan)
+def _known_places(how: Refinement, scan: Scan) -> list[Triple]:
+    return nodules_in(scan, how.nodules, how.readers) if how.nodules else candidates_in(scan)
 
 
-def around_nodules(scan: Scan, lists: Sequence[Path], readers: int) -> Around:
-    """Balls around the nodules that lists tell of.
+def nodules_in(scan: Scan, lists: Sequence[Path], readers: int) -> list[Triple]:
+    """Voxels ``[z, y, x]`` of the nodules that lists tell of.
 
     Raises:
         DataError: a list cannot be read, or holds none of this scan.
@@ -68,11 +62,11 @@ def around_nodules(scan: Scan, lists: Sequence[Path], readers: int) -> Around:
     centres = [
         tuple(round(float(part)) for part in one.voxel) for one in nodules_of(scan, lists, readers)
     ]
-    return Around([(z, y, x) for z, y, x in centres], scan.spacing, UNCERTAINTY_MM)
+    return [(z, y, x) for z, y, x in centres]
 
 
-def around_candidates(scan: Scan) -> PositionDistribution:
-    """Balls around the places that look like nodules.
+def candidates_in(scan: Scan) -> list[Triple]:
+    """Voxels ``[z, y, x]`` that look like nodules.
 
     Raises:
         ScanError: there is no lung.
@@ -83,4 +77,4 @@ def around_candidates(scan: Scan) -> PositionDistribution:
         raise PositionError(
             "found no place that looks like a nodule in this scan; leave `candidates` out"
         )
-    return Around(tuple(one.position for one in candidates), scan.spacing, UNCERTAINTY_MM)
+    return [one.position for one in candidates]
