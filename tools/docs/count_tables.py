@@ -1,9 +1,10 @@
-"""Tables of docs/where-it-counts.md, from docs/results/counts/summary.json."""
+"""Tables of docs/where-it-counts.md, from docs/results/counts and docs/results/counts-known."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from statistics import geometric_mean
 
 from benchmark_digest import Row, number, rows_by_table
@@ -15,67 +16,166 @@ from mitsgan.evaluate.benchmark.result import Benchmark
 from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column
 
-SUMMARY = RESULTS / "counts" / "summary.json"
 ACTIONS = ("inject", "remove")
 TRAINED_AGAINST = ("textured", "smooth", "narrow")
-"""What both networks were trained against."""
+"""What both networks were trained against, and ascents at known places are made against."""
 
 HELD_OUT = ("residual", "diffusion")
 DEFAULT = "10 HU"
+PLANTED_IN = ", planted nodules"
+"""Behind the name of a scan."""
+
 POSITIONS, PLANTED, FEWER = 48, 24, 16
 """How many are attacked: random ones, planted nodules, and behind purifiers."""
 
-Subject = tuple[str, str, str]
-"""Scan, budget, protector."""
+
+@dataclass(frozen=True)
+class Subject:
+    """What is attacked."""
+
+    scan: str
+    budget: str
+    protector: str
+
+    @property
+    def name(self) -> str:
+        """The scan, as it is called whether nodules were planted or not."""
+        return f"`{self.scan.removesuffix(PLANTED_IN)}`"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One benchmark."""
+
+    folder: str
+
+    @cached_property
+    def tables(self) -> Mapping[str, Sequence[Row]]:
+        """The rows of every table, by its id."""
+        return rows_by_table(Benchmark.read(RESULTS / self.folder / "summary.json"))
+
+    def subjects(self, *, planted: bool) -> list[Subject]:
+        """Every scan, budget and protector."""
+        mains = [name.removeprefix("main-") for name in self.tables if name.startswith("main-")]
+        return [
+            Subject(scan, *of)
+            for scan in mains
+            if scan.endswith(PLANTED_IN) == planted
+            for of in dict.fromkeys(
+                (str(row["budget"]), str(row["protector"])) for row in self._main(scan)
+            )
+        ]
+
+    def attacked(self, subject: Subject, action: str, pair: str) -> Row:
+        """What a pair does to the core."""
+        return _found(self._main(subject.scan), subject, action, pair)
+
+    def white_box(self, subject: Subject, action: str) -> list[Row]:
+        """The same of all three that were there."""
+        return [self.attacked(subject, action, pair) for pair in TRAINED_AGAINST]
+
+    def over_noise(self, subject: Subject, action: str) -> list[Cell]:
+        """The cells of `_over_noise_columns`."""
+        at = self.white_box(subject, action)
+        held_out = (self.attacked(subject, action, pair) for pair in HELD_OUT)
+        return [
+            _together(at),
+            *(number(row["over_noise"]) for row in held_out),
+            min(number(row["disruption"]) / number(row["offset"]) for row in at),
+            number(at[0]["worst"]),
+            _least(self.tables["purifiers"], subject, action, "purifier", NONE),
+            _least(self.tables["adaptive"], subject, action, "variant", PLAIN),
+        ]
+
+    def failed(self, subject: Subject, pair: str, action: str, n: int) -> Iterator[Cell]:
+        """By each judge, without protection and with it, percent."""
+        for judge in ("classifier", "measurement"):
+            row = _found(self.tables["failures"], subject, action, pair, scan=subject.scan, n=n)
+            without, with_it = (number(row[f"{judge}_{end}"]) for end in ("original", "protected"))
+            yield f"{without:.0f}, {with_it:.0f}"
+
+    def seconds(self, subject: Subject) -> float:
+        """What protecting took."""
+        (row,) = (
+            row
+            for row in self.tables["protection"]
+            if (row["scan"], row["budget"], row["protector"])
+            == (subject.scan, subject.budget, subject.protector)
+        )
+        return number(row["seconds"])
+
+    def _main(self, scan: str) -> Sequence[Row]:
+        return self.tables[f"main-{scan}"]
+
+
+@cache
+def _anywhere() -> Counted:
+    """Places that nobody knew."""
+    return Counted("counts")
+
+
+def _known() -> Counted:
+    """Places that the protector knew."""
+    return Counted("counts-known")
+
+
+def _over_noise_columns(sample: int) -> list[str | Column]:
+    return [
+        Column("", "white-box, three pairs", sample=sample),
+        *(Column("", f"held out, `{pair}`", sample=sample) for pair in HELD_OUT),
+        Column("", "white-box over offset of equal RMSE, least pair", sample=sample),
+        Column("", "worst place, `textured`", "HU", sample=sample),
+        Column("", "least behind five purifiers", sample=FEWER),
+        Column("", "least, attacker knows the method", sample=FEWER),
+    ]
 
 
 def over_noise() -> str:
     """Median disruption over that of noise of equal RMSE: white-box, and held out."""
-    columns: list[str | Column] = ["scan", "budget", "protector", "action"]
-    columns += [
-        Column("", "white-box, three pairs", sample=POSITIONS),
-        *(Column("", f"held out, `{pair}`", sample=POSITIONS) for pair in HELD_OUT),
-        Column("", "white-box over offset of equal RMSE, least pair", sample=POSITIONS),
-        Column("", "worst place, `textured`", "HU", sample=POSITIONS),
-        Column("", "least behind five purifiers", sample=FEWER),
-        Column("", "least, attacker knows the method", sample=FEWER),
+    anywhere = _anywhere()
+    made = [
+        [one.name, one.budget, one.protector, action, *anywhere.over_noise(one, action)]
+        for one in anywhere.subjects(planted=False)
+        for action in ACTIONS
     ]
-    made: list[list[Cell]] = []
-    purified, adaptive = _tables()["purifiers"], _tables()["adaptive"]
-    for subject in _subjects():
-        for action in ACTIONS:
-            at = _white_box(subject, action)
-            made.append(
-                [
-                    f"`{subject[0]}`",
-                    *subject[1:],
-                    action,
-                    _together(at),
-                    *(
-                        number(_found(_main(subject[0]), subject, action, pair)["over_noise"])
-                        for pair in HELD_OUT
-                    ),
-                    min(number(row["disruption"]) / number(row["offset"]) for row in at),
-                    number(at[0]["worst"]),
-                    _least(purified, subject, action, "purifier", NONE),
-                    _least(adaptive, subject, action, "variant", PLAIN),
-                ]
-            )
-    return plain(columns, made)
+    columns: list[str | Column] = ["scan", "budget", "protector", "action"]
+    return plain([*columns, *_over_noise_columns(POSITIONS)], made)
+
+
+def known_places() -> str:
+    """The same of removals at planted nodules, of a protector that knew where they are."""
+    known = _known()
+    made = []
+    for one in known.subjects(planted=True):
+        made.append(
+            [
+                *(one.name, one.budget, one.protector),
+                *known.over_noise(one, "remove"),
+                *known.failed(one, "textured", "remove", PLANTED),
+                known.seconds(one),
+            ]
+        )
+    columns: list[str | Column] = ["scan", "budget", "protector", *_over_noise_columns(PLANTED)]
+    columns += [
+        Column("", f"`textured` removals that leave something, {judge}: without, with it", "%")
+        for judge in ("classifier", "measurement")
+    ]
+    return plain([*columns, Column("", "time to protect", "s")], made)
 
 
 def findings() -> str:
     """What both tables come to."""
+    anywhere = _anywhere()
     lines = []
-    subjects = _subjects()
-    protectors = list(dict.fromkeys(protector for _, _, protector in subjects))
-    scans = list(dict.fromkeys(scan for scan, _, _ in subjects))
+    subjects = anywhere.subjects(planted=False)
+    protectors = list(dict.fromkeys(one.protector for one in subjects))
+    scans = list(dict.fromkeys(one.scan for one in subjects))
     for action in ACTIONS:
-        parts = [
-            " and ".join(f"{_together(_white_box((s, DEFAULT, p), action)):.1f}" for s in scans)
-            + f" ({p})"
-            for p in protectors
-        ]
+        parts = []
+        for protector in protectors:
+            at = [Subject(scan, DEFAULT, protector) for scan in scans]
+            gains = (_together(anywhere.white_box(one, action)) for one in at)
+            parts.append(" and ".join(f"{gain:.1f}" for gain in gains) + f" ({protector})")
         lines.append(
             f"- **Over noise at {DEFAULT}, white-box, {action}**, on "
             f"{' and '.join(f'`{scan}`' for scan in scans)}: {', '.join(parts)}."
@@ -83,7 +183,7 @@ def findings() -> str:
     more = [
         max(
             number(row["classifier_protected"]) - number(row["classifier_original"])
-            for row in _tables()["failures"]
+            for row in anywhere.tables["failures"]
             if row["action"] == "inject" and row["scan"] == scan
         )
         for scan in scans
@@ -99,6 +199,7 @@ def findings() -> str:
 
 def outcomes() -> str:
     """How many attacks failed, by two judges, beside how many fail on the scan as it is."""
+    anywhere = _anywhere()
     shares = [
         Column("", f"{who}, {judge}: without, with it", "%")
         for who in ("`textured` injections that fail", "`residual` injections that fail")
@@ -110,19 +211,17 @@ def outcomes() -> str:
     ]
     columns: list[str | Column] = ["scan", "budget", "protector", *shares]
     made: list[list[Cell]] = []
-    for scan, budget, protector in _subjects():
-        cells: list[Cell] = [f"`{scan}`", budget, protector]
-        for pair in ("textured", "residual"):
-            cells += _failed((scan, budget, protector), pair, "inject", POSITIONS)
-        planted = (f"{scan}, planted nodules", budget, protector)
-        cells += _failed(planted, "textured", "remove", PLANTED)
-        made.append(cells)
+    for one in anywhere.subjects(planted=False):
+        planted = Subject(one.scan + PLANTED_IN, one.budget, one.protector)
+        made.append(
+            [
+                *(one.name, one.budget, one.protector),
+                *anywhere.failed(one, "textured", "inject", POSITIONS),
+                *anywhere.failed(one, "residual", "inject", POSITIONS),
+                *anywhere.failed(planted, "textured", "remove", PLANTED),
+            ]
+        )
     return plain(columns, made)
-
-
-def _white_box(subject: Subject, action: str) -> list[Row]:
-    rows = _main(subject[0])
-    return [_found(rows, subject, action, pair) for pair in TRAINED_AGAINST]
 
 
 def _together(rows: Sequence[Row]) -> float:
@@ -130,16 +229,14 @@ def _together(rows: Sequence[Row]) -> float:
     return geometric_mean(number(row["over_noise"]) for row in rows)
 
 
-def _failed(subject: Subject, pair: str, action: str, n: int) -> Iterator[Cell]:
-    for judge in ("classifier", "measurement"):
-        row = _found(_tables()["failures"], subject, action, pair, scan=subject[0], n=n)
-        without, with_it = (number(row[f"{judge}_{end}"]) for end in ("original", "protected"))
-        yield f"{without:.0f}, {with_it:.0f}"
-
-
 def _least(rows: Sequence[Row], subject: Subject, action: str, kind: str, nothing: str) -> Cell:
     """The least over noise of all that may be done, over the pairs; nothing where none was."""
-    wanted = {"scan": subject[0], "budget": subject[1], "protector": subject[2], "action": action}
+    wanted = {
+        "scan": subject.scan,
+        "budget": subject.budget,
+        "protector": subject.protector,
+        "action": action,
+    }
     found = [
         number(row["over_noise"])
         for row in rows
@@ -148,34 +245,13 @@ def _least(rows: Sequence[Row], subject: Subject, action: str, kind: str, nothin
     return min(found) if found else None
 
 
-def _subjects() -> list[Subject]:
-    mains = [name.removeprefix("main-") for name in _tables() if name.startswith("main-")]
-    return [
-        (scan, budget, protector)
-        for scan in mains
-        if "planted" not in scan
-        for budget, protector in dict.fromkeys(
-            (str(row["budget"]), str(row["protector"])) for row in _main(scan)
-        )
-    ]
-
-
 def _found(rows: Sequence[Row], subject: Subject, action: str, attacker: str, **more: Cell) -> Row:
     wanted = {
-        "budget": subject[1],
-        "protector": subject[2],
+        "budget": subject.budget,
+        "protector": subject.protector,
         "action": action,
         "attacker": attacker,
         **more,
     }
     (row,) = (row for row in rows if wanted.items() <= row.items())
     return row
-
-
-def _main(scan: str) -> Sequence[Row]:
-    return _tables()[f"main-{scan}"]
-
-
-@cache
-def _tables() -> Mapping[str, Sequence[Row]]:
-    return rows_by_table(Benchmark.read(SUMMARY))
