@@ -21,6 +21,8 @@ TRAINED_AGAINST = ("textured", "smooth", "narrow")
 """What both networks were trained against, and ascents at known places are made against."""
 
 HELD_OUT = ("residual", "diffusion")
+PAIRS = (*TRAINED_AGAINST, *HELD_OUT)
+JUDGES = ("classifier", "measurement")
 DEFAULT = "10 HU"
 PLANTED_IN = ", planted nodules"
 """Behind the name of a scan."""
@@ -87,22 +89,14 @@ class Counted:
             _least(self.tables["adaptive"], subject, action, "variant", PLAIN),
         ]
 
-    def failed(self, subject: Subject, pair: str, action: str, n: int) -> Iterator[Cell]:
+    def failed(
+        self, subject: Subject, pair: str, action: str, n: int, judges: Sequence[str] = JUDGES
+    ) -> Iterator[Cell]:
         """By each judge, without protection and with it, percent."""
-        for judge in ("classifier", "measurement"):
+        for judge in judges:
             row = _found(self.tables["failures"], subject, action, pair, scan=subject.scan, n=n)
             without, with_it = (number(row[f"{judge}_{end}"]) for end in ("original", "protected"))
             yield f"{without:.0f}, {with_it:.0f}"
-
-    def seconds(self, subject: Subject) -> float:
-        """What protecting took."""
-        (row,) = (
-            row
-            for row in self.tables["protection"]
-            if (row["scan"], row["budget"], row["protector"])
-            == (subject.scan, subject.budget, subject.protector)
-        )
-        return number(row["seconds"])
 
     def _main(self, scan: str) -> Sequence[Row]:
         return self.tables[f"main-{scan}"]
@@ -145,22 +139,24 @@ def over_noise() -> str:
 def known_places() -> str:
     """The same of removals at planted nodules, of a protector that knew where they are."""
     known = _known()
-    made = []
-    for one in known.subjects(planted=True):
-        made.append(
-            [
-                *(one.name, one.budget, one.protector),
-                *known.over_noise(one, "remove"),
-                *known.failed(one, "textured", "remove", PLANTED),
-                known.seconds(one),
-            ]
-        )
+    made = [
+        [
+            *(one.name, one.budget, one.protector),
+            *known.over_noise(one, "remove"),
+            *(
+                cell
+                for pair in PAIRS
+                for cell in known.failed(one, pair, "remove", PLANTED, ["measurement"])
+            ),
+        ]
+        for one in known.subjects(planted=True)
+    ]
     columns: list[str | Column] = ["scan", "budget", "protector", *_over_noise_columns(PLANTED)]
     columns += [
-        Column("", f"`textured` removals that leave something, {judge}: without, with it", "%")
-        for judge in ("classifier", "measurement")
+        Column("", f"`{pair}` removals that leave something, measurement: without, with it", "%")
+        for pair in PAIRS
     ]
-    return plain([*columns, Column("", "time to protect", "s")], made)
+    return plain(columns, made)
 
 
 def findings() -> str:
@@ -203,11 +199,11 @@ def outcomes() -> str:
     shares = [
         Column("", f"{who}, {judge}: without, with it", "%")
         for who in ("`textured` injections that fail", "`residual` injections that fail")
-        for judge in ("classifier", "measurement")
+        for judge in JUDGES
     ]
     shares += [
         Column("", f"`textured` removals of planted nodules that leave something, {judge}", "%")
-        for judge in ("classifier", "measurement")
+        for judge in JUDGES
     ]
     columns: list[str | Column] = ["scan", "budget", "protector", *shares]
     made: list[list[Cell]] = []

@@ -159,6 +159,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "counts-over-noise": count_tables.over_noise,
     "counts-failed": count_tables.outcomes,
     "counts-findings": count_tables.findings,
+    "counts-known": count_tables.known_places,
     "leaderboard": leaderboard_tables.leaderboard,
     "sketch-behind": sketch_tables.behind,
     "sketch-benign": sketch_tables.benign,
