@@ -184,8 +184,8 @@ WIDE = Table(
 
 def test_a_number_stays_where_an_end_of_its_interval_varies() -> None:
     columns = [Column(key, key) for key in ("scan", "share", "share_low", "share_high", "gain")]
-    row = {"scan": "a", "share": 0.0, "share_low": 0.0, "share_high": 24.0, "gain": 1.0}
-    other = {**row, "share_high": 79.0}
+    row: dict[str, Cell] = {"scan": "a", "share": 0.0, "share_low": 0.0, "share_high": 24.0, "gain": 1.0}
+    other: dict[str, Cell] = {**row, "share_high": 79.0}
     kept = Table("t", "t", tuple(columns), (row, other)).without_constant()
     assert [column.key for column in kept.columns] == ["share", "share_low", "share_high"]
     assert kept.note == "In all rows: scan: a; gain: 1."
@@ -204,7 +204,7 @@ def test_in_a_pipe_no_part_of_a_name_of_several_words_is_cut_off(
 ) -> None:
     name = "tampered, and protected"
     headings = (Column("name", "name"), *(Column(f"c{i}", "measurement to") for i in range(7)))
-    row = {"name": name, **{f"c{i}": 1353.25 + i for i in range(7)}}
+    row: dict[str, Cell] = {"name": name, **{f"c{i}": 1353.25 + i for i in range(7)}}
     print_tables([Table("wide", "Names", headings, (row, row | {"name": "another cube of it"}))])
     drawn = capsys.readouterr().out
     assert f"│ {name} │" in drawn
