@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from ascents import ASCENT_SEED, TEST_SEED
+from in_ball import ASCENT_SEED, TEST_SEED
 from known_site import BUDGETS, GOALS, POSITIONS, TESTERS, WAYS, Beside, Cell, Cost, Site, costs
 from machine import machine
 from measuring import add_resumable_output, exit_code, resumed, say

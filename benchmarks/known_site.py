@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ascents import ASCENT_SEED, TEST_SEED, Counted
+from in_ball import ASCENT_SEED, TEST_SEED, Counted
 from mitsgan.attack import ATTACKERS, Strikes, hu_volume
 from mitsgan.attack.objectives import Goal, distance, objective_of
 from mitsgan.evaluate.attacks.healthy_lung import healthy_lung

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ascents import Ball, Counted
+from in_ball import Ball, Counted
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import ATTACKERS, Strikes, hu_volume, plan_attack
 from mitsgan.attack.objectives import distance

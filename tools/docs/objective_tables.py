@@ -9,7 +9,7 @@ from pathlib import Path
 from drawing import draw_curves, is_stale, plain
 from result_tables import RESULTS
 
-from ascents import Ball, Cell, Reached
+from in_ball import Ball, Cell, Reached
 from mitsgan.attack import Action
 from mitsgan.evaluate.attacks.appearance import Judge
 from mitsgan.evaluate.report.content import Axis, Curve, Point, Series
