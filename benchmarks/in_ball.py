@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from threading import Lock
-from time import process_time
 from typing import Literal, TypeAlias
 
-from torch import Tensor
-
+from ascents import TEST_SEED, Passed, Site
 from feature_target import features_moved
-from mitsgan.attack import ATTACKERS, Action, Objective, Outcome
+from mitsgan.attack import Action
 from mitsgan.attack.objectives import Goal, objective_of
 from mitsgan.attack.resample import Triple
-from mitsgan.optimize import Around, Ascent, AttackedScan, Threat, optimize
-from mitsgan.protect import MitsGan, Offset, RandomSign
-from struck import Bench, Met, Struck, Testers
+from mitsgan.optimize import Around, Ascent
+from mitsgan.perturb import Budget
+from mitsgan.protect import RandomSign
+from struck import Bench, Met, Struck
 
 AscentGoal: TypeAlias = Goal | Literal["features"]
 """What an ascent may be made for: `Goal`, or to move features of the attacker."""
 
-TEST_SEED, ASCENT_SEED = 1, 0
-
-PARTS = (4, 2, 1)
-"""The first pair tests what there is after these parts of the steps."""
+PARTS = (4, 2)
+"""The first pair tests what there is after these parts of the steps, too."""
 
 
 @dataclass(frozen=True)
@@ -112,35 +108,15 @@ class Cell:
         return self.ball, self.budget_hu, self.goal, self.varied
 
 
-@dataclass(eq=False)
-class Counted:
-    """An objective that counts the attacks it is asked of."""
-
-    objective: Objective
-    attacks: int = 0
-    _lock: Lock = field(default_factory=Lock)
-
-    def __call__(self, outcome: Outcome) -> Tensor:
-        """See `mitsgan.attack.Objective`."""
-        with self._lock:
-            self.attacks += len(outcome.tampered)
-        return self.objective(outcome)
-
-
 @dataclass(frozen=True, eq=False)
-class InBall:
+class InBall(Site):
     """Everything that cells in one ball share.
 
     Attributes:
-        bench: the scan.
-        ball, places: where attacks strike.
-        held_out: attacks to test by.
+        ball: where attacks strike.
     """
 
-    bench: Bench
     ball: Ball
-    places: Around
-    held_out: Testers
 
     @classmethod
     def of(cls, bench: Bench, ball: Ball, centre: Triple, testers: Mapping[str, int]) -> InBall:
@@ -150,59 +126,39 @@ class InBall:
             PositionError: hardly any position in the ball can be attacked.
         """
         places = Around((centre,), bench.scan.spacing, ball.ball_mm)
-        held_out = bench.at(places, ball.action, (TEST_SEED, ball.middle), testers)
-        return cls(bench, ball, places, held_out)
+        there = bench.at(places, ball.action, (TEST_SEED, ball.middle), testers)
+        return cls(bench, ball.action, places, there, ball)
 
     def controls(self, budget_hu: float) -> Controls:
         """What is no ascent."""
-        network, offset = (
-            self.held_out.struck(self.bench.perturbation(layer, budget_hu))
-            for layer in (MitsGan.load(), Offset())
-        )
+        budget, struck = Budget(budget_hu), self.testers.struck
+        network, offset = struck(self.network(budget)), struck(self.offset(budget))
         return Controls(self.ball, budget_hu, self._untouched, network, offset)
 
     @cached_property
     def _untouched(self) -> Struck:
-        return self.held_out.struck(None)
+        return self.testers.struck(None)
 
     def cell(self, pair: str, budget_hu: float, goal: AscentGoal, ascent: Ascent) -> Cell:
         """Go up one objective from the network's perturbation, and test what that reached."""
-        bench, seen = self.bench, dict[int, tuple[int, Tensor]]()
-        objective = Counted(
-            features_moved if goal == "features" else objective_of(goal, [bench.classifier.network])
-        )
-        attacker = ATTACKERS.get(pair).make(self.ball.action)
-
-        def watch(done: int, perturbation: Callable[[], Tensor]) -> None:
-            if done in wanted:
-                seen[done] = objective.attacks, perturbation()
-
-        wanted = {max(1, (ascent.steps or 1) // part) for part in PARTS}
-        start = bench.perturbation(MitsGan.load(), budget_hu)
-        begin = process_time()
-        reached = optimize(
-            AttackedScan(bench.attacked.hu, bench.scan.spacing),  # remembers nothing of others
-            [Threat(attacker, self.places, objective)],
-            budget_hu,
-            ascent,
-            start=start,
-            watch=watch,
-        )
-        seconds = process_time() - begin
-        noise = RandomSign(self.held_out.energy(reached), seed=TEST_SEED)
+        judges = [self.bench.classifier.network]
+        objective = features_moved if goal == "features" else objective_of(goal, judges)
+        climbed = self.climb([pair], objective, Budget(budget_hu), ascent, PARTS)
+        reached = climbed.end.perturbation
+        noise = RandomSign(self.testers.energy(reached), seed=TEST_SEED)
         return Cell(
             ball=self.ball,
             budget_hu=budget_hu,
             goal=goal,
             positions=ascent.positions,
-            cpu_seconds=round(seconds, 1),
-            curve=tuple(self._curve(seen)),
-            struck=self.held_out.struck(reached),
-            noise=self.held_out.struck(bench.perturbation(noise, budget_hu)),
+            cpu_seconds=round(climbed.cpu_seconds, 1),
+            curve=tuple(map(self._reached, climbed.passed)),
+            struck=self.testers.struck(reached),
+            noise=self.testers.struck(self.bench.perturbation(noise, budget_hu)),
             varied=ascent.varied,
         )
 
-    def _curve(self, seen: Mapping[int, tuple[int, Tensor]]) -> Iterator[Reached]:
-        for steps, (attacks, perturbation) in sorted(seen.items()):
-            per_cm3 = round(attacks / self.ball.cm3, 1) if self.ball.ball_mm else None
-            yield Reached(steps, attacks, per_cm3, self.held_out.first(perturbation))
+    def _reached(self, passed: Passed) -> Reached:
+        per_cm3 = round(passed.attacks / self.ball.cm3, 1) if self.ball.ball_mm else None
+        met = self.testers.first(passed.perturbation)
+        return Reached(passed.steps, passed.attacks, per_cm3, met)

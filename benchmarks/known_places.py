@@ -24,8 +24,19 @@ from typing import Any, ClassVar
 
 import torch
 
-from in_ball import ASCENT_SEED, TEST_SEED
-from known_site import BUDGETS, GOALS, POSITIONS, TESTERS, WAYS, Beside, Cell, Cost, Site, costs
+from ascents import ASCENT_SEED, TEST_SEED
+from known_site import (
+    BUDGETS,
+    GOALS,
+    POSITIONS,
+    TESTERS,
+    WAYS,
+    Beside,
+    Cell,
+    Cost,
+    KnownSite,
+    costs,
+)
 from machine import machine
 from measuring import add_resumable_output, exit_code, resumed, say
 from mitsgan import __version__
@@ -82,7 +93,9 @@ def planned(options: argparse.Namespace) -> Iterator[tuple[str, str, Goal]]:
     yield from product(options.budgets, options.ways, options.goals)
 
 
-def measure(site: Site, result: KnownPlaces, options: argparse.Namespace) -> Iterator[KnownPlaces]:
+def measure(
+    site: KnownSite, result: KnownPlaces, options: argparse.Namespace
+) -> Iterator[KnownPlaces]:
     """The result, each time with something more."""
     for budget, way, goal in planned(options):
         if (budget, way, goal) in {cell.key for cell in result.cells}:
@@ -119,7 +132,7 @@ def _run(options: argparse.Namespace) -> int:
     untouched = canonical(read_scan(options.scan))
     planted = options.nodules is None
     scan, nodules = plant(untouched) if planted else (untouched, listed(untouched, options.nodules))
-    site = Site.of(scan, untouched, nodules)
+    site = KnownSite.of(scan, untouched, nodules)
     candidates = find_candidates(scan)
     result = KnownPlaces(
         scan=scan_name(options.scan),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import product
@@ -13,19 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from in_ball import ASCENT_SEED, TEST_SEED, Counted
+from ascents import ASCENT_SEED, TEST_SEED, Passed, Site
 from mitsgan.attack import ATTACKERS, Strikes, hu_volume
 from mitsgan.attack.objectives import Goal, distance, objective_of
 from mitsgan.evaluate.attacks.healthy_lung import healthy_lung
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.networks.precision import half_where_fast
-from mitsgan.optimize import Around, Ascent, AttackedScan, Threat, optimize
+from mitsgan.optimize import Around, Ascent, AttackedScan, Threat
 from mitsgan.optimize.removals import UNCERTAINTY_MM
 from mitsgan.perturb import Budget
-from mitsgan.protect import MitsGan, Offset
 from mitsgan.scan.scan import Scan
 from planted import Nodule
-from struck import Bench, Struck, Testers
+from struck import Bench, Struck
 
 PAIRS = ("textured", "smooth", "narrow")
 """That the network was trained against, and ascents are made against."""
@@ -38,8 +37,8 @@ BUDGETS: Mapping[str, Budget] = {"10 HU": Budget(10.0), "0.5 sigma": Budget(30.0
 
 GOALS: tuple[Goal, ...] = ("distance", "remainder")
 
-PARTS = (8, 4, 2, 1)
-"""What there is after these parts of the steps is tested as well."""
+PARTS = (8, 4, 2)
+"""What there is after these parts of the steps is tested, too."""
 
 POSITIONS = 8
 """Drawn in each step; all nodules share them."""
@@ -143,15 +142,11 @@ class Cost:
 
 
 @dataclass(frozen=True, eq=False)
-class Site:
+class KnownSite(Site):
     """A scan with nodules whose places are known."""
 
-    bench: Bench
-    places: Around
-    testers: Testers
-
     @classmethod
-    def of(cls, scan: Scan, untouched: Scan, nodules: Sequence[Nodule]) -> Site:
+    def of(cls, scan: Scan, untouched: Scan, nodules: Sequence[Nodule]) -> KnownSite:
         """``untouched`` is the same before nodules were planted: healthy lung looks like that.
 
         Raises:
@@ -160,19 +155,14 @@ class Site:
         attacked = AttackedScan(hu_volume(scan), scan.spacing)
         bench = Bench(scan, attacked, NoduleClassifier.load(), healthy_lung(untouched))
         places = Around(tuple(one.voxel for one in nodules), scan.spacing, UNCERTAINTY_MM)
-        return cls(bench, places, bench.at(places, "remove", (TEST_SEED,), TESTERS))
-
-    def limit(self, budget: str) -> Tensor:
-        """How far each voxel may move, ``[z, y, x]``, whole HU."""
-        limits = np.asarray(BUDGETS[budget].limits(self.bench.scan), np.float32)
-        return torch.from_numpy(limits).floor().expand(self.bench.attacked.hu.shape)
+        return cls(bench, "remove", places, bench.at(places, "remove", (TEST_SEED,), TESTERS))
 
     def noise(self, budget: str, like: Tensor) -> Tensor:
         """Random signs, in proportion to what voxels may move, of the RMSE of ``like``.
 
         Sizes between two whole HU are mixed of both, so that rounding keeps the RMSE.
         """
-        limit = self.limit(budget)
+        limit = self.limit(BUDGETS[budget])
         size = limit * (self.testers.energy(like) / self.testers.energy(limit))
         random = torch.Generator().manual_seed(TEST_SEED)
         low = size.floor()
@@ -182,61 +172,39 @@ class Site:
 
     def beside(self, budget: str) -> Beside:
         """What is no ascent."""
-        made = self.bench.perturbation
-        network, struck = made(MitsGan.load(), BUDGETS[budget]), self.testers.struck
+        network, struck = self.network(BUDGETS[budget]), self.testers.struck
         return Beside(
             budget=budget,
             untouched=struck(None),
             network=struck(network),
-            offset=struck(made(Offset(), BUDGETS[budget])),
+            offset=struck(self.offset(BUDGETS[budget])),
             noise=struck(self.noise(budget, network)),
         )
 
     def cell(self, budget: str, name: str, goal: Goal, steps: int) -> Cell:
         """Go up one objective from the network's perturbation, and test what that reached."""
-        seen: list[Point] = []
-        objective, way = Counted(objective_of(goal)), WAYS[name]
-        nodules = len(self.places.centres)
-        measured = 0.0
-
-        def watch(done: int, perturbation: Callable[[], Tensor]) -> None:
-            nonlocal measured
-            if done not in wanted:
-                return
-            before = process_time()
-            reached = self.testers.disruption_hu(perturbation())
-            seen.append(Point(round(objective.attacks / nodules, 1), reached))
-            measured += process_time() - before
-
-        wanted = {max(1, steps // part) for part in PARTS}
-        threats = [
-            Threat(ATTACKERS.get(pair).make("remove"), self.places, objective) for pair in way.pairs
-        ]
-        start = self.bench.perturbation(MitsGan.load(), BUDGETS[budget])
-        begin = process_time()
-        reached = optimize(
-            AttackedScan(self.bench.attacked.hu, self.bench.scan.spacing),  # remembers no others
-            threats,
-            self.limit(budget),
-            Ascent(steps=steps, positions=POSITIONS, varied=way.varied, seed=ASCENT_SEED),
-            start=start,
-            watch=watch,
-        )
-        seconds = process_time() - begin - measured
+        way = WAYS[name]
+        ascent = Ascent(steps=steps, positions=POSITIONS, varied=way.varied, seed=ASCENT_SEED)
+        climbed = self.climb(way.pairs, objective_of(goal), BUDGETS[budget], ascent, PARTS)
+        reached = climbed.end.perturbation
         return Cell(
             budget=budget,
             way=name,
             goal=goal,
             steps=steps,
-            attacks=objective.attacks,
-            cpu_seconds=round(seconds, 1),
-            curve=tuple(seen),
+            attacks=climbed.end.attacks,
+            cpu_seconds=round(climbed.cpu_seconds, 1),
+            curve=tuple(map(self._point, climbed.passed)),
             struck=self.testers.struck(reached),
             noise_hu=self.testers.disruption_hu(self.noise(budget, reached)),
         )
 
+    def _point(self, passed: Passed) -> Point:
+        attacks = round(passed.attacks / len(self.places.centres), 1)
+        return Point(attacks, self.testers.disruption_hu(passed.perturbation))
 
-def costs(site: Site) -> Iterator[Cost]:
+
+def costs(site: KnownSite) -> Iterator[Cost]:
     """What an attack costs by each pair, without and with its gradient, in turn, on one thread."""
     scan = AttackedScan(site.bench.attacked.hu, site.bench.scan.spacing)
     threads = torch.get_num_threads()

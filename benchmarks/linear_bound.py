@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from in_ball import TEST_SEED
+from ascents import TEST_SEED
 from machine import machine
 from measuring import exit_code, journal_beside, say
 from mitsgan import __version__

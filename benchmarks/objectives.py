@@ -26,7 +26,8 @@ from typing import Any, ClassVar, get_args
 import numpy as np
 import torch
 
-from in_ball import ASCENT_SEED, TEST_SEED, AscentGoal, Ball, Cell, Controls, InBall
+from ascents import ASCENT_SEED, TEST_SEED
+from in_ball import AscentGoal, Ball, Cell, Controls, InBall
 from machine import machine
 from measuring import add_resumable_output, exit_code, resumed, say
 from mitsgan import __version__

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from in_ball import Ball, Counted
+from ascents import Counted
+from in_ball import Ball
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import ATTACKERS, Strikes, hu_volume, plan_attack
 from mitsgan.attack.objectives import distance
