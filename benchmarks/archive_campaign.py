@@ -29,8 +29,7 @@ from pathlib import Path
 from archive_peers import RayNodes, SlurmNodes, family
 from archive_series import MITSGAN, SETTINGS, Single, by_single_command, digests, lay_out
 from machine import machine
-from measuring import exit_code
-from mitsgan import __version__
+from measuring import exit_code, result_head
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.task import Task
 from mitsgan.jobs.outputs import check_file, write_json
@@ -297,9 +296,7 @@ def main() -> int:
             real = lay_out(Path(folder) / "in", plan.series, plan.real)
             counts = campaign(plan, Path(folder), tuple(given.only))
         result = {
-            "schema": 1,
-            "kind": "archive campaign",
-            "version": __version__,
+            **result_head("archive campaign"),
             "plan": {**asdict(plan), "real": [folder.name for folder in plan.real]},
             "series": {"real": real, "synthetic": plan.series - real},
             "counts": {name: asdict(count) for name, count in counts.items()},

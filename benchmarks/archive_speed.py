@@ -31,8 +31,7 @@ import mitsgan.archive.worker
 from archive_costs import contention, disk_rates
 from archive_simulation import Costs, Site, megavoxels, most_workers, simulate
 from machine import load_average, machine
-from measuring import exit_code, say
-from mitsgan import __version__
+from measuring import exit_code, result_head, say
 from mitsgan.archive.plan import plan_archive
 from mitsgan.archive.report import archive_report
 from mitsgan.archive.run import run_archive
@@ -260,9 +259,7 @@ def main() -> int:
             "overhead": MOST_OVERHEAD,
         }
         result = {
-            "schema": 1,
-            "kind": "speed of an archive",
-            "version": __version__,
+            **result_head("speed of an archive"),
             "scan": scan_name(options.scan),
             "machine": machine(),
             "load_average": load,

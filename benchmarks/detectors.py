@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import load_average, machine
-from measuring import exit_code, journal_beside, say
-from mitsgan import __version__
+from measuring import add_output, exit_code, journal_beside, result_head, say
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import HELD_OUT, SURROGATES, TrainedAttacker, surrogate_path
 from mitsgan.errors import MitsganError
@@ -61,8 +60,7 @@ def main() -> int:
         help="other patients, untouched: what is flagged is chosen on them",
     )
     parser.add_argument("--detector", type=Path, help="weights of the small network")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    add_output(parser)
     parser.add_argument("--positions", type=int, default=16, help="attacked by each attacker")
     parser.add_argument("--filtered", type=int, default=6, help="of these, behind each purifier")
     parser.add_argument("--behind", nargs="*", choices=list(PURIFIERS), default=list(_BEHIND))
@@ -79,7 +77,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.set is not None:
         return _run_set(options, detectors)
     head = {
-        **_head("passive detectors"),
+        **result_head("passive detectors"),
         "config": {
             "positions": options.positions,
             "behind_filters": options.filtered,
@@ -121,7 +119,7 @@ def _run_set(options: argparse.Namespace, detectors: Sequence[PassiveDetector]) 
     scans = islice(_SETS[options.set](options.scans[0]), options.most)
     found = evaluate_set(scans, judged, progress=lambda _, done, total, note="": say(note))
     result = {
-        **_head("passive detectors on a public set"),
+        **result_head("passive detectors on a public set"),
         "set": options.set,
         "config": {
             "calibrated_on": [scan_name(path) for path in options.calibrate],
@@ -133,10 +131,6 @@ def _run_set(options: argparse.Namespace, detectors: Sequence[PassiveDetector]) 
     }
     write_json(options.output, result, overwrite=options.overwrite)
     return 0
-
-
-def _head(kind: str) -> dict[str, Any]:
-    return {"schema": 1, "kind": kind, "version": __version__}
 
 
 def _detectors(weights: Path | None) -> list[PassiveDetector]:

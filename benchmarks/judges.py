@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from measuring import exit_code, say
+from measuring import add_output, exit_code, say
 from mitsgan import __version__
 from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.anatomy.lumps import are_lumps, lumps_mm3
@@ -246,8 +246,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--nodules", type=Path, nargs="*", default=[], metavar="LIST")
     add("--count", type=int, default=100, help="synthetic nodules of each kind")
     add("--seed", type=int, default=1)
-    add("--output", type=Path, required=True, metavar="FILE.json")
-    add("--overwrite", action="store_true", help="replace an earlier output")
+    add_output(parser)
     options = parser.parse_args(argv)
     return exit_code("judges", lambda: _run(options))
 

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from ascents import TEST_SEED
 from machine import machine
-from measuring import exit_code, journal_beside, say
+from measuring import add_output, exit_code, journal_beside, say
 from mitsgan import __version__
 from mitsgan.anatomy.places import LungPositions
 from mitsgan.attack import ATTACKERS, Action, Strikes, cut_blocks
@@ -298,8 +298,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     add = parser.add_argument
     add("scan", type=Path, metavar="SCAN")
-    add("--output", type=Path, required=True, metavar="FILE.json")
-    add("--overwrite", action="store_true", help="replace an earlier output")
+    add_output(parser)
     add("--pairs", nargs="+", default=PAIRS, metavar="NAME")
     add("--actions", nargs="+", choices=ACTIONS, default=ACTIONS)
     add("--balls", nargs="+", type=float, default=BALLS_MM, metavar="MM", help="inf: all lung")

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from alarm_cases import BENIGN, GRAINS_MM, STRENGTHS_HU
-from measuring import Say, exit_code, journal_beside, say
-from mitsgan import __version__
+from measuring import Say, add_output, exit_code, journal_beside, result_head, say
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
@@ -116,8 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Count, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("scans", type=Path, nargs="*", metavar="SCAN")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    add_output(parser)
     parser.add_argument("--keys", type=int, default=20, help="untouched scans as written")
     parser.add_argument("--degraded-keys", type=int, default=5, help="of these, also degraded")
     parser.add_argument("--degradations", nargs="*", choices=BENIGN, default=list(BENIGN))
@@ -129,9 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     check_file(options.output, options.overwrite, "output")
     head = {
-        "schema": 1,
-        "kind": "alarms of the mark",
-        "version": __version__,
+        **result_head("alarms of the mark"),
         "config": {
             "keys": options.keys,
             "degraded_keys": options.degraded_keys,

@@ -15,22 +15,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
-from pathlib import Path
 from statistics import median
 from time import process_time
 from typing import Any
 
 from evasions import Evasion, achieved, moved_hu
 from machine import machine
-from measuring import Say, add_phantom, exit_code, scans_or_phantom, write_scans
-from mitsgan import __version__
+from measuring import Say, add_scans, exit_code, result_head, write_scans
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import ATTACKERS, Action, plan_attack
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
 from mitsgan.evaluate.mark.strikes import Strike, strike
-from mitsgan.jobs.outputs import check_file
 from mitsgan.mark.pattern import VERSIONS
 from mitsgan.perturb import Budget, Fixed
 from mitsgan.protect import MitsGan
@@ -182,9 +179,7 @@ def _settings(options: argparse.Namespace) -> MarkEvaluationSettings:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("scans", type=Path, nargs="*", metavar="SCAN")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    add_scans(parser)
     parser.add_argument("--versions", type=int, nargs="+", choices=VERSIONS, default=[*VERSIONS])
     parser.add_argument("--attacks", nargs="+", choices=ATTACKS, default=list(ATTACKS))
     parser.add_argument("--positions", type=int, default=20, help="struck by each attacker")
@@ -192,18 +187,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--purified-keys", type=int, default=2, help="of these, behind purifiers")
     parser.add_argument("--mark-hu", type=float, default=3.0)
     parser.add_argument("--mark-only", action="store_true", help="mark without protecting")
-    add_phantom(parser)
     options = parser.parse_args(argv)
     return exit_code("mark_evasion", lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> int:
-    check_file(options.output, options.overwrite, "output")
-    scans = scans_or_phantom(options.scans, options.phantom)
     head: dict[str, Any] = {
-        "schema": 1,
-        "kind": "evasion of the mark",
-        "version": __version__,
+        **result_head("evasion of the mark"),
         "config": {**asdict(_settings(options)), "version": options.versions},
         "attacks": {name: asdict(ATTACKS[name]) for name in options.attacks},
         "attackers": {
@@ -211,7 +201,7 @@ def _run(options: argparse.Namespace) -> int:
         },
         "machine": machine(),
     }
-    write_scans(options, scans, head, {**head, "protected": not options.mark_only}, measure)
+    write_scans(options, head, measure, protected=not options.mark_only)
     return 0
 
 

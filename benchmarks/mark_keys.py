@@ -13,11 +13,9 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from measuring import Say, add_phantom, exit_code, scans_or_phantom, write_scans
-from mitsgan import __version__
+from measuring import Say, add_scans, exit_code, result_head, write_scans
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import ATTACKERS, hu_volume, plan_attack
 from mitsgan.evaluate.journal import Journal
@@ -26,7 +24,6 @@ from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
 from mitsgan.evaluate.mark.strikes import strike, struck
 from mitsgan.evaluate.purify.filters import Array, Spacing, add_noise
 from mitsgan.evaluate.purify.purifiers import PURIFIERS, Purifier, purify_scan
-from mitsgan.jobs.outputs import check_file
 from mitsgan.mark import Detection
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
@@ -125,33 +122,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, and write the result."""
     names = [AS_WRITTEN, *BEHIND]
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("scans", type=Path, nargs="*", metavar="SCAN")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    add_scans(parser)
     parser.add_argument("--keys", type=int, default=20, help="of every scan")
     parser.add_argument("--mark-hu", type=float, default=6.0, help="strength of the mark")
     parser.add_argument("--max-hu", type=float, default=20.0, help="budget")
     parser.add_argument("--behind", nargs="+", choices=names, default=names)
     parser.add_argument("--removals", nargs="*", choices=names, default=["noise-10hu"])
-    add_phantom(parser)
     options = parser.parse_args(argv)
     return exit_code("mark_keys", lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> int:
-    check_file(options.output, options.overwrite, "output")
-    scans = scans_or_phantom(options.scans, options.phantom)
-    config = {
-        name: getattr(options, name) for name in ("keys", "mark_hu", "max_hu", "behind", "removals")
-    }
-    head: Counts = {
-        "schema": 1,
-        "kind": "the mark under many keys",
-        "version": __version__,
-        "config": config,
-    }
-    subject = {**head, "scans": [name for name, _ in scans]}
-    write_scans(options, scans, head, subject, measure)
+    names = ("keys", "mark_hu", "max_hu", "behind", "removals")
+    config = {name: getattr(options, name) for name in names}
+    head = {**result_head("the mark under many keys"), "config": config}
+    write_scans(options, head, measure)
     return 0
 
 

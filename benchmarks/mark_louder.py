@@ -14,16 +14,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from loud_cases import SIDES_MM, TISSUES, Block, blocks, paints, repainted
-from measuring import Say, add_phantom, exit_code, scans_or_phantom, write_scans
-from mitsgan import __version__
+from measuring import Say, add_scans, exit_code, result_head, write_scans
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
-from mitsgan.jobs.outputs import check_file
 from mitsgan.mark import Detection
 from mitsgan.scan.scan import Scan
 
@@ -84,23 +81,16 @@ def measure(name: str, scan: Scan, options: argparse.Namespace, kept: Journal, s
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("scans", type=Path, nargs="*", metavar="SCAN")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    add_scans(parser)
     parser.add_argument("--rounds", type=int, default=2, help="of other places, for every paint")
     parser.add_argument("--paints", nargs="+", choices=paints(), default=list(paints()))
-    add_phantom(parser)
     options = parser.parse_args(argv)
     return exit_code("mark_louder", lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> int:
-    check_file(options.output, options.overwrite, "output")
-    scans = scans_or_phantom(options.scans, options.phantom)
     head: dict[str, Any] = {
-        "schema": 1,
-        "kind": "noise over the mark",
-        "version": __version__,
+        **result_head("noise over the mark"),
         "config": {
             "rounds": options.rounds,
             "sides_mm": list(SIDES_MM),
@@ -108,8 +98,7 @@ def _run(options: argparse.Namespace) -> int:
             "paints": options.paints,
         },
     }
-    subject = {**head, "scans": [name for name, _ in scans]}
-    write_scans(options, scans, head, subject, measure)
+    write_scans(options, head, measure)
     return 0
 
 

@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mitsgan import __version__
 from mitsgan.errors import MitsganError, OutputError
 from mitsgan.evaluate.journal import Journal
 from mitsgan.files import read_scan
-from mitsgan.jobs.outputs import scan_name, write_json
+from mitsgan.jobs.outputs import check_file, scan_name, write_json
 from mitsgan.phantom.chest import chest
 from mitsgan.result import Result
 from mitsgan.scan.scan import Scan
@@ -26,12 +27,17 @@ Named = tuple[str, Callable[[], Scan]]
 R = TypeVar("R", bound=Result)
 
 
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Where a result is written, and whether it may replace an earlier one."""
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+
+
 def add_resumable_output(parser: argparse.ArgumentParser) -> None:
     """Where a result is written after each of its cells, and whether an earlier one is kept."""
-    add = parser.add_argument
-    add("--output", type=Path, required=True, metavar="FILE.json")
-    add("--overwrite", action="store_true", help="replace an earlier output")
-    add("--resume", action="store_true", help="keep the cells of an earlier output, and add others")
+    add_output(parser)
+    keep = "keep the cells of an earlier output, and add others"
+    parser.add_argument("--resume", action="store_true", help=keep)
 
 
 def resumed(options: argparse.Namespace, result: R, bare: Callable[[R], R]) -> R:
@@ -57,8 +63,15 @@ def resumed(options: argparse.Namespace, result: R, bare: Callable[[R], R]) -> R
     return earlier
 
 
-def add_phantom(parser: argparse.ArgumentParser) -> None:
-    """The option that `scans_or_phantom` looks for."""
+def result_head(kind: str) -> dict[str, Any]:
+    """What a result that is no `mitsgan.result.Result` says of itself first."""
+    return {"schema": 1, "kind": kind, "version": __version__}
+
+
+def add_scans(parser: argparse.ArgumentParser) -> None:
+    """Scans, or a phantom in their place, and the output: what `write_scans` looks for."""
+    parser.add_argument("scans", type=Path, nargs="*", metavar="SCAN")
+    add_output(parser)
     parser.add_argument(
         "--phantom",
         type=int,
@@ -68,12 +81,7 @@ def add_phantom(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def scans_or_phantom(scans: Sequence[Path], phantom: Sequence[int] | None) -> list[Named]:
-    """The scans that were named, or the phantom.
-
-    Raises:
-        MitsganError: both were, or neither.
-    """
+def _scans_or_phantom(scans: Sequence[Path], phantom: Sequence[int] | None) -> list[Named]:
     if bool(scans) == bool(phantom):
         raise MitsganError("name scans, or a --phantom: one of the two")
     if phantom:
@@ -92,21 +100,26 @@ def journal_beside(output: Path, subject: Mapping[str, object]) -> Iterator[Jour
 
 def write_scans(
     options: argparse.Namespace,
-    scans: Sequence[Named],
     head: Mapping[str, Any],
-    subject: Mapping[str, object],
     measure: Callable[[str, Scan, argparse.Namespace, Journal, Say], Mapping[str, Any]],
+    **apart: object,
 ) -> None:
     """Measure scans one by one and write ``head`` with what came out, by scan, under ``scans``.
 
     Args:
-        options: of the command; ``output`` is the file to write, whose journal lies beside it as
-            long as it is not whole, and ``overwrite`` says to replace an earlier one.
-        scans: of `scans_or_phantom`.
+        options: as parsed, among them those of `add_scans`. A journal lies beside the output as
+            long as that is not whole.
         head: what the result says beside.
-        subject: of the journal: what tells this measurement from any other.
         measure: of a name and a scan, which keeps its steps in the journal.
+        apart: what tells this measurement from any other, beside head and scans.
+
+    Raises:
+        MitsganError: neither scans nor a phantom were named, or both.
+        OutputError: the output cannot be written, or its journal is of another measurement.
     """
+    check_file(options.output, options.overwrite, "output")
+    scans = _scans_or_phantom(options.scans, options.phantom)
+    subject = {**head, "scans": [name for name, _ in scans], **apart}
     with journal_beside(options.output, subject) as kept:
         rows = {name: measure(name, read(), options, kept, say) for name, read in scans}
         write_json(options.output, {**head, "scans": rows}, overwrite=options.overwrite)

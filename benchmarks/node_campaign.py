@@ -28,8 +28,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE
 
 from machine import machine
-from measuring import exit_code
-from mitsgan import __version__
+from measuring import exit_code, result_head
 from mitsgan.files import read_scan
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.jobs.outputs import check_file, write_json
@@ -330,9 +329,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             count = campaign(plan, Path(folder))
         result = {
-            "schema": 1,
-            "kind": "node campaign",
-            "version": __version__,
+            **result_head("node campaign"),
             "plan": asdict(plan),
             "count": asdict(count),
             "seconds": round(time.monotonic() - start, 1),

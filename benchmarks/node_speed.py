@@ -29,7 +29,7 @@ from pynetdicom import AE, _config, evt
 from pynetdicom.events import Event
 
 from machine import load_average, machine
-from mitsgan import __version__
+from measuring import result_head
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.jobs.protect.file import load_protection, protect_file
 from mitsgan.jobs.protect.settings import ProtectFile
@@ -243,9 +243,7 @@ def main() -> None:
         slices = len(list(series.iterdir()))
         measured = measure(series, folder, given.repeats)
         result = {
-            "schema": 1,
-            "kind": "node speed",
-            "version": __version__,
+            **result_head("node speed"),
             "slices": slices,
             "size": SIZE,
             **measured,

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 import torch
 
 from machine import load_average, machine
-from measuring import exit_code, journal_beside, say
+from measuring import add_output, exit_code, journal_beside, say
 from mitsgan import __version__
 from mitsgan.attack import ATTACKERS, Action
 from mitsgan.errors import MitsganError
@@ -223,8 +223,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("scan", type=Path, metavar="SCAN", help="a file or folder with one scan")
-    add("--output", type=Path, required=True, metavar="FILE.json")
-    add("--overwrite", action="store_true", help="replace an earlier output")
+    add_output(parser)
     add("--protectors", nargs="+", default=PROTECTED_BY, metavar="NAME")
     add("--pairs", nargs="+", default=PAIRS, metavar="NAME", help="of attackers")
     add("--positions", type=int, default=48, help="attacked by each attacker")

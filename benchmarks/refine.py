@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from machine import machine
-from mitsgan import __version__
+from measuring import result_head
 from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.anatomy.places import LungPositions, lung_positions
 from mitsgan.attack import SURROGATES, Attacker, TrainedAttacker, surrogate_path
@@ -209,9 +209,7 @@ def main() -> int:
     output: Path = options.output
     result: dict[str, object] = json.loads(output.read_text()) if output.exists() else {}
     result |= {
-        "schema": 1,
-        "kind": "refinement",
-        "version": __version__,
+        **result_head("refinement"),
         "scan": options.scan.name,
         "budget_hu": options.max_hu,
         "weights": {

@@ -22,7 +22,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from measuring import exit_code, say
+from measuring import add_output, exit_code, say
 from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import ATTACKERS, Action, Strikes, hu_volume, plan_attack
@@ -222,8 +222,7 @@ def main() -> int:
     """Measure the scan that arguments name; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scan", type=Path)
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    add_output(parser)
     parser.add_argument("--attackers", default="textured", help="the pair that strikes")
     parser.add_argument("--positions", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)

@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 
 from machine import load_average, machine
-from measuring import exit_code, say
-from mitsgan import __version__
+from measuring import add_output, exit_code, result_head, say
 from mitsgan.attack import SURROGATES
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.purify.purifiers import PURIFIERS
@@ -178,8 +177,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("scans", type=Path, nargs="+", metavar="SCAN")
     parser.add_argument("--donor", type=Path, required=True, help="another patient's, for splices")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    add_output(parser)
     parser.add_argument("--write", action="store_true", help="only write what was measured")
     parser.add_argument("--positions", type=int, default=24, help="of each kind of forgery")
     parser.add_argument("--filtered", type=int, default=6, help="of these, behind each filter")
@@ -200,9 +198,7 @@ def main() -> int:
 def _run(options: argparse.Namespace) -> int:
     check_file(options.output, options.overwrite, "output")
     head = {
-        "schema": 1,
-        "kind": "bars of the sketch",
-        "version": __version__,
+        **result_head("bars of the sketch"),
         "config": {
             "positions": options.positions,
             "behind_filters": {"positions": options.filtered, "pairs": options.pairs},

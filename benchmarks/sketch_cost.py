@@ -26,8 +26,7 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from machine import load_average, machine
-from measuring import exit_code
-from mitsgan import __version__
+from measuring import add_output, exit_code, result_head
 from mitsgan.errors import MitsganError
 from mitsgan.files import read_scan
 from mitsgan.files.dicom.source import DicomSource
@@ -147,8 +146,7 @@ def main() -> int:
     """Measure, and write the result; 1 where a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("series", type=Path, metavar="SERIES")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    add_output(parser)
     parser.add_argument("--slices", type=int, default=300)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
@@ -161,9 +159,7 @@ def main() -> int:
             "times_reading": MOST_TIMES_READ,
         }
         result = {
-            "schema": 1,
-            "kind": "cost of the sketch",
-            "version": __version__,
+            **result_head("cost of the sketch"),
             "scan": scan_name(options.series),
             "machine": machine(),
             "load_average": load_average(),

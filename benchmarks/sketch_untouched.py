@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from machine import machine
-from measuring import exit_code, say
-from mitsgan import __version__
+from measuring import add_output, exit_code, result_head, say
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.purify.purifiers import PURIFIERS
 from mitsgan.files import read_scan
@@ -155,8 +154,7 @@ def main() -> int:
     """Measure, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("scans", type=Path, nargs="+", metavar="SCAN")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    add_output(parser)
     parser.add_argument("--write", action="store_true", help="only write what was measured")
     parser.add_argument("--slices", type=int, default=48, help="of each scan")
     parser.add_argument("--cases", nargs="+", choices=list(ALL_CASES), default=list(ALL_CASES))
@@ -165,9 +163,7 @@ def main() -> int:
     def work() -> int:
         check_file(options.output, options.overwrite, "output")
         head = {
-            "schema": 1,
-            "kind": "untouched scans judged by their sketch",
-            "version": __version__,
+            **result_head("untouched scans judged by their sketch"),
             "config": {"slices": options.slices},
         }
         journal = Journal(options.output.with_name(f"{options.output.name}.partial"), head)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from machine import machine
-from measuring import exit_code, journal_beside, say
+from measuring import add_output, exit_code, journal_beside, say
 from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import ATTACKERS, Action, plan_attack
@@ -209,8 +209,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--config", type=Path, required=True, metavar="FILE.toml", help="of the training")
     add("--stops", type=int, nargs="+", required=True, metavar="N", help="epochs, or steps")
     add("--run", type=Path, required=True, metavar="FOLDER", help="keeps weights and checkpoint")
-    add("--output", type=Path, required=True, metavar="FILE.json")
-    add("--overwrite", action="store_true", help="replace an earlier output")
+    add_output(parser)
     add("--positions", type=int, default=16, help="attacked in the measured scan")
     add("--seed", type=int, default=1, help="of the positions")
     add("--lpips-weights", type=Path, metavar="FILE", help="by default what torch's cache holds")
