@@ -19,7 +19,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own habit
 from numpy.typing import NDArray
 
-from measuring import exit_code, say
+from measuring import add_output, exit_code, say
 from mitsgan import __version__
 from mitsgan.anatomy.lung import Lung, find_lung
 from mitsgan.files import read_scan
@@ -116,17 +116,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("scans", type=Path, nargs="+", metavar="SCAN")
     add("--max-hu", type=float, default=10.0)
-    add("--output", type=Path, required=True)
+    add_output(parser)
     arguments = parser.parse_args(argv)
 
     def work() -> int:
-        check_file(arguments.output, True, "output")
+        check_file(arguments.output, arguments.overwrite, "output")
         measured = []
         for path in arguments.scans:
             measured.append(measure(path, arguments.max_hu))
             say(f"{measured[-1]}")
         result = MovedVoxels(scans=tuple(measured))
-        write_result(arguments.output, result, overwrite=True)
+        write_result(arguments.output, result, overwrite=arguments.overwrite)
         return 0
 
     return exit_code("moved_voxels", work)

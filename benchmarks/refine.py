@@ -23,11 +23,13 @@ import torch
 from torch import Tensor
 
 from machine import machine
-from measuring import result_head
+from measuring import exit_code, result_head
 from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.anatomy.places import LungPositions, lung_positions
 from mitsgan.attack import SURROGATES, Attacker, TrainedAttacker, surrogate_path
+from mitsgan.errors import OutputError
 from mitsgan.files import read_scan
+from mitsgan.jobs.outputs import check_file, scan_name, write_json
 from mitsgan.networks import load_weights, shipped
 from mitsgan.optimize import (
     Around,
@@ -190,39 +192,34 @@ def per_mm(bench: Bench, centres: int, steps: int) -> list[Json]:
     return points
 
 
-def main() -> int:
-    """Measure, and write the result."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure the parts of a scan that arguments name; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("scan", type=Path)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
     parser.add_argument("--max-hu", type=float, default=10.0)
     parser.add_argument("--lung-steps", type=int, nargs="*", default=(600, 3000))
     parser.add_argument("--nodule-steps", type=int, nargs="*", default=(120, 480))
     parser.add_argument("--centres", type=int, default=4)
     parser.add_argument("--centre-steps", type=int, default=60)
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
+    return exit_code("refine", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_file(options.output, True, "output", source=options.scan)
+    head = _head(scan_name(options.scan), options.max_hu)
+    result: Json = {
+        **_earlier(options.output, head),
+        **head,
+        "machine": machine(),
+        "threads": torch.get_num_threads(),
+    }
     injector, remover = (
         TrainedAttacker.load(surrogate_path("textured", action)) for action in ("inject", "remove")
     )
     bench = Bench(read_scan(options.scan), injector, remover, Budget(options.max_hu))
-    output: Path = options.output
-    result: dict[str, object] = json.loads(output.read_text()) if output.exists() else {}
-    result |= {
-        **result_head("refinement"),
-        "scan": options.scan.name,
-        "budget_hu": options.max_hu,
-        "weights": {
-            name: load_weights(shipped(name), kind)[1]["sha256"]
-            for name, kind in (
-                ("mitsgan", "protector"),
-                ("injector-textured", "attacker"),
-                ("remover-textured", "attacker"),
-            )
-        },
-        "machine": machine(),
-        "threads": torch.get_num_threads(),
-    }
     for part in options.parts:
         if part == "nodules":
             result[part] = around_nodules(bench, options.nodule_steps)
@@ -231,8 +228,41 @@ def main() -> int:
             result[part] = {"steps": options.centre_steps, "points": points}
         else:
             result[part] = {"rows": over_lung(bench, options.lung_steps)}
-        output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_json(options.output, result, overwrite=True)
     return 0
+
+
+def _head(scan: str, max_hu: float) -> Json:
+    """What must be the same where parts of an earlier output are kept."""
+    return {
+        **result_head("refinement"),
+        "scan": scan,
+        "budget_hu": max_hu,
+        "weights": {
+            name: load_weights(shipped(name), kind)[1]["sha256"]
+            for name, kind in (
+                ("mitsgan", "protector"),
+                ("injector-textured", "attacker"),
+                ("remover-textured", "attacker"),
+            )
+        },
+    }
+
+
+def _earlier(output: Path, head: Json) -> Json:
+    """What an earlier output says, if there is one.
+
+    Raises:
+        OutputError: it is of something else.
+    """
+    if not output.exists():
+        return {}
+    earlier: Json = json.loads(output.read_text("utf-8"))
+    if any(earlier.get(name) != value for name, value in head.items()):
+        raise OutputError(
+            f"{output} is of another scan, budget, version or weights; name another file"
+        )
+    return earlier
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from measuring import add_output, exit_code, say
 from mitsgan import __version__
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
 from mitsgan.jobs.protect.file import protect_file
@@ -126,9 +127,12 @@ def main() -> int:
     """Measure the scans that arguments name; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scans", type=Path, nargs="+")
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--overwrite", action="store_true")
+    add_output(parser)
     options = parser.parse_args()
+    return exit_code("restore", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
     check_file(options.output, options.overwrite, "output")
     results = []
     for scan in options.scans:
@@ -137,7 +141,7 @@ def main() -> int:
                 with TemporaryDirectory() as folder:
                     entry = measure(scan, max_hu, marked, Path(folder))
                 results.append(entry)
-                sys.stderr.write(f"{entry}\n")
+                say(f"{entry}")
     write_result(options.output, KeptOriginals(results=tuple(results)), overwrite=options.overwrite)
     return 0
 
