@@ -42,7 +42,7 @@ def contention(place: Path, series: int, seconds: float) -> list[Json]:
         book.enter(_many(series))
     rows = []
     for processes in CONTENDERS:
-        command = [sys.executable, __file__, ledger, str(seconds)]
+        command = [sys.executable, __file__, str(ledger), str(seconds)]
         started = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(processes)]
         counts = [int(process.communicate()[0]) for process in started]
         rows.append({"processes": processes, "per_second": round(sum(counts) / seconds, 1)})

@@ -137,7 +137,7 @@ def plan(folder: Path, ledger: Path, out: Path) -> Path:
 
 def in_process(mode: str, *paths: Path) -> Json:
     """What this script measures in a process of its own."""
-    command = [sys.executable, __file__, mode, *paths]
+    command = [sys.executable, __file__, mode, *map(str, paths)]
     ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     answer: Json = json.loads(ran.stdout)
     return answer

@@ -107,7 +107,7 @@ def _distance_mm(
     image = sitk.GetImageFromArray(inside.astype(np.uint8))
     image.SetSpacing(spacing[::-1])
     signed = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
-    return np.maximum(sitk.GetArrayFromImage(signed), np.float32(0))
+    return np.asarray(np.maximum(sitk.GetArrayFromImage(signed), np.float32(0)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

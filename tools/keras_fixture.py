@@ -18,6 +18,7 @@ import argparse
 import gzip
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -30,12 +31,12 @@ GRID = 1024
 def build(width: int) -> keras.Model:
     """The generator of CT-GAN, in Keras' functional API."""
 
-    def down(x, filters, *, normalize=True):
+    def down(x: Any, filters: int, *, normalize: bool = True) -> Any:
         x = layers.Conv3D(filters, kernel_size=4, strides=2, padding="same")(x)
         x = layers.LeakyReLU(0.2)(x)
         return layers.BatchNormalization(momentum=0.8)(x) if normalize else x
 
-    def up(x, skip, filters):
+    def up(x: Any, skip: Any, filters: int) -> Any:
         x = layers.UpSampling3D(size=2)(x)
         x = layers.Conv3D(filters, kernel_size=4, padding="same", activation="relu")(x)
         x = layers.Dropout(0.5)(x)

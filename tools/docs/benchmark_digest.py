@@ -62,7 +62,7 @@ def protected_attack(row: Row) -> tuple[Cell, ...]:
 
 
 def first_appearance(summary: Benchmark, attacker: str, action: str) -> Row:
-    """What one attack looks like with the first protector, at the first budget, scan and budget."""
+    """What one attack looks like with the first protector, at the first budget, on a new scan."""
     rows = rows_by_table(summary)
     scan = _unseen(summary)
     who = rows[f"main-{scan}"][0]["protector"]

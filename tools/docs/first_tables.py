@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from benchmark_digest import at_first_budget, first_appearance
 from benchmark_pages import SUMMARY
@@ -17,6 +18,7 @@ from sketch_tables import (
 )
 
 from mitsgan.evaluate.benchmark.result import Benchmark
+from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column
 
 _MARKED = {"lidc-0001": "2.5 mm slices", "lungdx-a0001": "5 mm slices, sharp kernel"}
@@ -33,9 +35,9 @@ def in_words() -> str:
 
 def _sentences() -> Iterator[str]:
     looks = first_appearance(Benchmark.read(SUMMARY), "textured", "inject")
-    n = looks["n"]
+    n = int(looks["n"] or 0)
     without, protected = (
-        round(looks[key] * n / 100) for key in ("nodule_original", "nodule_protected")
+        round(float(looks[key] or 0) * n / 100) for key in ("nodule_original", "nodule_protected")
     )
     yield (
         f"**Disruption does not stop an attack.** On `{looks['scan']}`, a chest CT that no "
@@ -92,7 +94,7 @@ def moved_voxels() -> str:
         Column("", "the farthest", "mm", digits=1),
         Column("", "RMSE of the scan", "HU", digits=2),
     )
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         (
             f"`{row['scan']}`",
             f"{row['max_hu']:g} HU",
@@ -106,9 +108,9 @@ def moved_voxels() -> str:
     return plain(columns, rows)
 
 
-def _scans() -> list[dict[str, float]]:
+def _scans() -> list[dict[str, Any]]:
     tree = read_result("moved-voxels")
-    scans: list[dict[str, float]] = tree["scans"]
+    scans: list[dict[str, Any]] = tree["scans"]
     return scans
 
 
@@ -142,7 +144,7 @@ def _density() -> str:
 def _baselines() -> str:
     summary = Benchmark.read(SUMMARY)
     rows = [row for row in at_first_budget(summary) if row["attacker"] == _PAIR]
-    ours = rows[0]["protector"]
+    ours = str(rows[0]["protector"])
     parts = []
     for action, doing in (("inject", "injecting"), ("remove", "removing")):
         values: dict[str, float] = {

@@ -174,9 +174,12 @@ def filled(text: str) -> str:
     for name, draw in TABLES.items():
         block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if block.search(text):
-            table = draw()
-            text = block.sub(lambda m, table=table: f"{m[1]}{table}\n{m[2]}", text)
+            text = block.sub(partial(_between_markers, draw()), text)
     return benchmark_pages.filled(text)
+
+
+def _between_markers(table: str, found: re.Match[str]) -> str:
+    return f"{found[1]}{table}\n{found[2]}"
 
 
 def main() -> int:

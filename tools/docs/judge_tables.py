@@ -132,8 +132,13 @@ def _panel(panel: Axes, one: dict[str, Any]) -> None:
         means, rates, yerr=(low, high), color=_INK, marker="o", capsize=3, label="95 % interval"
     )
     for mean, part, bin in zip(means, rates, bins, strict=True):
-        at = {"xytext": (6, -10), "textcoords": "offset points", "fontsize": 7}
-        panel.annotate(str(bin["positives"]["n"]), (mean, part), **at)
+        panel.annotate(
+            str(bin["positives"]["n"]),
+            (mean, part),
+            xytext=(6, -10),
+            textcoords="offset points",
+            fontsize=7,
+        )
     panel.set_title(f"{one['scan']}: expected error {found['expected_error']:.3f}", fontsize=10)
     panel.set_xlabel("probability that the classifier gives", fontsize=9)
     panel.set_xlim(-0.03, 1.05)

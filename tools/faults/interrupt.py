@@ -130,8 +130,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--output", type=Path, metavar="FILE.json")
     names = [command.name for command in COMMANDS]
-    only = {"choices": names, "help": "these alone; FILE.json keeps what it says of others"}
-    parser.add_argument("--only", nargs="+", default=names, metavar="COMMAND", **only)
+    only = "these alone; FILE.json keeps what it says of others"
+    parser.add_argument(
+        "--only", nargs="+", default=names, metavar="COMMAND", choices=names, help=only
+    )
     arguments = parser.parse_args(argv)
     load_all()
     output = None if arguments.output is None else arguments.output.absolute()
@@ -143,7 +145,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         prepare()
         for command in (one for one in COMMANDS if one.name in arguments.only):
             draw = random.Random(f"{arguments.seed}:{command.name}")
-            counts[command.name] = tally = {}
+            tally: dict[str, Counter[str]] = {}
+            counts[command.name] = tally
             for kind, outcome in _outcomes(command, arguments.kills, arguments.faults, draw):
                 tally.setdefault(kind, Counter())[outcome] += 1
                 if outcome.startswith("broken"):

@@ -35,7 +35,7 @@ def keep_parsers() -> None:
 
     ParserSpecification.from_callable_or_type = staticmethod(kept)  # type: ignore[method-assign]
     offered = cache(partial(main.offered, COMMANDS))  # type: ignore[attr-defined]
-    main.offered = lambda _, brief: offered(brief)  # type: ignore[attr-defined]
+    main.offered = lambda _, brief: offered(brief)  # type: ignore[assignment,attr-defined]
 
 
 def _key(value: Any) -> Hashable:

@@ -171,9 +171,9 @@ def _nifti(name: str, *, second: bool = False) -> Maker:
     def make(folder: Path) -> Path:
         hu = small_chest().hu().astype(np.int16).transpose(2, 1, 0)
         affine = np.diag([-15.0, -15.0, 60.0, 1.0])
-        image: Any = nib.Nifti2Image(hu, affine) if second else None
-        pair: Any = nib.Nifti1Pair if name.endswith(".hdr") else nib.Nifti1Image
-        nib.save(image or pair(hu, affine), folder / name)
+        pair = nib.Nifti1Pair if name.endswith(".hdr") else nib.Nifti1Image
+        image: Any = nib.Nifti2Image if second else pair
+        nib.save(image(hu, affine), folder / name)
         return folder / name
 
     return make
