@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from mitsgan.attack.cube import overlap
 from mitsgan.attack.networks.ctgan import SIDE
 from mitsgan.attack.resample import zoom
-from mitsgan.evaluate.mark.manipulations import keep_residual
-from mitsgan.evaluate.mark.strikes import Strike
+from mitsgan.evaluate.tampering.manipulations import keep_residual
+from mitsgan.evaluate.tampering.strikes import Strike
 from mitsgan.mark.content import CELL_MM, STEP_HU
 from mitsgan.mark.windows import BLOCK, window
 from mitsgan.networks import shipped

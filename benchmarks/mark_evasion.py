@@ -27,7 +27,7 @@ from mitsgan.attack import ATTACKERS, Action, plan_attack
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
-from mitsgan.evaluate.mark.strikes import Strike, strike
+from mitsgan.evaluate.tampering.strikes import Strike, strike
 from mitsgan.mark.pattern import VERSIONS
 from mitsgan.perturb import Budget, Fixed
 from mitsgan.protect import MitsGan

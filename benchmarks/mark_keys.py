@@ -21,9 +21,9 @@ from mitsgan.attack import ATTACKERS, hu_volume, plan_attack
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench, sharing
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
-from mitsgan.evaluate.mark.strikes import strike, struck
 from mitsgan.evaluate.purify.filters import Array, Spacing, add_noise
 from mitsgan.evaluate.purify.purifiers import PURIFIERS, Purifier, purify_scan
+from mitsgan.evaluate.tampering.strikes import strike, struck
 from mitsgan.mark import Detection
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan

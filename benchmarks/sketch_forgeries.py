@@ -13,15 +13,15 @@ from mitsgan.anatomy.lung import find_lung
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import SURROGATES, TrainedAttacker, surrogate_path
 from mitsgan.attack.plan import plan_attack
-from mitsgan.evaluate.mark.manipulations import (
+from mitsgan.evaluate.purify.filters import gaussian
+from mitsgan.evaluate.tampering.manipulations import (
     add_blob,
     copy_move,
     keep_residual,
     paint_blob,
     splice,
 )
-from mitsgan.evaluate.mark.strikes import strike
-from mitsgan.evaluate.purify.filters import gaussian
+from mitsgan.evaluate.tampering.strikes import strike
 from mitsgan.scan.scan import Scan
 
 Array = NDArray[np.float32]

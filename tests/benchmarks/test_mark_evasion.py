@@ -14,7 +14,7 @@ import pytest
 import mark_evasion
 from evasions import Evasion, achieved, moved_hu
 from mitsgan.attack import plan_attack
-from mitsgan.evaluate.mark.strikes import Strike
+from mitsgan.evaluate.tampering.strikes import Strike
 from mitsgan.mark.content import CELL_MM, STEP_HU
 from mitsgan.mark.strength import block_sums
 from mitsgan.mark.windows import BLOCK, window

@@ -17,9 +17,9 @@ from mitsgan.evaluate.mark.bench import MarkBench, measuring_key
 from mitsgan.evaluate.mark.evaluation import PURIFIED, evaluate_mark
 from mitsgan.evaluate.mark.result import LocatedRow, MarkEvaluation
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
-from mitsgan.evaluate.mark.strikes import Form, Strike, strike, struck
 from mitsgan.evaluate.purify.purifiers import purify_scan
 from mitsgan.evaluate.statistics import auc
+from mitsgan.evaluate.tampering.strikes import Form, Strike, strike, struck
 from mitsgan.files.io import read_scan
 from mitsgan.mark import Detection, Key, Verdict
 from mitsgan.phantom.chest import chest

@@ -8,10 +8,10 @@ import pytest
 from tests.evaluate.untrained import attacker
 
 from mitsgan.anatomy.places import lung_positions
-from mitsgan.evaluate.mark.strikes import Strike
 from mitsgan.evaluate.passive.bench import NOTHING, PassiveBench, threshold_of
 from mitsgan.evaluate.passive.grain_statistic import GrainStatistic
 from mitsgan.evaluate.purify.filters import gaussian
+from mitsgan.evaluate.tampering.strikes import Strike
 from mitsgan.scan.scan import Scan
 
 

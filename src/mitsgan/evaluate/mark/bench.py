@@ -13,9 +13,9 @@ from mitsgan.attack import Plan
 from mitsgan.attack.cube import overlap
 from mitsgan.evaluate.mark.result import ChangeRow, LocatedRow
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
-from mitsgan.evaluate.mark.strikes import Form, Strike, rounds, struck
 from mitsgan.evaluate.purify.purifiers import purifier, purify_scan
 from mitsgan.evaluate.statistics import auc, dice, rate, spread
+from mitsgan.evaluate.tampering.strikes import Form, Strike, rounds, struck
 from mitsgan.mark import Detection, Key, Mark, WithMark
 from mitsgan.mark.find.detect import detect
 from mitsgan.mark.pattern import VERSION

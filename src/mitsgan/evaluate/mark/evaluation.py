@@ -16,10 +16,7 @@ from typing import TypeVar, get_args
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Attacker, plan_attack
 from mitsgan.evaluate.journal import Journal
-from mitsgan.evaluate.mark import manipulations as tampering
-from mitsgan.evaluate.mark import slice_manipulations as slicewise
 from mitsgan.evaluate.mark.bench import MarkBench
-from mitsgan.evaluate.mark.manipulations import Manipulation, Position
 from mitsgan.evaluate.mark.result import (
     AttackRow,
     DetectionRow,
@@ -30,8 +27,11 @@ from mitsgan.evaluate.mark.result import (
     Verdicts,
 )
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
-from mitsgan.evaluate.mark.strikes import Form, Strike, strike, struck
 from mitsgan.evaluate.statistics import dice, rate, spread
+from mitsgan.evaluate.tampering import manipulations as tampering
+from mitsgan.evaluate.tampering import slice_manipulations as slicewise
+from mitsgan.evaluate.tampering.manipulations import Manipulation, Position
+from mitsgan.evaluate.tampering.strikes import Form, Strike, strike, struck
 from mitsgan.mark import SliceState, Verdict
 from mitsgan.perturb import Perturbation
 from mitsgan.progress import Progress, silent

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mitsgan.attack import Attacker, plan_attack
-from mitsgan.evaluate.mark.strikes import Strike, strike
 from mitsgan.evaluate.passive.score_map import Box, ScoreMap, calibrated
 from mitsgan.evaluate.passive.search import Array, PassiveDetector, Search
 from mitsgan.evaluate.purify.purifiers import purifier, purify, purify_scan
 from mitsgan.evaluate.statistics import auc
+from mitsgan.evaluate.tampering.strikes import Strike, strike
 from mitsgan.scan.scan import AIR_HU, Scan
 
 NOTHING = "nothing"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mitsgan.errors import PositionError, ScanError
-from mitsgan.evaluate.mark.manipulations import (
+from mitsgan.evaluate.tampering.manipulations import (
     Manipulation,
     add_blob,
     copy_move,
@@ -21,7 +21,7 @@ from mitsgan.evaluate.mark.manipulations import (
     paste,
     splice,
 )
-from mitsgan.evaluate.mark.slice_manipulations import (
+from mitsgan.evaluate.tampering.slice_manipulations import (
     delete_slices,
     duplicate_slices,
     flip,

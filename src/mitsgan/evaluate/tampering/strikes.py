@@ -12,8 +12,8 @@ import torch
 from mitsgan.attack import Attacker, Plan, cut_plans, hu_volume
 from mitsgan.attack.tamper import paint_cut
 from mitsgan.attack.touchup import blend
-from mitsgan.evaluate.mark.manipulations import Mask, Position, keep_residual, paste
 from mitsgan.evaluate.purify.filters import Array
+from mitsgan.evaluate.tampering.manipulations import Mask, Position, keep_residual, paste
 from mitsgan.scan.scan import Scan
 
 Form = Literal["touched up", "core 10 mm", "core 16 mm", "core 20 mm", "residual kept"]

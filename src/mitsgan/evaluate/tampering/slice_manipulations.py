@@ -1,6 +1,6 @@
 """Tampering with whole slices, in memory: taken out, doubled, turned round, mirrored.
 
-As in `mitsgan.evaluate.mark.manipulations`, the tampered scan keeps no source.
+As in `mitsgan.evaluate.tampering.manipulations`, the tampered scan keeps no source.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.errors import PositionError
-from mitsgan.evaluate.mark.manipulations import Manipulation
+from mitsgan.evaluate.tampering.manipulations import Manipulation
 from mitsgan.scan.scan import Scan
 
 

@@ -10,7 +10,7 @@ from tests.evaluate.untrained import attacker
 
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Action, Plan, plan_attack, tamper
-from mitsgan.evaluate.mark.strikes import Form, Strike, rounds, strike, struck
+from mitsgan.evaluate.tampering.strikes import Form, Strike, rounds, strike, struck
 from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
 

@@ -1,0 +1,1 @@
+"""Scans that were tampered with, in memory: by hand, by whole slices, by attackers."""
