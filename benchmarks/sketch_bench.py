@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.evaluate.purify.purifiers import purify, purify_scan
+from mitsgan.evaluate.tampering.paste import Box, as_stored, pasted_box
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import AIR_HU, Scan
 from mitsgan.seal.sketch.explain import Explanation, Mask, explain
@@ -33,7 +34,6 @@ from mitsgan.seal.sketch.sketch import make_sketch
 from sketch_forgeries import Forgery
 
 Array = NDArray[np.float32]
-Box = tuple[slice, slice, slice]
 
 NOTHING = "nothing"
 _CHANGED_HU = 8.0
@@ -238,7 +238,7 @@ class SketchBench:
         margin = _MARGINS.get(purifier.split("-")[0], _MARGIN)
         box = self._box(one, margin, blocks=purifier.startswith("jpeg-"))
         values = around[box].copy()
-        forged = self._pasted(one, box, stored)
+        forged = pasted_box(self.scan, box, stored[box], one.block, one.start)
         if purifier != NOTHING:
             forged[self._padding[box]] = AIR_HU - 1
             forged = purify(forged, self.scan.spacing, purifier, seed=1)
@@ -247,7 +247,7 @@ class SketchBench:
             slice(h if part.start else 0, n - h if part.stop < length else n)
             for h, part, n, length in zip(half, box, forged.shape, stored.shape, strict=True)
         )
-        rounded = self._storable(forged, box[0])
+        rounded = as_stored(self.scan, forged, box[0])
         values[inner] = np.where(self._padding[box], values, rounded)[inner]
         return self._whole_cells(box), _means(values, self.sketch.grid.cell)
 
@@ -255,27 +255,9 @@ class SketchBench:
         """Cells of a box whose means the forgery moves by itself."""
         grid = self.sketch.grid
         voxels = grid.voxels(box)
-        now = self._pasted(one, voxels, stored)
+        now = pasted_box(self.scan, voxels, stored[voxels], one.block, one.start)
         apart = _means(now, grid.cell) - _means(stored[voxels], grid.cell)
         return np.asarray(np.abs(apart) >= _CHANGED_HU)
-
-    def _pasted(self, one: Forgery, box: Box, stored: Array) -> Array:
-        values: Array = stored[box].copy()
-        into, outof = [], []
-        for first, size, part in zip(one.start, one.block.shape, box, strict=True):
-            low, high = max(first, part.start), min(first + size, part.stop)
-            into.append(slice(low - part.start, high - part.start))
-            outof.append(slice(low - first, high - first))
-        slices = slice(box[0].start + into[0].start, box[0].start + into[0].stop)
-        new = self._storable(one.block[tuple(outof)], slices)
-        keep = self._padding[box][tuple(into)]
-        values[tuple(into)] = np.where(keep, values[tuple(into)], new)
-        return values
-
-    def _storable(self, hu: Array, slices: slice) -> Array:
-        """HU of some slices as the scan holds them."""
-        first, last = slices.start, slices.stop
-        return self.scan.with_slices(self.scan.nearest_stored(hu, first, last), first, last).hu()
 
     def _box(self, one: Forgery, margin: Sequence[int], *, blocks: bool) -> Box:
         """The voxels of a forgery and its margin, in whole cells, and in whole blocks of JPEG."""

@@ -7,7 +7,7 @@ import numpy as np
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.evaluate.benchmark.bench import Subject
 from mitsgan.evaluate.benchmark.config import BenchmarkScan
-from mitsgan.evaluate.tampering.manipulations import paste
+from mitsgan.evaluate.tampering.paste import paste
 from mitsgan.files import read_scan
 from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan

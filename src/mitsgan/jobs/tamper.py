@@ -22,7 +22,7 @@ from mitsgan.attack import (
     tamper_blocks,
 )
 from mitsgan.errors import IdentityError, SettingsError
-from mitsgan.evaluate.tampering.manipulations import paste
+from mitsgan.evaluate.tampering.paste import paste
 from mitsgan.jobs.device import choose_device
 from mitsgan.jobs.protect.protected import Protected
 from mitsgan.scan.canonical import canonical, canonical_order

@@ -6,8 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mitsgan.errors import PositionError, ScanError
@@ -18,7 +16,6 @@ from mitsgan.evaluate.tampering.manipulations import (
     cube,
     keep_residual,
     paint_blob,
-    paste,
     splice,
 )
 from mitsgan.evaluate.tampering.slice_manipulations import (
@@ -28,7 +25,7 @@ from mitsgan.evaluate.tampering.slice_manipulations import (
     reorder_slices,
 )
 from mitsgan.phantom.chest import chest
-from mitsgan.scan.scan import Geometry, Scan
+from mitsgan.scan.scan import Scan
 
 HERE, THERE = (15, 30, 20), (18, 34, 42)
 
@@ -136,33 +133,6 @@ def test_slices_take_their_rescale_along(small_chest: Scan) -> None:
 
 def test_flip_mirrors(small_chest: Scan) -> None:
     np.testing.assert_array_equal(flip(small_chest).scan.stored, small_chest.stored[:, :, ::-1])
-
-
-@given(start=st.tuples(*(st.integers(-9, 40),) * 3), seed=st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
-def test_a_block_goes_where_it_belongs(start: tuple[int, int, int], seed: int) -> None:
-    scan = Scan(
-        np.full((20, 22, 24), 100, np.int16),
-        np.full(20, 2.0),
-        np.full(20, -1000.0),
-        -100,
-        4000,
-        Geometry((2.0, 1.0, 1.0)),
-    )
-    block = np.random.default_rng(seed).uniform(-900, 500, (6, 7, 8)).astype(np.float32)
-    pasted = paste(scan, block, start).hu()
-    expected = np.full((70, 70, 70), -800, np.float32)  # wide enough for any start
-    z, y, x = (s + 10 for s in start)
-    expected[z : z + 6, y : y + 7, x : x + 8] = block
-    np.testing.assert_allclose(pasted, expected[10:30, 10:32, 10:34], atol=1.001)
-
-
-def test_a_pasted_block_keeps_padding_and_range(small_chest: Scan) -> None:
-    block = np.full((32, 64, 64), 1e6, np.float32)
-    pasted = paste(small_chest, block, (0, 0, 0))
-    padding = small_chest.is_padding()
-    np.testing.assert_array_equal(pasted.stored[padding], small_chest.stored[padding])
-    assert (pasted.stored[~padding] == small_chest.highest).all()
 
 
 @pytest.mark.parametrize("first, count", [(0, 2), (31, 1), (5, 27), (5, 0), (-1, 1)])

@@ -18,6 +18,7 @@ from mitsgan.evaluate.passive.score_map import Box, ScoreMap, calibrated
 from mitsgan.evaluate.passive.search import Array, PassiveDetector, Search
 from mitsgan.evaluate.purify.purifiers import purifier, purify, purify_scan
 from mitsgan.evaluate.statistics import auc
+from mitsgan.evaluate.tampering.paste import as_stored, pasted_box
 from mitsgan.evaluate.tampering.strikes import Strike, strike
 from mitsgan.scan.scan import AIR_HU, Scan
 
@@ -127,7 +128,7 @@ class PassiveBench:
         for detector, _ in self.detectors:
             start = time.perf_counter()
             self._searches[detector.name] = detector.search(scan)
-            self._seconds[detector.name] = round(time.perf_counter() - start, 2)
+            self._seconds[detector.name] = time.perf_counter() - start
         self._behind = behind
 
     def _tampered(self, one: Strike, behind: str) -> tuple[Array, Box]:
@@ -140,10 +141,9 @@ class PassiveBench:
         taken = (wide[0], y, x) if whole_slices else wide
         hu = self._pasted(one, taken)
         hu[self._padding[taken]] = AIR_HU - 1
-        fresh = self._stored(purify(hu, self.scan.spacing, behind, seed=self.seed + 1), taken)
-        box = wide
-        if not whole_slices:
-            box = _inner(taken, self.scan.shape)
+        purified = purify(hu, self.scan.spacing, behind, seed=self.seed + 1)
+        fresh = as_stored(self.scan, purified, taken[0])
+        box = wide if whole_slices else _inner(taken, self.scan.shape)
         within = tuple(
             slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, taken, strict=True)
         )
@@ -166,27 +166,8 @@ class PassiveBench:
         return z, y, x
 
     def _pasted(self, one: Strike, box: Box) -> Array:
-        """HU of a box with the attacked block in it, padding as it was."""
-        hu: Array = self._hu[box].copy()
-        into, outof = [], []
-        for first, n, part in zip(one.plan.start, one.after.shape, box, strict=True):
-            low, high = max(first, part.start), min(first + n, part.stop)
-            into.append(slice(low - part.start, high - part.start))
-            outof.append(slice(low - first, high - first))
-        target = (into[0], into[1], into[2])
-        old, hidden = hu[target], self._padding[box][target]
-        hu[target] = np.where(hidden, old, one.after[tuple(outof)])
-        return self._stored(hu, box)
-
-    def _stored(self, hu: Array, box: Box) -> Array:
-        """Rounded to what the scan can store."""
-        if not self.scan.is_integer:
-            return hu
-        slope, intercept = (
-            values[box[0], None, None].astype(np.float32)
-            for values in (self.scan.slope, self.scan.intercept)
-        )
-        return np.asarray(np.rint((hu - intercept) / slope) * slope + intercept, np.float32)
+        """HU of a box with the attacked block in it."""
+        return pasted_box(self.scan, box, self._hu[box], one.after, one.plan.start)
 
 
 def threshold_of(detector: PassiveDetector, scans: Sequence[Scan], alarms: float = 1.0) -> float:

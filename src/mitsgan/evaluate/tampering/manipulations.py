@@ -8,16 +8,14 @@ for measuring, and there is no way back into a file of its origin.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.attack.cube import overlap
 from mitsgan.errors import PositionError, ScanError
 from mitsgan.evaluate.purify.filters import Array, gaussian
+from mitsgan.evaluate.tampering.paste import Box, paste
 from mitsgan.scan.scan import Scan
 
 Mask = NDArray[np.bool_]
@@ -121,26 +119,7 @@ def keep_residual(before: Array, after: Array, sigma_voxels: float = _RESIDUAL_V
     return np.asarray(gaussian(after, sigma) + before - gaussian(before, sigma), np.float32)
 
 
-def paste(scan: Scan, block: Array, start: Sequence[int]) -> Scan:
-    """A scan with a block of HU written into it, as the stored values nearest to it.
-
-    Args:
-        scan: not modified.
-        block: ``[z, y, x]`` in HU. Parts of it outside the scan are dropped; padding stays.
-        start: first voxel of the block ``[z, y, x]``, may lie outside.
-    """
-    (z, y, x), part = overlap(start, block.shape, scan.shape)
-    stored = scan.stored.copy()
-    if stored[z, y, x].size == 0:
-        return replace(scan.with_stored(stored), source=None)
-    old: NDArray[Any] = scan.stored[z, y, x]
-    new = scan.nearest_stored(block[part], z.start, z.stop)
-    padding = scan.is_padding(z.start, z.stop)[:, y, x]
-    stored[z, y, x] = np.where(padding, old, new)
-    return replace(scan.with_stored(stored), source=None)
-
-
-def cube(scan: Scan, position: Position, side_mm: float) -> tuple[slice, slice, slice]:
+def cube(scan: Scan, position: Position, side_mm: float) -> Box:
     """The voxels of a cube around a voxel ``[z, y, x]``.
 
     Raises:
@@ -161,14 +140,12 @@ def cube(scan: Scan, position: Position, side_mm: float) -> tuple[slice, slice, 
     return z, y, x
 
 
-def _hu(scan: Scan, box: tuple[slice, slice, slice]) -> Array:
+def _hu(scan: Scan, box: Box) -> Array:
     z, y, x = box
     return scan.hu(z.start, z.stop, (y, x))
 
 
-def _bell(
-    scan: Scan, position: Position, fwhm_mm: float
-) -> tuple[tuple[slice, slice, slice], Array]:
+def _bell(scan: Scan, position: Position, fwhm_mm: float) -> tuple[Box, Array]:
     """The part of a scan that a bell reaches, and there 1 in the middle, 1/2 at ``fwhm_mm / 2``."""
     parts, away = [], []
     for axis, centre, step, length in zip("zyx", position, scan.spacing, scan.shape, strict=True):
@@ -190,7 +167,7 @@ def _pasted(
     name: str,
     scan: Scan,
     block: Array,
-    box: tuple[slice, slice, slice],
+    box: Box,
     changed: Mask | None = None,
 ) -> Manipulation:
     mask = np.zeros(scan.shape, bool)

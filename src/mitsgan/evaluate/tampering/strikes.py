@@ -13,7 +13,8 @@ from mitsgan.attack import Attacker, Plan, cut_plans, hu_volume
 from mitsgan.attack.tamper import paint_cut
 from mitsgan.attack.touchup import blend
 from mitsgan.evaluate.purify.filters import Array
-from mitsgan.evaluate.tampering.manipulations import Mask, Position, keep_residual, paste
+from mitsgan.evaluate.tampering.manipulations import Mask, Position, keep_residual
+from mitsgan.evaluate.tampering.paste import Box, paste
 from mitsgan.scan.scan import Scan
 
 Form = Literal["touched up", "core 10 mm", "core 16 mm", "core 20 mm", "residual kept"]
@@ -53,7 +54,7 @@ class Strike:
         inside = _middle(self.plan, spacing, CORES_MM[form])
         return np.where(inside, self.painted, self.before), inside
 
-    def core(self) -> tuple[slice, slice, slice]:
+    def core(self) -> Box:
         """The 20 mm core as a box of the scan."""
         z, y, x = (
             slice(first + part.start, first + part.stop)
