@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import cached_property, partial
+from functools import partial
 from statistics import median
 from time import process_time
 from typing import Any
@@ -59,15 +59,11 @@ class Subject:
     ) -> None:
         beside = [] if protection is None else [protection]
         self.bench = MarkBench(scan, "measured", beside, settings, version)
-
-    @cached_property
-    def marked(self) -> Scan:
-        """With the first of the test keys."""
-        return self.bench.marked()
+        self._struck: dict[Action, list[Strike]] = {}
 
     def untouched(self, number: int, purifiers: Sequence[str]) -> Result:
         """What is said of the scan under one key, as written and behind purifiers."""
-        marked = self.bench.marked(number) if number else self.marked
+        marked = self.bench.marked(number) if number else self.bench.first
         rows: Result = {}
         for name in (None, *purifiers):
             scan = self.bench.purified(marked, name)
@@ -85,9 +81,9 @@ class Subject:
     def attacked(self, action: Action, form: str) -> Result:
         """How well one attacker's strikes are found in one form."""
         evasion = ATTACKS[form]
-        handed = [evasion.apply(one, self.marked) for one in self._strikes(action)]
-        row = to_tree(self.bench.located(self.marked, handed, "touched up"))
-        moved = {"moved_hu": moved_hu(handed, self.marked)}
+        handed = [evasion.apply(one, self.bench.first) for one in self._strikes(action)]
+        row = to_tree(self.bench.located(handed, "touched up"))
+        moved = {"moved_hu": moved_hu(handed, self.bench.first)}
         return {**row, **achieved(handed, self._strikes(action)), **moved}
 
     def _strikes(self, action: Action) -> list[Strike]:
@@ -97,12 +93,8 @@ class Subject:
             original = scan.hu()
             attacker = ATTACKERS.get("textured").make(action)
             plans = [plan_attack(original, scan.spacing, p, attacker.action) for p in positions]
-            self._struck[action] = strike(self.marked, plans, attacker)
+            self._struck[action] = strike(self.bench.first, plans, attacker)
         return self._struck[action]
-
-    @cached_property
-    def _struck(self) -> dict[str, list[Strike]]:
-        return {}
 
 
 def measure(name: str, scan: Scan, options: argparse.Namespace, kept: Journal, say: Say) -> Result:

@@ -88,11 +88,11 @@ def test_a_perfect_detector_gets_perfect_figures(
     scan: Scan, form: Form, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = bench_of(scan)
-    marked = bench.marked()
+    marked = bench.first
     oracle = Oracle(marked)
     monkeypatch.setattr(mark_bench, "detect", oracle)
     strikes = remover_strikes(marked, 4)
-    figures = bench.located(marked, strikes, form)
+    figures = bench.located(strikes, form)
     assert figures.n == 4
     assert figures.auc == 1
     assert figures.found.count == 4
@@ -104,10 +104,10 @@ def test_a_perfect_detector_gets_perfect_figures(
 
 def test_a_blind_detector_gets_none(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = bench_of(scan)
-    marked = bench.marked()
+    marked = bench.first
     blind = Oracle(marked)
     monkeypatch.setattr(mark_bench, "detect", lambda scan, *_, **__: blind(marked, *_))
-    figures = bench.located(marked, remover_strikes(marked, 3), "touched up")
+    figures = bench.located(remover_strikes(marked, 3), "touched up")
     assert figures.auc == 0.5
     assert figures.found.count == 0
     assert figures.dice.highest == 0
@@ -118,11 +118,11 @@ def test_purifying_only_what_changed_is_purifying_all(
     scan: Scan, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = bench_of(scan)
-    marked = bench.marked()
+    marked = bench.first
     oracle = Oracle(marked)
     monkeypatch.setattr(mark_bench, "detect", oracle)
     strikes = remover_strikes(marked, 1)
-    bench.located(marked, strikes, "touched up", name)
+    bench.located(strikes, "touched up", name)
     untouched, tampered = oracle.seen
     np.testing.assert_array_equal(untouched.stored, purify_scan(marked, name).stored)
     expected = purify_scan(struck(marked, strikes, "touched up"), name)
@@ -131,7 +131,7 @@ def test_purifying_only_what_changed_is_purifying_all(
 
 def test_the_budget_holds_for_mark_and_protection_together(scan: Scan) -> None:
     bench = bench_of(scan, max_hu=6.0, mark_hu=2.0)
-    change = bench.change(bench.marked())
+    change = bench.change()
     assert change.together_largest_hu <= 6
     assert 1.2 < change.mark_rms_over_body_hu < 2.5
     assert change.together_rms_hu > change.mark_rms_hu
@@ -189,9 +189,9 @@ def test_an_evaluation_is_complete_and_goes_on(scan: Scan, tmp_path: Path) -> No
 def test_a_repainted_core_is_found_on_a_real_scan(data: Path) -> None:
     scan = read_scan(data / "ct" / "lidc-0001")
     bench = MarkBench(scan, IDENTITY, [], MarkEvaluationSettings())
-    marked = bench.marked()
+    marked = bench.first
     assert bench.verify(marked).verdict == Verdict.INTACT
-    figures = bench.located(marked, remover_strikes(marked, 4), "core 20 mm")
+    figures = bench.located(remover_strikes(marked, 4), "core 20 mm")
     assert figures.auc == 1
     assert figures.found.count == 4
     assert figures.dice.lowest > 0.6

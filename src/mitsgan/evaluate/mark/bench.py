@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -68,6 +69,11 @@ class MarkBench:
         self._fixed = [Fixed.of(one, scan, self.budget) for one in perturbations]
         self._untouched: dict[str | None, tuple[Scan, Detection]] = {}
 
+    @cached_property
+    def first(self) -> Scan:
+        """The scan, protected and marked with the first test key: what is tampered with."""
+        return self.marked()
+
     def marked(self, number: int = 0, *, identity: str | None = None) -> Scan:
         """The scan, protected and marked with one of the test keys."""
         mark = self._mark(number, identity)
@@ -83,13 +89,13 @@ class MarkBench:
         """Sent through a purifier, or as it is."""
         return scan if name is None else purify_scan(scan, name, seed=self.settings.seed)
 
-    def change(self, marked: Scan) -> ChangeRow:
+    def change(self) -> ChangeRow:
         """How far the mark alone and all perturbations together move the scan, HU."""
         alone = apply_perturbations(self.scan, [self._mark(0)], self.budget)
         padding, hu = self.scan.is_padding(), self.scan.hu()
         body = ~padding & (hu > _BODY_HU)
         added = (alone.scan.hu() - hu)[body].astype(np.float64)
-        together = (marked.hu() - hu)[~padding].astype(np.float64)
+        together = (self.first.hu() - hu)[~padding].astype(np.float64)
         return ChangeRow(
             mark_rms_hu=alone.rms_hu,
             mark_rms_over_body_hu=float(np.sqrt(np.mean(added**2))),
@@ -98,10 +104,8 @@ class MarkBench:
             together_largest_hu=float(np.abs(together).max()),
         )
 
-    def located(
-        self, marked: Scan, strikes: Sequence[Strike], form: Form, name: str | None = None
-    ) -> LocatedRow:
-        """How well struck positions are told from untouched ones, and how well located.
+    def located(self, strikes: Sequence[Strike], form: Form, name: str | None = None) -> LocatedRow:
+        """How well struck positions of `first` are told from untouched ones, and how well located.
 
         Strikes that lie far enough apart share a scan. A position's score is the shortfall of the
         mark within its 20 mm core, in standard deviations.
@@ -109,14 +113,14 @@ class MarkBench:
         spacing = self.scan.spacing
         shared = sharing([one.plan for one in strikes], spacing)
         if name not in self._untouched:
-            purified = self.purified(marked, name)
+            purified = self.purified(self.first, name)
             self._untouched[name] = purified, self.verify(purified)
         clean = self._untouched[name][1]
         untouched = [_score(clean, one, spacing) for one in strikes]
         scores, overlaps = [0.0] * len(strikes), [0.0] * len(strikes)
         for members in shared:
-            tampered = struck(marked, [strikes[i] for i in members], form)
-            detection = self.verify(self._purified_again(tampered, marked, name))
+            tampered = struck(self.first, [strikes[i] for i in members], form)
+            detection = self.verify(self._purified_again(tampered, name))
             for i in members:
                 scores[i] = _score(detection, strikes[i], spacing)
                 overlaps[i] = _overlap(detection, strikes[i], form, spacing)
@@ -130,13 +134,13 @@ class MarkBench:
             positions_dice=tuple(overlaps),
         )
 
-    def _purified_again(self, tampered: Scan, marked: Scan, name: str | None) -> Scan:
+    def _purified_again(self, tampered: Scan, name: str | None) -> Scan:
         """The same as `purified`; where slices are purified one by one, only changed ones are."""
         if name is None or not purifier(name).by_slice:
             return self.purified(tampered, name)
         stored = self._untouched[name][0].stored.copy()
         for z in range(tampered.shape[0]):
-            if (tampered.stored[z] != marked.stored[z]).any():
+            if (tampered.stored[z] != self.first.stored[z]).any():
                 one = tampered.with_slices(tampered.stored[z : z + 1], z, z + 1)
                 stored[z] = self.purified(one, name).stored[0]
         return tampered.with_stored(stored)

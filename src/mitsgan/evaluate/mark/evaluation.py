@@ -85,15 +85,15 @@ def evaluate_mark(
     bench = MarkBench(scan, identity, perturbations, settings)
     total = _count_steps(settings, len(attackers))
     progress("measuring", 0, total, "marking")
-    marked = bench.marked()
-    change, untouched = bench.change(marked), DetectionRow.of(bench.verify(marked))
+    marked = bench.first
+    change, untouched = bench.change(), DetectionRow.of(bench.verify(marked))
     subject = {
         "config": to_tree(settings),
         "scan": [scan.shape, scan.spacing],
         "untouched": to_tree(untouched),
         "attackers": [attacker.digest() for attacker in attackers],
     }
-    run = _Run(bench, marked, _Steps(Journal(journal, subject), progress, total))
+    run = _Run(bench, _Steps(Journal(journal, subject), progress, total))
     attacks = {}
     for attacker in attackers:
         plans = [plan_attack(scan.hu(), scan.spacing, p, attacker.action) for p in positions]
@@ -139,7 +139,6 @@ class _Run:
     """One measurement, step by step."""
 
     bench: MarkBench
-    marked: Scan
     step: _Steps
 
     def attacked(self, strikes: Sequence[Strike], attacker: Attacker) -> AttackRow:
@@ -151,7 +150,7 @@ class _Run:
             title: self.step(
                 f"{action}: {title}",
                 LocatedRow,
-                partial(self.bench.located, self.marked, strikes, form, purifier),
+                partial(self.bench.located, strikes, form, purifier),
             )
             for title, form, purifier in cases
         }
@@ -176,7 +175,7 @@ class _Run:
     ) -> tuple[ManipulationRow, ...]:
         """Tampering without a model: verdicts, and Dice where a place was changed."""
         rows: dict[str, list[JudgedRow]] = {}
-        for number, tampered in enumerate(_manipulations(self.marked, other, positions)):
+        for number, tampered in enumerate(_manipulations(self.bench.first, other, positions)):
             judged = self.step(
                 f"{tampered.name}, {number}", JudgedRow, partial(self._judged, tampered)
             )
@@ -204,7 +203,7 @@ class _Run:
         return {what: _counted(some) for what, some in verdicts.items()}
 
     def _verdict_on(self, one: Strike) -> str:
-        return str(self.bench.verify(struck(self.marked, [one], "touched up")).verdict)
+        return str(self.bench.verify(struck(self.bench.first, [one], "touched up")).verdict)
 
     def _judged(self, tampered: Manipulation) -> JudgedRow:
         detection = self.bench.verify(tampered.scan)
@@ -214,10 +213,10 @@ class _Run:
 
     def _under_key(self, number: int) -> dict[str, str]:
         settings = self.bench.settings
-        marked = self.bench.marked(number) if number else self.marked
+        marked = self.bench.marked(number) if number else self.bench.first
         detections = {"as written": self.bench.verify(marked, number)}
         if 0 < number <= settings.wrong_keys:
-            detections["with a wrong key"] = self.bench.verify(self.marked, number)
+            detections["with a wrong key"] = self.bench.verify(self.bench.first, number)
         if number < settings.purified_keys:
             for name in PURIFIED:
                 detections[name] = self.bench.verify(self.bench.purified(marked, name), number)
