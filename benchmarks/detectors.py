@@ -22,7 +22,7 @@ from typing import Any
 from machine import load_average, machine
 from measuring import add_output, exit_code, journal_beside, result_head, say
 from mitsgan.anatomy.places import lung_positions
-from mitsgan.attack import HELD_OUT, SURROGATES, Action, TrainedAttacker, surrogate_path
+from mitsgan.attack import ACTIONS, HELD_OUT, SURROGATES, TrainedAttacker, surrogate_path
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.passive.bench import NOTHING, Found, PassiveBench, Untouched, threshold_of
@@ -38,7 +38,6 @@ from mitsgan.jobs.tampered_sets.m3dsynth import m3dsynth
 from mitsgan.networks.detector import TamperingDetector
 from mitsgan.typed import to_tree
 
-_ACTIONS: tuple[Action, ...] = ("inject", "remove")
 _BEHIND = ("noise-10hu", "jpeg2000-8", "blur-0.5mm")
 _SETS = {"m3dsynth": m3dsynth, "ct-gan": ctgan}
 _ALARMS = 1.0
@@ -174,7 +173,7 @@ def _measured(
         )
         some = places if behind == NOTHING else places[: options.filtered]
         for pair in SURROGATES:
-            for action in _ACTIONS:
+            for action in ACTIONS:
                 step = f"{name} behind {behind}: {pair} {action}"
                 if step not in journal:
                     attacker = TrainedAttacker.load(surrogate_path(pair, action))
@@ -191,7 +190,7 @@ def _measured(
                 "attacks": {
                     f"{pair} {action}": kept[f"{name} behind {behind}: {pair} {action}"]
                     for pair in SURROGATES
-                    for action in _ACTIONS
+                    for action in ACTIONS
                 },
             }
             for behind in (NOTHING, *options.behind)

@@ -32,7 +32,7 @@ from machine import machine
 from measuring import add_output, exit_code, journal_beside, say
 from mitsgan import __version__
 from mitsgan.anatomy.places import LungPositions
-from mitsgan.attack import ATTACKERS, Action, Strikes, cut_blocks
+from mitsgan.attack import ACTIONS, ATTACKERS, Action, Strikes, cut_blocks
 from mitsgan.attack.resample import Triple
 from mitsgan.evaluate.journal import Journal
 from mitsgan.files import read_scan
@@ -42,7 +42,7 @@ from mitsgan.protect import Offset, RandomSign
 from mitsgan.protect.registry import load_protector
 from mitsgan.result import Result, WeightsEntry
 from mitsgan.scan.canonical import canonical
-from objectives import ACTIONS, MIDDLES, middles, weights
+from objectives import MIDDLES, middles, weights
 from struck import Bench
 
 PAIRS = ("textured", "residual")

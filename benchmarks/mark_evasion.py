@@ -23,7 +23,7 @@ from evasions import Evasion, achieved, moved_hu
 from machine import machine
 from measuring import Say, add_scans, exit_code, result_head, write_scans
 from mitsgan.anatomy.places import lung_positions
-from mitsgan.attack import ATTACKERS, Action, plan_attack
+from mitsgan.attack import ACTIONS, ATTACKERS, Action, plan_attack
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
@@ -42,7 +42,6 @@ ATTACKS = {
 }
 AS_WRITTEN = "as written"
 PURIFIED = ("rounding", "noise-10hu", "blur-0.5mm", "jpeg2000-8")
-ACTIONS: tuple[Action, ...] = ("inject", "remove")
 
 Result = dict[str, Any]
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from time import monotonic
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from machine import machine
 from measuring import add_resumable_output, exit_code, resumed, say
 from mitsgan import __version__
 from mitsgan.anatomy.places import LungPositions, deep_lung
-from mitsgan.attack import Action, surrogate_path
+from mitsgan.attack import ACTIONS, Action, surrogate_path
 from mitsgan.attack.resample import Triple
 from mitsgan.attack.surrogates import SURROGATES
 from mitsgan.errors import PositionError
@@ -52,7 +52,6 @@ TESTERS: Mapping[str, int] = {PAIR: 48, "residual": 48, "diffusion": 24}
 """Pairs that test, and at how many positions at most: one that draws out of noise takes a dozen
 times as long."""
 
-ACTIONS: tuple[Action, ...] = get_args(Action)
 GOALS: Mapping[Action, tuple[AscentGoal, ...]] = {
     "inject": ("distance", "excess", "judged", "features"),
     "remove": ("distance", "remainder", "judged", "features"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from mitsgan.anatomy.places import lung_positions
-from mitsgan.attack import Action, Attacker, Strikes, cut_plans, hu_volume, plan_attack
+from mitsgan.attack import ACTIONS, Action, Attacker, Strikes, cut_plans, hu_volume, plan_attack
 from mitsgan.evaluate.attacks.appearance import look
 from mitsgan.evaluate.attacks.healthy_lung import healthy_lung
 from mitsgan.evaluate.attacks.slices import tampered_slices, untouched_slices
@@ -23,8 +23,6 @@ from mitsgan.protect import Protector
 from mitsgan.scan.scan import Scan
 from strength import Strength, Times, bring, own_perturbation
 from struck import Failed, strike
-
-ACTIONS: tuple[Action, ...] = ("inject", "remove")
 
 
 @dataclass(frozen=True)

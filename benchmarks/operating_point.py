@@ -24,7 +24,7 @@ import torch
 from machine import load_average, machine
 from measuring import add_output, exit_code, journal_beside, say
 from mitsgan import __version__
-from mitsgan.attack import ATTACKERS, Action
+from mitsgan.attack import ACTIONS, ATTACKERS, Action
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.benchmark.paper_tables import BLOCKS
 from mitsgan.evaluate.benchmark.summary.bootstrap import Interval, ratio_interval
@@ -38,7 +38,7 @@ from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.protect import PROTECTORS
 from mitsgan.result import Result, ScanEntry, WeightsEntry
 from mitsgan.scan.canonical import canonical
-from operating_bench import ACTIONS, At, OperatingBench, Untouched
+from operating_bench import At, OperatingBench, Untouched
 from strength import OWN_HU
 
 NOISE = "noise"

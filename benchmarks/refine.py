@@ -26,7 +26,7 @@ from machine import machine
 from measuring import exit_code, result_head
 from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.anatomy.places import LungPositions, lung_positions
-from mitsgan.attack import SURROGATES, Attacker, TrainedAttacker, surrogate_path
+from mitsgan.attack import ACTIONS, SURROGATES, Attacker, TrainedAttacker, surrogate_path
 from mitsgan.errors import OutputError
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_json
@@ -217,7 +217,7 @@ def _run(options: argparse.Namespace) -> int:
         "threads": torch.get_num_threads(),
     }
     injector, remover = (
-        TrainedAttacker.load(surrogate_path("textured", action)) for action in ("inject", "remove")
+        TrainedAttacker.load(surrogate_path("textured", action)) for action in ACTIONS
     )
     bench = Bench(read_scan(options.scan), injector, remover, Budget(options.max_hu))
     for part in options.parts:

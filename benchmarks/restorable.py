@@ -25,7 +25,7 @@ from torch import Tensor
 from measuring import add_output, exit_code, say
 from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
-from mitsgan.attack import ATTACKERS, Action, Strikes, hu_volume, plan_attack
+from mitsgan.attack import ACTIONS, ATTACKERS, Action, Strikes, hu_volume, plan_attack
 from mitsgan.attack.strikes import rms
 from mitsgan.evaluate.attacks.appearance import look
 from mitsgan.evaluate.attacks.healthy_lung import HealthyLung, healthy_lung
@@ -41,8 +41,6 @@ from mitsgan.scan.scan import Scan
 
 BUDGETS = (Budget(10.0), Budget(20.0), Budget(40.0), Budget(100.0), Budget(100.0, 1.0))
 """The last: one standard deviation of the scan's own noise around each voxel."""
-
-ACTIONS: tuple[Action, ...] = ("inject", "remove")
 
 
 @dataclass(frozen=True)

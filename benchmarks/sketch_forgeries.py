@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from mitsgan.anatomy.lung import find_lung
 from mitsgan.anatomy.places import lung_positions
-from mitsgan.attack import SURROGATES, TrainedAttacker, surrogate_path
+from mitsgan.attack import ACTIONS, SURROGATES, TrainedAttacker, surrogate_path
 from mitsgan.attack.plan import plan_attack
 from mitsgan.evaluate.purify.filters import gaussian
 from mitsgan.evaluate.tampering.manipulations import (
@@ -64,7 +64,7 @@ def forgeries(scan: Scan, donor: Scan, count: int, seed: int) -> Iterator[Forger
 
     hu = scan.hu()
     for pair in SURROGATES:
-        for action in ("inject", "remove"):
+        for action in ACTIONS:
             plans = [plan_attack(hu, scan.spacing, at, action) for at in places()]
             for one in strike(scan, plans, TrainedAttacker.load(surrogate_path(pair, action))):
                 z, y, x = one.plan.start

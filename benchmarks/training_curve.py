@@ -25,7 +25,7 @@ from machine import machine
 from measuring import add_output, exit_code, journal_beside, say
 from mitsgan import __version__
 from mitsgan.anatomy.places import lung_positions
-from mitsgan.attack import ATTACKERS, Action, plan_attack
+from mitsgan.attack import ACTIONS, ATTACKERS, Action, plan_attack
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.benchmark.paper_tables import compare_blocks
 from mitsgan.evaluate.metrics.lpips import Lpips
@@ -45,7 +45,6 @@ from mitsgan.scan.scan import Scan
 from mitsgan.terminal.console import Console
 
 PAIR = "textured"
-ACTIONS: tuple[Action, ...] = ("inject", "remove")
 LENGTHS: Mapping[str, tuple[type[PaperTraining | TafimTraining], str]] = {
     "mits-gan-paper": (PaperTraining, "epochs"),
     "tafim": (TafimTraining, "steps"),

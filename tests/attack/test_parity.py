@@ -20,6 +20,7 @@ from torch import Tensor
 
 import mitsgan
 from mitsgan.attack import (
+    ACTIONS,
     Action,
     Equalization,
     Generator,
@@ -40,7 +41,6 @@ from mitsgan.scan.scan import Scan
 
 Position = tuple[int, int, int]
 
-_ACTIONS: tuple[Action, ...] = ("inject", "remove")
 _FOLDER = {"inject": "INJ", "remove": "REM"}
 _MASS_LPS = (56.21, 86.34, -115.87)
 _SOURCES = Path(mitsgan.__file__).parent
@@ -127,7 +127,7 @@ _POSITIONS: tuple[Position, ...] = (
 )
 
 
-@pytest.mark.parametrize("action", _ACTIONS)
+@pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("position", _POSITIONS)
 def test_equals_the_published_steps(
     phantom: Scan, fitted: Equalization, action: Action, position: Position
@@ -159,7 +159,7 @@ def test_the_function_in_place_of_the_generator_overflows(
 
 @pytest.mark.slow
 @pytest.mark.real_data
-@pytest.mark.parametrize("action", _ACTIONS)
+@pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("position", [None, (60, 250, 120), (75, 300, 390)])
 def test_equals_the_published_steps_on_a_real_scan_with_the_published_table(
     data: Path, real: Scan, action: Action, position: Position | None
@@ -184,7 +184,7 @@ def test_a_batch_of_published_attacks_equals_its_items(phantom: Scan, fitted: Eq
         torch.testing.assert_close(alone, block, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("action", _ACTIONS)
+@pytest.mark.parametrize("action", ACTIONS)
 def test_without_lung_at_the_fixed_voxel_both_are_nan(
     phantom: Scan, fitted: Equalization, action: Action
 ) -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mitsgan.attack import (
+    ACTIONS,
     Action,
     Cut,
     Equalization,
@@ -145,7 +146,6 @@ def _reference(scan: Array, centre: Position, action: Action) -> Array:
     return _reference_paste(scan, final, centre)
 
 
-_ACTIONS: tuple[Action, ...] = ("inject", "remove")
 _POSITIONS: tuple[Position, ...] = (
     _MIDDLE,
     (8, 31, 40),
@@ -156,7 +156,7 @@ _POSITIONS: tuple[Position, ...] = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("action", _ACTIONS)
+@pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("position", _POSITIONS)
 def test_equals_a_second_statement(action: Action, position: Position) -> None:
     scan = _scan()
@@ -166,7 +166,7 @@ def test_equals_a_second_statement(action: Action, position: Position) -> None:
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("action", _ACTIONS)
+@pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.slow
 def test_single_precision_is_within_one_hu(action: Action) -> None:
     """With a fixed function: a network's own rounding is not the pipeline's."""
@@ -183,7 +183,7 @@ def test_single_precision_is_within_one_hu(action: Action) -> None:
     assert float(np.abs(tampered.numpy() - _reference(scan, _MIDDLE, action)).max()) < 1
 
 
-@pytest.mark.parametrize("action", _ACTIONS)
+@pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("position", _POSITIONS)
 def test_nothing_changes_outside_the_block(action: Action, position: Position) -> None:
     volume = torch.from_numpy(_scan())
@@ -196,7 +196,7 @@ def test_nothing_changes_outside_the_block(action: Action, position: Position) -
     assert torch.equal(volume, torch.from_numpy(_scan()))
 
 
-@pytest.mark.parametrize("action", _ACTIONS)
+@pytest.mark.parametrize("action", ACTIONS)
 def test_a_batch_equals_its_items(action: Action) -> None:
     volume = torch.from_numpy(_scan())
     plans = [_plan(volume.numpy(), position, action) for position in _POSITIONS]
@@ -277,7 +277,7 @@ def test_a_shift_of_the_cube_is_taken_back_when_it_is_pasted(
 
 def test_plans_of_two_kinds_do_not_go_together() -> None:
     scan = _scan()
-    plans = [_plan(scan, _MIDDLE, action) for action in _ACTIONS]
+    plans = [_plan(scan, _MIDDLE, action) for action in ACTIONS]
     with pytest.raises(PositionError, match="one action, one spacing and one style"):
         cut_plans(torch.from_numpy(scan), plans)
     with pytest.raises(PositionError, match="one action, one spacing and one style"):

@@ -13,7 +13,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mitsgan.attack import HELD_OUT, SURROGATES, Action, Surrogate, TrainedAttacker, surrogate_path
+from mitsgan.attack import (
+    ACTIONS,
+    HELD_OUT,
+    SURROGATES,
+    Surrogate,
+    TrainedAttacker,
+    surrogate_path,
+)
 from mitsgan.networks import Model, load_weights, shipped
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.networks.golden import check_golden, output_of
@@ -22,7 +29,6 @@ from mitsgan.protect.baselines.paper import MitsGanPaper
 from mitsgan.protect.baselines.tafim import Tafim
 from mitsgan.protect.mitsgan import MitsGanWaves
 
-ACTIONS: tuple[Action, ...] = ("inject", "remove")
 ATTACKERS = {surrogate_path(s, a).stem: (s, a) for s in SURROGATES for a in ACTIONS}
 MODELS: dict[str, type[Model]] = {
     "mitsgan": MitsGan,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from mitsgan.attack import Action, Equalization, Generator, TrainedAttacker, plan_attack
+from mitsgan.attack import ACTIONS, Equalization, Generator, TrainedAttacker, plan_attack
 from mitsgan.errors import DataError
 from mitsgan.protect.baselines.paper import GROUP, PaperGenerator
 from mitsgan.protect.baselines.slices import clean_hu, to_unit
@@ -26,8 +26,6 @@ from mitsgan.training.paper import (
     train_paper,
 )
 from mitsgan.training.tafim import train_tafim
-
-ACTIONS: tuple[Action, Action] = ("inject", "remove")
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ from benchmark_digest import Row, number, rows_by_table
 from drawing import plain
 from result_tables import RESULTS
 
+from mitsgan.attack import ACTIONS
 from mitsgan.evaluate.benchmark.config import NONE, PLAIN
 from mitsgan.evaluate.benchmark.result import Benchmark
 from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column
 
-ACTIONS = ("inject", "remove")
 TRAINED_AGAINST = ("textured", "smooth", "narrow")
 """What both networks were trained against, and ascents at known places are made against."""
 

@@ -10,14 +10,14 @@ from drawing import draw_curves, is_stale, plain
 from operating_tables import PUBLISHED
 from result_tables import RESULTS
 
-from mitsgan.attack import Action
+from mitsgan.attack import ACTIONS, Action
 from mitsgan.evaluate.benchmark.paper_tables import BLOCKS, Block
 from mitsgan.evaluate.metrics.metrics import Metrics
 from mitsgan.evaluate.metrics.windows import HU
 from mitsgan.evaluate.report.content import Axis, Curve, Point, Series
 from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column
-from training_curve import ACTIONS, Stop, TrainingCurve
+from training_curve import Stop, TrainingCurve
 
 PICTURE = RESULTS.parent / "images" / "training-curves.svg"
 

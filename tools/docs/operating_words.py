@@ -9,10 +9,10 @@ from statistics import fmean
 
 from operating_tables import PUBLISHED, changed, results
 
-from mitsgan.attack import Action
+from mitsgan.attack import ACTIONS, Action
 from mitsgan.evaluate.attacks.appearance import JUDGES, Judge
 from mitsgan.evaluate.statistics import RateRow
-from operating_bench import ACTIONS, At
+from operating_bench import At
 from operating_point import NOISE, OperatingPoints, Point
 
 _OURS, _RELEASED, _OFFSET = "mits-gan", "mits-gan-paper", "offset"

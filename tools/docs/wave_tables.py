@@ -7,13 +7,13 @@ from statistics import geometric_mean
 from drawing import plain
 from result_tables import RESULTS
 
+from mitsgan.attack import ACTIONS
 from mitsgan.evaluate.benchmark.result import Benchmark
 from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column
 
 SUMMARY = RESULTS / "wave" / "summary.json"
 PROTECTORS = ("wave", "MITS-GAN")
-ACTIONS = ("inject", "remove")
 HELD_OUT = "residual"
 POSITIONS, FEWER = 48, 16
 """How many are attacked on each scan; and behind purifiers, or by those who know the method."""

@@ -8,7 +8,7 @@ from mitsgan.attack.cube import cut_blocks, paste_block
 from mitsgan.attack.equalize import Equalization
 from mitsgan.attack.networks.ctgan import Discriminator, Generator
 from mitsgan.attack.pairs import ATTACKERS, Pair, register_attacker
-from mitsgan.attack.plan import Plan, Style, plan_attack
+from mitsgan.attack.plan import ACTIONS, Plan, Style, plan_attack
 from mitsgan.attack.strikes import (
     BATCH,
     Objective,
@@ -23,6 +23,7 @@ from mitsgan.attack.tamper import Cut, cut_plans, paint_cut, tamper, tamper_bloc
 from mitsgan.attack.trained import TrainedAttacker
 
 __all__ = [
+    "ACTIONS",
     "ATTACKERS",
     "BATCH",
     "HELD_OUT",

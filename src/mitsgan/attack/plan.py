@@ -21,9 +21,10 @@ from mitsgan.attack.noise_source import LUNG, nearby_noise_source, published_noi
 from mitsgan.attack.resample import Triple
 from mitsgan.errors import PositionError
 
-__all__ = ["LUNG", "Action", "Plan", "Style", "plan_attack", "sizes"]
+__all__ = ["ACTIONS", "LUNG", "Action", "Plan", "Style", "plan_attack", "sizes"]
 
 Action = Literal["inject", "remove"]
+ACTIONS: tuple[Action, Action] = ("inject", "remove")
 
 Style = Literal["published", "repaired"]
 """Whether an attack has the faults of the released one. Results are always of repaired ones."""

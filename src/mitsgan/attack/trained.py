@@ -17,7 +17,7 @@ from mitsgan.attack.networks.ctgan import CORE, SIDE
 from mitsgan.attack.networks.diffusion import DiffusionInpainter
 from mitsgan.attack.networks.lefusion.inpainter import LesionInpainter
 from mitsgan.attack.overflow import repair
-from mitsgan.attack.plan import Action
+from mitsgan.attack.plan import ACTIONS, Action
 from mitsgan.networks import Card, Kind, Model, Precision
 from mitsgan.networks.golden import wave
 
@@ -57,7 +57,7 @@ class TrainedAttacker(Model, Attacker):
         network.load_state_dict(tensors)
         mean, low, high = (float(card["equalization"][k]) for k in ("mean", "low", "high"))
         action: Action = card["config"]["action"]
-        if action not in ("inject", "remove"):
+        if action not in ACTIONS:
             raise ValueError(f"the action must be inject or remove, found {action!r}")
         table = Equalization(bins, cdf, mean, low, high)
         return cls(action, network, table, str(card["name"]), card)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 
@@ -20,8 +19,6 @@ from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.sketch.judge import judge
 from mitsgan.seal.sketch.sketch import make_sketch
-
-ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mitsgan.attack import Action, Attacker, Plan, plan_attack, tamper
+from mitsgan.attack import ACTIONS, Action, Attacker, Plan, plan_attack, tamper
 from mitsgan.errors import DataError, PositionError
 from mitsgan.protect.baselines.paper import GROUP, PAPER_SIDE, PaperGenerator
 from mitsgan.protect.baselines.slices import clean_hu, stretch, to_unit
@@ -25,7 +25,6 @@ from mitsgan.training.data.crops import square_around
 from mitsgan.training.learner import Learner
 from mitsgan.training.loop import Run, run_loop
 
-ACTIONS: tuple[Action, Action] = ("inject", "remove")
 """Of even and of odd groups of slices."""
 
 _IN_PLANE = (90 / PAPER_SIDE, 411 / PAPER_SIDE)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mitsgan.attack import Action, Attacker, Objective
+from mitsgan.attack import ACTIONS, Action, Attacker, Objective
 from mitsgan.attack.objectives import Goal, objective_of, painted_as
 from mitsgan.attack.variety import Variety
 from mitsgan.networks.classifier import NoduleClassifier
@@ -28,7 +28,7 @@ from mitsgan.protect.network import (
 from mitsgan.protect.patches import ANY_PHASE_MM, PATCH
 from mitsgan.scan.scan import Scan
 from mitsgan.training.config import ProtectorConfig
-from mitsgan.training.data.crops import ACTIONS, Crop, CropSampler
+from mitsgan.training.data.crops import Crop, CropSampler
 from mitsgan.training.data.cubes import sharpened, volumes
 from mitsgan.training.learner import Learner
 from mitsgan.training.loop import Run, run_loop

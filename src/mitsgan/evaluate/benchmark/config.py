@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Literal
 
-from mitsgan.attack import ATTACKERS, Action
+from mitsgan.attack import ACTIONS, ATTACKERS, Action
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.purify.purifiers import PURIFIERS
 
@@ -148,7 +148,7 @@ class Sweep:
     attackers: tuple[str, ...]
     budgets: tuple[BudgetEntry, ...]
     positions: int
-    actions: tuple[Action, ...] = ("inject", "remove")
+    actions: tuple[Action, ...] = ACTIONS
     variants: tuple[str, ...] = (PLAIN,)
     purifiers: tuple[str, ...] = (NONE,)
     controls: bool = True
@@ -171,7 +171,7 @@ class Uncertainty:
     scan: str
     attackers: tuple[str, ...]
     protectors: tuple[str, ...] = ()
-    actions: tuple[Action, ...] = ("inject", "remove")
+    actions: tuple[Action, ...] = ACTIONS
     uncertainties_mm: tuple[float, ...] = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
     centres: int = 4
     steps: int = 60
@@ -186,7 +186,7 @@ class GalleryEntry:
     scan: str
     protectors: tuple[str, ...]
     attacker: str = "textured"
-    actions: tuple[Action, ...] = ("inject", "remove")
+    actions: tuple[Action, ...] = ACTIONS
     budget: BudgetEntry = BudgetEntry(10.0)
     position: int = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mitsgan.anatomy.places import LungPositions
-from mitsgan.attack import Action, Attacker
+from mitsgan.attack import ACTIONS, Action, Attacker
 from mitsgan.evaluate.benchmark.bench import Bench
 from mitsgan.evaluate.benchmark.config import (
     KNOWN_PLACES,
@@ -86,7 +86,7 @@ def optimised_layer(
         start = load_protector("mits-gan", seed=seed)
     else:
         places = LungPositions.of(bench.scan)
-        actions: tuple[Action, ...] = ("inject", "remove")
+        actions: tuple[Action, ...] = ACTIONS
         threats = [Threat(attacker(n, a), places) for n in entry.opponents for a in actions]
     # Another seed than the benchmark's: its positions must not be the ones that are attacked.
     ascent = Ascent(steps=entry.steps, seed=seed + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mitsgan.attack import Action
+from mitsgan.attack import ACTIONS
 from mitsgan.evaluate.benchmark.attackers import is_held_out, load_attacker
 from mitsgan.evaluate.benchmark.bench import Row
 from mitsgan.evaluate.benchmark.cells import all_tasks
@@ -12,8 +12,6 @@ from mitsgan.evaluate.benchmark.config import BenchmarkConfig, ProtectorEntry
 from mitsgan.evaluate.benchmark.protectors import OPTIMISED, check_entry, load_layer, trained_on
 from mitsgan.networks import Card
 from mitsgan.networks.classifier import NoduleClassifier
-
-_ACTIONS: tuple[Action, ...] = ("inject", "remove")
 
 
 def provenance(config: BenchmarkConfig) -> dict[str, Row]:
@@ -25,7 +23,7 @@ def provenance(config: BenchmarkConfig) -> dict[str, Row]:
     """
     rows: dict[str, Row] = {}
     for name in dict.fromkeys(task.attacker for task in all_tasks(config)):
-        for action in _ACTIONS:
+        for action in ACTIONS:
             attacker = load_attacker(config, name, action)
             card = {**(attacker.card or {}), "sha256": attacker.checksum}
             key = f"weights | {name} | {action}"

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mitsgan.attack import Action, Cut, cut_blocks, cut_plans, plan_attack
+from mitsgan.attack import ACTIONS, Cut, cut_blocks, cut_plans, plan_attack
 from mitsgan.attack.plan import sizes
 from mitsgan.errors import ScanError
 from mitsgan.protect.patches import HALO, TILE
@@ -21,7 +21,6 @@ _TRIES = 50
 _ROOM_MM = 8.0
 """Along z, beside one block: positions differ by so much."""
 
-ACTIONS: tuple[Action, ...] = ("inject", "remove")
 _Triple = tuple[int, int, int]
 
 

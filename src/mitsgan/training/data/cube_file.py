@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mitsgan.attack import Action
+from mitsgan.attack import ACTIONS, Action
 from mitsgan.attack.networks.ctgan import SIDE
 from mitsgan.errors import DataError
 from mitsgan.scan.scan import Scan
@@ -220,7 +220,7 @@ def _about(array: NDArray[Any], path: Path) -> dict[str, Any]:
     known = (
         isinstance(about, dict)
         and about.pop("format", None) == FORMAT
-        and about.get("action") in ("inject", "remove")
+        and about.get("action") in ACTIONS
         and about.get("split") in SPLITS
     )
     if not known:
