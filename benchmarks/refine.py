@@ -23,10 +23,10 @@ import torch
 from torch import Tensor
 
 from machine import machine
-from measuring import exit_code, result_head
+from measuring import exit_code, result_head, say
 from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.anatomy.places import LungPositions, lung_positions
-from mitsgan.attack import ACTIONS, SURROGATES, Attacker, TrainedAttacker, surrogate_path
+from mitsgan.attack import ACTIONS, SURROGATES, Attacker, TrainedAttacker, hu_volume, surrogate_path
 from mitsgan.errors import OutputError
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_json
@@ -68,7 +68,7 @@ class Bench:
             if layer is None
             else apply_perturbations(self.scan, [layer], self.budget).scan
         )
-        return torch.from_numpy(scan.hu().clip(-1024))
+        return hu_volume(scan)
 
     def reached(
         self, layer: Perturbation, places: PositionDistribution, attackers: Sequence[Attacker]
@@ -133,7 +133,7 @@ def _compared(
     def row(method: str, layer: Perturbation, count: int, seconds: float) -> None:
         reached = bench.reached(layer, places, attackers)
         rows.append({"method": method, "steps": count, "cpu_seconds": seconds, "reached": reached})
-        sys.stderr.write(f"{json.dumps(rows[-1])}\n")
+        say(json.dumps(rows[-1]))
 
     row("random sign", sign, 0, 0.0)
     begin = process_time()
@@ -188,7 +188,7 @@ def per_mm(bench: Bench, centres: int, steps: int) -> list[Json]:
                         "centres_rmse_hu": values,
                     }
                 )
-                sys.stderr.write(f"{json.dumps(points[-1])}\n")
+                say(json.dumps(points[-1]))
     return points
 
 

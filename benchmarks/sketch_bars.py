@@ -18,13 +18,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 from machine import load_average, machine
 from measuring import add_output, exit_code, result_head, say
 from mitsgan.attack import SURROGATES
 from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.purify.purifiers import PURIFIERS
+from mitsgan.evaluate.statistics import auc
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_json
 from mitsgan.scan.scan import Scan
@@ -159,16 +158,14 @@ def _summary(behind: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kind(outcomes: list[dict[str, Any]]) -> dict[str, Any]:
-    scores, untouched = (np.array([o[key] for o in outcomes]) for key in ("score", "untouched"))
-    above = scores[:, None] > untouched
-    equal = scores[:, None] == untouched
+    scores, untouched = ([float(o[key]) for o in outcomes] for key in ("score", "untouched"))
     return {
         "n": len(outcomes),
-        "auc": float(np.mean(above + equal / 2)),
+        "auc": auc(scores, untouched),
         "found": sum(o["found"] for o in outcomes),
         "dice": median(o["dice"] for o in outcomes),
-        "least": float(scores.min()),
-        "median": float(np.median(scores)),
+        "least": min(scores),
+        "median": median(scores),
     }
 
 

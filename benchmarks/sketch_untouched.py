@@ -71,16 +71,8 @@ def _middle(path: Path, slices: int) -> Scan:
     """Of a scan in canonical order, padding kept."""
     scan = canonical(read_scan(path))
     first = max(0, (len(scan.stored) - slices) // 2)
-    part = slice(first, first + slices)
-    origin = scan.geometry.to_world((first, 0, 0))
-    return replace(
-        scan,
-        stored=scan.stored[part],
-        slope=scan.slope[part],
-        intercept=scan.intercept[part],
-        geometry=replace(scan.geometry, origin=origin),
-        source=None,
-    )
+    last = first + slices
+    return scan.with_slices(scan.stored[first:last], first, last)
 
 
 def _hard(path: Path, slices: int) -> Scan:
