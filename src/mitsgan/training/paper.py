@@ -25,8 +25,6 @@ from mitsgan.training.data.crops import square_around
 from mitsgan.training.learner import Learner
 from mitsgan.training.loop import Run, run_loop
 
-"""Of even and of odd groups of slices."""
-
 _IN_PLANE = (90 / PAPER_SIDE, 411 / PAPER_SIDE)
 _TRIES = 20
 _AIR = -1.0
@@ -107,7 +105,7 @@ def train_paper(
         hu, four = volumes[which], slice(group * GROUP, (group + 1) * GROUP)
         side = config.crop or PAPER_SIDE
         noise = torch.rand((GROUP, 1, side, side), generator=random, dtype=dtype).to(device)
-        action = ACTIONS[group % 2]
+        action = ACTIONS[group % 2]  # in turns
         plan = _plan(*data[which], four, action, random)
         part = (four, *_crop(plan, side, random))
         real = to_unit(hu[part], float(hu.min()), float(hu.max()))[:, None].to(dtype)
