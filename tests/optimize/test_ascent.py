@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -195,8 +196,18 @@ def test_an_interrupted_ascent_ends_where_it_would_have(
     with pytest.raises(StopError):
         optimize(attacked, threats, 10.0, ascent, progress=stop, checkpoint=path)
     assert path.exists()
-    with pytest.raises(DataError, match="another scan, budget or ascent"):
-        optimize(attacked, threats, 9.0, ascent, checkpoint=path)
+    elsewhere = Around([CENTRE], attacked.spacing, 4.0)
+    start = torch.ones_like(attacked.hu)
+    other_goal = [replace(one, objective=less_excess) for one in threats]
+    for others, limit, how, begin in (
+        (threats, 9.0, ascent, None),
+        ([replace(one, places=elsewhere) for one in threats], 10.0, ascent, None),
+        (other_goal, 10.0, ascent, None),
+        (threats, 10.0, replace(ascent, size=0.5), None),
+        (threats, 10.0, ascent, start),
+    ):
+        with pytest.raises(DataError, match="another scan, budget or ascent"):
+            optimize(attacked, others, limit, how, start=begin, checkpoint=path)
     steps: list[int] = []
     resumed = optimize(
         attacked,

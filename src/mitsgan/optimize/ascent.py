@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -29,6 +30,9 @@ from mitsgan.settings import Settings, at_least
 
 SAVE_SECONDS = 60.0
 """How often an ascent that is to be resumable is saved."""
+
+_TELLING = 32
+"""So many draws tell places from others."""
 
 Watch: TypeAlias = Callable[[int, Callable[[], Tensor]], None]
 """Told how many steps are done, and what makes the perturbation of then, as an ascent that ended
@@ -173,12 +177,12 @@ class _Climb:
 
     def fingerprint(self, threats: Sequence[Threat]) -> tuple[object, ...]:
         """What must be the same where an ascent is resumed; how long it takes may be another."""
-        mean, most = (
-            float(values.mean(dtype=torch.float64)) for values in (self.scan.hu, self.bound)
-        )
-        names = [(threat.attacker.name, threat.attacker.action) for threat in threats]
-        how = (self.ascent.positions, self.ascent.seed, self.ascent.varied)
-        return (*self.scan.hu.shape, mean, most, names, how)
+        means = [
+            None if values is None else float(values.mean(dtype=torch.float64))
+            for values in (self.scan.hu, self.bound, self.start)
+        ]
+        how = replace(self.ascent, steps=1, seconds=None)
+        return *self.scan.hu.shape, means, [_named(one) for one in threats], asdict(how)
 
     def step(self, threats: Sequence[Threat], gradients: Gradients, over: float) -> None:
         """Draw positions and go up there; ``over`` is the part of the ascent that is done."""
@@ -211,6 +215,14 @@ class _Climb:
         if self.start is None:
             rounded[self.state.touched == 0] = 0
         return rounded
+
+
+def _named(threat: Threat) -> tuple[object, ...]:
+    """What tells a threat from others: places of any kind by the first that they draw."""
+    drawn = islice(threat.places.draw(np.random.default_rng(0)), _TELLING)
+    first = [[int(at) for at in place] for place in drawn]
+    goal = getattr(threat.objective, "__qualname__", type(threat.objective).__qualname__)
+    return threat.attacker.name, threat.attacker.action, first, goal
 
 
 def _fractions(ascent: Ascent, state: State, progress: Steps | None) -> Iterator[float]:
