@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mitsgan.anatomy.places import lung_positions
+from mitsgan.errors import PositionError
 from mitsgan.evaluate.benchmark.bench import Subject
 from mitsgan.evaluate.benchmark.config import BenchmarkScan
 from mitsgan.evaluate.tampering.paste import paste
@@ -24,7 +25,7 @@ def load_subject(entry: BenchmarkScan, seed: int) -> Subject:
 
     Raises:
         ScanError: see `mitsgan.scan.read_scan`.
-        PositionError: nodules cannot be planted.
+        PositionError: there is no room for so many nodules.
     """
     if entry.phantom is not None:
         phantom = entry.phantom
@@ -56,5 +57,8 @@ def _planted(scan: Scan, count: int, seed: int) -> Subject:
         hu, _ = plant_nodule(hu, scan.spacing, place, kind, low + share * (high - low), generator)
         places.append(place)
         if len(places) == count:
-            break
-    return Subject(paste(scan, hu, (0, 0, 0)), tuple(places))
+            return Subject(paste(scan, hu, (0, 0, 0)), tuple(places))
+    raise PositionError(
+        f"only {len(places)} of {count} nodules can be planted {_APART_MM:g} mm apart in the lung; "
+        "give a smaller `planted`, or a scan with more of it"
+    )
