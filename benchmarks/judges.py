@@ -34,7 +34,6 @@ from mitsgan.files.identity import series_names
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.result import Result, WeightsEntry
-from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 from mitsgan.training.classifier import dense_cube
 from mitsgan.training.data.annotations import Finding, read_annotations
@@ -142,7 +141,7 @@ def measure(
         ScanError: it cannot be read, or has no lung.
         DataError: a list of nodules cannot be read.
     """
-    scan, name = canonical(read_scan(path)), scan_name(path)
+    scan, name = read_scan(path), scan_name(path)
     marked, doubtful = _marked(scan, lists)
     (whole,) = volumes([scan], thicknesses=())
     others = [*(marked or ()), *doubtful]

@@ -46,7 +46,6 @@ from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
 from mitsgan.optimize.removals import UNCERTAINTY_MM
 from mitsgan.result import Result, WeightsEntry
-from mitsgan.scan.canonical import canonical
 from objectives import weights
 from planted import Nodule, listed, nearest_candidate, plant
 
@@ -129,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     output: Path = options.output
     check_file(output, options.overwrite or options.resume, "output", source=options.scan)
-    untouched = canonical(read_scan(options.scan))
+    untouched = read_scan(options.scan)
     planted = options.nodules is None
     scan, nodules = plant(untouched) if planted else (untouched, listed(untouched, options.nodules))
     site = KnownSite.of(scan, untouched, nodules)

@@ -41,7 +41,6 @@ from mitsgan.optimize import Around, PositionDistribution, Threat
 from mitsgan.protect import Offset, RandomSign
 from mitsgan.protect.registry import load_protector
 from mitsgan.result import Result, WeightsEntry
-from mitsgan.scan.canonical import canonical
 from objectives import MIDDLES, middles, weights
 from struck import Bench
 
@@ -310,7 +309,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     check_file(options.output, options.overwrite, "output", source=options.scan)
-    scan = canonical(read_scan(options.scan))
+    scan = read_scan(options.scan)
     head = LinearBound(
         scan=scan_name(options.scan),
         spacing_mm=scan.spacing,

@@ -25,7 +25,6 @@ from mitsgan.evaluate.purify.filters import Array, Spacing, add_noise
 from mitsgan.evaluate.purify.purifiers import PURIFIERS, Purifier, purify_scan
 from mitsgan.evaluate.tampering.strikes import strike, struck
 from mitsgan.mark import Detection
-from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 
 AS_WRITTEN = "as written"
@@ -59,7 +58,6 @@ class Keyed:
 
     def __init__(self, scan: Scan, mark_hu: float, max_hu: float) -> None:
         settings = MarkEvaluationSettings(mark_hu=mark_hu, max_hu=max_hu)
-        scan = canonical(scan)
         self._bench = MarkBench(scan, "keys", [], settings)
         self._attacker = ATTACKERS.get("textured").make("remove")
         volume, places = hu_volume(scan).numpy(), lung_positions(scan, _OF_PLACES, 0)

@@ -29,7 +29,6 @@ from mitsgan.perturb.budget import Budget
 from mitsgan.protect import MitsGan
 from mitsgan.protect.region import where_it_acts
 from mitsgan.result import Result
-from mitsgan.scan.canonical import canonical
 
 NEAR_MM = 24.0
 
@@ -74,7 +73,7 @@ class MovedVoxels(Result):
 
 def measure(path: Path, max_hu: float) -> Moved:
     """Protect a scan as it ships, and count."""
-    scan = canonical(read_scan(path))
+    scan = read_scan(path)
     protected = apply_perturbations(scan, [MitsGan.load()], Budget(max_hu))
     distance = _distance_mm(find_lung(scan), scan.shape, scan.spacing)
     counts, farthest = np.zeros(3, np.int64), 0.0

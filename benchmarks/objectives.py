@@ -41,7 +41,6 @@ from mitsgan.jobs.outputs import check_file, scan_name, write_result
 from mitsgan.networks import Kind, load_weights, shipped
 from mitsgan.optimize import Ascent
 from mitsgan.result import Result, WeightsEntry
-from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 from struck import Bench
 
@@ -204,7 +203,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     output: Path = options.output
     check_file(output, options.overwrite or options.resume, "output", source=options.scan)
-    scan = canonical(read_scan(options.scan))
+    scan = read_scan(options.scan)
     result = Objectives(
         scan=scan_name(options.scan),
         spacing_mm=scan.spacing,

@@ -37,7 +37,6 @@ from mitsgan.jobs.outputs import check_file, scan_name, write_result
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.protect import PROTECTORS
 from mitsgan.result import Result, ScanEntry, WeightsEntry
-from mitsgan.scan.canonical import canonical
 from operating_bench import At, OperatingBench, Untouched
 from strength import OWN_HU
 
@@ -133,7 +132,7 @@ def prepare(
     Raises:
         MitsganError: the scan cannot be read or holds too little lung, or weights are missing.
     """
-    scan = canonical(read_scan(path))
+    scan = read_scan(path)
     perceptual, gap = load_lpips(lpips)
     file = lpips or cached_backbone()
     layers = {

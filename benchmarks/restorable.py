@@ -36,7 +36,6 @@ from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.perturb import Budget
 from mitsgan.restore.residual import difference, pack
 from mitsgan.result import Result
-from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 
 BUDGETS = (Budget(10.0), Budget(20.0), Budget(40.0), Budget(100.0), Budget(100.0, 1.0))
@@ -200,7 +199,7 @@ def measure(
     path: Path, attackers: str, positions: int, seed: int, budgets: Sequence[Budget]
 ) -> RestorableForms:
     """Protect, strike and restore one scan."""
-    scan = canonical(read_scan(path))
+    scan = read_scan(path)
     bench = _Bench.of(scan, attackers, positions, seed)
     forms = []
     for budget in budgets:

@@ -29,7 +29,6 @@ from mitsgan.evaluate.purify.purifiers import PURIFIERS
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_json
 from mitsgan.phantom.chest import chest
-from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import AIR_HU, Scan
 from mitsgan.seal.sketch.judge import judge
 from mitsgan.seal.sketch.sketch import Sketch, make_sketch
@@ -68,8 +67,8 @@ def looks(paths: list[Path], slices: int) -> Iterator[tuple[str, Look]]:
 
 
 def _middle(path: Path, slices: int) -> Scan:
-    """Of a scan in canonical order, padding kept."""
-    scan = canonical(read_scan(path))
+    """Of a scan, padding kept."""
+    scan = read_scan(path)
     first = max(0, (len(scan.stored) - slices) // 2)
     last = first + slices
     return scan.with_slices(scan.stored[first:last], first, last)

@@ -40,7 +40,6 @@ from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import PROTECTORS, Protector
 from mitsgan.protect.registry import NATIVE_HU
 from mitsgan.result import Result, ScanEntry, WeightsEntry
-from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 from mitsgan.terminal.console import Console
 
@@ -149,7 +148,7 @@ def _run(options: argparse.Namespace) -> int:
         )
 
     config = settings(options.stops[0])
-    scan = canonical(read_scan(options.measured))
+    scan = read_scan(options.measured)
     lpips, gap = load_lpips(options.lpips_weights)
     if gap:
         say(gap)
