@@ -1,6 +1,6 @@
 """Kill workers and nodes of every engine in the middle of an archive, and count what became of it.
 
-    python benchmarks/archive_campaign.py docs/results/archive-campaign.json --real FOLDER...
+    python benchmarks/archive_campaign.py --output docs/results/archive-campaign.json --real FOLDER
 
 The same series, real ones and small synthetic ones, are done by local processes of which some are
 killed, by Ray and by Slurm with two nodes on this machine of which one is killed, and by all three
@@ -29,7 +29,7 @@ from pathlib import Path
 from archive_peers import RayNodes, SlurmNodes, family
 from archive_series import MITSGAN, SETTINGS, Single, by_single_command, digests, lay_out
 from machine import machine
-from measuring import exit_code, result_head
+from measuring import add_output, exit_code, result_head
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.task import Task
 from mitsgan.jobs.outputs import check_file, write_json
@@ -273,8 +273,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    add_output(parser)
     parser.add_argument("--series", type=int, default=Plan.series)
     parser.add_argument(
         "--real",
@@ -290,7 +289,7 @@ def main() -> int:
     given = parser.parse_args()
 
     def work() -> int:
-        check_file(given.out, given.overwrite, "out")
+        check_file(given.output, given.overwrite, "output")
         plan = Plan(series=given.series, real=tuple(given.real), kills=given.kills)
         with tempfile.TemporaryDirectory() as folder:
             real = lay_out(Path(folder) / "in", plan.series, plan.real)
@@ -302,7 +301,7 @@ def main() -> int:
             "counts": {name: asdict(count) for name, count in counts.items()},
             "machine": machine(),
         }
-        write_json(given.out, result, overwrite=given.overwrite)
+        write_json(given.output, result, overwrite=given.overwrite)
         return 0
 
     return exit_code("archive_campaign", work)

@@ -1,6 +1,6 @@
 """Kill a node and its archive at random moments, and count what became of every object.
 
-    python benchmarks/node_campaign.py docs/results/node-campaign.json
+    python benchmarks/node_campaign.py --output docs/results/node-campaign.json
 
 Five senders send small synthetic series through `mitsgan node` to Debian's Orthanc, on loopback. An
 object counts as acknowledged once the node answered it with success. In the end everything in the
@@ -28,7 +28,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE
 
 from machine import machine
-from measuring import exit_code, result_head
+from measuring import add_output, exit_code, result_head
 from mitsgan.files import read_scan
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.jobs.outputs import check_file, write_json
@@ -311,19 +311,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    add_output(parser)
     parser.add_argument("--series", type=int, default=Plan.series)
     parser.add_argument("--node-kills", type=int, default=Plan.node_kills)
     parser.add_argument("--archive-kills", type=int, default=Plan.archive_kills)
     parser.add_argument("--quiet-seconds", type=float, default=Plan.quiet_seconds)
     parser.add_argument("--fuzz-seconds", type=float, default=Plan.fuzz_seconds)
     given = vars(parser.parse_args())
-    out: Path = given.pop("out")
+    output: Path = given.pop("output")
     overwrite: bool = given.pop("overwrite")
 
     def work() -> int:
-        check_file(out, overwrite, "out")
+        check_file(output, overwrite, "output")
         plan = Plan(**given)
         start = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
@@ -335,7 +334,7 @@ def main() -> int:
             "seconds": round(time.monotonic() - start, 1),
             "machine": machine(),
         }
-        write_json(out, result, overwrite=overwrite)
+        write_json(output, result, overwrite=overwrite)
         return 0
 
     return exit_code("node_campaign", work)

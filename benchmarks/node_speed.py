@@ -1,6 +1,6 @@
 """How fast a node receives and forwards, beside a program that only writes and only sends.
 
-    python benchmarks/node_speed.py docs/results/node-speed.json
+    python benchmarks/node_speed.py --output docs/results/node-speed.json
 
 All on loopback, one after another in one run, several times: each number is the ratio of two times
 measured next to each other. The sender is dcmtk's storescu, the series a synthetic one of 300
@@ -14,11 +14,11 @@ measured beside it, for it is many times faster; so is protecting alone, as `mit
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import shutil
 import socket
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -29,8 +29,9 @@ from pynetdicom import AE, _config, evt
 from pynetdicom.events import Event
 
 from machine import load_average, machine
-from measuring import result_head
+from measuring import add_output, exit_code, result_head
 from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.jobs.outputs import check_file, write_json
 from mitsgan.jobs.protect.file import load_protection, protect_file
 from mitsgan.jobs.protect.settings import ProtectFile
 from mitsgan.phantom.chest import chest
@@ -229,19 +230,24 @@ def _ratio(runs: list[dict[str, float]], of: str, *to: str) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Measure, and write it down."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path)
+def main() -> int:
+    """Measure, and write the result; the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    add_output(parser)
     parser.add_argument("--slices", type=int, default=SLICES)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--series", type=Path, help="a folder of CT, in place of a new phantom")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        series = given.series or _phantom(folder / "series", given.slices)
-        slices = len(list(series.iterdir()))
-        measured = measure(series, folder, given.repeats)
+
+    def work() -> int:
+        check_file(given.output, given.overwrite, "output", source=given.series)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            series = given.series or _phantom(folder / "series", given.slices)
+            slices = len(list(series.iterdir()))
+            measured = measure(series, folder, given.repeats)
         result = {
             **result_head("node speed"),
             "slices": slices,
@@ -250,8 +256,11 @@ def main() -> None:
             "load_average": load_average(),
             "machine": machine(),
         }
-        given.out.write_text(json.dumps(result, indent=2) + "\n")
+        write_json(given.output, result, overwrite=given.overwrite)
+        return 0
+
+    return exit_code("node_speed", work)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -18,7 +18,7 @@ def test_what_was_acknowledged_arrives_once_whatever_is_killed(peers: None, tmp_
     """The campaign as its command runs it, but small."""
     out = tmp_path / "campaign.json"
     options = "--series 4 --node-kills 3 --archive-kills 1 --quiet-seconds 4 --fuzz-seconds 2"
-    command = [sys.executable, str(CAMPAIGN), str(out), *options.split()]
+    command = [sys.executable, str(CAMPAIGN), "--output", str(out), *options.split()]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert ran.returncode == 0, ran.stderr[-2000:]
     result = json.loads(out.read_text())
