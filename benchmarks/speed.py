@@ -68,6 +68,13 @@ class Series:
         """Seconds that processors worked on the whole process, all together."""
         return quantity([run.processor_seconds for run in self.runs], "s")
 
+    def inside(self, *phases: str) -> list[float]:
+        """Seconds without the start-up: of the task, or of phases that the command reports on."""
+        seconds = [result["seconds"] for result in self.results]
+        if phases:
+            return [sum(one[phase] for phase in phases) for one in seconds]
+        return [float(one) for one in seconds]
+
     def phases(self, *names: str) -> Json:
         """Seconds of what the command reports on."""
         return {name: quantity([r["seconds"][name] for r in self.results], "s") for name in names}
@@ -160,100 +167,92 @@ def measure(arguments: argparse.Namespace, place: Path) -> Json:
 
 def summary(series: dict[str, Series]) -> Json:
     """Medians and ratios of all repeats."""
-    plain, protect, wave, layers, paper, read, verify = (
-        series[name]
-        for name in ("read_write", "protect", "wave", "layers", "paper", "read", "verify")
-    )
-    about = layers.results[0]
-    slices = int(about["shape"][0])
-    copied = int(plain.results[0]["slices"])
+    about = series["layers"].results[0]
+    slices, copied = int(about["shape"][0]), int(series["read_write"].results[0]["slices"])
     if copied != slices:
         raise BenchmarkError(f"read_write found {copied} slices, the scan has {slices}")
-    checks = verify.phases("read", "verify")
-    inside, inside_wave = (
-        [sum(r["seconds"][phase] for phase in _PHASES) for r in one.results]
-        for one in (protect, wave)
-    )
-    alone = [float(r["seconds"]) for r in plain.results]
-    ours = quantity([r["seconds"] / slices for r in layers.results], "s per slice")
-    theirs = quantity([s for r in paper.results for s in r["seconds_per_slice"]], "s per slice")
-    measured = {
-        "read_write": {
-            "what": "read and write the series with plain pydicom",
-            "whole_process": plain.whole(),
-            "processors": plain.processors(),
-            "in_process": quantity(alone, "s"),
-            "peak_memory": plain.memory(),
-        },
-        "protect": {
-            "what": "mitsgan protect, a fresh process",
-            "whole_process": protect.whole(),
-            "processors": protect.processors(),
-            "in_process": quantity(inside, "s"),
-            "phases": protect.phases(*_PHASES),
-            "peak_memory": protect.memory(),
-        },
-        "wave": {
-            "what": "mitsgan protect --protector wave, a fresh process, without a network",
-            "whole_process": wave.whole(),
-            "processors": wave.processors(),
-            "in_process": quantity(inside_wave, "s"),
-            "phases": wave.phases(*_PHASES),
-            "peak_memory": wave.memory(),
-        },
+    measured = _measured(series, slices)
+    most = max(measured["protect"]["peak_memory"]["values"])
+    memory = {"value": most, "unit": "GB", "target_at_most": MOST_MEMORY_GB}
+    return {
+        "scan": {"shape": about["shape"], "spacing_mm": about["spacing_mm"]},
+        "measured": measured,
+        "ratios": _ratios(series, measured),
+        "peak_memory_of_protect": {**memory, "met": most < MOST_MEMORY_GB},
+    }
+
+
+def _measured(series: dict[str, Series], slices: int) -> Json:
+    """What each task took."""
+    layers, paper = series["layers"], series["paper"]
+    about = layers.results[0]
+    return {
+        "read_write": _command(
+            series["read_write"], "read and write the series with plain pydicom"
+        ),
+        "protect": _command(series["protect"], "mitsgan protect, a fresh process", _PHASES),
+        "wave": _command(
+            series["wave"],
+            "mitsgan protect --protector wave, a fresh process, without a network",
+            _PHASES,
+        ),
         "apply_layers": {
             "what": "apply_perturbations alone, scan and weights in memory",
-            "in_process": quantity([r["seconds"] for r in layers.results], "s"),
-            "per_slice": ours,
+            "in_process": quantity(layers.inside(), "s"),
+            "per_slice": quantity([one / slices for one in layers.inside()], "s per slice"),
             "precision": about["precision"],
             "threads": about["threads"],
         },
         "paper": {
             "what": "the released generator's architecture, random weights, float64",
-            "per_slice": theirs,
+            "per_slice": quantity(
+                [s for r in paper.results for s in r["seconds_per_slice"]], "s per slice"
+            ),
             "peak_memory": paper.memory(),
         },
-        "read": {
-            "what": "read the marked series, a fresh process",
-            "whole_process": read.whole(),
-            "processors": read.processors(),
-            "in_process": quantity([r["seconds"] for r in read.results], "s"),
-            "peak_memory": read.memory(),
-        },
+        "read": _command(series["read"], "read the marked series, a fresh process"),
         "verify": {
-            "what": "mitsgan verify --key, a fresh process; in it, looking for the mark",
-            "whole_process": verify.whole(),
-            "processors": verify.processors(),
-            "in_process": checks["verify"],
-            "phases": checks,
-            "peak_memory": verify.memory(),
+            **_command(
+                series["verify"],
+                "mitsgan verify --key, a fresh process; in it, looking for the mark",
+                ("verify",),
+            ),
+            "phases": series["verify"].phases("read", "verify"),
         },
     }
-    ratios = {
-        "protect_over_read_write": _over(protect.whole(), plain.whole(), MOST_TIMES_READ_WRITE),
-        "protect_over_read_write_processors": _over(protect.processors(), plain.processors()),
-        "protect_over_read_write_without_start": _ratio(
-            median(inside) / median(alone), MOST_TIMES_WITHOUT_START
-        ),
-        "wave_over_read_write": _over(wave.whole(), plain.whole(), MOST_TIMES_READ_WRITE),
-        "wave_over_read_write_processors": _over(wave.processors(), plain.processors()),
-        "wave_over_read_write_without_start": _ratio(
-            median(inside_wave) / median(alone), MOST_TIMES_WITHOUT_START
-        ),
+
+
+def _command(series: Series, what: str, phases: Sequence[str] = ()) -> Json:
+    """What one process took, as a whole and in the phases that it reports, if it does."""
+    parts = {"phases": series.phases(*phases)} if phases else {}
+    return {
+        "what": what,
+        "whole_process": series.whole(),
+        "processors": series.processors(),
+        "in_process": quantity(series.inside(*phases), "s"),
+        **parts,
+        "peak_memory": series.memory(),
+    }
+
+
+def _ratios(series: dict[str, Series], measured: Json) -> Json:
+    """Of what stands side by side, with the targets."""
+    plain, read, verify = (series[name] for name in ("read_write", "read", "verify"))
+    ratios: Json = {}
+    for name in ("protect", "wave"):
+        one, over = series[name], f"{name}_over_read_write"
+        inside = median(one.inside(*_PHASES)) / median(plain.inside())
+        ratios[over] = _over(one.whole(), plain.whole(), MOST_TIMES_READ_WRITE)
+        ratios[f"{over}_processors"] = _over(one.processors(), plain.processors())
+        ratios[f"{over}_without_start"] = _ratio(inside, MOST_TIMES_WITHOUT_START)
+    looking, reading = (measured[name]["in_process"] for name in ("verify", "read"))
+    theirs, ours = (measured[name]["per_slice"] for name in ("paper", "apply_layers"))
+    return {
+        **ratios,
         "verify_over_read": _over(verify.whole(), read.whole(), MOST_TIMES_READ),
         "verify_over_read_processors": _over(verify.processors(), read.processors()),
-        "verify_over_read_without_start": _over(
-            checks["verify"], measured["read"]["in_process"], MOST_TIMES_WITHOUT_START
-        ),
-        "paper_over_ours_per_slice": _ratio(theirs["median"] / ours["median"]),
-    }
-    most = max(protect.memory()["values"])
-    memory = {"value": most, "unit": "GB", "target_at_most": MOST_MEMORY_GB}
-    return {
-        "scan": {"shape": about["shape"], "spacing_mm": about["spacing_mm"]},
-        "measured": measured,
-        "ratios": ratios,
-        "peak_memory_of_protect": {**memory, "met": most < MOST_MEMORY_GB},
+        "verify_over_read_without_start": _over(looking, reading, MOST_TIMES_WITHOUT_START),
+        "paper_over_ours_per_slice": _over(theirs, ours),
     }
 
 
