@@ -219,6 +219,11 @@ def is_readable_image(path: Path) -> bool:
     return path.name.lower().endswith((*IMAGE_SUFFIXES, *PAIR_SUFFIXES))
 
 
+def have_one_format(one: Path, other: Path) -> bool:
+    """Whether values of one are stored as those of the other, if that was written from it."""
+    return _is_nifti(one) == _is_nifti(other) and is_readable_image(one) == is_readable_image(other)
+
+
 def source_path(scan: Scan) -> Path | None:
     """The file or folder that a scan was read from, or None."""
     return None if scan.source is None else scan.source.path

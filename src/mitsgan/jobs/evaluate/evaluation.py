@@ -17,6 +17,7 @@ from mitsgan.evaluate.report.html.page import html_report
 from mitsgan.evaluate.report.pictures.overview import overview
 from mitsgan.evaluate.result import Evaluation
 from mitsgan.files import read_scan
+from mitsgan.files.io import have_one_format
 from mitsgan.jobs.attackers import load_attackers
 from mitsgan.jobs.evaluate.estimate import estimate_in_words
 from mitsgan.jobs.evaluate.pictures import evaluation_galleries
@@ -30,6 +31,7 @@ from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.perturb import apply_perturbations
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.protect import Protector
+from mitsgan.reading import Reading
 from mitsgan.result import WeightsEntry
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
@@ -180,8 +182,11 @@ def _protected(
             scan = apply_perturbations(original, [layer[0]], settings.budget, progress=step).scan
         return scan, layer[1]
     path = settings.protected or Path()
+    values = Reading()
+    if have_one_format(settings.original, path):
+        values = Reading(hu_offset=settings.hu_offset, assume_hu=settings.assume_hu)
     with phases.phase("read protected", f"reading {path}") as step:
-        scan = read_scan(path, progress=step)
+        scan = read_scan(path, values, progress=step)
     if np.array_equal(scan.stored, original.stored):
         raise SettingsError(
             f"{path} has the same voxels as {settings.original}, so nothing protects it; "

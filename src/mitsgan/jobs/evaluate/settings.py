@@ -35,7 +35,8 @@ class EvaluateSettings(OwnAttackers, EvaluationSettings):
 class EvaluateFiles(Overwriting, EvaluateSettings, Reading):
     """As `EvaluateSettings`, of scans on disk.
 
-    How a scan is read is said of the original; what protecting wrote says all that it means.
+    How a scan is read is said of the original. What the values mean holds for the protected one,
+    too, where that has the same format: there they are written as they were stored.
     """
 
     original: Path
