@@ -189,7 +189,7 @@ def campaign(plan: Plan, folder: Path) -> Count:
         thread.join()
     node.wait_ended(plan.series, 1800)
     try:
-        count = _count(series, senders, node, archive, folder)
+        count = _count(senders, node, archive, folder)
     finally:
         node.stop()
         archive.stop()
@@ -212,9 +212,7 @@ def _kill(plan: Plan, node: NodeProcess, archive: Orthanc) -> Counter[str]:
     return kills
 
 
-def _count(
-    series: list[Path], senders: Senders, node: NodeProcess, archive: Orthanc, folder: Path
-) -> Count:
+def _count(senders: Senders, node: NodeProcess, archive: Orthanc, folder: Path) -> Count:
     count = Count(
         objects_acknowledged=len(senders.acknowledged),
         objects_sent_again_by_senders=senders.again,

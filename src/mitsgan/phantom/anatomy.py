@@ -69,7 +69,7 @@ def _paint_slab(canvas: Canvas, tissue: Tissue) -> None:
     cage = surfaces.cage(x, y, z)
     lung = surfaces.lung(x, y, z)
     tissue.depth[...] = np.clip(-body / 90, 0, 1)
-    _paint_table(canvas, body)
+    _paint_table(canvas)
     canvas.fill(body, SKIN)
     canvas.fill(body + 2, FAT)
     # The fat under the skin is thicker at the flanks and thinner over the spine.
@@ -92,7 +92,7 @@ def _paint_slab(canvas: Canvas, tissue: Tissue) -> None:
     canvas.hu[...] += tissue.lung * 90 / max(canvas.blur, 1.0) * np.exp(-((sheet / 0.8) ** 2))
 
 
-def _paint_table(canvas: Canvas, body: Array) -> None:
+def _paint_table(canvas: Canvas) -> None:
     """The couch: a thin curved shell with foam in it, under the back."""
     x, y = canvas.x, canvas.y[:, None]
     top = y - 121 + x**2 / 700

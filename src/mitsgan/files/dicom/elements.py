@@ -17,7 +17,6 @@ from pydicom.multival import MultiValue
 
 from mitsgan.errors import ScanError
 
-CHARACTER_SET = 0x00080005
 IMAGE_TYPE = 0x00080008
 INSTANCE_CREATION_DATE = 0x00080012
 INSTANCE_CREATION_TIME = 0x00080013

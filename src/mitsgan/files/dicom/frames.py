@@ -23,9 +23,6 @@ from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
 from mitsgan.quiet import UNREADABLE, quiet
 
-ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
-LEGACY_ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.2"
-
 SHARED_GROUPS = 0x52009229
 PER_FRAME_GROUPS = 0x52009230
 FRAME_TYPE = 0x00089007

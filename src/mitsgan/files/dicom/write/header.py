@@ -200,17 +200,17 @@ def _labelled(source: Dataset, encoding: Encoding, label: str) -> Element:
     suffix = f" ({label})"
     description = dcm.text(source, dcm.SERIES_DESCRIPTION)
     shown = f"{description[: _LO_LENGTH - len(suffix)]}{suffix}".strip()
-    return _text(source, encoding, dcm.SERIES_DESCRIPTION, "LO", shown)
+    return _text(encoding, dcm.SERIES_DESCRIPTION, "LO", shown)
 
 
 def _history(source: Dataset, encoding: Encoding, description: str) -> Element:
     """The derivation description, after those of earlier derivations."""
     earlier = dcm.text(source, _DERIVATION_DESCRIPTION)
     joined = f"{earlier}; {description}" if earlier else description
-    return _text(source, encoding, _DERIVATION_DESCRIPTION, "ST", joined[-_ST_LENGTH:])
+    return _text(encoding, _DERIVATION_DESCRIPTION, "ST", joined[-_ST_LENGTH:])
 
 
-def _text(source: Dataset, encoding: Encoding, tag: int, vr: str, value: str) -> Element:
+def _text(encoding: Encoding, tag: int, vr: str, value: str) -> Element:
     """Text of which a part comes from the source, in the source's character set."""
     if value.isascii():
         return encoding.raw(tag, vr, value)
