@@ -9,7 +9,7 @@ import torch
 
 from mitsgan.attack import TrainedAttacker
 from mitsgan.scan.scan import Scan
-from mitsgan.training import diffusion
+from mitsgan.training import attacker
 from mitsgan.training.config import DiffusionConfig
 from mitsgan.training.diffusion import train_diffusion
 from mitsgan.training.loop import Run, read_losses
@@ -21,7 +21,7 @@ CONFIG = DiffusionConfig(action="remove", width=8, steps=60, batch=4, rate=1e-2,
 
 @pytest.fixture(autouse=True)
 def small_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diffusion, "TABLE_CUBES", 16)
+    monkeypatch.setattr(attacker, "TABLE_CUBES", 16)
 
 
 @pytest.fixture(scope="module")

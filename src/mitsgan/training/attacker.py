@@ -19,7 +19,7 @@ from mitsgan.networks.memory_format import channels_last
 from mitsgan.networks.precision import half_where_fast
 from mitsgan.scan.scan import Scan
 from mitsgan.training.config import AttackerConfig
-from mitsgan.training.data.cube_file import CubeFile, sampler_for
+from mitsgan.training.data.cube_file import CubeFile, Sampler, sampler_for
 from mitsgan.training.learner import Learner
 from mitsgan.training.loop import Run, run_loop
 
@@ -27,6 +27,12 @@ PURPOSE = "a surrogate, to train and measure protection with; it works in memory
 """What every attacker's card says it is for."""
 
 TABLE_CUBES = 600
+
+
+def fit_table(sampler: Sampler, seed: int) -> Equalization:
+    """The table of an attacker, of the same cubes as it is trained on."""
+    random = torch.Generator().manual_seed(seed)
+    return Equalization.fit(sampler.sample(TABLE_CUBES, random))
 
 
 def train_attacker(
@@ -45,11 +51,7 @@ def train_attacker(
         The attacker, in evaluation mode, on the CPU, named ``injector`` or ``remover``.
     """
     sampler = sampler_for(scans, config.action, config.sharpness)
-    if start is None:
-        table = torch.Generator().manual_seed(config.seed)
-        equalization = Equalization.fit(sampler.sample(TABLE_CUBES, table))
-    else:
-        equalization = start.equalization
+    equalization = fit_table(sampler, config.seed) if start is None else start.equalization
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         generator = channels_last(ARCHITECTURES[config.architecture](config.width))

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mitsgan.attack import Equalization, TrainedAttacker
+from mitsgan.attack import TrainedAttacker
 from mitsgan.attack.networks.diffusion import DiffusionInpainter
 from mitsgan.attack.surrogates import NAMES
 from mitsgan.networks.memory_format import channels_last
 from mitsgan.scan.scan import Scan
-from mitsgan.training.attacker import TABLE_CUBES
+from mitsgan.training.attacker import fit_table
 from mitsgan.training.config import DiffusionConfig
 from mitsgan.training.data.cube_file import CubeFile, sampler_for
 from mitsgan.training.learner import Average, Learner
@@ -39,11 +39,7 @@ def train_diffusion(
         The attacker, in evaluation mode, on the CPU, named ``injector`` or ``remover``.
     """
     sampler = sampler_for(scans, config.action, config.sharpness)
-    if start is None:
-        table = torch.Generator().manual_seed(config.seed)
-        equalization = Equalization.fit(sampler.sample(TABLE_CUBES, table))
-    else:
-        equalization = start.equalization
+    equalization = fit_table(sampler, config.seed) if start is None else start.equalization
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = channels_last(DiffusionInpainter(config.width))

@@ -129,7 +129,7 @@ def test_trains_a_diffusion_attacker_of_either_action(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("mitsgan.training.diffusion.TABLE_CUBES", 8)
+    monkeypatch.setattr("mitsgan.training.attacker.TABLE_CUBES", 8)
     remover, injector = (tmp_path / f"{name}.safetensors" for name in ("remover", "injector"))
     command = ["train", "diffusion", str(series), "--steps", "1", "--batch", "2", "--quiet"]
     tiny = ["--width", "4", "--sharpness", "0"]
