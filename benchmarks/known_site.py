@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import product
 from statistics import median
@@ -187,6 +187,8 @@ class KnownSite(Site):
         ascent = Ascent(steps=steps, positions=POSITIONS, varied=way.varied, seed=ASCENT_SEED)
         climbed = self.climb(way.pairs, objective_of(goal), BUDGETS[budget], ascent, PARTS)
         reached = climbed.end.perturbation
+        with _one_thread():  # as all stored curves were: cores differ in the last digit
+            curve = tuple(map(self._point, climbed.passed))
         return Cell(
             budget=budget,
             way=name,
@@ -194,7 +196,7 @@ class KnownSite(Site):
             steps=steps,
             attacks=climbed.end.attacks,
             cpu_seconds=round(climbed.cpu_seconds, 1),
-            curve=tuple(map(self._point, climbed.passed)),
+            curve=curve,
             struck=self.testers.struck(reached),
             noise_hu=self.testers.disruption_hu(self.noise(budget, reached)),
         )
@@ -207,20 +209,29 @@ class KnownSite(Site):
 def costs(site: KnownSite) -> Iterator[Cost]:
     """What an attack costs by each pair, without and with its gradient, in turn, on one thread."""
     scan = AttackedScan(site.bench.attacked.hu, site.bench.scan.spacing)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     for pair in PAIRS:
         threat = Threat(ATTACKERS.get(pair).make("remove"), site.places)
         plans = scan.plans(threat, POSITIONS, np.random.default_rng(TEST_SEED))
         strikes = Strikes.at(scan.hu, plans, threat.attacker)
         spent: list[list[float]] = []
-        for _ in range(TURNS + 1):
-            ways = product((False, True), (False, True))
-            spent.append([_spent(strikes, half, gradient) for half, gradient in ways])
+        with _one_thread():
+            for _ in range(TURNS + 1):
+                ways = product((False, True), (False, True))
+                spent.append([_spent(strikes, half, gradient) for half, gradient in ways])
         # The first turn is left out: it attacks the scan as it was, too.
         turns = zip(*spent[1:], strict=True)
         yield Cost(pair, *(round(1000 * median(turn) / len(plans), 1) for turn in turns))
-    torch.set_num_threads(threads)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch computes on one core meanwhile."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _spent(strikes: Strikes, half: bool, with_gradient: bool) -> float:
