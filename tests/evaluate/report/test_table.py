@@ -184,7 +184,13 @@ WIDE = Table(
 
 def test_a_number_stays_where_an_end_of_its_interval_varies() -> None:
     columns = [Column(key, key) for key in ("scan", "share", "share_low", "share_high", "gain")]
-    row: dict[str, Cell] = {"scan": "a", "share": 0.0, "share_low": 0.0, "share_high": 24.0, "gain": 1.0}
+    row: dict[str, Cell] = {
+        "scan": "a",
+        "share": 0.0,
+        "share_low": 0.0,
+        "share_high": 24.0,
+        "gain": 1.0,
+    }
     other: dict[str, Cell] = {**row, "share_high": 79.0}
     kept = Table("t", "t", tuple(columns), (row, other)).without_constant()
     assert [column.key for column in kept.columns] == ["share", "share_low", "share_high"]

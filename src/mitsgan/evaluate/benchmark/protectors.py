@@ -86,8 +86,7 @@ def optimised_layer(
         start = load_protector("mits-gan", seed=seed)
     else:
         places = LungPositions.of(bench.scan)
-        actions: tuple[Action, ...] = ACTIONS
-        threats = [Threat(attacker(n, a), places) for n in entry.opponents for a in actions]
+        threats = [Threat(attacker(n, a), places) for n in entry.opponents for a in ACTIONS]
     # Another seed than the benchmark's: its positions must not be the ones that are attacked.
     ascent = Ascent(steps=entry.steps, seed=seed + 1)
     return optimize_scan(bench.scan, threats, budget, ascent, layer=start)
