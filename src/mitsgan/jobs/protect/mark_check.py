@@ -30,10 +30,12 @@ def mark_notes(detection: Detection) -> Iterator[str]:
     if detection.verdict == Verdict.UNKNOWN:
         yield (
             f"by its mark this series will verify as unknown, touched or not ({detection.reason}); "
-            f"a seal (`sign`) tells changes on any grid; or give a larger `mark_hu` and `max_hu`"
+            "its seal, if it gets one (`sign`), tells changes on any grid; or give a larger "
+            "`mark_hu` and `max_hu`"
         )
         return
     yield (
         f"by its mark this series verifies as tampered, though nobody touched it "
-        f"({detection.reason}); go by a seal (`sign`), or protect it with another key"
+        f"({detection.reason}); go by its seal, if it gets one (`sign`), or protect it with "
+        "another key"
     )
