@@ -61,24 +61,24 @@ class Work:
         now = time.time()
         waiting = self._ledger.in_states("received", limit=100_000)
         latest: dict[tuple[str, str], float] = {}
-        counts: Counter[tuple[str, str]] = Counter()
+        count = {series.id: self._ledger.count(series.id) for series in waiting}
+        came: Counter[tuple[str, str]] = Counter()
         for series in waiting:
             study = series.study_uid, series.route
             latest[study] = max(latest.get(study, 0.0), series.last_object)
-            counts[series.series_uid, series.route] += self._ledger.count(series.id)
+            came[series.series_uid, series.route] += count[series.id]
         for series in waiting:
             route = self.config.route(series.route)
             quiet = 0.0 if route is None else route.quiet_seconds
             last = series.last_object
             if route is not None and route.quiet == "study":
                 last = latest[series.study_uid, series.route]
-            count = self._ledger.count(series.id)
             # What lies beside its slices counts, too.
-            came = counts[series.series_uid, series.route]
-            whole = series.expected is not None and came >= series.expected
-            if count and (whole or now - last >= quiet):
+            so_far = came[series.series_uid, series.route]
+            whole = series.expected is not None and so_far >= series.expected
+            if count[series.id] and (whole or now - last >= quiet):
                 self._ledger.complete(series.id, series.last_object)
-            elif not count and now - last >= max(quiet, 60):
+            elif not count[series.id] and now - last >= max(quiet, 60):
                 # Its first object never reached the disk, and its sender was told so.
                 self._ledger.forget(series.id)
 
