@@ -190,9 +190,7 @@ class Ledger:
         """Forget files that an earlier plan found damaged, but for those which still are."""
         known = set(still)
         with self._change() as db:
-            rows = db.execute(
-                "SELECT id, source FROM tasks WHERE state = 'failed' AND attempts = 0"
-            )
+            rows = db.execute(f"SELECT id, source FROM tasks WHERE {_NEVER_BEGUN}")
             mended = [(number,) for number, source in rows.fetchall() if source not in known]
             db.executemany("DELETE FROM tasks WHERE id = ?", mended)
 
