@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from statistics import geometric_mean
 
 from benchmark_digest import Row, number, rows_by_table
@@ -102,15 +102,11 @@ class Counted:
         return self.tables[f"main-{scan}"]
 
 
-@cache
-def _anywhere() -> Counted:
-    """Places that nobody knew."""
-    return Counted("counts")
+ANYWHERE = Counted("counts")
+"""At places that nobody knew."""
 
-
-def _known() -> Counted:
-    """Places that the protector knew."""
-    return Counted("counts-known")
+KNOWN = Counted("counts-known")
+"""At places that the protector knew."""
 
 
 def _over_noise_columns(sample: int) -> list[str | Column]:
@@ -126,10 +122,9 @@ def _over_noise_columns(sample: int) -> list[str | Column]:
 
 def over_noise() -> str:
     """Median disruption over that of noise of equal RMSE: white-box, and held out."""
-    anywhere = _anywhere()
     made = [
-        [one.name, one.budget, one.protector, action, *anywhere.over_noise(one, action)]
-        for one in anywhere.subjects(planted=False)
+        [one.name, one.budget, one.protector, action, *ANYWHERE.over_noise(one, action)]
+        for one in ANYWHERE.subjects(planted=False)
         for action in ACTIONS
     ]
     columns: list[str | Column] = ["scan", "budget", "protector", "action"]
@@ -138,18 +133,17 @@ def over_noise() -> str:
 
 def known_places() -> str:
     """The same of removals at planted nodules, of a protector that knew where they are."""
-    known = _known()
     made = [
         [
             *(one.name, one.budget, one.protector),
-            *known.over_noise(one, "remove"),
+            *KNOWN.over_noise(one, "remove"),
             *(
                 cell
                 for pair in PAIRS
-                for cell in known.failed(one, pair, "remove", PLANTED, ["measurement"])
+                for cell in KNOWN.failed(one, pair, "remove", PLANTED, ["measurement"])
             ),
         ]
-        for one in known.subjects(planted=True)
+        for one in KNOWN.subjects(planted=True)
     ]
     columns: list[str | Column] = ["scan", "budget", "protector", *_over_noise_columns(PLANTED)]
     columns += [
@@ -161,16 +155,15 @@ def known_places() -> str:
 
 def findings() -> str:
     """What both tables come to."""
-    anywhere = _anywhere()
     lines = []
-    subjects = anywhere.subjects(planted=False)
+    subjects = ANYWHERE.subjects(planted=False)
     protectors = list(dict.fromkeys(one.protector for one in subjects))
     scans = list(dict.fromkeys(one.scan for one in subjects))
     for action in ACTIONS:
         parts = []
         for protector in protectors:
             at = [Subject(scan, DEFAULT, protector) for scan in scans]
-            gains = (_together(anywhere.white_box(one, action)) for one in at)
+            gains = (_together(ANYWHERE.white_box(one, action)) for one in at)
             parts.append(" and ".join(f"{gain:.1f}" for gain in gains) + f" ({protector})")
         lines.append(
             f"- **Over noise at {DEFAULT}, white-box, {action}**, on "
@@ -179,7 +172,7 @@ def findings() -> str:
     more = [
         max(
             number(row["classifier_protected"]) - number(row["classifier_original"])
-            for row in anywhere.tables["failures"]
+            for row in ANYWHERE.tables["failures"]
             if row["action"] == "inject" and row["scan"] == scan
         )
         for scan in scans
@@ -195,7 +188,6 @@ def findings() -> str:
 
 def outcomes() -> str:
     """How many attacks failed, by two judges, beside how many fail on the scan as it is."""
-    anywhere = _anywhere()
     shares = [
         Column("", f"{who}, {judge}: without, with it", "%")
         for who in ("`textured` injections that fail", "`residual` injections that fail")
@@ -207,14 +199,14 @@ def outcomes() -> str:
     ]
     columns: list[str | Column] = ["scan", "budget", "protector", *shares]
     made: list[list[Cell]] = []
-    for one in anywhere.subjects(planted=False):
+    for one in ANYWHERE.subjects(planted=False):
         planted = Subject(one.scan + PLANTED_IN, one.budget, one.protector)
         made.append(
             [
                 *(one.name, one.budget, one.protector),
-                *anywhere.failed(one, "textured", "inject", POSITIONS),
-                *anywhere.failed(one, "residual", "inject", POSITIONS),
-                *anywhere.failed(planted, "textured", "remove", PLANTED),
+                *ANYWHERE.failed(one, "textured", "inject", POSITIONS),
+                *ANYWHERE.failed(one, "residual", "inject", POSITIONS),
+                *ANYWHERE.failed(planted, "textured", "remove", PLANTED),
             ]
         )
     return plain(columns, made)
