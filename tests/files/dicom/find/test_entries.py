@@ -58,6 +58,30 @@ def test_an_archive_whose_names_lead_out_is_refused(tmp_path: Path, name: str) -
         read_scan(tmp_path / "a.zip")
 
 
+@pytest.mark.parametrize("prefix", ["./", "a//", "a\\b\\"])
+def test_names_in_an_archive_may_be_written_otherwise(
+    tmp_path: Path, make_series: Make, prefix: str
+) -> None:
+    folder = make_series(tmp_path / "a")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for file in folder.iterdir():
+            archive.writestr(f"{prefix}{file.name}", file.read_bytes())
+    scan = read_scan(tmp_path / "a.zip")
+    np.testing.assert_array_equal(scan.stored, read_scan(folder).stored)
+
+
+def test_two_files_of_one_name_in_an_archive_are_told(tmp_path: Path, make_series: Make) -> None:
+    folder = make_series(tmp_path / "a")
+    archive = _zipped(folder, tmp_path / "a.zip")
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.writestr("./00.dcm", (folder / "00.dcm").read_bytes())
+    assert read_scan(archive).shape[0] == 5  # twice the same
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.writestr(".//00.dcm", sorted(folder.iterdir())[-1].read_bytes())
+    with pytest.raises(ScanError, match=r"a\.zip holds two files called 00\.dcm"):
+        read_scan(archive)
+
+
 def test_a_damaged_and_an_empty_archive_are_named(tmp_path: Path, make_series: Make) -> None:
     archive = _zipped(make_series(tmp_path / "a"), tmp_path / "a.zip")
     archive.write_bytes(archive.read_bytes()[:-30])
@@ -79,6 +103,19 @@ def test_damage_inside_an_archive_names_the_slice(tmp_path: Path, make_series: M
     content[at + 200] ^= 0xFF
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(ScanError, match=r"a\.zip/\d\d\.dcm"):
+        read_scan(tmp_path / "a.zip")
+
+
+def test_damage_behind_a_header_in_an_archive_is_told_by_its_checksum(
+    tmp_path: Path, make_series: Make
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for file in make_series(tmp_path / "a").iterdir():
+            archive.writestr(file.name, file.read_bytes() + bytes(20_000))
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    content[content.index(b"PK\1\2") - 1] ^= 0xFF
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(ScanError, match=r"a\.zip/\d\d\.dcm.*CRC"):
         read_scan(tmp_path / "a.zip")
 
 
@@ -129,6 +166,15 @@ def test_a_dicomdir_in_another_case_and_with_a_file_lost(tmp_path: Path, make_se
         read_scan(directory)
 
 
+def test_a_file_that_a_dicomdir_lists_twice_is_one_slice(tmp_path: Path, make_series: Make) -> None:
+    folder = make_series(tmp_path / "a")
+    directory = _directory(tmp_path / "cd", *sorted(folder.iterdir()))
+    names = [["DICOM", f"I{number:04d}"] for number in (0, 0, 1, 2, 3, 4)]
+    scan = read_scan(_records(directory, dcmread(folder / "00.dcm"), names))
+    assert scan.shape[0] == 5
+    assert scan.notes == ()
+
+
 def test_a_dicomdir_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "DICOMDIR").write_bytes(b"\0" * 200)
     with pytest.raises(ScanError, match=r"DICOMDIR cannot be read as a DICOM directory"):
@@ -171,3 +217,17 @@ def test_a_link_to_nothing_is_a_slice_that_is_missing(tmp_path: Path, make_serie
     (folder / "99.dcm").symlink_to("nowhere.dcm")
     with pytest.raises(ScanError, match=r"99\.dcm cannot be read"):
         read_scan(folder)
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "a/.hidden"])
+def test_a_linked_folder_is_read(tmp_path: Path, make_series: Make, place: str) -> None:
+    folder = make_series(tmp_path / "a")
+    (tmp_path / place).mkdir()
+    for path in sorted(folder.glob("*.dcm"))[3:]:
+        path.rename(tmp_path / place / path.name)
+    (folder / "more").symlink_to(tmp_path / place)
+    assert read_scan(folder).shape[0] == 5
+    (folder / "again").symlink_to("more")  # what was read, and the way back, are not followed
+    (folder / "loop").symlink_to(".")
+    (tmp_path / place / "up").symlink_to("..")
+    assert read_scan(folder).shape[0] == 5

@@ -18,7 +18,7 @@ def drop_copies(files: Sequence[SliceFile]) -> tuple[list[SliceFile], list[LeftO
     """
     alike: dict[tuple[str, int], list[SliceFile]] = defaultdict(list)
     for file in files:
-        alike[file.instance, _size(file)].append(file)
+        alike[file.instance, file.entry.size].append(file)
     copies: set[str] = set()
     for group in alike.values():
         if len(group) < 2:
@@ -30,8 +30,3 @@ def drop_copies(files: Sequence[SliceFile]) -> tuple[list[SliceFile], list[LeftO
                 copies.add(file.name.as_posix())
     kept = [file for file in files if file.name.as_posix() not in copies]
     return kept, [LeftOut(Path(name), "copy of another file") for name in sorted(copies)]
-
-
-def _size(file: SliceFile) -> int:
-    with file.entry.open() as raw:
-        return raw.seek(0, 2)

@@ -55,6 +55,13 @@ class Entry:
             yield cast(BinaryIO, member)
 
     @property
+    def size(self) -> int:
+        """Bytes in it."""
+        if self.archive is None:
+            return self.path.stat().st_size
+        return self.archive.size(self.name)
+
+    @property
     def stamp(self) -> Stamp:
         """What changes when somebody writes to the file."""
         status = (self.path if self.archive is None else self.archive.path).stat()
@@ -71,42 +78,60 @@ class Archive:
     def _zip(self) -> zipfile.ZipFile:
         return zipfile.ZipFile(self.path)
 
+    @cached_property
+    def _members(self) -> dict[Path, zipfile.ZipInfo]:
+        """Its files by their places below it: names are written in several ways, as ``./a.dcm``."""
+        members: dict[Path, zipfile.ZipInfo] = {}
+        for member in sorted(self._zip.infolist(), key=lambda member: member.filename):
+            parts = PurePosixPath(member.filename.replace("\\", "/")).parts
+            if member.is_dir() or not parts or _is_hidden(parts):
+                continue
+            self._check(member, parts)
+            first = members.setdefault(Path(*parts), member)
+            if (first.CRC, first.file_size) != (member.CRC, member.file_size):
+                raise ScanError(
+                    f"{self.path} holds two files called {Path(*parts)}, of which only one "
+                    "could be unpacked: make the archive anew, with each file in it once"
+                )
+        return members
+
+    def _check(self, member: zipfile.ZipInfo, parts: tuple[str, ...]) -> None:
+        if ".." in parts or parts[0].startswith("/") or ":" in parts[0]:
+            raise ScanError(
+                f"{self.path} holds {member.filename!r}, a name that leads out of its folder: "
+                "it was made to do harm, or is damaged"
+            )
+        if member.flag_bits & 1:
+            raise ScanError(
+                f"{self.path} is encrypted; unpack it with its password, and name the folder"
+            )
+
     def entries(self) -> list[Entry]:
         """Its files, in a stable order; hidden ones are other programs' business.
 
         Raises:
-            ScanError: it cannot be read, is encrypted, or its names lead out of a folder.
+            ScanError: it cannot be read, is encrypted, its names lead out of a folder, or two
+                different files have one name.
         """
         try:
-            members = [member for member in self._zip.infolist() if not member.is_dir()]
+            names = list(self._members)
         except (zipfile.BadZipFile, OSError, ValueError) as error:
             raise ScanError(
                 f"{self.path} cannot be read as a zip archive ({error}): fetch it again. What can "
                 f"be read: {READABLE}"
             ) from error
-        entries = []
-        for member in sorted(members, key=lambda member: member.filename):
-            parts = PurePosixPath(member.filename.replace("\\", "/")).parts
-            if any(part.startswith(".") and part != ".." for part in parts) or "__MACOSX" in parts:
-                continue
-            if ".." in parts or parts[0].startswith("/") or ":" in parts[0]:
-                raise ScanError(
-                    f"{self.path} holds {member.filename!r}, a name that leads out of its folder: "
-                    "it was made to do harm, or is damaged"
-                )
-            if member.flag_bits & 1:
-                raise ScanError(
-                    f"{self.path} is encrypted; unpack it with its password, and name the folder"
-                )
-            entries.append(Entry(self.path.joinpath(*parts), Path(member.filename), self))
-        return entries
+        return [Entry(self.path / name, name, self) for name in names]
 
     def open(self, name: Path) -> IO[bytes]:
         """One of its files."""
         try:
-            return self._zip.open(name.as_posix())
+            return self._zip.open(self._members[name])
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError, KeyError) as error:
             raise OSError(f"{error}") from error
+
+    def size(self, name: Path) -> int:
+        """Bytes in one of its files, unpacked."""
+        return self._members[name].file_size
 
 
 def entries_at(path: Path) -> list[Entry]:
@@ -127,11 +152,18 @@ def entries_at(path: Path) -> list[Entry]:
 
 
 def content_digest(entry: Entry) -> str:
-    """SHA-256 of all its bytes, in hexadecimal."""
+    """SHA-256 of all its bytes, in hexadecimal.
+
+    Raises:
+        ScanError: it cannot be read to its end.
+    """
     whole = hashlib.sha256()
-    with entry.open() as file:
-        while chunk := file.read(_CHUNK):
-            whole.update(chunk)
+    try:
+        with entry.open() as file:
+            while chunk := file.read(_CHUNK):
+                whole.update(chunk)
+    except UNREADABLE as error:
+        raise ScanError(f"{entry.path} cannot be read ({error}): fetch it again") from error
     return whole.hexdigest()
 
 
@@ -159,12 +191,43 @@ def walk(
     """Folders from here on, each with the names of its files, in a stable order.
 
     What is hidden is other programs' business. Pipes, sockets and devices are no files: whoever
-    opens a pipe waits for ever. A link to nothing is given, for a slice may have been there.
+    opens a pipe waits for ever. A link to nothing is given, for a slice may have been there. A
+    link to a folder is followed, after all others, but to one that was given or leads back here.
 
     Args:
         folder: where to begin.
         unlisted: told of folders whose content cannot be listed, and why: slices may be in there.
     """
+    seen: set[Path] = set()
+    links: list[tuple[Path, Path]] = []
+    start = folder.resolve()
+    yield from _walk(folder, start, unlisted, seen, links)
+    while links:
+        link, holder = links.pop(0)
+        target = link.resolve()
+        if target not in (holder, *holder.parents, *start.parents):
+            yield from _walk(link, target, unlisted, seen, links)
+
+
+def _walk(
+    folder: Path,
+    real: Path,
+    unlisted: Callable[[Path, OSError], None],
+    seen: set[Path],
+    links: list[tuple[Path, Path]],
+) -> Iterator[tuple[Path, list[str]]]:
+    """As `walk`, links to folders not followed, but entered with the real folder they lie in.
+
+    Args:
+        folder: where to begin.
+        real: the same without links in it.
+        unlisted: see `walk`.
+        seen: real folders that were given; grows.
+        links: links to folders that were met; grows.
+    """
+    if real in seen:
+        return
+    seen.add(real)
     try:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
@@ -175,7 +238,9 @@ def walk(
     yield folder, [entry.name for entry in entries if not entry.is_dir() and _may_be_file(entry)]
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            yield from walk(folder / entry.name, unlisted)
+            yield from _walk(folder / entry.name, real / entry.name, unlisted, seen, links)
+        elif entry.is_dir():
+            links.append((folder / entry.name, real))
 
 
 def _may_be_file(entry: os.DirEntry[str]) -> bool:
@@ -225,6 +290,7 @@ def _listed(path: Path) -> list[Entry]:
             lost.append("/".join(parts))
         else:
             entries.append(Entry(file, file.relative_to(path.parent)))
+    entries = list(dict.fromkeys(entries))  # a file that is listed twice is one slice
     if lost:
         raise ScanError(
             f"{path} lists {len(lost)} file(s) that are not there, such as {lost[0]}: copy the "
@@ -253,6 +319,10 @@ def _resolve(folder: Path, parts: list[str]) -> Path | None:
             step = alike[0]
         path = step
     return path if path.is_file() else None
+
+
+def _is_hidden(parts: tuple[str, ...]) -> bool:
+    return "__MACOSX" in parts or any(part.startswith(".") and part != ".." for part in parts)
 
 
 def _children(folder: Path) -> list[Path]:
