@@ -47,8 +47,9 @@ def find_scans(tree: Path) -> list[TreeScan]:
     for root, names in walk(tree, unlisted):
         paths = [root / name for name in names]
         alone = [path for path in paths if is_readable_image(path) or is_archive(path)]
-        scans += [TreeScan(path, "", path.relative_to(tree).as_posix()) for path in alone]
+        # The series first: what is written of it is a folder, in which that of an image may lie.
         scans += _series(tree, root, [path for path in paths if path not in alone])
+        scans += [TreeScan(path, "", path.relative_to(tree).as_posix()) for path in alone]
     if not scans:
         raise ScanError(f"{tree} holds no CT series and no image file; name another folder")
     return scans
@@ -71,6 +72,8 @@ def _series(tree: Path, folder: Path, paths: Sequence[Path]) -> Iterator[TreeSca
     name = folder.relative_to(tree).as_posix()
     if not uids and is_damaged:
         yield TreeScan(folder, "", name)
+    if len(uids) > 1 and folder == tree:
+        name = tree.resolve().name  # ". (1)" would be a hidden folder
     for number, series in enumerate(sorted(uids), start=1):
         several = f" ({number})" if len(uids) > 1 else ""
         yield TreeScan(folder, series, f"{name}{several}")

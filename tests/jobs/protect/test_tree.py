@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,3 +78,36 @@ def test_what_cannot_be_meant_is_refused(
     assert main(["protect", str(studies), outside, *OPTIONS, "--series", "1.2"]) == 2
     assert "--series and --select choose one scan" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_two_series_at_the_top_and_an_image_beside_slices_have_places_of_their_own(
+    studies: Path, tmp_path: Path
+) -> None:
+    mixed = studies / "a" / "one"
+    (studies / "image.nii.gz").rename(mixed / "image.nii.gz")
+    with zipfile.ZipFile(studies / "a" / "one.zip", "w") as archive:
+        for file in sorted((studies / "a" / "two").iterdir()):
+            archive.write(file, file.name)
+    for file in sorted((studies / "a" / "two").iterdir()):
+        file.rename(mixed / f"two-{file.name}")
+    out = tmp_path / "out"
+    assert main(["protect", str(mixed), str(out), *OPTIONS]) == 0
+    assert sorted(p.name for p in out.iterdir()) == ["image.nii.gz", "one (1)", "one (2)"]
+    out = tmp_path / "all"
+    assert main(["protect", str(studies), str(out), *OPTIONS]) == 2  # b/damaged
+    assert sorted(p.name for p in (out / "a").iterdir()) == ["one", "one (1)", "one (2)"]
+    assert len(list((out / "a" / "one").glob("*.dcm"))) == 16
+    assert read_scan(out / "a" / "one" / "image.nii.gz").shape == (16, 64, 64)
+
+
+def test_an_image_beside_one_series_lies_in_its_folder(studies: Path, tmp_path: Path) -> None:
+    (studies / "image.nii.gz").rename(studies / "a" / "one" / "image.nii.gz")
+    with zipfile.ZipFile(studies / "a" / "one.zip", "w") as archive:
+        for file in sorted((studies / "a" / "two").iterdir()):
+            archive.write(file, file.name)
+    out = tmp_path / "out"
+    for again in ([], ["--overwrite"]):
+        assert main(["protect", str(studies / "a"), str(out), *OPTIONS, *again]) == 0
+        assert sorted(p.name for p in out.iterdir()) == ["one", "one (2)", "two"]
+        assert read_scan(out / "one" / "image.nii.gz").shape == (16, 64, 64)
+        assert read_scan(out / "one (2)").shape == (16, 64, 64)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain, count
 from pathlib import Path
 from typing import ClassVar
 
@@ -86,9 +88,9 @@ def protect_tree(
         raise OutputError(f"{settings.out}: {error.strerror}; name a folder") from error
     ask = None if passphrase is None else cache(passphrase)
     entries = []
-    for number, scan in enumerate(scans):
+    for number, (scan, name) in enumerate(zip(scans, _outputs(tree, scans), strict=True)):
         progress("protecting the tree", number, len(scans), scan.name)
-        entries.append(_entry(settings, scan, ask, progress))
+        entries.append(_entry(settings, scan, name, ask, progress))
     progress("protecting the tree", len(scans), len(scans))
     failed = sum(entry.protection is None for entry in entries)
     return TreeProtection(
@@ -100,13 +102,26 @@ def protect_tree(
     )
 
 
+def _outputs(tree: Path, scans: Sequence[TreeScan]) -> list[str]:
+    """Where each scan goes below the output, no two to one place."""
+    outputs: list[str] = []
+    for scan in scans:
+        name = tree.name if scan.name == "." else scan.name
+        if scan.path.is_file() and not is_readable_image(scan.path):
+            name = str(Path(name).with_suffix(""))  # an archive becomes a folder
+        places = chain([name], (f"{name} ({number})" for number in count(2)))
+        outputs.append(next(place for place in places if place not in outputs))
+    return outputs
+
+
 def _entry(
-    settings: ProtectFile, scan: TreeScan, passphrase: Passphrase | None, progress: Progress
+    settings: ProtectFile,
+    scan: TreeScan,
+    name: str,
+    passphrase: Passphrase | None,
+    progress: Progress,
 ) -> ProtectedEntry:
-    """One scan; what goes wrong with it is its reason."""
-    name = settings.scan.resolve().name if scan.name == "." else scan.name
-    if scan.path.is_file() and not is_readable_image(scan.path):
-        name = str(Path(name).with_suffix(""))  # an archive becomes a folder
+    """One scan, to this place below the output; what goes wrong with it is its reason."""
     out = settings.out / name
     one = replace(settings, scan=scan.path, series=scan.series or None, out=out)
     try:
