@@ -15,6 +15,7 @@ from pydicom import dcmread
 from pydicom.dataset import FileDataset
 from pydicom.uid import (
     UID,
+    CTImageStorage,
     EnhancedCTImageStorage,
     ExplicitVRLittleEndian,
     JPEGLSLossless,
@@ -84,6 +85,59 @@ def test_a_second_derivation_stands_behind_the_first(
     shared = dcmread(tmp_path / "twice" / "mf.dcm").SharedFunctionalGroupsSequence[0]
     descriptions = [item.DerivationDescription for item in shared.DerivationImageSequence]
     assert descriptions == [derivation.description, "marked"]
+
+
+def test_what_the_source_refers_to_stays_listed(
+    tmp_path: Path, make_series: Make, derivation: Derivation
+) -> None:
+    def change(ds: FileDataset) -> None:
+        named = item(ReferencedSOPClassUID=CTImageStorage, ReferencedSOPInstanceUID="2.25.99.1")
+        ds.ReferencedSeriesSequence = [
+            item(SeriesInstanceUID="2.25.99", ReferencedInstanceSequence=[named])
+        ]
+        of_series = item(SeriesInstanceUID="2.25.98", ReferencedSOPSequence=[deepcopy(named)])
+        ds.SourceImageEvidenceSequence = [
+            item(StudyInstanceUID="2.25.97", ReferencedSeriesSequence=[of_series])
+        ]
+
+    path = enhanced(tmp_path, make_series, change=change)
+    write_scan(read_scan(path), tmp_path / "out", derivation=derivation)
+    old, new = dcmread(path), dcmread(tmp_path / "out" / "mf.dcm")
+    for keyword in ("ReferencedSeriesSequence", "SourceImageEvidenceSequence"):
+        before, after = old[keyword].value, new[keyword].value
+        assert list(after)[:-1] == list(before), keyword
+    assert new.ReferencedSeriesSequence[1].SeriesInstanceUID == old.SeriesInstanceUID
+
+
+def test_the_parts_of_a_concatenation_become_those_of_another(
+    tmp_path: Path, make_series: Make, derivation: Derivation
+) -> None:
+    single = make_series(tmp_path / "single")
+    parts = []
+    for part, names in enumerate((("00", "07"), ("03", "10", "06"))):
+        folder = tmp_path / f"single-{part}"
+        folder.mkdir()
+        for name in names:
+            shutil.copy(single / f"{name}.dcm", folder)
+
+        def change(ds: FileDataset, part: int = part) -> None:
+            ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = UID(f"2.25.77.{part}")
+            ds.ConcatenationUID, ds.SOPInstanceUIDOfConcatenationSource = "2.25.78", "2.25.79"
+            ds.InConcatenationNumber = part + 1
+
+        parts.append(merge(folder, tmp_path / f"multi-{part}", change=change))
+    parts[1].rename(parts[0].with_name("mf2.dcm"))
+    scan = read_scan(parts[0].parent)
+    assert scan.shape[0] == 5
+    write_scan(scan, tmp_path / "out", derivation=derivation)
+    new = [dcmread(path) for path in sorted((tmp_path / "out").iterdir())]
+    for keyword, old in (
+        ("ConcatenationUID", "2.25.78"),
+        ("SOPInstanceUIDOfConcatenationSource", "2.25.79"),
+    ):
+        (uid,) = {str(ds[keyword].value) for ds in new}
+        assert uid != old, keyword
+        assert UID(uid).is_valid
 
 
 def test_what_differs_per_frame_holds_for_its_frame(tmp_path: Path, make_series: Make) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom import dcmread
+from pydicom.dataset import FileDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGLSNearLossless
 
 from mitsgan.errors import ScanError
 from mitsgan.files import Derivation, read_scan, write_scan
@@ -112,6 +113,20 @@ def test_twelve_bits_of_lossy_jpeg_are_read_and_written_without_loss(
     written = dcmread(tmp_path / "out.dcm")
     np.testing.assert_array_equal(written.pixel_array, read[0].stored[0])
     assert written.LossyImageCompression == "01"
+
+
+def test_lossy_pixels_are_said_to_be_so_whatever_the_source_says(
+    tmp_path: Path, make_series: Make, derivation: Derivation
+) -> None:
+    def change(k: int, ds: FileDataset) -> None:
+        ds.LossyImageCompression = "00"
+        ds.compress(JPEGLSNearLossless, jls_error=2, generate_instance_uid=False)
+
+    scan = read_scan(make_series(tmp_path / "in", change=change))
+    write_scan(scan, tmp_path / "out", derivation=derivation)
+    new = dcmread(tmp_path / "out" / "00.dcm")
+    assert new.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+    assert new.LossyImageCompression == "01"
 
 
 def test_damage_in_a_jpeg_is_told_once_and_by_us(

@@ -1,16 +1,18 @@
 """The functional groups of a derived multi-frame image: that its frames are derived, from what.
 
 Source: DICOM PS3.3 C.7.6.16.2.6 (derivation image), C.8.15.2 (enhanced CT image), C.8.15.3.1 (CT
-image frame type), C.12.2 (common instance reference).
+image frame type), C.12.2 (common instance reference), C.7.6.16.1.3 (concatenations).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from io import BytesIO
 from typing import Any
 
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
 from pydicom.sequence import Sequence as Items
 from pydicom.tag import BaseTag, Tag
 
@@ -26,7 +28,15 @@ _REFERENCED_INSTANCES = 0x0008114A
 _REFERENCED_OBJECTS = 0x00081199
 _SOURCE_EVIDENCE = 0x00089154
 
-CHANGED_GROUPS = frozenset({SHARED_GROUPS, PER_FRAME_GROUPS, _REFERENCED_SERIES, _SOURCE_EVIDENCE})
+_CONCATENATION = (0x00209161, 0x00200242)
+"""*Concatenation UID* and *SOP Instance UID of Concatenation Source*."""
+
+CHANGED_GROUPS = frozenset(
+    {
+        *(SHARED_GROUPS, PER_FRAME_GROUPS, _REFERENCED_SERIES, _SOURCE_EVIDENCE),
+        *_CONCATENATION,
+    }
+)
 """Elements that change in a derived multi-frame image, besides those of any derived image."""
 
 
@@ -62,7 +72,10 @@ def derived_groups(
 
 
 def references(file: SliceFile, encoding: Encoding) -> dict[BaseTag, Element]:
-    """The sequences in which an enhanced image lists all that it refers to, and is made of."""
+    """The sequences in which an enhanced image lists all that it refers to, and is made of.
+
+    What the source lists stays: its functional groups, which are kept, refer to it.
+    """
     instance = encoding.item(
         encoding.raw(0x00081150, "UI", dcm.text(file.header, dcm.SOP_CLASS_UID)),
         encoding.raw(0x00081155, "UI", file.instance),
@@ -77,9 +90,32 @@ def references(file: SliceFile, encoding: Encoding) -> dict[BaseTag, Element]:
     )
     evidence = encoding.item(encoding.raw(_REFERENCED_SERIES, "SQ", source), study)
     return {
-        Tag(_REFERENCED_SERIES): encoding.raw(_REFERENCED_SERIES, "SQ", series),
-        Tag(_SOURCE_EVIDENCE): encoding.raw(_SOURCE_EVIDENCE, "SQ", evidence),
+        Tag(tag): appended(file.header, encoding, tag, item)
+        for tag, item in ((_REFERENCED_SERIES, series), (_SOURCE_EVIDENCE, evidence))
     }
+
+
+def renamed_concatenation(file: SliceFile, rename: Callable[[str], str]) -> dict[BaseTag, str]:
+    """New UIDs of what an object is a fragment of, where it is one (PS3.3 C.7.6.16.2.2.4).
+
+    Else its fragments would be taken for further ones of the source.
+
+    Args:
+        file: the source.
+        rename: a new UID for one of the source's.
+    """
+    uids = {Tag(tag): dcm.text(file.header, tag) for tag in _CONCATENATION}
+    return {tag: rename(uid) for tag, uid in uids.items() if uid}
+
+
+def appended(source: Dataset, encoding: Encoding, tag: int, item: bytes) -> Element:
+    """A sequence with one more item; the source's own stays untouched."""
+    sequence = dcm.element(source, tag)
+    if isinstance(sequence, RawDataElement) or sequence is None:
+        earlier = (sequence.value or b"") if sequence is not None else b""
+        return encoding.raw(tag, "SQ", bytes(earlier) + item)
+    added = read_dataset(BytesIO(item[8:]), encoding.implicit, encoding.little)
+    return DataElement(tag, "SQ", Items([*(sequence.value or []), added]))
 
 
 def _derive_frame_type(item: Dataset, encoding: Encoding) -> None:

@@ -8,12 +8,9 @@ from __future__ import annotations
 import uuid
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from io import BytesIO
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
-from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, CTImageStorage
 
@@ -23,7 +20,13 @@ from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.find.uids import Uids, new_uid
 from mitsgan.files.dicom.frames import is_multiframe
 from mitsgan.files.dicom.write.encode import FILE_META, Element, Encoding
-from mitsgan.files.dicom.write.groups import CHANGED_GROUPS, derived_groups, references
+from mitsgan.files.dicom.write.groups import (
+    CHANGED_GROUPS,
+    appended,
+    derived_groups,
+    references,
+    renamed_concatenation,
+)
 
 _MEDIA_SOP_CLASS = 0x00020002
 _DERIVATION_DESCRIPTION = 0x00082111
@@ -122,15 +125,18 @@ def derived_header(
             described.append(encoding.raw(SOURCE_IMAGES, "SQ", reference))
             new |= references(file, encoding)
         new |= derived_groups(file, encoding, described)
+        parts = renamed_concatenation(file, lambda uid: derived_uid(uid, derivation))
+        for part, uid in parts.items():
+            put(part, "UI", uid)
     else:
         new[Tag(_DERIVATION_DESCRIPTION)] = history
-        new[Tag(DERIVATION_CODES)] = _appended(source, encoding, DERIVATION_CODES, addition)
+        new[Tag(DERIVATION_CODES)] = appended(source, encoding, DERIVATION_CODES, addition)
         new.pop(Tag(SOURCE_IMAGES), None)
         if reference is not None:
             new[Tag(SOURCE_IMAGES)] = encoding.raw(SOURCE_IMAGES, "SQ", reference)
     equipment = _equipment(encoding, derivation)
-    new[Tag(EQUIPMENT)] = _appended(source, encoding, EQUIPMENT, equipment)
-    if is_lossy(file.transfer_syntax) and dcm.LOSSY_IMAGE_COMPRESSION not in source:
+    new[Tag(EQUIPMENT)] = appended(source, encoding, EQUIPMENT, equipment)
+    if is_lossy(file.transfer_syntax):  # whatever the header says
         put(dcm.LOSSY_IMAGE_COMPRESSION, "CS", "01")
     for tags, pair in ((_EXTREMES, extremes), (_SERIES_EXTREMES, series_extremes)):
         for tag, value in zip(tags, pair, strict=True):
@@ -215,16 +221,6 @@ def _text(encoding: Encoding, tag: int, vr: str, value: str) -> Element:
     if value.isascii():
         return encoding.raw(tag, vr, value)
     return DataElement(tag, vr, value)
-
-
-def _appended(source: Dataset, encoding: Encoding, tag: int, item: bytes) -> Element:
-    """A sequence with one more item; the source's own stays untouched."""
-    sequence = dcm.element(source, tag)
-    if isinstance(sequence, RawDataElement) or sequence is None:
-        earlier = (sequence.value or b"") if sequence is not None else b""
-        return encoding.raw(tag, "SQ", bytes(earlier) + item)
-    added = read_dataset(BytesIO(item[8:]), encoding.implicit, encoding.little)
-    return DataElement(tag, "SQ", Sequence([*(sequence.value or []), added]))
 
 
 def _code(encoding: Encoding, value: str, meaning: str) -> list[RawDataElement]:
