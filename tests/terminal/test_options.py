@@ -12,6 +12,7 @@ from mitsgan.terminal.options import as_options
     [
         ("`max_hu` must be 1", "--max-hu must be 1"),
         ("give for example `noise_fraction=0.5`", "give for example --noise-fraction 0.5"),
+        ("choose by `select=type=A\\B`", "choose by --select 'type=A\\B'"),
         ("name what `mitsgan benchmark` wrote", "name what `mitsgan benchmark` wrote"),
         ("run `pip install 'mitsgan[idc]'`", "run `pip install 'mitsgan[idc]'`"),
     ],

@@ -174,6 +174,24 @@ def test_a_cut_object_is_named(tmp_path: Path, make_series: Make) -> None:
         read_scan(path)
 
 
+def test_stacks_of_other_orientations_in_one_object_are_told_apart(
+    tmp_path: Path, make_series: Make
+) -> None:
+    def change(ds: FileDataset) -> None:
+        frames = list(ds.PerFrameFunctionalGroupsSequence)
+        for group in frames[:]:
+            other = deepcopy(group)
+            other.FrameContentSequence = [item(StackID="2")]
+            other.PlaneOrientationSequence = [item(ImageOrientationPatient=[1, 0, 0, 0, 0, -1])]
+            frames.append(other)
+        ds.PerFrameFunctionalGroupsSequence = frames
+        ds.NumberOfFrames = 10
+        ds.PixelData = ds.PixelData * 2
+
+    with pytest.raises(ScanError, match=r"orientation.*`select=stack=1`.*write an image"):
+        read_scan(enhanced(tmp_path, make_series, change=change))
+
+
 def test_two_stacks_in_one_object_are_told_apart(
     tmp_path: Path, make_series: Make, derivation: Derivation
 ) -> None:

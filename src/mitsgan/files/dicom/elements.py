@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from struct import calcsize, iter_unpack
 
 from pydicom import charset
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
@@ -53,6 +55,9 @@ RESCALE_TYPE = 0x00281054
 LOSSY_IMAGE_COMPRESSION = 0x00282110
 PIXEL_DATA = 0x7FE00010
 
+_BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d"}
+"""How `struct` calls the kinds of numbers that are no text."""
+
 
 def element(dataset: Dataset, tag: int) -> DataElement | RawDataElement | None:
     """The element as it was read, or None if it is absent."""
@@ -73,6 +78,20 @@ def text(dataset: Dataset, tag: int) -> str:
     if isinstance(value, MultiValue | list | tuple):
         return "\\".join(str(item) for item in value)
     return str(value)
+
+
+def shown(dataset: Dataset, tag: int) -> str:
+    r"""As `text`, without the blanks around each value, and with numbers in bytes as numbers."""
+    entry = element(dataset, tag)
+    if isinstance(entry, RawDataElement) and isinstance(entry.value, bytes):
+        known = dictionary_has_tag(tag) and entry.VR in (None, "UN")
+        code = _BINARY.get(dictionary_VR(tag) if known else str(entry.VR))
+        if code is not None:
+            form = f"{'<' if entry.is_little_endian else '>'}{code}"
+            whole = entry.value[: len(entry.value) // calcsize(form) * calcsize(form)]
+            digits = ".7g" if code == "f" else ".15g"
+            return "\\".join(format(number, digits) for (number,) in iter_unpack(form, whole))
+    return "\\".join(values(dataset, tag))
 
 
 def values(dataset: Dataset, tag: int) -> list[str]:

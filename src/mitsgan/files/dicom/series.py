@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
+from mitsgan.files.dicom.find.select import differences
 from mitsgan.files.dicom.frames import Frame
 from mitsgan.files.dicom.spacing import Positions, slice_spacing
 from mitsgan.scan.scan import Geometry
@@ -78,18 +79,33 @@ def place_slices(frames: Sequence[Frame]) -> Positions:
     for frame in frames[1:]:
         other = _orientation(frame)
         if not np.allclose(other, (row, column), rtol=0, atol=_ORIENTATION_TOLERANCE):
-            raise ScanError(_mixed(frame, frames[0], "orientation", "Image Orientation (Patient)"))
+            name = "Image Orientation (Patient)"
+            raise ScanError(_mixed(frames, frame, "orientation", name))
         if not np.allclose(_pixel_spacing(frame), in_plane, rtol=1e-4, atol=0):
-            raise ScanError(_mixed(frame, frames[0], "pixel spacing", "Pixel Spacing"))
+            raise ScanError(_mixed(frames, frame, "pixel spacing", "Pixel Spacing"))
     positions = np.array([_position(frame) for frame in frames])
     order = np.argsort(positions @ normal, kind="stable")
     return Positions([frames[k] for k in order], positions[order], normal)
 
 
-def _mixed(frame: Frame, first: Frame, what: str, name: str) -> str:
+def _mixed(frames: Sequence[Frame], other: Frame, what: str, name: str) -> str:
+    choices = differences(frames, _are_parallel) if other.file is frames[0].file else []
+    remedy = (
+        f"choose one by {min(choices, key=len)}, and write an image (.nii.gz, .nrrd)"
+        if choices
+        else "move those of the other kind to a folder of their own"
+    )
     return (
-        f"{frame.path} has another {what} (*{name}*) than {first.path}: they are not one stack of "
-        f"slices; move those of the other kind to a folder of their own"
+        f"{other.path} has another {what} (*{name}*) than {frames[0].path}: they are not one stack "
+        f"of slices; {remedy}"
+    )
+
+
+def _are_parallel(frames: Sequence[Frame]) -> bool:
+    """Whether slices have one orientation and one pixel spacing, so far as they have any."""
+    return all(
+        len({tuple(dcm.values(frame.header, tag)) for frame in frames}) == 1
+        for tag in (dcm.ORIENTATION, dcm.PIXEL_SPACING)
     )
 
 

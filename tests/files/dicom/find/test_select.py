@@ -42,6 +42,9 @@ def _two(folder: Path, make_series: Make, keyword: str, one: Any, other: Any) ->
         ("AcquisitionTime", "101010", "101055", "time=101010"),
         ("SliceThickness", "2.0", "3.0", "thickness=2"),
         ("ImageType", ["ORIGINAL", "PRIMARY"], ["DERIVED", "SECONDARY"], "type=DERIVED"),
+        ("NominalPercentageOfCardiacPhase", 40.0, 75.0, "phase=40"),
+        ("ImageComments", "Gating 0%", "Gating 50%", "ImageComments=Gating 0%"),
+        ("TemporalPositionIndex", 3, 70000, "TemporalPositionIndex=3"),
     ],
 )
 def test_the_difference_is_named_and_one_can_be_chosen(

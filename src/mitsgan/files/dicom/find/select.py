@@ -6,12 +6,17 @@ Source: DICOM PS3.3 C.7.3.1 (general series), C.7.4, C.8.2.1 (CT image).
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from pydicom.datadict import dictionary_description, tag_for_keyword
+from pydicom.datadict import (
+    dictionary_description,
+    dictionary_VR,
+    keyword_for_tag,
+    tag_for_keyword,
+)
 from pydicom.dataset import Dataset
 
 from mitsgan.errors import ScanError, SettingsError
@@ -41,6 +46,15 @@ NAMES: Mapping[str, str] = {
 """Short names of the attributes that tell scans of one folder or series apart."""
 
 _SHOWN = 4
+_PATIENT = 0x0010
+_LONGEST = 64
+_TOLD = frozenset(
+    {
+        *("AS", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT"),
+        *("SH", "SL", "SS", "ST", "SV", "TM", "UI", "UL", "US", "UV"),
+    }
+)
+"""Value representations by which two scans may be told apart: no names, no tables."""
 
 
 class HasHeader(Protocol):
@@ -88,7 +102,7 @@ class Selection:
 
     def fits(self, header: Dataset) -> bool:
         """Whether a slice has the value; numbers are equal however they are written."""
-        return self.tag is not None and _plain(_shown(header, self.tag)) == _plain(self.value)
+        return self.tag is not None and _plain(dcm.shown(header, self.tag)) == _plain(self.value)
 
 
 def select_slices(
@@ -103,7 +117,7 @@ def select_slices(
         chosen = [item for item in items if selection.fits(item.header)]
         if not chosen:
             tag = selection.tag or 0
-            counts = Counter(_shown(item.header, tag) for item in items)
+            counts = Counter(dcm.shown(item.header, tag) for item in items)
             raise ScanError(
                 f"{path} holds no slice whose {_label(tag)} is {selection.value!r}; there are: "
                 f"{_listed(counts)}"
@@ -153,20 +167,35 @@ def differences(items: Sequence[Item], is_one_scan: Callable[[Sequence[Item]], b
         items: slices of one series.
         is_one_scan: whether slices can be those of one scan.
     """
+    usual = [(name, tag) for name, word in NAMES.items() if (tag := tag_for_keyword(word))]
+    return _choices(usual, items, is_one_scan) or _choices(_others(items), items, is_one_scan)
+
+
+def _choices(
+    named: Iterable[tuple[str, int]],
+    items: Sequence[Item],
+    is_one_scan: Callable[[Sequence[Item]], bool],
+) -> list[str]:
+    """Those attributes, each with the name to choose by, that tell scans apart."""
     choices = []
-    for name, keyword in NAMES.items():
-        tag = tag_for_keyword(keyword)
-        if tag is None:
-            continue
+    for name, tag in named:
         groups: dict[str, list[Item]] = defaultdict(list)
         for item in items:
-            groups[_shown(item.header, tag)].append(item)
-        few = 1 < len(groups) <= len(items) / 2
-        if few and "" not in groups and all(map(is_one_scan, groups.values())):
+            groups[dcm.shown(item.header, tag)].append(item)
+        few = 1 < len(groups) <= len(items) / 2 and all(0 < len(v) <= _LONGEST for v in groups)
+        if few and all(map(is_one_scan, groups.values())):
             counts = {value: len(group) for value, group in groups.items()}
             choice = next(iter(sorted(groups)))
             choices.append(f"{_label(tag)}: {_listed(counts)} (`select={name}={choice}`)")
     return choices
+
+
+def _others(items: Sequence[HasHeader]) -> Iterator[tuple[str, int]]:
+    """All attributes of a few words but those of the patient, which no message is to tell."""
+    for tag in items[0].header.keys():  # noqa: SIM118 - a Dataset iterates over converted elements
+        keyword = keyword_for_tag(tag)
+        if keyword and tag >> 16 != _PATIENT and dictionary_VR(tag) in _TOLD:
+            yield keyword, int(tag)
 
 
 def _describe(group: Sequence[SliceFile]) -> str:
@@ -180,10 +209,6 @@ def _describe(group: Sequence[SliceFile]) -> str:
 def _listed(counts: Mapping[str, int]) -> str:
     shown = [f"{value or '(empty)'} in {n}" for value, n in sorted(counts.items())[:_SHOWN]]
     return ", ".join(shown) + (", ..." if len(counts) > _SHOWN else "")
-
-
-def _shown(header: Dataset, tag: int) -> str:
-    return "\\".join(dcm.values(header, tag))
 
 
 def _label(tag: int) -> str:
