@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,17 @@ def test_an_affine_that_is_flat_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(ScanError, match="flat"):
         read_scan(tmp_path / "a.nii")
+
+
+def test_no_library_tells_what_is_odd_in_a_header(
+    tmp_path: Path, derivation: Derivation, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = _save(tmp_path / "a.nii")
+    content = bytearray(path.read_bytes())
+    content[80:84] = struct.pack("<f", -0.7)  # pixdim[1]
+    path.write_bytes(content)
+    write_scan(read_scan(path), tmp_path / "out.nii", derivation=derivation)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("code, millimetres", [(4, 1), (7, 1), (2 | 56, 1), (1, 1000), (3, 0.001)])

@@ -7,13 +7,15 @@ ours LPS: x and y change sign at this door.
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
-from nibabel.imageglobals import LoggingOutputSuppressor
+from nibabel.imageglobals import logger
 from nibabel.nifti1 import Nifti1Extension
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
@@ -49,7 +51,7 @@ def read_nifti(path: Path, hu_offset: float = 0.0) -> Scan:
         ScanError: it cannot be read, or is not one three-dimensional grey image.
     """
     try:
-        with quiet(), LoggingOutputSuppressor():
+        with quiet(), _unheard():
             image: Any = _load(path)
             if not isinstance(image, _Pair):
                 raise ScanError(
@@ -90,7 +92,8 @@ def write_nifti(scan: Scan, path: Path, derivation: Derivation) -> None:
         intercept -= scan.source.hu_offset
         data = data.reshape(source.shape)
         kind = _Nifti2 if int(source.header["sizeof_hdr"]) == _SIZE_2 else _Nifti1
-        image: Any = kind(data, source.affine, source.header, dtype=stored.dtype)
+        with _unheard():  # it tells again what is odd in the source's header
+            image: Any = kind(data, source.affine, source.header, dtype=stored.dtype)
     else:
         image = _Nifti1(data, scan.geometry.affine, dtype=stored.dtype)
         image.header.set_xyzt_units(_MILLIMETRES)
@@ -101,12 +104,26 @@ def write_nifti(scan: Scan, path: Path, derivation: Derivation) -> None:
     image.header.extensions.append(Nifti1Extension(_COMMENT, said.encode("utf-8")))
     image.header.set_slope_inter(slope, intercept)
     try:
-        with quiet(), LoggingOutputSuppressor():
+        with quiet(), _unheard():
             nib.save(image, path)
     except (HeaderDataError, ValueError, TypeError) as error:
         raise OutputError(
             f"{path.name} cannot be written as NIfTI ({error}); choose another format"
         ) from error
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Keep from the terminal what nibabel logs of odd headers, which it then reads all the same.
+
+    Its own LoggingOutputSuppressor takes its handler away; the message then goes to that of Python
+    for loggers without any, which is the terminal, too.
+    """
+    was, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = was
 
 
 def _load(path: Path) -> Any:
