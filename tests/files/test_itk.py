@@ -157,6 +157,18 @@ def test_what_is_no_ct_in_hu_is_refused(tmp_path: Path, array: Any, message: str
         read_scan(tmp_path / "a.nrrd")
 
 
+def test_an_axis_that_is_none_of_space_is_refused(tmp_path: Path, derivation: Derivation) -> None:
+    path = tmp_path / "a.nrrd"
+    write_scan(_scan(), path, derivation=derivation)
+    head, blank, data = path.read_bytes().partition(b"\n\n")
+    lines = head.splitlines()
+    (at,) = (n for n, line in enumerate(lines) if line.startswith(b"space directions:"))
+    lines[at] = b" ".join([*lines[at].split(b" ")[:-1], b"none"])
+    path.write_bytes(b"\n".join(lines) + blank + data)
+    with pytest.raises(ScanError, match="how far its slices lie apart is unknown"):
+        read_scan(path)
+
+
 def test_colour_and_time_series_are_refused(tmp_path: Path) -> None:
     colour = np.zeros((4, 4, 4, 3), np.int16)
     sitk.WriteImage(sitk.GetImageFromArray(colour, isVector=True), str(tmp_path / "a.mha"))

@@ -30,6 +30,7 @@ _DATA_FILE = re.compile(
     rb"^(?:ElementDataFile *=|data ?file:)([^\r\n]*)", re.MULTILINE | re.IGNORECASE
 )
 _DIMENSIONS = re.compile(rb"^(?:NDims *=|dimension:)([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
+_DIRECTIONS = re.compile(rb"^space directions:([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 _MOST_DIMENSIONS = 10
 
 
@@ -68,6 +69,7 @@ def read_itk(path: Path, hu_offset: float = 0.0) -> Scan:
     """
     _check_data_file(path)
     _check_dimensions(path)
+    _check_directions(path)
     try:
         with mute():
             image: Any = sitk.ReadImage(str(path))  # SimpleITK declares no types
@@ -168,6 +170,17 @@ def _check_dimensions(path: Path) -> None:
         raise ScanError(
             f"{path} says that it has {number[:40]!r} dimensions, expected 3: its header is "
             f"damaged; fetch it again"
+        )
+
+
+def _check_directions(path: Path) -> None:
+    """Raise `ScanError` where ITK would make one up: an axis of an NRRD without a direction."""
+    named = _DIRECTIONS.search(_header(path))
+    if named is not None and named[1].lower().split().count(b"none") and named[1].count(b"(") < 3:
+        raise ScanError(
+            f"{path} says of an axis that it is none of space (`space directions: none`), so how "
+            "far its slices lie apart is unknown: give each axis its direction, or convert the "
+            "series anew"
         )
 
 

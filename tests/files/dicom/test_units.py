@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 
 from mitsgan.errors import ScanError
 from mitsgan.files import Derivation, read_scan, write_scan
@@ -53,6 +54,24 @@ def test_other_units_are_refused_unless_the_user_knows_better(
     with pytest.raises(ScanError, match=rf"units '{name}'.*`assume_hu`"):
         read_scan(folder)
     assert read_scan(folder, Reading(assume_hu=True)).intercept[0] == -1024
+
+
+@pytest.mark.parametrize("rescaled", [True, False])
+def test_a_table_in_place_of_a_rescale_is_refused(
+    tmp_path: Path, make_series: Make, rescaled: bool
+) -> None:
+    def change(k: int, ds: Any) -> None:
+        table = Dataset()
+        table.LUTDescriptor, table.ModalityLUTType = [4096, 0, 16], "HU"
+        table.LUTData = np.arange(4096, dtype="<u2").tobytes()
+        ds.ModalityLUTSequence = [table]
+        if not rescaled:
+            del ds.RescaleSlope, ds.RescaleIntercept
+
+    folder = make_series(tmp_path, change=change)
+    with pytest.raises(ScanError, match=r"Modality LUT Sequence.*`assume_hu`"):
+        read_scan(folder)
+    assert read_scan(folder, Reading(assume_hu=True)).intercept[0] == (-1024 if rescaled else 0)
 
 
 def test_a_lost_rescale_can_be_given(

@@ -13,6 +13,7 @@ from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.frames import Frame
 from mitsgan.reading import Reading
 
+_MODALITY_LUT = 0x00283000
 _UNSPECIFIED = "US"
 _MODIFIED = "HU_MOD"
 # As scanners and workstations spell it, misspellings included.
@@ -35,6 +36,13 @@ def read_rescale(frame: Frame, reading: Reading) -> Rescale:
     Raises:
         ScanError: missing, not in HU, or no rescale that makes sense; says what to do.
     """
+    table = dcm.element(frame.header, _MODALITY_LUT)
+    if table is not None and table.value and not reading.values_are_known:
+        raise ScanError(
+            f"{frame.path} has a {dcm.label(_MODALITY_LUT)} *Modality LUT Sequence*, a table in "
+            "place of a rescale, so what its values mean depends on who reads them; choose the "
+            "original series of the scanner, or give `assume_hu` to go by the rescale alone"
+        )
     slope = _number(frame, dcm.RESCALE_SLOPE, "Rescale Slope")
     intercept = _number(frame, dcm.RESCALE_INTERCEPT, "Rescale Intercept")
     if slope is None or intercept is None:
