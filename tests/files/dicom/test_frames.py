@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -73,6 +74,26 @@ def test_frames_are_slices_and_are_written_as_frames(
     assert series.SeriesInstanceUID == old.SeriesInstanceUID
     assert "SourceImageSequence" not in new
     np.testing.assert_array_equal(read_scan(tmp_path / "out").stored, moved)
+
+
+def test_frames_in_an_archive_are_read_in_one_pass(
+    tmp_path: Path, make_series: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = enhanced(tmp_path, make_series)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(path, path.name)
+    sought: list[int] = []
+    seek = zipfile.ZipExtFile.seek
+
+    def recorded(file: zipfile.ZipExtFile, offset: int, whence: int = 0) -> int:
+        sought.append(seek(file, offset, whence))
+        return sought[-1]
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "seek", recorded)
+    scan = read_scan(tmp_path / "a.zip")
+    in_pixels = sought[-6:]  # of five frames, and behind them
+    assert in_pixels == sorted(in_pixels)
+    np.testing.assert_array_equal(scan.stored, read_scan(path).stored)
 
 
 def test_a_second_derivation_stands_behind_the_first(

@@ -16,6 +16,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 
 from mitsgan.errors import ScanError
 from mitsgan.files import Derivation, read_scan, write_scan
+from mitsgan.files.dicom.find import entries
 
 Make = Callable[..., Path]
 
@@ -173,6 +174,25 @@ def test_a_file_that_a_dicomdir_lists_twice_is_one_slice(tmp_path: Path, make_se
     scan = read_scan(_records(directory, dcmread(folder / "00.dcm"), names))
     assert scan.shape[0] == 5
     assert scan.notes == ()
+
+
+def test_a_copied_disc_is_listed_once(
+    tmp_path: Path, make_series: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_series(tmp_path / "a")
+    directory = _directory(tmp_path / "cd", *sorted(folder.iterdir()))
+    for path in (tmp_path / "cd" / "DICOM").iterdir():
+        path.rename(path.with_name(path.name.lower()))
+    listed: list[Path] = []
+    children = entries._children
+
+    def recorded(path: Path) -> list[Path]:
+        listed.append(path)
+        return children(path)
+
+    monkeypatch.setattr(entries, "_children", recorded)
+    assert read_scan(directory).shape[0] == 5
+    assert listed == [tmp_path / "cd" / "DICOM"]
 
 
 def test_a_dicomdir_that_is_none(tmp_path: Path) -> None:

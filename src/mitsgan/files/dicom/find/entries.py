@@ -284,8 +284,9 @@ def _listed(path: Path) -> list[Entry]:
             "slices"
         ) from error
     entries, lost = [], []
+    listings: dict[Path, dict[str, Path]] = {}
     for parts in (parts for parts in names if parts):
-        file = _resolve(path.parent, parts)
+        file = _resolve(path.parent, parts, listings)
         if file is None:
             lost.append("/".join(parts))
         else:
@@ -305,18 +306,25 @@ def _parts(value: object) -> list[object]:
     return [value] if isinstance(value, str) else list(value)  # type: ignore[call-overload]
 
 
-def _resolve(folder: Path, parts: list[str]) -> Path | None:
-    """A listed file below a folder; discs and their copies differ in upper and lower case."""
+def _resolve(folder: Path, parts: list[str], listings: dict[Path, dict[str, Path]]) -> Path | None:
+    """A listed file below a folder; discs and their copies differ in upper and lower case.
+
+    Args:
+        folder: where the DICOMDIR lies.
+        parts: of the name that it lists.
+        listings: of each folder that was listed, what is in it by its name in lower case; grows.
+    """
     if any(part in ("", ".", "..") or "/" in part or "\\" in part for part in parts):
         return None
     path = folder
     for part in parts:
-        step = path / part
-        if not step.exists():
-            alike = [p for p in _children(path) if p.name.lower() == part.lower()]
-            if not alike:
-                return None
-            step = alike[0]
+        step: Path | None = path / part
+        if not (path / part).exists():
+            if path not in listings:
+                listings[path] = {p.name.lower(): p for p in reversed(_children(path))}
+            step = listings[path].get(part.lower())
+        if step is None:
+            return None
         path = step
     return path if path.is_file() else None
 

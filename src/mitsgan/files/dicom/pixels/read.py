@@ -80,7 +80,7 @@ def _read_native(
         if length < whole:
             raise ValueError(f"{length} bytes, expected {whole}")
         start = raw.tell()
-        for number, out in into.items():
+        for number, out in sorted(into.items()):  # in an archive, each step back starts anew
             raw.seek(start + number * size)
             got = raw.readinto(out.data.cast("B"))  # type: ignore[attr-defined]
             if got < size:
