@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813 - its own habit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydicom import dcmread
 from tests.seal.sketch.conftest import painted, with_hu
@@ -142,6 +143,43 @@ def test_an_anonymised_processed_copy_is_processed(check: Check, copy: Path, sca
     assert report.verdict == "processed"
     assert report.findings
     assert all(finding.explained for finding in report.findings)
+
+
+@pytest.mark.parametrize("forge", [False, True], ids=["as sealed", "forged"])
+def test_a_lossy_copy_of_new_objects_in_the_same_series(
+    check: Check, copy: Path, scan: Scan, forge: bool
+) -> None:
+    """As DICOM has it (PS3.3 C.7.6.1.1.5), and coders do it."""
+    shown = painted(scan, _LUNG, 20.0) if forge else scan
+    show(copy, processed(shown, "jpeg2000-8"))
+    for number, file in enumerate(sorted(copy.iterdir())):
+        ds = dcmread(file)
+        ds.SOPInstanceUID = f"1.2.9.{number}"
+        ds.save_as(file)
+    report = check(copy)
+    assert report.verdict == ("tampered" if forge else "processed")
+    assert "none of its slices is an object that was sealed" in report.notes
+    assert not report.findings
+
+
+@pytest.mark.parametrize("forge", [False, True], ids=["as sealed", "forged"])
+def test_an_image_with_more_slices_of_another_thickness(
+    scan: Scan, tmp_path: Path, forge: bool
+) -> None:
+    path, seal = tmp_path / "scan.nii.gz", tmp_path / "seal.json"
+    derivation = Derivation("a copy", "copy")
+    write_scan(scan, path, derivation=derivation)
+    write_seal(make_seal(path, _SIGNER), seal)
+    write_scan(
+        painted(scan, _LUNG, 20.0) if forge else scan, path, derivation=derivation, overwrite=True
+    )
+    image = sitk.ReadImage(path)
+    thinner = sitk.ResampleImageFilter()
+    thinner.SetReferenceImage(image)
+    thinner.SetOutputSpacing((2.1, 2.1, 3.0))
+    thinner.SetSize((170, 170, 40))
+    sitk.WriteImage(thinner.Execute(image), path)
+    assert verify_seal(path, seal, _TRUST).verdict == ("tampered" if forge else "processed")
 
 
 @pytest.mark.parametrize("ending", [".nii.gz", ".nrrd", ".mha"])

@@ -71,7 +71,10 @@ def _pair_by_pixels(seal: Seal, pairs: list[Part | None], rest: list[Part]) -> N
 
 
 def _pair_in_order(seal: Seal, parts: Sequence[Part]) -> tuple[list[Part | None], list[Finding]]:
-    """Slices of an image have no names: as many are compared one by one, else aligned."""
+    """Slices of an image have no names: as many are compared one by one, else aligned.
+
+    Where more or fewer are there and none is as it was sealed, as on another grid, none is paired.
+    """
     if len(parts) == len(seal.slices):
         return list(parts), []
     present = [block_digests(part.pixels(), seal.block) for part in parts]
@@ -79,8 +82,9 @@ def _pair_in_order(seal: Seal, parts: Sequence[Part]) -> tuple[list[Part | None]
     pairs: list[Part | None] = [None] * len(sealed)
     extra: list[Part] = []
     steps = difflib.SequenceMatcher(None, sealed, present, autojunk=False).get_opcodes()
+    on_another_grid = all(tag != "equal" for tag, *_ in steps)
     for _, a, a_end, b, b_end in steps:
-        both = min(a_end - a, b_end - b)
+        both = 0 if on_another_grid else min(a_end - a, b_end - b)
         pairs[a : a + both] = parts[b : b + both]
         extra += parts[b + both : b_end]
     return pairs, [
