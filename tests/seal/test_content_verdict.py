@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,61 @@ def test_a_lossy_copy_of_new_objects_in_the_same_series(
     assert report.verdict == ("tampered" if forge else "processed")
     assert "none of its slices is an object that was sealed" in report.notes
     assert not report.findings
+
+
+def renewed(folder: Path) -> Path:
+    """Let a series be another one by all its UIDs."""
+    for number, file in enumerate(sorted(folder.iterdir())):
+        ds = dcmread(file)
+        ds.SeriesInstanceUID, ds.SOPInstanceUID = "1.2.9", f"1.2.9.{number}"
+        ds.save_as(file)
+    return folder
+
+
+def test_a_lesion_under_new_uids_is_no_matter_of_another_series(
+    check: Check, copy: Path, scan: Scan
+) -> None:
+    """Most slices are known by their pixels; those that are not belong to the same series."""
+    show(copy, painted(scan, _LUNG, 20.0))
+    report = check(renewed(copy))
+    assert report.verdict == "tampered"
+    assert {f.slices for f in report.findings if f.kind == "pixels"} == {(8,), (9,), (10,)}
+    assert report.content is not None
+    assert len(report.content.regions) == 1
+
+
+@pytest.mark.parametrize("forge", [False, True], ids=["as sealed", "forged"])
+def test_new_uids_and_one_slice_as_it_was(
+    check: Check, series: Path, copy: Path, scan: Scan, forge: bool
+) -> None:
+    """What one slice shows says nothing of the others."""
+    show(copy, processed(painted(scan, _LUNG, 20.0) if forge else scan, "jpeg2000-8"))
+    shutil.copy(min(series.iterdir()), copy)
+    report = check(renewed(copy))
+    assert report.verdict == ("tampered" if forge else "processed")
+    assert report.content is not None
+    assert report.content.missing == ()
+
+
+@pytest.mark.parametrize("forge", [False, True], ids=["as sealed", "forged"])
+def test_slices_put_between_those_that_were_sealed(check: Check, copy: Path, forge: bool) -> None:
+    """Some are as sealed: it is asked all the same what the whole series shows."""
+    slices = [dcmread(file) for file in copy.iterdir()]
+    slices.sort(key=lambda ds: ds.ImagePositionPatient[2])
+    for z, (one, other) in enumerate(pairwise(slices)):
+        if forge and z in (7, 8, 9):
+            stored = other.pixel_array.copy()
+            stored[75:86, 39:50] += 800
+            other.PixelData = stored.tobytes()
+            other.save_as(str(other.filename))
+        values = (one.pixel_array.astype(int) + other.pixel_array) // 2
+        one.PixelData = values.astype("<i2").tobytes()
+        x, y, low = one.ImagePositionPatient
+        one.ImagePositionPatient = [x, y, (low + other.ImagePositionPatient[2]) / 2]
+        one.save_as(copy / f"between-{z:02d}.dcm")
+    report = check(renewed(copy))
+    assert report.verdict == ("tampered" if forge else "processed")
+    assert report.content is not None
 
 
 @pytest.mark.parametrize("forge", [False, True], ids=["as sealed", "forged"])

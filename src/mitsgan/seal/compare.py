@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom.content import describe
@@ -40,9 +40,14 @@ def pair_slices(
         if same_name:
             pairs[z] = same_name.pop(0)
     rest = [part for group in left.values() for part in group]
+    renamed = not any(pairs)
+    series = {seal.expected(z).get("SeriesInstanceUID", "") for z in range(len(seal.slices))}
+    series |= {part.series for part in pairs if part is not None}
     if None in pairs:
         _pair_by_pixels(seal, pairs, rest)
-    series = {seal.expected(z).get("SeriesInstanceUID", "") for z in range(len(seal.slices))}
+        series |= {part.series for part in pairs if part is not None and renamed}
+        if any(pairs):
+            _pair_by_place(seal, pairs, rest, series)
     uids = {seal.expected(z).get("SOPInstanceUID", "") for z in range(len(seal.slices))}
     extra = [
         part
@@ -51,6 +56,8 @@ def pair_slices(
     ]
     if len(extra) < len(rest):
         notes.append(f"{len(rest) - len(extra)} file(s) of other series were left out")
+    if renamed and extra:  # a series made anew: that some slices are as sealed says nothing of it
+        pairs = [None] * len(pairs)
     return pairs, [
         Finding("extra", f"{part.name} is no slice that was sealed, or is there twice")
         for part in extra
@@ -68,6 +75,38 @@ def _pair_by_pixels(seal: Seal, pairs: list[Part | None], rest: list[Part]) -> N
         if z is not None:
             pairs[z] = part
             rest.remove(part)
+
+
+def _pair_by_place(
+    seal: Seal, pairs: list[Part | None], rest: list[Part], series: Container[str]
+) -> None:
+    """Slices whose UID and pixels were changed stand where those stood that they replace.
+
+    Else whoever changed both would have them left out as a matter of another series, though they
+    are shown with the others. Those found leave ``rest``.
+
+    Args:
+        seal: what was sealed.
+        pairs: those found so far, by sealed slice; grows.
+        rest: the others.
+        series: the UIDs under which the scan is there.
+    """
+    lost = {_place(seal.expected(z)): z for z, part in enumerate(pairs) if part is None}
+    for part in list(rest):
+        if part.series in series:
+            z = lost.pop(_place(part.attributes), None)
+            if z is not None:
+                pairs[z] = part
+                rest.remove(part)
+
+
+def _place(attributes: Mapping[str, str]) -> tuple[object, ...]:
+    """Where a slice lies, mm, to a hundredth; its text where that is no numbers."""
+    texts = [attributes.get(name, "") for name in ("ImagePositionPatient", "FrameNumber")]
+    try:
+        return (*(round(float(number), 2) for number in texts[0].split("\\")),)
+    except (ValueError, OverflowError):
+        return tuple(texts)
 
 
 def _pair_in_order(seal: Seal, parts: Sequence[Part]) -> tuple[list[Part | None], list[Finding]]:
