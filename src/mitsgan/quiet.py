@@ -31,6 +31,11 @@ UNREADABLE = (
 """What pydicom and its decoders raise on damaged files: it depends on where the damage is."""
 
 
+def said(error: BaseException) -> str:
+    """What an error says, in one line: pydicom adds the traceback of another to its own words."""
+    return " ".join(str(error).partition("Traceback (most recent call last)")[0].split())
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep pydicom's remarks from the terminal.

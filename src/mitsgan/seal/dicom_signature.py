@@ -32,7 +32,7 @@ from mitsgan.files.dicom.find.parse import whole_dataset
 from mitsgan.files.dicom.pixels.write import native_bytes
 from mitsgan.files.dicom.write.encode import Encoding
 from mitsgan.files.dicom.write.header import IMPLEMENTATION_UID, implementation_name
-from mitsgan.quiet import UNREADABLE, quiet
+from mitsgan.quiet import UNREADABLE, quiet, said
 
 _MAC_PARAMETERS, _SIGNATURES = 0x4FFE0001, 0xFFFAFFFA
 _OFFSET_TABLES = (0x7FE00001, 0x7FE00002, 0x7FE00003)
@@ -131,7 +131,7 @@ def _signed(
         dcmwrite(out, dataset)
     except UNREADABLE as error:
         raise ScanError(
-            f"{path} cannot be written anew ({' '.join(str(error).split())}); repair its header "
+            f"{path} cannot be written anew ({said(error)}); repair its header "
             f"with a DICOM tool first"
         ) from error
     return out.getvalue()

@@ -297,3 +297,19 @@ def test_a_header_that_cannot_be_referred_to_is_refused(sealed: Path, tmp_path: 
     with pytest.raises(mg.errors.ScanError, match=r"\(0020,0052\).*repair the header"):
         _verify(tmp_path, "series", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_element_that_nobody_can_read_is_named(sealed: Path, tmp_path: Path) -> None:
+    shutil.copytree(sealed / "series", tmp_path / "series")
+    for file in (tmp_path / "series").iterdir():
+        ds = dcmread(file)
+        ds.PatientComments = "none"
+        ds.save_as(file)
+        content = file.read_bytes()
+        file.write_bytes(content.replace(b"\x10\0\0\x40LT", b"\x10\0\0\x40ZZ"))  # no VR
+    shutil.copy(sealed / "seal.json", tmp_path)
+    shutil.copy(sealed / "trust.pem", tmp_path)
+    with pytest.raises(mg.errors.ScanError, match=r"'ZZ' in tag \(0010,4000\)\); repair") as caught:
+        _verify(tmp_path, "series", tmp_path / "out")
+    assert "Traceback" not in str(caught.value)
+    assert not (tmp_path / "out").exists()

@@ -32,7 +32,7 @@ from mitsgan.files.dicom.order import check_order
 from mitsgan.files.dicom.pixels.decode import decodable
 from mitsgan.files.dicom.pixels.form import PixelFormat
 from mitsgan.files.dicom.pixels.read import UNCOMPRESSED, read_words
-from mitsgan.quiet import UNREADABLE
+from mitsgan.quiet import UNREADABLE, said
 from mitsgan.reading import Choice
 
 PATIENT = (
@@ -218,8 +218,8 @@ def attributes(frame: Frame, texts: _Texts | None = None) -> dict[str, str]:
         overlays = _overlays(elements)
     except UNREADABLE as error:
         raise ScanError(
-            f"{frame.path}: {describe(keyword)} cannot be read ({error}); the file is damaged: "
-            f"fetch it again"
+            f"{frame.path}: {describe(keyword)} cannot be read ({said(error)}); the file is "
+            f"damaged: fetch it again"
         ) from error
     if is_multiframe(frame.file):
         values[FRAME] = str(frame.number + 1)

@@ -21,7 +21,7 @@ from pydicom.tag import BaseTag
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
-from mitsgan.quiet import UNREADABLE, quiet
+from mitsgan.quiet import UNREADABLE, quiet, said
 
 SHARED_GROUPS = 0x52009229
 PER_FRAME_GROUPS = 0x52009230
@@ -101,8 +101,8 @@ def _frames(file: SliceFile) -> list[Frame]:
             flat = [{**shared, **_flat(item)} for item in per_frame]
     except UNREADABLE as error:
         raise ScanError(
-            f"{file.path}: the functional groups cannot be read ({error}); the file is damaged: "
-            "fetch it again"
+            f"{file.path}: the functional groups cannot be read ({said(error)}); the file "
+            "is damaged: fetch it again"
         ) from error
     if len(flat) != count:
         raise ScanError(

@@ -15,7 +15,7 @@ from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.find.parse import body_tags
-from mitsgan.quiet import UNREADABLE
+from mitsgan.quiet import UNREADABLE, said
 
 _OTHER_PIXELS = (0x7FE00008, 0x7FE00009)
 _LARGE = 4096
@@ -32,7 +32,7 @@ def check_order(file: SliceFile) -> None:
         tags = body_tags(file, _LARGE)
     except UNREADABLE as error:
         raise ScanError(
-            f"{file.path} cannot be read to its end ({' '.join(str(error).split())}); it is "
+            f"{file.path} cannot be read to its end ({said(error)}); it is "
             f"damaged or truncated: fetch it again"
         ) from error
     for before, tag in pairwise(tags):

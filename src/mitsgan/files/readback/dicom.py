@@ -20,7 +20,7 @@ from mitsgan.files.dicom.pixels.decode import decode_frame
 from mitsgan.files.dicom.pixels.read import UNCOMPRESSED
 from mitsgan.files.dicom.source import DicomSource
 from mitsgan.files.readback.slices import StoredSlice
-from mitsgan.quiet import UNREADABLE, quiet
+from mitsgan.quiet import UNREADABLE, quiet, said
 
 
 def dicom_slices(source: DicomSource, written: Path | None) -> Iterator[StoredSlice]:
@@ -52,7 +52,7 @@ def dicom_slices(source: DicomSource, written: Path | None) -> Iterator[StoredSl
         except UNREADABLE as error:
             where = file.path if written is None else f"{written.name}/{file.name}"
             raise OutputError(
-                f"{where} cannot be read anew ({' '.join(str(error).split())}); nothing was written"
+                f"{where} cannot be read anew ({said(error)}); nothing was written"
             ) from error
 
 

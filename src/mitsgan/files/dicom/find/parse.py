@@ -30,7 +30,7 @@ from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.find.entries import Entry
-from mitsgan.quiet import UNREADABLE, quiet
+from mitsgan.quiet import UNREADABLE, quiet, said
 
 NATIVE = {ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian}
 _MARK = 128
@@ -57,7 +57,7 @@ def read_header(entry: Entry) -> SliceFile | None:
             return _parse_bare(raw, entry) if is_bare(start) else None
     except UNREADABLE as error:
         raise ScanError(
-            f"{entry.path} cannot be read as DICOM ({error}): it is damaged or truncated; "
+            f"{entry.path} cannot be read as DICOM ({said(error)}): it is damaged or truncated; "
             f"fetch it again, or take it away if it is not part of the series"
         ) from error
 

@@ -13,7 +13,7 @@ from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.frames import Frame, is_multiframe
-from mitsgan.quiet import UNREADABLE, quiet
+from mitsgan.quiet import UNREADABLE, quiet, said
 
 _NEEDED = (
     *(dcm.SOP_CLASS_UID, dcm.SOP_INSTANCE_UID, dcm.STUDY_INSTANCE_UID, dcm.SERIES_INSTANCE_UID),
@@ -95,7 +95,7 @@ def _dataset(file: SliceFile) -> Dataset:
                 if tag not in dataset:
                     dataset[tag] = DataElement(tag, dictionary_VR(tag), None)
     except UNREADABLE as error:
-        raise ScanError(f"{file.path} cannot be read ({error}): fetch it again") from error
+        raise ScanError(f"{file.path} cannot be read ({said(error)}): fetch it again") from error
     return dataset
 
 

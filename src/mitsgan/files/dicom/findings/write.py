@@ -10,6 +10,7 @@ from highdicom.seg import segread
 from highdicom.sr import srread
 from highdicom.uid import UID
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 
 from mitsgan.atomic import atomic_output
 from mitsgan.errors import OutputError, ScanError
@@ -18,12 +19,16 @@ from mitsgan.files.dicom.findings.report import Segments, report
 from mitsgan.files.dicom.findings.segmentation import segmentation
 from mitsgan.files.dicom.findings.sources import Examined, examined
 from mitsgan.files.dicom.frames import Frame
-from mitsgan.quiet import quiet
+from mitsgan.quiet import quiet, said
 
 REPORT = "report.dcm"
 
-_UNFIT = (AttributeError, KeyError, TypeError, ValueError)
-"""What highdicom raises where a header lacks what an object that refers to it has to repeat."""
+_UNFIT = (
+    *(AttributeError, KeyError, TypeError, ValueError),
+    *(NotImplementedError, BytesLengthException),
+)
+"""What highdicom raises where a header lacks what an object that refers to it has to repeat, and
+pydicom where it cannot read that."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ def write_findings(
     except _UNFIT as error:
         raise ScanError(
             f"{frames[0].path}: its header does not suffice to refer to it in DICOM findings "
-            f"({error}); repair the header, or leave `dicom_out` out"
+            f"({said(error)}); repair the header, or leave `dicom_out` out"
         ) from error
     named = {
         f"segmentation-{one.layer.name}.dcm": one.segmentation
@@ -99,6 +104,8 @@ def _check(folder: Path, text: Dataset, segmentations: Sequence[str]) -> None:
             again = srread(folder / REPORT)
             counts = [segread(folder / name).number_of_segments for name in segmentations]
     except _UNFIT as error:
-        raise OutputError(f"{folder}: what was written cannot be read back ({error})") from error
+        raise OutputError(
+            f"{folder}: what was written cannot be read back ({said(error)})"
+        ) from error
     if again.SOPInstanceUID != text.SOPInstanceUID or not all(counts):
         raise OutputError(f"{folder}: what was written reads back as something else")

@@ -23,7 +23,7 @@ from mitsgan.files.dicom.find.parse import NATIVE, whole_dataset
 from mitsgan.files.dicom.frames import frame_count
 from mitsgan.files.dicom.pixels.decode import decodable, decode_frame, remedy
 from mitsgan.files.dicom.pixels.form import PixelFormat
-from mitsgan.quiet import UNREADABLE, quiet
+from mitsgan.quiet import UNREADABLE, quiet, said
 
 UNCOMPRESSED = {*NATIVE, DeflatedExplicitVRLittleEndian}
 
@@ -57,7 +57,7 @@ def read_words(
         damaged = "the file is damaged or truncated: fetch it again"
         syntax = file.transfer_syntax
         name = syntax.name if syntax.name == str(syntax) else f"{syntax.name}, {syntax}"
-        reason = " ".join(str(error).split()) if known else "no decoder for it is installed"
+        reason = said(error) if known else "no decoder for it is installed"
         raise ScanError(
             f"the pixel data of {file.path} ({name}) cannot be read ({reason}); "
             f"{damaged if known else remedy(syntax)}"

@@ -26,7 +26,7 @@ from mitsgan.files.dicom.pixels.write import (
 from mitsgan.files.dicom.source import DicomSource
 from mitsgan.files.dicom.write.encode import Encoding
 from mitsgan.files.dicom.write.header import STALE, charset, derived_header, derived_meta
-from mitsgan.quiet import UNREADABLE
+from mitsgan.quiet import UNREADABLE, said
 from mitsgan.scan.scan import Scan
 
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -164,8 +164,8 @@ def _write_file(
         before, behind = encoding.encode(header, names), encoding.encode(rest, names)
     except UNREADABLE as error:
         raise ScanError(
-            f"{file.path} has an element that cannot be written back ({error}): its header is "
-            f"damaged; fetch it again"
+            f"{file.path} has an element that cannot be written back ({said(error)}): its "
+            f"header is damaged; fetch it again"
         ) from error
     parts: list[bytes | memoryview] = [
         before,
