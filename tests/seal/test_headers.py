@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydicom import Dataset
 from tests.seal.sealed_series import DEPTH, Check, change, ordered
 
 from mitsgan.seal.format import write_seal
@@ -78,6 +79,53 @@ def test_a_field_changed_in_all_slices_is_one_finding(check: Check, copy: Path) 
     (finding,) = check(copy).findings
     assert finding.slices == tuple(range(DEPTH))
     assert "all slices" in finding.text
+
+
+def sealed_anew(copy: Path, path: Path, signer: Signer) -> Check:
+    write_seal(make_seal(copy, signer), path)
+    return lambda folder: verify_seal(folder, path, Trust((signer.public_key,)))
+
+
+def test_bytes_that_the_character_set_does_not_have_are_told_apart(
+    copy: Path, tmp_path: Path, signer: Signer
+) -> None:
+    for file in copy.iterdir():
+        change(file, SpecificCharacterSet="ISO_IR 192", PatientName="M^XX")
+        file.write_bytes(file.read_bytes().replace(b"M^XX", b"M^\xfc\xe4"))
+    check = sealed_anew(copy, tmp_path / "a.json", signer)
+    assert check(copy).verdict == "intact"
+    for file in copy.iterdir():
+        file.write_bytes(file.read_bytes().replace(b"M^\xfc\xe4", b"M^\xf6\xfc"))
+    assert [f.attribute for f in check(copy).findings] == ["PatientName"]
+
+
+def test_a_table_is_not_hidden_in_the_text_before_it(
+    copy: Path, tmp_path: Path, signer: Signer
+) -> None:
+    item = Dataset()
+    item.LUTDescriptor, item.LUTExplanation = [2, 0, 16], "E"
+    item.add_new(0x00283006, "OW", b"\1\0\2\0")
+    for file in copy.iterdir():
+        change(file, VOILUTSequence=[item])
+    check = sealed_anew(copy, tmp_path / "a.json", signer)
+    assert check(copy).verdict == "intact"
+    del item.LUTData
+    item.LUTExplanation = "E,(0028,3006)=01000200"
+    change(ordered(copy)[1], VOILUTSequence=[item])
+    assert [f.attribute for f in check(copy).findings] == ["VOILUTSequence"]
+    item.LUTExplanation = "E"
+    item.add_new(0x00283006, "UT", "01000200")
+    change(ordered(copy)[1], VOILUTSequence=[item])
+    assert [f.attribute for f in check(copy).findings] == ["VOILUTSequence"]
+
+
+def test_an_empty_value_before_others_is_a_difference(check: Check, copy: Path) -> None:
+    """Whoever takes the first value of two gets nothing."""
+    file = ordered(copy)[1]
+    data, window = file.read_bytes(), b"DS\x08\x00-600\\40 "
+    assert window in data
+    file.write_bytes(data.replace(window, b"DS\x08\x00\\-600\\40"))
+    assert [f.attribute for f in check(copy).findings] == ["WindowCenter"]
 
 
 def test_names_of_the_patient_are_not_in_the_seal(copy: Path, signer: Signer) -> None:

@@ -33,6 +33,36 @@ def test_an_extra_slice_is_named(check: Check, copy: Path) -> None:
     assert "zz.dcm" in finding.text
 
 
+def test_an_extra_slice_is_named_where_the_series_has_a_new_uid(check: Check, copy: Path) -> None:
+    shutil.copy(ordered(copy)[3], copy / "zz.dcm")
+    change(copy / "zz.dcm", SOPInstanceUID="1.2.3.9")
+    for file in copy.iterdir():
+        change(file, SeriesInstanceUID="1.2.3.8")
+    report = check(copy)
+    assert report.verdict == "tampered"
+    (finding,) = [f for f in report.findings if not f.explained]
+    assert (finding.kind, "zz.dcm" in finding.text) == ("extra", True)
+
+
+@pytest.mark.parametrize(
+    "name, value", [("ImageType", "ORIGINAL\\PRIMARY\\LOCALIZER"), ("Modality", "SR")]
+)
+def test_a_slice_that_poses_as_none_is_named(
+    check: Check, copy: Path, signer: Signer, *, name: str, value: str
+) -> None:
+    """It is left out here, and shown among the slices by who goes by the series alone."""
+    disguised = ordered(copy)[3]
+    change(disguised, **{name: value})
+    flip(disguised, 3, 3, 1)
+    report = check(copy)
+    assert report.verdict == "tampered"
+    assert [f.slices for f in report.findings if f.kind == "missing"] == [(3,)]
+    (finding,) = [f for f in report.findings if f.kind == "extra"]
+    assert disguised.name in finding.text
+    with pytest.raises(SealError, match="could not tell whether it was there"):
+        make_seal(copy, signer)
+
+
 def test_the_same_slice_twice_is_named(check: Check, copy: Path) -> None:
     shutil.copy(ordered(copy)[3], copy / "zz.dcm")
     (finding,) = check(copy).findings

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mitsgan.files.dicom.content import FRAME, PATIENT, SliceContent, read_content
 from mitsgan.files.dicom.files import Progress
 from mitsgan.files.dicom.find.select import choose_frames
+from mitsgan.files.dicom.find.sift import LeftOut
 from mitsgan.files.dicom.frames import Frame
 from mitsgan.files.io import is_image, read_scan
 from mitsgan.reading import Choice, Reading
@@ -52,17 +53,22 @@ def kind_of(path: Path) -> str:
 
 
 def read_parts(
-    path: Path, salt: str, choice: Choice, progress: Progress | None = None
+    path: Path,
+    salt: str,
+    choice: Choice,
+    progress: Progress | None = None,
+    beside: list[LeftOut] | None = None,
 ) -> list[Part]:
     """All slices at a path: those of all series of a folder, unordered; those of an image in order.
 
-    What the values of an image mean is not asked: a seal says what is there.
+    What the values of an image mean is not asked: a seal says what is there. ``beside`` gets the
+    DICOM objects that are no slices.
 
     Raises:
         ScanError: nothing there, or it cannot be read.
     """
     if kind_of(path) == "dicom":
-        return [dicom_part(item, salt) for item in read_content(path, choice, progress)]
+        return [dicom_part(item, salt) for item in read_content(path, choice, progress, beside)]
     scan = read_scan(path, Reading(assume_hu=True), progress=progress)
     geometry = scan.geometry
     attributes = {
@@ -105,6 +111,13 @@ def choose_parts(parts: Sequence[Part], path: Path, choice: Choice) -> list[Part
             )
         seen[uid] = part.name
     return sorted(slices, key=_place)
+
+
+def of_series(beside: Iterable[LeftOut], series: Iterable[str]) -> list[LeftOut]:
+    """Objects that are no slices but say that they are of one of these series: programs that do
+    not look so closely show them among its slices."""
+    named = set(series)
+    return [item for item in beside if item.series in named]
 
 
 def object_name(attributes: Mapping[str, str]) -> str:

@@ -19,14 +19,16 @@ from numpy.typing import NDArray
 from mitsgan import __version__
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom.files import Progress
+from mitsgan.files.dicom.find.sift import LeftOut
 from mitsgan.reading import Choice
-from mitsgan.seal.content import Part, choose_parts, kind_of, read_parts
+from mitsgan.seal.content import Part, choose_parts, kind_of, of_series, read_parts
 from mitsgan.seal.digest import BLOCK, block_digests
 from mitsgan.seal.format import (
     DIGEST,
     FORMAT,
     VERSION,
     SealedOriginal,
+    SealError,
     canonical,
     encode,
     timestamp,
@@ -59,11 +61,18 @@ def make_seal(
 
     Raises:
         ScanError: it cannot be read, or somebody writes to it meanwhile.
-        SealError: slices that cannot be told apart.
+        SealError: slices that cannot be told apart, or what is none under the UID of their series.
     """
     salt = secrets.token_hex(16)
     choice = choice or Choice()
-    parts = choose_parts(read_parts(path, salt, choice, progress), path, choice)
+    beside: list[LeftOut] = []
+    parts = choose_parts(read_parts(path, salt, choice, progress, beside), path, choice)
+    for item in of_series(beside, {part.series for part in parts}):
+        raise SealError(
+            f"{item.name} is no slice ({item.kind}), but has the *Series Instance UID* of the "
+            f"scan: whoever verifies could not tell whether it was there; move it away, or give "
+            f"it a series of its own"
+        )
     shared = {
         name: text
         for name, text in parts[0].attributes.items()

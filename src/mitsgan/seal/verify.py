@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom.content import describe
 from mitsgan.files.dicom.files import Progress
+from mitsgan.files.dicom.find.sift import LeftOut
 from mitsgan.reading import Choice
 from mitsgan.seal.compare import compare, pair_slices
-from mitsgan.seal.content import Part, choose_parts, kind_of, read_parts
+from mitsgan.seal.content import Part, choose_parts, kind_of, of_series, read_parts
 from mitsgan.seal.digest import SIZE
 from mitsgan.seal.format import Seal, SealError, read_seal, timestamp
 from mitsgan.seal.keys import fingerprint, load_certificates, name_of
@@ -120,10 +121,13 @@ def _compare(
     path: Path, seal: Seal, sketch: Sketch | None, choice: Choice, progress: Progress | None
 ) -> _Comparison:
     result = _Comparison()
-    parts = read_parts(path, seal.salt, choice, progress)
+    beside: list[LeftOut] = []
+    parts = read_parts(path, seal.salt, choice, progress, beside)
     if kind_of(path) == seal.kind:
         pairs, extra = pair_slices(seal, parts, result.notes)
-        result.findings = [*compare(seal, pairs, progress), *extra]
+        sealed_as = {seal.expected(z).get("SeriesInstanceUID", "") for z in range(len(seal.slices))}
+        posing = _posing(beside, sealed_as | {part.series for part in pairs if part is not None})
+        result.findings = [*compare(seal, pairs, progress), *extra, *posing]
     else:
         pairs = []
         result.notes.append(
@@ -143,6 +147,7 @@ def _compare(
         result.examined = shown
         if not same_objects:
             result.findings += _other_identity(seal, shown)
+            result.findings += _posing(beside, {part.series for part in shown})
         try:
             result.content = judge(sketch, pieces(shown, path))
         except ScanError as error:
@@ -152,6 +157,14 @@ def _compare(
             return result
     result.findings = weigh(seal, sketch, result.findings)
     return result
+
+
+def _posing(beside: Sequence[LeftOut], series: Iterable[str]) -> list[Finding]:
+    """What was left out as no slice of a scan, but has the UID of its series."""
+    return [
+        Finding("extra", f"{item.name} ({item.kind}) is of the series, but was not sealed with it")
+        for item in of_series(beside, series)
+    ]
 
 
 def _other_identity(seal: Seal, parts: Sequence[Part]) -> list[Finding]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom.content import (
     ENCRYPTED,
+    FRAME,
     GEOMETRY,
     NUMBERS,
     OVERLAYS,
@@ -62,13 +63,16 @@ def weigh(seal: Seal, sketch: Sketch, findings: Sequence[Finding]) -> list[Findi
     else:
         pixels = [finding for finding in findings if finding.kind == "pixels"]
         edited = _edited(seal, sketch, pixels)
+    renamed = {z for f in findings if f.attribute == "SOPInstanceUID" for z in f.slices}
     return [
-        replace(finding, explained=_explained(finding, edited, changed | gone))
+        replace(finding, explained=_explained(finding, edited, changed | gone, renamed))
         for finding in findings
     ]
 
 
-def _explained(finding: Finding, edited: set[int], not_as_sealed: set[int]) -> bool:
+def _explained(
+    finding: Finding, edited: set[int], not_as_sealed: set[int], renamed: set[int]
+) -> bool:
     if finding.kind == "missing":
         return True
     if finding.kind == "pixels":
@@ -77,6 +81,8 @@ def _explained(finding: Finding, edited: set[int], not_as_sealed: set[int]) -> b
         return False
     if finding.attribute in IDENTITY or finding.attribute == ENCRYPTED:
         return finding.removed
+    if finding.attribute == FRAME:  # who makes frames of slices makes another object
+        return set(finding.slices) <= renamed
     if finding.attribute in _MEANING:
         return set(finding.slices) <= not_as_sealed
     return True

@@ -8,7 +8,6 @@ Source: DICOM PS3.3 C.7 (patient, study, series, image), PS3.5 section 8 (pixel 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +16,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.datadict import dictionary_description, tag_for_keyword
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import Progress, SliceFile
 from mitsgan.files.dicom.find.headers import read_headers
 from mitsgan.files.dicom.find.select import choose_frames
-from mitsgan.files.dicom.find.sift import refuse_left_out, sift
+from mitsgan.files.dicom.find.sift import LeftOut, refuse_left_out, sift
 from mitsgan.files.dicom.frames import Frame, frames_of, is_multiframe
 from mitsgan.files.dicom.order import check_order
 from mitsgan.files.dicom.pixels.decode import decodable
 from mitsgan.files.dicom.pixels.form import PixelFormat
 from mitsgan.files.dicom.pixels.read import UNCOMPRESSED, read_words
+from mitsgan.files.dicom.texts import Form, Texts, overlay_digest, text_of
 from mitsgan.quiet import UNREADABLE, said
 from mitsgan.reading import Choice
 
@@ -81,11 +78,23 @@ KEYWORDS = (
 )
 """Every attribute that counts, as DICOM names it (PS3.6)."""
 
-_TAGS = {name: tag for name in KEYWORDS if (tag := tag_for_keyword(name)) is not None}
+_OF_THE_FILE = frozenset(
+    {*PATIENT, *STUDY, *SERIES, "SOPClassUID", "SOPInstanceUID", ENCRYPTED, OVERLAYS}
+)
+"""What a multi-frame image says once, outside its functional groups: other programs look for it
+there alone, so what a group says of it counts for nothing."""
 
-_Texts = dict[tuple[object, ...], str]
-"""The text of values that were met, by their bytes and all that these are read by: most are the
-same in every slice."""
+_SHOWN_BY = frozenset({*GEOMETRY, *VALUES, *NUMBERS, *TABLES})
+"""What a frame is shown by. Where the file and a functional group both say it, some programs go by
+the one, and some by the other."""
+
+_FORMS: Mapping[str, Form] = {
+    **dict.fromkeys(NUMBERS, "number"),
+    **dict.fromkeys(SEQUENCES, "sequence"),
+}
+"""How attributes are written whose value is more than its text."""
+
+_TAGS = {name: tag for name in KEYWORDS if (tag := tag_for_keyword(name)) is not None}
 
 
 @dataclass(frozen=True)
@@ -157,7 +166,10 @@ class SliceContent:
 
 
 def read_content(
-    path: Path, choice: Choice | None = None, progress: Progress | None = None
+    path: Path,
+    choice: Choice | None = None,
+    progress: Progress | None = None,
+    beside: list[LeftOut] | None = None,
 ) -> list[SliceContent]:
     """The slices of a folder (with subfolders), or one file; pixels are left on disk.
 
@@ -167,6 +179,7 @@ def read_content(
         path: as for `read_dicom`.
         choice: whether that is to be refused; all series are read.
         progress: called with (done, total) steps, two for each file.
+        beside: gets the DICOM objects that were left out.
 
     Raises:
         ScanError: nothing there, a header that cannot be read, or one that different programs may
@@ -176,11 +189,13 @@ def read_content(
     files, left_out = sift(headers.files, of_any_modality=True)
     if choice is not None and choice.strict:
         refuse_left_out([*headers.left_out, *left_out])
+    if beside is not None:
+        beside += left_out
     if not files:
         raise ScanError(f"{path} holds no image with slices; choose another folder")
     for file in files:
         check_order(file)
-    texts: _Texts = {}
+    texts: Texts = {}
     return [SliceContent(frame, attributes(frame, texts)) for frame in frames_of(files)]
 
 
@@ -194,28 +209,34 @@ def choose_content(slices: list[SliceContent], path: Path, choice: Choice) -> li
     return [item for item in slices if item.frame in chosen]
 
 
-def attributes(frame: Frame, texts: _Texts | None = None) -> dict[str, str]:
+def attributes(frame: Frame, texts: Texts | None = None) -> dict[str, str]:
     """The attributes that count as text, whatever the encoding; empty ones are left out.
 
     Several values are joined by a backslash, each without the blanks around it; numbers in two
     bytes are in decimal; sequences and overlays are a SHA-256 of what is in them.
 
     Raises:
-        ScanError: one cannot be read.
+        ScanError: one cannot be read, or a frame is shown by what stands in two places.
     """
     values: dict[str, str] = {}
     texts = {} if texts is None else texts
-    elements = {int(tag): element for tag, element in frame.header.items()}
+    own, flat = frame.file.header, frame.header
+    elements = {int(tag): element for tag, element in own.items()}
+    of_frame = elements if flat is own else {int(tag): each for tag, each in flat.items()}
     keyword = ""
     try:
         for keyword, tag in _TAGS.items():
-            if tag not in elements:
+            header, found = (own, elements) if keyword in _OF_THE_FILE else (flat, of_frame)
+            if tag not in found:
                 continue
-            value = _value(frame.header, keyword, elements[tag], texts)
+            form = _FORMS.get(keyword, "text")
+            value = text_of(header, found[tag], form, texts)
             if value:
                 values[keyword] = value
+            if header is not own and tag in elements and keyword in _SHOWN_BY:
+                _refuse_two(frame, keyword, value, text_of(own, elements[tag], form, texts))
         keyword = OVERLAYS
-        overlays = _overlays(elements)
+        overlays = overlay_digest(elements)
     except UNREADABLE as error:
         raise ScanError(
             f"{frame.path}: {describe(keyword)} cannot be read ({said(error)}); the file is "
@@ -223,7 +244,9 @@ def attributes(frame: Frame, texts: _Texts | None = None) -> dict[str, str]:
         ) from error
     if is_multiframe(frame.file):
         values[FRAME] = str(frame.number + 1)
-    return {**values, **overlays}
+    if overlays:
+        values[OVERLAYS] = overlays
+    return values
 
 
 def describe(keyword: str) -> str:
@@ -236,61 +259,18 @@ def describe(keyword: str) -> str:
     return keyword if tag is None else f"{dcm.label(tag)} *{dictionary_description(tag)}*"
 
 
-def _value(
-    header: Dataset, keyword: str, element: DataElement | RawDataElement, texts: _Texts
-) -> str:
-    if not isinstance(element, RawDataElement) or keyword in SEQUENCES:
-        return _text(header, keyword, element.tag)
-    encodings = header.original_character_set
-    charset = encodings if isinstance(encodings, str) else tuple(encodings or ())
-    key = (keyword, element.VR, element.value, element.is_little_endian, charset)
-    text = texts.get(key)
-    if text is None:
-        text = texts[key] = _text(header, keyword, element.tag)
-    return text
-
-
-def _text(header: Dataset, keyword: str, tag: int) -> str:
-    if keyword in NUMBERS:
-        number = dcm.integer(header, tag)
-        return dcm.text(header, tag) if number is None else str(number)
-    if keyword in SEQUENCES:
-        items = header[tag].value
-        return _digest(_flat(items)) if items else ""
-    return "\\".join(dcm.values(header, tag)).strip("\\")
-
-
-def _overlays(elements: Mapping[int, DataElement | RawDataElement]) -> dict[str, str]:
-    parts = [
-        f"{dcm.label(tag)}={_plain(elements[tag].value)}"
-        for tag in sorted(elements)
-        if 0x6000 <= tag >> 16 <= 0x60FF and tag & 0xFFFF
-    ]
-    return {OVERLAYS: _digest("\n".join(parts))} if parts else {}
-
-
-def _flat(items: Sequence) -> str:
-    """The elements of a sequence, items and all, as text."""
-    return (
-        "["
-        + ",".join(
-            "{" + ",".join(f"{dcm.label(e.tag)}={_plain(e.value)}" for e in item) + "}"
-            for item in items
+def _refuse_two(frame: Frame, keyword: str, in_group: str, in_file: str) -> None:
+    """Raise where a functional group and the file say two different things."""
+    try:
+        same = [float(n) for n in in_group.split("\\")] == [float(n) for n in in_file.split("\\")]
+    except ValueError:
+        same = in_group == in_file
+    if not same:
+        raise ScanError(
+            f"{frame.path}: {describe(keyword)} is {in_group!r} in the functional groups and "
+            f"{in_file!r} outside them: which of the two other programs go by is unknown; rewrite "
+            f"it with a DICOM tool, if you know where it comes from"
         )
-        + "]"
-    )
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, Sequence):
-        return _flat(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value)
-
-
-def _digest(text: str) -> str:
-    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def _whole(text: str) -> int | None:

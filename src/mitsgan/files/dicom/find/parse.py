@@ -204,6 +204,15 @@ def body_tags(file: SliceFile, largest: int) -> list[int]:
     return [tag for tag in ([] if again else [*file.tags]) + read if tag != 0]
 
 
+def head_bytes(file: SliceFile) -> bytes:
+    """The data set of a file up to its pixels, as encoded; all of it where it was deflated."""
+    with file.entry.open() as raw:
+        raw.seek(file.body_offset)
+        if file.transfer_syntax == DeflatedExplicitVRLittleEndian:
+            return zlib.decompress(raw.read(), -zlib.MAX_WBITS)
+        return raw.read(-1 if file.pixel_offset is None else file.pixel_offset - file.body_offset)
+
+
 def whole_dataset(file: SliceFile) -> Dataset:
     """The whole file with its pixels, its meta data saying how it is really encoded."""
     with file.entry.open() as raw, quiet():

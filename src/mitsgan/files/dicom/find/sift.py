@@ -56,10 +56,11 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file that is no slice, and why."""
+    """A file that is no slice, why, and the series that it says it is of, if it is DICOM."""
 
     name: Path
     kind: str
+    series: str = ""
 
 
 def sift(
@@ -72,7 +73,7 @@ def sift(
         if kind is None:
             slices.append(file)
         else:
-            left_out.append(LeftOut(file.name, kind))
+            left_out.append(LeftOut(file.name, kind, file.series))
     return slices, left_out
 
 

@@ -1,0 +1,112 @@
+"""The values of elements as text that no two different values share, however they are encoded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Literal
+
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
+
+from mitsgan.files.dicom import elements as dcm
+from mitsgan.quiet import quiet
+
+Form = Literal["text", "number", "sequence"]
+"""How a value is written: as its text, as a number in decimal, or as a digest of its items."""
+
+Texts = dict[tuple[object, ...], str]
+"""The text of values that were met, by their bytes and all that these are read by: most are the
+same in every slice."""
+
+_STRUCTURE = frozenset(',={}[]"\n')
+"""What the text of a sequence is put together with."""
+
+
+def text_of(
+    header: Dataset, element: DataElement | RawDataElement, form: Form, texts: Texts
+) -> str:
+    """The text of an element of a header; empty where its value is.
+
+    Args:
+        header: that holds it.
+        element: as it was read.
+        form: how it is written.
+        texts: what was met before; gets this one.
+    """
+    if not isinstance(element, RawDataElement) or form == "sequence":
+        return _text(header, element.tag, form)
+    encodings = header.original_character_set
+    charset = encodings if isinstance(encodings, str) else tuple(encodings or ())
+    value = bytes(element.value or b"")
+    key = (element.tag, element.VR, value, element.is_little_endian, charset)
+    text = texts.get(key)
+    if text is None:
+        text = _text(header, element.tag, form)
+        if "\ufffd" in text:  # whatever the character set does not have becomes the same sign
+            text = "bytes " + value.strip(b" \0").hex()
+        texts[key] = text
+    return text
+
+
+def overlay_digest(elements: Mapping[int, DataElement | RawDataElement]) -> str:
+    """A digest of all elements of the groups 6000 to 60FF; empty where there are none."""
+    parts = [
+        f"{dcm.label(tag)}={_plain(elements[tag].value)}"
+        for tag in sorted(elements)
+        if 0x6000 <= tag >> 16 <= 0x60FF and tag & 0xFFFF
+    ]
+    return _digest("\n".join(parts)) if parts else ""
+
+
+def _text(header: Dataset, tag: int, form: Form) -> str:
+    with quiet():
+        if form == "number":
+            number = dcm.integer(header, tag)
+            return dcm.text(header, tag) if number is None else str(number)
+        if form == "sequence":
+            items = header[tag].value
+            return _digest(_flat(items)) if items else ""
+        text = "\\".join(dcm.values(header, tag))
+    return text if text.strip("\\") else ""
+
+
+def _flat(items: Sequence) -> str:
+    """The elements of a sequence, items and all, as text."""
+    return (
+        "["
+        + ",".join(
+            "{" + ",".join(f"{dcm.label(e.tag)}={_odd_vr(e)}{_plain(e.value)}" for e in item) + "}"
+            for item in items
+        )
+        + "]"
+    )
+
+
+def _odd_vr(element: DataElement) -> str:
+    """The VR of an element, where it is not the one that the standard gives it."""
+    try:
+        usual = dictionary_VR(element.tag).split(" or ")
+    except KeyError:  # a private one
+        return ""
+    return "" if element.VR in usual else f"{element.VR}:"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Sequence):
+        return _flat(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, MultiValue):
+        return str(value)
+    text = str(value)
+    # Else what stands within a text could pass for elements that follow it.
+    return json.dumps(text) if set(text) & _STRUCTURE else text
+
+
+def _digest(text: str) -> str:
+    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -1,0 +1,157 @@
+"""What one program reads in a file and another does not: refused, or told, and never intact."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydicom import Dataset, dcmread
+from pydicom.dataset import FileDataset
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import JPEGLSLossless
+from tests.files.dicom.multiframe import merge
+
+from mitsgan.errors import ScanError
+from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.phantom.chest import chest
+from mitsgan.seal.format import write_seal
+from mitsgan.seal.report import SealReport
+from mitsgan.seal.seal import make_seal
+from mitsgan.seal.signature import Signer
+from mitsgan.seal.trust import Trust
+from mitsgan.seal.verify import verify_seal
+
+_SIGNER = Signer(Ed25519PrivateKey.generate())
+_FRAMES = 4
+
+
+@pytest.fixture
+def single(tmp_path: Path) -> Path:
+    phantom_series(chest((_FRAMES, 70, 66), (40.0, 5.0, 5.0), seed=5), tmp_path / "single")
+    return tmp_path / "single"
+
+
+@pytest.fixture
+def multi(single: Path, tmp_path: Path) -> Path:
+    """The file of a multi-frame object, alone in its folder."""
+    return merge(single, tmp_path / "multi")
+
+
+def seal(folder: Path) -> None:
+    write_seal(make_seal(folder, _SIGNER), folder.parent / "seal.json")
+
+
+def verified(folder: Path) -> SealReport:
+    return verify_seal(folder, folder.parent / "seal.json", Trust((_SIGNER.public_key,)))
+
+
+def refused(folder: Path, message: str) -> None:
+    with pytest.raises(ScanError, match=message):
+        verified(folder)
+    with pytest.raises(ScanError, match=message):
+        make_seal(folder, _SIGNER)
+
+
+def test_a_patient_within_functional_groups_is_nobody(multi: Path) -> None:
+    """Other programs look for the patient outside them."""
+    seal(multi.parent)
+    ds = dcmread(multi)
+    for groups in ds.PerFrameFunctionalGroupsSequence:
+        groups.PlanePositionSequence[0].PatientID = ds.PatientID
+        groups.PlanePositionSequence[0].PatientName = ds.PatientName
+    ds.PatientID, ds.PatientName = "OTHER", "Somebody^Else"
+    ds.save_as(multi)
+    report = verified(multi.parent)
+    assert report.verdict == "tampered"
+    assert {finding.attribute for finding in report.findings} == {"PatientID", "PatientName"}
+
+
+def test_a_rescale_within_functional_groups_and_another_outside(multi: Path) -> None:
+    seal(multi.parent)
+    ds = dcmread(multi)
+    ds.RescaleIntercept = "-2024"
+    ds.save_as(multi)
+    refused(multi.parent, "'-1024' in the functional groups and '-2024' outside")
+    ds.RescaleIntercept = "-1024.0"
+    ds.save_as(multi)
+    assert verified(multi.parent).verdict == "intact", "the same number, written otherwise"
+
+
+def test_functional_groups_in_a_single_slice_are_no_processing(single: Path) -> None:
+    """What was outside them is within: nothing reads it there in an image of one frame."""
+    seal(single)
+    for file in single.iterdir():
+        ds = dcmread(file)
+        group = Dataset()
+        group.RescaleIntercept = ds.RescaleIntercept
+        item = Dataset()
+        item.PixelValueTransformationSequence = [group]
+        ds.PerFrameFunctionalGroupsSequence, ds.NumberOfFrames = [item], 1
+        del ds.RescaleIntercept
+        ds.save_as(file)
+    assert verified(single).verdict == "tampered"
+
+
+def undefined_lengths(ds: FileDataset) -> None:
+    """Let sequences end by delimiters, so that bytes can be put into them."""
+    for groups in ds.PerFrameFunctionalGroupsSequence:
+        groups.is_undefined_length_sequence_item = True
+        for element in groups:
+            element.is_undefined_length = True
+            element.value[0].is_undefined_length_sequence_item = True
+    ds["PerFrameFunctionalGroupsSequence"].is_undefined_length = True
+
+
+def test_an_element_twice_in_an_item(multi: Path) -> None:
+    """The last one counts here, the first one elsewhere."""
+    ds = dcmread(multi)
+    undefined_lengths(ds)
+    ds.save_as(multi)
+    seal(multi.parent)
+    assert verified(multi.parent).verdict == "intact"
+    data, sealed = multi.read_bytes(), b"\x28\x00\x52\x10DS\x06\x00-1024 "
+    assert sealed in data
+    multi.write_bytes(data.replace(sealed, b"\x28\x00\x52\x10DS\x06\x00-99   " + sealed))
+    refused(multi.parent, "occurs twice")
+
+
+def compress(file: Path) -> list[bytes]:
+    """Compress a file without loss; its frames."""
+    ds = dcmread(file)
+    ds.compress(JPEGLSLossless, generate_instance_uid=False)
+    ds.save_as(file)
+    return list(generate_frames(ds.PixelData, number_of_frames=int(ds.get("NumberOfFrames", 1))))
+
+
+def test_a_table_that_leads_past_what_is_shown(single: Path) -> None:
+    """It points to what was sealed; who does not look into it shows the fragment before that."""
+    seal(single)
+    one, *_ = files = sorted(single.iterdir())
+    frames = [compress(file)[0] for file in files]
+    assert verified(single).verdict == "intact"
+    ds = dcmread(one)
+    painted, sealed = (encapsulate([frame], has_bot=False)[8:] for frame in (frames[1], frames[0]))
+    table = b"\xfe\xff\x00\xe0" + struct.pack("<II", 4, len(painted))
+    ds.PixelData = table + painted + sealed
+    ds["PixelData"].is_undefined_length = True
+    ds.save_as(one)
+    refused(single, "where its 1 frame")
+
+
+def test_a_table_in_another_order(multi: Path) -> None:
+    seal(multi.parent)
+    frames = compress(multi)
+    starts = [sum(8 + len(frame) for frame in frames[:k]) for k in range(_FRAMES)]
+    ds = dcmread(multi)
+    ds.PixelData = encapsulate(frames, has_bot=False)
+    ds["PixelData"].is_undefined_length = True
+    ds.ExtendedOffsetTableLengths = struct.pack(f"<{_FRAMES}Q", *map(len, frames))
+    ds.ExtendedOffsetTable = struct.pack(f"<{_FRAMES}Q", *starts)
+    ds.save_as(multi)
+    assert verified(multi.parent).verdict == "intact"
+    starts[1], starts[2] = starts[2], starts[1]
+    ds.ExtendedOffsetTable = struct.pack(f"<{_FRAMES}Q", *starts)
+    ds.save_as(multi)
+    refused(multi.parent, f"where its {_FRAMES} frame")
