@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,9 +18,16 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from mitsgan.seal.keys import PrivateKey, SignatureError, fingerprint, load_public, needs_passphrase
+from mitsgan.seal.keys import (
+    PrivateKey,
+    SignatureError,
+    fingerprint,
+    load_public,
+    needs_passphrase,
+    public_der,
+)
 from mitsgan.seal.signature import Signer, verify
 from mitsgan.seal.trust import Trust
 
@@ -33,6 +41,7 @@ def certificate(
     days: tuple[int, int] = (-10, 10),
     ca: bool | None = None,
     usage: str | None = None,
+    other: tuple[x509.ExtensionType, ...] = (),
 ) -> x509.Certificate:
     """A certificate of ``key``, signed by the issuer or by itself."""
     above, signing = issuer or (name, key)
@@ -65,6 +74,8 @@ def certificate(
             usage: True,
         }
         builder = builder.add_extension(x509.KeyUsage(**flags), True)
+    for extension in other:
+        builder = builder.add_extension(extension, critical=True)
     algorithm = None if isinstance(signing, ed25519.Ed25519PrivateKey) else hashes.SHA256()
     return builder.sign(signing, algorithm)
 
@@ -238,6 +249,58 @@ def test_trust_in_an_authority(keys: dict[str, PrivateKey]) -> None:
     encipher = certificate(key, issuer=("authority", ca_key), usage="key_encipherment")
     assert not covered((encipher,), authority), "not a certificate for signing"
     assert not covered((certificate(key),), authority), "signed by itself"
+
+
+@pytest.mark.parametrize(
+    "purposes, taken",
+    [
+        (["SERVER_AUTH", "CLIENT_AUTH"], False),
+        (["OCSP_SIGNING"], False),
+        (["CLIENT_AUTH", "EMAIL_PROTECTION"], True),
+        (["ANY_EXTENDED_KEY_USAGE"], True),
+    ],
+)
+def test_a_key_of_a_server_vouches_for_no_scan(
+    keys: dict[str, PrivateKey], purposes: list[str], taken: bool
+) -> None:
+    """Whoever gets at the key of any server of a hospital could else seal in its name."""
+    key, ca_key = keys["ECDSA-P256-SHA256"], keys["Ed25519"]
+    usage = x509.ExtendedKeyUsage([getattr(ExtendedKeyUsageOID, name) for name in purposes])
+    leaf = certificate(key, issuer=("authority", ca_key), other=(usage,))
+    trust = Trust((), (certificate(ca_key, "authority", ca=True),))
+    assert (trust.covers(public_der(key.public_key()), (leaf,), NOW) is not None) == taken
+
+
+def test_what_is_critical_and_unknown_is_not_passed_over(keys: dict[str, PrivateKey]) -> None:
+    key, ca_key = keys["ECDSA-P256-SHA256"], keys["Ed25519"]
+    unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\5\0")
+    leaf = certificate(key, issuer=("authority", ca_key), other=(unknown,))
+    trust = Trust((), (certificate(ca_key, "authority", ca=True),))
+    assert trust.covers(public_der(key.public_key()), (leaf,), NOW) is None
+
+
+def test_an_authority_with_a_short_key_vouches_for_nobody(ed: ed25519.Ed25519PrivateKey) -> None:
+    short = rsa.generate_private_key(65537, 1024)
+    leaf = certificate(ed, issuer=("authority", short))
+    trust = Trust((), (certificate(short, "authority", ca=True),))
+    assert trust.covers(public_der(ed.public_key()), (leaf,), NOW) is None
+
+
+def test_an_authority_that_signs_by_sha1_vouches_for_nobody(tmp_path: Path) -> None:
+    """Two certificates of one hash can be made."""
+    for name, more in (("ca", ""), ("me", "-CA ca.crt -CAkey ca.key")):
+        command = f"openssl req -x509 -newkey rsa:2048 -nodes -sha1 -subj /CN={name} -days 1 {more}"
+        keys_out = f"-keyout {name}.key -out {name}.crt"
+        made = subprocess.run([*command.split(), *keys_out.split()], cwd=tmp_path, check=False)
+        if made.returncode:
+            pytest.skip("this openssl signs no certificate so")
+    ca, me = (
+        x509.load_pem_x509_certificate((tmp_path / name).read_bytes())
+        for name in ("ca.crt", "me.crt")
+    )
+    own, now = public_der(me.public_key()), me.not_valid_before_utc + timedelta(minutes=1)
+    assert Trust((), (ca,)).covers(own, (me,), now) is None
+    assert Trust((), (me,)).covers(own, (me,), now), "one that is trusted itself needs nobody"
 
 
 def test_a_fingerprint_is_that_of_openssl(ed: ed25519.Ed25519PrivateKey) -> None:

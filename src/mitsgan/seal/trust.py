@@ -9,6 +9,8 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from mitsgan.seal.keys import (
     UNREADABLE,
@@ -20,6 +22,17 @@ from mitsgan.seal.keys import (
     public_der,
     read_pem,
 )
+
+_OTHER_PURPOSES = frozenset(
+    {
+        *(ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH),
+        *(ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.OCSP_SIGNING),
+    }
+)
+"""What an authority certifies servers and devices for: none of these keys may vouch for a scan."""
+
+_LEAST_RSA_BITS = 2048
+_BROKEN_HASHES = ("md5", "sha1")
 
 
 @dataclass(frozen=True)
@@ -85,12 +98,20 @@ def valid_at(certificate: x509.Certificate, at: datetime) -> bool:
 
 
 def _certified_key(certificate: x509.Certificate) -> bytes | None:
-    """The key that a certificate is of, if it may sign; None else."""
+    """The key that a certificate is of, if it may sign; None else.
+
+    Source: RFC 5280 sections 4.2 (what is critical and unknown), 4.2.1.3 and 4.2.1.12.
+    """
+    may_sign = True
     try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-        may_sign = usage.digital_signature or usage.content_commitment
-    except x509.ExtensionNotFound:
-        may_sign = True
+        for extension in certificate.extensions:
+            value = extension.value
+            if isinstance(value, x509.KeyUsage):
+                may_sign &= value.digital_signature or value.content_commitment
+            elif isinstance(value, x509.ExtendedKeyUsage):
+                may_sign &= not _OTHER_PURPOSES.issuperset(value)
+            elif isinstance(value, x509.UnrecognizedExtension):
+                may_sign &= not extension.critical
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return None
     try:
@@ -115,7 +136,13 @@ def _may_issue(certificate: x509.Certificate) -> bool:
 
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether one certificate was issued by the other, in a way that nobody can forge."""
     try:
+        hashed, key = certificate.signature_hash_algorithm, issuer.public_key()
+        if hashed is not None and hashed.name in _BROKEN_HASHES:
+            return False
+        if isinstance(key, rsa.RSAPublicKey) and key.key_size < _LEAST_RSA_BITS:
+            return False
         certificate.verify_directly_issued_by(issuer)
     except (*UNREADABLE, InvalidSignature):
         return False
