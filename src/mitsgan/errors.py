@@ -4,6 +4,14 @@ Every message says what was found, where, what was expected and what to do about
 that it speaks of stand in backticks as Python names them, `max_hu`.
 """
 
+from __future__ import annotations
+
+import json
+import unicodedata
+
+_LAST_SHORT = 0xFFFF
+"""Above it, a sign takes two escapes."""
+
 
 class MitsganError(Exception):
     """Root of all errors that mitsgan raises on purpose; the CLI turns it into exit code 2."""
@@ -63,3 +71,27 @@ class EngineError(MitsganError):
 
 class ExtensionError(MitsganError):
     """A protector or an attacker of somebody's own cannot be used."""
+
+
+def plain(text: str, *, keep: str = "") -> str:
+    """Text in which signs that steer a terminal, or that nobody sees, are written as escapes.
+
+    A name in a header, of a file or in a certificate could else end its line, clear the screen and
+    write a verdict of its own.
+
+    Args:
+        text: what others may have written.
+        keep: signs that stay, such as the ends of our own lines.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        _escaped(sign) if unicodedata.category(sign).startswith("C") and sign not in keep else sign
+        for sign in text
+    )
+
+
+def _escaped(sign: str) -> str:
+    """As JSON writes it, so that JSON stays what it is."""
+    number = ord(sign)
+    return f"\\u{number:04x}" if number <= _LAST_SHORT else json.dumps(sign)[1:-1]

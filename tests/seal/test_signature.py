@@ -25,6 +25,7 @@ from mitsgan.seal.keys import (
     SignatureError,
     fingerprint,
     load_public,
+    name_of,
     needs_passphrase,
     public_der,
 )
@@ -301,6 +302,11 @@ def test_an_authority_that_signs_by_sha1_vouches_for_nobody(tmp_path: Path) -> N
     own, now = public_der(me.public_key()), me.not_valid_before_utc + timedelta(minutes=1)
     assert Trust((), (ca,)).covers(own, (me,), now) is None
     assert Trust((), (me,)).covers(own, (me,), now), "one that is trusted itself needs nobody"
+
+
+def test_a_name_stays_on_its_line(ed: ed25519.Ed25519PrivateKey) -> None:
+    """Whoever signs anew names themselves: not a line below that says intact."""
+    assert name_of(certificate(ed, "site\n\x1b[2Jintact")).isprintable()
 
 
 def test_a_fingerprint_is_that_of_openssl(ed: ed25519.Ed25519PrivateKey) -> None:

@@ -19,7 +19,7 @@ import tyro
 from mitsgan import __version__
 from mitsgan.cli.commands import COMMANDS
 from mitsgan.cli.old_names import with_new_names
-from mitsgan.errors import ConfigurationError, MitsganError
+from mitsgan.errors import ConfigurationError, MitsganError, plain
 from mitsgan.terminal.choice import Group, check_names, lists, named, offered
 from mitsgan.terminal.command import Command
 from mitsgan.terminal.extensions import describe
@@ -130,5 +130,6 @@ def _fail(error: BaseException) -> int:
 
 
 def _say(message: str, code: int = 2) -> int:
-    sys.stderr.write(f"error: {message}\n" if code == 2 else f"mitsgan: {message}\n")
+    told = plain(message, keep="\n\t")
+    sys.stderr.write(f"error: {told}\n" if code == 2 else f"mitsgan: {told}\n")
     return code

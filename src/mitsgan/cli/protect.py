@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,7 +10,6 @@ from tyro.conf import arg
 from mitsgan.jobs.protect.settings import ProtectFile
 from mitsgan.terminal.command import Reporting
 from mitsgan.terminal.console import Console
-from mitsgan.terminal.options import as_options
 from mitsgan.terminal.shown import shown
 
 
@@ -55,7 +53,7 @@ class Protect(Reporting, ProtectFile):
         console.close()
         for one in result.scans:
             if one.protection is None:
-                sys.stderr.write(f"error: {one.scan}: {as_options(one.reason)}\n")
+                console.error(f"{one.scan}: {one.reason}")
             else:
                 console.tell(f"{one.scan}: {note}" for note in one.protection.notes)
         console.say(f"{self.out}: {result.protected} scans protected, {result.failed} failed")

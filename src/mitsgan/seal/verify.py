@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mitsgan.errors import ScanError
+from mitsgan.errors import ScanError, plain
 from mitsgan.files.dicom.content import describe
 from mitsgan.files.dicom.files import Progress
 from mitsgan.files.dicom.find.sift import LeftOut
@@ -162,7 +162,10 @@ def _compare(
 def _posing(beside: Sequence[LeftOut], series: Iterable[str]) -> list[Finding]:
     """What was left out as no slice of a scan, but has the UID of its series."""
     return [
-        Finding("extra", f"{item.name} ({item.kind}) is of the series, but was not sealed with it")
+        Finding(
+            "extra",
+            f"{plain(str(item.name))} ({item.kind}) is of the series, but was not sealed with it",
+        )
         for item in of_series(beside, series)
     ]
 

@@ -8,6 +8,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from mitsgan.errors import plain
 from mitsgan.terminal.options import as_options
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mitsgan.evaluate.report.table import Table
     from mitsgan.terminal.bars import Bars
 
+_KEPT = "\n\t"
 _NOTES = 20
 """How many lines a phase writes at most where there is no terminal."""
 
@@ -60,7 +62,7 @@ class Console:
         begins = phase != self._phase or (self._over and not over)
         self._phase, self._over = phase, over
         if self._bars is not None:
-            self._bars.show(phase, done, total, note, begins=begins)
+            self._bars.show(plain(phase), done, total, plain(note), begins=begins)
             return
         if begins:
             self.note(phase)
@@ -76,7 +78,7 @@ class Console:
         """Print a line of the result to stdout."""
         self.close()
         if not self.quiet:
-            sys.stdout.write(f"{text}\n")
+            sys.stdout.write(f"{plain(text, keep=_KEPT)}\n")
 
     def tell(self, notes: Iterable[str]) -> None:
         """Print what is to be known of the input and of the result, a line each."""
@@ -99,12 +101,17 @@ class Console:
         self.close()
         print_tables(tables)
 
+    def error(self, text: str) -> None:
+        """Print to stderr what failed while other things go on; said however quiet."""
+        self.close()
+        sys.stderr.write(f"error: {plain(as_options(text), keep=_KEPT)}\n")
+
     def note(self, text: str) -> None:
         """Print a line about the run to stderr."""
         if self.quiet:
             return
         self.close()
-        sys.stderr.write(f"{as_options(text)}\n")
+        sys.stderr.write(f"{plain(as_options(text), keep=_KEPT)}\n")
         sys.stderr.flush()
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from mitsgan.errors import plain
 from mitsgan.terminal.command import Command
 from mitsgan.terminal.console import Console
 from mitsgan.terminal.shown import shown
@@ -62,12 +63,20 @@ class NodeRun(Command):
         return 0
 
 
+class _Plain(logging.Formatter):
+    """One line for a message, whatever a peer calls itself."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        record.message = plain(record.message)
+        return super().formatMessage(record)
+
+
 def log_to_stderr(level: int = logging.INFO) -> None:
     """Log to stderr; libraries, which would log what they receive, stay silent."""
     from mitsgan.node.processing.quiet import silence
 
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Plain("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("mitsgan.node")
     logger.handlers[:] = [handler]
     logger.setLevel(level)

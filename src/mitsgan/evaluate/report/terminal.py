@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from mitsgan.errors import plain
 from mitsgan.evaluate.report.table import Column, Table
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _drawn(table: Table, *, is_narrow: bool = False) -> Drawn:
     for number, row in enumerate(texts):
         last = number == len(texts) - 1 or texts[number + 1][0] != row[0]
         drawn.add_row(
-            *map(escape, _without_repeats(row, before, names)),
+            *(escape(plain(cell)) for cell in _without_repeats(row, before, names)),
             style="bold" if number in table.strong else None,
             end_section=grouped and last,
         )

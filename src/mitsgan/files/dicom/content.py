@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.datadict import dictionary_description, tag_for_keyword
 
-from mitsgan.errors import ScanError
+from mitsgan.errors import ScanError, plain
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import Progress, SliceFile
 from mitsgan.files.dicom.find.headers import read_headers
@@ -117,7 +117,7 @@ class SliceContent:
     @property
     def name(self) -> str:
         """The path below the folder that was read, and the frame where there are several."""
-        name = self.file.name.as_posix()
+        name = plain(self.file.name.as_posix())
         return f"{name} frame {self.frame.number + 1}" if is_multiframe(self.file) else name
 
     @property
