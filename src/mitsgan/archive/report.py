@@ -17,7 +17,7 @@ from mitsgan.archive.plan import how_of
 from mitsgan.archive.task import FAILURES, STATES, Task
 from mitsgan.atomic import atomic_output
 from mitsgan.errors import SettingsError
-from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.formatting import Cell, csv_cell
 from mitsgan.evaluate.report.table import Column, Table
 from mitsgan.result import Result
 
@@ -190,7 +190,7 @@ def _csv(report: ArchiveReport) -> str:
     table = report.all_series()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([column.heading for column in table.columns])
-    writer.writerows(table.cells(row) for row in table.rows)
+    writer.writerows([csv_cell(cell) for cell in table.cells(row)] for row in table.rows)
     return text.getvalue()
 
 

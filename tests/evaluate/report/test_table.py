@@ -150,6 +150,14 @@ def test_markdown_is_bold_where_the_table_is() -> None:
     assert lines[3] == "| inject | noise | 18.8 | 2.0 |"
 
 
+def test_no_text_in_a_csv_is_a_formula() -> None:
+    """Names of scans are others' words, and a spreadsheet runs what begins like a formula."""
+    rows = ({"a": "=HYPERLINK(1)"}, {"a": "@SUM(1)"}, {"a": -1.5}, {"a": "-"}, {"a": "a=b"})
+    text = csv_tables([Table("t", "t", (Column("a", "a"),), rows)])
+    values = [line.rsplit(",", 1)[1] for line in text.splitlines()[1:]]
+    assert values == ["'=HYPERLINK(1)", "'@SUM(1)", "-1.5", "'-", "a=b"]
+
+
 def test_csv_has_every_digit() -> None:
     lines = csv_tables([TABLE]).splitlines()
     assert len(lines) == 1 + 3 * len(TABLE.columns)

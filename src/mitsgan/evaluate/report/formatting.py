@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from typing import TypeGuard
 
 Cell = str | float | int | bool | None
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a table holds; None: not measured."""
 
 MISSING = "n/a"
@@ -27,6 +29,12 @@ _MOST_DECIMALS = 6
 _FEW, _SOME, _MANY = 10, 100, 1000
 """Measurements from which on an interval may earn a digit, a statistic has three, and a share has a
 decimal."""
+
+
+def csv_cell(cell: Cell) -> str:
+    """A cell for a CSV: a text that a spreadsheet would run as a formula gets an apostrophe."""
+    text = "" if cell is None else str(cell)
+    return f"'{text}" if isinstance(cell, str) and text.startswith(_FORMULA) else text
 
 
 def is_number(cell: Cell) -> TypeGuard[int | float]:

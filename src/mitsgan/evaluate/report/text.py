@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from io import StringIO
 
 from mitsgan.evaluate.report.content import Report
+from mitsgan.evaluate.report.formatting import csv_cell
 from mitsgan.evaluate.report.provenance import facts
 from mitsgan.evaluate.report.table import Table
 from mitsgan.typed import to_json, to_tree
@@ -23,10 +24,8 @@ def csv_tables(tables: Iterable[Table]) -> str:
     for table in tables:
         for number, row in enumerate(table.rows, 1):
             for column, cell in zip(table.columns, table.cells(row), strict=True):
-                value = "" if cell is None else str(cell)
-                writer.writerow(
-                    (table.id, table.title, number, column.key, column.label, column.unit, value)
-                )
+                known = (table.id, table.title, number, column.key, column.label, column.unit)
+                writer.writerow([csv_cell(value) for value in (*known, cell)])
     return text.getvalue()
 
 
