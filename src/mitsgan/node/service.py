@@ -106,7 +106,7 @@ class Node:
         """
         pynetdicom_config.STORE_SEND_CHUNKED_DATASET = True
         pynetdicom_config.LOG_HANDLER_LEVEL = "none"
-        receive_into(self.spool.incoming)
+        receive_into(self.spool.incoming, self.config.listen.max_object_mb * 1e6)
         entered = recover(self.spool, self.ledger, self.receiver.intake, self.config)
         if entered:
             LOG.warning("%d objects were found in the spool and entered", entered)

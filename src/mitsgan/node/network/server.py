@@ -12,10 +12,12 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any, cast
 
 from pynetdicom import AE
 from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import (
     AssociationServer,
     RequestHandler,
@@ -27,6 +29,9 @@ from mitsgan.node.network.connection import Connection
 from mitsgan.node.network.tls import server_context
 
 LOG = logging.getLogger("mitsgan.node")
+
+LONGEST_MESSAGE = 16 << 20
+"""Bytes of a message that are kept in memory: more than any request for storage commitment has."""
 
 Refused = Callable[[str, str, str], None]
 """Told the AE title, "" where there is none yet, the address, and why."""
@@ -58,7 +63,30 @@ class _Handler(RequestHandler):
         # The longest PDU that was agreed on, and its header; requests come before any agreement.
         bounded.longest = max(server.listen.max_pdu + 6, 1 << 20)
         association.dul.artim_timer.timeout = server.listen.association_seconds
+        _bound_messages(association)
         return association
+
+
+def _bound_messages(association: Association) -> None:
+    """Abort an association whose message, but for an object that goes to the disk, is too long.
+
+    pynetdicom keeps it in memory until its last part comes. Anybody may ask for an echo.
+    """
+    dimse = association.dimse
+    take = dimse.receive_primitive
+
+    def take_bounded(primitive: P_DATA) -> None:
+        take(primitive)
+        message = dimse.message
+        if message is None:
+            return
+        held = (message.encoded_command_set, message.data_set)
+        if sum(cast(BytesIO, part).tell() for part in held) > LONGEST_MESSAGE:
+            LOG.warning("a message of %s is too long", association.requestor.address)
+            message.encoded_command_set = message.data_set = BytesIO()
+            association.dul.event_queue.put("Evt19")
+
+    dimse.receive_primitive = take_bounded  # type: ignore[method-assign]
 
 
 def _shake_hands(connection: ssl.SSLSocket, server: Server) -> None:

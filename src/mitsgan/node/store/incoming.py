@@ -7,6 +7,7 @@ many bytes follow it and their checksum, written when the last one has come.
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import zlib
@@ -35,11 +36,13 @@ class IncomingFile:
 
     Attributes:
         name: its path.
-        size: how many bytes were written.
+        size: how many bytes came.
         head: the first of them, or a few more.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, most: float = math.inf) -> None:
+        """Make one in a folder, which keeps none of the bytes beyond so many."""
+        self._most = most
         self.name = str(folder / f"{os.urandom(8).hex()}.dcm")
         self.size = 0
         self.head = b""
@@ -55,9 +58,15 @@ class IncomingFile:
     def write(self, data: bytes) -> int:
         """Write all of what came; how many bytes that were.
 
+        What makes an object too large is counted and dropped: a peer that never comes to an end
+        fills no disk.
+
         Raises:
             OSError: the disk is full, or broken.
         """
+        if self.size + len(data) > self._most:
+            self.size += len(data)
+            return len(data)
         left = memoryview(data)
         while left:
             left = left[cast(int, self._file.write(left)) :]
@@ -107,15 +116,15 @@ def is_whole(path: Path) -> bool:
     return bool((name, size, expected) == (_NAME, count, checksum))
 
 
-def receive_into(folder: Path) -> None:
-    """Let what this process receives go into files of a folder as it comes.
+def receive_into(folder: Path, most: float = math.inf) -> None:
+    """Let what this process receives go into files of a folder as it comes, up to so many bytes.
 
     pynetdicom knows one switch for that in a process, and asks for a temporary file each time. It
     has pydicom encode the file meta information, which takes longer than to write the object.
     """
 
     def new_file(**_: object) -> IncomingFile:
-        return IncomingFile(folder)
+        return IncomingFile(folder, most)
 
     pynetdicom_config.STORE_RECV_CHUNKED_DATASET = True
     module = cast(Any, dimse_messages)
