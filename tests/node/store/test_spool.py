@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
+from pydicom.filereader import read_dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from mitsgan.files.dicom.find.uids import is_uid
 from mitsgan.node.store.spool import (
@@ -63,6 +67,25 @@ def test_a_uid_that_is_none_names_no_file(uid: str, phantom: Path, tmp_path: Pat
         dataset.save_as(tmp_path / "x.dcm")
     with quiet(), pytest.raises(ObjectError, match="SeriesInstanceUID"):
         read_header(tmp_path / "x.dcm")
+
+
+def test_the_header_of_a_deflated_object_is_read_and_no_more(
+    phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few bytes of it may stand for more than the memory holds."""
+    ds = dcmread(min(phantom.iterdir()))
+    ds.add_new(0x7FE00010, "OW", bytes(8 << 20))
+    ds.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    ds.save_as(tmp_path / "bomb.dcm")
+    given: list[int] = []
+
+    def counted(data: BytesIO, *args: Any, **options: Any) -> Dataset:
+        given.append(len(data.getvalue()))
+        return read_dataset(data, *args, **options)
+
+    monkeypatch.setattr("mitsgan.node.store.spool.read_dataset", counted)
+    assert read_header(tmp_path / "bomb.dcm").sop_uid == ds.SOPInstanceUID
+    assert given == [1 << 20]
 
 
 def test_noise_is_no_object(tmp_path: Path) -> None:

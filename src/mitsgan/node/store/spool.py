@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset, read_partial
+from pydicom.filereader import read_dataset, read_file_meta_info, read_partial
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
@@ -27,6 +28,8 @@ from mitsgan.quiet import UNREADABLE
 
 _CHUNK = 1 << 20
 _AT_ONCE = 8
+_HEAD = 1 << 20
+"""Bytes of a deflated object that are looked at: a few may stand for as many as one likes."""
 
 
 class ObjectError(MitsganError):
@@ -68,8 +71,13 @@ def read_header(path: Path, expected: str = "") -> Header:
     wanted, stop_when = _wanted(expected)
     try:
         with path.open("rb") as file:
-            dataset = read_partial(file, stop_when=stop_when, specific_tags=wanted)
-        syntax = str(dataset.file_meta.TransferSyntaxUID)
+            syntax = str(read_file_meta_info(path).TransferSyntaxUID)
+            if syntax == DeflatedExplicitVRLittleEndian:
+                file.seek(data_start(file.read(144)))
+                start = zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(_HEAD), _HEAD)
+                dataset: Dataset = read_dataset(BytesIO(start), False, True, stop_when=stop_when)
+            else:
+                dataset = read_partial(file, stop_when=stop_when, specific_tags=wanted)
         return _header(dataset, syntax, expected)
     except UNREADABLE as error:
         raise ObjectError(f"the object cannot be read: {error}") from error

@@ -39,6 +39,8 @@ _META_GROUP = 0x0002
 _BARE_GROUPS = {0x0002, 0x0008}
 _VRS = {vr.value.encode() for vr in VR if len(vr.value) == 2}
 _LONGEST_FIRST = 1 << 16
+_MOST_INFLATED = 2 << 30
+"""Bytes of a deflated data set; DICOM files of more are not deflated."""
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 
 
@@ -179,7 +181,22 @@ def _inflated(raw: BinaryIO) -> bytes | None:
     peek = _peek(packed[:8])
     if peek is not None and not peek.implicit and peek.group in _BARE_GROUPS:
         return None
-    return zlib.decompress(packed, -zlib.MAX_WBITS)
+    return inflate(packed)
+
+
+def inflate(packed: bytes) -> bytes:
+    """The body of a deflated file.
+
+    Raises:
+        ValueError: it is cut off, or larger than any scan: a thousandth of it may stand for it.
+        zlib.error: it is damaged.
+    """
+    reader = zlib.decompressobj(-zlib.MAX_WBITS)
+    body = reader.decompress(packed, _MOST_INFLATED)
+    if not reader.eof:
+        what = f"larger than {_MOST_INFLATED >> 20} MB" if reader.unconsumed_tail else "cut off"
+        raise ValueError(f"its deflated data set is {what}")
+    return body
 
 
 def body_tags(file: SliceFile, largest: int) -> list[int]:
@@ -196,7 +213,7 @@ def body_tags(file: SliceFile, largest: int) -> list[int]:
         raw.seek(file.body_offset if again else file.pixel_offset or 0)
         stream: BinaryIO = raw
         if deflated:
-            stream = BytesIO(zlib.decompress(raw.read(), -zlib.MAX_WBITS))
+            stream = BytesIO(inflate(raw.read()))
         implicit, little = file.encoding
         elements = data_element_generator(stream, implicit, little, defer_size=largest)
         read = [int(element.tag) for element in elements]
@@ -209,7 +226,7 @@ def head_bytes(file: SliceFile) -> bytes:
     with file.entry.open() as raw:
         raw.seek(file.body_offset)
         if file.transfer_syntax == DeflatedExplicitVRLittleEndian:
-            return zlib.decompress(raw.read(), -zlib.MAX_WBITS)
+            return inflate(raw.read())
         return raw.read(-1 if file.pixel_offset is None else file.pixel_offset - file.body_offset)
 
 
@@ -219,7 +236,7 @@ def whole_dataset(file: SliceFile) -> Dataset:
         raw.seek(file.body_offset)
         stream: BinaryIO = raw
         if file.transfer_syntax == DeflatedExplicitVRLittleEndian:
-            stream = BytesIO(zlib.decompress(raw.read(), -zlib.MAX_WBITS))
+            stream = BytesIO(inflate(raw.read()))
         dataset = read_dataset(stream, *file.encoding)
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = file.transfer_syntax

@@ -32,6 +32,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
+from mitsgan.files.dicom.pixels.codestream import check_rle, check_size
 from mitsgan.files.dicom.pixels.form import PixelFormat
 from mitsgan.quiet import mute, quiet
 
@@ -97,14 +98,19 @@ def decode_frame(
     """
     if syntax in (ENCAPSULATED_PLAIN, DEFLATED_FRAMES):
         data = get_frame(value, number, number_of_frames=count)
-        if syntax == DEFLATED_FRAMES:
-            data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data)
         size = form.rows * form.columns
+        if syntax == DEFLATED_FRAMES:
+            data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, 2 * size)
         if len(data) < 2 * size:
             raise ValueError(f"{len(data)} bytes, expected {2 * size}")
         return np.frombuffer(data, form.dtype.newbyteorder("<"), size).reshape(form.rows, -1)
+    frame = get_frame(value, number, number_of_frames=count)
+    if syntax == RLELossless:
+        check_rle(frame, 2 * form.rows * form.columns)
+    else:
+        check_size(frame, form.rows, form.columns)
     if syntax in _JPEG:
-        return _by_itk(get_frame(value, number, number_of_frames=count), syntax, form)
+        return _by_itk(frame, syntax, form)
     decoder = get_decoder(syntax)
     plugin = PLUGINS.get(syntax, "")
     if plugin not in decoder.available_plugins:
