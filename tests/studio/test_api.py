@@ -81,6 +81,30 @@ def test_files_are_listed_and_opened_below_named_folders_alone(
     assert client.ask("/api/open", {"root": 9}).status == 400
 
 
+def test_what_a_scan_is_made_of_lies_below_named_folders_too(client: Client, folder: Path) -> None:
+    """A folder of links, and headers that say where voxels are, lead elsewhere as well."""
+    secret = folder.parent / f"{folder.name}-secret"
+    secret.mkdir()
+    (secret / "voxels.raw").write_bytes(bytes(2 * 8**3))
+    header = "ObjectType = Image\nNDims = 3\nDimSize = 8 8 8\nElementType = MET_SHORT\n"
+    names = {"absolute": str(secret / "voxels.raw"), "relative": f"../{secret.name}/voxels.raw"}
+    names |= {"list": f"LIST\n{secret}/voxels.raw", "link": "link.raw"}
+    (folder / "link.raw").symlink_to(secret / "voxels.raw")
+    for name, where in names.items():
+        (folder / f"{name}.mhd").write_text(f"{header}ElementDataFile = {where}\n")
+    (folder / "series").mkdir()
+    (folder / "series" / "1.dcm").symlink_to(secret / "voxels.raw")
+    (folder / "deep").mkdir()
+    (folder / "list.mhd").rename(folder / "deep" / "list.mhd")
+    for below in ("series", "absolute.mhd", "relative.mhd", "link.mhd", "deep/list.mhd"):
+        answer = client.ask("/api/open", {"root": 0, "below": below})
+        assert answer.status == 400, below
+        assert "not below a folder" in answer.json["error"]
+    (folder / "own.raw").write_bytes(bytes(2 * 8**3))
+    (folder / "own.mhd").write_text(f"{header}ElementDataFile = own.raw\n")
+    assert client.ask("/api/open", {"root": 0, "below": "own.mhd"}).status == 200
+
+
 def test_a_closed_scan_gives_its_memory_back(client: Client) -> None:
     first = client.session()["series"][0]["id"]
     card = client.ask("/api/close", {"series": first}).json

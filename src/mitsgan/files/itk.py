@@ -147,13 +147,20 @@ def _spacing_notes(path: Path) -> tuple[str, ...]:
     return ("the header gives no voxel spacing: voxels are taken to be 1 mm apart",)
 
 
+def data_file_name(path: Path) -> str:
+    """What the header of an image says its voxels are in; empty where that is the file itself.
+
+    Several files are a name with a number in it, ``%03d``, or ``LIST``.
+    """
+    named = _DATA_FILE.search(_header(path))
+    name = "" if named is None else named[1].decode("utf-8", "replace").strip()
+    return "" if name.lower() == "local" else name
+
+
 def _check_data_file(path: Path) -> None:
     """Raise `ScanError` where a header names a data file that is not there."""
-    named = _DATA_FILE.search(_header(path))
-    if named is None:
-        return
-    name = named[1].decode("utf-8", "replace").strip()
-    if name.lower() in ("", "local") or name.startswith("LIST") or "%" in name:
+    name = data_file_name(path)
+    if not name or name.startswith("LIST") or "%" in name:
         return
     if not (path.parent / name).is_file():
         raise ScanError(

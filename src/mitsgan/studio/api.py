@@ -140,7 +140,7 @@ class Api:
         wanted = await body_of(request, Open)
 
         def start() -> dict[str, Any]:
-            return queue(self.session, self.session.folders.resolve(wanted.root, wanted.below))
+            return queue(self.session, self.session.folders.to_open(wanted.root, wanted.below))
 
         return JSONResponse(await run_in_threadpool(start))
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import glob
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mitsgan.errors import OutputError, ScanError
+from mitsgan.files.dicom.find.entries import walk
 from mitsgan.files.io import is_readable_image
+from mitsgan.files.itk import ITK_SUFFIXES, data_file_name
+from mitsgan.files.nifti_source import PAIR_SUFFIXES
 
 _MOST_LISTED = 500
 _NO_SCANS = (
@@ -30,12 +34,16 @@ class Folders:
     """Folders and scans that were named.
 
     Args:
-        roots: they; the page speaks of each by its number.
+        roots: folders; the page speaks of each by its number.
         out: where it may save; None: nowhere.
+        scans: that were named as such: whatever they are made of may be read.
     """
 
-    def __init__(self, roots: Sequence[Path], out: Path | None = None) -> None:
-        self.roots = tuple(dict.fromkeys(root.resolve() for root in roots))
+    def __init__(
+        self, roots: Sequence[Path], out: Path | None = None, scans: Sequence[Path] = ()
+    ) -> None:
+        self._scans = frozenset(scan.resolve() for scan in scans)
+        self.roots = tuple(dict.fromkeys(root.resolve() for root in (*roots, *scans)))
         self.out = None if out is None else out.resolve()
 
     def resolve(self, root: int, below: str) -> Path:
@@ -52,6 +60,24 @@ class Folders:
                 f"{below or '.'} is not there, or not below a folder that was named when the "
                 "studio was started"
             )
+        return path
+
+    def to_open(self, root: int, below: str) -> Path:
+        """The scan of a name below a root, of which all that is read lies below the root, too.
+
+        Raises:
+            ScanError: a part of it is not there, or lies elsewhere: by a link, or because the
+                header of an image says so.
+        """
+        path = self.resolve(root, below)
+        if path not in self._scans:
+            for part in _parts(path):
+                if not part.resolve().is_relative_to(self.roots[root]):
+                    raise ScanError(
+                        f"{below or '.'} is made of files that are not below a folder that was "
+                        f"named when the studio was started, such as {part.name}; name the scan "
+                        f"itself"
+                    )
         return path
 
     def listing(self, root: int, below: str) -> dict[str, Any]:
@@ -84,6 +110,22 @@ class Folders:
         if not plain or plain.startswith(".") or odd:
             raise OutputError(f"{name!r} is no plain name of a file; use letters and digits")
         return self.out / plain
+
+
+def _parts(path: Path) -> Iterator[Path]:
+    """The files that a scan is read from."""
+    if path.is_dir():
+        for folder, names in walk(path, lambda *_: None):  # whoever reads it says what is wrong
+            yield from (folder / name for name in names)
+        return
+    yield path
+    ending = path.name.lower()
+    if ending.endswith(ITK_SUFFIXES):
+        name = data_file_name(path)
+        several = name.startswith("LIST") or "%" in name
+        yield Path(path.anchor) if several else path.parent / name
+    elif ending.endswith(PAIR_SUFFIXES):
+        yield from path.parent.glob(f"{glob.escape(path.name.split('.')[0])}.*")
 
 
 def forecast_bytes(path: Path) -> int:

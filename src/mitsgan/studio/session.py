@@ -41,7 +41,7 @@ class Session:
     def of(cls, settings: StudioSettings) -> Session:
         """A new one, in which nothing is open yet."""
         named = [path for path in (settings.scan, settings.protected) if path is not None]
-        folders = Folders([*settings.folders, *named], settings.output)
+        folders = Folders(settings.folders, settings.output, named)
         return cls(settings, Shelf(int(settings.memory_gb * 1e9)), Worker(), folders)
 
     def seal_of(self, series: Series) -> Path | None:
