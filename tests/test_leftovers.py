@@ -152,6 +152,27 @@ def test_a_run_that_is_alive_is_left_alone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("theirs", ["owner", "mode"])
+def test_a_folder_that_others_could_fill_moves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, theirs: str
+) -> None:
+    """Whoever may write where an output goes could else have another user's files moved there."""
+    home, share = tmp_path / "home", tmp_path / "share"
+    planted = share / ".out.1.abc.partial"
+    home.mkdir()
+    planted.mkdir(parents=True, mode=0o755)
+    (home / "secret").write_text("mine")
+    (planted / "lock").touch()
+    (planted / "old").symlink_to(home)
+    if theirs == "owner":
+        monkeypatch.setattr(os, "geteuid", lambda: planted.stat().st_uid + 1)
+    else:
+        planted.chmod(0o777)
+    sweep(share)
+    assert (home / "secret").exists()
+    assert [path.name for path in share.iterdir()] == [planted.name]
+
+
 def test_folders_of_other_programs_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / ".theirs.partial").mkdir()
     (tmp_path / ".theirs.partial" / "data").write_text("theirs")

@@ -2,7 +2,7 @@
 
 Each work folder holds a file that its process keeps locked. Where nobody does, the process is gone:
 whoever next writes to the same folder ends a move of several files that had begun, or puts back
-what was set aside, and removes the rest.
+what was set aside, and removes the rest. Folders of other users are left to them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import glob
 import json
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -109,7 +110,7 @@ def _locked(work: Path) -> Iterator[None]:
 
 
 def _is_abandoned(work: Path) -> bool:
-    if fcntl is None or work.is_symlink() or not work.is_dir():
+    if fcntl is None or work.is_symlink() or not work.is_dir() or not _is_own(work):
         return False
     lock = work / _LOCK
     if not lock.exists():
@@ -124,6 +125,12 @@ def _is_abandoned(work: Path) -> bool:
     finally:
         os.close(number)
     return True
+
+
+def _is_own(work: Path) -> bool:
+    """Whether nobody else could have put anything into a folder: what it tells to move, moves."""
+    status = work.stat()
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _is_gone(process: str) -> bool:
