@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.dataelem import DataElement
 from tests.archive.conftest import planned
 
 from mitsgan.archive.forecast import in_words
@@ -63,6 +64,21 @@ def test_a_bad_series_does_not_stop_the_others(root: Path, how: Path, tmp_path: 
     assert (taken / "somebody's.txt").read_text() == "theirs"
     truncated.write_bytes(b"")
     assert work_through(foreign, "w", 1e6, 60) == 0
+
+
+@pytest.mark.parametrize("uid", ["../../../elsewhere", "/elsewhere", "."])
+def test_a_series_whose_uid_is_a_path_leads_nowhere(
+    root: Path, how: Path, tmp_path: Path, uid: str
+) -> None:
+    """It is a header's word."""
+    for file in (root / "p1" / "study" / "ct").iterdir():
+        ds = dcmread(file)
+        ds["SeriesInstanceUID"] = DataElement(0x0020000E, "UI", uid, validation_mode=0)
+        ds.save_as(file)
+    with closing(Ledger(planned(root, tmp_path, how))) as book:
+        (output,) = [Path(t.output) for t in book.tasks() if "/p1/" in t.source]
+    assert output.parent == tmp_path / "out" / "p1" / "study" / "ct"
+    assert output.name.startswith("series-")
 
 
 def test_a_slice_that_was_damaged_is_no_scan_of_its_own_once_it_is_mended(

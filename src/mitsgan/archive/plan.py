@@ -21,6 +21,7 @@ from mitsgan.archive.task import NewTask
 from mitsgan.archive.web.find import find_web_series
 from mitsgan.archive.web.server import Server, is_web
 from mitsgan.errors import ConfigurationError, DataError, OutputError, SettingsError
+from mitsgan.files.dicom.find.uids import is_uid
 from mitsgan.progress import Phases, Progress, Steps, silent
 from mitsgan.result import Result
 from mitsgan.typed import convert, read_toml, to_tree
@@ -257,8 +258,17 @@ def _output(one: SeriesFiles, source: str | Path, out: Path) -> Path:
     root = source if source.is_dir() else source.parent
     place = Path(one.source)
     if root not in (place, *place.parents):  # a list may name what lies anywhere
-        return out / one.series if one.series else out.joinpath(*place.absolute().parts[1:])
-    return out / place.relative_to(root) / one.series
+        return out / _name(one) if one.series else out.joinpath(*place.absolute().parts[1:])
+    return out / place.relative_to(root) / _name(one)
+
+
+def _name(one: SeriesFiles) -> str:
+    """Of the folder of a series: its UID, where it is one and leads nowhere else."""
+    if not one.series or is_uid(one.series):
+        return one.series
+    return (
+        f"series-{hashlib.sha256(one.series.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
+    )
 
 
 def _digest(how: How) -> str:
