@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from tests.restore.conftest import Protect
 
 from mitsgan.jobs.restore.restore import restore
 from mitsgan.phantom.chest import chest
+from mitsgan.restore.envelope import Recipient, decrypt, encrypt, load_private_key
 from mitsgan.restore.errors import RestoreError
+from mitsgan.restore.payload import Payload
+from mitsgan.restore.sidecar import read_sidecar, sidecar_path, to_sidecar
 
 _Nifti: Any = nib.Nifti1Image
 
@@ -107,3 +111,25 @@ def test_a_changed_voxel_is_refused(protect: Protect, keys: Path, tmp_path: Path
     with pytest.raises(RestoreError, match=r"not those that were protected \(1 of 18 slices\)"):
         restore(out, tmp_path / "original.mha", private_key=keys / "site.pem")
     assert not (tmp_path / "original.mha").exists()
+
+
+@pytest.mark.parametrize("name", ["../evil.raw", "/evil.raw", ".."])
+def test_voxels_go_beside_the_image_alone(
+    protect: Protect, keys: Path, tmp_path: Path, name: str
+) -> None:
+    """Anybody can encrypt to a recipient, and say where voxels go."""
+    protect(itk(tmp_path / "scan.mhd"), tmp_path / "out.mhd", sign=False)
+    sidecar, private = sidecar_path(tmp_path / "out.mhd"), load_private_key(keys / "site.pem", None)
+    payload = Payload.from_bytes(decrypt(read_sidecar(sidecar)[0], private, "kept"), "kept")
+    description = payload.description
+    assert description.image is not None
+    for part in (replace(description.image, data_name=name), description.image):
+        changed = replace(description, image=part, shape=(18, 20, 23))
+        data = replace(payload, description=changed).to_bytes()
+        sidecar.write_bytes(to_sidecar(encrypt(data, [Recipient(private.public_key())])))
+        (tmp_path / "back").mkdir(exist_ok=True)
+        with pytest.raises(RestoreError, match=r"which leads elsewhere|not those that were prot"):
+            restore(
+                tmp_path / "out.mhd", tmp_path / "back" / "a.mhd", private_key=keys / "site.pem"
+            )
+        assert not list((tmp_path / "back").iterdir())

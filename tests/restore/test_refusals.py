@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ from mitsgan.errors import MitsganError, OutputError, SettingsError
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.jobs.restore.restore import restore
 from mitsgan.phantom.chest import chest
-from mitsgan.restore.envelope import Recipient, encrypt
+from mitsgan.restore.envelope import Recipient, decrypt, encrypt, load_private_key
 from mitsgan.restore.errors import RestoreError
-from mitsgan.restore.sidecar import to_sidecar
+from mitsgan.restore.payload import Payload
+from mitsgan.restore.sidecar import read_sidecar, to_sidecar
 from mitsgan.seal.format import SealError
 
 Refused = Callable[..., None]
@@ -191,6 +193,21 @@ def test_what_is_no_original(refused: Refused, kept: Path, keys: Path) -> None:
     (kept / SIDECAR).unlink()
     with pytest.raises(RestoreError, match="it holds the original, which is lost without it"):
         restore(kept / "protected", kept / "back", private_key=keys / "site.pem")
+
+
+def test_a_kept_original_of_a_size_of_its_own(kept: Path, keys: Path) -> None:
+    """Anybody can encrypt to a recipient: a few bytes that become more than the memory holds."""
+    (kept / SEAL).unlink()
+    envelope, _ = read_sidecar(kept / SIDECAR)
+    private = load_private_key(keys / "site.pem", None)
+    payload = Payload.from_bytes(decrypt(envelope, private, "kept"), "kept")
+    depth, height, width = payload.description.shape
+    for shape in ((depth, height, 8 * width), (depth + 16, height, width)):
+        description = replace(payload.description, shape=shape)
+        data = replace(payload, description=description).to_bytes()
+        (kept / SIDECAR).write_bytes(to_sidecar(encrypt(data, [Recipient(private.public_key())])))
+        with pytest.raises(RestoreError, match="of other slices than it says"):
+            restore(kept / "protected", kept / "back", private_key=keys / "site.pem")
 
 
 def test_outputs_are_never_replaced(kept: Path, keys: Path, series: Path, protect: Protect) -> None:

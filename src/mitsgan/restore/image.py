@@ -97,6 +97,7 @@ def restore_image(
     image: OriginalImage,
     headers: tuple[bytes, ...],
     changes: Iterator[NDArray[Any]],
+    shape: tuple[int, int, int],
     progress: Steps | None = None,
 ) -> None:
     """Write the original.
@@ -105,7 +106,8 @@ def restore_image(
         path: the protected image.
         out: the file to be; one with voxels in a file of their own gets that beside it.
         image, headers: what was kept.
-        changes: the difference of each slice.
+        changes: the difference of each slice, which is unpacked as it is asked for.
+        shape: of all of them together.
         progress: called with slices done and slices in all.
 
     Raises:
@@ -114,7 +116,7 @@ def restore_image(
     """
     protected = stored_values(path)
     digests = [_digest(plane) for plane in protected]
-    if digests != list(image.protected):
+    if digests != list(image.protected) or protected.shape != shape:
         different = sum(a != b for a, b in zip(digests, image.protected, strict=False))
         what = f"{different} of {len(digests)} slices"
         if len(digests) != len(image.protected):

@@ -17,8 +17,22 @@ from mitsgan.restore.series import restore_series
 
 
 def check_form(description: Description, out: Path) -> None:
-    """Raise `OutputError` where ``out`` is not what the original was: a folder, a file, which."""
-    image = description.image
+    """Raise `OutputError` where ``out`` is not what the original was: a folder, a file, which.
+
+    Raises:
+        RestoreError: what was kept contradicts itself; anybody can encrypt to a recipient.
+    """
+    image, (depth, *size) = description.image, description.shape
+    frames = sum(file.frames for file in description.files)
+    fits = all(
+        [file.rows, file.columns] == size and file.frames == len(file.protected)
+        for file in description.files
+    )
+    if image is None and not (fits and frames == depth):
+        raise RestoreError("what was kept is of other slices than it says; fetch it again")
+    named = "" if image is None else image.data_name
+    if named == ".." or Path(named).name != named:
+        raise RestoreError(f"the original names a file {named!r}, which leads elsewhere")
     if image is not None:
         if not out.name.lower().endswith(image.ending):
             raise OutputError(
@@ -66,7 +80,8 @@ def restore_original(
     description = payload.description
     changes = unpack(payload.slabs, description.shape, description.itemsize)
     if description.image is not None:
-        restore_image(path, out, description.image, payload.headers, changes, progress)
+        parts = description.image, payload.headers, changes
+        restore_image(path, out, *parts, description.shape, progress)
     else:
         restore_series(path, out, description.files, payload.headers, changes, progress)
     if digest_of(out) != description.original:
