@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from tests.seal.sealed_series import DEPTH, Check, change, ordered
 
 from mitsgan.seal.format import write_seal
@@ -117,6 +117,22 @@ def test_a_table_is_not_hidden_in_the_text_before_it(
     item.add_new(0x00283006, "UT", "01000200")
     change(ordered(copy)[1], VOILUTSequence=[item])
     assert [f.attribute for f in check(copy).findings] == ["VOILUTSequence"]
+
+
+@pytest.mark.parametrize("vr", [b"LO", b"UN"])
+def test_a_number_that_says_it_is_something_else_is_a_difference(
+    check: Check, copy: Path, vr: bytes
+) -> None:
+    """The same bytes, which other programs read as no number and pass over."""
+    file = ordered(copy)[1]
+    data, head = file.read_bytes(), b"\x28\x00\x52\x10DS\x06\x00"
+    assert head in data
+    long = vr + b"\0\0\6\0\0\0" if vr == b"UN" else vr + b"\6\0"
+    file.write_bytes(data.replace(head, head[:4] + long))
+    assert dcmread(file).RescaleIntercept in (-1024, "-1024")
+    report = check(copy)
+    assert report.verdict == "tampered"
+    assert [f.attribute for f in report.findings] == ["RescaleIntercept"]
 
 
 def test_an_empty_value_before_others_is_a_difference(check: Check, copy: Path) -> None:

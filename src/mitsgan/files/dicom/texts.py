@@ -49,7 +49,7 @@ def text_of(
         text = _text(header, element.tag, form)
         if "\ufffd" in text:  # whatever the character set does not have becomes the same sign
             text = "bytes " + value.strip(b" \0").hex()
-        texts[key] = text
+        texts[key] = text = f"{_odd_vr(element)}{text}" if text else ""
     return text
 
 
@@ -87,13 +87,16 @@ def _flat(items: Sequence) -> str:
     )
 
 
-def _odd_vr(element: DataElement) -> str:
-    """The VR of an element, where it is not the one that the standard gives it."""
+def _odd_vr(element: DataElement | RawDataElement) -> str:
+    """The VR of an element, where it is not the one that the standard gives it.
+
+    Many programs do not read a number that says it is a text.
+    """
     try:
         usual = dictionary_VR(element.tag).split(" or ")
     except KeyError:  # a private one
         return ""
-    return "" if element.VR in usual else f"{element.VR}:"
+    return "" if element.VR is None or element.VR in usual else f"{element.VR}:"
 
 
 def _plain(value: object) -> str:
