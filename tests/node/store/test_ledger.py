@@ -28,6 +28,12 @@ def header(sop_uid: str) -> Header:
     return Header(sop_uid, "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2", "1.2", "1.1")
 
 
+def test_it_is_its_owners_alone_whatever_folder_it_lies_in(ledger: Ledger, tmp_path: Path) -> None:
+    """Audit messages wait in it, which may name patients."""
+    receive(ledger)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
 def receive(ledger: Ledger, sop_uid: str = "1.2.3") -> int:
     series = ledger.open_series(header(sop_uid), "ct", "CT1", "127.0.0.1")
     assert ledger.enter(series, header(sop_uid), 10) == "new"

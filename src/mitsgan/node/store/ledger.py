@@ -36,6 +36,8 @@ class Ledger:
         """
         self._lock = threading.RLock()
         try:
+            if not path.exists():  # audit messages wait in it, and its other files get its mode
+                path.touch(0o600)
             self._connection = sqlite3.connect(
                 path, timeout=30, isolation_level=None, check_same_thread=False
             )
@@ -50,7 +52,7 @@ class Ledger:
             self._connection.executescript(SCHEMA)
             if version != VERSION:  # who only looks must not make a running node wait
                 self._connection.execute(f"PRAGMA user_version={VERSION}")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise DataError(f"the ledger {path} cannot be opened: {error}") from error
 
     def close(self) -> None:
