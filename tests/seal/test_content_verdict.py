@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813 - its own habit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from tests.seal.sketch.conftest import painted, with_hu
 
 from mitsgan.evaluate.purify.purifiers import purify
@@ -236,6 +236,35 @@ def test_an_image_with_more_slices_of_another_thickness(
     thinner.SetSize((170, 170, 40))
     sitk.WriteImage(thinner.Execute(image), path)
     assert verify_seal(path, seal, _TRUST).verdict == ("tampered" if forge else "processed")
+
+
+def inverted() -> Dataset:
+    """A table that shows every value as another one."""
+    item = Dataset()
+    item.LUTDescriptor = [2, 0, 16]
+    item.add_new(0x00283006, "OW", b"\xff\xff\0\0")
+    return item
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+@pytest.mark.parametrize("name", ["VOILUTSequence", "OverlayPlanes"])
+def test_what_is_drawn_by_is_no_processing(
+    check: Check, copy: Path, scan: Scan, *, renamed: bool, name: str
+) -> None:
+    """New objects, too, whose values show what was sealed: a table or an overlay hides it."""
+    show(copy, processed(scan, "jpeg2000-8"))
+    for number, file in enumerate(sorted(copy.iterdir())):
+        ds = dcmread(file)
+        if renamed:
+            ds.SeriesInstanceUID, ds.SOPInstanceUID = "1.2.9", f"1.2.9.{number}"
+        if name == "VOILUTSequence":
+            ds.VOILUTSequence = [inverted()]
+        else:
+            ds.add_new(0x60003000, "OW", b"\xff" * 32)
+        ds.save_as(file)
+    report = check(copy)
+    assert report.verdict == "tampered"
+    assert [f.attribute for f in report.findings if not f.explained] == [name]
 
 
 @pytest.mark.parametrize("ending", [".nii.gz", ".nrrd", ".mha"])

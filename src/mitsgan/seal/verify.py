@@ -23,7 +23,7 @@ from mitsgan.seal.sketch.encoding import SketchError, from_fields
 from mitsgan.seal.sketch.judge import ContentReport, judge
 from mitsgan.seal.sketch.sketch import Sketch
 from mitsgan.seal.trust import Trust
-from mitsgan.seal.weigh import IDENTITY, weigh
+from mitsgan.seal.weigh import DRAWN, IDENTITY, weigh
 
 
 @dataclass
@@ -171,12 +171,13 @@ def _posing(beside: Sequence[LeftOut], series: Iterable[str]) -> list[Finding]:
 
 
 def _other_identity(seal: Seal, parts: Sequence[Part]) -> list[Finding]:
-    """Where slices that were not sealed say that they are of somebody or something else."""
+    """Where slices that were not sealed say that they are of somebody or something else, or are
+    drawn by something else."""
     findings = []
-    for name in sorted(IDENTITY):
+    for name in sorted(IDENTITY | DRAWN):
         sealed = {seal.expected(z).get(name, "") for z in range(len(seal.slices))}
         now = {part.attributes.get(name, "") for part in parts} - sealed - {""}
-        if now and sealed != {""}:
+        if now and (sealed != {""} or name in DRAWN):
             text = f"{describe(name)} is another than was sealed"
             findings.append(Finding("attribute", text, attribute=name))
     return findings

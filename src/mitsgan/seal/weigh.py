@@ -41,7 +41,11 @@ IDENTITY = frozenset({*PATIENT, *STUDY}) | {
 """Attributes that say whose scan it is, of what, and when: no processing gives them another value.
 It may leave them out, as an anonymiser does."""
 
-_MEANING = frozenset({*GEOMETRY, *VALUES, *NUMBERS, *TABLES}) | {
+DRAWN = frozenset({OVERLAYS, ENCRYPTED, *TABLES})
+"""Attributes by which a viewer draws something else than the values, or gives another original:
+the sketch knows nothing of them. Processing may leave them out, and adds none."""
+
+_MEANING = frozenset({*GEOMETRY, *VALUES, *NUMBERS}) | {
     *("DataType", "Spacing", "Origin", "Axes", "RescaleSlope", "RescaleIntercept"),
 }
 """Attributes that give pixels a place and a meaning. They change along with the pixels, or else
@@ -81,6 +85,8 @@ def _explained(
         return False
     if finding.attribute in IDENTITY or finding.attribute == ENCRYPTED:
         return finding.removed
+    if finding.attribute in TABLES:
+        return finding.removed and set(finding.slices) <= not_as_sealed
     if finding.attribute == FRAME:  # who makes frames of slices makes another object
         return set(finding.slices) <= renamed
     if finding.attribute in _MEANING:
