@@ -218,7 +218,7 @@ def _count(senders: Senders, node: NodeProcess, archive: Orthanc, folder: Path) 
         objects_sent_again_by_senders=senders.again,
     )
     ledger = node.ledger()
-    listed = ledger.in_states(limit=100_000)
+    listed = ledger.in_states()
     ledger.close()
     count.series_committed = sum(s.state == "committed" for s in listed)
     count.series_not_committed = len(listed) - count.series_committed

@@ -224,7 +224,7 @@ class NodeProcess(Program):
         """The state of every series, the oldest first."""
         ledger = self.ledger()
         try:
-            return [series.state for series in ledger.in_states(limit=100_000)]
+            return [series.state for series in ledger.in_states()]
         finally:
             ledger.close()
 

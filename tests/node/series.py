@@ -24,7 +24,7 @@ def series_of(node: NodeProcess, sent: Path) -> list[Series]:
     uid = uid_of(sent)
     ledger = node.ledger()
     try:
-        listed = ledger.in_states(limit=100_000)
+        listed = ledger.in_states()
     finally:
         ledger.close()
     return [series for series in listed if series.series_uid == uid and series.state != "refused"]

@@ -153,6 +153,15 @@ def test_all_is_there_after_the_ledger_is_opened_anew(tmp_path: Path) -> None:
     second.close()
 
 
+def test_every_series_is_listed_however_many_there_are(ledger: Ledger) -> None:
+    row = "INSERT INTO series (series_uid, study_uid, route, calling, address, state, created, "
+    row += "changed, last_object) VALUES (?, '1.1', 'ct', 'CT', '', 'committed', 0, 0, 0)"
+    with ledger.change() as db:
+        db.executemany(row, [(f"1.2.{number}",) for number in range(1100)])
+    last = receive(ledger)
+    assert ledger.in_states()[-1].id == last == 1101
+
+
 def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite"
     connection = sqlite3.connect(path)

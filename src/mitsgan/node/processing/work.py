@@ -59,7 +59,7 @@ class Work:
     def complete(self) -> None:
         """Find series of which nothing more is expected."""
         now = time.time()
-        waiting = self._ledger.in_states("received", limit=100_000)
+        waiting = self._ledger.in_states("received")
         latest: dict[tuple[str, str], float] = {}
         count = {series.id: self._ledger.count(series.id) for series in waiting}
         came: Counter[tuple[str, str]] = Counter()
@@ -90,7 +90,7 @@ class Work:
         """
         self._stopping = stopping
         now = time.time()
-        for series in self._ledger.in_states("complete", limit=100_000):
+        for series in self._ledger.in_states("complete"):
             if series.not_before > now:
                 continue
             if self._ledger.move(series.id, "working", of=["complete"]):

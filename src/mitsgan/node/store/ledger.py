@@ -299,10 +299,10 @@ class Ledger:
         """A series by its number."""
         return next(self._series("WHERE id = ?", (series,)), None)
 
-    def in_states(self, *states: State, limit: int = 1000) -> list[Series]:
+    def in_states(self, *states: State) -> list[Series]:
         """Series in certain states, the oldest first; in all of them where none is named."""
         where = "" if not states else f"WHERE state IN ({', '.join('?' * len(states))})"
-        return list(self._series(f"{where} ORDER BY id LIMIT ?", (*states, limit)))
+        return list(self._series(f"{where} ORDER BY id", states))
 
     def latest(self, count: int) -> list[Series]:
         """The newest series, the newest first."""
