@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -154,9 +154,12 @@ class Work:
         shutil.rmtree(place, ignore_errors=True)
         self._counters.series.labels("protected").inc()
         plans = {name: Plan("protected") for name in route.destinations}
-        self._deliveries.plan(
-            series.id, plans, "protected", "; ".join((answer.text, *answer.notes))
-        )
+        gone = self._gone(series)
+        if gone:
+            LOG.warning("series %d: %s", series.id, gone)
+        note = "; ".join(filter(None, (answer.text, gone, *answer.notes)))
+        self._deliveries.plan(series.id, plans, "protected", note)
+        LOG.info("series %d: protected: %s", series.id, answer.text)
 
     def _restore(self, series: Series, route: Route) -> None:
         assert route.restore is not None
@@ -254,10 +257,21 @@ class Work:
     def _gather(self, series: Series, place: Path) -> Path:
         """Exactly the objects that the ledger knows, those of series that this one follows, too."""
         folder = place / "received"
+        link_files([file for file in self._files(series) if file.exists()], folder)
+        return folder
+
+    def _gone(self, series: Series) -> str:
+        """What of a series came so long ago that its files are no longer kept; nothing is ""."""
+        lost = len({file.name for file in self._files(series)})
+        lost -= len({file.name for file in self._files(series) if file.exists()})
+        if not lost:
+            return ""
+        return f"without {lost} objects of this series that came earlier and are no longer kept"
+
+    def _files(self, series: Series) -> Iterator[Path]:
+        """Where the objects of a series lay when they came, and of those that it follows."""
         current: Series | None = series
         while current is not None:
-            names = [f"{uid}.dcm" for uid in self._ledger.objects(current.id)]
-            files = [self._spool.received(current.id) / name for name in names]
-            link_files([file for file in files if file.exists()], folder)
+            folder = self._spool.received(current.id)
+            yield from (folder / f"{uid}.dcm" for uid in self._ledger.objects(current.id))
             current = None if current.follows is None else self._ledger.find(current.follows)
-        return folder
