@@ -26,6 +26,7 @@ from mitsgan.node.promises import Promises
 from mitsgan.node.read_back.returns import Returns
 from mitsgan.node.receive import Receiver
 from mitsgan.node.recovery import recover
+from mitsgan.node.store.clock import catch_up
 from mitsgan.node.store.incoming import receive_into
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.spool import Spool, data_digest
@@ -214,6 +215,10 @@ class Node:
         now = time.monotonic()
         if now - getattr(self, "_cleaned", -_CLEAN) >= _CLEAN:
             self._cleaned = now
+            waits = [d.commitment_seconds for d in self.config.destinations.values()]
+            longest = max(self.config.retry.longest_seconds, *waits, 0)
+            if catch_up(self.ledger, time.time(), longest):
+                LOG.warning("the clock was set back: what waits does not wait for it")
             self.clean()
         return False
 
