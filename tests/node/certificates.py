@@ -39,8 +39,8 @@ class Party:
         return read.fingerprint(hashes.SHA256()).hex()
 
 
-def parties(folder: Path, *names: str) -> list[Party]:
-    """Certificates of one authority, for 127.0.0.1."""
+def parties(folder: Path, *names: str, ended: bool = False) -> list[Party]:
+    """Certificates of one authority, for 127.0.0.1; valid, or no longer."""
     root = ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def parties(folder: Path, *names: str) -> list[Party]:
     for name in names:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        certificate = _certificate(subject, issuer, key, root, False)
+        certificate = _certificate(subject, issuer, key, root, False, 0 if ended else 2)
         (folder / f"{name}.crt").write_bytes(certificate.public_bytes(Encoding.PEM))
         path = folder / f"{name}.key"
         path.touch(0o600)
@@ -65,6 +65,7 @@ def _certificate(
     key: ec.EllipticCurvePrivateKey,
     signer: ec.EllipticCurvePrivateKey,
     authority: bool,
+    days: int = 2,
 ) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
     builder = (
@@ -74,7 +75,7 @@ def _certificate(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=2))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
     )
     if not authority:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ from mitsgan.jobs.restore.recipient import recipient_of
 from mitsgan.node.audit.syslog import send as send_syslog
 from mitsgan.node.config import Audit, Destination, NodeConfig, Route
 from mitsgan.node.dicomweb import reach, send_web, stored_at_web
+from mitsgan.node.network.tls import valid
 from mitsgan.node.processing.actions import Restoring
 from mitsgan.node.processing.tasks import CompareTask, ProtectTask, RestoreTask, Task
 from mitsgan.node.processing.worker import Worker
@@ -33,6 +35,9 @@ from mitsgan.seal.trust import Trust
 
 _TIME_ERROR = 5
 """What ``adjtimex`` returns while the clock is not synchronised; source: its manual page."""
+
+_RENEW = timedelta(days=30)
+"""How long before its end a certificate is to be renewed."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ def check(config: NodeConfig, *, phantom: bool = True, deliver: bool = False) ->
         What was found, at once.
     """
     yield _tried("secrets", config.check_secrets)
+    yield from _certificates(config)
     yield from _spool(config)
     yield _clock()
     yield _node(config)
@@ -76,6 +82,23 @@ def _tried(what: str, do: Callable[[], str | None]) -> Finding:
         return Finding("ok", what, do() or "")
     except (MitsganError, OSError) as error:
         return Finding("WRONG", what, str(error))
+
+
+def _certificates(config: NodeConfig) -> Iterator[Finding]:
+    """Until when the node's own certificates are valid, each once."""
+    parties = [config.listen, config.audit, *config.destinations.values()]
+    listed = {p.tls.certificate: p.tls for p in parties if p is not None and p.tls is not None}
+    for path, tls in listed.items():
+        what = f"certificate {path}"
+        try:
+            first, last = valid(tls)
+        except MitsganError as error:
+            yield Finding("WRONG", what, str(error))
+            continue
+        now = datetime.now(UTC)
+        text = f"valid from {first:%Y-%m-%d} until {last:%Y-%m-%d}"
+        soon: Literal["ok", "note"] = "note" if last < now + _RENEW else "ok"
+        yield Finding(soon if first <= now <= last else "WRONG", what, text)
 
 
 def _spool(config: NodeConfig) -> Iterator[Finding]:

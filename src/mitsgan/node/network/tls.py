@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ssl
+from datetime import datetime
+
+from cryptography.x509 import load_pem_x509_certificate
 
 from mitsgan.errors import ConfigurationError
 from mitsgan.node.config import Tls
@@ -27,6 +30,26 @@ def client_context(tls: Tls) -> ssl.SSLContext:
         ConfigurationError: a certificate or key cannot be read, or the two do not belong together.
     """
     return _context(tls, ssl.PROTOCOL_TLS_CLIENT)
+
+
+def reason_of(error: ssl.SSLError) -> str:
+    """Why a handshake failed, in OpenSSL's words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the peer's certificate: {error.verify_message}"
+    return (error.reason or "no handshake").lower().replace("_", " ")
+
+
+def valid(tls: Tls) -> tuple[datetime, datetime]:
+    """From when until when a party's own certificate is valid.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    try:
+        certificate = load_pem_x509_certificate(tls.certificate.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"TLS with {tls.certificate}: {error}") from error
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
 def _context(tls: Tls, protocol: int) -> ssl.SSLContext:
