@@ -79,7 +79,7 @@ class Forwarder:
             self._go_on(delivery, series, destination)
         except RefusedError as error:
             self._die(delivery, str(error))
-        except (PeerError, OSError) as error:
+        except (MitsganError, OSError) as error:  # a key that cannot be read now, too
             self._failed(delivery, str(error))
         return True
 
@@ -93,7 +93,7 @@ class Forwarder:
             case _ if destination.read_back and delivery.what == "protected":
                 self._read_back(delivery, series, destination)
             case _:
-                self._deliveries.advance(delivery, "committed")
+                self._committed(delivery)
 
     def _files(self, delivery: Delivery) -> list[Item]:
         """What the destination is to have."""
@@ -128,8 +128,10 @@ class Forwarder:
                 self._check_there(series, delivery, files, destination)
             elif lacking:
                 send(title, destination, lacking, on_sent)
-        done = not destination.commitment and not destination.read_back
-        self._deliveries.advance(delivery, "committed" if done else "sent")
+        if destination.commitment or destination.read_back:
+            self._deliveries.advance(delivery, "sent")
+        else:
+            self._committed(delivery)
 
     def _check_there(
         self, series: Series, delivery: Delivery, files: list[Item], destination: Destination
@@ -200,7 +202,7 @@ class Forwarder:
             self._die(delivery, f"what it returned is not what was sent: {why}")
             return
         self._ledger.verdict(delivery.series, "intact")
-        self._deliveries.advance(delivery, "committed")
+        self._committed(delivery)
 
     def _fetch(self, destination: Destination, files: list[Item], place: Path) -> None:
         title = self.config.listen.ae_title
@@ -245,6 +247,11 @@ class Forwarder:
         wait = retry.wait(attempts)
         self._deliveries.failed(delivery, reason, wait)
         LOG.warning("series %d to %s: %s; next in %g s", delivery.series, self.name, reason, wait)
+
+    def _committed(self, delivery: Delivery) -> None:
+        self._deliveries.advance(delivery, "committed")
+        count = len(self._deliveries.sent(delivery))
+        LOG.info("series %d to %s: committed, %d objects", delivery.series, self.name, count)
 
     def _die(self, delivery: Delivery, reason: str) -> None:
         self._deliveries.advance(delivery, "dead", reason=reason)

@@ -21,6 +21,7 @@ from pynetdicom.presentation import build_context
 from mitsgan.errors import MitsganError
 from mitsgan.node.config import Destination
 from mitsgan.node.network.connection import Connection
+from mitsgan.node.network.reach import why_not
 from mitsgan.node.network.tls import client_context
 from mitsgan.node.services import STUDY_ROOT_FIND, UNCOMPRESSED, VERIFICATION
 
@@ -104,8 +105,7 @@ def connected(
     )
     where = f"{destination.ae_title} at {destination.address}:{destination.port}"
     if not association.is_established:
-        why = "rejected the association" if association.is_rejected else "cannot be reached"
-        raise PeerError(f"{where} {why}")
+        raise PeerError(f"{where} {why_not(association, destination)}")
     Connection.of_client(association)
     try:
         yield association
@@ -228,6 +228,8 @@ def _store(association: Association, item: Item, message: int) -> int | None:
         for context in association.accepted_contexts
         if str(context.abstract_syntax) == item.class_uid
     }
+    if not accepted:  # of what every peer can decode, too
+        raise RefusedError(f"the peer takes no {UID(item.class_uid).name}")
     what: Path | Dataset = item.path
     if item.syntax not in accepted:
         what = _decoded(item, accepted)

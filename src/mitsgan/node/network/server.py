@@ -26,7 +26,7 @@ from pynetdicom.transport import (
 
 from mitsgan.node.config import Listen
 from mitsgan.node.network.connection import Connection
-from mitsgan.node.network.tls import server_context
+from mitsgan.node.network.tls import reason_of, server_context
 
 LOG = logging.getLogger("mitsgan.node")
 
@@ -101,7 +101,9 @@ def _shake_hands(connection: ssl.SSLSocket, server: Server) -> None:
         raise
     except ssl.SSLError as error:
         address = str(connection.getpeername()[0])
-        server.refused("", address, f"TLS: {error.reason or 'no handshake'}")
+        reason = f"TLS: {reason_of(error)}"
+        LOG.warning("rejected a connection of %s: %s", address, reason)
+        server.refused("", address, reason)
         raise
 
 
