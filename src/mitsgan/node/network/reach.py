@@ -51,7 +51,7 @@ def _obstacle(destination: Destination) -> str:
                 with contextlib.suppress(TimeoutError):
                     secure.recv(1)
         return "it takes connections, but no association"
-    except ssl.SSLEOFError:
+    except (ssl.SSLEOFError, ConnectionResetError):
         return "it takes connections, but ends the TLS handshake; does it want none?"
     except ssl.SSLError as error:
         return f"TLS: {reason_of(error)}"
