@@ -12,12 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 from tests.archive.conftest import planned
 
 from mitsgan.archive.engines.local import local_processes
 from mitsgan.archive.ledger import Ledger
+from mitsgan.archive.plan import plan_verification
 from mitsgan.archive.report import archive_report
-from mitsgan.archive.run import run_archive
+from mitsgan.archive.run import _pace, run_archive
 from mitsgan.archive.settings import RunSettings
 from mitsgan.cli.main import main
 from mitsgan.errors import EngineError
@@ -83,9 +85,51 @@ def test_marked_sealed_and_verified(root: Path, tmp_path: Path) -> None:
     verify = ["archive", "verify", "--ledger", str(ledger), "--trust", str(public), "--jobs", "2"]
     assert main(verify) == 0
     assert archive_report(ledger).verdicts == {"intact": 3}
+    # A month later: what was intact once is looked at again, and what is not is named.
+    changed = min((tmp_path / "out").rglob("*.dcm"))
+    dataset = dcmread(changed)
+    dataset.PatientName = "SOMEBODY^ELSE"
+    dataset.save_as(changed)
+    assert main(verify) == 1
+    report = archive_report(ledger)
+    assert report.verdicts == {"intact": 2, "tampered": 1}
+    (doubts,) = (table for table in report.tables() if table.id == "doubts")
+    (row,) = doubts.rows
+    assert row["source"] == str(changed.parent)
+    assert row["reason"] == "1 difference"
 
 
-def test_a_killed_worker_is_replaced(root: Path, how: Path, tmp_path: Path) -> None:
+def test_a_verification_that_was_interrupted_is_gone_on_with(root: Path, tmp_path: Path) -> None:
+    how = tmp_path / "how.toml"
+    how.write_text('[protect]\nprotector = "noise"\nmax_hu = 5\nsign = "k.pem"\n')
+    subprocess.run(
+        ["openssl", "genpkey", "-algorithm", "ed25519", "-out", tmp_path / "k.pem"], check=True
+    )
+    book = Ledger(planned(root, tmp_path, how))
+    for number in (1, 2):
+        with book._change() as db:
+            db.execute("UPDATE tasks SET state = 'done', ended = 7 WHERE id = ?", (number,))
+    assert plan_verification(book, None) == 2
+    with book._change() as db:
+        db.execute(
+            "UPDATE tasks SET state = 'done', verdict = 'intact' "
+            "WHERE id = (SELECT MIN(id) FROM tasks WHERE action = 'verify')"
+        )
+    assert plan_verification(book, None) == 0
+    assert plan_verification(book, tmp_path / "another.pem") == 2
+    book.close()
+
+
+def test_a_pace_is_no_forecast_while_workers_have_hardly_begun() -> None:
+    assert _pace(2, 20, 1000, 998) == "6 series a minute, "
+    assert _pace(2, 20, 1000, 500) == "6 series a minute, about 20 s left, "
+    assert _pace(20, 20, 1000, 998).endswith("left, ")
+
+
+def test_a_killed_worker_is_replaced(
+    root: Path, how: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitsgan.archive.run._PACE_SECONDS", 0)
     ledger = planned(root, tmp_path, how)
     killed: list[int] = []
     notes: list[str] = []

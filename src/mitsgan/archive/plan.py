@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -118,6 +119,9 @@ def plan_archive(settings: PlanSettings, *, progress: Progress = silent) -> Plan
 def plan_verification(ledger: Ledger, trust: Path | None) -> int:
     """Let what was protected or sealed be verified, by its mark, its seal, or both; how many.
 
+    All of it anew, for what a file was when it was looked at last says nothing of what it is now. A
+    verification that was interrupted is gone on with, if it believes the same.
+
     Raises:
         SettingsError: it carries neither, or was verified only.
     """
@@ -126,11 +130,17 @@ def plan_verification(ledger: Ledger, trust: Path | None) -> int:
     sealed = how.action == "seal" or how.protect.sign is not None
     if how.action not in ("protect", "seal") or not (marked or sealed):
         raise SettingsError("nothing of this ledger was marked or sealed; give it `key` or `sign`")
-    ledger.set_plan("trust", None if trust is None else str(trust.absolute()))
+    believed = None if trust is None else str(trust.absolute())
+    under_way = any(task.action == "verify" for task in ledger.tasks("pending", "running"))
+    begun = ledger.plan("verification")
+    if begun is None or not under_way or believed != ledger.plan("trust"):
+        begun = time.time()
+        ledger.set_plan("verification", begun)
+    ledger.set_plan("trust", believed)
     done = [task for task in ledger.tasks("done") if task.action != "verify"]
     new, changed = ledger.enter(
         NewTask(
-            key=f"{task.key} {task.ended}",
+            key=f"{task.key} {task.ended} {begun}",
             action="verify",
             source=task.source if task.action == "seal" else task.output,
             series=task.series if task.action == "seal" else "",

@@ -37,6 +37,9 @@ _SERIES = (
     Column("failure", "failure"),
     Column("reason", "reason"),
 )
+_DOUBTS = tuple(
+    column for column in _SERIES if column.key in ("number", "source", "verdict", "reason")
+)
 _FAILURES = tuple(
     column
     for column in _SERIES
@@ -74,7 +77,7 @@ class ArchiveReport(Result):
     series: tuple[Task, ...]
 
     def tables(self) -> tuple[Table, ...]:
-        """States and failures; failed series only if there are some."""
+        """States, failures and verdicts; series that failed or are not intact if there are some."""
         rows: list[dict[str, Cell]] = [
             {"state": s, "series": self.states.get(s, 0), "means": STATES[s]} for s in STATES
         ]
@@ -88,6 +91,8 @@ class ArchiveReport(Result):
                 {"verdict": k, "series": n} for k, n in self.verdicts.items()
             )
             tables.append(Table("verdicts", "Verdicts", _VERDICTS, verdicts))
+        if doubts := [_row(task) for task in self.series if task.verdict not in ("", "intact")]:
+            tables.append(Table("doubts", "Not intact", _DOUBTS, tuple(doubts)))
         return tuple(tables)
 
     def all_series(self) -> Table:
@@ -127,7 +132,8 @@ def archive_report(path: Path) -> ArchiveReport:
 
 
 def _row(task: Task) -> dict[str, str | float | int]:
-    reason = task.reason.strip().splitlines()
+    # Of a verdict, too: what was done otherwise says nothing about why.
+    reason = (task.reason or (task.text if task.verdict else "")).strip().splitlines()
     return {
         "number": task.id,
         "action": task.action,

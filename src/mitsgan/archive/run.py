@@ -18,6 +18,8 @@ from mitsgan.progress import Phases, Progress, silent
 from mitsgan.result import Result
 
 _LOOK_SECONDS, _METRICS_SECONDS, _PACE_SECONDS = 0.3, 5.0, 2.0
+_FEW, _LITTLE = 20, 0.05
+"""Series, and the part of all voxels, from which on their pace is that of the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +110,11 @@ def _pace(done: int, seconds: float, voxels: int, left: int) -> str:
     """How fast a run is, and how long it has to go by the voxels that are left of all it had."""
     if not done or left >= voxels:
         return ""
+    pace = f"{60 * done / seconds:.3g} series a minute, "
+    if done < _FEW and voxels - left < _LITTLE * voxels:
+        return pace  # the start of workers took longer than these, and says nothing of the others
     to_go = seconds * left / (voxels - left) / 3600
-    return f"{60 * done / seconds:.3g} series a minute, about {in_words(to_go)} left, "
+    return f"{pace}about {in_words(to_go)} left, "
 
 
 def _started(settings: RunSettings, ledger: Ledger) -> AbstractContextManager[Engine]:

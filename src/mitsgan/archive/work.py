@@ -110,7 +110,7 @@ class Work:
                 trust=trust,
             )
         )
-        return verified.result.reason or "", verified.verdict
+        return verified.reason, verified.verdict
 
     def _restore(self, task: Task) -> tuple[str, str]:
         from mitsgan.archive.actions import restore_series
