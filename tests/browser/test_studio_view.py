@@ -153,6 +153,9 @@ def test_the_difference_is_on_the_scale_of_the_budget(
     strong = np.abs(patches) > 0.25
     assert strong.sum() > 20
     assert np.corrcoef(patches[strong], shade[strong])[0, 1] > 0.8
+    # To be verified, the protected one stands first.
+    shown.choose("first", shown.value("document.getElementById('second').value"))
+    assert shown.text("scale") == "-20 HU  20 HUthe budget that the file states"
 
 
 def test_layers_are_drawn_over_the_scan(shown: Page) -> None:

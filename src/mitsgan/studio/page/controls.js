@@ -20,19 +20,21 @@ const SCALES = {
   unknown: "no budget is known",
 };
 
-const scaleOf = (series) => {
-  const known = [series, seriesOf(series?.original)].find((one) => one?.max_hu);
+// Whichever of the two was protected: to be verified, it stands first.
+const scaleOf = (...pair) => {
+  const known = pair.flatMap((series) => [series, seriesOf(series?.original)]).find((one) => one?.max_hu);
   return known ? [known.max_hu, SCALES[known.max_hu_is]] : [10, SCALES.unknown];
 };
 
 export const show = (firstId, secondId = state.second, mode = state.mode) => {
-  const before = second()?.id;
+  const pair = () => `${first()?.id} ${second()?.id}`;
+  const before = pair();
   // Nothing is compared with itself: the two change places.
   state.second = secondId === firstId ? (state.first === firstId ? "" : state.first) : secondId;
   state.first = firstId;
   state.mode = second() ? mode : "one";
   if (!state.place && first()) state.place = middle(first());
-  if (second() && second().id !== before) [state.limit, state.limitNote] = scaleOf(second());
+  if (second() && pair() !== before) [state.limit, state.limitNote] = scaleOf(second(), first());
   fill();
   changed();
 };
