@@ -69,6 +69,10 @@ def test_options_stand_in_groups(capsys: pytest.CaptureFixture[str]) -> None:
     research = text[text.index("╭─ research") :]
     assert all(f"--{option} " in research for option in ("nodules", "readers", "varied"))
     assert "--nodules FILE" in _help(["candidates"], capsys).split("╭─ how the scan is read")[0]
+    # The passphrase of a private key belongs beside that.
+    for command, to in (("protect", "seal"), ("restore", "restore"), ("studio", "restore")):
+        boxes = _help([command], capsys).split("╭─ ")
+        assert [box.split()[0] for box in boxes if "--passphrase-file " in box] == [to]
 
 
 def test_help_calls_settings_by_their_options(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ from mitsgan.studio.folders import Folders
 from mitsgan.studio.layers import CellLayer
 from mitsgan.studio.planes import plane_hu, shown_volume
 from mitsgan.studio.series import Series, Shelf
+from mitsgan.studio.session import Session
 from mitsgan.studio.settings import StudioSettings
 from mitsgan.studio.tasks import Worker
 
@@ -184,6 +185,17 @@ def test_only_plain_names_are_saved_under(tmp_path: Path, name: str) -> None:
         Folders([], tmp_path).saving(name)
 
 
+def test_whom_to_believe_is_asked_of_seals_that_lie_beside_scans_too(tmp_path: Path) -> None:
+    scan, trust = tmp_path / "scan.nii", tmp_path / "signer.pub"
+    session = Session.of(StudioSettings(scan=scan, trust=trust))
+    series = Series("scan", "scan", small(), scan)
+    assert session.judges_of(series) == (None, None)
+    seal = tmp_path / "scan.nii.seal.json"
+    seal.touch()
+    assert session.judges_of(series) == (seal, trust)
+    session.worker.close()
+
+
 def test_saving_needs_a_folder(tmp_path: Path) -> None:
     assert Folders([], tmp_path).saving("a") == tmp_path / "a"
     with pytest.raises(OutputError, match="without a folder to save in"):
@@ -194,7 +206,6 @@ def test_saving_needs_a_folder(tmp_path: Path) -> None:
     "values, message",
     [
         ({"protected": Path("b")}, "give `scan` too"),
-        ({"trust": Path("b")}, "give `seal` too"),
         ({"passphrase_file": Path("b")}, "give `private_key` too"),
         ({"port": 70000}, "`port` must lie between"),
         ({"memory_gb": 0.0}, "`memory_gb` must lie between"),

@@ -49,8 +49,6 @@ class StudioSettings(Settings):
         super().__post_init__()
         if self.protected is not None and self.scan is None:
             raise SettingsError("`protected` is compared with a scan; give `scan` too")
-        if self.trust is not None and self.seal is None:
-            raise SettingsError("`trust` says whom to believe a seal; give `seal` too")
         if self.passphrase_file is not None and self.private_key is None:
             raise SettingsError("`passphrase_file` belongs to a key; give `private_key` too")
         within("port", self.port, 0, 65535)

@@ -34,7 +34,11 @@ GROUPS: Mapping[str, str] = {
 }
 """Options by what they are for, blanks between; all others are basic ones, and stand first."""
 
-GROUPS_OF: Mapping[str, Mapping[str, str]] = {"protect": {"research": "nodules readers"}}
+GROUPS_OF: Mapping[str, Mapping[str, str]] = {
+    "protect": {"research": "nodules readers"},
+    "restore": {"restore": "passphrase-file"},
+    "studio": {"restore": "passphrase-file"},
+}
 """The same of options that stand elsewhere in one command than in others."""
 
 SUMMARIES: Mapping[str, str] = {
