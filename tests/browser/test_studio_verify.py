@@ -136,6 +136,8 @@ def test_what_is_whole_is_intact_and_its_original_is_restored(
         )
         shown.tab.until(STILL)
         assert shown.value("document.getElementById('passphrase').value") == "", "not kept"
+        page_of = "document.documentElement"
+        assert shown.value(f"{page_of}.scrollWidth - {page_of}.clientWidth") == 0, "digests break"
         paths = [sorted((folder).iterdir()) for folder in (scans / "chest", tmp_path / "original")]
         for before, after in zip(*paths, strict=True):
             pixels = [pydicom.dcmread(path).PixelData for path in (before, after)]

@@ -67,7 +67,8 @@ def test_saving_goes_through_the_job_of_the_command(client: Client, folder: Path
     assert (saved.hu() == expected.scan.hu()).all()
     assert result["written"].endswith("saved.nrrd")
     again = client.work("/api/protect", wanted)
-    assert "exists" in again["error"], "nothing is replaced"
+    assert again["error"].startswith("saved.nrrd exists in"), "nothing is replaced"
+    assert "overwrite" not in again["error"], "which no page can give"
     assert client.work("/api/protect", {**wanted, "mark": True})["state"] == "failed"
 
 

@@ -101,7 +101,7 @@ class Folders:
         """The path of a new file or folder in which the page may save.
 
         Raises:
-            OutputError: saving was not allowed, or the name is no plain one.
+            OutputError: saving was not allowed, the name is no plain one, or there is one already.
         """
         if self.out is None:
             raise OutputError("the studio was started without a folder to save in; give `output`")
@@ -109,7 +109,10 @@ class Folders:
         odd = set(plain) & set('/\\:*?"<>|') or not plain.isprintable()
         if not plain or plain.startswith(".") or odd:
             raise OutputError(f"{name!r} is no plain name of a file; use letters and digits")
-        return self.out / plain
+        path = self.out / plain
+        if path.exists():
+            raise OutputError(f"{plain} exists in {self.out}, and is not replaced; name another")
+        return path
 
 
 def _parts(path: Path) -> Iterator[Path]:
