@@ -322,6 +322,9 @@ def test_commands_look_after_a_running_node(world: World, phantom: Path, tmp_pat
     code, _ = run("export", config, number, str(tmp_path / "out"))
     assert code == 0
     assert len(list((tmp_path / "out" / "received").iterdir())) == 1
+    code, text = run("export", config, number, str(tmp_path / "out"))
+    assert code == 2
+    assert text.endswith("out exists; name a folder that does not exist yet\n")
     code, text = run("retry", config, number)
     assert code == 0
     wait_for(ended(world.node, tmp_path / "single.dcm"), 300, "the second attempt to end")

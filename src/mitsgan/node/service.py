@@ -16,7 +16,7 @@ from mitsgan.errors import ConfigurationError
 from mitsgan.node.audit.events import activity, login_failed
 from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.commitment import take_report
-from mitsgan.node.config import NodeConfig
+from mitsgan.node.config import Http, Listen, NodeConfig
 from mitsgan.node.forward import Forwarder
 from mitsgan.node.http.counters import Counters
 from mitsgan.node.http.server import Views, http_server, read_token
@@ -103,7 +103,8 @@ class Node:
         """Recover, then listen and work.
 
         Raises:
-            OSError: the address cannot be listened at, or the spool cannot be read.
+            ConfigurationError: an address cannot be listened at.
+            OSError: the spool cannot be read.
         """
         pynetdicom_config.STORE_SEND_CHUNKED_DATASET = True
         pynetdicom_config.LOG_HANDLER_LEVEL = "none"
@@ -116,10 +117,10 @@ class Node:
         self._run("commitment", self.promises.next)
         self._run("audit", self.audit.next)
         self._add_forwarders()
-        self.receiver.start()
-        if self._http is not None:
-            self._http.start()
         listen = self.config.listen
+        _listen("listen", listen, self.receiver.start)
+        if self._http is not None and self.config.http is not None:
+            _listen("http", self.config.http, self._http.start)
         self.audit.add(activity(listen, begins=True))
         LOG.info("%s listens at %s:%d", listen.ae_title, listen.address, listen.port)
 
@@ -240,6 +241,15 @@ class Node:
 
     def _on_commitment(self, report: Dataset) -> None:
         take_report(report, self.ledger, self.config.retry)
+
+
+def _listen(name: str, at: Listen | Http, start: Callable[[], None]) -> None:
+    try:
+        start()
+    except OSError as error:
+        where = f"{at.address}:{at.port}"
+        why = (error.strerror or str(error)).partition(" (while")[0]  # which names it again
+        raise ConfigurationError(f"`{name}`: no listening at {where}: {why}") from error
 
 
 def _forwards(config: NodeConfig) -> bool:

@@ -41,19 +41,28 @@ class HttpServer:
             timeout_graceful_shutdown=2,
             limit_concurrency=50,
         )
+        self._where = address, port
+        self._sockets = None if sockets is None else list(sockets)
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run,
-            kwargs={"sockets": None if sockets is None else list(sockets)},
-            name="HTTP",
-            daemon=True,
-        )
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Listen."""
+        """Listen.
+
+        Raises:
+            OSError: the address cannot be listened at.
+        """
+        if self._sockets is None:
+            # uvicorn's own thread would end with what is wrong, and nobody would know.
+            family = socket.AF_INET6 if ":" in self._where[0] else socket.AF_INET
+            self._sockets = [socket.create_server(self._where, family=family)]
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": self._sockets}, name="HTTP", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop."""
+        """Stop, if it was started."""
         self._server.should_exit = True
-        self._thread.join(5)
+        if self._thread is not None:
+            self._thread.join(5)

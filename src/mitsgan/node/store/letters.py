@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mitsgan.atomic import atomic_output
-from mitsgan.errors import DataError, SettingsError
+from mitsgan.errors import DataError, OutputError, SettingsError
 from mitsgan.node.config import NodeConfig, read_config
 from mitsgan.node.store.deliveries import Deliveries
 from mitsgan.node.store.ledger import Ledger
@@ -100,6 +100,8 @@ class Letters:
         series = self.find(number)
         if series.files != "kept":
             raise SettingsError(f"the files of series {series.id} are {series.files}")
+        if out.exists():
+            raise OutputError(f"{out} exists; name a folder that does not exist yet")
         with atomic_output(out, folder=True) as place:
             shutil.copytree(self.spool.folder(series.id), place, dirs_exist_ok=True)
         trail = AuditTrail(self.config, self.spool, self.ledger)
