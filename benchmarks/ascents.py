@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mitsgan.attack import ATTACKERS, Action, Objective, Outcome
-from mitsgan.optimize import Around, Ascent, AttackedScan, Threat, optimize
+from mitsgan.optimize import Ascent, AttackedScan, PositionDistribution, Threat, optimize
 from mitsgan.perturb import Budget
 from mitsgan.protect import MitsGan, Offset
 from struck import Bench, Testers
@@ -85,7 +85,7 @@ class Site:
 
     bench: Bench
     action: Action
-    places: Around
+    places: PositionDistribution
     testers: Testers
 
     def network(self, budget: Budget) -> Tensor:

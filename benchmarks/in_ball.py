@@ -10,10 +10,11 @@ from typing import Literal, TypeAlias
 
 from ascents import TEST_SEED, Passed, Site
 from feature_target import features_moved
+from mitsgan.anatomy.places import LungPositions
 from mitsgan.attack import Action
 from mitsgan.attack.objectives import Goal, objective_of
 from mitsgan.attack.resample import Triple
-from mitsgan.optimize import Around, Ascent
+from mitsgan.optimize import Around, Ascent, PositionDistribution
 from mitsgan.perturb import Budget
 from mitsgan.protect import RandomSign
 from struck import Bench, Met, Struck
@@ -31,18 +32,13 @@ class Ball:
 
     Attributes:
         action: of the attackers.
-        ball_mm: radius; 0 where the position is known.
+        ball_mm: radius; 0 where the position is known, None for all of the lung.
         middle: number of its middle.
     """
 
     action: Action
-    ball_mm: float
+    ball_mm: float | None
     middle: int
-
-    @property
-    def cm3(self) -> float:
-        """Its volume."""
-        return 4 / 3 * math.pi * (self.ball_mm / 10) ** 3
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ class Reached:
 
     Attributes:
         steps, attacks: so many; a position that was drawn twice in one step is attacked once.
-        attacks_per_cm3: of the ball; None where the position is known.
+        attacks_per_cm3: of the ball, or of the lung; None where the position is known.
         met: what the pair makes of it that is optimised against.
     """
 
@@ -114,9 +110,11 @@ class InBall(Site):
 
     Attributes:
         ball: where attacks strike.
+        cm3: its volume.
     """
 
     ball: Ball
+    cm3: float
 
     @classmethod
     def of(cls, bench: Bench, ball: Ball, centre: Triple, testers: Mapping[str, int]) -> InBall:
@@ -125,9 +123,15 @@ class InBall(Site):
         Raises:
             PositionError: hardly any position in the ball can be attacked.
         """
-        places = Around((centre,), bench.scan.spacing, ball.ball_mm)
+        places: PositionDistribution
+        if ball.ball_mm is None:
+            places = lung = LungPositions.of(bench.scan)
+            cm3 = lung.volume_mm3 / 1000
+        else:
+            places = Around((centre,), bench.scan.spacing, ball.ball_mm)
+            cm3 = 4 / 3 * math.pi * (ball.ball_mm / 10) ** 3
         there = bench.at(places, ball.action, (TEST_SEED, ball.middle), testers)
-        return cls(bench, ball.action, places, there, ball)
+        return cls(bench, ball.action, places, there, ball, cm3)
 
     def controls(self, budget_hu: float) -> Controls:
         """What is no ascent."""
@@ -159,6 +163,6 @@ class InBall(Site):
         )
 
     def _reached(self, passed: Passed) -> Reached:
-        per_cm3 = round(passed.attacks / self.ball.cm3, 1) if self.ball.ball_mm else None
+        per_cm3 = round(passed.attacks / self.cm3, 1) if self.cm3 else None
         met = self.testers.first(passed.perturbation)
         return Reached(passed.steps, passed.attacks, per_cm3, met)

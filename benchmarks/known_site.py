@@ -145,6 +145,8 @@ class Cost:
 class KnownSite(Site):
     """A scan with nodules whose places are known."""
 
+    places: Around
+
     @classmethod
     def of(cls, scan: Scan, untouched: Scan, nodules: Sequence[Nodule]) -> KnownSite:
         """``untouched`` is the same before nodules were planted: healthy lung looks like that.

@@ -2,8 +2,8 @@
 
     python benchmarks/objectives.py SCAN --output docs/results/objectives.json
 
-Around a place in the lung, an ascent draws positions from a ball and goes up one objective against
-one pair of attackers: the same positions for every objective. What it reached is tested at
+Around a place in the lung, or in all of it, an ascent draws positions and goes up one objective
+against one pair of attackers: the same positions for every objective. What it reached is tested at
 positions that are drawn anew from the same ball, by that pair and by two that are held out, and
 judged by two judges. Beside it stand the scan as it was, the network, a constant offset of the
 budget, and random signs of the same RMSE. See docs/decisions/objective.md.
@@ -67,6 +67,12 @@ EFFORTS: Mapping[float, tuple[int, int]] = {
     0.0: (1, 40),
 }
 """Positions a step, and steps, by the radius of the ball in mm."""
+
+ALL_LUNG = float("inf")
+"""In place of a radius, on the command line."""
+
+LUNG_STEPS, LUNG_PER_CM3 = 18, 1.0
+"""In all of the lung: steps, and positions a step in each cm3; half as dense as within 32 mm."""
 
 DEPTH_MM, APART_MM, MIDDLES, MIDDLES_SEED = 20.0, 40.0, 3, 2
 """Of the balls: how deep in the lung, how far apart, how many."""
@@ -146,7 +152,8 @@ def planned(options: argparse.Namespace) -> Iterator[tuple[Ball, float, AscentGo
     for middle, ball_mm, action in product(options.middles, options.balls, options.actions):
         for budget_hu, goal in product(options.budgets, GOALS[action]):
             if goal in options.goals:
-                yield Ball(action, ball_mm, middle), budget_hu, goal
+                within = None if ball_mm == ALL_LUNG else ball_mm
+                yield Ball(action, within, middle), budget_hu, goal
 
 
 def measure(bench: Bench, result: Objectives, options: argparse.Namespace) -> Iterator[Objectives]:
@@ -163,7 +170,7 @@ def measure(bench: Bench, result: Objectives, options: argparse.Namespace) -> It
             at = InBall.of(bench, ball, result.middles[ball.middle], TESTERS)
         if result.of(ball, budget_hu) is None:
             result = replace(result, controls=(*result.controls, at.controls(budget_hu)))
-        positions, steps = EFFORTS[ball.ball_mm]
+        positions, steps = _effort(at)
         share = options.effort
         ascent = Ascent(
             steps=max(1, round(steps * share)),
@@ -181,6 +188,13 @@ def measure(bench: Bench, result: Objectives, options: argparse.Namespace) -> It
         yield result
 
 
+def _effort(at: InBall) -> tuple[int, int]:
+    """Positions a step, and steps."""
+    if at.ball.ball_mm is None:
+        return round(LUNG_PER_CM3 * at.cm3), LUNG_STEPS
+    return EFFORTS[at.ball.ball_mm]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, and write the result after each cell; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -189,7 +203,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("scan", type=Path, metavar="SCAN")
     add_resumable_output(parser)
     add("--actions", nargs="+", choices=ACTIONS, default=list(ACTIONS))
-    add("--balls", nargs="+", type=float, choices=list(EFFORTS), default=list(EFFORTS))
+    add(
+        *("--balls",),
+        nargs="+",
+        type=float,
+        choices=[*EFFORTS, ALL_LUNG],
+        default=list(EFFORTS),
+        help="radii in mm; inf: all of the lung",
+    )
     add("--budgets", nargs="+", type=float, default=list(BUDGETS_HU), metavar="HU")
     add("--goals", nargs="+", choices=goals, default=goals)
     add("--varied", action="store_true", help="attack every batch somewhat otherwise")

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ascents import Counted
-from in_ball import Ball
-from mitsgan.anatomy.places import lung_positions
+from in_ball import Ball, InBall
+from mitsgan.anatomy.places import LungPositions, lung_positions
 from mitsgan.attack import ATTACKERS, Strikes, hu_volume, plan_attack
 from mitsgan.attack.objectives import distance
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
 from objectives import Objectives, main
+from struck import Bench
 
 
-def test_a_ball_has_its_volume() -> None:
-    assert Ball("inject", 10.0, 0).cm3 == pytest.approx(4.18879)
+def test_a_ball_has_its_volume(small_chest: Scan) -> None:
+    bench = Bench.of(small_chest)
+    (middle,) = lung_positions(small_chest, 1, seed=0)
+    ball = InBall.of(bench, Ball("inject", 10.0, 0), middle, {"textured": 1})
+    assert ball.cm3 == pytest.approx(4.18879)
+
+
+def test_all_of_a_lung_has_the_volume_of_its_places(small_chest: Scan) -> None:
+    lung = InBall.of(Bench.of(small_chest), Ball("inject", None, 0), (0, 0, 0), {"textured": 1})
+    drawn = set(islice(LungPositions.of(small_chest).draw(np.random.default_rng(0)), 200_000))
+    assert lung.cm3 == pytest.approx(len(drawn) * math.prod(small_chest.spacing) / 1000, rel=0.2)
 
 
 def test_attacks_are_counted(small_chest: Scan) -> None:

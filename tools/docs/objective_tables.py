@@ -16,7 +16,7 @@ from mitsgan.evaluate.report.content import Axis, Curve, Point, Series
 from mitsgan.evaluate.report.formatting import Cell as Shown
 from mitsgan.evaluate.report.formatting import printed
 from mitsgan.evaluate.report.table import Column
-from objectives import GOALS, Objectives
+from objectives import ALL_LUNG, GOALS, Objectives
 from struck import Met, Struck
 
 SUMMARY = RESULTS / "objectives.json"
@@ -107,7 +107,7 @@ def draw_picture() -> None:
 def _curves() -> list[Curve]:
     """A panel for each action and budget, a line for each ball and objective."""
     cells = [
-        c for c in sorted(_result().cells, key=_order) if c.ball.middle == 0 and c.ball.ball_mm
+        c for c in sorted(_result().cells, key=_order) if c.ball.middle == 0 and c.ball.ball_mm != 0
     ]
     goals = [c for c in cells if c.goal in ("distance", _DIRECTED[c.ball.action])]
     drawn = [c for c in goals if not c.varied]
@@ -120,9 +120,7 @@ def _curves() -> list[Curve]:
             title=f"{action}, {budget:g} HU",
             x=Axis("attacks per cm³ of the ball", log=True),
             y=Axis("disruption, median", "HU", log=True),
-            series=tuple(
-                Series(f"{c.ball.ball_mm:g} mm, {_kind(c)}", tuple(_points(c))) for c in group
-            ),
+            series=tuple(Series(f"{_ball(c.ball)}, {_kind(c)}", tuple(_points(c))) for c in group),
         )
         for (action, budget), group in panels.items()
     ]
@@ -153,14 +151,18 @@ def _cells() -> list[Cell]:
 
 
 def _order(cell: Cell) -> Ordered:
-    return cell.ball.action, cell.ball.ball_mm, cell.budget_hu, cell.ball.middle
+    return cell.ball.action, _radius_mm(cell.ball), cell.budget_hu, cell.ball.middle
+
+
+def _radius_mm(ball: Ball) -> float:
+    return ALL_LUNG if ball.ball_mm is None else ball.ball_mm
 
 
 def _groups(action: Action) -> Iterator[list[Cell]]:
     """Cells of one ball and budget, around the first middle."""
 
     def chosen(ball: Ball) -> bool:
-        return ball.action == action and ball.middle == 0 and ball.ball_mm >= _LEAST_MM
+        return ball.action == action and ball.middle == 0 and _radius_mm(ball) >= _LEAST_MM
 
     cells = [cell for cell in _cells() if chosen(cell.ball)]
     for _, group in groupby(cells, key=_order):
@@ -185,7 +187,11 @@ def _made_for(cell: Cell) -> str:
 
 
 def _where(cell: Cell) -> tuple[str, str]:
-    return f"{cell.ball.ball_mm:g} mm", f"{cell.budget_hu:g} HU"
+    return _ball(cell.ball), f"{cell.budget_hu:g} HU"
+
+
+def _ball(ball: Ball) -> str:
+    return "all lung" if ball.ball_mm is None else f"{ball.ball_mm:g} mm"
 
 
 def _attacks(reached: Reached) -> str:

@@ -106,6 +106,11 @@ class LungPositions:
             )
         return places
 
+    @property
+    def volume_mm3(self) -> float:
+        """Of all places together, to a voxel of the coarse mask."""
+        return len(self._coarse) * float(np.prod(self.lung.stride) * np.prod(self.spacing))
+
     def holds(self, position: Sequence[float] | NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether there is a whole cube around ``[..., 3]``, in the lung or not."""
         return has_whole_block(position, self._cube, self.shape, between_voxels=self.between_voxels)
