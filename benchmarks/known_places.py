@@ -89,7 +89,9 @@ class KnownPlaces(Result):
 
 def planned(options: argparse.Namespace) -> Iterator[tuple[str, str, Goal]]:
     """Cells in the order in which they are measured."""
-    yield from product(options.budgets, options.ways, options.goals)
+    for budget, way, goal in product(options.budgets, options.ways, options.goals):
+        if goal == "remainder" or not WAYS[way].diverse:
+            yield budget, way, goal
 
 
 def measure(

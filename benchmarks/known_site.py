@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ascents import ASCENT_SEED, TEST_SEED, Passed, Site
+from diverse import more_remainder
 from mitsgan.attack import ATTACKERS, Strikes, hu_volume
 from mitsgan.attack.objectives import Goal, distance, objective_of
 from mitsgan.evaluate.attacks.healthy_lung import healthy_lung
@@ -49,16 +50,24 @@ TURNS = 9
 
 @dataclass(frozen=True)
 class Way:
-    """Whom an ascent is made against, and whether each attack is somewhat different."""
+    """Whom an ascent is made against, and whether each attack is somewhat different.
+
+    Attributes:
+        pairs: of attackers, in turn.
+        varied: scans are shifted and processed, see `mitsgan.optimize.Ascent`.
+        diverse: networks are otherwise, see `diverse`; against what a removal leaves alone.
+    """
 
     pairs: tuple[str, ...]
     varied: bool = False
+    diverse: bool = False
 
 
 WAYS: Mapping[str, Way] = {
     "one pair": Way(PAIRS[:1]),
     "three pairs": Way(PAIRS),
     "three pairs, varied": Way(PAIRS, varied=True),
+    "three pairs, diverse": Way(PAIRS, diverse=True),
 }
 
 
@@ -187,7 +196,8 @@ class KnownSite(Site):
         """Go up one objective from the network's perturbation, and test what that reached."""
         way = WAYS[name]
         ascent = Ascent(steps=steps, positions=POSITIONS, varied=way.varied, seed=ASCENT_SEED)
-        climbed = self.climb(way.pairs, objective_of(goal), BUDGETS[budget], ascent, PARTS)
+        objective = more_remainder if way.diverse else objective_of(goal)
+        climbed = self.climb(way.pairs, objective, BUDGETS[budget], ascent, PARTS)
         reached = climbed.end.perturbation
         with _one_thread():  # as all stored curves were: cores differ in the last digit
             curve = tuple(map(self._point, climbed.passed))

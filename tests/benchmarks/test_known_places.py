@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from known_places import KnownPlaces, main
+from known_places import KnownPlaces, main, planned
 from mitsgan.anatomy.candidates import Candidate
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import NODULE_LPS, chest
@@ -18,6 +19,16 @@ from planted import nearest_candidate
 def test_the_nearest_candidate_is_told_with_its_distance_in_mm() -> None:
     near, far = (Candidate(position, 4.0, 1.0) for position in ((10, 20, 30), (10, 40, 30)))
     assert nearest_candidate([far, near], (12, 20, 29), (3.0, 1.0, 2.0)) == (near, 6.32)
+
+
+def test_networks_that_are_otherwise_are_asked_what_a_removal_leaves_alone() -> None:
+    ways = ["three pairs", "three pairs, diverse"]
+    options = Namespace(budgets=["10 HU"], ways=ways, goals=["distance", "remainder"])
+    assert [(way, goal) for _, way, goal in planned(options)] == [
+        ("three pairs", "distance"),
+        ("three pairs", "remainder"),
+        ("three pairs, diverse", "remainder"),
+    ]
 
 
 @pytest.mark.slow
