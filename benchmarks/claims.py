@@ -29,8 +29,9 @@ from mitsgan.result import Result
 
 ROOT = Path(__file__).parents[1]
 CLAIMS = ROOT / "benchmarks" / "leaderboard"
-OURS = ROOT / "docs" / "results" / "benchmark"
-"""The run of this project, which others are compared with."""
+_RESULTS = ROOT / "docs" / "results"
+OURS = (_RESULTS / "benchmark", _RESULTS / "counts")
+"""The runs of this project, which others are compared with; what several have is of the first."""
 
 REQUIRED = frozenset({"textured", "smooth", "narrow", "residual"})
 """The attackers that every claim has to stand against; more may be there."""
@@ -127,19 +128,22 @@ class Run:
 
     @classmethod
     def read(cls, folder: Path, by: str) -> Run:
-        """Read summary.json and results.jsonl of a run's folder.
+        """Read summary.json and results.jsonl of a run's folder; results may be in several files.
 
         Raises:
             ResultError: they are missing, or no results of a benchmark.
         """
         summary = Benchmark.read(folder / "summary.json")
-        try:
-            lines = (folder / "results.jsonl").read_text("utf-8").splitlines()
-            rows = [json.loads(line)["result"] for line in lines[1:]]
-        except (OSError, ValueError, KeyError) as error:
-            raise ResultError(f"{folder / 'results.jsonl'} cannot be read: {error}") from error
+        rows: dict[str, Row] = {}
+        for path in sorted(folder.glob("results*.jsonl")) or [folder / "results.jsonl"]:
+            try:
+                lines = path.read_text("utf-8").splitlines()
+                rows |= {row["step"]: row["result"] for row in map(json.loads, lines[1:])}
+            except (OSError, ValueError, KeyError) as error:
+                raise ResultError(f"{path} cannot be read: {error}") from error
         config = tomllib.loads(summary.config_toml)
-        return cls(by, Rows(rows, config.get("resamples", 2000), config.get("seed", 0)), summary)
+        found = list(rows.values())
+        return cls(by, Rows(found, config.get("resamples", 2000), config.get("seed", 0)), summary)
 
     def claims(self) -> Iterator[Claim]:
         """A claim for every protector, unseen scan and budget with all attackers of `REQUIRED`.
@@ -199,13 +203,17 @@ class Run:
         return next((w["sha256"] for w in self.rows.of("weights", role=role, name=name)), None)
 
 
-def check_comparable(run: Run, reference: Run) -> None:
+def check_comparable(run: Run, references: Sequence[Run]) -> None:
     """Raise `ResultError` where a run attacked other places, scans or with other attackers.
 
     What a classifier makes of the tampered original tells: it depends on nothing else.
     """
     keys = ("scan", "attacker", "action", "n")
-    known = {tuple(row[key] for key in keys): row for row in reference.rows.attacks()}
+    known = {
+        tuple(row[key] for key in keys): row
+        for reference in references
+        for row in reference.rows.attacks()
+    }
     for row in run.rows.attacks(role="unseen"):
         of_ours = known.get(tuple(row[key] for key in keys))
         if row["attacker"] not in REQUIRED:
@@ -224,8 +232,8 @@ def all_claims(submitted: Path = CLAIMS / "runs") -> dict[str, str]:
     Raises:
         ResultError: a run that was handed in is not comparable, or cannot be read.
     """
-    ours = Run.read(OURS, "mitsgan")
-    claims = list(ours.claims())
+    ours = [Run.read(folder, "mitsgan") for folder in OURS]
+    claims = list({c.file_name: c for run in reversed(ours) for c in run.claims()}.values())
     measured = {claim.protector for claim in claims}  # a run may hold ours besides, to compare
     for folder in sorted(submitted.glob("*/")):
         run = Run.read(folder, folder.name)
