@@ -8,7 +8,7 @@ from typing import Any
 from benchmark_digest import at_first_budget, first_appearance
 from benchmark_pages import SUMMARY
 from drawing import plain
-from result_tables import evaluation, read_result
+from result_tables import density_evaluations, evaluation, read_result
 from sketch_tables import (
     accused_by_mended_sketch,
     accused_by_sketch,
@@ -25,6 +25,7 @@ _MARKED = {"lidc-0001": "2.5 mm slices", "lungdx-a0001": "5 mm slices, sharp ker
 _PAINTED_IN, _REMOVED = "lesion painted in by a model", "lesion removed by a model"
 _FIGURES = {"lung, mean": "mean", "LAA-950": "LAA-950", "Perc15": "Perc15"}
 _UNITS = {"%": "percentage points"}
+_EVEN = "mits-gan-waves"
 _PAIR = "textured"
 
 
@@ -135,9 +136,18 @@ def _density() -> str:
         unit = _UNITS.get(figure.unit, figure.unit)
         bound = "" if figure.tolerance is None else f" (tolerance {figure.tolerance:g})"
         moves.append(f"{short} by {figure.change or 0:+.1f} {unit}{bound}")
+    even = [
+        abs(figure.change or 0)
+        for one in density_evaluations()
+        for figure in one.invariants
+        if one.protected_by == _EVEN and figure.name == "lung, mean"
+    ]
     return (
-        f"**Density moves.** On `{result.scan.name}`, of the lung, {', '.join(moves)}. Give the "
-        "original back (`--restorable`) where software measures it."
+        f"**Density moves.** On `{result.scan.name}`, of the lung, {', '.join(moves)}. Where "
+        "software measures it give the original back (`--restorable`), or take "
+        f"`--protector {_EVEN}`: "
+        f"the mean moves by {max(even):.1f} HU at most, on {len(even)} scans "
+        "([measured](docs/results/README.md#density-by-protector))."
     )
 
 

@@ -93,6 +93,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "disruption": result_tables.disruption,
     "transfer": result_tables.transfer,
     "diagnosis": result_tables.diagnosis,
+    "density": result_tables.density,
     "mark-attacks": result_tables.mark_attacks,
     "mark-verdicts": result_tables.mark_verdicts,
     "mark-bars": result_tables.mark_bars,

@@ -62,6 +62,7 @@ def evaluate(
     name: str = "scan",
     lpips: Lpips | None = None,
     classifier: NoduleClassifier | None = None,
+    protected_by: str | None = None,
     protector: WeightsEntry | None = None,
     judge: WeightsEntry | None = None,
     gaps: Sequence[str] = (),
@@ -81,7 +82,8 @@ def evaluate(
         lpips: the perceptual distance of the diagnostics, if its weights are there.
         classifier: to be asked what attacked cubes look like, and, with diagnostics, whether
             findings appear or disappear.
-        protector: what protected the scan, if that is known.
+        protected_by: name of the protector that protected the scan, if that is known.
+        protector: its weights, if it has any.
         judge: the weights of the classifier.
         gaps: what could not be made ready for this, in words.
         progress: told what is being done.
@@ -127,6 +129,7 @@ def evaluate(
         lpips=None if diagnosis is None or lpips is None else LpipsEntry("alex", LPIPS_SLICES),
         invariants=() if diagnosis is None else diagnosis.invariants,
         gaps=(*missing, *gaps),
+        protected_by=protected_by,
         protector=protector,
         classifier=judge,
     )

@@ -77,7 +77,9 @@ class Evaluation(Result):
         lpips: None where it was not measured.
         invariants: what a diagnosis rests on.
         gaps: what could not be measured, and why, in words.
-        protector: what protected the scan in memory; None for a scan that was protected before.
+        protected_by: name of the protector that protected the scan in memory; None for a scan that
+            was protected before.
+        protector: its weights; None where it has none.
         classifier: who was asked what cubes look like.
     """
 
@@ -100,6 +102,7 @@ class Evaluation(Result):
     lpips: LpipsEntry | None = None
     invariants: tuple[Invariant, ...] = ()
     gaps: tuple[str, ...] = ()
+    protected_by: str | None = None
     protector: WeightsEntry | None = None
     classifier: WeightsEntry | None = None
 

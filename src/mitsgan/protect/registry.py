@@ -10,11 +10,15 @@ from mitsgan.errors import SettingsError
 from mitsgan.perturb import Perturbation
 from mitsgan.protect.graph import mits_gan_graph
 from mitsgan.protect.protector import PROTECTORS, Protector
+from mitsgan.result import WeightsEntry
 
 if TYPE_CHECKING:
     import torch
 
     from mitsgan.networks import Card
+
+DEFAULT = "mits-gan"
+"""What protects unless another one is asked for."""
 
 NATIVE_HU = 65536.0
 """A budget that binds nothing: more than 16 bits hold. A baseline applied with it is *native*."""
@@ -69,6 +73,12 @@ class Identity:
     precision: str | None
     control: bool = False
     shipped: str | None = None
+
+    def weights(self, path: Path | None = None) -> WeightsEntry | None:
+        """Of its weights: those that ship, or of the file ``path``; None where it has none."""
+        if self.card is None:
+            return None
+        return WeightsEntry.of(self.card, path, self.shipped or self.name)
 
 
 def identify(perturbation: Perturbation) -> Identity:

@@ -28,7 +28,8 @@ def test_it_is_what_the_command_measures(series: Path, tmp_path: Path) -> None:
     in_memory = mg.evaluate(original, protected, **FEW)
     assert in_memory.protector is not None
     assert in_memory.protector.name == "mitsgan"
-    assert replace(in_memory, protector=None) == on_disk
+    assert in_memory.protected_by == "mits-gan"
+    assert replace(in_memory, protector=None, protected_by=None) == on_disk
     assert mg.Evaluation.from_json(in_memory.to_json()) == in_memory
     assert in_memory.report().command.startswith("mitsgan evaluate chest --max-hu 4")
 
@@ -46,6 +47,18 @@ def test_the_budget_is_that_of_the_protection(phantom: Scan) -> None:
     assert given.budget_check is not None
     assert not given.budget_check.kept
     assert "NOT KEPT" in given.report().lead
+    assert (kept.protected_by, kept.protector) == ("noise", None)
+    assert "--protector noise" in kept.report().command
+    assert "PROTECTED" not in kept.report().command
+
+
+@pytest.mark.slow
+def test_what_the_command_could_not_repeat_is_no_protection_of_its_own(phantom: Scan) -> None:
+    another_seed = mg.protect(phantom, protector="noise", seed=1)
+    for protected in (another_seed, another_seed.scan):
+        evaluated = mg.evaluate(phantom, protected, attack=False, seed=0)
+        assert evaluated.protected_by is None
+        assert "chest PROTECTED" in evaluated.report().command.replace("scan", "chest")
 
 
 @pytest.mark.slow

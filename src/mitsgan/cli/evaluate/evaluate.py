@@ -24,6 +24,7 @@ _Places = UseAppendAction[tuple[PlaceOption, ...]]
     protected="[PROTECTED]",
     nodules="X,Y,Z",
     attackers="NAME",
+    protector="NAME",
 )
 class Evaluate(Command, EvaluateFiles):
     """Compare a scan and its protected version: budget, metrics, figures of diagnosis, tampering.

@@ -24,13 +24,13 @@ from mitsgan.jobs.evaluate.pictures import evaluation_galleries
 from mitsgan.jobs.evaluate.settings import EvaluateFiles, EvaluateSettings
 from mitsgan.jobs.lpips import load_lpips
 from mitsgan.jobs.outputs import check_file, scan_name, write_result, write_text
-from mitsgan.jobs.protect.default import load_mits_gan
 from mitsgan.jobs.shared import check_exists
 from mitsgan.networks import shipped
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.perturb import apply_perturbations
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.protect import Protector
+from mitsgan.protect.registry import identify, load_protector
 from mitsgan.reading import Reading
 from mitsgan.result import WeightsEntry
 from mitsgan.scan.canonical import canonical
@@ -77,6 +77,7 @@ def evaluate_scans(
     *,
     judges: Judges | None = None,
     name: str = "scan",
+    protected_by: str | None = None,
     protector: WeightsEntry | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
@@ -87,7 +88,8 @@ def evaluate_scans(
         settings: what is measured.
         judges: of the same settings, if they are loaded already.
         name: of the scan.
-        protector: what protected the scan, if that is known.
+        protected_by: name of the protector that protected the scan, if that is known.
+        protector: its weights, if it has any.
         progress: told how far it is.
 
     Raises:
@@ -103,6 +105,7 @@ def evaluate_scans(
         name=name,
         lpips=judges.lpips,
         classifier=judges.classifier,
+        protected_by=protected_by,
         protector=protector,
         judge=judges.judge,
         gaps=judges.gaps if settings.diagnostics else (),
@@ -151,19 +154,20 @@ def evaluate_files(settings: EvaluateFiles, *, progress: Progress = silent) -> E
     judges = Judges.load(settings)
     layer = None
     if settings.protected is None:
-        layer = load_mits_gan(settings.weights, settings.seed)
+        layer = load_protector(settings.protector, weights=settings.weights, seed=settings.seed)
     with phases.phase("read", f"reading {settings.original}") as step:
         original = read_scan(settings.original, settings, progress=step)
     with phases.phase("estimate", estimate_in_words(settings, original.stored.size)):
         pass  # said before it starts
-    protected, protector = _protected(settings, original, layer, phases)
+    protected = _protected(settings, original, layer, phases)
     evaluation = evaluate_scans(
         original,
         protected,
         settings,
         judges=judges,
         name=scan_name(settings.original),
-        protector=protector,
+        protected_by=None if layer is None else layer.name,
+        protector=None if layer is None else identify(layer).weights(settings.weights),
         progress=progress,
     )
     _write(settings, evaluation, (original, protected), judges.attackers, phases)
@@ -173,14 +177,13 @@ def evaluate_files(settings: EvaluateFiles, *, progress: Progress = silent) -> E
 def _protected(
     settings: EvaluateFiles,
     original: Scan,
-    layer: tuple[Protector, WeightsEntry] | None,
+    layer: Protector | None,
     phases: Phases,
-) -> tuple[Scan, WeightsEntry | None]:
-    """The protected scan: read, or made in memory, then with the weights that made it."""
+) -> Scan:
+    """The protected scan: read, or made in memory."""
     if layer is not None:
         with phases.phase("protect", f"protecting {settings.original}") as step:
-            scan = apply_perturbations(original, [layer[0]], settings.budget, progress=step).scan
-        return scan, layer[1]
+            return apply_perturbations(original, [layer], settings.budget, progress=step).scan
     path = settings.protected or Path()
     values = Reading()
     if have_one_format(settings.original, path):
@@ -192,7 +195,7 @@ def _protected(
             f"{path} has the same voxels as {settings.original}, so nothing protects it; "
             "give a scan and its protected version"
         )
-    return scan, None
+    return scan
 
 
 def _write(

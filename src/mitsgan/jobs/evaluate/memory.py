@@ -16,8 +16,7 @@ from mitsgan.jobs.protect.protected import Protected
 from mitsgan.jobs.shared import AnyPath, optional_path
 from mitsgan.perturb import Budget
 from mitsgan.progress import Progress, silent
-from mitsgan.protect import MitsGan
-from mitsgan.result import WeightsEntry
+from mitsgan.protect.registry import Identity
 from mitsgan.scan.scan import Scan
 from mitsgan.settings import Place
 
@@ -118,12 +117,14 @@ def evaluate(
             "`protected` has the same voxels as `original`, so nothing protects it; give a scan "
             "and its protected version"
         )
+    who = _protector(protected, seed)
     return evaluate_scans(
         original,
         scan,
         settings,
         name=name or _name(original),
-        protector=_protector(protected, seed),
+        protected_by=None if who is None else who.name,
+        protector=None if who is None else who.weights(),
         progress=progress,
     )
 
@@ -133,12 +134,10 @@ def _name(scan: Scan) -> str:
     return "scan" if path is None else scan_name(path)
 
 
-def _protector(protected: Scan | Protected, seed: int) -> WeightsEntry | None:
-    """The weights that protected, if an evaluation of the original would protect it likewise."""
+def _protector(protected: Scan | Protected, seed: int) -> Identity | None:
+    """What protected, if an evaluation of the original would protect it likewise."""
     if not isinstance(protected, Protected):
         return None
     who = protected.protector
-    alike = (who.name, who.seed) == (MitsGan.name, seed)
-    if who.card is None or not alike or protected.refinement or protected.mark_hu is not None:
-        return None
-    return WeightsEntry(who.shipped or who.name, str(who.card["sha256"]))
+    alike = who.seed in (None, seed) and protected.refinement is None and protected.mark_hu is None
+    return who if alike else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from mitsgan.errors import SettingsError
 from mitsgan.evaluate.settings import EvaluationSettings
 from mitsgan.jobs.shared import Overwriting, OwnAttackers
+from mitsgan.protect.registry import DEFAULT
 from mitsgan.reading import Reading
 
 
@@ -43,6 +44,9 @@ class EvaluateFiles(Overwriting, EvaluateSettings, Reading):
     """The scan before protection: a DICOM folder or an image."""
     protected: Path | None = None
     """The same scan, protected; without it, the original is protected in memory first."""
+    protector: str = DEFAULT
+    """What protects in memory: mits-gan-waves, wave; to compare with mits-gan-paper, tafim, the
+    controls noise and offset; or one of your own."""
     weights: Path | None = None
     """A protector of your own; by default the one that ships with mitsgan."""
     output: Path | None = None
@@ -55,8 +59,10 @@ class EvaluateFiles(Overwriting, EvaluateSettings, Reading):
     def __post_init__(self) -> None:
         super().__post_init__()
         Reading.__post_init__(self)
-        if self.protected is not None and self.weights is not None:
-            raise SettingsError("`weights` protects in memory; leave it out, or PROTECTED")
+        in_memory = {"weights": self.weights, "protector": self._another_protector}
+        for name, value in in_memory.items():
+            if self.protected is not None and value is not None:
+                raise SettingsError(f"`{name}` protects in memory; leave it out, or PROTECTED")
         if self.picture is not None and not self.attack:
             raise SettingsError("`picture` shows tampering; do without `attack=False`")
 
@@ -73,6 +79,12 @@ class EvaluateFiles(Overwriting, EvaluateSettings, Reading):
             **evaluation_options(self.measured()),
             attackers=None if self.attackers == EvaluateSettings.attackers else self.attackers,
             attack=None if self.attack else False,
+            protector=self._another_protector,
             **told_of_reading(self),
             **{name: getattr(self, name) for name in files},
         )
+
+    @property
+    def _another_protector(self) -> str | None:
+        """The one that is asked for, if it is not the usual one."""
+        return None if self.protector == DEFAULT else self.protector

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mitsgan.errors import OutputError
 from mitsgan.files import check_derivable, check_output, read_scan, writing
-from mitsgan.jobs.entries import Grid, WeightsEntry, rounded
+from mitsgan.jobs.entries import Grid, rounded
 from mitsgan.jobs.protect import result
 from mitsgan.jobs.protect.settings import ProtectFile
 from mitsgan.jobs.restore.keeping import Keeping
@@ -152,15 +152,12 @@ def _result(
 ) -> result.ProtectionResult:
     """The run in numbers."""
     who, scan = protected.protector, protected.scan
-    weights = None
-    if who.card is not None:
-        weights = WeightsEntry.of(who.card, settings.weights, who.shipped or who.name)
     grid = Grid.of(scan)
     return result.ProtectionResult(
         source=str(settings.scan),
         output=str(settings.out),
         protector=who.name,
-        weights=weights,
+        weights=who.weights(settings.weights),
         seed=who.seed,
         budget=_budget(protected.budget),
         refinement=None if protected.refinement is None else protected.refinement.entry(),
