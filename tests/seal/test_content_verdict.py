@@ -219,6 +219,27 @@ def test_slices_put_between_those_that_were_sealed(check: Check, copy: Path, for
 
 
 @pytest.mark.parametrize("forge", [False, True], ids=["as sealed", "forged"])
+def test_only_slices_between_those_that_were_sealed_are_forged(
+    check: Check, copy: Path, forge: bool
+) -> None:
+    """All that was sealed is there, bit by bit; a viewer shows what stands between as well."""
+    slices = [dcmread(file) for file in copy.iterdir()]
+    slices.sort(key=lambda ds: ds.ImagePositionPatient[2])
+    for z, (one, other) in enumerate(pairwise(slices)):
+        values = (one.pixel_array.astype(int) + other.pixel_array) // 2
+        if forge and z in (7, 8, 9):
+            values[75:86, 39:50] += 800
+        one.PixelData = values.astype("<i2").tobytes()
+        x, y, low = one.ImagePositionPatient
+        one.ImagePositionPatient = [x, y, (low + other.ImagePositionPatient[2]) / 2]
+        one.save_as(copy / f"between-{z:02d}.dcm")
+    report = check(renewed(copy))
+    assert report.verdict == ("tampered" if forge else "processed")
+    assert report.content is not None
+    assert ("between the sealed voxels" in report.content.reason) == forge
+
+
+@pytest.mark.parametrize("forge", [False, True], ids=["as sealed", "forged"])
 def test_an_image_with_more_slices_of_another_thickness(
     scan: Scan, tmp_path: Path, forge: bool
 ) -> None:

@@ -191,3 +191,45 @@ def test_a_scan_of_elsewhere_is_unknown(patient: Scan, sketch: Sketch) -> None:
     report = judge(sketch, [moved])
     assert report.verdict == "unknown"
     assert report.missing == ("nothing of what was sealed is there",)
+
+
+@pytest.mark.parametrize("forge", [False, True], ids=["as sealed", "forged"])
+@pytest.mark.parametrize("spacing_mm", [(1.4, 1.4, 2.5), (0.7, 0.7, 5.0)], ids=["slices", "pixels"])
+def test_voxels_between_those_that_were_sealed_count(
+    patient: Scan, sketch: Sketch, spacing_mm: tuple[float, float, float], forge: bool
+) -> None:
+    """Whoever leaves what was sealed alone, and forges what a viewer shows in between."""
+    image = resampled(patient, spacing_mm)
+    scan = Scan.from_sitk(image, plausible=False)
+    every = [round(old / new) for old, new in zip(patient.spacing, scan.spacing, strict=True)]
+    if forge:
+        z, y, x = (place * by for place, by in zip(LUNG, every, strict=True))
+        forged = painted(scan, (z, y, x), 10.0).hu()
+        as_sealed = tuple(slice(None, None, by) for by in every)
+        forged[as_sealed] = scan.hu()[as_sealed]
+        scan = with_hu(scan, forged)
+    report = judge(sketch, [scan])
+    assert report.verdict == ("tampered" if forge else "processed")
+    if forge:
+        assert "between the sealed voxels" in report.reason
+        apart = np.subtract(report.regions[0].centre_mm, patient.geometry.to_world(LUNG))
+        assert np.linalg.norm(apart) < 4
+
+
+@pytest.mark.parametrize("hu", [-1000.0, 40.0], ids=["air", "tissue"])
+@pytest.mark.parametrize(
+    "spacing_mm, degrees",
+    [((1.4, 1.4, 5.0), 0.0), ((1.4, 1.4, 4.0), 8.0)],
+    ids=["the same grid", "oblique"],
+)
+def test_tissue_outside_of_what_was_sealed_is_told(
+    patient: Scan, spacing_mm: tuple[float, float, float], degrees: float, hu: float
+) -> None:
+    sketch = make_sketch(patient.with_slices(patient.stored[:20], 0, 20))
+    shown = patient.hu()
+    shown[20:] = -1000.0
+    shown[24:27, 100:120, 50:70] = hu  # 3 slices, 12 ml
+    whole = with_hu(patient, shown)
+    report = judge(sketch, [Scan.from_sitk(resampled(whole, spacing_mm, degrees), plausible=False)])
+    assert report.verdict == ("tampered" if hu > 0 else "processed")
+    assert ("ml of tissue outside of what was sealed" in report.reason) == (hu > 0)

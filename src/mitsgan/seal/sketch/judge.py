@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
+from mitsgan.seal.sketch.beyond import tissue_beyond_ml
 from mitsgan.seal.sketch.cells import CellGrid
 from mitsgan.seal.sketch.explain import Explanation, explain
 from mitsgan.seal.sketch.grain import find_limits, measure_grain
 from mitsgan.seal.sketch.missing import missing_parts, without_filling
-from mitsgan.seal.sketch.observe import observe
+from mitsgan.seal.sketch.observe import finer, observe
 from mitsgan.seal.sketch.regions import Differences, Region, Search, find_regions
 from mitsgan.seal.sketch.sketch import Sketch
 from mitsgan.seal.sketch.traces import Trace, find_traces
@@ -24,6 +25,9 @@ _ALIKE = 0.95
 less."""
 
 _LEAST_JUDGED = 0.02
+_BEYOND_ML = 1.0
+"""Of tissue; half a nodule of 15 mm."""
+
 _LARGEST_VISIBLE_HU = 250.0
 """A solid nodule of 6 mm in the lung changes its surroundings by as much: where that would not
 show, a scan cannot be judged."""
@@ -68,9 +72,28 @@ def judge(sketch: Sketch, scans: Sequence[Scan], search: Search | None = None) -
         search: how differences are looked for.
     """
     scans = [canonical(scan) for scan in scans]
+    report = _judge(sketch, scans, search, between=False)
+    if report.verdict != "processed":
+        return report
+    outside = sum(tissue_beyond_ml(scan, sketch.grid) for scan in scans)
+    if outside > _BEYOND_ML:
+        reason = f"it shows {outside:.0f} ml of tissue outside of what was sealed"
+        return replace(report, verdict="tampered", reason=reason)
+    if any(max(finer(scan, sketch.grid)) > 1 for scan in scans):
+        # What was sealed is in its place; a viewer shows what stands between, too.
+        also = _judge(sketch, scans, search, between=True)
+        if also.verdict == "tampered":
+            return replace(also, reason=f"{also.reason}, between the sealed voxels")
+    return report
+
+
+def _judge(
+    sketch: Sketch, scans: Sequence[Scan], search: Search | None, *, between: bool
+) -> ContentReport:
+    """By sealed voxels, or by the means of all around each; scans in canonical order."""
     largest = max(scans, key=lambda scan: scan.stored.size)
     body = sketch.body
-    observed = observe(scans, sketch.grid)
+    observed = observe(scans, sketch.grid, between=between)
     seen = without_filling(observed, sketch)
     limits = find_limits(largest, float(sketch.means.min()))
     explanation = explain(sketch, seen, body, limits)

@@ -53,13 +53,14 @@ class Observation:
     grid: Grid
 
 
-def observe(scans: Sequence[Scan], grid: CellGrid) -> Observation:
+def observe(scans: Sequence[Scan], grid: CellGrid, *, between: bool = False) -> Observation:
     """What scans show in the cells of a sketch.
 
     Args:
         scans: pieces of one scan, for one with a gap in it falls into several; no two of them
             show the same place.
         grid: of the sketch.
+        between: average a scan of finer voxels first, so that those between the sealed ones count.
     """
     total = np.zeros(grid.cells, np.float32)
     coverage = np.zeros(grid.cells, np.float32)
@@ -68,7 +69,7 @@ def observe(scans: Sequence[Scan], grid: CellGrid) -> Observation:
         offset = voxel_offset(scan.geometry, scan.shape, grid)
         same &= offset is not None
         if offset is None:
-            means, part = _interpolated(scan, grid)
+            means, part = _interpolated(scan, grid, finer(scan, grid) if between else (1, 1, 1))
         else:
             means, part = _added_up(scan, grid, offset)
         total += means * part
@@ -128,10 +129,31 @@ def _added_up(scan: Scan, grid: CellGrid, offset: Triple) -> tuple[Array, Array]
     return means, coverage.astype(np.float32)
 
 
-def _interpolated(scan: Scan, grid: CellGrid) -> tuple[Array, Array]:
-    """Means and coverage from any voxels, interpolated linearly to the sealed ones."""
+def finer(scan: Scan, grid: CellGrid) -> Triple:
+    """How many voxels of a scan a sealed voxel is long, along the scan's ``[z, y, x]``, rounded up.
+
+    1 where the scan is as coarse, or its voxels are those that were sealed.
+    """
+    if voxel_offset(scan.geometry, scan.shape, grid) is not None:
+        return 1, 1, 1
+    steps = np.abs(grid.geometry.matrix @ np.linalg.inv(scan.geometry.matrix)).max(0)
+    most = np.ceil(steps - _SAME_VOXELS).clip(1, scan.shape)
+    z, y, x = most.astype(int).tolist()
+    return z, y, x
+
+
+def _interpolated(scan: Scan, grid: CellGrid, averaged: Triple) -> tuple[Array, Array]:
+    """Means and coverage from any voxels, interpolated linearly to the sealed ones.
+
+    Args:
+        scan: any.
+        grid: of the sketch.
+        averaged: so many voxels along each axis ``[z, y, x]`` become one before.
+    """
     image = sitk.GetImageFromArray(np.clip(scan.hu(), LOWEST_HU, HIGHEST_HU))
     set_geometry(image, scan.geometry)
+    if max(averaged) > 1:
+        image = sitk.BinShrink(image, averaged[::-1])
     means, coverage = (np.zeros(grid.cells, np.float32) for _ in range(2))
     voxels = grid.voxels_along(1)[:, None] * grid.voxels_along(2)
     for layer in range(grid.cells[0]):
