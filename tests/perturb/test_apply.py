@@ -34,6 +34,18 @@ class Wild:
         return np.stack(rows).astype(np.float32)
 
 
+@dataclass
+class Asked:
+    """A layer that asks for these HU, ``[z, y, x]``."""
+
+    hu: NDArray[np.float32]
+
+    def perturbation(
+        self, scan: Scan, start: int, stop: int, budget: Budget
+    ) -> NDArray[np.float32]:
+        return self.hu[start:stop]
+
+
 def make_scan(
     dtype: str, slope: float, intercept: float, bits: int, signed: bool, padding: bool, seed: int
 ) -> Scan:
@@ -86,6 +98,41 @@ def test_integers_keep_budget_range_and_padding(
     expected = np.sqrt((moved[inside] ** 2).mean()) if inside.any() else 0
     assert result.rms_hu == pytest.approx(expected, rel=1e-4)
     assert result.voxels == inside.sum()
+
+
+SLOPES = np.array([1.0, 0.5, 2.0])
+
+
+def scan_of_slopes(dtype: str) -> Scan:
+    """Slices whose stored steps are 1, 0.5 and 2 HU, all 100 as stored."""
+    return Scan(np.full((3, 4, 5), 100, dtype), SLOPES, np.zeros(3), -1000, 1000, GEOMETRY)
+
+
+def test_integers_get_what_is_asked_for_to_the_nearest_step() -> None:
+    scan, hu = scan_of_slopes("int16"), np.zeros((3, 4, 5), np.float32)
+    hu[:, 1, 1], hu[:, 1, 3], hu[:, 2, 2], hu[:, 3, 4] = 3.3, -3.3, 2.6, 50.0
+    result = apply_perturbations(scan, [Asked(hu)], Budget(9))
+    steps = result.scan.stored.astype(int) - scan.stored
+    expected = np.zeros_like(steps)
+    expected[:, 1, 1], expected[:, 1, 3] = (3, 7, 2), (-3, -7, -2)
+    expected[:, 2, 2], expected[:, 3, 4] = (3, 5, 1), (9, 18, 4)
+    np.testing.assert_array_equal(steps, expected)
+    assert result.largest_hu == 9
+    assert result.rms_hu == pytest.approx(np.sqrt(np.mean((expected.T * SLOPES) ** 2)))
+
+
+def test_floats_get_what_is_asked_for() -> None:
+    scan, hu = scan_of_slopes("float32"), np.zeros((3, 4, 5), np.float32)
+    hu[:, 1, 1], hu[:, 2, 3], hu[:, 3, 4] = 3.25, -2.5, 50.0
+    result = apply_perturbations(scan, [Asked(hu)], Budget(9))
+    moved = (result.scan.stored - scan.stored).T * SLOPES
+    np.testing.assert_array_equal(moved, np.clip(hu, -9, 9).T)
+
+
+def test_the_budget_covers_the_largest_step_of_all_slices() -> None:
+    hu = np.ones((3, 4, 5), np.float32)
+    with pytest.raises(BudgetError, match="smaller than one stored step \\(2 HU\\)"):
+        apply_perturbations(scan_of_slopes("int16"), [Asked(hu)], Budget(1.5))
 
 
 @settings(max_examples=60, deadline=None)
