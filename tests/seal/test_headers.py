@@ -24,7 +24,7 @@ from mitsgan.seal.verify import verify_seal
         ("RescaleIntercept", "-1000", "(0028,1052)"),
         ("RescaleSlope", "2", "(0028,1053)"),
         ("PixelSpacing", [2.4, 2.9], "(0028,0030)"),
-        ("ImagePositionPatient", [0, 0, 17], "(0020,0032)"),
+        ("ImagePositionPatient", [0.0, 0.0, 17.0], "(0020,0032)"),
         ("StudyInstanceUID", "1.2.3.6", "(0020,000d)"),
         ("PixelRepresentation", 0, "(0028,0103)"),
         ("AccessionNumber", "A1", "(0008,0050)"),
@@ -40,6 +40,14 @@ def test_a_header_field_is_named(
     (finding,) = [f for f in report.findings if f.kind == "attribute"]
     assert (finding.attribute, finding.slices) == (name, (1,))
     assert tag in finding.text
+    if name in ("PatientID", "PatientName"):
+        assert f"{value}" not in finding.text
+        assert finding.text.endswith("was changed in slice 1, instance number 5")
+    elif name == "AccessionNumber":  # there was none
+        assert "was absent, now is given, in slice 1, instance number 5" in finding.text
+    else:
+        shown = "\\".join(map(str, value)) if isinstance(value, list) else str(value)
+        assert f"now is {shown!r}, in slice 1, instance number 5" in finding.text
 
 
 @pytest.mark.parametrize(

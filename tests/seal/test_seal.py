@@ -32,6 +32,25 @@ def test_an_untouched_series_is_intact(check: Check, source: Path) -> None:
     assert report.trusted == "its key is one that you trust"
 
 
+def test_both_halves_of_the_work_are_told(source: Path, sealed: Path) -> None:
+    """Reading a slice is a step, comparing it another."""
+    steps: list[tuple[int, int]] = []
+    verify_seal(source, sealed, progress=lambda done, steps_: steps.append((done, steps_)))
+    assert steps[-DEPTH:] == [(DEPTH + z + 1, 2 * DEPTH) for z in range(DEPTH)]
+    assert [done for done, _ in steps] == sorted(done for done, _ in steps)
+
+
+def test_no_more_than_three_blocks_are_listed(check: Check, copy: Path) -> None:
+    for column, listed in ((0, "1 block differs: rows"), (64, "2 blocks differ"), (128, "3 b")):
+        flip(ordered(copy)[2], 0, column, 3)
+        (finding,) = check(copy).findings
+        assert listed in finding.text
+        assert "more" not in finding.text
+    flip(ordered(copy)[2], 64, 0, 3)
+    (finding,) = check(copy).findings
+    assert finding.text.endswith("rows 0-63, columns 128-129 and 1 more")
+
+
 def test_without_trust_nothing_is_intact(source: Path, sealed: Path) -> None:
     report = verify_seal(source, sealed)
     assert report.verdict == "unknown"

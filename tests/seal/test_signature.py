@@ -128,6 +128,28 @@ def test_signs_and_verifies(keys: dict[str, PrivateKey], algorithm: str, tmp_pat
         verify(signer.public_key, other, signature, b"content")
 
 
+@pytest.mark.parametrize(
+    "algorithm, digest",
+    [("ECDSA-P256-SHA256", hashes.SHA256()), ("ECDSA-P384-SHA384", hashes.SHA384())],
+)
+def test_it_signs_with_the_digest_that_the_algorithm_names(
+    keys: dict[str, PrivateKey], algorithm: str, digest: hashes.HashAlgorithm
+) -> None:
+    """Verified by somebody else's means: ours would agree with themselves on any other."""
+    key = keys[algorithm]
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    key.public_key().verify(Signer(key).sign(b"content"), b"content", ec.ECDSA(digest))
+
+
+def test_a_dicom_signature_needs_an_rsa_key_and_its_certificate(
+    keys: dict[str, PrivateKey],
+) -> None:
+    curve, rsa_key = keys["ECDSA-P256-SHA256"], keys["RSASSA-PSS-SHA256"]
+    for signer in (Signer(rsa_key), Signer(curve, (certificate(curve),))):
+        with pytest.raises(SignatureError, match="needs an RSA key and its certificate"):
+            signer.sign_dicom(b"content")
+
+
 def test_a_private_key_is_never_shown(ed: ed25519.Ed25519PrivateKey) -> None:
     assert "key" not in repr(Signer(ed))
 
@@ -236,6 +258,10 @@ def test_trust_in_an_authority(keys: dict[str, PrivateKey]) -> None:
 
     assert covered((leaf,), leaf)
     assert covered((), leaf), "the trusted certificate itself names the key"
+    assert covered((leaf,), leaf, NOW + timedelta(days=10)), "valid to the last second"
+    assert not covered((leaf,), leaf, NOW + timedelta(days=10, seconds=1))
+    unlimited = certificate(key, issuer=("authority", ca_key))
+    assert covered((unlimited,), authority), "one that names no use may be used for any"
     assert not covered((), authority)
     assert not covered((leaf,), authority, NOW + timedelta(days=30))
     assert not covered((leaf,), authority, of=Signer(keys["Ed25519"]).public_key)
