@@ -117,6 +117,7 @@ class Peer:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.there: set[str] | None = set()
         self.got: list[str] = []
+        self.kept: set[str] = set()
         self.fails: Exception | None = None
         self.after = COUNT
         """So many objects until it fails."""
@@ -135,6 +136,7 @@ class Peer:
             if len(self.got) == self.after and self.fails is not None:
                 raise self.fails
             self.got.append(item.sop_uid)
+            self.kept.add(item.sop_uid)
             on_sent(item)
 
     def asked(self) -> set[str] | None:
@@ -251,6 +253,13 @@ def test_a_web_server_has_what_it_says_it_has(begin: Begin, pacs: Peer) -> None:
     assert node.next(web())
     assert node.delivery.state == "committed"
     assert len(pacs.got) == COUNT
+
+
+def test_a_web_server_that_keeps_what_it_gets_gets_it_once(begin: Begin, pacs: Peer) -> None:
+    node = begin("protected")
+    pacs.there = pacs.kept
+    assert node.next(web())
+    assert (node.delivery.state, node.delivery.denied) == ("committed", 0)
 
 
 def test_a_web_server_that_is_not_asked_is_believed(begin: Begin, pacs: Peer) -> None:
