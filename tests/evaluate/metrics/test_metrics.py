@@ -15,7 +15,8 @@ from mitsgan.anatomy.lung import find_lung
 from mitsgan.errors import ScanError
 from mitsgan.evaluate.attacks.slices import untouched_slices
 from mitsgan.evaluate.metrics.fidelity import fidelity
-from mitsgan.evaluate.metrics.metrics import Metrics, compare_scans, compare_slices
+from mitsgan.evaluate.metrics.lpips import Lpips
+from mitsgan.evaluate.metrics.metrics import LPIPS_SLICES, Metrics, compare_scans, compare_slices
 from mitsgan.evaluate.metrics.regions import (
     WHOLE,
     RegionOfInterest,
@@ -23,7 +24,7 @@ from mitsgan.evaluate.metrics.regions import (
     body_region,
     lung_region,
 )
-from mitsgan.evaluate.metrics.ssim import ssim_map
+from mitsgan.evaluate.metrics.ssim import Array, ssim_map
 from mitsgan.evaluate.metrics.windows import HU, WINDOWS, GreyWindow
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import RandomSign
@@ -122,6 +123,49 @@ def test_slices_and_squares_of_attacks(small_chest: Scan, protected: Scan) -> No
     rmse_hu = squares.windows["HU"].rmse_hu
     assert rmse_hu == pytest.approx(np.sqrt(np.square(moved, dtype=float).mean()))
     assert slices.voxels == (~small_chest.is_padding(16, 17)).sum()
+
+
+class Counted(Lpips):
+    """In place of a network: the mean difference, HU, so that it is known what was looked at."""
+
+    def __init__(self) -> None:
+        self.slices = 0
+
+    def maps(self, a: Array, b: Array, window: GreyWindow) -> tuple[Array, Array]:
+        apart = np.abs(b - a)
+        self.slices += len(a)
+        return apart.mean((1, 2)), apart
+
+
+def test_lpips_looks_at_slices_spread_over_the_scan(small_chest: Scan, protected: Scan) -> None:
+    lpips, body = Counted(), body_region(small_chest)
+    for count in (8, 24, 32):
+        a, b = (s.with_slices(s.stored[:count], 0, count) for s in (small_chest, protected))
+        lpips.slices = 0
+        compare_scans(a, b, [WHOLE], lpips, windows=[HU])
+        assert lpips.slices == min(count, LPIPS_SLICES)
+    whole, inside = compare_scans(small_chest, protected, [WHOLE, body], lpips, windows=[HU])
+    step = 32 / LPIPS_SLICES
+    picked = [int(step / 2 + step * i) for i in range(LPIPS_SLICES)]
+    apart = np.abs(protected.hu() - small_chest.hu())[picked]
+    assert whole.windows["HU"].lpips == pytest.approx(apart.mean(dtype=float))
+    expected = apart[body.mask(small_chest, 0, 32)[picked]].mean(dtype=float)
+    assert inside.windows["HU"].lpips == pytest.approx(expected)
+
+
+def test_lpips_of_slices_and_of_squares_that_are_large_enough() -> None:
+    a = np.zeros((2, 60, 60), np.float32)
+    b = a + np.arange(60, dtype=np.float32)
+    large, small = (slice(0, 40), slice(20, 60)), (slice(0, 8), slice(0, 8))
+    pairs = [(a[i], b[i], a[i] == 0, box) for i, box in enumerate((large, small))]
+    slices, squares = compare_slices("protected", pairs, Counted(), windows=[HU])
+    assert slices.windows["HU"].lpips == pytest.approx(29.5)
+    assert squares.windows["HU"].lpips == pytest.approx(39.5), "the small one has none"
+
+
+def test_windows_are_those_of_radiologists() -> None:
+    centred = {w.name: ((w.low + w.high) / 2, w.data_range) for w in WINDOWS if w.clips}
+    assert centred == {"lung": (-600, 1500), "mediastinal": (40, 400), "bone": (400, 1800)}
 
 
 def test_the_body_is_without_table_and_air(small_chest: Scan) -> None:
