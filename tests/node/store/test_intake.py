@@ -7,15 +7,18 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from pydicom import dcmread
 
 from mitsgan.node.config import Destination, NodeConfig, Route
+from mitsgan.node.processing.actions import Restoring
 from mitsgan.node.recovery import recover
 from mitsgan.node.store.incoming import IncomingFile
 from mitsgan.node.store.intake import Intake, Taken
 from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.ledger_schema import State
 from mitsgan.node.store.spool import Spool, data_digest, read_header
 
 
@@ -33,8 +36,11 @@ class Place:
         file.close()
         return Path(file.name)
 
-    def take(self, source: Path) -> Taken:
-        return self.intake.take(self.arrive(source), read_header(source), "ct", "CT1", "127.0.0.1")
+    def take(self, source: Path, *, repeats: bool = False) -> Taken:
+        header = read_header(source)
+        return self.intake.take(
+            self.arrive(source), header, "ct", "CT1", "127.0.0.1", repeats=repeats
+        )
 
     def kept(self) -> list[Path]:
         return sorted((self.spool.root / "series").glob("*/received/*.dcm"))
@@ -92,6 +98,22 @@ def test_an_object_whose_file_somebody_removed_is_taken_anew(place: Place, sourc
     assert len(place.kept()) == 1
 
 
+@pytest.mark.parametrize("repeats, taken", [(False, "again"), (True, "new")])
+@pytest.mark.parametrize("state", ["committed", "dead"])
+def test_what_has_ended_begins_anew_if_it_repeats(
+    place: Place, source: Path, *, state: State, repeats: bool, taken: Taken
+) -> None:
+    """A reader who asks for an original once more gets it once more."""
+    place.take(source)
+    place.ledger.move(1, state, of=["received"])
+    assert place.take(source, repeats=repeats) == taken
+    states = [series.state for series in place.ledger.in_states()]
+    if repeats:
+        assert states == [state, "received"]
+    else:  # a dead letter of which nothing was sent is taken up
+        assert states == ["received" if state == "dead" else state]
+
+
 def test_copies_sent_side_by_side_are_kept_once(place: Place, source: Path) -> None:
     taken: list[Taken] = []
     threads = [threading.Thread(target=lambda: taken.append(place.take(source))) for _ in range(8)]
@@ -104,8 +126,9 @@ def test_copies_sent_side_by_side_are_kept_once(place: Place, source: Path) -> N
     assert place.ledger.counts() == {"received": 1}
 
 
-def config(place: Place) -> NodeConfig:
-    route = Route(name="ct", action="pass", destinations=("pacs",))
+def config(place: Place, action: Literal["pass", "restore"] = "pass") -> NodeConfig:
+    how = Restoring(private_key=Path("key")) if action == "restore" else None
+    route = Route(name="ct", action=action, destinations=("pacs",), restore=how, calling=("CT1",))
     pacs = Destination(ae_title="PACS", address="127.0.0.1", port=104)
     return NodeConfig(spool=place.spool.root, routes=(route,), destinations={"pacs": pacs})
 
@@ -123,3 +146,32 @@ def test_what_only_the_spool_knows_is_entered_if_it_is_whole(place: Place, phant
     assert not torn.exists()
     assert place.take(files[1]) == "again"
     assert place.take(files[2]) == "new"
+
+
+def test_files_without_a_row_go_for_nobody_was_told_that_they_came(
+    place: Place, source: Path
+) -> None:
+    place.take(source)
+    folder = place.spool.received(7)
+    folder.mkdir(parents=True)
+    shutil.copy(source, folder / f"{read_header(source).sop_uid}.dcm")
+    assert recover(place.spool, place.ledger, place.intake, config(place)) == 0
+    assert not place.spool.folder(7).exists()
+    assert len(place.kept()) == 1
+
+
+@pytest.mark.parametrize("action", ["pass", "restore"])
+def test_what_a_crash_left_of_a_repeated_series_begins_it_anew(
+    place: Place, phantom: Path, action: Literal["pass", "restore"]
+) -> None:
+    """As it would have, had the node not been killed between disk and ledger."""
+    source, other = sorted(phantom.iterdir())[:2]
+    place.take(source)
+    place.ledger.move(1, "committed", of=["received"])
+    late = place.ledger.open_series(read_header(other), "ct", "CT1", "127.0.0.1")
+    place.spool.place(place.arrive(source), late, read_header(source).sop_uid)
+    recover(place.spool, place.ledger, place.intake, config(place, action))
+    assert [bool(place.ledger.objects(number)) for number in (1, late)] == [
+        True,
+        action == "restore",
+    ]
