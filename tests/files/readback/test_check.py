@@ -200,3 +200,14 @@ def test_what_moved_is_the_same_in_integers_and_in_hu(slope: float) -> None:
     in_hu, exact = check._moved(scan, one, before), check._moved_words(scan, one, before)
     assert exact == pytest.approx(in_hu, abs=1e-9)
     assert exact[0] == 3 * slope
+
+
+def test_a_value_that_is_lost_moved_without_end_and_one_that_was_lost_before_did_not() -> None:
+    """Of floats: where there was none before, there may be none, or any, after."""
+    values = np.array([[[0.0, 100.0], [-50.0, np.nan]]])
+    scan = Scan.from_hu(np.zeros((1, 2, 2), np.float32), (1.0, 1.0, 1.0), plausible=False)
+    before = StoredSlice(0, values[0], 1.0, 0.0)
+    assert check._moved(scan, before, before) == (0.0, 0.0)
+    lost = values[0].copy()
+    lost[0, 1] = np.nan
+    assert check._moved(scan, StoredSlice(0, lost, 1.0, 0.0), before)[0] == np.inf
