@@ -132,27 +132,6 @@ def test_a_second_derivation_keeps_the_history_of_the_first(
     assert new.SeriesDescription == "Thorax (protected) (s)"
 
 
-def test_codes_of_a_sequence_without_a_length_are_kept(
-    tmp_path: Path, make_series: Make, derivation: Derivation
-) -> None:
-    """pydicom reads such a sequence at once, and gives its items in place of its bytes."""
-
-    def change(k: int, ds: FileDataset) -> None:
-        code = pydicom.Dataset()
-        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "113041", "DCM", "Align"
-        ds.DerivationCodeSequence = [code]
-        ds["DerivationCodeSequence"].is_undefined_length = True
-
-    write_scan(
-        read_scan(make_series(tmp_path / "in", change=change)),
-        tmp_path / "out",
-        derivation=derivation,
-    )
-    for file in (tmp_path / "out").iterdir():
-        codes = [item.CodeValue for item in pydicom.dcmread(file).DerivationCodeSequence]
-        assert codes == ["113041", "113042"]
-
-
 def test_text_in_another_character_set_survives(
     tmp_path: Path, make_series: Make, derivation: Derivation
 ) -> None:
