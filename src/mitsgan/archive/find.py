@@ -233,9 +233,10 @@ def look_into(folder: tuple[Path, list[str], str]) -> Folder:
 def _alone(file: Path, reason: str = "") -> SeriesFiles:
     """An image, or a file that is damaged; the voxels of an image are told by its size."""
     size, _ = _size_and_time(file)
-    voxels = size if file.name.lower().endswith(_COMPRESSED) else size // 2
     stamp = _stamp(file.parent, [file.name])
-    voxels = 0 if reason else voxels
+    voxels = 0
+    if not reason:
+        voxels = size if file.name.lower().endswith(_COMPRESSED) else size // 2
     return SeriesFiles(storable(file), "", stamp, 1, size / 1e6, voxels, storable(reason))
 
 

@@ -5,7 +5,7 @@ diagnosis rests on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -115,7 +115,7 @@ def evaluate(
     metrics = [] if diagnosis is None else list(diagnosis.metrics)
     struck = run.attack(positions, metrics, missing) if positions else []
     run.steps.end()
-    return Evaluation(
+    result = Evaluation(
         config=settings,
         scan=ScanEntry(original.shape, original.spacing, name),
         fidelity=moved,
@@ -123,15 +123,21 @@ def evaluate(
         disruption={one.attacker.action: one.disruption for one in struck},
         appearance={key: looks for one in struck for key, looks in one.appearance.items()},
         attackers={one.attacker.action: _entry(one.attacker) for one in struck},
-        budget_check=None if diagnosis is None else diagnosis.budget,
-        metrics=tuple(metrics),
-        windows={} if diagnosis is None else {w.name: WindowEntry(w.low, w.high) for w in WINDOWS},
-        lpips=None if diagnosis is None or lpips is None else LpipsEntry("alex", LPIPS_SLICES),
-        invariants=() if diagnosis is None else diagnosis.invariants,
+        windows={},
         gaps=(*missing, *gaps),
         protected_by=protected_by,
         protector=protector,
         classifier=judge,
+    )
+    if diagnosis is None:
+        return result
+    return replace(
+        result,
+        budget_check=diagnosis.budget,
+        metrics=tuple(metrics),
+        windows={window.name: WindowEntry(window.low, window.high) for window in WINDOWS},
+        lpips=None if lpips is None else LpipsEntry("alex", LPIPS_SLICES),
+        invariants=diagnosis.invariants,
     )
 
 

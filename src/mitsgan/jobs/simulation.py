@@ -107,9 +107,10 @@ def simulate(
         looks = appearance(volume, changed, [plan], painter, classifier).looks
         measured = disruption(volume, changed, [plan], painter)
     sketches = {}
-    for state, before in zip(tampered, (original, protected), strict=False):
+    untouched = (original,) if protected is None else (original, protected)
+    for before, (state, after) in zip(untouched, tampered.items(), strict=True):
         with phases.phase("sketch", f"comparing the {state} scan with a sketch"):
-            sketches[state] = _sketch_verdict(before or original, tampered[state], position_mm)
+            sketches[state] = _sketch_verdict(before, after, position_mm)
     states = STATES if protected is not None else ("original", "tampered original")
     return Simulation(
         original=tampered["tampered original"],

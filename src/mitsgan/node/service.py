@@ -95,6 +95,7 @@ class Node:
                 self.ledger, self.spool, registry, self.not_ready, token, self._on_wrong_token
             )
             self._http = http_server(views, config.http)
+        self._cleaned = -_CLEAN
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._failures: dict[str, str] = {}
@@ -214,7 +215,7 @@ class Node:
     def _complete_once(self) -> bool:
         self._work.complete()
         now = time.monotonic()
-        if now - getattr(self, "_cleaned", -_CLEAN) >= _CLEAN:
+        if now - self._cleaned >= _CLEAN:
             self._cleaned = now
             waits = [d.commitment_seconds for d in self.config.destinations.values()]
             longest = max(self.config.retry.longest_seconds, *waits, 0)

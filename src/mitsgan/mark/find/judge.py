@@ -78,7 +78,8 @@ def judge(
         slice(None),
         *(slice(first, first + n) for first, n in zip(corner, kept.shape[1:], strict=True)),
     )
-    flagged, probability = _no_blocks(scan), np.zeros(_no_blocks(scan).shape, np.float32)
+    flagged = _no_blocks(scan)
+    probability = np.zeros(flagged.shape, np.float32)
     flagged[inside] = kept
     if regions:
         np.multiply(searched.probability, evidence.body, out=probability[inside])

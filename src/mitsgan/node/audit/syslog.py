@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from mitsgan.node.audit.messages import MINOR, SUCCESS
 from mitsgan.node.config import Audit
 from mitsgan.node.network.tls import client_context
 
 _FACILITY = 10
 """Security and authorisation messages."""
 _NOTICE, _WARNING, _ERROR = 5, 4, 3
-_SEVERITIES = {0: _NOTICE, 4: _WARNING}
+_SEVERITIES = {SUCCESS: _NOTICE, MINOR: _WARNING}
 _TIMEOUT = 5.0
 
 
