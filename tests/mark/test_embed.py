@@ -64,9 +64,10 @@ def test_padding_is_left_alone_and_the_budget_holds(scan: Scan) -> None:
     assert not moved[scan.is_padding()].any()
 
 
-def test_a_full_budget_leaves_the_mark_its_room(scan: Scan) -> None:
+@pytest.mark.parametrize("offset_hu", [10, -10])
+def test_a_full_budget_leaves_the_mark_its_room(scan: Scan, offset_hu: float) -> None:
     # The version before: its signs do not hang on what the offset makes of the content.
-    mark, full = Mark(KEY, "x", version=2), Offset(10)
+    mark, full = Mark(KEY, "x", version=2), Offset(offset_hu)
     wanted = mark.perturbation(scan, 0, 12, Budget(10))
     inside = ~scan.is_padding() & (scan.hu() > -950)
 
@@ -77,6 +78,15 @@ def test_a_full_budget_leaves_the_mark_its_room(scan: Scan) -> None:
 
     assert kept([full, mark]) < 0.6
     assert kept([WithMark(mark, (full,))]) > 0.9
+
+
+def test_what_leaves_the_mark_its_room_is_not_held_back(scan: Scan) -> None:
+    mark, budget, small = Mark(KEY, "x", version=2), Budget(10), Offset(1)
+    both = WithMark(mark, (small, Offset(-0.25))).perturbation(scan, 0, 12, budget)
+    alone = mark.perturbation(scan, 0, 12, budget)
+    padding = scan.is_padding()
+    np.testing.assert_allclose((both - alone)[~padding], 0.75, atol=1e-5)
+    np.testing.assert_array_equal(both[padding], alone[padding])
 
 
 @pytest.mark.parametrize("strength", [0.0, -1.0, float("nan")])
