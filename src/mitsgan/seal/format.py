@@ -154,22 +154,8 @@ def parse(data: bytes) -> Seal:
     Raises:
         SealError: not JSON, or not this format; says where.
     """
-    try:
-        document = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_once,
-            parse_float=_no_fraction,
-            parse_constant=_no_fraction,
-        )
-    except (ValueError, RecursionError) as error:
-        raise SealError(f"it is damaged or not JSON ({_short(error)})") from error
-    top = _object(document, "the document")
-    if top.get("format") != FORMAT:
-        raise SealError(f'it lacks "format": "{FORMAT}"')
-    version = top.get("version")
-    if version not in READABLE or isinstance(version, bool):
-        known = " and ".join(map(str, READABLE))
-        raise SealError(f"it is of version {_short(version)}, this program reads {known}")
+    top = _document(data)
+    version = _version(top)
     _names(top, "the document", "format version created software signer content signature")
     signer = _object(top["signer"], "signer")
     _names(signer, "signer", "algorithm public_key certificates")
@@ -206,6 +192,31 @@ def parse(data: bytes) -> Seal:
         original=_original(content["original"]) if "original" in content else None,
         signed=signed,
     )
+
+
+def _document(data: bytes) -> dict[str, object]:
+    """Its JSON, in which no name comes twice and no number has a fraction."""
+    try:
+        document = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_once,
+            parse_float=_no_fraction,
+            parse_constant=_no_fraction,
+        )
+    except (ValueError, RecursionError) as error:
+        raise SealError(f"it is damaged or not JSON ({_short(error)})") from error
+    return _object(document, "the document")
+
+
+def _version(top: Mapping[str, object]) -> object:
+    """Its version, which is one that this program reads."""
+    if top.get("format") != FORMAT:
+        raise SealError(f'it lacks "format": "{FORMAT}"')
+    version = top.get("version")
+    if version not in READABLE or isinstance(version, bool):
+        known = " and ".join(map(str, READABLE))
+        raise SealError(f"it is of version {_short(version)}, this program reads {known}")
+    return version
 
 
 def _original(value: object) -> SealedOriginal:
