@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from mitsgan.mark import Detection, Key, Mark, Verdict
+from mitsgan.mark.find import judge
 from mitsgan.mark.find.detect import detect
+from mitsgan.mark.find.expected import Evidence, weigh
 from mitsgan.mark.find.grain import unlike_places
+from mitsgan.mark.find.hidden.doubtful import Louder
+from mitsgan.mark.find.noise import Cells, Mask
 from mitsgan.mark.find.settings import Detector
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
@@ -100,3 +107,21 @@ def test_an_untouched_scan_has_no_such_place(marked: Scan) -> None:
     detection = detect(marked, KEY, NAME)
     assert detection.verdict == Verdict.INTACT
     assert not detection.unlike
+
+
+@pytest.mark.parametrize("worn", [0.0, 0.5])
+def test_what_is_smoother_counts_unless_a_filter_wore_the_scan(
+    marked: Scan, monkeypatch: pytest.MonkeyPatch, worn: float
+) -> None:
+    def smoother(grain: Cells, *others: Any) -> tuple[Mask, Mask, list[Louder]]:
+        none, place = np.zeros((2, *grain.shape), np.bool_)
+        place[6:10, 9:12, 9:12] = True
+        return none, place, unlike_places(grain, *others)[2]
+
+    def worn_so_far(*args: Any) -> Evidence:
+        return replace(weigh(*args), worn=worn)
+
+    monkeypatch.setattr(judge, "unlike_places", smoother)
+    monkeypatch.setattr(judge, "weigh", worn_so_far)
+    detection = detect(marked, KEY, NAME)
+    assert len(detection.unlike) == (0 if worn else 1)

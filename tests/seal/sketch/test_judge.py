@@ -12,7 +12,7 @@ from tests.seal.sketch.conftest import LUNG, painted, with_hu
 from mitsgan.evaluate.purify.purifiers import PURIFIERS, purify
 from mitsgan.scan.geometry import Geometry
 from mitsgan.scan.scan import Scan
-from mitsgan.seal.sketch.judge import judge
+from mitsgan.seal.sketch.judge import ContentReport, judge
 from mitsgan.seal.sketch.sketch import Sketch, make_sketch
 
 
@@ -51,6 +51,33 @@ def test_what_was_sealed_shows_what_was_sealed(patient: Scan, sketch: Sketch) ->
     assert (report.verdict, report.regions, report.traces) == ("processed", (), ())
     assert report.judged_share == 1
     assert report.visible_hu[0] < 30
+    assert thresholds(report) == [10, 50], "standard deviations in the patient, and around him"
+
+
+def thresholds(report: ContentReport) -> list[float]:
+    return sorted(set(report.differences.thresholds.ravel().tolist()))
+
+
+def test_other_steps_of_the_stored_values_show_the_same(patient: Scan, sketch: Sketch) -> None:
+    halves = replace(
+        patient,
+        stored=(2 * patient.stored.astype(np.int32)).clip(-32768, 32767).astype(np.int16),
+        slope=patient.slope / 2,
+        lowest=-32768,
+        highest=32767,
+        padding=None,
+    )
+    np.testing.assert_array_equal(halves.hu(), patient.hu())
+    report = judge(sketch, [halves])
+    assert (report.verdict, report.traces, report.judged_share) == ("processed", (), 1)
+
+
+def test_one_slice_shows_what_was_sealed(patient: Scan) -> None:
+    """Cells that have no neighbour across."""
+    z = LUNG[0]
+    one = patient.with_slices(patient.stored[z : z + 1], z, z + 1)
+    assert judge(make_sketch(one), [one]).verdict == "processed"
+    assert judge(make_sketch(one), [painted(one, (0, *LUNG[1:]), 20.0)]).verdict == "tampered"
 
 
 @pytest.mark.parametrize("name", PURIFIERS)
@@ -70,6 +97,9 @@ def test_a_painted_nodule_is_found_where_it_is(
         forged = with_hu(forged, purify(forged.hu(), forged.spacing, name, seed=0))
     report = judge(sketch, [forged])
     assert report.verdict == "tampered"
+    count = len(report.regions)
+    where = "1 region shows" if count == 1 else f"{count} regions show"
+    assert report.reason == f"{where} something else than was sealed"
     region = report.regions[0]
     apart = np.subtract(region.centre_mm, patient.geometry.to_world(LUNG))
     assert np.linalg.norm(apart) < 4
@@ -108,6 +138,8 @@ def test_processing_is_named(patient: Scan, sketch: Sketch, process: str, change
     report = judge(sketch, [with_hu(patient, change(patient.hu()))])
     assert report.verdict == "processed"
     assert process in [trace.process for trace in report.traces]
+    traces = "; ".join(trace.text for trace in report.traces)
+    assert report.reason == f"it shows what was sealed; {traces}"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +153,10 @@ def test_processing_is_named(patient: Scan, sketch: Sketch, process: str, change
 )
 def test_purifiers_are_named(patient: Scan, sketch: Sketch, name: str, process: str) -> None:
     processed = with_hu(patient, purify(patient.hu(), patient.spacing, name, seed=0))
-    assert process in [trace.process for trace in judge(sketch, [processed]).traces]
+    report = judge(sketch, [processed])
+    assert process in [trace.process for trace in report.traces]
+    if "lossy" not in process:
+        assert thresholds(report) == [12.5, 62.5], "it may have been interpolated and back"
 
 
 @pytest.mark.parametrize("forge", [False, True], ids=["as sealed", "forged"])
@@ -142,6 +177,7 @@ def test_other_grids(
     report = judge(sketch, [other])
     assert report.verdict == ("tampered" if forge else "processed")
     assert "resampling" in [trace.process for trace in report.traces]
+    assert thresholds(report) == [25, 125], "interpolation blurs each place differently"
     if forge:
         apart = np.subtract(report.regions[0].centre_mm, patient.geometry.to_world(LUNG))
         assert np.linalg.norm(apart) < 4
