@@ -20,7 +20,7 @@ from mitsgan.files import Derivation, read_scan, write_scan
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
-from mitsgan.seal.format import SealError, canonical, encode, read_seal, write_seal
+from mitsgan.seal.format import write_seal
 from mitsgan.seal.report import SealReport
 from mitsgan.seal.seal import make_seal
 from mitsgan.seal.signature import Signer
@@ -73,14 +73,6 @@ def show(folder: Path, scan: Scan, **attributes: object) -> None:
             setattr(ds, name, value)
         ds.save_as(file)
     assert changed, "it shows what it did: a filter narrower than a voxel is none"
-
-
-def renumber(folder: Path) -> None:
-    """Make new objects of a series, as an anonymiser does: none is known by its UID."""
-    for number, file in enumerate(sorted(folder.iterdir())):
-        ds = dcmread(file)
-        ds.SeriesInstanceUID, ds.SOPInstanceUID = "1.2.9", f"1.2.9.{number}"
-        ds.save_as(file)
 
 
 def processed(scan: Scan, name: str) -> Scan:
@@ -147,8 +139,7 @@ def test_another_patient_in_the_header_is_tampering(check: Check, copy: Path, sc
 def test_an_anonymised_processed_copy_is_processed(check: Check, copy: Path, scan: Scan) -> None:
     """New objects, without the patient's name: nothing bit for bit is left to compare."""
     show(copy, processed(scan, "jpeg2000-8"), PatientName="", PatientID="")
-    renumber(copy)
-    report = check(copy)
+    report = check(renewed(copy))
     assert report.verdict == "processed"
     assert report.content is not None
     assert report.content.verdict == "processed"
@@ -159,8 +150,7 @@ def test_an_anonymised_processed_copy_is_processed(check: Check, copy: Path, sca
 def test_new_objects_of_somebody_else_are_tampering(check: Check, copy: Path, scan: Scan) -> None:
     """What they show is what was sealed; whose it is, is another."""
     show(copy, processed(scan, "jpeg2000-8"), PatientID="OTHER", PatientName="")
-    renumber(copy)
-    report = check(copy)
+    report = check(renewed(copy))
     assert report.verdict == "tampered"
     assert report.content is not None
     assert report.content.verdict == "processed"
@@ -351,29 +341,3 @@ def test_nobody_trusted_is_unknown(series: Path, copy: Path, scan: Scan) -> None
     assert report.verdict == "unknown"
     assert report.content is not None
     assert report.content.verdict == "processed"
-
-
-def test_a_damaged_sketch_under_a_genuine_signature_is_refused(
-    series: Path, tmp_path: Path
-) -> None:
-    document = make_seal(series, _SIGNER)
-    content = document["content"]
-    assert isinstance(content, dict)
-    content["sketch"]["means"] = "AAAA"
-    del document["signature"]
-    document["signature"] = encode(_SIGNER.sign(canonical(document)))
-    write_seal(document, tmp_path / "seal.json")
-    with pytest.raises(SealError, match=r"the sketch in .* cannot be decoded"):
-        verify_seal(series, tmp_path / "seal.json", _TRUST)
-
-
-def test_version_1_is_still_verified(series: Path, tmp_path: Path) -> None:
-    document = make_seal(series, _SIGNER, sketch=False)
-    del document["signature"]
-    document["version"] = 1
-    document["signature"] = encode(_SIGNER.sign(canonical(document)))
-    path = tmp_path / "seal.json"
-    write_seal(document, path)
-    assert read_seal(path).sketch is None
-    report = verify_seal(series, path, _TRUST)
-    assert (report.verdict, report.content) == ("intact", None)

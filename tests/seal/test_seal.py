@@ -16,7 +16,7 @@ from tests.seal.sealed_series import DEPTH, HEIGHT, WIDTH, Check, flip, ordered
 
 from mitsgan.errors import ScanError
 from mitsgan.seal.digest import SIZE, block_digests, differing_blocks
-from mitsgan.seal.format import canonical, read_seal, write_seal
+from mitsgan.seal.format import SealError, canonical, encode, read_seal, write_seal
 from mitsgan.seal.seal import make_seal
 from mitsgan.seal.signature import Signer
 from mitsgan.seal.trust import Trust
@@ -178,3 +178,31 @@ def test_single_bits_of_real_files_are_found(
     findings = verify_seal(folder, tmp_path / "seal.json", trust).findings
     assert [finding.kind for finding in findings] == ["pixels"] * len(chosen)
     assert all(len(finding.boxes) == 1 for finding in findings)
+
+
+def test_a_damaged_sketch_under_a_genuine_signature_is_refused(
+    source: Path, tmp_path: Path, signer: Signer, trust: Trust
+) -> None:
+    document = make_seal(source, signer)
+    content = document["content"]
+    assert isinstance(content, dict)
+    content["sketch"]["means"] = "AAAA"
+    del document["signature"]
+    document["signature"] = encode(signer.sign(canonical(document)))
+    write_seal(document, tmp_path / "seal.json")
+    with pytest.raises(SealError, match=r"the sketch in .* cannot be decoded"):
+        verify_seal(source, tmp_path / "seal.json", trust)
+
+
+def test_version_1_is_still_verified(
+    source: Path, tmp_path: Path, signer: Signer, trust: Trust
+) -> None:
+    document = make_seal(source, signer, sketch=False)
+    del document["signature"]
+    document["version"] = 1
+    document["signature"] = encode(signer.sign(canonical(document)))
+    path = tmp_path / "seal.json"
+    write_seal(document, path)
+    assert read_seal(path).sketch is None
+    report = verify_seal(source, path, trust)
+    assert (report.verdict, report.content) == ("intact", None)

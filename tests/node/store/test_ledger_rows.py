@@ -342,4 +342,3 @@ def test_the_newest_series_come_first_in_what_is_shown(ledger: Ledger) -> None:
     numbers = [series.id for series in ledger.in_states()]
     assert numbers == sorted(numbers)
     assert [series.id for series in ledger.latest(3)] == numbers[:-4:-1]
-    assert [series.id for series in ledger.in_states(limit=2)] == numbers[:2]
