@@ -7,8 +7,9 @@ from typing import Any
 
 from benchmark_digest import at_first_budget, first_appearance
 from benchmark_pages import SUMMARY
+from density_tables import density_evaluations
 from drawing import plain
-from result_tables import density_evaluations, evaluation, read_result
+from result_tables import evaluation, read_result
 from sketch_tables import (
     accused_by_mended_sketch,
     accused_by_sketch,

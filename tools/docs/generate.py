@@ -23,6 +23,7 @@ import bound_tables  # noqa: E402
 import card_tables  # noqa: E402
 import count_tables  # noqa: E402
 import curve_tables  # noqa: E402
+import density_tables  # noqa: E402
 import diffusion_tables  # noqa: E402
 import first_contact  # noqa: E402
 import first_tables  # noqa: E402
@@ -93,7 +94,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "disruption": result_tables.disruption,
     "transfer": result_tables.transfer,
     "diagnosis": result_tables.diagnosis,
-    "density": result_tables.density,
+    "density": density_tables.density,
     "mark-attacks": result_tables.mark_attacks,
     "mark-verdicts": result_tables.mark_verdicts,
     "mark-bars": result_tables.mark_bars,
@@ -145,6 +146,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "objectives-held-out-inject": partial(objective_tables.held_out, "inject"),
     "objectives-held-out-remove": partial(objective_tables.held_out, "remove"),
     "objectives-over-attacks": objective_tables.over_attacks,
+    "objectives-elsewhere": objective_tables.elsewhere,
     "known-in-short": known_tables.in_short,
     "known-over-noise-10": partial(known_tables.over_noise, "10 HU"),
     "known-over-noise-sigma": partial(known_tables.over_noise, "0.5 sigma"),

@@ -16,7 +16,7 @@ from mitsgan.evaluate.report.content import Axis, Curve, Point, Series
 from mitsgan.evaluate.report.formatting import Cell as Shown
 from mitsgan.evaluate.report.formatting import printed
 from mitsgan.evaluate.report.table import Column
-from objectives import ALL_LUNG, GOALS, Objectives
+from objectives import ALL_LUNG, GOALS, TESTERS, Objectives
 from struck import Met, Struck
 
 SUMMARY = RESULTS / "objectives.json"
@@ -93,6 +93,32 @@ def over_attacks() -> str:
     return plain(columns, rows)
 
 
+def elsewhere() -> str:
+    """On other scans: what each ascent came to, beside the scan as it was and what is no ascent."""
+    columns: list[str | Column] = [
+        *("scan", "action", "ball", "budget", "made for"),
+        Column("", "attacks per cm³", digits=0),
+        *(Column("", what, "HU", sample="3") for what in ("disruption", *_NOT_ASCENTS[1:])),
+        Column("", "over noise", sample="3"),
+        *(f"{who}: fail, by measurement: untouched, with it, %" for who in TESTERS),
+    ]
+    rows: list[list[Shown]] = []
+    for result in _others():
+        for cell in sorted(result.cells, key=_rank):
+            controls = result.of(cell.ball, cell.budget_hu)
+            assert controls is not None  # measured before the first cell
+            own, noise = cell.struck.met[0], cell.noise.met[0]
+            row: list[Shown] = [f"`{result.scan}`", cell.ball.action, *_where(cell)]
+            row += [_made_for(cell), cell.curve[-1].attacks_per_cm3]
+            for struck in (cell.struck, controls.offset, cell.noise, controls.network):
+                row.append(struck.met[0].disruption_hu)
+            row.append(own.disruption_hu / noise.disruption_hu)
+            for before, after in zip(controls.untouched.met, cell.struck.met, strict=True):
+                row.append(f"{_failed(before)}, {_failed(after)}")
+            rows.append(row)
+    return plain(columns, rows)
+
+
 def stale_picture() -> Iterator[Path]:
     """The plot, where it is not of the numbers in the result."""
     if is_stale(PICTURE, _curves()):
@@ -141,13 +167,18 @@ def _result() -> Objectives:
     return Objectives.read(SUMMARY)
 
 
+def _others() -> list[Objectives]:
+    """On other scans, by name."""
+    return [Objectives.read(path) for path in sorted(RESULTS.glob(f"{SUMMARY.stem}-*.json"))]
+
+
 def _cells() -> list[Cell]:
     """Ball by ball; of each, goals in the order in which they are measured."""
+    return sorted(_result().cells, key=_rank)
 
-    def rank(cell: Cell) -> tuple[Ordered, bool, int]:
-        return _order(cell), cell.varied, GOALS[cell.ball.action].index(cell.goal)
 
-    return sorted(_result().cells, key=rank)
+def _rank(cell: Cell) -> tuple[Ordered, bool, int]:
+    return _order(cell), cell.varied, GOALS[cell.ball.action].index(cell.goal)
 
 
 def _order(cell: Cell) -> Ordered:
@@ -213,6 +244,10 @@ def _shares(action: Action, met: Met) -> list[Shown]:
     """Of injections those that pass, of removals those that leave something to see."""
     failed = (met.failed[judge].rate or 0.0 for judge in _judges())
     return [100 * (1 - share if action == "inject" else share) for share in failed]
+
+
+def _failed(met: Met) -> str:
+    return printed(100 * (met.failed["measurement"].rate or 0.0), 0)
 
 
 def _judges() -> tuple[Judge, ...]:

@@ -21,7 +21,6 @@ from mitsgan.evaluate.report.table import Column
 from mitsgan.evaluate.result import Evaluation
 from mitsgan.evaluate.statistics import RateRow
 from mitsgan.evaluate.tables import disruption_table, invariants_table
-from mitsgan.protect.protector import PROTECTORS
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
@@ -53,28 +52,6 @@ def evaluation(suffix: str = "") -> Evaluation:
 def mark_evaluation(name: str = _SCAN) -> MarkEvaluation:
     """An evaluation of the mark, by default on the unseen scan."""
     return MarkEvaluation.read(RESULTS / _MARKS[name])
-
-
-def density_evaluations() -> list[Evaluation]:
-    """Scans without tampering, by each protector, the default first."""
-    found = [Evaluation.read(path) for path in sorted((RESULTS / "density").glob("*.json"))]
-    rank = PROTECTORS.names().index
-    return sorted(found, key=lambda one: (one.scan.name, rank(one.protected_by or "")))
-
-
-def density() -> str:
-    """What each protector moves of the figures of density, scan by scan."""
-    figures = {"lung, mean": "HU", "LAA-950": "percentage points", "Perc15": "HU"}
-    columns: list[str | Column] = ["scan", "protector"]
-    columns += [f"{name}, {unit}" for name, unit in figures.items()]
-    columns.append(Column("", "RMSE of the scan", "HU", digits=1))
-    rows: list[list[Cell]] = []
-    for one in density_evaluations():
-        change = {figure.name: figure.change for figure in one.invariants}
-        row: list[Cell] = [f"`{one.scan.name}`", f"`{one.protected_by}`"]
-        row += [f"{change[name] or 0:+.1f}" for name in figures]
-        rows.append([*row, one.fidelity.rmse_hu])
-    return plain(columns, rows)
 
 
 def fidelity() -> str:

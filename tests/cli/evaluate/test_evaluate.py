@@ -101,23 +101,6 @@ def test_measures_a_scan_that_was_protected_before(
     assert memory == disk
 
 
-@pytest.mark.slow
-def test_another_protector_protects_in_memory(evaluate: Run, series: Path, tmp_path: Path) -> None:
-    """As `mitsgan protect` does."""
-    protected, page = tmp_path / "protected", tmp_path / "page.html"
-    assert main(["protect", str(series), str(protected), "--protector", "wave", "--quiet"]) == 0
-    files = [tmp_path / "memory.json", tmp_path / "disk.json"]
-    options = ["--no-attack", "--quiet"]
-    memory_options = ["--protector", "wave", "--html", str(page), *options]
-    assert evaluate("-o", str(files[0]), *memory_options) == 0
-    assert evaluate(str(protected), "-o", str(files[1]), *options) == 0
-    memory, disk = (json.loads(file.read_text()) for file in files)
-    assert memory.pop("protector") is disk.pop("protector") is None
-    assert (memory.pop("protected_by"), disk.pop("protected_by")) == ("wave", None)
-    assert memory == disk
-    assert "--protector wave" in page.read_text("utf-8")
-
-
 def test_tells_budget_metrics_and_invariants(evaluated: Evaluated) -> None:
     result, output = json.loads(evaluated.numbers), evaluated.said
     assert result["budget_check"]["kept"] is True

@@ -9,11 +9,10 @@ import numpy as np
 
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
-from mitsgan.seal.sketch.beyond import tissue_beyond_ml
 from mitsgan.seal.sketch.cells import CellGrid
 from mitsgan.seal.sketch.explain import Explanation, explain
 from mitsgan.seal.sketch.grain import find_limits, measure_grain
-from mitsgan.seal.sketch.missing import missing_parts, without_filling
+from mitsgan.seal.sketch.missing import missing_parts, tissue_beyond_ml, without_filling
 from mitsgan.seal.sketch.observe import finer, observe
 from mitsgan.seal.sketch.regions import Differences, Region, Search, find_regions
 from mitsgan.seal.sketch.sketch import Sketch

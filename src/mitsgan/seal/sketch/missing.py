@@ -1,13 +1,15 @@
-"""Which part of a sealed scan is not there, cell by cell and in words."""
+"""Which part of a sealed scan is not there, cell by cell and in words; what lies outside of it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mitsgan.scan.scan import Scan
 from mitsgan.seal.sketch.cells import LOWEST_HU, CellGrid
 from mitsgan.seal.sketch.observe import Grid, Observation
 from mitsgan.seal.sketch.sketch import Sketch
@@ -15,6 +17,10 @@ from mitsgan.seal.sketch.sketch import Sketch
 _GONE = 0.01
 _NOTHING_HU, _SOMETHING_HU = LOWEST_HU + 2, LOWEST_HU + 40
 _MIXED_CELLS, _MIXED_HU = 16, 30.0
+_TISSUE_HU = -500.0
+_LOOKED_AT = 256
+"""Rows and columns, about, that are looked at outside of the sealed scan."""
+
 _SIDES = (("feet", "head"), ("front", "back"), ("patient's right", "patient's left"))
 
 
@@ -73,3 +79,30 @@ def missing_parts(
     share = float(np.mean(coverage[body] < 1 - _GONE)) if body.any() else 0.0
     reasons.append(f"{100 * share:.0f} % of the patient cannot be compared")
     return tuple(reasons)
+
+
+def tissue_beyond_ml(scan: Scan, grid: CellGrid) -> float:
+    """Volume above -500 HU that lies more than a cell outside of the sealed scan, about.
+
+    A scan that was turned or resampled may be larger than what was sealed, but has nothing to show
+    there.
+    """
+    to_sealed = np.linalg.inv(grid.geometry.matrix)
+    steps = scan.geometry.matrix @ to_sealed
+    first = (np.asarray(scan.geometry.origin) - grid.geometry.origin) @ to_sealed
+    low = -np.asarray(grid.cell)
+    high = np.asarray(grid.shape) - 1 - low
+    corners = first + np.array(list(product(*((0, n - 1) for n in scan.shape)))) @ steps
+    if ((low <= corners) & (corners <= high)).all():
+        return 0.0
+    every = [max(1, n // _LOOKED_AT) for n in scan.shape[1:]]
+    rows, columns = (np.arange(0, n, by) for n, by in zip(scan.shape[1:], every, strict=True))
+    plane = first + rows[:, None, None] * steps[1] + columns[:, None] * steps[2]
+    count = 0
+    for z in range(scan.shape[0]):
+        place = plane + z * steps[0]
+        outside = ((place < low) | (place > high)).any(-1)
+        if outside.any():
+            tissue = scan.hu(z, z + 1)[0, :: every[0], :: every[1]] > _TISSUE_HU
+            count += int(np.count_nonzero(tissue & outside))
+    return count * float(np.prod(every)) * float(np.prod(scan.spacing)) / 1000

@@ -3,7 +3,8 @@
 A few bytes may stand for a picture that no memory holds. Decoders believe them; the header of the
 file tells how large a frame is.
 
-Source: ITU-T T.81 B.2.2 (frame header of JPEG), T.87 C.2.2 (JPEG-LS), T.800 A.5.1 (JPEG 2000 SIZ).
+Source: ITU-T T.81 B.2.2 (frame header of JPEG), T.87 C.2.2 (JPEG-LS), T.800 A.5.1 (size of an image
+in JPEG 2000).
 """
 
 from __future__ import annotations
