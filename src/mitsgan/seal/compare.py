@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
 
 from mitsgan.errors import ScanError
-from mitsgan.files.dicom.content import describe
+from mitsgan.files.dicom.content import FRAME, describe
 from mitsgan.files.dicom.files import Progress
 from mitsgan.seal.content import SALTED, Part, object_name
 from mitsgan.seal.digest import block_digests, differing_blocks
@@ -41,14 +41,14 @@ def pair_slices(
             pairs[z] = same_name.pop(0)
     rest = [part for group in left.values() for part in group]
     renamed = not any(pairs)
-    series = {seal.expected(z).get("SeriesInstanceUID", "") for z in range(len(seal.slices))}
+    series = seal.values("SeriesInstanceUID")
     series |= {part.series for part in pairs if part is not None}
     if None in pairs:
         _pair_by_pixels(seal, pairs, rest)
         series |= {part.series for part in pairs if part is not None and renamed}
         if any(pairs):
             _pair_by_place(seal, pairs, rest, series)
-    uids = {seal.expected(z).get("SOPInstanceUID", "") for z in range(len(seal.slices))}
+    uids = seal.values("SOPInstanceUID")
     extra = [
         part
         for part in rest
@@ -102,7 +102,7 @@ def _pair_by_place(
 
 def _place(attributes: Mapping[str, str]) -> tuple[object, ...]:
     """Where a slice lies, mm, to a hundredth; its text where that is no numbers."""
-    texts = [attributes.get(name, "") for name in ("ImagePositionPatient", "FrameNumber")]
+    texts = [attributes.get(name, "") for name in ("ImagePositionPatient", FRAME)]
     try:
         return (*(round(float(number), 2) for number in texts[0].split("\\")),)
     except (ValueError, OverflowError):

@@ -100,6 +100,11 @@ class Seal:
         """All attributes of a slice."""
         return {**self.attributes, **self.slices[z].attributes}
 
+    def values(self, name: str) -> set[str]:
+        """All that slices say of an attribute; "" where one says nothing."""
+        shared = self.attributes.get(name, "")
+        return {item.attributes.get(name, shared) for item in self.slices}
+
 
 def canonical(document: Mapping[str, object]) -> bytes:
     """The bytes that are signed: of all but ``signature``."""

@@ -125,8 +125,8 @@ def _compare(
     parts = read_parts(path, seal.salt, choice, progress, beside)
     if kind_of(path) == seal.kind:
         pairs, extra = pair_slices(seal, parts, result.notes)
-        sealed_as = {seal.expected(z).get("SeriesInstanceUID", "") for z in range(len(seal.slices))}
-        posing = _posing(beside, sealed_as | {part.series for part in pairs if part is not None})
+        series = seal.values("SeriesInstanceUID")
+        posing = _posing(beside, series | {part.series for part in pairs if part is not None})
         result.findings = [*compare(seal, pairs, progress), *extra, *posing]
     else:
         pairs = []
@@ -175,7 +175,7 @@ def _other_identity(seal: Seal, parts: Sequence[Part]) -> list[Finding]:
     drawn by something else."""
     findings = []
     for name in sorted(IDENTITY | DRAWN):
-        sealed = {seal.expected(z).get(name, "") for z in range(len(seal.slices))}
+        sealed = seal.values(name)
         now = {part.attributes.get(name, "") for part in parts} - sealed - {""}
         if now and (sealed != {""} or name in DRAWN):
             text = f"{describe(name)} is another than was sealed"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,5 +73,4 @@ class Seals:
 
 
 def _sealed_series(seal: Seal) -> set[str]:
-    attributes: list[Mapping[str, str]] = [seal.expected(z) for z in range(len(seal.slices))]
-    return {sealed["SeriesInstanceUID"] for sealed in attributes if "SeriesInstanceUID" in sealed}
+    return seal.values("SeriesInstanceUID") - {""}
