@@ -14,11 +14,12 @@ from collections.abc import Iterable
 from typing import TypeGuard
 
 Cell = str | float | int | bool | None
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a table holds; None: not measured."""
 
 MISSING = "n/a"
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a text begins that a spreadsheet takes for something to compute."""
 
 _OF_LARGEST = 4
 _SPAN = 1000.0
