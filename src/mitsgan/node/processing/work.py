@@ -262,8 +262,8 @@ class Work:
 
     def _gone(self, series: Series) -> str:
         """What of a series came so long ago that its files are no longer kept; nothing is ""."""
-        lost = len({file.name for file in self._files(series)})
-        lost -= len({file.name for file in self._files(series) if file.exists()})
+        files = list(self._files(series))
+        lost = len({file.name for file in files} - {file.name for file in files if file.exists()})
         if not lost:
             return ""
         return f"without {lost} objects of this series that came earlier and are no longer kept"
