@@ -145,7 +145,7 @@ def _density() -> str:
     ]
     return (
         f"**Density moves.** On `{result.scan.name}`, of the lung, {', '.join(moves)}. Where "
-        "software measures it give the original back (`--restorable`), or take "
+        "software measures it, give the original back (`--restorable`), or take "
         f"`--protector {_EVEN}`: "
         f"the mean moves by {max(even):.1f} HU at most, on {len(even)} scans "
         "([measured](docs/results/README.md#density-by-protector))."
