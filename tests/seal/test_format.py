@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,18 @@ def verdict(series: Path, data: bytes) -> str:
         return verify_seal(series, path, _TRUST).verdict
     except MitsganError as error:
         return "refused" if str(error) else "refused without a word"
+
+
+def test_a_seal_has_all_values_of_an_attribute_those_of_single_slices_too(good: bytes) -> None:
+    seal = parse(good)
+    for name in ("SeriesInstanceUID", "SOPInstanceUID", "NoSuchAttribute"):
+        assert seal.values(name) == {
+            seal.expected(z).get(name, "") for z in range(len(seal.slices))
+        }
+    assert len(seal.values("SOPInstanceUID")) == len(seal.slices)
+    first = replace(seal.slices[0], attributes={"SeriesInstanceUID": "1.2.3"})
+    mixed = replace(seal, slices=(first, *seal.slices[1:]))
+    assert mixed.values("SeriesInstanceUID") == {"1.2.3"} | seal.values("SeriesInstanceUID")
 
 
 def test_the_seal_itself_is_good(series: Path, good: bytes) -> None:
