@@ -77,6 +77,9 @@ def test_a_rescale_within_functional_groups_and_another_outside(multi: Path) -> 
     ds.RescaleIntercept = "-1024.0"
     ds.save_as(multi)
     assert verified(multi.parent).verdict == "intact", "the same number, written otherwise"
+    ds.RescaleIntercept = None
+    ds.save_as(multi)
+    assert verified(multi.parent).verdict == "intact", "an empty one says nothing else"
 
 
 def test_functional_groups_in_a_single_slice_are_no_processing(single: Path) -> None:

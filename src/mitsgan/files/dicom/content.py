@@ -261,6 +261,8 @@ def describe(keyword: str) -> str:
 
 def _refuse_two(frame: Frame, keyword: str, in_group: str, in_file: str) -> None:
     """Raise where a functional group and the file say two different things."""
+    if not in_file:  # empty, which says nothing
+        return
     try:
         same = [float(n) for n in in_group.split("\\")] == [float(n) for n in in_file.split("\\")]
     except ValueError:
