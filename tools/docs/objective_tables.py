@@ -98,9 +98,9 @@ def elsewhere() -> str:
     columns: list[str | Column] = [
         *("scan", "action", "ball", "budget", "made for"),
         Column("", "attacks per cm³", digits=0),
-        *(Column("", what, "HU", sample="3") for what in ("disruption", *_NOT_ASCENTS[1:])),
-        Column("", "over noise", sample="3"),
-        *(f"{who}: fail, by measurement: untouched, with it, %" for who in TESTERS),
+        *(Column("", what, "HU", digits=0) for what in ("disruption", *_NOT_ASCENTS[1:])),
+        Column("", "over noise", significant=2),
+        *(f"`{who}`: fail, by measurement: untouched, with it, %" for who in TESTERS),
     ]
     rows: list[list[Shown]] = []
     for result in _others():
