@@ -125,6 +125,7 @@ def _fill(
         measured,
         judges=judges,
         name=NAME,
+        protected_by=protector.name,
         protector=weights,
         progress=progress,
     )
