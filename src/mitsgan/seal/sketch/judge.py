@@ -11,7 +11,7 @@ from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.sketch.cells import CellGrid
 from mitsgan.seal.sketch.explain import Explanation, explain
-from mitsgan.seal.sketch.grain import find_limits, measure_grain
+from mitsgan.seal.sketch.grain import Grain, Limits, find_limits, measure_grain
 from mitsgan.seal.sketch.missing import missing_parts, tissue_beyond_ml, without_filling
 from mitsgan.seal.sketch.observe import finer, observe
 from mitsgan.seal.sketch.regions import Differences, Region, Search, find_regions
@@ -71,7 +71,9 @@ def judge(sketch: Sketch, scans: Sequence[Scan], search: Search | None = None) -
         search: how differences are looked for.
     """
     scans = [canonical(scan) for scan in scans]
-    report = _judge(sketch, scans, search, between=False)
+    largest = max(scans, key=lambda scan: scan.stored.size)
+    values = find_limits(largest, float(sketch.means.min())), measure_grain(largest)
+    report = _judge(sketch, scans, largest, values, search, between=False)
     if report.verdict != "processed":
         return report
     outside = sum(tissue_beyond_ml(scan, sketch.grid) for scan in scans)
@@ -80,27 +82,37 @@ def judge(sketch: Sketch, scans: Sequence[Scan], search: Search | None = None) -
         return replace(report, verdict="tampered", reason=reason)
     if any(max(finer(scan, sketch.grid)) > 1 for scan in scans):
         # What was sealed is in its place; a viewer shows what stands between, too.
-        also = _judge(sketch, scans, search, between=True)
+        also = _judge(sketch, scans, largest, values, search, between=True)
         if also.verdict == "tampered":
             return replace(also, reason=f"{also.reason}, between the sealed voxels")
     return report
 
 
 def _judge(
-    sketch: Sketch, scans: Sequence[Scan], search: Search | None, *, between: bool
+    sketch: Sketch,
+    scans: Sequence[Scan],
+    largest: Scan,
+    values: tuple[Limits, Grain],
+    search: Search | None,
+    *,
+    between: bool,
 ) -> ContentReport:
-    """By sealed voxels, or by the means of all around each; scans in canonical order."""
-    largest = max(scans, key=lambda scan: scan.stored.size)
+    """By sealed voxels, or by the means of all around each; scans in canonical order.
+
+    Args:
+        sketch, scans, search: see `judge`.
+        largest: of the scans.
+        values: its limits and its grain.
+        between: see `observe`.
+    """
+    limits, grain = values
     body = sketch.body
     observed = observe(scans, sketch.grid, between=between)
     seen = without_filling(observed, sketch)
-    limits = find_limits(largest, float(sketch.means.min()))
     explanation = explain(sketch, seen, body, limits)
     differences = find_regions(sketch, seen, explanation, body, search)
     share = float(np.mean(explanation.judged[body])) if body.any() else 0.0
-    traces = find_traces(
-        sketch, largest, explanation.weights, limits, measure_grain(largest), seen.grid
-    )
+    traces = find_traces(sketch, largest, explanation.weights, limits, grain, seen.grid)
     verdict, reason = _verdict(explanation, differences, share, traces)
     return ContentReport(
         verdict=verdict,
