@@ -208,23 +208,30 @@ def test_new_uids_and_one_slice_as_it_was(
     assert report.content.missing == ()
 
 
-@pytest.mark.parametrize("forge", [False, True], ids=["as sealed", "forged"])
-def test_slices_put_between_those_that_were_sealed(check: Check, copy: Path, forge: bool) -> None:
-    """Some are as sealed: it is asked all the same what the whole series shows."""
-    slices = [dcmread(file) for file in copy.iterdir()]
+def with_slices_between(folder: Path, *, sealed_forged: bool, between_forged: bool) -> Path:
+    """Put a slice between every two of a series, and a lesion into some of either kind."""
+    slices = [dcmread(file) for file in folder.iterdir()]
     slices.sort(key=lambda ds: ds.ImagePositionPatient[2])
     for z, (one, other) in enumerate(pairwise(slices)):
-        if forge and z in (7, 8, 9):
+        if sealed_forged and z in (7, 8, 9):
             stored = other.pixel_array.copy()
             stored[75:86, 39:50] += 800
             other.PixelData = stored.tobytes()
             other.save_as(str(other.filename))
         values = (one.pixel_array.astype(int) + other.pixel_array) // 2
+        if between_forged and z in (7, 8, 9):
+            values[75:86, 39:50] += 800
         one.PixelData = values.astype("<i2").tobytes()
         x, y, low = one.ImagePositionPatient
         one.ImagePositionPatient = [x, y, (low + other.ImagePositionPatient[2]) / 2]
-        one.save_as(copy / f"between-{z:02d}.dcm")
-    report = check(renewed(copy))
+        one.save_as(folder / f"between-{z:02d}.dcm")
+    return folder
+
+
+@pytest.mark.parametrize("forge", [False, True], ids=["as sealed", "forged"])
+def test_slices_put_between_those_that_were_sealed(check: Check, copy: Path, forge: bool) -> None:
+    """Some are as sealed: it is asked all the same what the whole series shows."""
+    report = check(renewed(with_slices_between(copy, sealed_forged=forge, between_forged=False)))
     assert report.verdict == ("tampered" if forge else "processed")
     assert report.content is not None
 
@@ -234,17 +241,7 @@ def test_only_slices_between_those_that_were_sealed_are_forged(
     check: Check, copy: Path, forge: bool
 ) -> None:
     """All that was sealed is there, bit by bit; a viewer shows what stands between as well."""
-    slices = [dcmread(file) for file in copy.iterdir()]
-    slices.sort(key=lambda ds: ds.ImagePositionPatient[2])
-    for z, (one, other) in enumerate(pairwise(slices)):
-        values = (one.pixel_array.astype(int) + other.pixel_array) // 2
-        if forge and z in (7, 8, 9):
-            values[75:86, 39:50] += 800
-        one.PixelData = values.astype("<i2").tobytes()
-        x, y, low = one.ImagePositionPatient
-        one.ImagePositionPatient = [x, y, (low + other.ImagePositionPatient[2]) / 2]
-        one.save_as(copy / f"between-{z:02d}.dcm")
-    report = check(renewed(copy))
+    report = check(renewed(with_slices_between(copy, sealed_forged=False, between_forged=forge)))
     assert report.verdict == ("tampered" if forge else "processed")
     assert report.content is not None
     assert ("between the sealed voxels" in report.content.reason) == forge

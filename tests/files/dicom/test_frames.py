@@ -7,6 +7,7 @@ import subprocess
 import zipfile
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -195,20 +196,24 @@ def test_a_cut_object_is_named(tmp_path: Path, make_series: Make) -> None:
         read_scan(path)
 
 
+def with_a_second_stack(ds: FileDataset, **orientation: object) -> None:
+    """Every frame once more, of another stack."""
+    frames = list(ds.PerFrameFunctionalGroupsSequence)
+    for group in frames[:]:
+        other = deepcopy(group)
+        other.FrameContentSequence = [item(StackID="2")]
+        if orientation:
+            other.PlaneOrientationSequence = [item(**orientation)]
+        frames.append(other)
+    ds.PerFrameFunctionalGroupsSequence = frames
+    ds.NumberOfFrames = 10
+    ds.PixelData = ds.PixelData * 2
+
+
 def test_stacks_of_other_orientations_in_one_object_are_told_apart(
     tmp_path: Path, make_series: Make
 ) -> None:
-    def change(ds: FileDataset) -> None:
-        frames = list(ds.PerFrameFunctionalGroupsSequence)
-        for group in frames[:]:
-            other = deepcopy(group)
-            other.FrameContentSequence = [item(StackID="2")]
-            other.PlaneOrientationSequence = [item(ImageOrientationPatient=[1, 0, 0, 0, 0, -1])]
-            frames.append(other)
-        ds.PerFrameFunctionalGroupsSequence = frames
-        ds.NumberOfFrames = 10
-        ds.PixelData = ds.PixelData * 2
-
+    change = partial(with_a_second_stack, ImageOrientationPatient=[1, 0, 0, 0, 0, -1])
     with pytest.raises(ScanError, match=r"orientation.*`select=stack=1`.*write an image"):
         read_scan(enhanced(tmp_path, make_series, change=change))
 
@@ -216,17 +221,7 @@ def test_stacks_of_other_orientations_in_one_object_are_told_apart(
 def test_two_stacks_in_one_object_are_told_apart(
     tmp_path: Path, make_series: Make, derivation: Derivation
 ) -> None:
-    def change(ds: FileDataset) -> None:
-        frames = list(ds.PerFrameFunctionalGroupsSequence)
-        for group in frames[:]:
-            other = deepcopy(group)
-            other.FrameContentSequence = [item(StackID="2")]
-            frames.append(other)
-        ds.PerFrameFunctionalGroupsSequence = frames
-        ds.NumberOfFrames = 10
-        ds.PixelData = ds.PixelData * 2
-
-    path = enhanced(tmp_path, make_series, change=change)
+    path = enhanced(tmp_path, make_series, change=with_a_second_stack)
     with pytest.raises(ScanError, match="`select=stack=1`"):
         read_scan(path)
     scan = read_scan(path, Reading(select=("stack=2",)))
