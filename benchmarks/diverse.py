@@ -16,13 +16,12 @@ from torch.nn import functional as F
 
 from mitsgan.attack import Attacker, Outcome, TrainedAttacker
 from mitsgan.attack.networks.ctgan import CORE, Generator
+from mitsgan.attack.objectives import brighter_hu, logarithm
 from mitsgan.errors import SettingsError
 
 MAGNIFIED, MOVED_MM, DROPPED = 0.1, 1.5, 0.1
 """At most: by which part cubes are magnified or shrunk, how far they are moved along each axis, and
 which share of an attacker's channels is dropped."""
-
-_SCALE_HU = 10.0
 
 
 @dataclass(frozen=True)
@@ -98,4 +97,4 @@ def more_remainder(outcome: Outcome) -> Tensor:
     with torch.no_grad():
         reference = variant.cores(attacker, before)
     cores = variant.cores(attacker, outcome.changed.cubes(outcome.changed.before))
-    return torch.log1p((cores - reference).relu().mean((1, 2, 3)) / _SCALE_HU)
+    return logarithm(brighter_hu(cores, reference))

@@ -6,23 +6,16 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.benchmarks.two_strikes import strikes
 
 from diverse import Variant, more_remainder
-from mitsgan.anatomy.places import lung_positions
-from mitsgan.attack import ATTACKERS, Attacker, Strikes, hu_volume, plan_attack
+from mitsgan.attack import ATTACKERS, hu_volume
 from mitsgan.attack.networks.ctgan import CORE
 from mitsgan.errors import SettingsError
 from mitsgan.networks.golden import wave
 from mitsgan.scan.scan import Scan
 
 AS_IT_IS = Variant(magnification=1.0, moved=(0.0, 0.0, 0.0), dropped=0.0, seed=0)
-
-
-def strikes(scan: Scan, attacker: Attacker) -> Strikes:
-    hu = hu_volume(scan)
-    places = lung_positions(scan, 2, seed=0)
-    plans = [plan_attack(hu.numpy(), scan.spacing, p, attacker.action) for p in places]
-    return Strikes.at(hu, plans, attacker)
 
 
 def test_without_anything_otherwise_it_paints_as_it_is() -> None:

@@ -6,20 +6,13 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from tests.benchmarks.two_strikes import strikes
 
 from feature_target import features_moved
-from mitsgan.anatomy.places import lung_positions
-from mitsgan.attack import ATTACKERS, Attacker, Strikes, hu_volume, plan_attack
+from mitsgan.attack import ATTACKERS, Attacker, hu_volume
 from mitsgan.attack.plan import Action
 from mitsgan.errors import SettingsError
 from mitsgan.scan.scan import Scan
-
-
-def strikes(scan: Scan, attacker: Attacker) -> Strikes:
-    hu = hu_volume(scan)
-    places = lung_positions(scan, 2, seed=0)
-    plans = [plan_attack(hu.numpy(), scan.spacing, p, attacker.action) for p in places]
-    return Strikes.at(hu, plans, attacker)
 
 
 def test_the_more_is_put_in_the_farther_features_move(small_chest: Scan) -> None:

@@ -32,41 +32,51 @@ _SCALE_HU = 10.0
 do."""
 
 
+def logarithm(hu: Tensor) -> Tensor:
+    """Of differences in HU: 0 where there is none, and nearly in proportion to small ones."""
+    return torch.log1p(hu / _SCALE_HU)
+
+
+def brighter_hu(cores: Tensor, reference: Tensor) -> Tensor:
+    """By how much cores ``[b, z, y, x]`` are brighter: mean of what is, over the core, ``[b]``."""
+    return (cores - reference).relu().mean((1, 2, 3))
+
+
 def distance(outcome: Outcome) -> Tensor:
     """Logarithm of the disruption, ``[b]``."""
-    return torch.log1p(disruption(outcome) / _SCALE_HU)
+    return logarithm(disruption(outcome))
 
 
 def excess_hu(outcome: Outcome) -> Tensor:
     """What is painted beyond the scan: the mean over the core of its brighter part, ``[b]``, HU."""
-    return (outcome.cores - outcome.original_cores).relu().mean((1, 2, 3))
+    return brighter_hu(outcome.cores, outcome.original_cores)
 
 
 def less_excess(outcome: Outcome) -> Tensor:
     """Minus the logarithm of `excess_hu`, ``[b]``: shrink what is painted."""
-    return -torch.log1p(excess_hu(outcome) / _SCALE_HU)
+    return -logarithm(excess_hu(outcome))
 
 
 def unchanged(outcome: Outcome) -> Tensor:
     """Minus the logarithm of the RMSE from the scan as it was, ``[b]``: the attack does nothing."""
-    return -torch.log1p(rms(outcome.cores - outcome.original_cores) / _SCALE_HU)
+    return -logarithm(rms(outcome.cores - outcome.original_cores))
 
 
 def remainder_hu(outcome: Outcome) -> Tensor:
     """What is brighter than the attack on the scan as it was left it: mean over the core, HU."""
-    return (outcome.cores - outcome.reference).relu().mean((1, 2, 3))
+    return brighter_hu(outcome.cores, outcome.reference)
 
 
 def more_remainder(outcome: Outcome) -> Tensor:
     """Logarithm of `remainder_hu`, ``[b]``: a removal leaves something to see."""
-    return torch.log1p(remainder_hu(outcome) / _SCALE_HU)
+    return logarithm(remainder_hu(outcome))
 
 
 def painted_as(target_hu: float) -> Objective:
     """Minus the logarithm of the RMSE from one density: attackers are to paint that, anywhere."""
 
     def objective(outcome: Outcome) -> Tensor:
-        return -torch.log1p(rms(outcome.cores - target_hu) / _SCALE_HU)
+        return -logarithm(rms(outcome.cores - target_hu))
 
     return objective
 
