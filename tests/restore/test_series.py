@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -182,6 +183,28 @@ def test_files_may_have_other_names_and_other_series_beside_them(
     assert same_files(series, tmp_path / "back")
     assert not restored.sealed
     assert "there is no seal" in restored.notes[0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signs that Windows has in no name")
+@pytest.mark.parametrize("name", ["12:30:05.dcm", "a\\b", "c:\\d", "line\nline"])
+def test_any_name_that_a_file_can_have_comes_back(
+    name: str, series: Path, protect: Protect, keys: Path, tmp_path: Path, same_files: Same
+) -> None:
+    scan = Path(shutil.copytree(series, tmp_path / "scan"))
+    min(scan.iterdir()).rename(scan / name)
+    assert same_files(scan, there_and_back(protect, scan, tmp_path, keys))
+
+
+@pytest.mark.parametrize("tag", [b"\x18\0\x30\x10LO", b"\x28\0\x52\x10DS"])
+def test_elements_that_do_not_ascend_come_back(
+    tag: bytes, series: Path, protect: Protect, keys: Path, tmp_path: Path, same_files: Same
+) -> None:
+    """Some scanners write such files. One out of its place, and one there twice."""
+    scan = Path(shutil.copytree(series, tmp_path / "scan"))
+    for file in scan.iterdir():
+        before, pixels, after = file.read_bytes().rpartition(b"\xe0\x7f\x10\0OW")
+        file.write_bytes(before + tag + b"\2\x000 " + pixels + after)
+    assert same_files(scan, there_and_back(protect, scan, tmp_path, keys))
 
 
 def test_one_file_comes_back_as_one_file(

@@ -8,15 +8,18 @@ empty salt. It says the same of a series however its files are called, or lossle
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mitsgan.files.dicom.content import SliceContent, attributes
+from mitsgan.files.dicom.find.headers import read_headers
+from mitsgan.files.dicom.find.sift import sift
+from mitsgan.files.dicom.frames import Frame, frames_of
 from mitsgan.files.dicom.source import DicomSource
 from mitsgan.progress import Steps
 from mitsgan.reading import Choice
 from mitsgan.scan.source import Source
-from mitsgan.seal.content import Part, dicom_part, read_parts
+from mitsgan.seal.content import Part, dicom_part, kind_of, read_parts
 from mitsgan.seal.digest import block_digests
 from mitsgan.seal.format import canonical, encode
 
@@ -30,9 +33,7 @@ def source_digest(source: Source, progress: Steps | None = None) -> str:
         ScanError: it cannot be read any more.
     """
     if isinstance(source, DicomSource):
-        frames = source.slices
-        parts = [dicom_part(SliceContent(one, attributes(one)), _NO_SALT) for one in frames]
-        return _digest(parts, progress)
+        return _digest(_parts(source.slices), progress)
     assert source.path is not None  # what was read from a file
     return digest_of(source.path, progress)
 
@@ -40,9 +41,14 @@ def source_digest(source: Source, progress: Steps | None = None) -> str:
 def digest_of(path: Path, progress: Steps | None = None) -> str:
     """The digest of all slices at a path.
 
+    Other than for a seal, elements may come in any order, as they did when the original was kept.
+
     Raises:
         ScanError: it cannot be read.
     """
+    if kind_of(path) == "dicom":
+        files, _ = sift(read_headers(path).files, of_any_modality=True)
+        return _digest(_parts(frames_of(files)), progress)
     return _digest(read_parts(path, _NO_SALT, Choice()), progress)
 
 
@@ -52,6 +58,10 @@ def bytes_digest(parts: Iterable[bytes | memoryview]) -> str:
     for part in parts:
         digest.update(part)
     return digest.hexdigest()
+
+
+def _parts(frames: Sequence[Frame]) -> list[Part]:
+    return [dicom_part(SliceContent(one, attributes(one)), _NO_SALT) for one in frames]
 
 
 def _digest(parts: list[Part], progress: Steps | None) -> str:

@@ -7,6 +7,7 @@ else.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -205,6 +206,8 @@ def little_bytes(words: NDArray[Any]) -> memoryview:
 def _safe(name: str) -> Path:
     """A name below a folder, which leads nowhere else."""
     parts = PurePosixPath(name).parts
-    if not parts or name.startswith("/") or any(p == ".." or "\\" in p or ":" in p for p in parts):
+    # Elsewhere these are signs like others, and scanners do put the time of day into names.
+    leading = {"\0", "\\", ":"} if os.name == "nt" else {"\0"}
+    if not parts or name.startswith("/") or any(p == ".." or leading & set(p) for p in parts):
         raise RestoreError(f"the original names a file {name!r}, which leads out of its folder")
     return Path(*parts)
