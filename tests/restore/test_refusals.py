@@ -9,9 +9,21 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from cryptography.x509.oid import NameOID
 from tests.restore.conftest import Protect
 
 from mitsgan.errors import MitsganError, OutputError, SettingsError
@@ -23,6 +35,7 @@ from mitsgan.restore.errors import RestoreError
 from mitsgan.restore.payload import Payload
 from mitsgan.restore.sidecar import read_sidecar, to_sidecar
 from mitsgan.seal.format import SealError
+from mitsgan.seal.keys import SignatureError
 
 Refused = Callable[..., None]
 SIDECAR, SEAL = "protected.original.p7m", "protected.seal.json"
@@ -239,3 +252,54 @@ def test_who_cannot_be_a_recipient(
         with pytest.raises(RestoreError, match=reason):
             protect(series, tmp_path / "out", restorable=(wrong,))
     assert not (tmp_path / "out").exists()
+
+
+def _certified(name: str, key: rsa.RSAPrivateKey, by: str, with_key: rsa.RSAPrivateKey) -> bytes:
+    """A certificate, PEM."""
+    now = datetime(2020, 1, 1, tzinfo=UTC)
+    subject, issuer = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, n)]) for n in (name, by))
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer)
+    builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(now).not_valid_after(now + timedelta(days=36500))
+    return builder.sign(with_key, SHA256()).public_bytes(Encoding.PEM)
+
+
+def test_several_certificates_are_of_one_recipient_and_its_authorities(tmp_path: Path) -> None:
+    """A second recipient in the same file would get nothing, and only find out when it counts."""
+    site, ca, root = (rsa.generate_private_key(65537, 2048) for _ in range(3))
+    of_site = _certified("site", site, "ca", ca)
+    of_ca, of_root = _certified("ca", ca, "root", root), _certified("root", root, "root", root)
+    renewed = _certified("ca", site, "ca", site)  # of the same name, by another key
+    path = tmp_path / "recipient.pem"
+    path.write_bytes(of_site + of_ca + of_root)
+    assert Recipient.load(path).key == site.public_key()
+    for several in (of_ca + of_site, of_site + of_root, of_site + of_ca + renewed + of_root):
+        path.write_bytes(several)
+        with pytest.raises(RestoreError, match="give each recipient a file of its own"):
+            Recipient.load(path)
+    pem = ca.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    path.write_bytes(of_site + pem)
+    with pytest.raises(RestoreError, match="give each recipient a file of its own"):
+        Recipient.load(path)
+
+
+def test_keys_in_another_form_are_told_how_to_convert(tmp_path: Path) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    path = tmp_path / "site.der"
+    path.write_bytes(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+    with pytest.raises(SignatureError, match=r"no private key in PEM; .*openssl pkcs12"):
+        load_private_key(path, None)
+    with pytest.raises(RestoreError, match=r"no certificates .* -inform DER"):
+        Recipient.load(path)
+
+
+def test_a_passphrase_may_be_text(kept: Path, keys: Path) -> None:
+    key = load_private_key(keys / "site.pem", None)
+    lock = BestAvailableEncryption("Schlüssel".encode())
+    path = kept / "locked.pem"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock))
+    given: tuple[str | bytes, ...] = ("Schlüssel", "Schlüssel".encode())
+    for passphrase in given:
+        out = kept / f"back-{type(passphrase).__name__}"
+        restore(kept / "protected", out, private_key=path, passphrase=passphrase)
+        assert out.is_dir()

@@ -106,7 +106,7 @@ def seal(
     *,
     sign: AnyPath,
     certificate: AnyPath | None = None,
-    passphrase: bytes | None = None,
+    passphrase: bytes | str | None = None,
     out: AnyPath | None = None,
     dicom_signature: AnyPath | None = None,
     sketch: bool = True,
@@ -142,7 +142,7 @@ def seal(
         series=series,
         overwrite=overwrite,
     )
-    ask = None if passphrase is None else lambda _: passphrase
+    ask = None if passphrase is None else given_passphrase(passphrase)
     return seal_file(settings, passphrase=ask, progress=progress)
 
 
@@ -269,6 +269,12 @@ def _write_copies(
         overwrite=sealing.overwrite,
         progress=progress,
     )
+
+
+def given_passphrase(passphrase: bytes | str) -> Passphrase:
+    """Gives the one passphrase that a caller gave; text in UTF-8."""
+    secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
+    return lambda _: secret
 
 
 def passphrase_of(

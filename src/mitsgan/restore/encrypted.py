@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.uid import ExplicitVRLittleEndian
 
 from mitsgan.files.dicom.files import SliceFile
-from mitsgan.files.dicom.pixels.form import PixelFormat
 from mitsgan.files.dicom.pixels.write import native_bytes
 from mitsgan.files.dicom.source import DicomSource
 from mitsgan.files.dicom.write.encode import Encoding
@@ -47,8 +48,8 @@ def check_encryptable(source: Source | None) -> None:
         if file.transfer_syntax != ExplicitVRLittleEndian:
             raise RestoreError(
                 f"{file.path} is in {file.transfer_syntax.name}; other software restores the full "
-                f"form in Explicit VR Little Endian alone: convert the series (gdcmconv --raw), "
-                f"or give `restorable_form=residual`"
+                f"form in Explicit VR Little Endian alone: convert its files (dcmconv +te, or "
+                f"gdcmconv --raw where they are compressed), or give `restorable_form=residual`"
             )
         if ENCRYPTED_ATTRIBUTES in file.header:
             raise RestoreError(
@@ -80,17 +81,24 @@ def add_originals(
             raise RestoreError(
                 f"{derived.path} cannot be read anew; nothing was written. Please report this"
             )
-        kept = _original(file, form)
+        around, frames = verbatim(file, form)
+        assert around.sha256 is not None  # of what is not compressed
+        kept = _original(file, frames)
         promise = Promise(
-            original, protected_digest(derived, form), len(forms), bytes_digest([kept])
+            original=original,
+            protected=protected_digest(derived, form),
+            files=len(forms),
+            modified=bytes_digest([kept]),
+            file=around.sha256,
+            before=around.before,
+            after=around.after,
         )
         content = encrypt(kept + _INNER.encode(promise.elements(_INNER)), recipients)
         _insert(derived, charset(file.header), content)
 
 
-def _original(file: SliceFile, form: PixelFormat) -> bytes:
-    """The *Modified Attributes Sequence*, with all that a file was before."""
-    _, frames = verbatim(file, form)
+def _original(file: SliceFile, frames: Sequence[NDArray[Any]]) -> bytes:
+    """The *Modified Attributes Sequence*, with all that was changed, and the pixels."""
     whole = frames[0] if len(frames) == 1 else np.stack(frames)
     pixels = _INNER.raw(_PIXEL_DATA, "OW", bytes(native_bytes(whole, little=True)))
     changed = [e for tag, e in file.header.items() if tag in CHANGED | STALE]

@@ -15,10 +15,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key, pkcs7
@@ -28,6 +29,7 @@ from mitsgan.restore.errors import RestoreError
 from mitsgan.seal.keys import (
     algorithm_of,
     fingerprint,
+    not_pem,
     pem_blocks,
     pem_certificates,
     pem_public_key,
@@ -54,7 +56,7 @@ class Recipient:
 
     @classmethod
     def load(cls, path: Path) -> Recipient:
-        """Read PEM with one certificate or one public key.
+        """Read PEM with one certificate, those of its authorities behind it, or one public key.
 
         Raises:
             RestoreError: a private key, several recipients or none, or a key that is not RSA.
@@ -66,14 +68,15 @@ class Recipient:
                 f"{path} holds a private key, which belongs to the recipient alone; give the "
                 f"certificate or the public key (openssl pkey -in KEY -pubout)"
             )
-        ders = [public_der(one.public_key()) for one in pem_certificates(data, path)[:1]]
-        ders = ders or [pem_public_key(block, path) for block in pem_blocks(data, b"PUBLIC KEY")]
-        if len(ders) != 1:
+        ders = [public_der(one.public_key()) for one in _leaves(pem_certificates(data, path))]
+        ders += [pem_public_key(block, path) for block in pem_blocks(data, b"PUBLIC KEY")]
+        if len(set(ders)) != 1:
+            remedy = "give each recipient a file of its own" if ders else not_pem(data) or _MAKE_KEY
             raise RestoreError(
                 f"{path} holds {len(ders) or 'no'} certificates or public keys in PEM, expected "
-                f"that of one recipient; {_MAKE_KEY}"
+                f"that of one recipient, and behind it those of its authorities, if any; {remedy}"
             )
-        return cls(_rsa(load_der_public_key(ders[0]), path))
+        return cls(_rsa(load_der_public_key(ders[0]), path, _MAKE_KEY))
 
     @property
     def fingerprint(self) -> str:
@@ -99,7 +102,7 @@ def load_private_key(path: Path, passphrase: Callable[[], bytes] | None) -> rsa.
         SignatureError: none there, unreadable, or a wrong passphrase.
     """
     key = private_key(read_pem(path), path, passphrase)
-    _rsa(key.public_key(), path)
+    _rsa(key.public_key(), path, "give the private key that belongs to a recipient's certificate")
     assert isinstance(key, rsa.RSAPrivateKey)  # what has an RSA public key
     return key
 
@@ -161,10 +164,24 @@ def _identity(key: rsa.RSAPublicKey) -> x509.Certificate:
     return builder.not_valid_after(_ALWAYS[1]).sign(ed25519.Ed25519PrivateKey.generate(), None)
 
 
-def _rsa(key: object, path: Path) -> rsa.RSAPublicKey:
+def _leaves(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """Those that are not there to vouch for the one before them."""
+    follows = (False, *(_vouches(above, below) for below, above in pairwise(certificates)))
+    return [one for one, vouches in zip(certificates, follows, strict=False) if not vouches]
+
+
+def _vouches(above: x509.Certificate, below: x509.Certificate) -> bool:
+    try:
+        below.verify_directly_issued_by(above)
+    except (*_DAMAGED, InvalidSignature):
+        return False
+    return True
+
+
+def _rsa(key: object, path: Path, remedy: str) -> rsa.RSAPublicKey:
     if not isinstance(key, rsa.RSAPublicKey):
         raise RestoreError(
-            f"{path} holds a key that is not RSA, to which nothing is encrypted here; {_MAKE_KEY}"
+            f"{path} holds a key that is not RSA, to which nothing is encrypted here; {remedy}"
         )
     algorithm_of(key, str(path))
     return key

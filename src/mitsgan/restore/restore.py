@@ -43,12 +43,16 @@ def check_form(description: Description, out: Path) -> None:
                 f"the original keeps its voxels in {image.data_name}, and {out.parent} has such a "
                 f"file; choose another folder"
             )
-    elif is_image(out):
+    else:
+        check_dicom_form(len(description.files), out)
+
+
+def check_dicom_form(files: int, out: Path) -> None:
+    """Raise `OutputError` where ``out`` cannot be a DICOM series of so many files."""
+    if is_image(out):
         raise OutputError(f"the original is DICOM, which {out} would not be; name a folder")
-    elif is_single(out) and len(description.files) != 1:
-        raise OutputError(
-            f"{out} names one file, but the original has {len(description.files)}; name a folder"
-        )
+    if is_single(out) and files != 1:
+        raise OutputError(f"{out} names one file, but the original has {files}; name a folder")
 
 
 def is_folder(description: Description, out: Path) -> bool:

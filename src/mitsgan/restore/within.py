@@ -1,9 +1,11 @@
 """The original from within the files of a protected series, where nothing was kept beside them.
 
 CMS as the standard has it hides, and does not tell of changes. So behind the *Modified Attributes
-Sequence*, where other software does not look, four private elements say what has to come out: the
-digest of the original series, that of the protected pixels, how many files there are, and the
-digest of that sequence. A seal is over the sequence as it is encrypted, too, as over an attribute.
+Sequence*, where other software does not look, private elements say what has to come out: digests of
+the original series, of the protected pixels, of that sequence and of the original file, how many
+files there are, and all bytes of the file around its pixels. What an attribute of the protected
+file says thus never comes out, were it covered by a seal or not. A seal is over the sequence as it
+is encrypted, too, as over an attribute.
 
 Source: DICOM PS3.3 C.12.1.1.4.1, PS3.5 section 7.8 (private elements).
 """
@@ -16,17 +18,14 @@ from io import BytesIO
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
-from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
-from pydicom.uid import ExplicitVRLittleEndian
 
 from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.find.headers import read_headers
 from mitsgan.files.dicom.frames import frame_count, frames_of
 from mitsgan.files.dicom.pixels.form import PixelFormat, read_format
 from mitsgan.files.dicom.write.encode import Element, Encoding
-from mitsgan.files.dicom.write.header import CHANGED, STALE
 from mitsgan.progress import Steps
 from mitsgan.quiet import UNREADABLE, quiet
 from mitsgan.restore.digest import bytes_digest, digest_of
@@ -36,8 +35,8 @@ from mitsgan.restore.series import little_bytes, read_all_words
 
 ENCRYPTED_ATTRIBUTES = 0x04000500
 _CREATOR, _ORIGINAL, _PROTECTED, _FILES = 0x04010010, 0x04011001, 0x04011002, 0x04011003
-_MODIFIED = 0x04011004
-_NAME = "MITSGAN ORIGINAL 2"
+_MODIFIED, _FILE, _LENGTHS, _BEFORE, _AFTER = (0x04011004 + k for k in range(5))
+_NAME = "MITSGAN ORIGINAL 3"
 _ENCODING = Encoding(implicit=False, little=True)
 
 
@@ -50,18 +49,29 @@ class Promise:
         protected: digest of the words of the file's protected pixels.
         files: how many files the series has.
         modified: SHA-256 of the *Modified Attributes Sequence* as it was encoded.
+        file: SHA-256 of the original file.
+        before, after: its bytes around the pixels.
     """
 
     original: str
     protected: str
     files: int
     modified: str
+    file: str
+    before: bytes
+    after: bytes
 
     def elements(self, encoding: Encoding) -> list[Element]:
         """As private elements, in tag order."""
-        values = (_NAME, self.original, self.protected, str(self.files), self.modified)
-        tags = (_CREATOR, _ORIGINAL, _PROTECTED, _FILES, _MODIFIED)
-        return [encoding.raw(tag, "LO", value) for tag, value in zip(tags, values, strict=True)]
+        lengths = f"{len(self.before)} {len(self.after)}"  # a value is padded to an even one
+        values = (_NAME, self.original, self.protected, str(self.files), self.modified, self.file)
+        tags = (_CREATOR, _ORIGINAL, _PROTECTED, _FILES, _MODIFIED, _FILE, _LENGTHS)
+        texts = zip(tags, (*values, lengths), strict=True)
+        return [
+            *(encoding.raw(tag, "LO", value) for tag, value in texts),
+            encoding.raw(_BEFORE, "OB", self.before),
+            encoding.raw(_AFTER, "OB", self.after),
+        ]
 
     @classmethod
     def of(cls, content: Dataset, where: Path) -> Promise:
@@ -75,9 +85,24 @@ class Promise:
                 f"{where} holds its original, but not what that has to be: another program, or an "
                 f"earlier version, kept it; give what was kept beside the scan with `original`"
             )
-        tags = (_ORIGINAL, _PROTECTED, _FILES, _MODIFIED)
-        original, protected, files, modified = (str(content[tag].value) for tag in tags)
-        return cls(original, protected, int(files), modified)
+        tags = (_ORIGINAL, _PROTECTED, _FILES, _MODIFIED, _FILE, _LENGTHS)
+        original, protected, files, modified, file, lengths = (
+            str(content[tag].value) for tag in tags
+        )
+        around = zip((_BEFORE, _AFTER), map(int, lengths.split()), strict=True)
+        before, after = (bytes(content[tag].value or b"")[:length] for tag, length in around)
+        return cls(original, protected, int(files), modified, file, before, after)
+
+    def whole(self, pixels: bytes) -> bytes:
+        """The original file.
+
+        Raises:
+            ValueError: it is another one.
+        """
+        content = b"".join([self.before, pixels, self.after])
+        if bytes_digest([content]) != self.file:
+            raise ValueError("it does not give the file that was encrypted")
+        return content
 
     def kept_by(self, data: bytes) -> bool:
         """Whether this and the sequence before it are all that was encrypted, byte for byte."""
@@ -91,14 +116,13 @@ def protected_digest(file: SliceFile, form: PixelFormat) -> str:
     return bytes_digest([little_bytes(frame) for frame in words])
 
 
-def holds_originals(scan: Path) -> bool:
-    """Whether a scan is DICOM whose files hold their originals, encrypted.
+def count_originals(scan: Path) -> int:
+    """How many files of a DICOM series there are, if they hold their originals; 0 if they do not.
 
     Raises:
         ScanError: it cannot be read.
     """
-    files = read_headers(scan).files
-    return bool(files) and any(ENCRYPTED_ATTRIBUTES in file.header for file in files)
+    return len(_of_series(read_headers(scan).files))
 
 
 def restore_within(
@@ -124,7 +148,7 @@ def restore_within(
         RestoreError: a wrong key, files that are missing or were changed.
         ScanError: the series cannot be read.
     """
-    files = read_headers(scan).files
+    files = _of_series(read_headers(scan).files)
     promises: list[Promise] = []
     slices = 0
     for number, file in enumerate(files):
@@ -147,6 +171,12 @@ def restore_within(
     return slices, digest
 
 
+def _of_series(files: Sequence[SliceFile]) -> list[SliceFile]:
+    """Those of the series whose files hold their originals; others may lie beside them."""
+    series = {file.series for file in files if ENCRYPTED_ATTRIBUTES in file.header}
+    return [file for file in files if file.series in series]
+
+
 def _check_whole(scan: Path, promises: Sequence[Promise]) -> None:
     first = promises[0]
     if any(one.original != first.original for one in promises):
@@ -165,14 +195,14 @@ def _restore_file(file: SliceFile, target: Path, key: rsa.RSAPrivateKey) -> Prom
         raise RestoreError(f"{where} does not hold its original, as others of its series do")
     try:
         with quiet():
-            dataset = dcmread(where)
-            envelope = trimmed(bytes(dataset[ENCRYPTED_ATTRIBUTES].value[0].EncryptedContent))
+            envelope = trimmed(bytes(file.header[ENCRYPTED_ATTRIBUTES].value[0].EncryptedContent))
             data = decrypt(envelope, key, str(where))
             content = _content(data)
             (modified,) = content.ModifiedAttributesSequence
             promise = Promise.of(content, where)
             if not promise.kept_by(data):
                 raise ValueError("it is not what was encrypted")
+            whole = promise.whole(bytes(modified.PixelData))
     except UNREADABLE as error:
         raise RestoreError(
             f"the original within {where} cannot be read ({error}): it is damaged or was changed"
@@ -183,15 +213,8 @@ def _restore_file(file: SliceFile, target: Path, key: rsa.RSAPrivateKey) -> Prom
             f"the pixels of {where} are not those that were protected: they were changed since; "
             f"give the series as it was written"
         )
-    for tag in [tag for tag in dataset.keys() if tag in CHANGED | STALE | {ENCRYPTED_ATTRIBUTES}]:  # noqa: SIM118
-        del dataset[tag]
-    for tag in modified.keys():  # noqa: SIM118 - as it was read, undecoded
-        dataset[tag] = modified.get_item(tag)
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     target.parent.mkdir(parents=True, exist_ok=True)
-    with quiet():
-        dataset.save_as(target, implicit_vr=False, little_endian=True)
+    target.write_bytes(whole)
     return promise
 
 

@@ -26,6 +26,8 @@ ECDSA_256, ECDSA_384 = "ECDSA-P256-SHA256", "ECDSA-P384-SHA384"
 _RSA_BITS = (2048, 16384)
 _LARGEST_PEM = 1 << 20
 _LARGEST_DER = 1 << 16
+_DER_SEQUENCE = (b"\x30\x81", b"\x30\x82")
+"""How DER of a key, a certificate or a PKCS #12 file starts."""
 UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
 _KINDS = "Ed25519, RSA of at least 2048 bits, or ECDSA on P-256 or P-384"
 
@@ -151,8 +153,8 @@ def private_key(data: bytes, path: Path, passphrase: Callable[[], bytes] | None)
     block = next(iter(pem_blocks(data, b"PRIVATE KEY")), None)
     if block is None:
         raise SignatureError(
-            f"{path} holds no private key in PEM; make one with: openssl genpkey -algorithm "
-            f"ed25519 -out key.pem"
+            f"{path} holds no private key in PEM; {not_pem(data) or 'name the file that does'} (a "
+            f"new one to sign with: openssl genpkey -algorithm ed25519 -out key.pem)"
         )
     try:
         key = serialization.load_pem_private_key(block, None)
@@ -186,6 +188,16 @@ def needs_passphrase(data: bytes) -> bool:
     except UNREADABLE:
         return False
     return False
+
+
+def not_pem(data: bytes) -> str:
+    """What to do with keys or certificates in another form, such as DER; empty if it is none."""
+    if not data.startswith(_DER_SEQUENCE):
+        return ""
+    return (
+        "it looks like DER or PKCS #12: convert it with `openssl pkey` or `openssl x509`, each "
+        "with -inform DER, or with `openssl pkcs12`"
+    )
 
 
 def pem_public_key(block: bytes, path: Path) -> bytes:

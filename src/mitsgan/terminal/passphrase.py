@@ -21,9 +21,12 @@ def ask_passphrase(key: Path) -> bytes:
     """
     given = os.environ.get(PASSPHRASE)
     if given is not None:
-        return given.encode()
+        return os.fsencode(given)  # its bytes as they are, be they UTF-8 or not
     if sys.stdin.isatty():
-        return getpass.getpass(f"passphrase of {key}: ").encode()
+        try:
+            return getpass.getpass(f"passphrase of {key}: ").encode()
+        except EOFError:
+            raise SettingsError(f"{key} is encrypted, and no passphrase was given") from None
     raise SettingsError(
         f"{key} is encrypted and there is no terminal to ask for its passphrase; give "
         f"`passphrase_file`, or set {PASSPHRASE}"

@@ -11,7 +11,7 @@ from mitsgan.errors import OutputError, SettingsError
 from mitsgan.jobs.entries import rounded
 from mitsgan.jobs.restore.result import Restoration
 from mitsgan.jobs.restore.settings import RestoreFile
-from mitsgan.jobs.seal import Passphrase, passphrase_of, seal_path
+from mitsgan.jobs.seal import Passphrase, given_passphrase, passphrase_of, seal_path
 from mitsgan.jobs.shared import AnyPath, check_exists, optional_path
 from mitsgan.leftovers import sweep
 from mitsgan.progress import Phases, Progress, Steps, silent
@@ -29,7 +29,7 @@ def restore(
     out: AnyPath,
     *,
     private_key: AnyPath,
-    passphrase: bytes | None = None,
+    passphrase: bytes | str | None = None,
     original: AnyPath | None = None,
     seal: AnyPath | None = None,
     trust: AnyPath | None = None,
@@ -60,7 +60,7 @@ def restore(
         seal=optional_path(seal),
         trust=optional_path(trust),
     )
-    ask = None if passphrase is None else lambda _: passphrase
+    ask = None if passphrase is None else given_passphrase(passphrase)
     return restore_file(settings, passphrase=ask, progress=progress)
 
 
@@ -93,23 +93,30 @@ def restore_file(
     ask = passphrase_of(settings.private_key, settings.passphrase_file, passphrase)
     key = load_private_key(settings.private_key, ask)
     phases = Phases(progress)
-    if settings.original is None and not beside.exists() and _is_within(settings.scan):
-        return _from_within(settings, key, phases)
+    if settings.original is None and not beside.exists():
+        files = _files_within(settings.scan)
+        if files:
+            return _from_within(settings, files, key, phases)
     return _from_sidecar(settings, settings.original or beside, key, phases)
 
 
-def _is_within(scan: Path) -> bool:
+def _files_within(scan: Path) -> int:
+    """How many DICOM files there are that hold their originals."""
     from mitsgan.files.io import is_image
-    from mitsgan.restore.within import holds_originals
+    from mitsgan.restore.within import count_originals
 
-    return not is_image(scan) and holds_originals(scan)
+    return 0 if is_image(scan) else count_originals(scan)
 
 
-def _from_within(settings: RestoreFile, key: RSAPrivateKey, phases: Phases) -> Restoration:
+def _from_within(
+    settings: RestoreFile, files: int, key: RSAPrivateKey, phases: Phases
+) -> Restoration:
     """From the encrypted attributes of the DICOM files."""
     from mitsgan.files.dicom.write.series import DICOM_SUFFIXES
+    from mitsgan.restore.restore import check_dicom_form
     from mitsgan.restore.within import restore_within
 
+    check_dicom_form(files, settings.out)
     vouched = _check_seal(settings, None, settings.scan, phases)
     folder = not settings.out.name.lower().endswith(DICOM_SUFFIXES)
     with (
@@ -223,6 +230,11 @@ def _verified(settings: RestoreFile, path: Path, step: Steps) -> SealReport:
 
     trust = None if settings.trust is None else Trust.load(settings.trust)
     report = verify_seal(settings.scan, path, trust, progress=step)
+    if report.content is not None and not report.findings:  # looks like it, and is not the same
+        raise RestoreError(
+            f"{settings.scan} is not bit for bit what was sealed in {path}: it was coded with "
+            f"loss or made anew since; give the scan and the seal as they were written"
+        )
     if report.findings:
         more = f", and {len(report.findings) - 1} more" if len(report.findings) > 1 else ""
         raise RestoreError(
