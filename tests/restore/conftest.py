@@ -74,3 +74,17 @@ def same_files() -> Callable[[Path, Path], bool]:
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
     return lambda one, other: contents(one) == contents(other) != {}
+
+
+@pytest.fixture
+def full(series: Path, protect: Protect, tmp_path: Path) -> Path:
+    """The series, protected; its original is within the files, too."""
+    protect(series, tmp_path / "full", restorable_form="full")
+    return tmp_path / "full"
+
+
+@pytest.fixture
+def within(full: Path) -> Path:
+    """The same without what was kept beside it: the files and the seal alone."""
+    full.with_name("full.original.p7m").unlink()
+    return full
