@@ -223,6 +223,11 @@ def test_a_kept_original_of_a_size_of_its_own(kept: Path, keys: Path) -> None:
             restore(kept / "protected", kept / "back", private_key=keys / "site.pem")
 
 
+def test_a_folder_of_scans(kept: Path, keys: Path) -> None:
+    with pytest.raises(RestoreError, match=r"folder of 1 scan.*such as .*protected"):
+        restore(kept, kept.with_name("back"), private_key=keys / "site.pem")
+
+
 def test_outputs_are_never_replaced(kept: Path, keys: Path, series: Path, protect: Protect) -> None:
     (kept / "back").mkdir()
     with pytest.raises(OutputError, match="exists, and is never replaced"):

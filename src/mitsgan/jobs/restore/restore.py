@@ -86,7 +86,7 @@ def restore_file(
 
     check_exists(settings.scan)
     sweep(settings.out.parent)
-    if settings.out.exists():
+    if settings.out.exists() or settings.out.is_symlink():
         raise OutputError(f"output {settings.out} exists, and is never replaced; choose another")
     check_target(settings.out, source=settings.scan)
     beside = sidecar_path(_named(settings.scan))
@@ -94,10 +94,26 @@ def restore_file(
     key = load_private_key(settings.private_key, ask)
     phases = Phases(progress)
     if settings.original is None and not beside.exists():
+        _refuse_several(settings.scan)
         files = _files_within(settings.scan)
         if files:
             return _from_within(settings, files, key, phases)
     return _from_sidecar(settings, settings.original or beside, key, phases)
+
+
+def _refuse_several(scan: Path) -> None:
+    """Raise where a folder of scans was named, as protecting a whole tree leaves them."""
+    from mitsgan.restore.errors import RestoreError
+    from mitsgan.restore.sidecar import sidecar_path
+
+    ending = sidecar_path(Path("a")).name[1:]
+    names = sorted(path.name.removesuffix(ending) for path in scan.glob(f"?*{ending}"))
+    kept = [name for name in names if (scan / name).exists()]
+    if kept:
+        raise RestoreError(
+            f"{scan} is a folder of {len(kept)} scan(s) whose originals lie beside them; restore "
+            f"one at a time, such as {scan / kept[0]}"
+        )
 
 
 def _files_within(scan: Path) -> int:
