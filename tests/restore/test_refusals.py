@@ -215,8 +215,9 @@ def test_a_kept_original_of_a_size_of_its_own(kept: Path, keys: Path) -> None:
     private = load_private_key(keys / "site.pem", None)
     payload = Payload.from_bytes(decrypt(envelope, private, "kept"), "kept")
     depth, height, width = payload.description.shape
-    for shape in ((depth, height, 8 * width), (depth + 16, height, width)):
-        description = replace(payload.description, shape=shape)
+    shapes = (depth, height, 8 * width), (depth + 16, height, width), (depth, height, width)
+    for shape, itemsize in zip(shapes, (2, 2, 1 << 40), strict=True):
+        description = replace(payload.description, shape=shape, itemsize=itemsize)
         data = replace(payload, description=description).to_bytes()
         (kept / SIDECAR).write_bytes(to_sidecar(encrypt(data, [Recipient(private.public_key())])))
         with pytest.raises(RestoreError, match="of other slices than it says"):

@@ -15,6 +15,9 @@ from mitsgan.restore.payload import Description, Payload
 from mitsgan.restore.residual import unpack
 from mitsgan.restore.series import restore_series
 
+_ITEMSIZES = (1, 2, 4, 8)
+"""Bytes that a voxel of any kind takes."""
+
 
 def check_form(description: Description, out: Path) -> None:
     """Raise `OutputError` where ``out`` is not what the original was: a folder, a file, which.
@@ -28,7 +31,8 @@ def check_form(description: Description, out: Path) -> None:
         [file.rows, file.columns] == size and file.frames == len(file.protected)
         for file in description.files
     )
-    if image is None and not (fits and frames == depth):
+    fits = fits and description.itemsize in _ITEMSIZES
+    if not fits or (image is None and frames != depth):
         raise RestoreError("what was kept is of other slices than it says; fetch it again")
     named = "" if image is None else image.data_name
     if named == ".." or Path(named).name != named:
