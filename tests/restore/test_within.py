@@ -30,6 +30,9 @@ def test_the_files_alone_restore_the_original(
     restored = restore(within, tmp_path / "back", private_key=keys / key, trust=keys / "signer.pub")
     assert restored.sealed
     assert restored.slices == 6
+    verified = verify(within, seal=tmp_path / "full.seal.json", trust=keys / "signer.pub")
+    assert verified.seal is not None
+    assert "not beside it; its files hold it, too" in verified.seal.notes[-1]
     assert same_files(series, tmp_path / "back")
 
 

@@ -23,7 +23,8 @@ def kept_note(scan: Path, seal: Path) -> str | None:
         return None
     sidecar = sidecar_path(scan if scan.name else scan.absolute())
     if not sidecar.exists():
-        return f"its original was kept in {sidecar.name}, which is not beside it"
+        within = "; its files hold it, too" if files_within(scan) else ""
+        return f"its original was kept in {sidecar.name}, which is not beside it{within}"
     try:
         _, encrypted = read_sidecar(sidecar)
     except RestoreError:
@@ -31,3 +32,15 @@ def kept_note(scan: Path, seal: Path) -> str | None:
     if encrypted != original.encrypted:
         return f"its original was kept, but {sidecar} is not as it was sealed: fetch it again"
     return f"its original is kept in {sidecar}, as it was sealed; a recipient's key gives it back"
+
+
+def files_within(scan: Path) -> int:
+    """How many DICOM files there are that hold their originals.
+
+    Raises:
+        ScanError: they cannot be read.
+    """
+    from mitsgan.files.io import is_image
+    from mitsgan.restore.within import count_originals
+
+    return 0 if is_image(scan) else count_originals(scan)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mitsgan.atomic import atomic_output, check_target, check_targets
 from mitsgan.errors import OutputError, SettingsError
 from mitsgan.jobs.entries import rounded
+from mitsgan.jobs.restore.kept import files_within
 from mitsgan.jobs.restore.result import Restoration
 from mitsgan.jobs.restore.settings import RestoreFile
 from mitsgan.jobs.seal import Passphrase, given_passphrase, passphrase_of, seal_path
@@ -95,7 +96,7 @@ def restore_file(
     phases = Phases(progress)
     if settings.original is None and not beside.exists():
         _refuse_several(settings.scan)
-        files = _files_within(settings.scan)
+        files = files_within(settings.scan)
         if files:
             return _from_within(settings, files, key, phases)
     return _from_sidecar(settings, settings.original or beside, key, phases)
@@ -114,14 +115,6 @@ def _refuse_several(scan: Path) -> None:
             f"{scan} is a folder of {len(kept)} scan(s) whose originals lie beside them; restore "
             f"one at a time, such as {scan / kept[0]}"
         )
-
-
-def _files_within(scan: Path) -> int:
-    """How many DICOM files there are that hold their originals."""
-    from mitsgan.files.io import is_image
-    from mitsgan.restore.within import count_originals
-
-    return 0 if is_image(scan) else count_originals(scan)
 
 
 def _from_within(
