@@ -73,7 +73,7 @@ def cubes(scan: Scan, count: int, seed: int) -> Tensor:
 def test_healthy_lung_of_the_scan_is_healthy(scan: Scan, healthy: HealthyLung) -> None:
     assert tuple(healthy.ranges) == FEATURES
     assert all(low < 0 < high for low, high in healthy.ranges.values())
-    assert not any(healthy.outside(cubes(scan, 40, 0))), "the first of those measured"
+    assert not any(healthy.outside(cubes(scan, 40, 1))), "the first of those measured"
     others = healthy.outside(cubes(scan, 100, 7))
     assert sum(map(bool, others)) <= 12, "about 5 % where 200 cubes were measured"
 
@@ -102,8 +102,23 @@ def test_what_is_no_number_is_not_healthy(healthy: HealthyLung) -> None:
     assert healthy.outside(torch.full((1, 32, 32, 32), torch.nan)) == [FEATURES]
 
 
+def test_healthy_lung_is_measured_at_other_places_than_those_that_are_attacked(
+    scan: Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[int, int, int]] = []
+
+    def places(scan: Scan, count: int, seed: int) -> list[tuple[int, int, int]]:
+        drawn.extend(lung_positions(scan, count, seed))
+        return drawn
+
+    monkeypatch.setattr("mitsgan.evaluate.attacks.healthy_lung.lung_positions", places)
+    healthy_lung(scan, count=11, seed=7)
+    assert len(drawn) == 11
+    assert len(set(drawn) & set(lung_positions(scan, 11, 7))) < 4  # by chance: a lung is small
+
+
 def test_how_often_a_lump_stands_in_healthy_lung(scan: Scan, healthy: HealthyLung) -> None:
-    others = [volume >= 300 for volume in lumps_mm3(cubes(scan, 200, 0).numpy())]
+    others = [volume >= 300 for volume in lumps_mm3(cubes(scan, 200, 1).numpy())]
     assert healthy.lump_share == sum(others) / 200, "of the same places"
     assert healthy.lump_share < 0.2
 

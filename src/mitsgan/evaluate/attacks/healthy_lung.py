@@ -68,12 +68,18 @@ class HealthyLung:
 def healthy_lung(scan: Scan, *, count: int = CUBES, seed: int = 0) -> HealthyLung:
     """Measure random lung cubes of an untouched scan.
 
+    Args:
+        scan: as it is before protection.
+        count: how many cubes.
+        seed: of their places. They are not those that `lung_positions` gives for the same seed:
+            a cube that was measured here never lies outside of what was measured.
+
     Raises:
         PositionError: there is too little lung.
         ScanError: there is no lung.
     """
     size, _ = sizes(scan.spacing)
-    positions = lung_positions(scan, count, seed)
+    positions = lung_positions(scan, count, seed + 1)
     volume = hu_volume(scan)
     features, lumps = [], 0
     for i in range(0, count, _BATCH):
