@@ -293,6 +293,21 @@ def test_curves_have_points_with_intervals(config: BenchmarkConfig) -> None:
     assert [(p.x, p.y, p.n) for p in known.points] == [(0.0, 101.0, 3)]
 
 
+def test_curves_of_two_budgets_are_two_curves(config: BenchmarkConfig) -> None:
+    results = rows(config)
+    (key,) = (key for key, row in results.items() if row["kind"] == "uncertainty")
+    points = [{**point, "rmse_hu": 1.0} for point in results[key]["points"]]
+    results[f"{key} too"] = {**results[key], "max_hu": 2.5, "points": points}
+    summary = summary_of(config, results)
+    lines = {(r["budget"], r["uncertainty"]): r for r in table(summary, "uncertainty")}
+    assert (lines["10 HU", 0.0]["disruption"], lines["10 HU", 0.0]["n"]) == (101.0, 3)
+    assert (lines["2.5 HU", 0.0]["disruption"], lines["2.5 HU", 0.0]["n"]) == (1.0, 3)
+    curves = {c.id: c for c in summary.curves if c.id.startswith("uncertainty")}
+    names = [f"uncertainty-a-textured-inject-{budget}-hu" for budget in ("10", "2.5")]
+    assert list(curves) == names
+    assert [curves[name].series[0].points[0].y for name in names] == [101.0, 1.0]
+
+
 def test_a_place_anywhere_in_the_lung_is_in_the_table_only(config: BenchmarkConfig) -> None:
     table_rows = table(summary_of(config, rows(config)), "uncertainty")
     assert [r["uncertainty"] for r in table_rows] == [0.0, "lung"]

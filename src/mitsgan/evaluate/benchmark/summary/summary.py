@@ -138,24 +138,35 @@ def budget_curves(rows: Rows, config: BenchmarkConfig) -> list[Curve]:
 
 def uncertainty_curves(rows: Rows) -> list[Curve]:
     """Disruption over how well the position is known, a curve per method."""
-    plots: dict[tuple[str, str, str], dict[str, list[Point]]] = {}
+    plots: dict[tuple[str, str, str, str], dict[str, list[Point]]] = {}
     for line in uncertainty(rows)[0].rows:
         if isinstance(line["uncertainty"], str):
             continue  # uniform in the lung has no place on the axis; the table has it
-        where = str(line["scan"]), str(line["attacker"]), str(line["action"])
+        scan, attacker, action, budget = (
+            str(line[key]) for key in ("scan", "attacker", "action", "budget")
+        )
+        where = scan, attacker, action, budget
         values = (line[key] for key in ("uncertainty", "disruption", "low", "high", "n"))
         plots.setdefault(where, {}).setdefault(str(line["protector"]), []).append(_point(*values))
     note = "Median over centres, 95 % bootstrap interval; attacked at draws of no optimisation."
+    of = [where[:3] for where in plots]
+    several = {where for where in of if of.count(where) > 1}  # budgets, for one attack on one scan
+
+    def at(where: tuple[str, str, str], words: str) -> str:
+        return words if where in several else ""
+
     return [
         Curve(
-            f"uncertainty-{scan}-{attacker}-{action}",
-            f"Disruption over position uncertainty: {action} by {attacker} on {scan}",
+            f"uncertainty-{scan}-{attacker}-{action}"
+            + at((scan, attacker, action), f"-{budget.replace(' ', '-').lower()}"),
+            f"Disruption over position uncertainty: {action} by {attacker} on {scan}"
+            + at((scan, attacker, action), f", {budget}"),
             Axis("position known to", "mm"),
             _HU,
             tuple(Series(name, tuple(points)) for name, points in series.items()),
             note,
         )
-        for (scan, attacker, action), series in plots.items()
+        for (scan, attacker, action, budget), series in plots.items()
     ]
 
 

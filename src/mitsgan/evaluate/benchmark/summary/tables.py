@@ -183,15 +183,16 @@ def uncertainty(rows: Rows) -> list[Table]:
     by_curve: dict[tuple[object, ...], list[Row]] = {}
     for row in rows.of("uncertainty"):
         for point in row["points"]:
-            name = (row["scan"], point["method"], row["attacker"], row["action"])
+            name = (row["scan"], point["method"], row["max_hu"], row["attacker"], row["action"])
             by_curve.setdefault((*name, point["uncertainty_mm"]), []).append(point)
     lines = []
-    for (scan, method, attacker, action, mm), points in by_curve.items():
+    for (scan, method, max_hu, attacker, action, mm), points in by_curve.items():
         spread = rows.median([point["rmse_hu"] for point in points])
         lines.append(
             {
                 "scan": scan,
                 "protector": method,
+                "budget": f"{max_hu:g} HU",
                 "attacker": attacker,
                 "action": action,
                 "uncertainty": mm if mm is not None else "lung",
@@ -204,7 +205,7 @@ def uncertainty(rows: Rows) -> list[Table]:
         )
     columns = (
         *NAMED[:2],
-        *NAMED[4:],
+        *NAMED[3:],
         Column("uncertainty", "position known to", "mm"),
         *MEASURED[:4],
     )
