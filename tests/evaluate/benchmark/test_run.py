@@ -189,6 +189,14 @@ def test_an_interrupted_run_goes_on(
     assert path.read_text().count('"step"') == len(again)
 
 
+def test_a_run_does_not_go_on_with_another_scan(order: Order) -> None:
+    journal = Journal(None, {})
+    journal.keep("chest | scan", {"kind": "scan", "scan": "chest", "sha256": "of another one"})
+    with pytest.raises(BenchmarkError, match="scan chest has other values"):
+        measure(order, journal, 1, lambda *_: None)
+    assert list(journal.results()) == ["chest | scan"]
+
+
 class _Spy:
     """A worker that writes down what it was asked for."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from mitsgan.evaluate.benchmark.bench import Row
 from mitsgan.evaluate.benchmark.cells import Cell, Task, all_tasks, groups
 from mitsgan.evaluate.benchmark.config import NONE, PLAIN, BenchmarkConfig, BenchmarkError
 from mitsgan.evaluate.benchmark.protectors import OPTIMISED
@@ -40,7 +41,8 @@ def measure(order: Order, journal: Journal, jobs: int, progress: Progress) -> No
         progress: how far it is.
 
     Raises:
-        BenchmarkError: a process ended by itself.
+        BenchmarkError: a process ended by itself, or a scan is not the one of the rows that are
+            kept.
         MitsganError: whatever a measurement raises.
     """
     tasks = all_tasks(order.config)
@@ -54,12 +56,23 @@ def measure(order: Order, journal: Journal, jobs: int, progress: Progress) -> No
     parts = groups(missing)
     with _results(order, parts, min(jobs, len(parts))) as results:
         for key, row in results:
+            if row["kind"] == "scan" and key in journal:
+                _check_scan(row, journal.results()[key])
             journal.keep(key, row)
             if key in weights:
                 spent += weights[key]
                 done += 1
                 rate = (perf_counter() - start) / spent
                 progress(done, total, (left - spent) * rate)
+
+
+def _check_scan(row: Row, before: Row) -> None:
+    """Refuse a scan other than the one that a run was begun with, by the same name."""
+    if before.get("sha256", row["sha256"]) != row["sha256"]:  # older runs have none
+        raise BenchmarkError(
+            f"scan {row['scan']} has other values than when this run was begun, so its rows cannot "
+            "stand beside those that are kept; give the scan as it was, or name a new folder"
+        )
 
 
 def cost(task: Task, config: BenchmarkConfig) -> float:

@@ -110,10 +110,10 @@ class Worker:
         changed = None
         for task in tasks:
             bench = self.bench(task.scan)
+            yield f"{task.scan} | scan", _scan_row(bench)
             if isinstance(task, CurveCell):
                 yield task.key, self._curve(task)
                 continue
-            yield f"{task.scan} | scan", _scan_row(bench)
             entry = self._protectors[task.protector]
             if entry.is_known_position:
                 limit = self._budgets[task.budget].max_hu
@@ -247,6 +247,7 @@ def _scan_row(bench: Bench) -> Row:
         "role": bench.entry.role,
         "shape": list(bench.scan.shape),
         "spacing_mm": [round(step, 4) for step in bench.scan.spacing],
+        "sha256": bench.checksum,
     }
 
 
