@@ -85,6 +85,16 @@ def test_an_evaluation_is_complete_and_repeats(
         assert row.rmse_hu.worst == min(values)
 
 
+def test_controls_are_as_strong_as_what_breaks_its_budget(scan: Scan, remover: Attacker) -> None:
+    loud = apply_perturbations(scan, [RandomSign(30.0, 7)], Budget(30)).scan
+    config = EvaluationSettings(max_hu=10, diagnostics=False, positions=2)
+    rows = evaluate(scan, loud, [remover], config).disruption["remove"]
+    energy = rows["protected"].perturbation_rmse_hu
+    assert energy == pytest.approx(30, rel=0.02)
+    for control in ("random sign", "constant offset"):
+        assert rows[control].perturbation_rmse_hu == pytest.approx(energy, rel=0.03)
+
+
 def test_scans_that_do_not_belong_together_are_refused(scan: Scan, remover: Attacker) -> None:
     other = replace(scan.with_slices(scan.stored[:-1], 0, len(scan.stored) - 1))
     with pytest.raises(ScanError, match="differ in shape"):

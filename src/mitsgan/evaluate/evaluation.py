@@ -71,8 +71,9 @@ def evaluate(
     """Measure fidelity and disruption of a protected scan.
 
     Controls have the RMSE that the perturbation has inside the attacked cubes: a random sign per
-    voxel, and a constant offset; of the budget only the cap in HU holds for them. PGD knows
-    position and attacker, at the same budget.
+    voxel, and a constant offset of whole HU; of the budget only the cap in HU holds for them, and
+    not even that where the perturbation does not keep to it. PGD knows position and attacker, at
+    the same budget.
 
     Args:
         original, protected: the scans.
@@ -277,9 +278,11 @@ class _Run:
             CONTROL: RandomSign(ours.energy, settings.seed),
             OFFSET: Offset(round(ours.energy)),
         }
+        # Cut to a budget that the perturbation breaks, controls would be weaker than it.
+        broken = ours.energy > settings.max_hu * (1 + 1e-6)
+        budget = Budget(ours.energy + 1 if broken else settings.max_hu)
         for name, perturbation in controls.items():
             self.steps(f"{attacker.name}: {name}")
-            budget = Budget(settings.max_hu)
             moved = hu_volume(apply_perturbations(self.original, [perturbation], budget).scan)
             yield name, disruption(self.before, moved, plans, attacker, variant=attack)
         if settings.pgd_steps:

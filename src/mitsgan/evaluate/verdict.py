@@ -60,7 +60,7 @@ def lead(evaluation: Evaluation) -> Iterator[str]:
     )
     check = evaluation.budget_check
     if check is not None and not check.kept:
-        yield budget_sentence(check)
+        yield f"{budget_sentence(check)}."
     yield from _beyond(evaluation)
     medians = {
         action: {name: row.rmse_hu.median or 0.0 for name, row in rows.items()}
