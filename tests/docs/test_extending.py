@@ -89,6 +89,14 @@ def test_one_of_your_own_is_short(text: str) -> None:
     assert len(text.splitlines()) <= SHORT
 
 
+def test_the_package_names_its_modules() -> None:
+    # setuptools refuses to guess where two modules lie beside each other
+    project = tomllib.loads(PROJECT)
+    points = project["project"]["entry-points"].values()
+    named = {value.partition(":")[0] for group in points for value in group.values()}
+    assert set(project["tool"]["setuptools"]["py-modules"]) == named
+
+
 @pytest.mark.slow
 def test_a_script_registers_its_own(tmp_path: Path) -> None:
     (tmp_path / "checkerboard.py").write_text(CHECKERBOARD)
