@@ -1,7 +1,8 @@
-"""What a benchmark measures; every field is a key of its TOML file, see docs/benchmark.md."""
+"""What a benchmark measures; every field is a key of its TOML file: docs/benchmark-config.md."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from mitsgan.attack import ACTIONS, ATTACKERS, Action
-from mitsgan.errors import MitsganError
+from mitsgan.errors import BudgetError, MitsganError
+from mitsgan.evaluate.attacks.variants import VARIANTS
 from mitsgan.evaluate.purify.purifiers import PURIFIERS
+from mitsgan.perturb import Budget
 
 NONE = "none"
 """Written where no purifier is applied."""
@@ -39,6 +42,13 @@ class PhantomEntry:
     spacing_mm: tuple[float, float, float]
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for size, step in zip(self.shape, self.spacing_mm, strict=True):
+            _at_least("phantom.shape", size, 1)
+            if not 0 < step < math.inf:
+                raise BenchmarkError(f"phantom.spacing_mm must be above 0, found {step}")
+        _at_least("phantom.seed", self.seed, 0)
+
 
 @dataclass(frozen=True)
 class BenchmarkScan:
@@ -66,6 +76,7 @@ class BenchmarkScan:
             raise BenchmarkError(f"scans.{self.name}: give either path or phantom")
         if self.nodules and self.planted:
             raise BenchmarkError(f"scans.{self.name}: give either nodules or planted")
+        _at_least(f"scans.{self.name}.planted", self.planted, 0)
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,9 @@ class ProtectorEntry:
     against: tuple[str, ...] = ()
     strength_hu: float | None = None
 
+    def __post_init__(self) -> None:
+        _at_least(f"protectors.{self.name}.steps", self.steps, 1)
+
     @property
     def opponents(self) -> tuple[str, ...]:
         """Pairs that it is optimised against, if its kind is."""
@@ -121,6 +135,12 @@ class BudgetEntry:
 
     max_hu: float
     noise_fraction: float | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            Budget(self.max_hu, self.noise_fraction)
+        except BudgetError as error:
+            raise BenchmarkError(str(error)) from error
 
     @property
     def name(self) -> str:
@@ -156,12 +176,12 @@ class Sweep:
 
     def __post_init__(self) -> None:
         where = f"sweeps.{self.name}"
-        for key in ("scans", "protectors", "attackers", "actions", "budgets", "variants"):
-            if not getattr(self, key):
-                raise BenchmarkError(f"{where}.{key} is empty, so nothing would be measured")
+        every = ("scans", "protectors", "attackers", "actions", "budgets", "variants", "purifiers")
+        for key in every:
+            _not_empty(f"{where}.{key}", getattr(self, key))
         _known(f"{where}.purifiers", self.purifiers, [NONE, *PURIFIERS])
-        if self.positions < 1:
-            raise BenchmarkError(f"{where}.positions must be 1 or more, found {self.positions}")
+        _known(f"{where}.variants", self.variants, list(VARIANTS))
+        _at_least(f"{where}.positions", self.positions, 1)
 
 
 @dataclass(frozen=True)
@@ -178,6 +198,15 @@ class Uncertainty:
     draws: int = 8
     max_hu: float = 10.0
 
+    def __post_init__(self) -> None:
+        for key in ("attackers", "actions", "uncertainties_mm"):
+            _not_empty(f"uncertainty.{key}", getattr(self, key))
+        for key in ("centres", "steps", "draws"):
+            _at_least(f"uncertainty.{key}", getattr(self, key), 1)
+        for radius in self.uncertainties_mm:
+            _at_least("uncertainty.uncertainties_mm", radius, 0)
+        BudgetEntry(self.max_hu)
+
 
 @dataclass(frozen=True)
 class GalleryEntry:
@@ -189,6 +218,9 @@ class GalleryEntry:
     actions: tuple[Action, ...] = ACTIONS
     budget: BudgetEntry = BudgetEntry(10.0)
     position: int = 0
+
+    def __post_init__(self) -> None:
+        _at_least("gallery.position", self.position, 0)
 
 
 @dataclass(frozen=True)
@@ -215,6 +247,8 @@ class BenchmarkConfig:
     resamples: int = 2000
 
     def __post_init__(self) -> None:
+        _at_least("seed", self.seed, 0)
+        _at_least("resamples", self.resamples, 1)
         scans = _names("scans", [s.name for s in self.scans])
         protectors = _names("protectors", [p.name for p in self.protectors])
         attackers = [*ATTACKERS.names(), *_names("attackers", [a.name for a in self.attackers])]
@@ -228,6 +262,7 @@ class BenchmarkConfig:
             _known(f"{where}.protectors", sweep.protectors, protectors)
             _known(f"{where}.attackers", sweep.attackers, attackers)
             self._check_budgets(sweep)
+        _names("budgets", [b.name for b in {b for sweep in self.sweeps for b in sweep.budgets}])
         for number, curve in enumerate(self.uncertainty):
             where = f"uncertainty[{number}]"
             _known(f"{where}.scan", [curve.scan], scans)
@@ -265,6 +300,16 @@ def _names(where: str, names: Sequence[str]) -> Sequence[str]:
     if twice:
         raise BenchmarkError(f"{where}: the name {twice[0]!r} is given twice")
     return names
+
+
+def _at_least(where: str, value: float, least: int) -> None:
+    if not value >= least:
+        raise BenchmarkError(f"{where} must be {least} or more, found {value}")
+
+
+def _not_empty(where: str, values: Sequence[object]) -> None:
+    if not values:
+        raise BenchmarkError(f"{where} is empty, so nothing would be measured")
 
 
 def _known(where: str, wanted: Sequence[str], known: Sequence[str]) -> None:

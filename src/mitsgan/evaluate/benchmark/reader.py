@@ -47,7 +47,7 @@ def read_config(path: Path, environment: Mapping[str, str]) -> BenchmarkConfig:
             path, BenchmarkConfig, error=BenchmarkError, resolve=path_of, prepare=_with_budgets
         )
     except BenchmarkError as error:
-        raise BenchmarkError(f"{error}; see docs/benchmark.md") from error
+        raise BenchmarkError(f"{error}; see docs/benchmark-config.md") from error
     return _from_folder(config, path.resolve().parent)
 
 
