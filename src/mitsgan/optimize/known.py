@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from mitsgan.attack import Cut, Strikes, cut_blocks
-from mitsgan.attack.strikes import Objective, disruption
 from mitsgan.protect.pgd import pgd
 
 
@@ -19,7 +18,6 @@ def perturb_known(
     *,
     steps: int,
     seed: int,
-    objective: Objective = disruption,
 ) -> Cut:
     """What the attacks take from the scan, each with a perturbation of its own.
 
@@ -30,15 +28,12 @@ def perturb_known(
         max_hu: the budget: one number, or one for every voxel of the scan ``[z, y, x]``.
         steps: gradient steps.
         seed: of the random starts.
-        objective: what is made large.
     """
-    blocks = torch.cat(list(_perturbed(strikes, max_hu, steps, seed, objective)))
+    blocks = torch.cat(list(_perturbed(strikes, max_hu, steps, seed)))
     return replace(strikes.original, before=blocks)
 
 
-def _perturbed(
-    strikes: Strikes, max_hu: float | Tensor, steps: int, seed: int, objective: Objective
-) -> Iterator[Tensor]:
+def _perturbed(strikes: Strikes, max_hu: float | Tensor, steps: int, seed: int) -> Iterator[Tensor]:
     for number, part in enumerate(strikes.parts):
         cut, bound = part.original, max_hu
         if isinstance(max_hu, Tensor):
@@ -46,7 +41,7 @@ def _perturbed(
             bound = cut_blocks(max_hu, centres, cut.plans[0].block, outside=0.0)
 
         def value(hu: Tensor, part: Strikes = part, cut: Cut = cut) -> Tensor:
-            return part.values(replace(cut, before=hu), objective)
+            return part.rmse(replace(cut, before=hu))
 
         added = pgd(cut.before, value, bound, steps=steps, seed=seed + number)
         yield cut.before + added

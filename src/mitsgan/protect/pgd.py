@@ -9,6 +9,9 @@ from torch import Tensor
 
 Objective = Callable[[Tensor], Tensor]
 
+_MOMENTUM = 0.9
+"""Of the normalised gradient."""
+
 
 def pgd(
     hu: Tensor,
@@ -16,9 +19,7 @@ def pgd(
     max_hu: float | Tensor,
     *,
     steps: int = 40,
-    momentum: float = 0.9,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """Maximise an objective over perturbations of at most ``max_hu`` (Madry et al. 2018).
 
@@ -30,9 +31,7 @@ def pgd(
         objective: of the perturbed ``hu``; one value per item of the batch, ``[b]``.
         max_hu: the budget: one number, or one for every voxel of ``hu``.
         steps: gradient steps.
-        momentum: of the normalised gradient.
         seed: of the random start.
-        progress: called with steps done and steps in all.
 
     Returns:
         The perturbation in whole HU, of the shape of ``hu``: for each item the best one seen.
@@ -57,9 +56,7 @@ def pgd(
             break
         (gradient,) = torch.autograd.grad(value.sum(), leaf)
         scale = gradient.abs().mean(axes, keepdim=True).clamp_min(torch.finfo(hu.dtype).tiny)
-        velocity = momentum * velocity + gradient / scale
+        velocity = _MOMENTUM * velocity + gradient / scale
         size = bound / 4 * (1 - step / steps)
         perturbation = (perturbation + size * velocity.sign()).clamp(-bound, bound)
-        if progress is not None:
-            progress(step + 1, steps)
     return best

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SealVerdict = Literal["intact", "processed", "tampered", "unknown"]
 Kind = Literal["signature", "attribute", "pixels", "moved", "missing", "extra", "unreadable"]
 
+_MOST_LINES = 20
+"""Regions, and differences, that are told one by one."""
+
 
 @dataclass(frozen=True)
 class FindingEntry:
@@ -148,18 +151,18 @@ class SealReport:
             content=None if self.content is None else content_entry(self.content),
         )
 
-    def lines(self, most: int = 20) -> list[str]:
+    def lines(self) -> list[str]:
         """For people: the verdict, who signed, what the sketch tells, and the first findings."""
         who = (
             f'"{self.signer}", key {self.fingerprint}' if self.signer else f"key {self.fingerprint}"
         )
         shown = [f"seal: {self.verdict}. {self.summary()}", f"  signed {self.created} by {who}"]
         if self.content is not None:
-            shown += content_lines(self.content, most)
+            shown += content_lines(self.content, _MOST_LINES)
         unexplained = [finding for finding in self.findings if not finding.explained]
-        shown += [f"  {finding.text}" for finding in unexplained[:most]]
-        if len(unexplained) > most:
-            shown.append(f"  and {len(unexplained) - most} more differences")
+        shown += [f"  {finding.text}" for finding in unexplained[:_MOST_LINES]]
+        if len(unexplained) > _MOST_LINES:
+            shown.append(f"  and {len(unexplained) - _MOST_LINES} more differences")
         explained = [finding for finding in self.findings if finding.explained]
         if explained:
             shown.append(f"  explained by processing: {_kinds(explained)}")

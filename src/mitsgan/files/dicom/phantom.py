@@ -27,7 +27,7 @@ from mitsgan.scan.scan import Scan
 _DATE, _TIME = "20240102", "030405"
 
 
-def phantom_series(scan: Scan, folder: Path, *, overwrite: bool = False) -> list[Path]:
+def phantom_series(scan: Scan, folder: Path) -> list[Path]:
     """Write a phantom as a DICOM series, one file per slice, from the head down.
 
     The UIDs derive from the voxels and the geometry: the same phantom gives the same files.
@@ -35,7 +35,6 @@ def phantom_series(scan: Scan, folder: Path, *, overwrite: bool = False) -> list
     Args:
         scan: what `mitsgan.phantom.chest.chest` returned, unchanged.
         folder: made by this call.
-        overwrite: whether a folder of an earlier result may be replaced.
 
     Returns:
         The files, in the order of their Instance Number.
@@ -56,7 +55,7 @@ def phantom_series(scan: Scan, folder: Path, *, overwrite: bool = False) -> list
             "the voxels of this scan are not those of the phantom it comes from; "
             "an altered scan cannot be written as a new DICOM series"
         )
-    with atomic_output(folder, overwrite=overwrite, folder=True) as place:
+    with atomic_output(folder, folder=True) as place:
         names = [_write_slice(scan, phantom, number, place) for number in range(len(scan.stored))]
     return [folder / name for name in names]
 

@@ -12,14 +12,16 @@ _HEALTHY_LUNG = 4.0
 _POSITION = 0.6
 _GRADIENT_STEP = 0.067
 
+_ATTACKERS = 2
+"""That strike: one injects, one removes."""
 
-def estimated_seconds(settings: EvaluateSettings, voxels: int, attackers: int = 2) -> float:
+
+def estimated_seconds(settings: EvaluateSettings, voxels: int) -> float:
     """Seconds of one core that an evaluation takes, from what it took on one scan.
 
     Args:
         settings: what is measured.
         voxels: of the scan.
-        attackers: that strike, if any do.
     """
     megavoxels = voxels / 1e6
     seconds = 0.0
@@ -29,7 +31,7 @@ def estimated_seconds(settings: EvaluateSettings, voxels: int, attackers: int = 
         positions = len(settings.places) or settings.positions
         per_position = _POSITION + _GRADIENT_STEP * settings.pgd_steps
         per_attacker = _CONTROLS_PER_MEGAVOXEL * megavoxels + per_position * positions
-        seconds += _HEALTHY_LUNG + attackers * per_attacker
+        seconds += _HEALTHY_LUNG + _ATTACKERS * per_attacker
     return seconds
 
 

@@ -117,17 +117,16 @@ class Event:
     text: str = ""
 
 
-def to_xml(event: Event, source: str, site: str, when: datetime | None = None) -> str:
-    """The message, in one line.
+def to_xml(event: Event, source: str, site: str) -> str:
+    """The message, in one line, as of now.
 
     Args:
         event: what happened.
         source: who tells of it.
         site: where that is; may be "".
-        when: the time; now by default.
     """
     root = ElementTree.Element("AuditMessage")
-    moment = (when or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds")
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds")
     head = _add(
         root,
         "EventIdentification",

@@ -216,17 +216,14 @@ class Ledger:
 
     # States
 
-    def move(
-        self, series: int, to: State, *, of: Iterable[State], reason: str = "", note: str = ""
-    ) -> bool:
+    def move(self, series: int, to: State, *, of: Iterable[State], reason: str = "") -> bool:
         """Change a state; False where the series is in none of the states ``of``."""
         states = ", ".join(f"'{state}'" for state in of)
         with self.change() as db:
             moved = db.execute(
-                "UPDATE series SET state = ?, reason = ?, changed = ?, "
-                "note = CASE WHEN ? = '' THEN note ELSE ? END "
+                "UPDATE series SET state = ?, reason = ?, changed = ? "
                 f"WHERE id = ? AND state IN ({states})",
-                (to, reason, time.time(), note, note, series),
+                (to, reason, time.time(), series),
             )
         return bool(moved.rowcount)
 

@@ -14,7 +14,7 @@ from mitsgan.seal.sketch.explain import Explanation, explain
 from mitsgan.seal.sketch.grain import Grain, Limits, find_limits, measure_grain
 from mitsgan.seal.sketch.missing import missing_parts, tissue_beyond_ml, without_filling
 from mitsgan.seal.sketch.observe import finer, observe
-from mitsgan.seal.sketch.regions import Differences, Region, Search, find_regions
+from mitsgan.seal.sketch.regions import Differences, Region, find_regions
 from mitsgan.seal.sketch.sketch import Sketch
 from mitsgan.seal.sketch.traces import Trace, find_traces
 from mitsgan.seal.sketch.words import ContentVerdict
@@ -62,18 +62,17 @@ class ContentReport:
     grid: CellGrid
 
 
-def judge(sketch: Sketch, scans: Sequence[Scan], search: Search | None = None) -> ContentReport:
+def judge(sketch: Sketch, scans: Sequence[Scan]) -> ContentReport:
     """Compare a scan with its sketch.
 
     Args:
         sketch: what was sealed.
         scans: the scan; several pieces of it where it has a gap.
-        search: how differences are looked for.
     """
     scans = [canonical(scan) for scan in scans]
     largest = max(scans, key=lambda scan: scan.stored.size)
     values = find_limits(largest, float(sketch.means.min())), measure_grain(largest)
-    report = _judge(sketch, scans, largest, values, search, between=False)
+    report = _judge(sketch, scans, largest, values, between=False)
     if report.verdict != "processed":
         return report
     outside = sum(tissue_beyond_ml(scan, sketch.grid) for scan in scans)
@@ -82,7 +81,7 @@ def judge(sketch: Sketch, scans: Sequence[Scan], search: Search | None = None) -
         return replace(report, verdict="tampered", reason=reason)
     if any(max(finer(scan, sketch.grid)) > 1 for scan in scans):
         # What was sealed is in its place; a viewer shows what stands between, too.
-        also = _judge(sketch, scans, largest, values, search, between=True)
+        also = _judge(sketch, scans, largest, values, between=True)
         if also.verdict == "tampered":
             return replace(also, reason=f"{also.reason}, between the sealed voxels")
     return report
@@ -93,14 +92,13 @@ def _judge(
     scans: Sequence[Scan],
     largest: Scan,
     values: tuple[Limits, Grain],
-    search: Search | None,
     *,
     between: bool,
 ) -> ContentReport:
     """By sealed voxels, or by the means of all around each; scans in canonical order.
 
     Args:
-        sketch, scans, search: see `judge`.
+        sketch, scans: see `judge`.
         largest: of the scans.
         values: its limits and its grain.
         between: see `observe`.
@@ -110,7 +108,7 @@ def _judge(
     observed = observe(scans, sketch.grid, between=between)
     seen = without_filling(observed, sketch)
     explanation = explain(sketch, seen, body, limits)
-    differences = find_regions(sketch, seen, explanation, body, search)
+    differences = find_regions(sketch, seen, explanation, body)
     share = float(np.mean(explanation.judged[body])) if body.any() else 0.0
     traces = find_traces(sketch, largest, explanation.weights, limits, grain, seen.grid)
     verdict, reason = _verdict(explanation, differences, share, traces)

@@ -131,14 +131,10 @@ class Differences:
 
 
 def find_regions(
-    sketch: Sketch,
-    seen: Observation,
-    explanation: Explanation,
-    body: Mask,
-    search: Search | None = None,
+    sketch: Sketch, seen: Observation, explanation: Explanation, body: Mask
 ) -> Differences:
     """Look for places that differ by more than their like in the same scan."""
-    search = fitting_search(seen, explanation, search)
+    search = fitting_search(seen, explanation)
     cell_mm = sketch.grid.cell_mm
     weights = smoothed_weights(explanation, cell_mm, search)
     residuals = smoothed_residuals(explanation, cell_mm, search, weights)
@@ -169,12 +165,9 @@ def find_regions(
     )
 
 
-def fitting_search(
-    seen: Observation, explanation: Explanation, search: Search | None = None
-) -> Search:
+def fitting_search(seen: Observation, explanation: Explanation) -> Search:
     """The search with the thresholds that the grid and the limits of a scan ask for."""
-    search = search or Search()
-    limits = explanation.limits
+    search, limits = Search(), explanation.limits
     if seen.grid == Grid.OTHER or (limits.any and not limits.few):
         factor = search.inexact
     elif explanation.weights.is_smoothed or explanation.weights.is_averaged:

@@ -34,6 +34,9 @@ _FEW = 2
 _SHARE = 99.5
 """Percentile of the differences around the attack that a colour scale reaches to."""
 
+_STOPS = 9
+"""Colours that a bar is drawn through."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -154,7 +157,7 @@ def _heat_maps(gallery: Gallery, plane: Tensor, planes: Planes) -> Figure:
         names,
         tuple(rows),
         ColourBar(
-            f"|difference|, {limit / 4:g} HU in the middle", 0, limit, ", ".join(heat_stops())
+            f"|difference|, {limit / 4:g} HU in the middle", 0, limit, ", ".join(_heat_stops())
         ),
         "|protected - original| in HU, before tampering and after both were tampered with. "
         "Colours follow the square root, on one scale for all, which reaches to "
@@ -219,9 +222,9 @@ def heat(hu: NDArray[np.float32], limit: float) -> Pixels:
     return np.asarray(np.rint(colour[..., :3] * 255), np.uint8)
 
 
-def heat_stops(count: int = 9) -> list[str]:
+def _heat_stops() -> list[str]:
     """The colours of `heat` from none to ``limit`` by equal steps of the root, as CSS."""
-    ramp = heat(np.linspace(0, 1, count, dtype=np.float32)[None] ** 2, 1)[0]
+    ramp = heat(np.linspace(0, 1, _STOPS, dtype=np.float32)[None] ** 2, 1)[0]
     return [f"rgb({r}, {g}, {b})" for r, g, b in ramp.tolist()]
 
 
