@@ -11,7 +11,7 @@ from mitsgan import __version__
 from mitsgan.atomic import check_target
 from mitsgan.errors import SettingsError
 from mitsgan.jobs.entries import rounded
-from mitsgan.jobs.shared import AnyPath, Overwriting, ScanInput, Signing
+from mitsgan.jobs.shared import AnyPath, Overwriting, ScanInput, Signing, optional_path
 from mitsgan.progress import Phases, Progress, Steps, silent
 from mitsgan.reading import Choice
 from mitsgan.result import Result
@@ -135,9 +135,9 @@ def seal(
     settings = SealFile(
         scan=Path(scan),
         sign=Path(sign),
-        certificate=None if certificate is None else Path(certificate),
-        output=None if out is None else Path(out),
-        dicom_signature=None if dicom_signature is None else Path(dicom_signature),
+        certificate=optional_path(certificate),
+        output=optional_path(out),
+        dicom_signature=optional_path(dicom_signature),
         sketch=sketch,
         series=series,
         overwrite=overwrite,

@@ -13,7 +13,7 @@ from mitsgan.jobs.protect.notes import protection_notes
 from mitsgan.jobs.protect.protected import Protected
 from mitsgan.jobs.protect.refinement import Refinement
 from mitsgan.jobs.protect.settings import MARK_HU, PGD, ProtectSettings
-from mitsgan.jobs.shared import AnyPath
+from mitsgan.jobs.shared import AnyPath, optional_path
 from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.protect.protector import PROTECTORS
@@ -205,7 +205,7 @@ def protect(
         seed=seed,
         device=device,
         protector=protector,
-        weights=None if weights is None else Path(weights),
+        weights=optional_path(weights),
         refine=refine,
         refine_steps=refine_steps,
         candidates=candidates,
