@@ -1,7 +1,7 @@
-"""Checks that the settings of many jobs share; each names the setting as Python does.
+"""What settings are, and what those of many jobs share: checks, and the default protector.
 
-In messages a setting stands in backticks, `max_hu`, so that whoever shows them can say what it is
-called there: on the command line an option.
+In messages of the checks a setting stands in backticks, `max_hu`, so that whoever shows them can
+say what it is called there: on the command line an option.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from mitsgan.errors import SettingsError
 
 Place = tuple[float, float, float]
 """A point in the patient, LPS mm."""
+
+DEFAULT_PROTECTOR = "mits-gan"
+"""What protects unless another one is asked for. It stands here, not beside the protectors, because
+commands read their settings long before they import any."""
 
 
 class Settings:

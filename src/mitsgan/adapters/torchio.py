@@ -18,6 +18,7 @@ from mitsgan.adapters.grid import channel_of_voxels, scan_of_channel
 from mitsgan.jobs.protect.protection import Protection
 from mitsgan.jobs.protect.settings import ProtectSettings
 from mitsgan.jobs.shared import optional_path
+from mitsgan.settings import DEFAULT_PROTECTOR
 
 __all__ = ["Protect"]
 
@@ -46,7 +47,7 @@ class Protect(IntensityTransform):
         max_hu: float = 10.0,
         noise_fraction: float | None = None,
         seed: int = 0,
-        protector: str = "mits-gan",
+        protector: str = DEFAULT_PROTECTOR,
         weights: str | None = None,
         *,
         device: str = "auto",

@@ -14,7 +14,7 @@ from mitsgan.evaluate.report.content import Headline, Json, Report
 from mitsgan.evaluate.report.formatting import of_sample
 from mitsgan.evaluate.settings import EvaluationSettings
 from mitsgan.perturb import Budget
-from mitsgan.protect.registry import DEFAULT
+from mitsgan.settings import DEFAULT_PROTECTOR
 from mitsgan.typed import to_json, to_tree
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _command(evaluation: Evaluation) -> str:
         evaluation.scan.name,
         *([] if evaluation.protected_by or evaluation.protector else ["PROTECTED"]),
         **evaluation_options(evaluation.config),
-        protector=None if evaluation.protected_by == DEFAULT else evaluation.protected_by,
+        protector=None if evaluation.protected_by == DEFAULT_PROTECTOR else evaluation.protected_by,
         attackers=pairs[0] if pairs else None,
         attack=None if evaluation.attackers else False,
     )

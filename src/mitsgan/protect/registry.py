@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from mitsgan.networks import Card
 
-DEFAULT = "mits-gan"
-"""What protects unless another one is asked for."""
-
 NATIVE_HU = 65536.0
 """A budget that binds nothing: more than 16 bits hold. A baseline applied with it is *native*."""
 

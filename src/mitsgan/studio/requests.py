@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from starlette.requests import Request
 
 from mitsgan.errors import SettingsError
-from mitsgan.settings import within
+from mitsgan.settings import DEFAULT_PROTECTOR, within
 from mitsgan.studio.layers import PLANES, Plane
 from mitsgan.typed import parse_json
 
@@ -67,7 +67,7 @@ class Protect:
     series: str
     max_hu: float = 10.0
     noise_fraction: float | None = None
-    protector: str = "mits-gan"
+    protector: str = DEFAULT_PROTECTOR
     seed: int = 0
     mark: bool = False
     name: str = ""

@@ -8,8 +8,8 @@ from pathlib import Path
 from mitsgan.errors import SettingsError
 from mitsgan.evaluate.settings import EvaluationSettings
 from mitsgan.jobs.shared import Overwriting, OwnAttackers
-from mitsgan.protect.registry import DEFAULT
 from mitsgan.reading import Reading
+from mitsgan.settings import DEFAULT_PROTECTOR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class EvaluateFiles(Overwriting, EvaluateSettings, Reading):
     """The scan before protection: a DICOM folder or an image."""
     protected: Path | None = None
     """The same scan, protected; without it, the original is protected in memory first."""
-    protector: str = DEFAULT
+    protector: str = DEFAULT_PROTECTOR
     """What protects in memory: mits-gan-waves, wave; to compare with mits-gan-paper, tafim, the
     controls noise and offset; or one of your own."""
     weights: Path | None = None
@@ -87,4 +87,4 @@ class EvaluateFiles(Overwriting, EvaluateSettings, Reading):
     @property
     def _another_protector(self) -> str | None:
         """The one that is asked for, if it is not the usual one."""
-        return None if self.protector == DEFAULT else self.protector
+        return None if self.protector == DEFAULT_PROTECTOR else self.protector

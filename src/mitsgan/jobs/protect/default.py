@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from mitsgan.protect.protector import Protector
-from mitsgan.protect.registry import DEFAULT, load_protector
+from mitsgan.protect.registry import load_protector
 from mitsgan.result import WeightsEntry
+from mitsgan.settings import DEFAULT_PROTECTOR
 
 
 def load_mits_gan(weights: Path | None, seed: int) -> tuple[Protector, WeightsEntry]:
@@ -16,6 +17,6 @@ def load_mits_gan(weights: Path | None, seed: int) -> tuple[Protector, WeightsEn
     Raises:
         WeightsError: see `mitsgan.protect.registry.load_protector`.
     """
-    protector = load_protector(DEFAULT, weights=weights, seed=seed)
+    protector = load_protector(DEFAULT_PROTECTOR, weights=weights, seed=seed)
     card = cast(dict[str, Any], protector.card)  # it is a network, and has one
     return protector, WeightsEntry.of(card, weights, "mitsgan")

@@ -20,6 +20,7 @@ from mitsgan.protect.protector import PROTECTORS
 from mitsgan.protect.registry import Identity, identify, load_protector
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
+from mitsgan.settings import DEFAULT_PROTECTOR
 
 if TYPE_CHECKING:
     import torch
@@ -147,7 +148,7 @@ def protect(
     noise_fraction: float | None = None,
     seed: int = 0,
     device: str = "auto",
-    protector: str = "mits-gan",
+    protector: str = DEFAULT_PROTECTOR,
     weights: AnyPath | None = None,
     refine: float | None = None,
     refine_steps: int | None = None,

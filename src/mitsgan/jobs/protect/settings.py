@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mitsgan.errors import SettingsError
 from mitsgan.jobs.shared import CtInput, Overwriting, Signing
-from mitsgan.settings import Settings, at_least
+from mitsgan.settings import DEFAULT_PROTECTOR, Settings, at_least
 
 if TYPE_CHECKING:
     from mitsgan.perturb import Budget
@@ -46,7 +46,7 @@ class ProtectSettings(Settings):
     """Another seed gives another perturbation; the same one, the same result."""
     device: str = "auto"
     """Where to compute; auto takes a GPU if there is one."""
-    protector: str = "mits-gan"
+    protector: str = DEFAULT_PROTECTOR
     """Another one: mits-gan-waves, wave; to compare with mits-gan-paper, tafim, pgd (optimised from
     random numbers for as long as is said), the controls noise and offset; or one of your own."""
     weights: Path | None = None
