@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -13,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from mitsgan.cli.commands import COMMANDS
-from mitsgan.cli.main import main
+from mitsgan.cli.main import _command, main
 from mitsgan.terminal.choice import named
-from mitsgan.terminal.help_content import GROUPS, SUMMARIES
+from mitsgan.terminal.help_content import EXAMPLES, GROUPS, SUMMARIES
 from mitsgan.terminal.known_options import check_options, option_names
 
 NAMES = [
@@ -42,6 +43,13 @@ def test_every_command_has_an_example_and_no_empty_default(
     assert "(default: )" not in text
     assert "(default: True)" not in text
     assert "--quiet" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_gives_all_that_its_command_asks_for(name: str) -> None:
+    kind, _ = named(COMMANDS, name.split()) or (None, 0)
+    assert kind is not None
+    assert isinstance(_command(shlex.split(EXAMPLES[name])[1:]), kind)
 
 
 def test_the_list_of_commands_has_one_line_for_each(

@@ -77,12 +77,20 @@ EXAMPLES: Mapping[str, str] = {
     "candidates": "mitsgan candidates SCAN -o candidates.json",
     "demo": "mitsgan demo demo",
     "train attacker": "mitsgan train attacker SCAN -o a.safetensors --action inject",
-    "train protector": "mitsgan train protector SCAN -o p.safetensors",
+    "train protector": (
+        "mitsgan train protector SCAN -o p.safetensors --attackers i.safetensors r.safetensors"
+    ),
     "train classifier": "mitsgan train classifier SCAN -o c.safetensors",
-    "train mits-gan-paper": "mitsgan train mits-gan-paper SCAN -o m.safetensors",
+    "train mits-gan-paper": (
+        "mitsgan train mits-gan-paper SCAN -o m.safetensors --attackers i.safetensors r.safetensors"
+    ),
     "train diffusion": "mitsgan train diffusion SCAN -o d.safetensors --action inject",
-    "train detector": "mitsgan train detector SCAN -o detector.safetensors",
-    "train tafim": "mitsgan train tafim SCAN -o t.safetensors",
+    "train detector": (
+        "mitsgan train detector SCAN -o d.safetensors --attackers i.safetensors r.safetensors"
+    ),
+    "train tafim": (
+        "mitsgan train tafim SCAN -o t.safetensors --attackers i.safetensors r.safetensors"
+    ),
     "attacker import": (
         "mitsgan attacker import G_model.h5 equalization.pkl normalization.npy --action inject "
         "-o injector.safetensors"
