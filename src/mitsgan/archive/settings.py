@@ -176,9 +176,9 @@ class RunSettings(Settings):
     chunk: int = 20
     """Series for each job of Slurm's arrays."""
     timeout_minutes: float = 120.0
-    """A process that has been at one series for longer hangs, and is ended."""
+    """A process that works on one series for longer counts as hanging, and is ended."""
     lease_seconds: float = 120.0
-    """A worker that does not show itself for so long is lost; another takes its series over."""
+    """A worker that is not heard of for so long counts as lost; another takes over its series."""
     metrics: Path | None = None
     """A file for Prometheus' textfile collector, written anew every few seconds."""
 

@@ -13,7 +13,7 @@ from mitsgan.terminal.shown import shown
 @dataclass(frozen=True, kw_only=True)
 @shown("scan", "out", short="output", scan="PROTECTED", original="FILE.p7m")
 class Restore(Reporting, RestoreFile):
-    """Give the original of a scan back that was protected with `protect --restorable`.
+    """Give back the original of a scan that was protected with `protect --restorable`.
 
     Every pixel and every attribute, under the original UIDs. It is compared with the digest that
     the seal holds; whatever differs is refused with its reason, and nothing is written.

@@ -29,7 +29,7 @@ class Verify(Reporting, VerifyFile):
     """
 
     recursive: Annotated[bool, arg(aliases=["--all-series"], help_behavior_hint="")] = False
-    """Verify every scan below the folder, with one table at the end. ``--seal`` may then be a
+    """Verify every scan below the folder, with one table at the end. --seal may then be a
     folder, in which the seal of each is looked for."""
     json: bool = False
     """Print the whole result as JSON instead of a summary."""

@@ -40,9 +40,9 @@ class EvaluationSettings(Settings):
     nodules: tuple[Place, ...] = ()
     """Where a nodule is known to be, LPS mm: its volume and density are compared."""
     noise_fraction: float | None = None
-    """Of the budget too: the part of the scan's local noise that each voxel may move by."""
+    """The budget's second limit: the part of the scan's local noise that a voxel may move by."""
     least_hu: float = 0.0
-    """With such a part: what each voxel may move by wherever it is; with a mark of 3 HU, 4.5."""
+    """With `noise_fraction`: what voxels may move by where it says less; 4.5 for a mark of 3 HU."""
     places: tuple[Place, ...] = ()
     """Where to attack instead, LPS mm; give it several times for several positions."""
     variant: VariantName = "plain"

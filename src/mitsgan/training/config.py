@@ -278,8 +278,8 @@ class TafimConfig(TrainingConfig):
     """Pixels along each side of the part of the slices, around the attack, that a step sees; 0 is
     all of them."""
     whole_every: int = 0
-    """One step of so many sees whole slices all the same, whose means the network normalises by
-    otherwise; 0 is none."""
+    """With a crop, one step in so many sees whole slices: once trained, the network normalises by
+    the means of those. 0: no step does."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

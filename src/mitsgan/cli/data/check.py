@@ -15,8 +15,8 @@ from mitsgan.terminal.shown import shown
 class DataCheck(Reporting, CheckSettings):
     """Read all scans of a folder tree, and say what a training would stumble over.
 
-    Scans that cannot be read or are not in HU, in which no cube of lung fits, copies, and patients
-    on both sides. Exits with 1 if there is any.
+    It lists scans that cannot be read, are not in HU or have no room for a cube of lung; copies;
+    and patients on both sides. Exits with 1 if there is any.
     """
 
     def work(self, console: Console) -> int:

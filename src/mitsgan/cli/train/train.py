@@ -55,7 +55,7 @@ class TrainDiffusion(TrainCommand, DiffusionTraining):
 @dataclass(frozen=True, kw_only=True)
 @shown("scans", short="output", **_FILES)
 class TrainProtector(TrainCommand, ProtectorTraining):
-    """Train MITS-GAN on scans, to disturb what attackers paint that were trained before."""
+    """Train MITS-GAN on scans, to disturb what attackers paint; train these first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class TrainClassifier(TrainCommand, ClassifierTraining):
 @dataclass(frozen=True, kw_only=True)
 @shown("scans", short="output", **_FILES)
 class TrainDetector(TrainCommand, DetectorTraining):
-    """Train the tampering detector on scans, to know the work of attackers trained before."""
+    """Train the tampering detector on scans, to know the work of attackers; train these first."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -137,4 +137,4 @@ class CheckSettings(Settings):
     folder: Path
     """A folder tree of the scans to train on."""
     validate: Path | None = None
-    """One of the scans to validate on: no patient may be in both."""
+    """A folder tree of the scans to validate on: no patient may be in both."""

@@ -47,7 +47,7 @@ class TrainingFiles(Overwriting):
     resume: bool = False
     """Go on with the run in that folder."""
     validate: tuple[Path, ...] = ()
-    """Scans of other patients, to measure on what was trained."""
+    """Scans of other patients, on which to measure what was trained."""
     licence: str = "unstated"
     """Of the weights, for their card."""
 
@@ -100,9 +100,9 @@ class AttackerFiles(TrainingFiles):
     protect: bool = False
     """Train on protected versions of the scans as well, as an attacker would who knows of them."""
     protector: Path | None = None
-    """The protector that makes them; by default the one that ships."""
+    """With `protect`, the protector; by default the one that ships."""
     max_hu: float = 10.0
-    """Its budget."""
+    """With `protect`, the budget."""
     validate: tuple[Path, ...] = ()
     """Scans, or cubes, of other patients, to measure the attacker on."""
     classifier: Path | None = None
@@ -136,7 +136,7 @@ class DiffusionTraining(AttackerFiles, Devices, DiffusionConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class ProtectorTraining(TrainingFiles, Devices, ProtectorConfig):
-    """MITS-GAN, to disturb what attackers paint that were trained before."""
+    """MITS-GAN, to disturb what attackers paint; these are trained before."""
 
     attackers: tuple[Path, ...]
     """Weights of the attackers to protect against."""
