@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, product
 from typing import Literal
 
 from mitsgan.attack import Action
-from mitsgan.evaluate.benchmark.config import NONE, BenchmarkConfig, BudgetEntry, Sweep, Uncertainty
+from mitsgan.evaluate.benchmark.config import (
+    NONE,
+    BenchmarkConfig,
+    BudgetEntry,
+    ProtectorEntry,
+    Sweep,
+    Uncertainty,
+)
 
 Control = Literal["", "noise", "offset"]
 CONTROLS: tuple[Control, ...] = ("", "noise", "offset")
@@ -104,7 +111,8 @@ def all_tasks(config: BenchmarkConfig) -> list[Task]:
 
 def all_cells(config: BenchmarkConfig) -> list[Cell]:
     """Every cell of every sweep, once, such that cells which share work are neighbours."""
-    cells = [cell for sweep in config.sweeps for cell in _of(sweep, config)]
+    entries = {entry.name: entry for entry in config.protectors}
+    cells = [cell for sweep in config.sweeps for cell in _of(sweep, entries)]
     rank = {cell: number for number, cell in reversed(list(enumerate(cells)))}
     first: dict[object, int] = {}
     for cell, number in sorted(rank.items(), key=lambda item: item[1]):
@@ -129,28 +137,35 @@ def budgets(config: BenchmarkConfig) -> dict[str, BudgetEntry]:
     return {budget.name: budget for sweep in config.sweeps for budget in sweep.budgets}
 
 
-def _of(sweep: Sweep, config: BenchmarkConfig) -> list[Cell]:
-    entries = {entry.name: entry for entry in config.protectors}
-    cells: list[Cell] = []
-    for scan in sweep.scans:
-        for name in sweep.protectors:
-            entry = entries[name]
-            known = entry.is_known_position
-            limits = [NATIVE] if entry.form == "native" else [b.name for b in sweep.budgets]
-            for budget in limits:
-                for control in CONTROLS if sweep.controls and not known else CONTROLS[:1]:
-                    for purifier in (NONE,) if known else sweep.purifiers:
-                        cells += [
-                            Cell(
-                                *(scan, name, entry.form, budget, control),
-                                *(attacker, action, variant, purifier, sweep.positions),
-                            )
-                            for attacker in sweep.attackers
-                            for action in sweep.actions
-                            for variant in sweep.variants
-                        ]
+def _of(sweep: Sweep, entries: Mapping[str, ProtectorEntry]) -> list[Cell]:
+    """The cells of a sweep; where it asks for slices, those of the plain protection after them."""
+    cells = [
+        Cell(
+            scan=scan,
+            protector=name,
+            form=entries[name].form,
+            budget=budget,
+            control=control,
+            attacker=attacker,
+            action=action,
+            variant=variant,
+            purifier=purifier,
+            positions=sweep.positions,
+        )
+        for scan, name in product(sweep.scans, sweep.protectors)
+        for budget, control, purifier in _versions(sweep, entries[name])
+        for attacker, action, variant in product(sweep.attackers, sweep.actions, sweep.variants)
+    ]
     if not sweep.slices:
         return cells
     plain = [c for c in cells if not c.control and c.purifier == NONE]
     shown = [c for c in plain if not entries[c.protector].is_known_position]
     return cells + [replace(cell, slices=True) for cell in shown]
+
+
+def _versions(sweep: Sweep, entry: ProtectorEntry) -> Iterator[tuple[str, Control, str]]:
+    """Budgets, controls and purifiers to combine; what knows positions has but its budgets."""
+    limits = [NATIVE] if entry.form == "native" else [budget.name for budget in sweep.budgets]
+    if entry.is_known_position:
+        return product(limits, CONTROLS[:1], (NONE,))
+    return product(limits, CONTROLS if sweep.controls else CONTROLS[:1], sweep.purifiers)
