@@ -31,15 +31,7 @@ def pair_slices(
     """
     if seal.kind == "image":
         return _pair_in_order(seal, parts)
-    pairs: list[Part | None] = [None] * len(seal.slices)
-    left: dict[str, list[Part]] = defaultdict(list)
-    for part in parts:
-        left[object_name(part.attributes)].append(part)
-    for z in range(len(seal.slices)):
-        same_name = left.get(object_name(seal.expected(z)))
-        if same_name:
-            pairs[z] = same_name.pop(0)
-    rest = [part for group in left.values() for part in group]
+    pairs, rest = _pair_by_name(seal, parts)
     renamed = not any(pairs)
     series = seal.values("SeriesInstanceUID")
     series |= {part.series for part in pairs if part is not None}
@@ -62,6 +54,18 @@ def pair_slices(
         Finding("extra", f"{part.name} is no slice that was sealed, or is there twice")
         for part in extra
     ]
+
+
+def _pair_by_name(seal: Seal, parts: Sequence[Part]) -> tuple[list[Part | None], list[Part]]:
+    """For each sealed slice the first of its UID, None where there is none; and what is left."""
+    by_name: dict[str, list[Part]] = defaultdict(list)
+    for part in parts:
+        by_name[object_name(part.attributes)].append(part)
+    pairs: list[Part | None] = []
+    for z in range(len(seal.slices)):
+        same_name = by_name.get(object_name(seal.expected(z)))
+        pairs.append(same_name.pop(0) if same_name else None)
+    return pairs, [part for group in by_name.values() for part in group]
 
 
 def _pair_by_pixels(seal: Seal, pairs: list[Part | None], rest: list[Part]) -> None:
