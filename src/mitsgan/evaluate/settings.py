@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from mitsgan.perturb import Budget
 
 VariantName = Literal[
-    "plain", "denoise-gaussian", "denoise-median", "denoise-nlm", "shifts", "low-frequency"
+    "plain",
+    "denoise-gaussian",
+    "denoise-median",
+    "denoise-nlm",
+    "notch",
+    "comb",
+    "shifts",
+    "low-frequency",
 ]
 
 

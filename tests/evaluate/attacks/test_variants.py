@@ -16,6 +16,8 @@ from mitsgan.evaluate.attacks import variants as adaptive
 from mitsgan.evaluate.attacks.variants import SHIFTS, VARIANTS, VariantError, variant
 from mitsgan.evaluate.purify import filters
 from mitsgan.phantom.chest import chest
+from mitsgan.protect.patches import PATCH
+from mitsgan.protect.wave import CYCLES_PER_MM
 
 POSITIONS = [(10, 64, 45), (10, 67, 96)]
 OTHERS = [name for name in VARIANTS if name != "plain"]
@@ -112,6 +114,43 @@ def test_the_generator_is_shown_what_the_purifiers_make(
         expected = np.stack([stated(block.numpy()) for block in cut.before])
         inner = (slice(None), slice(2, -2), slice(4, -4), slice(4, -4))  # 3 or 4 sigma apart
         np.testing.assert_allclose(shown.pop().numpy()[inner], expected[inner], atol=2)
+
+
+@pytest.mark.parametrize("name", ["notch", "comb"])
+def test_what_is_known_of_a_protector_is_taken_away_and_little_else(
+    name: str, remover: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = torch.randn((40, 100, 100), generator=torch.Generator().manual_seed(1))
+    plan = plan_attack((40 * noise - 850).numpy(), (2.0, 0.7, 0.7), (20, 50, 50), "remove")
+    cut = cut_plans(40 * noise - 850, [plan])
+    shown: list[Tensor] = []
+
+    def seen(cut: Cut, attacker: Attacker, shift: object) -> Tensor:
+        shown.append(cut.before)
+        return cut.before
+
+    monkeypatch.setattr(adaptive, "paint_cut", seen)
+    height, width = cut.before.shape[-2:]
+    if name == "notch":
+        rows, columns = (torch.arange(n) * 32 / cut.plans[0].cube[1] for n in (height, width))
+        angles = 2 * torch.pi * CYCLES_PER_MM
+        pattern = torch.sin(angles * rows + 1)[:, None] + torch.sin(angles * columns + 2)
+    else:
+        patch = torch.randn((PATCH, PATCH), generator=torch.Generator().manual_seed(0))
+        repeats = (height // PATCH + 1, width // PATCH + 1)
+        pattern = (patch - patch.mean()).repeat(repeats)[:height, :width]
+    wave = (5 * pattern).expand_as(cut.before)
+    for before in (cut.before, cut.before + wave):
+        tampered(name, replace(cut, before=before), remover)
+    without, with_wave = shown
+    assert (with_wave - without).square().mean().sqrt() < 0.15 * wave.square().mean().sqrt()
+    assert (without - cut.before).square().mean().sqrt() < 0.4 * finest_detail(cut)
+
+
+def finest_detail(cut: Cut) -> Tensor:
+    """Standard deviation of the finest detail of a block."""
+    fine = cut.before - torch.nn.functional.avg_pool3d(cut.before[:, None], 3, 1, 1)[:, 0]
+    return fine[..., 2:-2, 2:-2].std()
 
 
 def test_shifts_are_undone_before_the_mean(

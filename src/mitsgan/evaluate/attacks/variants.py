@@ -1,15 +1,18 @@
 """Attackers who know how a scan is protected, and do something about it.
 
 Each is a variant of the attack with fixed parameters and the signature of `tamper_cut`, used for
-the original and for the protected scan alike. None is tuned to a protector. What each does and
-why: docs/purifiers.md. An attacker fine-tuned on protected scans is no variant but another file
-of weights, see `mitsgan train attacker --protect`.
+the original and for the protected scan alike. None is tuned to a protector but two: `notch` knows
+the frequency of the waves, `comb` the patches of the networks. What each does and why:
+docs/purifiers.md. An attacker fine-tuned on protected scans is no variant but another file of
+weights, see `mitsgan train attacker --protect`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from types import MappingProxyType
 
 import torch
@@ -23,6 +26,8 @@ from mitsgan.attack.tamper import UNMOVED
 from mitsgan.attack.touchup import blend
 from mitsgan.errors import MitsganError, PositionError
 from mitsgan.evaluate.purify import filters
+from mitsgan.protect.patches import PATCH
+from mitsgan.protect.wave import CYCLES_PER_MM, FINEST_CYCLES
 
 DENOISE_MM = 1.0
 """Sigma of the Gaussian, along every axis."""
@@ -32,6 +37,11 @@ DENOISE_HU = 20.0
 
 LOW_MM = 2.0
 """Sigma of the Gaussian that parts low from high frequencies, along every axis."""
+
+NOTCH_MM = 4.0
+"""Sigma of the Gaussian over which a wave is fitted, along every axis."""
+
+_NO_WAVE = 1e-6
 
 SHIFTS: tuple[Shift, ...] = (
     (0.0, 0.0, 0.0),
@@ -120,8 +130,49 @@ def _gaussian(cut: Cut) -> Tensor:
     return _blurred(cut.before, cut, DENOISE_MM)
 
 
-def _blurred(blocks: Tensor, cut: Cut, sigma_mm: float) -> Tensor:
-    """Gaussian blur of ``[b, z, y, x]``, cut at 3 sigma, edges held."""
+def _without_waves(cut: Cut) -> Tensor:
+    """Without waves as `mitsgan.protect.wave` has them, along rows and along columns."""
+    along_y, along_x = (
+        min(CYCLES_PER_MM * SIDE / samples, FINEST_CYCLES) for samples in cut.plans[0].cube[1:]
+    )
+    return _without(cut, [(along_y, 0.0), (0.0, along_x)])
+
+
+def _without_patches(cut: Cut) -> Tensor:
+    """Without all that repeats from patch to patch, as what the networks of MITS-GAN add does."""
+    waves = [
+        (rows / PATCH, columns / PATCH)
+        for rows, columns in product(range(PATCH), repeat=2)
+        # The other half of the frequencies is these, mirrored.
+        if 0 < rows * PATCH + columns <= -rows % PATCH * PATCH + -columns % PATCH
+    ]
+    return _without(cut, waves)
+
+
+def _without(cut: Cut, waves: Sequence[tuple[float, float]]) -> Tensor:
+    """Without plane waves, fitted around each voxel.
+
+    Args:
+        cut: what is attacked.
+        waves: cycles per pixel along y and x.
+    """
+    before = cut.before
+    fine = before - _blurred(before, cut, LOW_MM)  # the mean, of -850 HU, would leak in
+    inside = _blurred(torch.ones_like(before), cut, NOTCH_MM, edges="constant")
+    fitted = torch.zeros_like(before)
+    for cycles in waves:
+        y, x = (torch.arange(n) * c for n, c in zip(before.shape[-2:], cycles, strict=True))
+        angles = 2 * math.pi * (y[:, None] + x).to(before)
+        for carrier in (angles.cos(), angles.sin()):
+            energy = carrier.square().mean()
+            if energy > _NO_WAVE:  # a sine of half a cycle a pixel is 0 everywhere
+                along = _blurred(fine * carrier, cut, NOTCH_MM, edges="constant") / inside
+                fitted = fitted + carrier * along / energy
+    return before - fitted
+
+
+def _blurred(blocks: Tensor, cut: Cut, sigma_mm: float, edges: str = "replicate") -> Tensor:
+    """Gaussian blur of ``[b, z, y, x]``, cut at 3 sigma; edges held, or nothing beyond them."""
     for axis, samples in enumerate(cut.plans[0].cube, start=1):
         sigma = sigma_mm * samples / SIDE
         reach = min(int(_REACH * sigma + 0.5), blocks.shape[axis] - 1)
@@ -129,7 +180,7 @@ def _blurred(blocks: Tensor, cut: Cut, sigma_mm: float) -> Tensor:
         taps = (taps / taps.sum()).to(blocks)
         last = blocks.movedim(axis, -1)
         flat = last.reshape(-1, 1, last.shape[-1])
-        flat = F.conv1d(F.pad(flat, (reach, reach), mode="replicate"), taps[None, None])
+        flat = F.conv1d(F.pad(flat, (reach, reach), mode=edges), taps[None, None])
         blocks = flat.reshape(last.shape).movedim(-1, axis)
     return blocks
 
@@ -158,6 +209,8 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "denoise-gaussian": _denoising(_gaussian),
         "denoise-median": _denoising(_passed_through(filters.median)),
         "denoise-nlm": _denoising(_passed_through(_non_local_means)),
+        "notch": _denoising(_without_waves),
+        "comb": _denoising(_without_patches),
         "shifts": _over_shifts,
         "low-frequency": _low_frequency,
     }
