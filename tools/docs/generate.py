@@ -40,6 +40,7 @@ import operating_words  # noqa: E402
 import result_tables  # noqa: E402
 import sketch_tables  # noqa: E402
 import speed_tables  # noqa: E402
+import visibility_tables  # noqa: E402
 import wave_tables  # noqa: E402
 
 PAGES = tuple(
@@ -77,6 +78,7 @@ PAGES = tuple(
                 "results/benchmark-data",
                 "measuring-speed",
                 "first-contact",
+                "visibility",
                 "where-it-counts",
             )
         ),
@@ -138,8 +140,13 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "diffusion-attacks": diffusion_tables.attacks,
     "diffusion-purified": diffusion_tables.purified,
     "ideas": idea_tables.ideas,
+    "visibility-answer": visibility_tables.answer,
+    "visibility-in-short": visibility_tables.in_short,
+    "visibility-lung": partial(visibility_tables.table, "lung"),
+    "visibility-mediastinal": partial(visibility_tables.table, "mediastinal"),
     "wave-scans": wave_tables.scans,
     "wave-purified": wave_tables.purified,
+    "wave-notched": wave_tables.notched,
     "linear-bound": bound_tables.bounds,
     "objectives-inject": partial(objective_tables.reached, "inject"),
     "objectives-remove": partial(objective_tables.reached, "remove"),

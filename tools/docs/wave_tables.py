@@ -1,7 +1,9 @@
-"""Tables of docs/decisions/wave.md, from docs/results/wave/summary.json."""
+"""Tables of docs/decisions/wave.md, from docs/results/wave and docs/results/notch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from statistics import geometric_mean
 
 from drawing import plain
@@ -13,6 +15,8 @@ from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column
 
 SUMMARY = RESULTS / "wave" / "summary.json"
+NOTCH = RESULTS / "notch" / "summary.json"
+KNOWING = ("MITS-GAN", "MITS-GAN with waves", "wave")
 PROTECTORS = ("wave", "MITS-GAN")
 HELD_OUT = "residual"
 POSITIONS, FEWER = 48, 16
@@ -33,11 +37,7 @@ def scans() -> str:
                 for action in ACTIONS:
                     cells = [r for p in PROTECTORS for r in _pairs(of_budget, p, action)]
                     made.append([title.removeprefix("Disruption on "), budget, action, *cells])
-    columns: list[str | Column] = ["scan", "budget", "action"]
-    for protector in PROTECTORS:
-        columns += [_ratio(f"{protector}, three pairs", POSITIONS)]
-        columns.append(_ratio(f"{protector}, `{HELD_OUT}`", POSITIONS))
-    return plain(columns, made)
+    return plain(["scan", "budget", "action", *_of_pairs(PROTECTORS)], made)
 
 
 def purified() -> str:
@@ -62,6 +62,26 @@ def purified() -> str:
         for attacker in ("textured", HELD_OUT):
             columns += [_ratio(f"{protector}, `{attacker}`, {action}", FEWER) for action in ACTIONS]
     return plain(columns, made)
+
+
+def notched() -> str:
+    """What is left where an attacker knows the frequency of the waves, scan by scan."""
+    rows = _rows("Attackers who know the method", NOTCH)
+    made: list[list[Cell]] = []
+    for scan in dict.fromkeys(str(row["scan"]) for row in rows):
+        of_scan = [row for row in rows if row["scan"] == scan]
+        for action in ACTIONS:
+            for variant in dict.fromkeys(str(row["variant"]) for row in rows):
+                of_variant = [row for row in of_scan if row["variant"] == variant]
+                cells = [cell for p in KNOWING for cell in _pairs(of_variant, p, action)]
+                made.append([scan, action, f"`{variant}`", *cells])
+    return plain(["scan", "action", "what the attacker does", *_of_pairs(KNOWING)], made)
+
+
+def _of_pairs(protectors: Sequence[str]) -> list[Column]:
+    """The columns of `_pairs`, protector by protector."""
+    labels = (f"{p}, {pairs}" for p in protectors for pairs in ("three pairs", f"`{HELD_OUT}`"))
+    return [_ratio(label, POSITIONS) for label in labels]
 
 
 def _ratio(label: str, positions: int) -> Column:
@@ -91,6 +111,6 @@ def _titles(start: str) -> list[str]:
     ]
 
 
-def _rows(title: str) -> list[Row]:
-    (table,) = (t for t in Benchmark.read(SUMMARY).tables if t.title == title)
+def _rows(title: str, summary: Path = SUMMARY) -> list[Row]:
+    (table,) = (t for t in Benchmark.read(summary).tables if t.title == title)
     return [dict(row) for row in table.rows]

@@ -1,4 +1,4 @@
-"""The keyed mark: an invisible pattern that is missing wherever voxels were repainted."""
+"""The keyed mark: a faint pattern that is missing wherever voxels were repainted."""
 
 from mitsgan.mark.embed import Mark, WithMark
 from mitsgan.mark.find.detect import detect

@@ -1,0 +1,128 @@
+"""Tables of docs/visibility.md and a sentence of README.md, from docs/results/visibility.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from statistics import median
+
+from drawing import plain
+from result_tables import RESULTS
+
+from mitsgan.evaluate.report.formatting import Cell
+from mitsgan.evaluate.report.table import Column
+from visibility_result import RATIOS, Seen, Visibility, Way
+
+SUMMARY = RESULTS / "visibility.json"
+_DEFAULT = Way("mits-gan")
+_TOLD_APART = 5.0
+"""To one: the ratio of JPEG 2000 whose results readers did not tell from originals."""
+
+
+def table(window: str) -> str:
+    """The ratio that is as visible, and the quality lost, of each way and scan, in one window."""
+    result = Visibility.read(SUMMARY)
+    scans = list(result.slices)
+    columns: list[str | Column] = ["protector", "budget", *(f"`{scan}`" for scan in scans)]
+    rows: list[list[Cell]] = []
+    for way in dict.fromkeys(one.way for one in result.seen):
+        by_scan = {o.scan: o for o in result.seen if (o.way, o.window) == (way, window)}
+        rows.append([_name(way), _budget(way), *(_cell(by_scan[scan]) for scan in scans)])
+    return plain(columns, rows)
+
+
+def in_short() -> str:
+    """What the default comes to, and which budgets readers may not tell, window by window."""
+    result = Visibility.read(SUMMARY)
+    budgets = [way for way in dict.fromkeys(one.way for one in result.seen) if _plain_default(way)]
+    lines = []
+    for window in ("lung", "mediastinal"):
+        found = [f"{_range(result, way, window)} with {_budget(way)}" for way in budgets]
+        lines.append(
+            f"- **In the {window} window**, MITS-GAN is as visible as JPEG 2000 of "
+            f"{', '.join(found)}."
+        )
+    waves = [Way("mits-gan-waves"), Way("wave")]
+    other = " and ".join(f"{_range(result, way, 'lung')} ({_name(way)})" for way in waves)
+    marked = _range(result, Way("mits-gan", marked=True), "lung")
+    noise, offset = (_range(result, Way(name), "lung") for name in ("noise", "offset"))
+    lines.append(
+        f"- **The others, with 10 HU in the lung window**: {other}, {marked} (MITS-GAN with a "
+        f"mark), {noise} (random signs in the whole slice), {offset} (one constant)."
+    )
+    return "\n".join(lines)
+
+
+def answer() -> str:
+    """The question of README.md whether a reader sees it."""
+    result = Visibility.read(SUMMARY)
+    by_scan = {
+        one.scan: median(one.as_jpeg2000)
+        for one in result.seen
+        if (one.way, one.window) == (_DEFAULT, "lung")
+    }
+    seen = sorted(scan for scan, ratio in by_scan.items() if ratio > _TOLD_APART)
+    lung, mediastinal = (_range(result, _DEFAULT, name) for name in ("lung", "mediastinal"))
+    quiet = _range(result, Way("mits-gan", 5.0), "lung")
+    return (
+        "- **Does a reader see it?** No voxel moves by more than 10 HU unless you say so. Who "
+        "turns from the original to the protected scan and back may see that: by a model of the "
+        f"eye it is as visible as JPEG 2000 of {lung} in the lung window and of {mediastinal} in "
+        f"the mediastinal one, and in the first on {len(seen)} of {len(by_scan)} scans past the "
+        f"5:1 that readers did not tell from the original; with 5 HU it is {quiet} "
+        "([how it was measured](docs/visibility.md)). No reader study has been made. Where that is "
+        "not enough, `--restorable` gives the original back for reading."
+    )
+
+
+def _plain_default(way: Way) -> bool:
+    return (way.protector, way.marked, way.magnification) == ("mits-gan", False, 2)
+
+
+def _range(result: Visibility, way: Way, window: str) -> str:
+    """From the scan where it is seen least to the one where it is seen most, median slices."""
+    ratios = [
+        median(one.as_jpeg2000) for one in result.seen if (one.way, one.window) == (way, window)
+    ]
+    return _span(min(ratios), max(ratios))
+
+
+def _span(low: float, high: float) -> str:
+    first, last = _ratio(low), _ratio(high)
+    return first if first == last else f"{first} to {last}"
+
+
+def _cell(one: Seen) -> str:
+    """``7.0:1 (3.2 to 7.8), 0.05 JOD``: the median slice, and the least and the most."""
+    ratios = one.as_jpeg2000
+    return (
+        f"{_ratio(median(ratios))} ({_bare(min(ratios))} to {_bare(max(ratios))}), "
+        f"{median(one.lost_jod):.2f} JOD"
+    )
+
+
+def _ratio(ratio: float) -> str:
+    ends: dict[float, Callable[[str], str]] = {
+        RATIOS[0]: lambda text: f"at most {text}",
+        RATIOS[-1]: lambda text: f"at least {text}",
+    }
+    text = f"{_bare(ratio)}:1"
+    return ends[ratio](text) if ratio in ends else text
+
+
+def _bare(ratio: float) -> str:
+    return f"{ratio:.2g}"
+
+
+def _name(way: Way) -> str:
+    parts: Iterable[str] = (
+        f"`{way.protector}`",
+        *(("with a mark",) if way.marked else ()),
+        *((f"magnified {way.magnification} times",) if way.magnification != 2 else ()),
+    )
+    return ", ".join(parts)
+
+
+def _budget(way: Way) -> str:
+    if way.noise_fraction is None:
+        return f"{way.max_hu:g} HU"
+    return f"{way.noise_fraction:g} sigma, at most {way.max_hu:g} HU"
