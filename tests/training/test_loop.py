@@ -1,5 +1,7 @@
 """The loop: a resumed run takes the course of one that was never interrupted."""
 
+import errno
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from torch import nn
 from mitsgan.errors import OutputError
 from mitsgan.training.fabric import Worker
 from mitsgan.training.learner import Learner
-from mitsgan.training.loop import Run, read_losses, run_loop
+from mitsgan.training.loop import Run, _Record, read_losses, run_loop
 
 
 class StopError(Exception):
@@ -50,6 +52,54 @@ def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
     train(tmp_path, 4)
     with pytest.raises(OutputError, match="resume it or choose another folder"):
         train(tmp_path, 4)
+
+
+def test_on_a_full_disk_a_run_keeps_what_it_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(tmp_path / "whole", 10)
+    with pytest.raises(StopError):
+        train(tmp_path / "parts", 10, stop_at=5)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "parts").iterdir()}
+
+    def full(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:8])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OutputError, match=r"No space left on device.*keeps what it held"):
+            train(tmp_path / "parts", 10, resume=True)
+    after = {path.name: path.read_bytes() for path in (tmp_path / "parts").iterdir()}
+    assert {name: after[name] for name in before} == before
+    assert not list((tmp_path / "parts").glob("*.tmp"))
+    resumed = train(tmp_path / "parts", 10, resume=True)
+    assert torch.equal(whole.weight, resumed.weight)
+    assert read_losses(tmp_path / "whole") == read_losses(tmp_path / "parts")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_losses_that_cannot_be_written_are_told(tmp_path: Path) -> None:
+    record = _Record(tmp_path, 0)
+    record.add(0, {"loss": 1.0})
+    record.path = Path("/dev/full")
+    with pytest.raises(OutputError, match="/dev/full cannot be written: No space left"):
+        record.flush()
+
+
+def test_a_checkpoint_of_something_else_or_damaged_is_refused(tmp_path: Path) -> None:
+    train(tmp_path, 4)
+    other = Learner(model := nn.Linear(3, 1), torch.optim.Adam(model.parameters()), fall=20)
+    with pytest.raises(OutputError, match="is of a training of something else"):
+        run_loop(lambda *_: {}, 8, {"model": other}, Run(tmp_path, resume=True), seed=3)
+    with pytest.raises(OutputError, match="is of a training of something else"):
+        run_loop(lambda *_: {}, 8, {"another": other}, Run(tmp_path, resume=True), seed=3)
+    whole = (tmp_path / "checkpoint.pt").read_bytes()
+    for damaged in (whole[:1000], b"", b"not a checkpoint"):
+        (tmp_path / "checkpoint.pt").write_bytes(damaged)
+        with pytest.raises(OutputError, match="is no checkpoint of a training, or is damaged"):
+            train(tmp_path, 8, resume=True)
 
 
 def test_the_global_state_is_given_back(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +54,8 @@ def run_loop(
 
     Raises:
         OutputError: the folder holds a run already and the run is not to be resumed, or what it
-            holds is of another number of workers, or of another kind of device.
+            holds is damaged, of another number of workers, or of another kind of device; or it
+            cannot be written.
     """
     worker, folder = run.worker, run.folder
     checkpoint = folder / "checkpoint.pt"
@@ -140,21 +143,50 @@ def _save(
         **random,
         "learners": {name: learner.state_dict() for name, learner in learners.items()},
     }
+    whole = io.BytesIO()  # torch tells a full disk as an error of its own, without its reason
+    torch.save(checkpoint, whole)
+    _replace(path, whole.getvalue())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file of a run beside its place first: on a full disk it stays as it was."""
     temporary = path.with_suffix(".tmp")
-    torch.save(checkpoint, temporary)
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"{path} cannot be written: {error.strerror or error}; the run keeps what it held before: "
+        "free space, and go on with `resume`"
+    )
 
 
 def _restore(path: Path, learners: Mapping[str, Learner], random: _Random) -> int:
-    checkpoint = torch.load(path, weights_only=True, map_location="cpu")
+    try:
+        checkpoint = torch.load(path, weights_only=True, map_location="cpu")
+    except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        raise OutputError(
+            f"{path} is no checkpoint of a training, or is damaged; delete the run, or begin "
+            "another with another `run`"
+        ) from error
     if "learners" not in checkpoint:
         raise OutputError(
             f"{path.parent} holds a run of an earlier version, whose checkpoint is written "
             "otherwise; go on with it by that version, or begin another"
         )
     random.restore(checkpoint, path)
-    for name, learner in learners.items():
-        learner.load_state_dict(checkpoint["learners"][name])
+    try:
+        for name, learner in learners.items():
+            learner.load_state_dict(checkpoint["learners"][name])
+    except (RuntimeError, ValueError, KeyError) as error:  # ours are told apart by their settings
+        raise OutputError(
+            f"{path} is of a training of something else; begin another with another `run`"
+        ) from error
     return int(checkpoint["step"])
 
 
@@ -164,7 +196,7 @@ class _Record:
     def __init__(self, folder: Path, first: int) -> None:
         self.path = folder / "losses.jsonl"
         kept = self.path.read_text().splitlines()[:first] if self.path.exists() else []
-        self.path.write_text("".join(f"{line}\n" for line in kept))
+        _replace(self.path, "".join(f"{line}\n" for line in kept).encode())
         self.pending: list[str] = []
         self.board = _tensorboard(folder)
 
@@ -176,8 +208,11 @@ class _Record:
                 self.board.add_scalar(name, value, number)
 
     def flush(self) -> None:
-        with self.path.open("a") as file:
-            file.writelines(self.pending)
+        try:
+            with self.path.open("a") as file:
+                file.writelines(self.pending)
+        except OSError as error:  # what was begun is cut off when the run is resumed
+            raise _unwritten(self.path, error) from error
         self.pending.clear()
         if self.board is not None:
             self.board.flush()

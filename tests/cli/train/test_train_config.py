@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import json
 import os
@@ -18,6 +19,7 @@ from mitsgan.cli.main import main
 from mitsgan.cli.train.config import from_file
 from mitsgan.cli.train.train import TRAININGS, TrainingCommand
 from mitsgan.jobs.train.config_file import read_values
+from mitsgan.jobs.train.settings import ClassifierTraining
 from mitsgan.networks import Kind, load_weights, shipped
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.networks.golden import check_golden, golden_path
@@ -147,6 +149,43 @@ def test_a_run_keeps_its_configuration_and_is_resumed_with_it(
     assert "holds a run with steps = 3, found 4" in capsys.readouterr().err
     assert main([*arguments, "--output", str(out), "--overwrite", "--resume"]) == 2
     assert "holds a run with seed = 5, found 4" in capsys.readouterr().err
+
+
+def test_an_interrupt_tells_how_to_go_on(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out, arguments = tmp_path / "mine.safetensors", arguments[:-1]  # not quiet
+
+    def interrupted(settings: ClassifierTraining, worker: object) -> None:
+        settings.folder.mkdir(exist_ok=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mitsgan.jobs.train.classifier.work", interrupted)
+    assert main([*arguments, "--output", str(out)]) == 130
+    assert "interrupted; no output was written" in capsys.readouterr().err, "nothing to go on from"
+    (tmp_path / "mine.run" / "checkpoint.pt").touch()
+    assert main([*arguments, "--output", str(out), "--resume"]) == 130
+    told = capsys.readouterr().err
+    assert f"`mitsgan train classifier --resume --run {tmp_path / 'mine.run'}` goes on" in told
+
+
+def test_a_disk_that_is_full_is_told(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(settings: ClassifierTraining, worker: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mitsgan.jobs.train.classifier.work", full)
+    assert main([*arguments, "--output", str(tmp_path / "mine.safetensors")]) == 2
+    told = capsys.readouterr().err
+    assert f"{tmp_path / 'mine.run'}: No space left on device" in told
+    assert "goes on with --resume" in told
 
 
 def test_golden_outputs_are_not_overwritten(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +34,21 @@ class TrainCommand(Command):
 
     def work(self, console: Console) -> int:
         """Train; the exit code."""
+        from mitsgan.jobs.train.config_file import name_of
         from mitsgan.jobs.train.job import train
+        from mitsgan.jobs.train.outputs import has_begun
 
-        result = train(cast(Training, self), progress=console)
+        settings = cast(Training, self)
+        try:
+            result = train(settings, progress=console)
+        except KeyboardInterrupt as ending:
+            if not has_begun(settings):
+                raise
+            console.note(
+                f"interrupted; {settings.folder} keeps the last checkpoint: `mitsgan train "
+                f"{name_of(settings)} --resume --run {shlex.quote(str(settings.folder))}` goes on"
+            )
+            return 128 + int(ending.args[0]) if ending.args else 130
         console.say(f"{result.output}: trained in {result.seconds:.0f} s; the run: {result.run}")
         return 0
 

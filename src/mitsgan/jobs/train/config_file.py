@@ -90,13 +90,17 @@ def keep(settings: Training) -> None:
     """Write settings into the folder of the run, whole paths and all."""
     settings.folder.mkdir(parents=True, exist_ok=True)
     path = settings.folder / NAME
-    name = next(name for name, kind in TRAININGS.items() if isinstance(settings, kind))
-    lines = [f"# the configuration of `mitsgan train {name}`"]
+    lines = [f"# the configuration of `mitsgan train {name_of(settings)}`"]
     values = {key: getattr(settings, key) for key in _keys(type(settings))}
     lines += [f"{key} = {_toml(value)}" for key, value in values.items() if value is not None]
     temporary = path.with_suffix(".tmp")
     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def name_of(settings: Training) -> str:
+    """What `mitsgan train` calls the training that settings are of."""
+    return next(name for name, kind in TRAININGS.items() if isinstance(settings, kind))
 
 
 def check_resumed(settings: Training) -> None:

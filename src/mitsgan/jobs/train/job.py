@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mitsgan.errors import DeviceError
+from mitsgan.errors import DeviceError, OutputError
 from mitsgan.jobs.device import choose_device
 from mitsgan.jobs.train.config_file import check_resumed
 from mitsgan.jobs.train.settings import (
@@ -61,7 +61,18 @@ def train(settings: Training, *, progress: Progress = silent) -> TrainingResult:
 
 
 def _work(settings: Training, worker: Worker) -> TrainingResult | None:
-    """What every process does."""
+    """What every process does; what a disk refuses is told as an error that they can pass on."""
+    try:
+        return _trained(settings, worker)
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename or settings.folder}: {error.strerror or error}; a run that has a "
+            f"checkpoint in {settings.folder} goes on with `resume`"
+        ) from error
+
+
+def _trained(settings: Training, worker: Worker) -> TrainingResult | None:
+    """What is trained, and how."""
     if isinstance(settings, AttackerTraining | DiffusionTraining):
         from mitsgan.jobs.train import attacker
 

@@ -58,7 +58,7 @@ def check_files(settings: TrainingFiles) -> None:
     for path in (settings.output, golden_path(settings.output)):
         check_file(path, settings.overwrite, "output")
     folder = settings.folder
-    begun = (folder / "checkpoint.pt").exists()
+    begun = has_begun(settings)
     if begun and not settings.resume:
         raise OutputError(
             f"{folder} holds a training run; give `resume` to go on with it, or another `run`"
@@ -68,6 +68,11 @@ def check_files(settings: TrainingFiles) -> None:
         raise OutputError(f"{folder} holds no training run to resume; leave `resume` out")
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"`run` {folder} is a file; name a folder")
+
+
+def has_begun(settings: TrainingFiles) -> bool:
+    """Whether the run's folder holds a checkpoint to go on from."""
+    return (settings.folder / "checkpoint.pt").exists()
 
 
 def card_of(
