@@ -102,6 +102,18 @@ def test_a_checkpoint_of_something_else_or_damaged_is_refused(tmp_path: Path) ->
             train(tmp_path, 8, resume=True)
 
 
+def test_a_run_that_was_begun_with_other_files_is_refused(tmp_path: Path) -> None:
+    run_loop(lambda *_: {"x": 1.0}, 2, {}, Run(tmp_path, made_of="these"), seed=0)
+    run_loop(lambda *_: {"x": 1.0}, 4, {}, Run(tmp_path, resume=True, made_of="these"), seed=0)
+    with pytest.raises(OutputError, match="was begun with other files under the same names"):
+        run_loop(lambda *_: {}, 6, {}, Run(tmp_path, resume=True, made_of="those"), seed=0)
+    checkpoint = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del checkpoint["made_of"]  # as earlier ones are
+    torch.save(checkpoint, tmp_path / "checkpoint.pt")
+    run_loop(lambda *_: {"x": 1.0}, 6, {}, Run(tmp_path, resume=True, made_of="those"), seed=0)
+    assert len(read_losses(tmp_path)) == 6
+
+
 def test_the_global_state_is_given_back(tmp_path: Path) -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)

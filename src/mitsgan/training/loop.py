@@ -28,11 +28,13 @@ class Run:
         folder: of its checkpoint and losses.
         resume: go on with what the folder holds.
         worker: one of the processes that train together; its progress is told the losses.
+        made_of: a hash of what is trained on and with; a checkpoint of another is refused.
     """
 
     folder: Path
     resume: bool = False
     worker: Worker = ALONE
+    made_of: str = ""
 
 
 def run_loop(
@@ -54,8 +56,8 @@ def run_loop(
 
     Raises:
         OutputError: the folder holds a run already and the run is not to be resumed, or what it
-            holds is damaged, of another number of workers, or of another kind of device; or it
-            cannot be written.
+            holds is damaged, was made of something else, by another number of workers, or on
+            another kind of device; or it cannot be written.
     """
     worker, folder = run.worker, run.folder
     checkpoint = folder / "checkpoint.pt"
@@ -66,7 +68,7 @@ def run_loop(
     with torch.random.fork_rng(devices=gpu):
         torch.manual_seed(seed + worker.rank)
         random = _Random(torch.Generator().manual_seed(seed + worker.rank), worker)
-        first = _restore(checkpoint, learners, random) if checkpoint.exists() else 0
+        first = _restore(run, checkpoint, learners, random) if checkpoint.exists() else 0
         record = _Record(folder, first) if worker.rank == 0 else None
         for number in range(first, steps):
             losses = worker.mean(step(number, random.generator))
@@ -79,7 +81,8 @@ def run_loop(
                 states = random.state()  # of all workers, so all of them come here
                 if record is not None:
                     record.flush()
-                    _save(checkpoint, number + 1, learners, states)
+                    about = {"step": number + 1, "made_of": run.made_of}
+                    _save(checkpoint, about, learners, states)
         worker.wait()  # none is done before the run is on disk
 
 
@@ -136,10 +139,13 @@ class _Random:
 
 
 def _save(
-    path: Path, number: int, learners: Mapping[str, Learner], random: Mapping[str, Tensor]
+    path: Path,
+    about: Mapping[str, object],
+    learners: Mapping[str, Learner],
+    random: Mapping[str, Tensor],
 ) -> None:
     checkpoint = {
-        "step": number,
+        **about,
         **random,
         "learners": {name: learner.state_dict() for name, learner in learners.items()},
     }
@@ -166,7 +172,7 @@ def _unwritten(path: Path, error: OSError) -> OutputError:
     )
 
 
-def _restore(path: Path, learners: Mapping[str, Learner], random: _Random) -> int:
+def _restore(run: Run, path: Path, learners: Mapping[str, Learner], random: _Random) -> int:
     try:
         checkpoint = torch.load(path, weights_only=True, map_location="cpu")
     except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
@@ -178,6 +184,12 @@ def _restore(path: Path, learners: Mapping[str, Learner], random: _Random) -> in
         raise OutputError(
             f"{path.parent} holds a run of an earlier version, whose checkpoint is written "
             "otherwise; go on with it by that version, or begin another"
+        )
+    if checkpoint.get("made_of", run.made_of) != run.made_of:  # earlier ones do not say it
+        raise OutputError(
+            f"{path.parent} holds a run that was begun with other files under the same names: "
+            "scans, attackers or other weights have changed since; go on with those, or begin "
+            "another with another `run`"
         )
     random.restore(checkpoint, path)
     try:

@@ -179,3 +179,10 @@ def test_a_contradiction_names_both_values(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="with init = nothing, found"):
         check_resumed(replace(settings, init=Path("i.safetensors")))
     check_resumed(replace(settings, steps=4, resume=False))
+
+
+def test_what_another_training_kept_is_told_as_such(tmp_path: Path) -> None:
+    settings = attacker(tmp_path)
+    keep(settings)
+    with pytest.raises(SettingsError, match="of `mitsgan train attacker`, and this is `mitsgan tr"):
+        read_values(settings.folder / NAME, ProtectorTraining)

@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from mitsgan.anatomy.lung import Lung
+from mitsgan.errors import ScanError
 from mitsgan.scan.scan import Scan
-from mitsgan.training.data.cubes import CubeSampler, Volume, coarsen, sharpened, thicken
+from mitsgan.training.data.cubes import CubeSampler, Volume, coarsen, sharpened, thicken, volumes
 
 
 def test_thicker_slices_are_means(training_chest: Scan) -> None:
@@ -25,6 +26,14 @@ def test_cubes_are_lung(data_volumes: list[Volume]) -> None:
     assert -950 < float(cubes[:, 12:20, 12:20, 12:20].median()) < -700
     injected = CubeSampler(data_volumes, "inject").sample(12, torch.Generator().manual_seed(0))
     assert float(injected[:, 14:18, 14:18, 14:18].median()) > -150
+
+
+def test_of_many_scans_the_one_without_a_lung_is_named(training_chest: Scan) -> None:
+    empty = training_chest.with_stored(np.full_like(training_chest.stored, -1000))
+    with pytest.raises(ScanError, match=r"^scan 2 of 2: found no"):
+        volumes([training_chest, empty], thicknesses=())
+    with pytest.raises(ScanError, match=r"^found no"):
+        volumes([empty], thicknesses=())
 
 
 def test_a_seed_decides_the_cubes(data_volumes: list[Volume]) -> None:

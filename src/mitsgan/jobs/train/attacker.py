@@ -14,7 +14,7 @@ from mitsgan.jobs.train.fine_tune import (
     protected_versions,
     protectors,
 )
-from mitsgan.jobs.train.inputs import Entries, Source, read_sources, whole_scans
+from mitsgan.jobs.train.inputs import Entries, Source, made_of, read_sources, whole_scans
 from mitsgan.jobs.train.outputs import TrainingResult, card_of, write_weights
 from mitsgan.jobs.train.settings import AttackerTraining, DiffusionTraining, config_of
 from mitsgan.networks import as_stored, load_weights, shipped
@@ -49,7 +49,7 @@ def work(settings: AttackerTraining | DiffusionTraining, worker: Worker) -> Trai
     unseen, entries = read_sources(settings.validate, phases, apart_from=scans)
     if worker.rank == 0:
         keep(settings)
-    run = Run(settings.folder, settings.resume, worker)
+    run = Run(settings.folder, settings.resume, worker, made_of(settings, scans))
     attacker, config = _trained(settings, seen, run, start)
     if worker.rank:
         return None

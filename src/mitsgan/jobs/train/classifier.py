@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from mitsgan.jobs.train.config_file import keep
-from mitsgan.jobs.train.inputs import read_scans
+from mitsgan.jobs.train.inputs import made_of, read_scans
 from mitsgan.jobs.train.outputs import TrainingResult, card_of, write_weights
 from mitsgan.jobs.train.settings import ClassifierTraining, config_of
 from mitsgan.progress import Phases
@@ -23,7 +23,8 @@ def work(settings: ClassifierTraining, worker: Worker) -> TrainingResult | None:
     unseen, entries = read_scans(settings.validate, phases, apart_from=scans)
     if worker.rank == 0:
         keep(settings)
-    classifier = train_classifier(scans, config, Run(settings.folder, settings.resume, worker))
+    run = Run(settings.folder, settings.resume, worker, made_of(settings, scans))
+    classifier = train_classifier(scans, config, run)
     if worker.rank:
         return None
     loss_curve(settings.folder, settings.folder / "losses.png")

@@ -65,6 +65,7 @@ def read_values(path: Path, kind: type[TrainingFiles]) -> dict[str, Any]:
     """
     if not path.is_file():
         raise SettingsError(f"{path} does not exist, or is no file; name settings in TOML")
+    _check_kind(path, _training(kind))
     values = read_toml(
         path, _partial(kind), resolve=lambda text: path.parent / Path(text).expanduser()
     )
@@ -90,12 +91,30 @@ def keep(settings: Training) -> None:
     """Write settings into the folder of the run, whole paths and all."""
     settings.folder.mkdir(parents=True, exist_ok=True)
     path = settings.folder / NAME
-    lines = [f"# the configuration of `mitsgan train {name_of(settings)}`"]
+    lines = [_head(name_of(settings))]
     values = {key: getattr(settings, key) for key in _keys(type(settings))}
     lines += [f"{key} = {_toml(value)}" for key, value in values.items() if value is not None]
     temporary = path.with_suffix(".tmp")
     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def _head(name: str) -> str:
+    """The first line of what a run keeps."""
+    return f"# the configuration of `mitsgan train {name}`"
+
+
+def _check_kind(path: Path, kind: type[Training]) -> None:
+    """Raise where a run kept the file that trains something else."""
+    with path.open("rb") as file:
+        first = file.readline().strip()
+    for name, other in TRAININGS.items():
+        if other is not kind and first == _head(name).encode():
+            wanted = next(name for name, training in TRAININGS.items() if training is kind)
+            raise SettingsError(
+                f"{path} is the configuration of `mitsgan train {name}`, and this is "
+                f"`mitsgan train {wanted}`; name another, or train with that command"
+            )
 
 
 def name_of(settings: Training) -> str:

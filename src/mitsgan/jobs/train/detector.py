@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from mitsgan.attack import TrainedAttacker
 from mitsgan.jobs.train.attackers import trained_against
 from mitsgan.jobs.train.config_file import keep
-from mitsgan.jobs.train.inputs import read_scans
+from mitsgan.jobs.train.inputs import made_of, read_scans
 from mitsgan.jobs.train.outputs import TrainingResult, card_of, write_weights
 from mitsgan.jobs.train.settings import DetectorTraining, config_of
 from mitsgan.progress import Phases
@@ -27,7 +27,7 @@ def work(settings: DetectorTraining, worker: Worker) -> TrainingResult | None:
     unseen, entries = read_scans(settings.validate, phases, apart_from=scans)
     if worker.rank == 0:
         keep(settings)
-    run = Run(settings.folder, settings.resume, worker)
+    run = Run(settings.folder, settings.resume, worker, made_of(settings, scans))
     detector = train_detector(scans, attackers, config, run)
     if worker.rank:
         return None

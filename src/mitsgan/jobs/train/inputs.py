@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -11,7 +12,8 @@ from mitsgan.files import read_scan
 from mitsgan.files.io import source_path
 from mitsgan.jobs.outputs import scan_name
 from mitsgan.jobs.scans import origin_of
-from mitsgan.jobs.train.settings import is_cubes
+from mitsgan.jobs.train.settings import Training, is_cubes
+from mitsgan.networks.store import FILE_IN_FOLDER
 from mitsgan.progress import Phases
 from mitsgan.scan import Scan
 from mitsgan.training.data.cube_file import CubeFile, read_cubes
@@ -92,3 +94,21 @@ def origins(sources: Sequence[Source]) -> list[Origin]:
         else:
             known += source.origins
     return known
+
+
+def made_of(settings: Training, sources: Sequence[Source]) -> str:
+    """A hash of what is trained on and with: a name alone does not say that a file is the same.
+
+    A run that went on with others would say in its card that it had seen these all along.
+    """
+    digest = hashlib.sha256()
+    for source in sources:
+        parts = source.hu() if isinstance(source, Scan) else source.cubes
+        digest.update(repr((parts.shape, parts.dtype.str)).encode())
+        digest.update(parts.tobytes())
+    for name in ("attackers", "init", "protector", "judges"):
+        given = getattr(settings, name, None) or ()
+        for path in (given,) if isinstance(given, Path) else given:
+            file = path / FILE_IN_FOLDER if path.is_dir() else path
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()

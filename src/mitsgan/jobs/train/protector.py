@@ -10,7 +10,7 @@ from mitsgan.attack import TrainedAttacker
 from mitsgan.jobs.train.attackers import trained_against
 from mitsgan.jobs.train.config_file import keep
 from mitsgan.jobs.train.fine_tune import protector_to_begin_with
-from mitsgan.jobs.train.inputs import read_scans
+from mitsgan.jobs.train.inputs import made_of, read_scans
 from mitsgan.jobs.train.outputs import TrainingResult, card_of, write_weights
 from mitsgan.jobs.train.settings import PaperTraining, ProtectorTraining, TafimTraining, config_of
 from mitsgan.jobs.train.validation import forms_of, validate
@@ -42,7 +42,7 @@ def work(settings: Settings, worker: Worker) -> TrainingResult | None:
     unseen, entries = read_scans(settings.validate, phases, apart_from=scans)
     if worker.rank == 0:
         keep(settings)
-    run = Run(settings.folder, settings.resume, worker)
+    run = Run(settings.folder, settings.resume, worker, made_of(settings, scans))
     protector, config, more = _trained(settings, scans, attackers, run)
     if worker.rank:
         return None

@@ -17,7 +17,7 @@ from mitsgan.anatomy.places import LungPositions, cube_size, deep_lung
 from mitsgan.attack import Action, cut_blocks
 from mitsgan.attack.networks.ctgan import SIDE
 from mitsgan.attack.resample import zoom
-from mitsgan.errors import ScanError
+from mitsgan.errors import PositionError, ScanError
 from mitsgan.scan.scan import Geometry, Scan
 from mitsgan.training.data.nodules import add_nodules
 
@@ -96,11 +96,16 @@ def volumes(
 ) -> list[Volume]:
     """Each scan as it is and with the thicker slices it can give, at each pixel scale."""
     scaled_volumes = []
-    for scan in scans:
+    for number, scan in enumerate(scans, 1):
         for version in [scan, *(t for mm in thicknesses if (t := thicken(scan, mm)))]:
             for scale in pixel_scales:
                 scaled = version if scale == 1 else coarsen(version, scale)
-                lung = deep_lung(scaled)
+                try:
+                    lung = deep_lung(scaled)
+                except (PositionError, ScanError) as error:
+                    if len(scans) == 1:
+                        raise
+                    raise type(error)(f"scan {number} of {len(scans)}: {error}") from error
                 hu = torch.from_numpy(scaled.hu()).clamp_min_(-1024)
                 scaled_volumes.append(Volume(hu, scaled.spacing, lung))
     return scaled_volumes
