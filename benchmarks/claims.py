@@ -15,6 +15,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,6 +37,7 @@ OURS = (_RESULTS / "benchmark", _RESULTS / "counts")
 REQUIRED = frozenset({"textured", "smooth", "narrow", "residual"})
 """The attackers that every claim has to stand against; more may be there."""
 
+_US = "mitsgan"
 _TELLING = "nodule_probability_original"
 _SAME = 0.02
 """How far the nodule probability of one tampered cube may differ between machines."""
@@ -110,6 +112,13 @@ class Claim(Result):
     command: str
     config_sha256: str
     version: str
+
+    @property
+    def stands_against(self) -> frozenset[tuple[str, str, int]]:
+        """Who of `REQUIRED` struck, what he did, and at how many positions."""
+        return frozenset(
+            (a.attacker, a.action, a.positions) for a in self.against if a.attacker in REQUIRED
+        )
 
     @property
     def file_name(self) -> str:
@@ -230,16 +239,44 @@ def all_claims(submitted: Path = CLAIMS / "runs") -> dict[str, str]:
     """Every claim as JSON, by its file name, recomputed from the rows of the runs.
 
     Raises:
-        ResultError: a run that was handed in is not comparable, or cannot be read.
+        ResultError: a run that was handed in is not comparable, gives no claim, or cannot be read.
     """
-    ours = [Run.read(folder, "mitsgan") for folder in OURS]
-    claims = list({c.file_name: c for run in reversed(ours) for c in run.claims()}.values())
+    ours, claims = _ours()
     measured = {claim.protector for claim in claims}  # a run may hold ours besides, to compare
+    standards = {(claim.scan, claim.stands_against) for claim in claims}
     for folder in sorted(submitted.glob("*/")):
+        if folder.name == _US:
+            raise ResultError(f"{folder}: that is whose claims are ours; give the run another name")
         run = Run.read(folder, folder.name)
         check_comparable(run, ours)
-        claims += [claim for claim in run.claims() if claim.protector not in measured]
-    return {claim.file_name: claim.to_json() for claim in claims}
+        theirs = [claim for claim in run.claims() if claim.protector not in measured]
+        if not theirs:
+            raise ResultError(
+                f"{run.by}: gives no claim. That takes a protector of a name of its own (ours are "
+                f"{', '.join(sorted(measured))}), on an unseen scan, beside noise, against "
+                f"{', '.join(sorted(REQUIRED))}"
+            )
+        for claim in theirs:
+            if (claim.scan, claim.stands_against) not in standards:
+                raise ResultError(
+                    f"{run.by}: {claim.protector}, {claim.scan}, {claim.budget}: no such scan of "
+                    "ours that is unseen, or not all of the actions and positions of its claims"
+                )
+        claims = (*claims, *theirs)
+    named = {claim.file_name: claim.to_json() for claim in claims}
+    if len(named) < len(claims):
+        raise ResultError(
+            "two claims have the same file name; give runs and protectors other names"
+        )
+    return named
+
+
+@cache
+def _ours() -> tuple[tuple[Run, ...], tuple[Claim, ...]]:
+    """The runs of this project, and their claims."""
+    runs = tuple(Run.read(folder, _US) for folder in OURS)
+    claims = {c.file_name: c for run in reversed(runs) for c in run.claims()}
+    return runs, tuple(claims.values())
 
 
 def stale(fresh: dict[str, str], folder: Path = CLAIMS) -> list[str]:

@@ -85,14 +85,16 @@ def test_a_claim_holds_what_the_summary_says(fresh: dict[str, str]) -> None:
     assert compared >= 160
 
 
-def test_a_run_that_is_handed_in_becomes_a_claim(tmp_path: Path) -> None:
-    def renamed(row: dict[str, Any]) -> dict[str, Any]:
-        if row.get("protector") == "MITS-GAN":
-            row = {**row, "protector": "Theirs"}
-        if row["kind"] == "weights" and row["name"] == "MITS-GAN":
-            row = {**row, "name": "Theirs", "sha256": "ab" * 32}
-        return row
+def renamed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row that tells of another protector than MITS-GAN."""
+    if row.get("protector") == "MITS-GAN":
+        row = {**row, "protector": "Theirs"}
+    if row["kind"] == "weights" and row["name"] == "MITS-GAN":
+        row = {**row, "name": "Theirs", "sha256": "ab" * 32}
+    return row
 
+
+def test_a_run_that_is_handed_in_becomes_a_claim(tmp_path: Path) -> None:
     made = all_claims(submit(tmp_path, renamed))
     theirs = [Claim.from_json(text) for text in made.values() if '"somebody"' in text]
     assert {claim.protector for claim in theirs} == {"Theirs"}
@@ -126,6 +128,28 @@ def test_fewer_positions_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ResultError, match="another number of positions"):
         all_claims(submit(tmp_path, fewer))
+
+
+@pytest.mark.parametrize("lost", ["inject", "remove"])
+def test_a_claim_against_half_of_what_attackers_do_is_refused(lost: str, tmp_path: Path) -> None:
+    def half(row: dict[str, Any]) -> dict[str, Any]:
+        gone = row["kind"] == "attack" and row["action"] == lost and row["scan"] == "lungdx-a0001"
+        return {"kind": "lost"} if gone else renamed(row)
+
+    with pytest.raises(ResultError, match="not all of the actions"):
+        all_claims(submit(tmp_path, half))
+
+
+def test_a_run_that_gives_no_claim_is_told_why(tmp_path: Path) -> None:
+    with pytest.raises(ResultError, match="gives no claim"):
+        all_claims(submit(tmp_path, lambda row: row))  # all of its protectors have names of ours
+
+
+def test_nobody_hands_in_a_run_as_ours(tmp_path: Path) -> None:
+    runs = submit(tmp_path, renamed)
+    (runs / "somebody").rename(runs / "mitsgan")
+    with pytest.raises(ResultError, match="give the run another name"):
+        all_claims(runs)
 
 
 def test_our_own_runs_attacked_the_same_places() -> None:
