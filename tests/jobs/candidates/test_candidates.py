@@ -10,6 +10,7 @@ import pytest
 import mitsgan as mg
 from mitsgan.anatomy import candidates as finder
 from mitsgan.jobs.candidates.candidates import list_candidates
+from mitsgan.jobs.candidates.nodules import nodules_of
 from mitsgan.jobs.candidates.result import CandidatesResult
 from mitsgan.jobs.candidates.settings import LIMIT, CandidatesFile
 
@@ -43,3 +44,11 @@ def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("candidates-*.json")), ids=lambda p: p.stem)
 def test_committed_results_are_read(path: Path) -> None:
     assert CandidatesResult.read(path).candidates
+
+
+def test_a_folder_of_findings_is_told_to_be_named_file_by_file(
+    phantom: mg.Scan, tmp_path: Path
+) -> None:
+    for path in (tmp_path, tmp_path / "none.dcm"):
+        with pytest.raises(mg.DataError, match="or DICOM reports and segmentations one by one"):
+            nodules_of(phantom, [path], 3)

@@ -29,7 +29,12 @@ def nodules_of(scan: Scan, lists: Sequence[Path], readers: int) -> list[KnownNod
     """
     nodules: list[KnownNodule] = []
     for path in lists:
-        if path.is_file() and is_dicom(path):
+        if not path.is_file():
+            raise DataError(
+                f"{path} does not exist, or is no file; name lists of nodules as .csv, .json or "
+                ".xml (LIDC), or DICOM reports and segmentations one by one"
+            )
+        if is_dicom(path):
             nodules += _marked(path, scan)
             continue
         listed, names = read_annotations(path), series_names(scan)
