@@ -101,6 +101,21 @@ def test_the_worst_counts_and_one_bad_series_does_not_stop_the_rest(
     assert _verify(tree, sealed, "--quiet") == 1
 
 
+def test_the_worst_stand_first_and_above_the_page(
+    tree: Path, sealed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _change(tree / "patient" / "two")
+    page = tmp_path / "tree.html"
+    result = _result(tree, sealed, capsys)
+    assert [row["scan"] for row in result["summary"]["rows"]] == ["patient/two", "one"]
+    assert _verify(tree, sealed, "--quiet", "--html", str(page)) == 1
+    text = page.read_text()
+    assert '<h1><strong class="verdict tampered">TAMPERED</strong> Verification of tree' in text
+    assert "1 <small>scan</small>" in text
+    shutil.rmtree(tree / "one")
+    assert _result(tree, sealed, capsys)["summary"]["title"] == "1 scan"
+
+
 def test_the_json_holds_the_table_and_reads_back(tree: Path, sealed: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     assert _verify(tree, sealed, "--quiet", "--output", str(report)) == 0

@@ -60,7 +60,11 @@ def test_a_tampered_scan_has_its_place_framed(sealed: Path) -> None:
     (sealed / "altered.nii.gz").replace(sealed / "scan.nii.gz")
     code, page = _verify(sealed, "--trust", str(sealed / "public.pem"))
     assert code == 1
-    assert '<p class="lead">TAMPERED: ' in page
+    head = page[page.index("<h1>") :]
+    assert head.startswith('<h1><strong class="verdict tampered">TAMPERED</strong> Verification of')
+    assert "<title>TAMPERED: Verification of scan.nii.gz</title>" in page
+    assert '<td class="text">8-23</td>' in page, "slices, as a viewer counts them"
+    assert "The sketch: a change over a few millimetres shows from " in page
     assert "The mark is missing, at " in page
     assert "It shows something else than was sealed, at " in page
     pictures = re.findall(r'<img src="data:image/webp;base64,[^"]+"[^>]*alt="([^"]+)"', page)
@@ -75,7 +79,8 @@ def test_a_tampered_scan_has_its_place_framed(sealed: Path) -> None:
 def test_an_intact_scan_says_who_vouches_and_who_does_not(sealed: Path) -> None:
     code, page = _verify(sealed, "--trust", str(sealed / "public.pem"))
     assert code == 0
-    assert '<p class="lead">INTACT: All 32 slices are as they were signed' in page
+    assert '<strong class="verdict intact">INTACT</strong>' in page
+    assert '<p class="lead">All 32 slices are as they were signed' in page
     assert "No place was flagged." in page
     code, page = _verify(sealed, "--overwrite")
     assert code == 3
@@ -90,7 +95,8 @@ def test_the_page_says_what_both_say_where_one_decided(sealed: Path) -> None:
     code, page = _verify(sealed, *other)
     assert code == 3
     lead = re.findall('<p class="lead">(.*?)</p>', page, re.DOTALL)[0]
-    assert lead.startswith("UNKNOWN: ")
+    assert '<strong class="verdict unknown">UNKNOWN</strong>' in page
+    assert "Regions without the mark" not in page, "that there are none would be good news"
     assert f"The seal says intact: all {scan.shape[0]} slices are as they were signed" in lead
 
 

@@ -97,6 +97,7 @@ class Report:
         title: of the run.
         version: of mitsgan that made it.
         lead: the verdict, in a sentence or two.
+        verdict: its word, where one was reached, such as ``tampered``: pages show it above all.
         command: what makes it again.
         config: the configuration file's text, or JSON.
         provenance: weights, scans and whatever else went in, as JSON values.
@@ -119,6 +120,12 @@ class Report:
     limits: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
     gaps_title: str = "What was not measured"
+    verdict: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The lead without the word of the verdict, for what shows that by itself."""
+        return self.lead.removeprefix(f"{self.verdict.upper()}: ") if self.verdict else self.lead
 
     @property
     def last_title(self) -> str:

@@ -9,8 +9,8 @@ from mitsgan.evaluate.report.command_line import command_line
 from mitsgan.evaluate.report.content import Headline, Report
 from mitsgan.evaluate.report.formatting import Cell, millimetres
 from mitsgan.evaluate.report.table import Column, Table
-from mitsgan.jobs.entries import Vector
-from mitsgan.jobs.verify.result import Verification
+from mitsgan.jobs.verify.result import RegionEntry, UnlikeEntry, Verification
+from mitsgan.seal.content_report import ContentRegionEntry
 
 _LIMITS = (
     "An unbroken mark says that nothing was repainted in a way that the mark can show; "
@@ -22,6 +22,9 @@ _PLACE = (
     Column("y", "back (LPS)", "mm", digits=1),
     Column("z", "head (LPS)", "mm", digits=1),
 )
+_BOX = tuple(Column(name, name) for name in ("slices", "rows", "columns"))
+_WHERE = (*_BOX, *_PLACE)
+_COUNTED = "Slices, rows and columns count from 0."
 
 
 def verification_report(
@@ -49,6 +52,7 @@ def verification_report(
         limits=_LIMITS,
         gaps=(*_unchecked(result), *gaps),
         gaps_title="What could not be checked",
+        verdict=result.verdict,
     )
 
 
@@ -89,6 +93,12 @@ def _unchecked(result: Verification) -> Iterator[str]:
         unjudged = 100 * (1 - content.judged_share_of_patient)
         if unjudged >= 1:
             yield f"The sketch: {unjudged:.0f} % of the patient could not be judged."
+        if content.visible_hu is not None:
+            high, low = content.visible_hu
+            yield (
+                f"The sketch: a change over a few millimetres shows from {low:.0f} HU on in most "
+                f"places, from {high:.0f} HU on in 95 % of them."
+            )
         yield from (f"Missing: {text}." for text in content.missing)
     yield from (f"Missing: {end}." for end in result.missing_ends or ())
     yield from result.notes
@@ -119,7 +129,8 @@ def _headline(result: Verification) -> tuple[Headline, ...]:
         share = 100 * result.mark.verified_share_of_body
         lines.append(Headline("Checked by the mark", share, "% of the body"))
         lines.append(Headline("The mark, over chance", result.mark.z_score, "standard deviations"))
-        lines.append(Headline("Regions without the mark", len(result.regions or ())))
+        if share > 0:  # where nothing could be checked, none is no good news
+            lines.append(Headline("Regions without the mark", len(result.regions or ())))
     if result.seal is not None:
         trusted = "trusted" if result.seal.signer.trusted else "NOT trusted"
         lines.append(Headline("The signer is", trusted, note=result.seal.signer.certificate))
@@ -135,28 +146,29 @@ def _headline(result: Verification) -> tuple[Headline, ...]:
 
 def _of_mark(result: Verification) -> list[Table]:
     rows = tuple(
-        {**_place(r.centre_lps_mm), "score": r.z_score, "voxels": r.voxels}
-        for r in result.regions or ()
+        {**_where(r), "score": r.z_score, "voxels": r.voxels} for r in result.regions or ()
     )
-    columns = (*_PLACE, Column("score", "standard deviations"), Column("voxels", "voxels"))
-    return [Table("mark", "Where the mark is missing", columns, rows)] if rows else []
+    columns = (*_WHERE, Column("score", "standard deviations"), Column("voxels", "voxels"))
+    title = "Where the mark is missing"
+    return [Table("mark", title, columns, rows, _COUNTED)] if rows else []
 
 
 def _unlike(result: Verification) -> list[Table]:
     rows = tuple(
-        {**_place(p.centre_lps_mm), "grain": p.grain_over_surroundings, "voxels": p.voxels}
+        {**_where(p), "grain": p.grain_over_surroundings, "voxels": p.voxels}
         for p in result.unlike or ()
     )
     grain = Column("grain", "grain over that around", digits=1)
-    columns = (*_PLACE, grain, Column("voxels", "voxels"))
-    return [Table("unlike", "Where the mark cannot be checked", columns, rows)] if rows else []
+    columns = (*_WHERE, grain, Column("voxels", "voxels"))
+    title = "Where the mark cannot be checked"
+    return [Table("unlike", title, columns, rows, _COUNTED)] if rows else []
 
 
 def _of_content(result: Verification) -> list[Table]:
     if result.seal is None or result.seal.content is None or not result.seal.content.regions:
         return []
     columns = (
-        *_PLACE,
+        *_WHERE,
         Column("volume", "volume", "ml"),
         Column("sealed", "core when sealed", "HU", digits=0),
         Column("now", "core now", "HU", digits=0),
@@ -164,7 +176,7 @@ def _of_content(result: Verification) -> list[Table]:
     )
     rows = tuple(
         {
-            **_place(r.centre_lps_mm),
+            **_where(r),
             "volume": r.volume_ml,
             "sealed": r.sealed_hu,
             "now": r.found_hu,
@@ -172,7 +184,8 @@ def _of_content(result: Verification) -> list[Table]:
         }
         for r in result.seal.content.regions
     )
-    return [Table("sketch", "Where it shows something else than was sealed", columns, rows)]
+    title = "Where it shows something else than was sealed"
+    return [Table("sketch", title, columns, rows, _COUNTED)]
 
 
 def _of_seal(result: Verification) -> list[Table]:
@@ -194,6 +207,9 @@ def _of_seal(result: Verification) -> list[Table]:
     return [Table("seal", "What differs from the seal", columns, rows)]
 
 
-def _place(centre: Vector) -> dict[str, Cell]:
-    x, y, z = centre
-    return {"x": x, "y": y, "z": z}
+def _where(box: RegionEntry | UnlikeEntry | ContentRegionEntry) -> dict[str, Cell]:
+    """Where a box lies, in the file, where a viewer finds it, and in the patient."""
+    spans = zip(box.start_voxel, box.stop_voxel, strict=True)
+    slices, rows, columns = (f"{start}-{stop - 1}" for start, stop in spans)
+    x, y, z = box.centre_lps_mm
+    return {"slices": slices, "rows": rows, "columns": columns, "x": x, "y": y, "z": z}

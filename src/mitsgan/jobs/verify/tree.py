@@ -138,21 +138,23 @@ def tree_report(result: TreeVerification, command: str = "") -> Report:
         command=command or command_line("verify", Path(result.source).name, recursive=True),
         config="",
         provenance={},
-        headline=tuple(Headline(word, count, "scans") for word, count in result.counts.items()),
+        headline=tuple(Headline(w, n, _scans(n)) for w, n in result.counts.items()),
         tables=(summary_table(result.scans),),
-        limits=("The page of one scan shows its regions: verify it alone, with `html`.",),
+        limits=("The page of one scan shows its regions, with pictures: verify it alone for one.",),
         gaps=result.notes,
+        verdict=result.verdict,
     )
 
 
 def summary_table(entries: Sequence[TreeEntry]) -> Table:
-    """All scans, a row each."""
+    """All scans, a row each, the worst verdicts first."""
     from mitsgan.evaluate.report.table import Column, Table
 
+    entries = sorted(entries, key=lambda entry: WORST.index(entry.verdict))
     worst = [n for n, entry in enumerate(entries) if entry.verdict in ("tampered", "error")]
     return Table(
         id="verified",
-        title=f"{len(entries)} scans",
+        title=f"{len(entries)} {_scans(len(entries))}",
         columns=(
             Column("scan", "scan"),
             Column("verdict", "verdict"),
@@ -170,6 +172,10 @@ def summary_table(entries: Sequence[TreeEntry]) -> Table:
         ),
         strong=tuple(worst),
     )
+
+
+def _scans(count: int) -> str:
+    return "scan" if count == 1 else "scans"
 
 
 def _check(settings: VerifyFile) -> None:

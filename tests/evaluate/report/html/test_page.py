@@ -20,12 +20,15 @@ from PIL import Image
 from tests.evaluate.report_sample import NAMES, gallery, report, summary
 
 from mitsgan.evaluate.report.content import Axis, Point, Series
+from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.html import viewer as viewer_module
 from mitsgan.evaluate.report.html.chart import PALETTE, chart_svg, draw_curve, series_colours
 from mitsgan.evaluate.report.html.figures import heat
 from mitsgan.evaluate.report.html.page import html_report
+from mitsgan.evaluate.report.html.table import html_table
 from mitsgan.evaluate.report.html.viewer import viewer
 from mitsgan.evaluate.report.pictures.gallery import Gallery
+from mitsgan.evaluate.report.table import Column, Table
 
 VOID = frozenset({"meta", "img", "link", "br", "input"})
 
@@ -101,6 +104,28 @@ def test_the_verdict_stands_above_the_numbers() -> None:
     assert "1.2 to 2.0 times as far as noise" in text
     assert lead < text.index("21 to 33 HU")
     assert lead < text.index("What this does not show") < text.index("no reader study")
+
+
+def test_a_word_of_a_verdict_is_the_first_that_is_read() -> None:
+    page = html_report(replace(report(), verdict="intact", title="<b>TAMPERED", lead="INTACT: all"))
+    assert "<title>INTACT: &lt;b&gt;TAMPERED</title>" in page
+    assert '<h1><strong class="verdict intact">INTACT</strong> &lt;b&gt;TAMPERED</h1>' in page
+    assert '<p class="lead">All</p>' in page, "not said twice"
+
+
+def test_a_table_keeps_its_numbers_where_all_rows_have_the_same() -> None:
+    columns = (Column("name", "name"), *(Column(f"c{i}", f"c{i}", "%") for i in range(9)))
+    rows: list[dict[str, Cell]] = [{"name": n, **{f"c{i}": i for i in range(9)}} for n in "ab"]
+    drawn = html_table(Table("t", "t", columns, tuple(rows), "A note."))
+    assert len(drawn.heads) == 10
+    assert drawn.note == "A note."
+
+
+def test_the_first_table_is_never_folded() -> None:
+    rows = tuple({"c": float(i)} for i in range(40))
+    table = Table("long", "long", (Column("c", "c"),), rows)
+    page = html_report(replace(report(), tables=(table, replace(table, id="second"))))
+    assert page.count('<details class="table" open>') == page.count('<details class="table"') - 1
 
 
 def test_what_others_wrote_is_text(html: str) -> None:

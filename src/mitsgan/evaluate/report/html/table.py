@@ -77,7 +77,9 @@ def html_table(table: Table) -> HtmlTable:
     """What the template needs to know of a table."""
     table = table.without_empty()
     if len(table.columns) > _MANY:
-        table = table.without_constant()
+        fewer = table.without_constant()
+        if any(fewer.numeric()):  # else nothing but names would be left of a table of numbers
+            table = fewer
     numeric = table.numeric()
     heads = tuple(
         HtmlHead(column.label, column.unit, is_numeric, len(column.label) > _LONG_HEAD)
