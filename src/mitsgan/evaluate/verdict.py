@@ -54,13 +54,13 @@ def evaluation_report(evaluation: Evaluation, command: str = "") -> Report:
 def lead(evaluation: Evaluation) -> Iterator[str]:
     """The verdict in sentences, whichever way it went."""
     moved = evaluation.fidelity
+    check = evaluation.budget_check
+    if check is not None and not check.kept:  # before all else: it is why the command fails
+        yield f"{budget_sentence(check)}."
     yield (
         f"A perturbation of at most {_hu(moved.largest_hu)} (RMS {_hu(moved.rmse_hu)}) was added "
         f"to {evaluation.scan.name}."
     )
-    check = evaluation.budget_check
-    if check is not None and not check.kept:
-        yield f"{budget_sentence(check)}."
     yield from _beyond(evaluation)
     medians = {
         action: {name: row.rmse_hu.median or 0.0 for name, row in rows.items()}
@@ -74,7 +74,7 @@ def lead(evaluation: Evaluation) -> Iterator[str]:
     yield (
         "The same generative models then tampered with the original and with the protected scan. "
         f"In the repainted core their two results differ by {ours} (RMSE, median over "
-        f"{n} positions); noise of equal strength reaches {noise}."
+        f"{n} {'position' if n == 1 else 'positions'}); noise of equal strength reaches {noise}."
     )
     stronger = [_DOING[a] for a, rows in medians.items() if rows[OFFSET] > rows[PROTECTED]]
     if stronger:
@@ -102,7 +102,8 @@ def _passing(evaluation: Evaluation) -> Iterator[str]:
         round(injected.states[state].nodule_share * injected.n) for state in TAMPERED
     )
     yield (
-        f"Of {injected.n} injected nodules, {without} pass for nodules without protection and "
+        f"Of {injected.n} injected {'nodule' if injected.n == 1 else 'nodules'}, {without} "
+        f"{'passes for a nodule' if without == 1 else 'pass for nodules'} without protection and "
         f"{with_it} with it, by the nodule classifier."
     )
     failed = [injected.failed.get(state, {}).get("measurement") for state in TAMPERED]
@@ -118,12 +119,14 @@ def headline(evaluation: Evaluation) -> Iterator[Headline]:
     """The numbers that count."""
     moved, check = evaluation.fidelity, evaluation.budget_check
     voxels = None if check is None else check.voxels
+    kept = check is None or not check.over
     yield Headline(
         "Largest change of any voxel",
         moved.largest_hu,
         "HU",
         voxels,
-        f"The budget is {evaluation.config.budget}; it holds for stored values, after rounding.",
+        f"The budget is {evaluation.config.budget}, of stored values, after rounding"
+        f"{'' if kept else ': NOT KEPT'}.",
     )
     psnr = "infinite" if moved.psnr_db is None else f"{moved.psnr_db:.1f} dB"
     yield Headline(

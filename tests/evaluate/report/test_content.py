@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from mitsgan.errors import ResultError
 from mitsgan.evaluate.report.formatting import decimals, printed
 from mitsgan.evaluate.report.reading import read_galleries, read_report
 from mitsgan.evaluate.report.text import csv_report, json_report, markdown_report
+from mitsgan.evaluate.result import Evaluation
 
 EVALUATION = Path(__file__).parents[3] / "docs" / "results" / "lungdx-a0001.json"
 
@@ -148,6 +150,26 @@ def test_an_evaluation_becomes_a_report() -> None:
         f"Of {len(claimed)} figures of diagnosis that have a tolerance, 1 moved beyond it: "
         "calls that flip, 200 lung places."
     ) in read.lead
+
+
+def test_a_budget_that_was_not_kept_is_told_before_all_else_and_nowhere_otherwise() -> None:
+    evaluation = Evaluation.read(EVALUATION)
+    check = evaluation.budget_check
+    assert check is not None
+    broken = replace(evaluation, budget_check=replace(check, over=3, kept=False)).report()
+    assert broken.lead.startswith("BUDGET of ")
+    assert broken.headline[0].note.endswith(": NOT KEPT.")
+    assert "NOT KEPT" not in evaluation.report().headline[0].note
+
+
+def test_one_position_is_singular() -> None:
+    evaluation = Evaluation.read(EVALUATION)
+    injected = replace(evaluation.appearance["inject"], n=1)
+    one = replace(
+        evaluation, positions=evaluation.positions[:1], appearance={"inject": injected}
+    ).report()
+    assert "median over 1 position)" in one.lead
+    assert "Of 1 injected nodule, 1 passes for a nodule without" in one.lead
 
 
 def test_an_evaluation_that_lacks_something_is_refused(tmp_path: Path) -> None:

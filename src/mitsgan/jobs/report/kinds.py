@@ -38,7 +38,7 @@ def _protection(tree: Json) -> str:
     slices, change = tree["scan"]["shape"][0], tree["change"]
     done = "protected" if tree.get("mark") is None else "protected and marked"
     return (
-        f"{Path(tree['source']).name}: {slices} slices {done}; the largest change is "
+        f"{Path(tree['source']).name}: {_count(slices, 'slice')} {done}; the largest change is "
         f"{change['largest']:g} HU, the RMS change {change['rms']:.2f} HU."
     )
 
@@ -63,28 +63,34 @@ def _protected_scans(tree: Json) -> Json:
 
 def _restoration(tree: Json) -> str:
     who = f"sealed by {tree['signer']}" if tree["sealed"] else "sealed by nobody"
-    return (
-        f"{tree['slices']} slices are back, and the digest of the original is the one kept: {who}."
-    )
+    back = f"{_count(tree['slices'], 'slice')} {'is' if tree['slices'] == 1 else 'are'} back"
+    return f"{back}, and the digest of the original is the one kept: {who}."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _sealing(tree: Json) -> str:
     sketch = "with" if tree["sketch"] else "without"
-    return f"{tree['slices']} slices sealed {sketch} a sketch, by {tree['signer']}."
+    return f"{_count(tree['slices'], 'slice')} sealed {sketch} a sketch, by {tree['signer']}."
 
 
 _LEADS: Mapping[str, Callable[[Json], str]] = {
     "protection": _protection,
     TreeProtection.KIND: lambda tree: (
-        f"{tree['protected']} scans were protected, {tree['failed']} were not."
+        f"Scans that were protected: {tree['protected']}; that were not: {tree['failed']}."
     ),
     "restoration": _restoration,
     "sealing": _sealing,
-    "candidates": lambda tree: f"{len(tree['candidates'])} places where a nodule might be.",
+    "candidates": lambda tree: (
+        f"{_count(len(tree['candidates']), 'place')} where a nodule might be."
+    ),
     "training": lambda tree: "A training, with what it was made of and what it came to.",
     "cubes": lambda tree: "Cubes of scans, to train on.",
     "data check": lambda tree: (
-        f"{tree['faulty']} of {len(tree['scans'])} scans have a fault that training stumbles over."
+        f"Of {_count(len(tree['scans']), 'scan')}, {tree['faulty']} with a fault that training "
+        "stumbles over."
     ),
     "fetched": lambda tree: "Scans that were fetched.",
     "fetched weights": lambda tree: "Weights that were fetched.",
