@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from mitsgan.archive.forecast import in_words
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.metrics import write_metrics
 from mitsgan.archive.plan import plan_archive
-from mitsgan.archive.report import ArchiveReport, archive_report
+from mitsgan.archive.report import ArchiveReport, archive_report, write_archive_report
 from mitsgan.archive.settings import PlanSettings
 from mitsgan.archive.work import Work
 from mitsgan.archive.worker import Stopped, stoppable, work_through
@@ -64,6 +65,25 @@ def test_a_bad_series_does_not_stop_the_others(root: Path, how: Path, tmp_path: 
     assert (taken / "somebody's.txt").read_text() == "theirs"
     truncated.write_bytes(b"")
     assert work_through(foreign, "w", 1e6, 60) == 0
+
+
+def test_a_page_tells_what_is_tampered_before_what_is_done(ledger: Path, tmp_path: Path) -> None:
+    first, second, third = archive_report(ledger).series
+    report = replace(
+        archive_report(ledger),
+        states={"done": 2, "failed": 1},
+        verdicts={"intact": 1, "tampered": 1},
+        series=(
+            replace(first, action="protect", state="failed"),
+            *(replace(task, action="verify", state="done") for task in (second, third)),
+        ),
+    )
+    write_archive_report(report, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert '<p class="lead">Of 2 verified series: 1 TAMPERED, 1 intact. 1 series to protect' in page
+    assert "2 series to verify: 0 pending, 0 running, 2 done, 0 failed." in page
+    labels = re.findall('<div class="card"><h2>Series (.*?)</h2>', page)
+    assert labels == ["tampered", "intact", "failed", "done"]
 
 
 @pytest.mark.parametrize("uid", ["../../../elsewhere", "/elsewhere", "."])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -164,10 +164,26 @@ def write_archive_report(report: ArchiveReport, path: Path, *, overwrite: bool =
         temporary.write_text(_WRITERS[kind](report), encoding="utf-8", errors="backslashreplace")
 
 
+_WORST = ("tampered", "unknown", "processed", "intact")
+
 _LIMITS = (
     "What runs did, as the ledger remembers it. Whether what they wrote is still as they left it, "
     "`mitsgan archive verify` says.",
 )
+
+
+def _lead(report: ArchiveReport) -> Iterator[str]:
+    """What verifying found, where that was done, then how far each action is."""
+    of_verdicts = {v: report.verdicts[v] for v in _WORST if v in report.verdicts}
+    if of_verdicts:
+        words = (f"{n} {v if v == 'intact' else v.upper()}" for v, n in of_verdicts.items())
+        yield f"Of {sum(of_verdicts.values())} verified series: {', '.join(words)}."
+    for action in dict.fromkeys(task.action for task in report.series):
+        of_action = [task.state for task in report.series if task.action == action]
+        states = ", ".join(f"{of_action.count(state)} {state}" for state in STATES)
+        yield f"{len(of_action)} series to {action}: {states}."
+    if not report.series:
+        yield "No series yet."
 
 
 def _html(report: ArchiveReport) -> str:
@@ -175,16 +191,17 @@ def _html(report: ArchiveReport) -> str:
     from mitsgan.evaluate.report.content import Headline, Report
     from mitsgan.evaluate.report.html.page import html_report
 
-    states = ", ".join(f"{report.states.get(state, 0)} {state}" for state in STATES)
     counts = {**report.states, **report.verdicts}
+    order = (*_WORST, *reversed(list(STATES)))
+    words = sorted(counts, key=lambda word: order.index(word) if word in order else len(order))
     page = Report(
         title=f"Archive: {report.action}",
         version=report.version,
-        lead=f"{len(report.series)} series: {states}.",
+        lead=" ".join(_lead(report)),
         command=command_line("archive report", ledger=report.ledger, output="report.html"),
         config="",
         provenance={},
-        headline=tuple(Headline(f"Series {word}", n) for word, n in counts.items()),
+        headline=tuple(Headline(f"Series {word}", counts[word]) for word in words),
         tables=(*report.tables(), report.all_series()),
         limits=_LIMITS,
     )

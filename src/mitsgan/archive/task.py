@@ -14,7 +14,7 @@ State = Literal["pending", "running", "done", "failed"]
 STATES: Mapping[State, str] = {
     "pending": "waits for a worker",
     "running": "a worker has it, until its lease ends",
-    "done": "its output is whole and in place",
+    "done": "worked through; what it wrote was whole and in place",
     "failed": "given up; the reason stands beside it",
 }
 """Every state, and what it means."""
