@@ -39,6 +39,7 @@ def test_what_was_tampered_with_is_told_shown_and_exported(
         check_the_exported_report(shown)
         check_the_findings_written_as_dicom(shown, tmp_path)
         check_sealed_beside_shown(shown)
+        check_of_which_scan_the_verdict_is(shown)
         refuses_to_restore(shown, tmp_path)
 
 
@@ -82,11 +83,19 @@ def check_sealed_beside_shown(shown: Page) -> None:
     assert np.abs(now - sealed)[:, 300:].mean() < 3, "elsewhere the same"
 
 
+def check_of_which_scan_the_verdict_is(shown: Page) -> None:
+    """It stays while another scan is looked at, which it does not speak of."""
+    assert shown.text("whose") == "Of tampered:", "the sketch is a picture of the same"
+    shown.choose("first", shown.series("scan"))
+    assert shown.text("whose") == "Of tampered, not of what “Scan” shows now:"
+
+
 def check_the_exported_report(shown: Page) -> None:
     name, text = shown.export_report()
     assert name == "tampered-verification.html"
     assert "Verification of tampered" in text
-    assert "TAMPERED: 10 differences" in text
+    assert '<strong class="verdict tampered">TAMPERED</strong>' in text
+    assert "10 differences" in text
     assert "Where the mark is missing" in text
 
 

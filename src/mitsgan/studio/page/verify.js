@@ -2,15 +2,17 @@
 import { query, response } from "/api.js";
 import { show } from "/controls.js";
 import { trying, work } from "/work.js";
-import { changed, el, first, on, state } from "/state.js";
+import { changed, el, first, on, seriesOf, state } from "/state.js";
 
 let verified = "";
+let beside = []; // sealed beside found: pictures of what was verified
 
 const verify = async () => {
   const series = first();
   const result = await work("verify", { series: series.id });
   if (!result) return;
   verified = series.id;
+  beside = [];
   const { verification } = result;
   el("verdict").hidden = false;
   el("verdict").className = verification.verdict;
@@ -20,7 +22,16 @@ const verify = async () => {
   el("sketch").hidden = !verification.sketch;
   for (const name of ["mark map", "seal regions"]) if (result.series.layers.includes(name)) state.layers.add(name);
   changed("session");
+  whose();
   if (verification.regions.length) go(verification.regions[0]);
+};
+
+// A verdict stays while other scans are looked at: it says of which it is, and that it is of no other.
+const whose = () => {
+  const series = seriesOf(verified);
+  if (!series) return;
+  const elsewhere = state.first !== verified && !beside.includes(state.first);
+  el("whose").textContent = `Of ${series.name}${elsewhere ? ", not of what “Scan” shows now" : ""}:`;
 };
 
 const element = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
@@ -42,6 +53,7 @@ const region = (one) => {
 const sketch = async () => {
   const result = await work("sketch", { series: verified });
   if (!result) return;
+  beside = result.pair.map((series) => series.id);
   show(...result.pair.map((series) => series.id), "side");
 };
 
@@ -86,6 +98,7 @@ const allow = () => {
 
 export const startVerify = () => {
   on("session", allow);
+  on("view", whose);
   el("verify").addEventListener("click", () => trying(verify));
   el("sketch").addEventListener("click", () => trying(sketch));
   el("report").addEventListener("click", () => trying(report));
