@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ from mitsgan.evaluate.report.content import Report
 from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.html.page import html_report
 from mitsgan.evaluate.report.table import Column, Table
+from mitsgan.node.http.status_page import status_page
+from mitsgan.node.store.deliveries import Deliveries, Plan
+from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.spool import Header
+
+NAMES = ("run", "archive", "verdict", "node")
 
 PAPER = 718
 """A4 between margins of 1 cm, in pixels of CSS."""
@@ -96,17 +103,37 @@ def pages(scans: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
     options = ["--seal", str(scans / "protected.seal.json"), "--trust", str(scans / "sign.pub")]
     options += ["--key", str(scans / "key"), "--html", str(folder / "verdict.html"), "--quiet"]
     assert main(["verify", str(scans / "tampered"), *options]) == 1
-    return {name: folder / f"{name}.html" for name in ("run", "archive", "verdict")}
+    (folder / "node.html").write_text(_node(folder))
+    return {name: folder / f"{name}.html" for name in NAMES}
+
+
+def _node(folder: Path) -> str:
+    """The status page of a node: what waits, what is dead, what was found tampered, the hostile."""
+    ledger = Ledger(folder / "ledger.sqlite")
+    for number in range(3):
+        header = Header(
+            f"1.2.{number}", "1.2.3", "1.2.840.10008.1.2", f"1.2.{'3' * 55}{number}", "1"
+        )
+        series = ledger.open_series(header, "ct", "<b>CT1", "127.0.0.1")
+        ledger.enter(series, header, 10)
+        if number:
+            plans = {name: Plan("protected") for name in ("PACS_OF_THE_HOUSE", "ARCHIVE")}
+            Deliveries(ledger).plan(series, plans, "protected")
+    ledger.move(2, "dead", of=("protected",), reason="<img src=x> cannot be read")
+    ledger.verdict(3, "tampered")
+    page = status_page(ledger, "proof", "")
+    ledger.close()
+    return page
 
 
 @pytest.fixture
 def tab(chromium: Tab) -> Iterator[Tab]:
     yield chromium
-    chromium.call("Emulation.setEmulatedMedia", media="")
+    chromium.call("Emulation.setEmulatedMedia", media="", features=[])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["run", "archive", "verdict"])
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("width", [390, 1300])
 def test_nothing_is_cut_on_a_screen(
     name: str, width: int, pages: dict[str, Path], tab: Tab
@@ -121,6 +148,31 @@ def test_nothing_is_cut_on_a_screen(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(name: str, scheme: str, pages: dict[str, Path], tab: Tab) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    tab.call("Emulation.setEmulatedMedia", features=features)
+    tab.open(pages[name])
+    tab.value("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    axe = files("axe_core_python").joinpath("axe.min.js").read_text()
+    tab.call("Runtime.evaluate", expression=axe)
+    results = tab.value("axe.run(document, {resultTypes: ['violations']})")
+    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in results["violations"]] == []
+
+
+@pytest.mark.slow
+def test_the_status_page_of_a_node_shows_what_is_tampered(pages: dict[str, Path], tab: Tab) -> None:
+    tab.open(pages["node"])
+    colour, text = tab.value(
+        "(() => { const e = document.querySelector('.tampered');"
+        "return [getComputedStyle(e).color, e.textContent]; })()"
+    )
+    assert (colour, text) == ("rgb(163, 21, 43)", "TAMPERED")
+    assert tab.value("document.querySelectorAll('img, b').length") == 0
+
+
+@pytest.mark.slow
 def test_a_wide_table_scrolls_in_its_own_frame(pages: dict[str, Path], tab: Tab) -> None:
     """Else the test above would have looked at no frame."""
     for width in (390, 1300):
@@ -129,7 +181,7 @@ def test_a_wide_table_scrolls_in_its_own_frame(pages: dict[str, Path], tab: Tab)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["run", "archive", "verdict"])
+@pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_cut_on_paper(name: str, pages: dict[str, Path], tab: Tab) -> None:
     tab.call("Emulation.setEmulatedMedia", media="print")
     tab.open(pages[name], PAPER)

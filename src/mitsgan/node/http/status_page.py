@@ -13,16 +13,24 @@ from mitsgan.node.store.ledger_schema import STATES, Series
 _SHOWN = 200
 
 _STYLE = """
+:root { color-scheme: light dark; --good: #1c6b2a; --bad: #a3152b; --unsure: #7a5200 }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem; color: #1b1f24; background: #fff }
 h1 { font-size: 1.3rem } table { border-collapse: collapse; width: 100% }
+.wide { overflow-x: auto } @media (max-width: 480px) { body { margin: 1rem } }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #d8dee4;
   vertical-align: top } th { font-weight: 600; background: #f6f8fa }
 td.uid { font-family: ui-monospace, monospace; font-size: .85em; word-break: break-all }
-td.number { text-align: right } .dead, .refused { color: #a40e26 } .committed { color: #116329 }
+td.uid { min-width: 14rem }
+td:first-child { position: sticky; left: 0; background: #fff }
+td.number { text-align: right } .dead, .refused, .tampered { color: var(--bad) }
+.committed, .intact { color: var(--good) } .unknown, .processed { color: var(--unsure) }
 p.counts span { margin-right: 1.2rem } button { font: inherit; padding: .1rem .6rem }
 @media (prefers-color-scheme: dark) { body { color: #e6edf3; background: #0d1117 }
   th { background: #161b22 } th, td { border-color: #30363d }
-  .dead, .refused { color: #ff7b72 } .committed { color: #56d364 } }
+  td:first-child { background: #0d1117 }
+  :root { --good: #7fcf83; --bad: #ff8a95; --unsure: #e5c05c } }
+@media print { .wide { overflow: visible } td.uid { min-width: 0 } table { font-size: 8pt }
+  th, td { padding: .2rem .3rem; overflow-wrap: anywhere } button { display: none } }
 """
 
 
@@ -62,14 +70,16 @@ def status_page(ledger: Ledger, proof: str, not_ready: str) -> str:
         if counts.get(state)
     )
     rows = "".join(_row(series, ledger, proof) for series in ledger.latest(_SHOWN))
-    head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
+    head = "".join(f'<th scope="col">{name}</th>' if name else "<td></td>" for name in _COLUMNS)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width"><title>mitsgan node</title>'
-        f"<style>{_STYLE}</style><h1>mitsgan node</h1>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<title>mitsgan node</title>"
+        f"<style>{_STYLE}</style><main><h1>mitsgan node</h1>"
         f"<p>{'Takes nothing: ' + escape(not_ready) if not_ready else 'Ready.'}</p>"
         f'<p class="counts">{shown or "No series yet."}</p>'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></html>"
+        '<div class="wide" tabindex="0" role="region" aria-label="series"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></main></html>"
     )
 
 
@@ -77,9 +87,9 @@ _COLUMNS = ("", "State", "Series", "From", "Route", "Objects", "Destinations", "
 
 
 def _row(series: Series, ledger: Ledger, proof: str) -> str:
-    verdict = f"verified: {series.verdict}" if series.verdict else ""
-    texts = [text for text in (verdict, series.reason, series.note) if text]
-    more = "".join(f"<br>{escape(text)}" for text in texts)
+    more = "".join(f"<br>{escape(text)}" for text in (series.reason, series.note) if text)
+    if verdict := escape(series.verdict):
+        more = f'<br>verified: <strong class="{verdict}">{verdict.upper()}</strong>{more}'
     button = ""
     if series.state == "dead" and series.files == "kept":
         button = (
