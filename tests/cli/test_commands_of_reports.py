@@ -6,17 +6,21 @@ import shlex
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from mitsgan.cli.evaluate.evaluate import Evaluate
 from mitsgan.cli.evaluate.mark import EvaluateMark
-from mitsgan.cli.main import _command
+from mitsgan.cli.main import _command, main
 from mitsgan.evaluate.mark.result import MarkEvaluation
 from mitsgan.evaluate.report.command_line import command_line
 from mitsgan.evaluate.report.reading import read_report
 from mitsgan.evaluate.result import Evaluation
+from mitsgan.files import Derivation, write_scan
 from mitsgan.jobs.demo.demo import DemoFolder
 from mitsgan.jobs.evaluate.settings import EvaluateFiles
 from mitsgan.jobs.verify.settings import VerifyFile
+from mitsgan.scan.scan import Scan
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
@@ -78,6 +82,24 @@ def test_a_page_of_a_verification_names_the_files_and_options_that_it_was_made_o
         "mitsgan verify OUT --recursive --key KEY --identity 'x y' --false-alarms 0.001 "
         "--series 1.2.3"
     )
+
+
+def test_a_page_of_a_sealed_protection_says_so_and_signs_again(
+    small_chest: Scan, tmp_path: Path
+) -> None:
+    key = Ed25519PrivateKey.generate()
+    (tmp_path / "k.pem").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    write_scan(small_chest, tmp_path / "scan.mha", derivation=Derivation("test", "test"))
+    for name, sign in (("sealed", ["--sign", str(tmp_path / "k.pem")]), ("bare", [])):
+        files = [str(tmp_path / "scan.mha"), str(tmp_path / f"{name}.mha")]
+        out = ["--protector", "noise", "--quiet", "--output", str(tmp_path / f"{name}.json")]
+        assert main(["protect", *files, *out, *sign]) == 0
+        page = tmp_path / f"{name}.md"
+        assert main(["report", str(tmp_path / f"{name}.json"), "-o", str(page), "--quiet"]) == 0
+        assert (" --sign KEY.pem" in page.read_text()) == bool(sign)
+        assert ("sealed.mha.seal.json" in page.read_text()) == bool(sign)
 
 
 def test_settings_become_options() -> None:

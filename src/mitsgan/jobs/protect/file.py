@@ -169,6 +169,7 @@ def _result(
         ),
         change=result.ChangeEntry(protected.largest_hu, protected.rms_hu, "HU"),
         restorable=restorable,
+        seal=None if settings.sign is None else seal_path(settings.out).name,
         notes=(*scan.notes, *protected.notes),
         seconds=rounded(phases.seconds),
         device=who.device,

@@ -83,13 +83,14 @@ class ProtectionResult(Result):
         source, output: as they were given.
         protector: by name; ``weights`` and ``seed`` are None where it has none.
         restorable: the original, where it is kept.
+        seal: the file of the seal, where it is sealed.
         notes: what is to be known of the input and of the result, a sentence each.
         device, precision: of its network; None where there is none.
         seconds: of each phase.
     """
 
     KIND: ClassVar[str] = "protection"
-    LEFT_OUT_IF_NONE: ClassVar[frozenset[str]] = frozenset({"restorable"})
+    LEFT_OUT_IF_NONE: ClassVar[frozenset[str]] = frozenset({"restorable", "seal"})
 
     version: str = __version__
     source: str
@@ -103,6 +104,7 @@ class ProtectionResult(Result):
     scan: ProtectedGrid
     change: ChangeEntry
     restorable: RestorableEntry | None = None
+    seal: str | None = None
     notes: tuple[str, ...]
     seconds: dict[str, float]
     device: str | None

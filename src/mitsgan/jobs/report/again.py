@@ -32,6 +32,7 @@ def _protection(tree: Json) -> str:
         noise_fraction=budget["noise_fraction"],
         key=None if mark is None else "KEYFILE",
         mark_hu=None if mark is None else _unless(mark["rms"], ProtectFile.mark_hu),
+        sign="KEY.pem" if tree.get("seal") else None,
         restorable=None if kept is None else ["RECIPIENT.pem"] * len(kept["recipients"]),
         refine=refinement.get("seconds"),
         refine_steps=refinement.get("steps"),
