@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -152,3 +154,18 @@ def test_what_is_whole_is_intact_and_its_original_is_restored(
             pixels = [pydicom.dcmread(path).PixelData for path in (before, after)]
             assert pixels[0] == pixels[1]
     assert PASSPHRASE not in caplog.text
+
+
+def test_a_scan_that_vanished_keeps_no_verdict_of_before(
+    chromium: Tab, scans: Path, tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone"
+    shutil.copytree(scans / "protected", gone)
+    with page(chromium, replace(settings(scans, "protected", tmp_path), protected=gone)) as shown:
+        shown.verify("protected")
+        assert shown.text("sentence").startswith("INTACT")
+        shutil.rmtree(gone)
+        shown.tab.click("#verify")
+        shown.tab.until("!document.getElementById('alert').hidden")
+        assert "does not exist" in shown.text("alert")
+        assert shown.value("document.getElementById('verdict').hidden")

@@ -9,6 +9,8 @@ let beside = []; // sealed beside found: pictures of what was verified
 
 const verify = async () => {
   const series = first();
+  verified = "";
+  el("verdict").hidden = true; // what was found before is no answer where this one fails
   const result = await work("verify", { series: series.id });
   if (!result) return;
   verified = series.id;
