@@ -79,12 +79,13 @@ def take_report(report: Dataset, ledger: Ledger, retry: Retry) -> None:
         deliveries.advance(delivery, "granted")
         return
     reason = f"{len(lacking)} objects were not committed"
-    deliveries.denied(delivery, lacking)
     denied = delivery.denied + 1
     if denied >= retry.attempts:
-        deliveries.advance(delivery, "dead", reason=f"{reason} ({denied} times)")
+        reason = f"{reason} ({denied} times)"
+        deliveries.not_committed(delivery, lacking, "dead", reason=reason)
     else:
-        deliveries.advance(delivery, "pending", reason=reason, wait=retry.wait(denied))
+        wait = retry.wait(denied)
+        deliveries.not_committed(delivery, lacking, "pending", reason=reason, wait=wait)
 
 
 def _reference(item: Item) -> Dataset:

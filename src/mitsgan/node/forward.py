@@ -31,6 +31,10 @@ from mitsgan.node.store.spool import Spool, read_header
 LOG = logging.getLogger("mitsgan.node")
 
 
+class _AnsweredError(Exception):
+    """The result of an earlier question for storage commitment came while the peer was called."""
+
+
 class Forwarder:
     """Sends to one destination.
 
@@ -171,12 +175,14 @@ class Forwarder:
 
         def before(uid: str) -> None:
             # The result may come before the answer, so nothing is written after it is asked for.
-            wait = destination.commitment_seconds
-            self._deliveries.failed(delivery, "", wait)
-            self._deliveries.advance(delivery, "sent", wait=wait, transaction=uid)
+            if not self._deliveries.asks(delivery, uid, destination.commitment_seconds):
+                raise _AnsweredError
 
         title, files = self.config.listen.ae_title, self._files(delivery)
-        transaction = ask_commitment(title, destination, files, before)
+        try:
+            transaction = ask_commitment(title, destination, files, before)
+        except _AnsweredError:
+            return
         LOG.info("series %d: asked %s for commitment %s", delivery.series, self.name, transaction)
 
     def _read_back(self, delivery: Delivery, series: Series, destination: Destination) -> None:

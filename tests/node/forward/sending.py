@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset
 
 from mitsgan.jobs.protect.settings import RestorablyProtecting
 from mitsgan.node import forward
@@ -100,6 +101,18 @@ def web(**settings: object) -> Destination:
     return Destination(url="https://pacs.example/dicom-web", **settings)  # type: ignore[arg-type]
 
 
+def report(transaction: str, *granted: str) -> Dataset:
+    """A result of storage commitment that grants these objects."""
+    event = Dataset()
+    event.TransactionUID = transaction
+    event.ReferencedSOPSequence = []
+    for uid in granted:
+        item = Dataset()
+        item.ReferencedSOPInstanceUID = uid
+        event.ReferencedSOPSequence.append(item)
+    return event
+
+
 class Peer:
     """What a destination does, in place of the network."""
 
@@ -111,6 +124,8 @@ class Peer:
         self.after = COUNT
         """So many objects until it fails."""
         self.transactions: list[str] = []
+        self.calls: Callable[[], None] = lambda: None
+        """What happens while it is called to be asked for commitment."""
         monkeypatch.setattr(forward, "send", lambda _, to, files, sent: self.take(files, sent))
         monkeypatch.setattr(forward, "send_web", lambda to, files, sent: self.take(files, sent))
         monkeypatch.setattr(forward, "stored_at", lambda *args: self.asked())
@@ -134,6 +149,7 @@ class Peer:
     def commit(
         self, title: str, to: Destination, files: list[Item], before: Callable[[str], None]
     ) -> str:
+        self.calls()
         self.transactions.append(f"1.9.{len(self.transactions)}")
         before(self.transactions[-1])
         if self.fails is not None:

@@ -8,9 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.node.forward.sending import COUNT, Node, Peer, peer, web
+from tests.node.forward.sending import COUNT, Node, Peer, peer, report, web
 
-from mitsgan.node.config import Destination
+from mitsgan.node.commitment import take_report
+from mitsgan.node.config import Destination, Retry
 from mitsgan.node.processing.tasks import Answer
 from mitsgan.node.send import PeerError, RefusedError
 from mitsgan.node.store.deliveries import What
@@ -140,6 +141,20 @@ def test_commitment_is_asked_for_until_a_result_comes_or_attempts_end(
     assert node.next(to, attempts=2)
     assert len(pacs.transactions) == 2
     assert "no result came" in node.series.reason
+
+
+def test_a_result_that_comes_while_it_is_asked_for_again_counts(begin: Begin, pacs: Peer) -> None:
+    """What the archive did not keep is sent again: of the rest alone, all would be committed."""
+    node, to = begin("protected"), peer(commitment=True)
+    assert node.next(to)
+    assert node.next(to)
+    node.now()
+    result = report(pacs.transactions[0], *node.uids[1:])
+    pacs.calls = lambda: take_report(result, node.ledger, Retry())
+    assert node.next(to)
+    assert (node.delivery.state, node.delivery.denied) == ("pending", 1)
+    assert node.has() == node.uids[1:]
+    assert node.delivery.transaction_uid == pacs.transactions[0]
 
 
 def test_what_was_granted_is_committed(begin: Begin, pacs: Peer) -> None:

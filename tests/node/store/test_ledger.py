@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from pydicom.dataset import Dataset
+from tests.node.forward.sending import report
 
 from mitsgan.errors import DataError
 from mitsgan.node.commitment import take_report
@@ -185,17 +185,6 @@ def test_a_ledger_of_the_first_version_is_taken_on(tmp_path: Path) -> None:
     Ledger(path).close()
 
 
-def report(transaction: str, *granted: str) -> Dataset:
-    event = Dataset()
-    event.TransactionUID = transaction
-    event.ReferencedSOPSequence = []
-    for uid in granted:
-        item = Dataset()
-        item.ReferencedSOPInstanceUID = uid
-        event.ReferencedSOPSequence.append(item)
-    return event
-
-
 def test_what_an_archive_does_not_commit_is_sent_again_and_at_last_a_dead_letter(
     ledger: Ledger,
 ) -> None:
@@ -203,14 +192,16 @@ def test_what_an_archive_does_not_commit_is_sent_again_and_at_last_a_dead_letter
     deliveries, retry = Deliveries(ledger), Retry(attempts=2, first_seconds=0.01)
     for uid in ("1.2.3", "1.2.4"):
         deliveries.note_sent(one, uid)
-    deliveries.advance(one, "sent", transaction="1.9")
+    deliveries.advance(one, "sent")
+    deliveries.asks(one, "1.9", 60)
     take_report(report("1.8"), ledger, retry)  # of nobody
     assert deliveries.of(series)[0].state == "sent"
     take_report(report("1.9", "1.2.3"), ledger, retry)
     assert deliveries.of(series)[0].state == "pending"
     assert deliveries.sent(one) == {"1.2.3"}
     deliveries.note_sent(one, "1.2.4")
-    deliveries.advance(one, "sent", transaction="1.10")
+    deliveries.advance(one, "sent")
+    deliveries.asks(one, "1.10", 60)
     take_report(report("1.10", "1.2.3"), ledger, retry)
     assert entry(ledger, series).reason == "one: 1 objects were not committed (2 times)"
 
@@ -219,6 +210,7 @@ def test_commitment_of_all_grants_a_delivery(ledger: Ledger) -> None:
     series, (one,) = sending(ledger, "one")
     deliveries = Deliveries(ledger)
     deliveries.note_sent(one, "1.2.3")
-    deliveries.advance(one, "sent", transaction="1.9")
+    deliveries.advance(one, "sent")
+    deliveries.asks(one, "1.9", 60)
     take_report(report("1.9", "1.2.3"), ledger, Retry())
     assert deliveries.of(series)[0].state == "granted"

@@ -131,15 +131,28 @@ CHANGES: dict[str, tuple[State, Change]] = {
     "a delivery is done": (
         "sending",
         lambda ledger, series: Deliveries(ledger).advance(
-            first_delivery(ledger, series), "committed", transaction="1.99"
+            first_delivery(ledger, series), "committed"
         ),
     ),
+    "objects were not committed": (
+        "sending",
+        lambda ledger, series: Deliveries(ledger).not_committed(
+            first_delivery(ledger, series), ["1.2.1", "1.9.3.1"], "pending", reason="r", wait=9
+        ),
+    ),
+    "commitment is asked for": ("sending", lambda ledger, series: ask(ledger, series)),
     "a delivery failed": (
         "sending",
         lambda ledger, series: Deliveries(ledger).failed(first_delivery(ledger, series), "r", 9),
     ),
     "a dead letter is retried": ("dead", lambda ledger, series: Deliveries(ledger).retry(series)),
 }
+
+
+def ask(ledger: Ledger, series: int) -> None:
+    first, deliveries = first_delivery(ledger, series), Deliveries(ledger)
+    deliveries.advance(first, "sent")
+    assert deliveries.asks(first, "1.99", 9)
 
 
 def last_object(ledger: Ledger, series: int) -> float:
@@ -176,7 +189,8 @@ def test_a_delivery_leaves_the_other_of_its_series_alone(ledger: Ledger) -> None
     deliveries.denied(one, ["1.2.1"])
     assert deliveries.sent(one) == set()
     assert deliveries.sent(two) == {"1.2.1"}
-    deliveries.advance(one, "sent", transaction="1.99")
+    deliveries.advance(one, "sent")
+    assert deliveries.asks(one, "1.99", 9)
     assert deliveries.of(series)[1] == two
     found = deliveries.of_transaction("1.99")
     assert found is not None

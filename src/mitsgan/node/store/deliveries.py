@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -59,7 +60,7 @@ class Deliveries:
                 "UPDATE series SET state = ?, reason = '', note = ?, changed = ? WHERE id = ?",
                 (to, note, now, series),
             )
-        self.settle(series)
+            _settle(db, series)
 
     def of(self, series: int) -> list[Delivery]:
         """All deliveries of a series."""
@@ -98,14 +99,29 @@ class Deliveries:
     def denied(self, delivery: Delivery, sop_uids: list[str]) -> None:
         """Note that a destination has not kept objects after all, so that they are sent again."""
         with self._ledger.change() as db:
-            db.executemany(
-                "DELETE FROM sent WHERE series = ? AND destination = ? AND sop_uid = ?",
-                [(delivery.series, delivery.destination, uid) for uid in sop_uids],
-            )
-            db.execute(
-                "UPDATE deliveries SET denied = denied + 1 WHERE series = ? AND destination = ?",
-                (delivery.series, delivery.destination),
-            )
+            _deny(db, delivery, sop_uids)
+
+    def not_committed(
+        self,
+        delivery: Delivery,
+        sop_uids: list[str],
+        to: DeliveryState,
+        *,
+        reason: str,
+        wait: float = 0,
+    ) -> None:
+        """The same of a storage commitment, with the state that comes of it, all at once.
+
+        Between the two a delivery would have all that it is known to have sent committed.
+
+        Args:
+            delivery: which.
+            sop_uids: of the objects that were not committed.
+            to, reason, wait: as of `advance`.
+        """
+        with self._ledger.change() as db:
+            _deny(db, delivery, sop_uids)
+            _advance(db, delivery, to, reason=reason, wait=wait)
 
     def sent(self, delivery: Delivery) -> set[str]:
         """SOP Instance UIDs that a destination has of a series."""
@@ -122,7 +138,6 @@ class Deliveries:
         *,
         reason: str = "",
         wait: float = 0,
-        transaction: str | None = None,
     ) -> None:
         """Change the state of a delivery, and of its series if that was the last one.
 
@@ -131,20 +146,28 @@ class Deliveries:
             to: its new state.
             reason: why, of a dead one.
             wait: seconds until it is looked at again.
-            transaction: UID of a storage commitment that was asked for.
         """
         with self._ledger.change() as db:
-            db.execute(
-                "UPDATE deliveries SET state = ?, reason = ?, not_before = ?, "
-                "transaction_uid = COALESCE(?, transaction_uid), "
-                "attempts = CASE WHEN state = ? THEN attempts ELSE 0 END "
-                "WHERE series = ? AND destination = ?",
-                (
-                    *(to, reason, time.time() + wait, transaction, to),
-                    *(delivery.series, delivery.destination),
-                ),
+            _advance(db, delivery, to, reason=reason, wait=wait)
+
+    def asks(self, delivery: Delivery, transaction: str, wait: float) -> bool:
+        """Note that storage commitment is about to be asked for, which is an attempt.
+
+        Args:
+            delivery: which.
+            transaction: UID of the new question.
+            wait: seconds until it is asked for again.
+
+        Returns:
+            Whether it is still to be asked for: the result of an earlier question may have come.
+        """
+        with self._ledger.change() as db:
+            asked = db.execute(
+                "UPDATE deliveries SET attempts = attempts + 1, reason = '', not_before = ?, "
+                "transaction_uid = ? WHERE series = ? AND destination = ? AND state = 'sent'",
+                (time.time() + wait, transaction, delivery.series, delivery.destination),
             )
-        self.settle(delivery.series)
+        return bool(asked.rowcount)
 
     def failed(self, delivery: Delivery, reason: str, wait: float) -> None:
         """Note a failed attempt; the delivery stays in its state until then."""
@@ -159,20 +182,6 @@ class Deliveries:
         """The delivery that a storage commitment is about."""
         rows = self._find("WHERE d.transaction_uid = ? AND d.state = 'sent'", (uid,))
         return rows[0] if rows else None
-
-    def settle(self, series: int) -> None:
-        """End a series all of whose deliveries have ended."""
-        with self._ledger.change() as db:
-            rows = db.execute(
-                "SELECT destination, state, reason FROM deliveries WHERE series = ?", (series,)
-            ).fetchall()
-            if not rows or any(state not in ("committed", "dead") for _, state, _ in rows):
-                return
-            reasons = [f"{name}: {reason}" for name, state, reason in rows if state == "dead"]
-            db.execute(
-                "UPDATE series SET state = ?, reason = ?, changed = ? WHERE id = ?",
-                ("dead" if reasons else "committed", "; ".join(reasons), time.time(), series),
-            )
 
     def retry(self, series: int) -> bool:
         """Take a dead letter up again; False where it is none.
@@ -209,3 +218,43 @@ class Deliveries:
 
 HELD = "held back: "
 """How the reason of a delivery begins that holds an original back."""
+
+
+def _deny(db: sqlite3.Connection, delivery: Delivery, sop_uids: list[str]) -> None:
+    db.executemany(
+        "DELETE FROM sent WHERE series = ? AND destination = ? AND sop_uid = ?",
+        [(delivery.series, delivery.destination, uid) for uid in sop_uids],
+    )
+    db.execute(
+        "UPDATE deliveries SET denied = denied + 1 WHERE series = ? AND destination = ?",
+        (delivery.series, delivery.destination),
+    )
+
+
+def _advance(
+    db: sqlite3.Connection, delivery: Delivery, to: DeliveryState, *, reason: str, wait: float
+) -> None:
+    db.execute(
+        "UPDATE deliveries SET state = ?, reason = ?, not_before = ?, "
+        "attempts = CASE WHEN state = ? THEN attempts ELSE 0 END "
+        "WHERE series = ? AND destination = ?",
+        (to, reason, time.time() + wait, to, delivery.series, delivery.destination),
+    )
+    _settle(db, delivery.series)
+
+
+def _settle(db: sqlite3.Connection, series: int) -> None:
+    """End a series all of whose deliveries have ended, in the same transaction as the last one.
+
+    A node that is killed in between would never look at it again.
+    """
+    rows = db.execute(
+        "SELECT destination, state, reason FROM deliveries WHERE series = ?", (series,)
+    ).fetchall()
+    if not rows or any(state not in ("committed", "dead") for _, state, _ in rows):
+        return
+    reasons = [f"{name}: {reason}" for name, state, reason in rows if state == "dead"]
+    db.execute(
+        "UPDATE series SET state = ?, reason = ?, changed = ? WHERE id = ?",
+        ("dead" if reasons else "committed", "; ".join(reasons), time.time(), series),
+    )
