@@ -39,6 +39,9 @@ def _enter(number: int, spool: Spool, ledger: Ledger, intake: Intake, config: No
     if series is None:
         spool.remove(number)  # nothing was acknowledged without a row, which is on the disk first
         return 0
+    if series.files == "deleted":
+        spool.remove(number)  # the node was killed before it did
+        return 0
     if not folder.is_dir():
         return 0
     objects = ledger.objects(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.config import Audit, Destination, NodeConfig, Retry, Route
 from mitsgan.node.http.counters import Counters
+from mitsgan.node.processing import work
 from mitsgan.node.processing.actions import Restoring, Verifying
 from mitsgan.node.processing.tasks import Answer, Task
 from mitsgan.node.processing.work import Work
@@ -227,6 +229,45 @@ def test_a_full_disk_is_tried_again_and_then_a_dead_letter(begin: Begin) -> None
     assert node.work(full)
     assert (node.series.state, node.series.reason) == ("dead", "the disk is full")
     assert node.gets() == {}
+
+
+def test_what_a_full_disk_ends_leaves_no_copy_behind(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = begin("protect")
+
+    def full(paths: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(work, "sync_files", full)
+    assert node.work(made)
+    assert (node.series.state, node.series.reason) == ("complete", "the disk is full")
+    assert not list(node.spool.work.iterdir())
+
+
+def made(task: Task) -> Answer:
+    assert task.protect is not None
+    task.protect.out.mkdir()
+    (task.protect.out / "1.9.1.dcm").write_bytes(b"made")
+    return Answer(text="done")
+
+
+def test_what_a_fault_ends_is_tried_again_and_then_a_dead_letter(begin: Begin) -> None:
+    """Of a ledger that cannot be written for a while, say, or of ours."""
+    node = begin("protect")
+
+    def fault(task: Task) -> Answer:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    for state in ("complete", "dead"):
+        with pytest.raises(sqlite3.OperationalError):
+            node.work(fault)
+        assert not node.work(lambda task: pytest.fail("it did not wait"))
+        assert node.series.state == state
+        with node.ledger.change() as db:
+            db.execute("UPDATE series SET not_before = 0")
+    assert node.series.reason == "an error ended the work on it; see the log"
+    assert not list(node.spool.work.iterdir())
 
 
 def test_a_series_of_a_route_that_is_gone_is_a_dead_letter(begin: Begin) -> None:

@@ -175,3 +175,11 @@ def test_what_a_crash_left_of_a_repeated_series_begins_it_anew(
         True,
         action == "restore",
     ]
+
+
+def test_files_that_were_to_go_when_the_node_was_killed_go(place: Place, source: Path) -> None:
+    """They are of a patient, and nobody would look at them again."""
+    assert place.take(source) == "new"
+    place.ledger.files_gone(1, {source.stem: "ab"})
+    assert recover(place.spool, place.ledger, place.intake, config(place)) == 0
+    assert not place.spool.folder(1).exists()

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,6 +90,12 @@ class Work:
             stopping: whether the node ends: then what a worker did not do is no failed attempt.
         """
         self._stopping = stopping
+        for series in self._ledger.in_states("working"):
+            # Nobody else works, so a fault ended the work on it, which the log tells: of a ledger
+            # that could not be written, even.
+            again = Answer(error="an error ended the work on it; see the log", passing=True)
+            if self._give_up(series, again):
+                self._end(series, again.error)
         now = time.time()
         for series in self._ledger.in_states("complete"):
             if series.not_before > now:
@@ -124,10 +131,10 @@ class Work:
 
     def _verify(self, series: Series, route: Route) -> None:
         assert route.verify is not None
-        place = self._place(series)
-        source = self._gather(series, place)
-        answer = self._asked(Task(verify=VerifyTask(source=source, settings=route.verify)), source)
-        shutil.rmtree(place, ignore_errors=True)
+        with self._place(series) as place:
+            source = self._gather(series, place)
+            task = VerifyTask(source=source, settings=route.verify)
+            answer = self._asked(Task(verify=task), source)
         if answer.error and not self._give_up(series, answer):
             return
         verdict = answer.verdict or "unknown"
@@ -137,21 +144,20 @@ class Work:
         self._divide(series, route, None if verdict == "intact" else reason)
 
     def _protect(self, series: Series, route: Route) -> None:
-        place = self._place(series)
-        out = place / "protected"
-        source = self._gather(series, place)
-        task = ProtectTask(source=source, out=out, settings=route.protecting)
-        answer = self._asked(Task(protect=task), source)
+        with self._place(series) as place:
+            out = place / "protected"
+            source = self._gather(series, place)
+            task = ProtectTask(source=source, out=out, settings=route.protecting)
+            answer = self._asked(Task(protect=task), source)
+            if not answer.error:
+                if route.protecting.restorable:
+                    keep(self._originals, out)
+                self._move(out, self._spool.protected(series.id), self._spool.seal(series.id))
         if answer.error:
-            shutil.rmtree(place, ignore_errors=True)
             if self._give_up(series, answer):
                 self._counters.series.labels("not_protected").inc()
                 self._divide(series, route, f"cannot be protected: {answer.error}")
             return
-        if route.protecting.restorable:
-            keep(self._originals, out)
-        self._move(out, self._spool.protected(series.id), self._spool.seal(series.id))
-        shutil.rmtree(place, ignore_errors=True)
         self._counters.series.labels("protected").inc()
         plans = {name: Plan("protected") for name in route.destinations}
         gone = self._gone(series)
@@ -163,22 +169,21 @@ class Work:
 
     def _restore(self, series: Series, route: Route) -> None:
         assert route.restore is not None
-        place = self._place(series)
-        out = place / "restored"
-        source = self._gather(series, place)
-        task = RestoreTask(
-            source=source, out=out, originals=self._originals, settings=route.restore
-        )
-        answer = self._asked(Task(restore=task), source)
+        with self._place(series) as place:
+            out = place / "restored"
+            source = self._gather(series, place)
+            task = RestoreTask(
+                source=source, out=out, originals=self._originals, settings=route.restore
+            )
+            answer = self._asked(Task(restore=task), source)
+            if not answer.error:
+                self._move(out, self._spool.restored(series.id))
         if answer.error:
-            shutil.rmtree(place, ignore_errors=True)
             if self._give_up(series, answer):
                 self._tell(series, answer)
                 self._counters.series.labels("not_restored").inc()
                 self._divide(series, route, f"cannot be restored: {answer.error}")
             return
-        self._move(out, self._spool.restored(series.id))
-        shutil.rmtree(place, ignore_errors=True)
         self._tell(series, answer)  # before anybody gets it
         self._counters.series.labels("restored").inc()
         plans = {name: Plan("restored") for name in route.destinations}
@@ -248,11 +253,18 @@ class Work:
         self._counters.series.labels("dead").inc()
         LOG.error("series %d: %s", series.id, reason)
 
-    def _place(self, series: Series) -> Path:
-        """A new folder to work on a series in."""
+    @contextmanager
+    def _place(self, series: Series) -> Iterator[Path]:
+        """A new folder to work on a series in, which goes in the end, whatever that is.
+
+        Each attempt on a full disk would leave another copy of the series on it.
+        """
         place = self._spool.work / f"{series.id}-{os.urandom(4).hex()}"
         place.mkdir(mode=0o700)
-        return place
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
     def _gather(self, series: Series, place: Path) -> Path:
         """Exactly the objects that the ledger knows, those of series that this one follows, too."""
