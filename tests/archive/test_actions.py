@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,22 @@ def test_an_original_that_an_earlier_attempt_put_in_place_is_done(root: Path, ke
     assert states == [("done", ""), ("failed", "input"), ("done", "")]
     assert strange.read_bytes() == b"another's"
     ledger.close()
+
+
+@pytest.mark.slow
+def test_an_original_that_a_worker_put_in_place_before_it_stopped_is_done(
+    root: Path, keys: Path
+) -> None:
+    """It gives the series back, which then counts as never begun."""
+    work_all(root, keys / "out", QUICK + 'restorable = ["r.pub"]\n')
+    text = 'action = "restore"\n[restore]\nprivate_key = "r.pem"\n'
+    work_all(keys / "out", keys / "back", text)
+    with closing(Ledger(keys / "back.db")) as ledger:
+        with ledger._change() as db:
+            db.execute("UPDATE tasks SET state = 'running', owner = 'stopped', ended = 0")
+        ledger.let_go("stopped")
+        work_through(keys / "back.db", "w", 1e6, 60)
+        assert [(task.state, task.reason) for task in ledger.tasks()] == [("done", "")] * 3
 
 
 @pytest.mark.slow

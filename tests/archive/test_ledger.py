@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.task import ATTEMPTS, Failure, NewTask, Outcome, Task
+from mitsgan.archive.worker import _renewed
 from mitsgan.errors import DataError
 
 
@@ -72,6 +74,29 @@ def test_a_lost_worker_s_series_is_taken_over_and_its_end_does_not_count(
     assert not ledger.end(lost, Outcome(text="too late"))
     assert ledger.end(taken, Outcome(text="done"))
     assert ledger.task(taken.id).text == "done"
+
+
+def test_a_lease_is_renewed_again_once_the_ledger_can_be_written(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.enter([new(1)])
+    task = ledger.lease("a", 60, 50)
+    assert task is not None
+    tries: list[bool] = []
+    renew, twice = Ledger.renew, threading.Event()
+
+    def fails_first(book: Ledger, task: Task, seconds: float) -> bool:
+        tries.append(len(tries) > 0 and renew(book, task, 600))
+        if len(tries) == 1:
+            raise DataError("the disk is full")
+        twice.set()
+        return True
+
+    monkeypatch.setattr(Ledger, "renew", fails_first)
+    with _renewed(ledger.path, task, 0.1):
+        assert twice.wait(30)
+    assert tries[:2] == [False, True]
+    assert ledger.task(task.id).lease_until > task.lease_until
 
 
 def test_a_full_disk_is_told_and_leaves_the_ledger_as_it_was(ledger: Ledger) -> None:

@@ -16,8 +16,8 @@ from mitsgan.node.processing.actions import Restoring
 def restore_series(task: Task, how: Restoring) -> str:
     """Give an original back; what came of it, for people.
 
-    An output that an earlier attempt has put in place is compared, not written again: restoring
-    replaces nothing.
+    An output that is there already, of an attempt that was cut off or given back, is compared, not
+    written again: restoring replaces nothing.
 
     Raises:
         OutputError: something else lies there.
@@ -39,7 +39,7 @@ def restore_series(task: Task, how: Restoring) -> str:
         return "; ".join([f"{result.slices} slices", *result.notes])
 
     out = Path(task.output)
-    if task.attempts < 2 or not out.exists():
+    if not out.exists():
         return to(out)
     with work_folder(out.with_name(f"again.{out.name}")) as work:
         again = work / out.name

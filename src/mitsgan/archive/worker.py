@@ -15,7 +15,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -23,7 +23,7 @@ from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.plan import how_of
 from mitsgan.archive.task import Task
 from mitsgan.archive.work import Work
-from mitsgan.errors import MitsganError
+from mitsgan.errors import DataError, MitsganError
 from mitsgan.processes import end_with_parent
 
 _PATHS = ("trust", "out")
@@ -104,10 +104,10 @@ def _renewed(ledger: Path, task: Task, seconds: float) -> Iterator[None]:
     over = threading.Event()
 
     def renew() -> None:
-        book = Ledger(ledger)
         while not over.wait(seconds / 4):
-            book.renew(task, seconds)
-        book.close()
+            # A ledger that cannot be written now may be in time: else another does it as well.
+            with suppress(DataError), closing(Ledger(ledger)) as book:
+                book.renew(task, seconds)
 
     thread = threading.Thread(target=renew, daemon=True)
     thread.start()
