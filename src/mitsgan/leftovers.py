@@ -53,9 +53,14 @@ def work_folder(path: Path) -> Iterator[Path]:
         _discard(work)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed runs left in a folder; what they had set aside goes back to its place."""
-    for work in sorted(folder.glob(f".*{_SUFFIX}")):
+def sweep(folder: Path, names: str = "*") -> None:
+    """Remove what killed runs left in a folder; what they had set aside goes back to its place.
+
+    Args:
+        folder: where they wrote.
+        names: pattern of the names of what they wrote; where others write, too, ours alone.
+    """
+    for work in sorted(folder.glob(f".{names}{_SUFFIX}")):
         with suppress(OSError):
             if _is_abandoned(work):
                 _end_move(work, folder)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -14,10 +16,12 @@ import pytest
 from pydicom import dcmread
 from tests.archive.conftest import QUICK
 
+from mitsgan.archive.ledger import Ledger
 from mitsgan.archive.plan import Planned, plan_archive
 from mitsgan.archive.report import archive_report
 from mitsgan.archive.settings import PlanSettings
-from mitsgan.archive.task import Task
+from mitsgan.archive.task import NewTask, Task
+from mitsgan.archive.web import fetch
 from mitsgan.archive.web.server import UnreachableError
 from mitsgan.archive.worker import work_through
 from mitsgan.cli.main import main
@@ -275,3 +279,38 @@ def test_series_of_orthanc_are_found_and_protected(
     finally:
         archive.stop()
     check_as_single(series_of(tmp_path), studies, tmp_path)
+
+
+def test_what_a_killed_worker_fetched_to_verify_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is of a patient, and lies where others write, too."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, others = tmp_path / ".source.mitsgan-1.2.7.x.partial", tmp_path / ".theirs.7.x.partial"
+    for folder in (left, others):
+        (folder / "mitsgan-1.2").mkdir(parents=True)
+        (folder / "lock").touch()
+
+    def fetched(url: str, web: object, folder: Path) -> None:
+        folder.mkdir()
+
+    monkeypatch.setattr(fetch, "fetch_series", fetched)
+    url = "http://127.0.0.1/studies/1.1/series/1.2"
+    task = NewTask(
+        key="k",
+        action="verify",
+        source=url,
+        series="1.2",
+        output=Path(),
+        files=1,
+        megabytes=1,
+        voxels=1,
+        memory_mb=1,
+    )
+    with closing(Ledger(tmp_path / "l.db", create=True)) as book:
+        book.enter([task])
+        (entered,) = book.tasks()
+    with fetch.on_disk(entered, None) as here:
+        assert Path(here.source).is_dir()
+        assert not left.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [others.name, "l.db"]

@@ -85,6 +85,10 @@ class Forwarder:
             self._die(delivery, str(error))
         except (MitsganError, OSError) as error:  # a key that cannot be read now, too
             self._failed(delivery, str(error))
+        except Exception:
+            # A fault of ours, which is told elsewhere: those behind it must not wait for ever.
+            self._failed(delivery, "an error ended it; see the log")
+            raise
         return True
 
     def _go_on(self, delivery: Delivery, series: Series, destination: Destination) -> None:

@@ -143,6 +143,20 @@ def test_commitment_is_asked_for_until_a_result_comes_or_attempts_end(
     assert "no result came" in node.series.reason
 
 
+def test_a_fault_at_one_series_lets_others_go_on_and_makes_a_dead_letter(
+    begin: Begin, pacs: Peer
+) -> None:
+    node = begin("protected")
+    pacs.fails, pacs.after = ValueError("of ours"), 1
+    for attempt in (1, 2):
+        with pytest.raises(ValueError, match="of ours"):
+            node.next(peer(), attempts=2)
+        assert not node.next(peer(), attempts=2), "it waits"
+        assert node.delivery.state == ("pending" if attempt == 1 else "dead")
+        node.now()
+    assert node.series.reason == "pacs: an error ended it; see the log (2 attempts)"
+
+
 def test_a_result_that_comes_while_it_is_asked_for_again_counts(begin: Begin, pacs: Peer) -> None:
     """What the archive did not keep is sent again: of the rest alone, all would be committed."""
     node, to = begin("protected"), peer(commitment=True)

@@ -39,6 +39,8 @@ def on_disk(task: Task, web: WebSource | None) -> Iterator[Task]:
         place = Path(task.output)
         place.parent.mkdir(parents=True, exist_ok=True)
         sweep(place.parent)
+    else:
+        sweep(place.parent, "source.mitsgan-*")
     with work_folder(place.with_name(f"source.{place.name}")) as work:
         scan = work / place.name
         fetch_series(task.source, web, scan)

@@ -109,7 +109,8 @@ def _compare(task: CompareTask) -> Answer:
     from mitsgan.jobs.verify.settings import VerifyFile
     from mitsgan.jobs.verify.verify import verify_file
 
-    with tempfile.TemporaryDirectory() as folder:
+    # Beside what is compared, where the node clears away what is left when this is killed.
+    with tempfile.TemporaryDirectory(dir=task.source.parent) as folder:
         trust = Path(folder) / "signer.pem"
         trust.write_bytes(_public_key(task.settings))
         verified = verify_file(VerifyFile(scan=task.source, seal=task.seal, trust=trust))
