@@ -114,6 +114,22 @@ def test_what_was_held_back_is_protected_anew(ledger: Ledger) -> None:
     assert deliveries.due("one") is None  # the original stays held back
 
 
+def test_what_is_to_be_protected_anew_is_no_dead_letter_before(ledger: Ledger) -> None:
+    """Although those who may have the original get it meanwhile."""
+    series = receive(ledger)
+    deliveries = Deliveries(ledger)
+    plans = {"one": Plan("received", f"{HELD}cannot be protected"), "two": Plan("received")}
+    deliveries.plan(series, plans, "sending")
+    two = deliveries.of(series)[1]
+    deliveries.advance(two, "dead", reason="no answer")
+    assert deliveries.retry(series)
+    assert deliveries.due("two") is not None
+    deliveries.advance(two, "committed")
+    assert entry(ledger, series).state == "complete"
+    deliveries.plan(series, dict.fromkeys(plans, Plan("protected")), "protected")
+    assert [d.state for d in deliveries.of(series)] == ["pending", "committed"]
+
+
 def test_a_dead_letter_is_taken_up_when_its_sender_sends_it_again(ledger: Ledger) -> None:
     series = receive(ledger)
     deliveries = Deliveries(ledger)

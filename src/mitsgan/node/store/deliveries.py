@@ -246,7 +246,8 @@ def _advance(
 def _settle(db: sqlite3.Connection, series: int) -> None:
     """End a series all of whose deliveries have ended, in the same transaction as the last one.
 
-    A node that is killed in between would never look at it again.
+    A node that is killed in between would never look at it again. One that waits for work, or is
+    worked on, is planned anew.
     """
     rows = db.execute(
         "SELECT destination, state, reason FROM deliveries WHERE series = ?", (series,)
@@ -255,6 +256,7 @@ def _settle(db: sqlite3.Connection, series: int) -> None:
         return
     reasons = [f"{name}: {reason}" for name, state, reason in rows if state == "dead"]
     db.execute(
-        "UPDATE series SET state = ?, reason = ?, changed = ? WHERE id = ?",
+        "UPDATE series SET state = ?, reason = ?, changed = ? "
+        "WHERE id = ? AND state NOT IN ('complete', 'working')",
         ("dead" if reasons else "committed", "; ".join(reasons), time.time(), series),
     )
