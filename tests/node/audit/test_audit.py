@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,6 +135,25 @@ def test_a_patient_is_told_as_the_settings_say_and_never_by_name(
     if patient == "hashed":
         key = (parts[0].root / "audit.key").read_bytes()
         assert ids[1] == hmac.new(key, b"P-4711", hashlib.sha256).hexdigest()[:32]
+
+
+def test_threads_that_hash_the_first_numbers_at_once_have_one_secret(
+    parts: tuple[Spool, Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, quick = trail(parts, None), trail(parts, None)
+    urandom = os.urandom
+    salts: list[bytes] = []
+
+    def interrupted(count: int) -> bytes:
+        monkeypatch.setattr("mitsgan.node.audit.trail.os.urandom", urandom)
+        salts.append(quick._salt())
+        return urandom(count)
+
+    monkeypatch.setattr("mitsgan.node.audit.trail.os.urandom", interrupted)
+    salts.append(slow._salt())
+    assert len(set(salts)) == 1
+    (key,) = parts[0].root.glob("audit.key*")
+    assert (len(key.read_bytes()), key.stat().st_mode & 0o777) == (32, 0o600)
 
 
 def test_without_settings_nothing_is_kept(parts: tuple[Spool, Ledger]) -> None:

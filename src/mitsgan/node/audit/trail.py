@@ -14,6 +14,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pydicom.filereader import read_partial
@@ -25,7 +26,7 @@ from mitsgan.node.audit.messages import PATIENT_NUMBER, STUDY_UID, Event, Thing,
 from mitsgan.node.config import NodeConfig
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.ledger_schema import Series
-from mitsgan.node.store.spool import Spool
+from mitsgan.node.store.spool import Spool, sync_file, sync_folder
 from mitsgan.quiet import UNREADABLE
 
 LOG = logging.getLogger("mitsgan.node")
@@ -134,10 +135,14 @@ class AuditTrail:
         """A secret of this spool, so that hashes tell a patient's number to nobody."""
         path = self._spool.root / "audit.key"
         if not path.exists():
-            new = path.with_name(f"audit.key.{os.getpid()}")
+            new = path.with_name(f"audit.key.{os.urandom(4).hex()}")
             new.touch(0o600)
             new.write_bytes(os.urandom(32))
-            new.rename(path)
+            sync_file(new)  # an empty one would keep no number secret
+            with suppress(FileExistsError):  # another thread was quicker, and has used its own
+                os.link(new, path)
+            new.unlink()
+            sync_folder(path.parent)
         return path.read_bytes()
 
 
