@@ -87,7 +87,7 @@ def connected(
         roles: role selections to ask for.
 
     Raises:
-        PeerError: it cannot be reached, or rejects the association.
+        PeerError: it cannot be reached, rejects the association, or has left when it is asked.
     """
     ae = AE(calling)
     ae.connection_timeout = ae.acse_timeout = destination.timeout_seconds
@@ -109,6 +109,10 @@ def connected(
     Connection.of_client(association)
     try:
         yield association
+    except RuntimeError as error:  # pynetdicom's, where it is asked to send after the end
+        if association.is_established:
+            raise
+        raise PeerError(f"{where} has left: {error}") from error
     finally:
         if association.is_established:
             association.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from pynetdicom import AE, evt
 from mitsgan.node.config import Listen
 from mitsgan.node.network import server
 from mitsgan.node.store.incoming import IncomingFile
-from node_peers import free_port, wait_for
+from node_peers import _associate_request, free_port, wait_for
 
 VERIFICATION = "1.2.840.10008.1.1"
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -51,6 +52,20 @@ def test_a_message_without_an_end_ends_its_association(
     again = ae.associate("127.0.0.1", port)
     assert again.send_c_echo().Status == 0
     again.release()
+
+
+def test_a_request_that_makes_no_sense_ends_its_connection_at_once(port: int) -> None:
+    """pynetdicom's thread ends on it, and would leave the peer waiting."""
+    request = bytearray(_associate_request())
+    request[request.index(b"\x20\x00", 74) + 4] = 2  # an even number of a presentation context
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
+        peer.sendall(request)
+        assert peer.recv(1) == b""
+    again = AE("ANYBODY")
+    again.add_requested_context(VERIFICATION)
+    association = again.associate("127.0.0.1", port)
+    assert association.send_c_echo().Status == 0
+    association.release()
 
 
 def test_an_object_without_an_end_fills_no_disk(tmp_path: Path) -> None:

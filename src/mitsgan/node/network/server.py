@@ -64,7 +64,29 @@ class _Handler(RequestHandler):
         bounded.longest = max(server.listen.max_pdu + 6, 1 << 20)
         association.dul.artim_timer.timeout = server.listen.association_seconds
         _bound_messages(association)
+        _end_on_nonsense(association)
         return association
+
+
+def _end_on_nonsense(association: Association) -> None:
+    """End the connection of a peer whose PDU pynetdicom decodes and then cannot use.
+
+    Its thread would end with a traceback, and the peer wait until the association's time is over.
+    """
+    dul = association.dul
+    act = dul.state_machine.do_action
+
+    def act_or_end(event: str) -> None:
+        try:
+            act(event)
+        except Exception as error:  # noqa: BLE001 - whatever a peer made it do
+            LOG.warning("a PDU of %s makes no sense: %s", association.requestor.address, error)
+            association.is_aborted, association.is_established = True, False
+            association._kill = dul._kill_thread = True
+            if dul.socket is not None:
+                dul.socket.close()
+
+    dul.state_machine.do_action = act_or_end  # type: ignore[method-assign]
 
 
 def _bound_messages(association: Association) -> None:
