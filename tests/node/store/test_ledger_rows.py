@@ -77,6 +77,15 @@ def first_delivery(ledger: Ledger, series: int) -> Delivery:
 
 
 Change = Callable[[Ledger, int], object]
+
+
+def of_first(method: str, *values: object, **named: object) -> tuple[State, Change]:
+    """A change of the first delivery of a series that is sent."""
+    return "sending", lambda ledger, series: getattr(Deliveries(ledger), method)(
+        first_delivery(ledger, series), *values, **named
+    )
+
+
 CHANGES: dict[str, tuple[State, Change]] = {
     "an object comes": (
         "complete",
@@ -112,39 +121,15 @@ CHANGES: dict[str, tuple[State, Change]] = {
             series, {"one": Plan("protected")}, "sending"
         ),
     ),
-    "one delivery begins": (
-        "sending",
-        lambda ledger, series: Deliveries(ledger).begin(first_delivery(ledger, series)),
-    ),
-    "an object was sent": (
-        "sending",
-        lambda ledger, series: Deliveries(ledger).note_sent(
-            first_delivery(ledger, series), "1.2.2"
-        ),
-    ),
-    "an object was denied": (
-        "sending",
-        lambda ledger, series: Deliveries(ledger).denied(
-            first_delivery(ledger, series), ["1.2.1", "1.9.3.1"]
-        ),
-    ),
-    "a delivery is done": (
-        "sending",
-        lambda ledger, series: Deliveries(ledger).advance(
-            first_delivery(ledger, series), "committed"
-        ),
-    ),
-    "objects were not committed": (
-        "sending",
-        lambda ledger, series: Deliveries(ledger).not_committed(
-            first_delivery(ledger, series), ["1.2.1", "1.9.3.1"], "pending", reason="r", wait=9
-        ),
+    "one delivery begins": of_first("begin"),
+    "an object was sent": of_first("note_sent", "1.2.2"),
+    "an object was denied": of_first("denied", ["1.2.1", "1.9.3.1"]),
+    "a delivery is done": of_first("advance", "committed"),
+    "objects were not committed": of_first(
+        "not_committed", ["1.2.1", "1.9.3.1"], "pending", reason="r", wait=9
     ),
     "commitment is asked for": ("sending", lambda ledger, series: ask(ledger, series)),
-    "a delivery failed": (
-        "sending",
-        lambda ledger, series: Deliveries(ledger).failed(first_delivery(ledger, series), "r", 9),
-    ),
+    "a delivery failed": of_first("failed", "r", 9),
     "a dead letter is retried": ("dead", lambda ledger, series: Deliveries(ledger).retry(series)),
 }
 
