@@ -135,6 +135,18 @@ def test_what_matters_is_what_the_data_say(monkeypatch: pytest.MonkeyPatch) -> N
     ]
     beaten = sum(r["offset"] > r["disruption"] for r in ours)
     assert any(f"does more in {beaten} of {len(ours)} rows" in line for line in lines)
+    filtered = [
+        r["over_noise"]
+        for table in json.loads((pages.SUMMARY.parents[1] / "notch/summary.json").read_text())[
+            "tables"
+        ]
+        for r in table["rows"]
+        if (r.get("variant"), r.get("scan"), r.get("protector"))
+        == ("comb", "lungdx-a0001", "MITS-GAN")
+    ]
+    assert len(filtered) == 8
+    said = f"{min(filtered):.1f} to {max(filtered):.1f} times against those who [filter out"
+    assert any(said in line for line in lines)
     moved = max(
         abs(r["nodule_protected"] - r["nodule_original"])
         for r in tables["appearance"]

@@ -78,6 +78,13 @@ def notched() -> str:
     return plain(["scan", "action", "what the attacker does", *_of_pairs(KNOWING)], made)
 
 
+def behind_comb(scan: str) -> list[float]:
+    """Over noise, what is left of MITS-GAN on a scan where what it is known to add is filtered."""
+    wanted = {"scan": scan, "protector": KNOWING[0], "variant": "comb"}
+    rows = _rows("Attackers who know the method", NOTCH)
+    return [float(str(row["over_noise"])) for row in rows if wanted.items() <= row.items()]
+
+
 def _of_pairs(protectors: Sequence[str]) -> list[Column]:
     """The columns of `_pairs`, protector by protector."""
     labels = (f"{p}, {pairs}" for p in protectors for pairs in ("three pairs", f"`{HELD_OUT}`"))
