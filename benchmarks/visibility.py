@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from PIL.PngImagePlugin import PngInfo
 from scipy import ndimage
 
 import mitsgan as mg
-from display import ColorVideoVdp, Display, Eye
+from display import ColorVideoVdp, Display, Eye, Picture
 from measuring import add_output, exit_code, journal_beside, say
 from mitsgan import __version__
 from mitsgan.anatomy.lung import lung_box
@@ -128,18 +128,20 @@ class Comparison:
     window: GreyWindow
     original: Slices
 
+    @cached_property
+    def reference(self) -> tuple[Picture, ...]:
+        """The original as it is shown, by slice: all that changed is compared with it."""
+        return tuple(self.display.picture(hu, self.window) for hu in self.original)
+
     def lost_jod(self, changed: Slices) -> tuple[float, ...]:
         """By slice."""
         return tuple(
-            round(self.eye.lost_jod(self._picture(was), self._picture(now)), 5)
-            for was, now in zip(self.original, changed, strict=True)
+            round(self.eye.lost_jod(reference, self.display.picture(hu, self.window)), 5)
+            for reference, hu in zip(self.reference, changed, strict=True)
         )
 
-    def _picture(self, hu: Slices) -> NDArray[np.float32]:
-        return self.display.picture(hu, self.window)
 
-
-def as_ratio(lost: float, by_ratio: Sequence[float], ratios: Sequence[float] = RATIOS) -> float:
+def as_ratio(lost: float, by_ratio: Sequence[float]) -> float:
     """The ratio of JPEG 2000 that loses as much, of what each of `RATIOS` loses.
 
     Interpolated in the logarithm of ratios; a ratio that loses less than the one before counts as
@@ -155,15 +157,28 @@ class Bench:
 
     Attributes:
         viewed: its slices.
-        eye_of: a display's eye.
+        comparisons: by magnification, one for each window.
         journal: what was looked at already.
     """
 
     viewed: Viewed
-    eye_of: Callable[[Display], Eye]
+    comparisons: Mapping[int, Sequence[Comparison]]
     journal: Journal
 
-    def compressed(self, magnifications: Collection[int]) -> list[Compressed]:
+    @classmethod
+    def of(cls, viewed: Viewed, eyes: Sequence[tuple[Display, Eye]], journal: Journal) -> Self:
+        """Look at the slices of a scan on displays."""
+        original = viewed.part(viewed.whole(viewed.scan))
+        windows = [window for window in WINDOWS if window.name in SHOWN_IN]
+        comparisons = {
+            display.magnification: [
+                Comparison(eye, display, window, original) for window in windows
+            ]
+            for display, eye in eyes
+        }
+        return cls(viewed, comparisons, journal)
+
+    def compressed(self) -> list[Compressed]:
         """What the eye makes of the scan behind JPEG 2000."""
         whole = self.viewed.whole(self.viewed.scan)
         coded = [self.viewed.part(jpeg2000(whole, ratio)) for ratio in RATIOS]
@@ -174,8 +189,8 @@ class Bench:
                 magnification,
                 tuple(comparison.lost_jod(part) for part in coded),
             )
-            for magnification in sorted(magnifications)
-            for comparison in self._comparisons(magnification)
+            for magnification, comparisons in self.comparisons.items()
+            for comparison in comparisons
         ]
 
     def seen(self, way: Way, compressed: Sequence[Compressed]) -> list[Seen]:
@@ -184,7 +199,7 @@ class Bench:
         changed = viewed.part(viewed.whole(viewed.protected(way)))
         codecs = {(one.window, one.magnification): one.lost_jod for one in compressed}
         found = []
-        for comparison in self._comparisons(way.magnification):
+        for comparison in self.comparisons[way.magnification]:
             lost = comparison.lost_jod(changed)
             codec = zip(*codecs[comparison.window.name, way.magnification], strict=True)
             added = changed - comparison.original
@@ -203,23 +218,13 @@ class Bench:
     def measure(self, ways: Sequence[Way]) -> tuple[list[Compressed], list[Seen]]:
         """All of it, step by step."""
         name, seen = self.viewed.name, list[Seen]()
-        compressed = self.journal.step(
-            f"{name}, JPEG 2000",
-            list[Compressed],
-            lambda: self.compressed({way.magnification for way in ways}),
-        )
+        compressed = self.journal.step(f"{name}, JPEG 2000", list[Compressed], self.compressed)
         say(f"{name}: JPEG 2000")
         for way in ways:
             look = partial(self.seen, way, compressed)
             seen += self.journal.step(f"{name}, {way}", list[Seen], look)
             say(f"{name}: {way}")
         return compressed, seen
-
-    def _comparisons(self, magnification: int) -> list[Comparison]:
-        display = Display(magnification=magnification)
-        eye, original = self.eye_of(display), self.viewed.part(self.viewed.whole(self.viewed.scan))
-        shown = (window for window in WINDOWS if window.name in SHOWN_IN)
-        return [Comparison(eye, display, window, original) for window in shown]
 
 
 def main(
@@ -238,11 +243,13 @@ def main(
 
     def work() -> int:
         check_file(options.output, options.overwrite, "output")
-        eye = eye_of(Display()).name  # before anything is protected: is there one?
+        magnifications = sorted({way.magnification for way in ways})
+        displays = [Display(magnification=times) for times in magnifications]
+        eyes = [(display, eye_of(display)) for display in displays]  # first: is there one?
         names = [scan_name(path) for path in options.scans]
         subject = {
             "version": __version__,
-            "eye": eye,
+            "eye": eyes[0][1].name,
             "scans": names,
             "slices": options.slices,
             "ways": [asdict(way) for way in ways],
@@ -254,13 +261,13 @@ def main(
             for name, path in zip(names, options.scans, strict=True):
                 viewed = Viewed.of(name, read_scan(path), options.slices)
                 slices[name] = viewed.slices
-                codec, ours = Bench(viewed, eye_of, journal).measure(ways)
+                codec, ours = Bench.of(viewed, eyes, journal).measure(ways)
                 compressed += codec
                 seen += ours
                 if options.picture and name == names[0]:
                     draw(viewed, options.picture)
             result = Visibility(
-                eye=eye,
+                eye=eyes[0][1].name,
                 weights=_weights(ways),
                 slices=slices,
                 compressed=tuple(compressed),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from statistics import median
 
 from drawing import plain
@@ -25,7 +25,7 @@ def table(window: str) -> str:
     columns: list[str | Column] = ["protector", "budget", *(f"`{scan}`" for scan in scans)]
     rows: list[list[Cell]] = []
     for way in dict.fromkeys(one.way for one in result.seen):
-        by_scan = {o.scan: o for o in result.seen if (o.way, o.window) == (way, window)}
+        by_scan = _by_scan(result, way, window)
         rows.append([_name(way), _budget(way), *(_cell(by_scan[scan]) for scan in scans)])
     return plain(columns, rows)
 
@@ -55,19 +55,15 @@ def in_short() -> str:
 def answer() -> str:
     """The question of README.md whether a reader sees it."""
     result = Visibility.read(SUMMARY)
-    by_scan = {
-        one.scan: median(one.as_jpeg2000)
-        for one in result.seen
-        if (one.way, one.window) == (_DEFAULT, "lung")
-    }
-    seen = sorted(scan for scan, ratio in by_scan.items() if ratio > _TOLD_APART)
+    ratios = [median(one.as_jpeg2000) for one in _by_scan(result, _DEFAULT, "lung").values()]
+    seen = sum(ratio > _TOLD_APART for ratio in ratios)
     lung, mediastinal = (_range(result, _DEFAULT, name) for name in ("lung", "mediastinal"))
     quiet = _range(result, Way("mits-gan", 5.0), "lung")
     return (
         "- **Does a reader see it?** No voxel moves by more than 10 HU unless you say so. Who "
         "turns from the original to the protected scan and back may see that: by a model of the "
         f"eye it is as visible as JPEG 2000 of {lung} in the lung window and of {mediastinal} in "
-        f"the mediastinal one, and in the first on {len(seen)} of {len(by_scan)} scans past the "
+        f"the mediastinal one, and in the first on {seen} of {len(ratios)} scans past the "
         f"5:1 that readers did not tell from the original; with 5 HU it is {quiet} "
         "([how it was measured](docs/visibility.md)). No reader study has been made. Where that is "
         "not enough, `--restorable` gives the original back for reading."
@@ -78,16 +74,14 @@ def _plain_default(way: Way) -> bool:
     return (way.protector, way.marked, way.magnification) == ("mits-gan", False, 2)
 
 
+def _by_scan(result: Visibility, way: Way, window: str) -> dict[str, Seen]:
+    return {one.scan: one for one in result.seen if (one.way, one.window) == (way, window)}
+
+
 def _range(result: Visibility, way: Way, window: str) -> str:
     """From the scan where it is seen least to the one where it is seen most, median slices."""
-    ratios = [
-        median(one.as_jpeg2000) for one in result.seen if (one.way, one.window) == (way, window)
-    ]
-    return _span(min(ratios), max(ratios))
-
-
-def _span(low: float, high: float) -> str:
-    first, last = _ratio(low), _ratio(high)
+    ratios = [median(one.as_jpeg2000) for one in _by_scan(result, way, window).values()]
+    first, last = _ratio(min(ratios)), _ratio(max(ratios))
     return first if first == last else f"{first} to {last}"
 
 
@@ -101,12 +95,8 @@ def _cell(one: Seen) -> str:
 
 
 def _ratio(ratio: float) -> str:
-    ends: dict[float, Callable[[str], str]] = {
-        RATIOS[0]: lambda text: f"at most {text}",
-        RATIOS[-1]: lambda text: f"at least {text}",
-    }
-    text = f"{_bare(ratio)}:1"
-    return ends[ratio](text) if ratio in ends else text
+    beyond = {RATIOS[0]: "at most ", RATIOS[-1]: "at least "}.get(ratio, "")
+    return f"{beyond}{_bare(ratio)}:1"
 
 
 def _bare(ratio: float) -> str:
