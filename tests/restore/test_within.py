@@ -45,6 +45,13 @@ def _corrects(ds: Dataset) -> None:
     ds.PatientID, ds.SliceThickness = "another", 9.25
 
 
+def _edit(folder: Path, change: Callable[[Dataset], None]) -> None:
+    for path in folder.iterdir():
+        ds = dcmread(path)
+        change(ds)
+        ds.save_as(path)
+
+
 @pytest.mark.parametrize("change, sealed", [(_comments, True), (_corrects, False)])
 def test_no_attribute_of_the_protected_files_reaches_the_original(
     change: Callable[[Dataset], None],
@@ -55,10 +62,7 @@ def test_no_attribute_of_the_protected_files_reaches_the_original(
     tmp_path: Path,
     same_files: Callable[[Path, Path], bool],
 ) -> None:
-    for path in within.iterdir():
-        ds = dcmread(path)
-        change(ds)
-        ds.save_as(path)
+    _edit(within, change)
     if not sealed:
         within.with_name("full.seal.json").unlink()
     trust = keys / "signer.pub" if sealed else None
@@ -69,10 +73,7 @@ def test_no_attribute_of_the_protected_files_reaches_the_original(
 def test_a_changed_attribute_that_is_sealed_is_refused(
     within: Path, keys: Path, tmp_path: Path
 ) -> None:
-    for path in within.iterdir():
-        ds = dcmread(path)
-        _corrects(ds)
-        ds.save_as(path)
+    _edit(within, _corrects)
     with pytest.raises(RestoreError, match=r"not as it was sealed.*Patient ID"):
         restore(within, tmp_path / "back", private_key=keys / "site.pem")
     assert not (tmp_path / "back").exists()
@@ -97,13 +98,14 @@ def test_bytes_around_the_pixels_come_from_the_files_alone(
     assert same_files(scan, tmp_path / "back")
 
 
+def _swaps(ds: Dataset) -> None:
+    ds.PixelData = ds.pixel_array.byteswap().tobytes()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    ds.set_original_encoding(None, None)  # else pydicom minds the change
+
+
 def _in_big_endian(folder: Path) -> Path:
-    for path in folder.iterdir():
-        ds = dcmread(path)
-        ds.PixelData = ds.pixel_array.byteswap().tobytes()
-        ds.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
-        ds.set_original_encoding(None, None)  # else pydicom minds the change
-        ds.save_as(path)
+    _edit(folder, _swaps)
     return folder
 
 

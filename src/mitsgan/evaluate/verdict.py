@@ -11,7 +11,7 @@ from mitsgan.evaluate.controls import CONTROL, OFFSET, PROTECTED
 from mitsgan.evaluate.metrics.budget_check import BudgetCheck
 from mitsgan.evaluate.report.command_line import changed, command_line
 from mitsgan.evaluate.report.content import Headline, Json, Report
-from mitsgan.evaluate.report.formatting import of_sample
+from mitsgan.evaluate.report.formatting import counted, of_sample
 from mitsgan.evaluate.settings import EvaluationSettings
 from mitsgan.perturb import Budget
 from mitsgan.settings import DEFAULT_PROTECTOR
@@ -74,7 +74,7 @@ def lead(evaluation: Evaluation) -> Iterator[str]:
     yield (
         "The same generative models then tampered with the original and with the protected scan. "
         f"In the repainted core their two results differ by {ours} (RMSE, median over "
-        f"{n} {'position' if n == 1 else 'positions'}); noise of equal strength reaches {noise}."
+        f"{counted(n, 'position')}); noise of equal strength reaches {noise}."
     )
     stronger = [_DOING[a] for a, rows in medians.items() if rows[OFFSET] > rows[PROTECTED]]
     if stronger:
@@ -102,7 +102,7 @@ def _passing(evaluation: Evaluation) -> Iterator[str]:
         round(injected.states[state].nodule_share * injected.n) for state in TAMPERED
     )
     yield (
-        f"Of {injected.n} injected {'nodule' if injected.n == 1 else 'nodules'}, {without} "
+        f"Of {counted(injected.n, 'injected nodule')}, {without} "
         f"{'passes for a nodule' if without == 1 else 'pass for nodules'} without protection and "
         f"{with_it} with it, by the nodule classifier."
     )

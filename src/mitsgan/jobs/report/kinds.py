@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mitsgan.evaluate.report.content import Headline, Report
+from mitsgan.evaluate.report.formatting import counted
 from mitsgan.evaluate.report.provenance import facts, in_words
 from mitsgan.evaluate.report.reading import Reported
 from mitsgan.evaluate.report.table import Table
@@ -38,7 +39,7 @@ def _protection(tree: Json) -> str:
     slices, change = tree["scan"]["shape"][0], tree["change"]
     done = "protected" if tree.get("mark") is None else "protected and marked"
     return (
-        f"{Path(tree['source']).name}: {_count(slices, 'slice')} {done}; the largest change is "
+        f"{Path(tree['source']).name}: {counted(slices, 'slice')} {done}; the largest change is "
         f"{change['largest']:g} HU, the RMS change {change['rms']:.2f} HU."
     )
 
@@ -63,17 +64,13 @@ def _protected_scans(tree: Json) -> Json:
 
 def _restoration(tree: Json) -> str:
     who = f"sealed by {tree['signer']}" if tree["sealed"] else "sealed by nobody"
-    back = f"{_count(tree['slices'], 'slice')} {'is' if tree['slices'] == 1 else 'are'} back"
+    back = f"{counted(tree['slices'], 'slice')} {'is' if tree['slices'] == 1 else 'are'} back"
     return f"{back}, and the digest of the original is the one kept: {who}."
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _sealing(tree: Json) -> str:
     sketch = "with" if tree["sketch"] else "without"
-    return f"{_count(tree['slices'], 'slice')} sealed {sketch} a sketch, by {tree['signer']}."
+    return f"{counted(tree['slices'], 'slice')} sealed {sketch} a sketch, by {tree['signer']}."
 
 
 _LEADS: Mapping[str, Callable[[Json], str]] = {
@@ -84,12 +81,12 @@ _LEADS: Mapping[str, Callable[[Json], str]] = {
     "restoration": _restoration,
     "sealing": _sealing,
     "candidates": lambda tree: (
-        f"{_count(len(tree['candidates']), 'place')} where a nodule might be."
+        f"{counted(len(tree['candidates']), 'place')} where a nodule might be."
     ),
     "training": lambda tree: "A training, with what it was made of and what it came to.",
     "cubes": lambda tree: "Cubes of scans, to train on.",
     "data check": lambda tree: (
-        f"Of {_count(len(tree['scans']), 'scan')}, {tree['faulty']} with a fault that training "
+        f"Of {counted(len(tree['scans']), 'scan')}, {tree['faulty']} with a fault that training "
         "stumbles over."
     ),
     "fetched": lambda tree: "Scans that were fetched.",
