@@ -43,6 +43,7 @@ from mitsgan.protect.region import REACH_MM
 from mitsgan.protect.registry import identify, load_protector
 from mitsgan.result import WeightsEntry
 from mitsgan.scan.scan import Scan
+from mitsgan.settings import at_least
 from visibility_result import RATIOS, Compressed, Seen, Visibility, Way
 
 SHOWN_IN = ("lung", "mediastinal")
@@ -243,6 +244,7 @@ def main(
 
     def work() -> int:
         check_file(options.output, options.overwrite, "output")
+        at_least("slices", options.slices, 1)
         magnifications = sorted({way.magnification for way in ways})
         displays = [Display(magnification=times) for times in magnifications]
         eyes = [(display, eye_of(display)) for display in displays]  # first: is there one?

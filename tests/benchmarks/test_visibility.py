@@ -111,6 +111,12 @@ def test_scans_are_looked_at(small_chest: Scan, tmp_path: Path) -> None:
     assert main(command, Photometer, ways) == 2
 
 
+def test_no_slice_at_all_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [str(tmp_path), "--slices", "0", "--output", str(tmp_path / "v.json")]
+    assert main(command, Photometer) == 2
+    assert "--slices" in capsys.readouterr().err
+
+
 def test_without_a_model_of_the_eye_it_says_what_to_install(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
