@@ -19,6 +19,7 @@ VariantName = Literal[
     "denoise-nlm",
     "notch",
     "comb",
+    "flatten",
     "shifts",
     "low-frequency",
 ]

@@ -103,6 +103,7 @@ PROTECTORS: Registry[type[Protector]] = Registry(
         "mits-gan": "mitsgan.protect.mitsgan",
         "mits-gan-waves": "mitsgan.protect.mitsgan",
         "wave": "mitsgan.protect.wave",
+        "bias-field": "mitsgan.protect.field",
         "mits-gan-paper": "mitsgan.protect.baselines.paper",
         "tafim": "mitsgan.protect.baselines.tafim",
         "noise": "mitsgan.protect.controls",

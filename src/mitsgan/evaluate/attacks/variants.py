@@ -1,9 +1,9 @@
 """Attackers who know how a scan is protected, and do something about it.
 
 Each is a variant of the attack with fixed parameters and the signature of `tamper_cut`, used for
-the original and for the protected scan alike. None is tuned to a protector but two: `notch` knows
-the frequency of the waves, `comb` the patches of the networks. What each does and why:
-docs/purifiers.md. An attacker fine-tuned on protected scans is no variant but another file of
+the original and for the protected scan alike. None is tuned to a protector but three: `notch` knows
+the frequency of the waves, `comb` the patches of the networks, `flatten` that a bias field is slow.
+What each does and why: docs/purifiers.md. An attacker fine-tuned on protected scans is no variant but another file of
 weights, see `mitsgan train attacker --protect`.
 """
 
@@ -41,7 +41,17 @@ LOW_MM = 2.0
 NOTCH_MM = 4.0
 """Sigma of the Gaussian over which a wave is fitted, along every axis."""
 
+FLAT_MM = 4.0
+"""Sigma of the Gaussian over which the density of the lung is taken for slow, along every axis."""
+
+_LUNG_HU = (-650.0, -500.0)
+"""Lung below the first, none of it above the second; vessels have a density of their own."""
+
 _NO_WAVE = 1e-6
+_NO_LUNG = 1e-3
+
+_SOME_LUNG = 0.1
+"""Of what is around a voxel: with less lung there, less is known of its density."""
 
 SHIFTS: tuple[Shift, ...] = (
     (0.0, 0.0, 0.0),
@@ -107,6 +117,22 @@ def _low_frequency(cut: Cut, attacker: Attacker, shift: Shift = UNMOVED) -> Tens
     """Pastes only the low frequencies of the change; every fine detail of the scan stays."""
     change = tamper_cut(cut, attacker, shift) - cut.before
     return cut.before + _blurred(change, cut, LOW_MM)
+
+
+def _flattened(cut: Cut, attacker: Attacker, shift: Shift = UNMOVED) -> Tensor:
+    """Shows the generator a lung of one density, and adds what was taken away to what it paints."""
+    full, none = _LUNG_HU
+    lung = ((none - cut.before) / (none - full)).clamp(0, 1)
+    density, around = (
+        _blurred(of, cut, FLAT_MM, edges="constant") for of in (cut.before * lung, lung)
+    )
+    density = density / around.clamp_min(_NO_LUNG)
+    mean = (density * lung).sum((1, 2, 3), keepdim=True)
+    mean = mean / lung.sum((1, 2, 3), keepdim=True).clamp_min(_NO_LUNG)
+    slow = (density - mean) * (around / _SOME_LUNG).clamp(0, 1)
+    return _touched_up(
+        cut, paint_cut(replace(cut, before=cut.before - slow), attacker, shift) + slow
+    )
 
 
 def _touched_up(cut: Cut, painted: Tensor) -> Tensor:
@@ -211,6 +237,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "denoise-nlm": _denoising(_passed_through(_non_local_means)),
         "notch": _denoising(_without_waves),
         "comb": _denoising(_without_patches),
+        "flatten": _flattened,
         "shifts": _over_shifts,
         "low-frequency": _low_frequency,
     }

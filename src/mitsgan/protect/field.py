@@ -1,0 +1,104 @@
+"""A smooth random field: the density of the lung, a little more here and a little less there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from mitsgan.perturb.budget import Budget
+from mitsgan.protect.aerated import around_lung, strength
+from mitsgan.protect.protector import Protector, register
+from mitsgan.scan.once import once_per_scan
+from mitsgan.scan.scan import Scan
+
+Array = NDArray[np.float32]
+
+WAVELENGTH_MM = 32.0
+"""As long as the cube that attackers see, so that it differs from one side of it to the other."""
+
+_BANDWIDTH = 0.2
+"""Standard deviation of its frequencies over the one of that wavelength."""
+
+_NODE_MM = 4.0
+"""It is drawn on a grid as fine as this, and interpolated linearly."""
+
+_STEEPNESS = 2.5
+"""How soon it is at the end of the budget, in its standard deviations before it is bounded."""
+
+
+@register
+@dataclass(frozen=True)
+class BiasField(Protector):
+    """Plus and minus the budget over some centimetres, drawn from the seed, in aerated lung alone.
+
+    Filters against fine patterns leave it as it is. Without the seed it cannot be told from the
+    lung's own density; who takes all slow changes out of what a generator is shown takes it out
+    with them. Named after the slow changes of sensitivity in magnetic resonance imaging; of an
+    attack on classifiers by such a field: Tian et al., arXiv 2009.09247.
+    """
+
+    name: ClassVar[str] = "bias-field"
+    title: ClassVar[str] = "a bias field"
+    summary: ClassVar[str] = (
+        "plus and minus the budget over centimetres, which no filter for fine patterns removes; "
+        "no network"
+    )
+    on_device: ClassVar[bool] = False
+
+    seed: int = 0
+
+    def with_seed(self, seed: int) -> Self:
+        """See `Protector.with_seed`."""
+        return replace(self, seed=seed)
+
+    def perturbation(self, scan: Scan, start: int, stop: int, budget: Budget) -> Array:
+        """See `Perturbation`; nothing where the scan has no lung."""
+        everywhere = np.zeros((stop - start, *scan.shape[1:]), np.float32)
+        lung = around_lung(scan)
+        if lung is None:
+            return everywhere
+        mask, box = lung
+        nodes = _nodes(scan, self.seed)
+        depth, height, width = scan.spacing
+        planes = np.tensordot(_between(slice(start, stop), depth, nodes.shape[0]), nodes, 1)
+        down, right = (
+            _between(part, mm, count)
+            for part, mm, count in zip(box, (height, width), nodes.shape[1:], strict=True)
+        )
+        limits = budget.limits(scan, start, stop, box)
+        for z in range(start, stop):  # one by one: a slice stays in the processor's cache
+            field = strength(scan, z, mask, box)
+            field *= down @ planes[z - start] @ right.T
+            limit = limits if isinstance(limits, float) else limits[z - start]
+            np.multiply(field, limit, out=everywhere[z - start][box])
+        return everywhere
+
+
+@once_per_scan
+def _nodes(scan: Scan, seed: int) -> Array:
+    """``[z, y, x]`` in -1 to 1: the field every `_NODE_MM`, from the scan's first voxel on."""
+    # It repeats beyond its ends: two more nodes, and the last voxel lies between two of them.
+    counts = [int(n * mm / _NODE_MM) + 2 for n, mm in zip(scan.shape, scan.spacing, strict=True)]
+    noise = np.random.default_rng(seed).standard_normal(counts, np.float32)
+    z, y = (fft.fftfreq(n, _NODE_MM) for n in counts[:2])
+    x = fft.rfftfreq(counts[2], _NODE_MM)
+    cycles = np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2) * WAVELENGTH_MM
+    band = np.exp(-0.5 * ((cycles - 1) / _BANDWIDTH) ** 2)
+    field = fft.irfftn(fft.rfftn(noise) * band, counts)
+    return np.tanh(_STEEPNESS * field / field.std()).astype(np.float32)
+
+
+def _between(part: slice, mm: float, count: int) -> Array:
+    """``[voxel, node]``: weights of linear interpolation along an axis.
+
+    Args:
+        part: of the voxels.
+        mm: from one to the next.
+        count: of nodes.
+    """
+    places = np.arange(part.start, part.stop) * (mm / _NODE_MM)
+    return np.maximum(1 - np.abs(places[:, None] - np.arange(count)), 0).astype(np.float32)
