@@ -36,7 +36,7 @@ def strength(scan: Scan, z: int, mask: CoarseMask, box: Box) -> NDArray[np.float
         z: which slice.
         mask, box: see `around_lung`.
     """
-    part = scan.hu(z, z + 1, box)[0]
+    part: NDArray[np.float32] = scan.hu(z, z + 1, box)[0]
     if not scan.is_integer:
         np.nan_to_num(part, copy=False, nan=AIR_HU, posinf=AIR_HU, neginf=AIR_HU)
     np.subtract(_NONE_HU, part, out=part)

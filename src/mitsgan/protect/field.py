@@ -48,6 +48,7 @@ class BiasField(Protector):
         "no network"
     )
     on_device: ClassVar[bool] = False
+    secret: ClassVar[bool] = True
 
     seed: int = 0
 
@@ -63,16 +64,15 @@ class BiasField(Protector):
             return everywhere
         mask, box = lung
         nodes = _nodes(scan, self.seed)
-        depth, height, width = scan.spacing
-        planes = np.tensordot(_between(slice(start, stop), depth, nodes.shape[0]), nodes, 1)
         down, right = (
-            _between(part, mm, count)
-            for part, mm, count in zip(box, (height, width), nodes.shape[1:], strict=True)
+            _between(np.arange(part.start, part.stop), mm, count)
+            for part, mm, count in zip(box, scan.spacing[1:], nodes.shape[1:], strict=True)
         )
         limits = budget.limits(scan, start, stop, box)
         for z in range(start, stop):  # one by one: a slice stays in the processor's cache
             field = strength(scan, z, mask, box)
-            field *= down @ planes[z - start] @ right.T
+            (along,) = _between(np.array([z]), scan.spacing[0], len(nodes))
+            field *= down @ np.tensordot(along, nodes, 1) @ right.T
             limit = limits if isinstance(limits, float) else limits[z - start]
             np.multiply(field, limit, out=everywhere[z - start][box])
         return everywhere
@@ -89,16 +89,20 @@ def _nodes(scan: Scan, seed: int) -> Array:
     cycles = np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2) * WAVELENGTH_MM
     band = np.exp(-0.5 * ((cycles - 1) / _BANDWIDTH) ** 2)
     field = fft.irfftn(fft.rfftn(noise) * band, counts)
-    return np.tanh(_STEEPNESS * field / field.std()).astype(np.float32)
+    bounded: Array = np.tanh(_STEEPNESS * field / field.std()).astype(np.float32)
+    return bounded
 
 
-def _between(part: slice, mm: float, count: int) -> Array:
+def _between(voxels: NDArray[np.int64], mm: float, count: int) -> Array:
     """``[voxel, node]``: weights of linear interpolation along an axis.
 
     Args:
-        part: of the voxels.
+        voxels: their numbers.
         mm: from one to the next.
         count: of nodes.
     """
-    places = np.arange(part.start, part.stop) * (mm / _NODE_MM)
-    return np.maximum(1 - np.abs(places[:, None] - np.arange(count)), 0).astype(np.float32)
+    places = voxels * (mm / _NODE_MM)
+    weights: Array = np.maximum(1 - np.abs(places[:, None] - np.arange(count)), 0).astype(
+        np.float32
+    )
+    return weights

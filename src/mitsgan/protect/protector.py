@@ -33,6 +33,8 @@ class Protector(ABC):
         bounded: whether it keeps to its budget by construction. One that does not has a native
             form, too: as it is before the budget clips it.
         control: whether it is there for comparison only, and protects nothing.
+        secret: whether it cannot be taken away again by who does not know its seed; with a key it
+            is drawn from that, for each series anew.
         SHIPPED: what the weights that ship are called; None without any.
         on_device: whether it computes on a GPU where there is one; for one that does not, none is
             looked for.
@@ -45,6 +47,7 @@ class Protector(ABC):
     summary: ClassVar[str]
     bounded: ClassVar[bool] = True
     control: ClassVar[bool] = False
+    secret: ClassVar[bool] = False
     SHIPPED: ClassVar[str | None] = None
     on_device: ClassVar[bool] = True
 

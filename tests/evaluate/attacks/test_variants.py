@@ -116,7 +116,7 @@ def test_the_generator_is_shown_what_the_purifiers_make(
         np.testing.assert_allclose(shown.pop().numpy()[inner], expected[inner], atol=2)
 
 
-@pytest.mark.parametrize("name", ["notch", "comb"])
+@pytest.mark.parametrize("name", ["notch", "comb", "flatten"])
 def test_what_is_known_of_a_protector_is_taken_away_and_little_else(
     name: str, remover: Attacker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +135,8 @@ def test_what_is_known_of_a_protector_is_taken_away_and_little_else(
         rows, columns = (torch.arange(n) * 32 / cut.plans[0].cube[1] for n in (height, width))
         angles = 2 * torch.pi * CYCLES_PER_MM
         pattern = torch.sin(angles * rows + 1)[:, None] + torch.sin(angles * columns + 2)
+    elif name == "flatten":
+        pattern = torch.sin(2 * torch.pi * torch.arange(width) * 32 / cut.plans[0].cube[2] / 32)
     else:
         patch = torch.randn((PATCH, PATCH), generator=torch.Generator().manual_seed(0))
         repeats = (height // PATCH + 1, width // PATCH + 1)
@@ -143,7 +145,8 @@ def test_what_is_known_of_a_protector_is_taken_away_and_little_else(
     for before in (cut.before, cut.before + wave):
         tampered(name, replace(cut, before=before), remover)
     without, with_wave = shown
-    assert (with_wave - without).square().mean().sqrt() < 0.15 * wave.square().mean().sqrt()
+    left = 0.4 if name == "flatten" else 0.15  # smoothing leaves a part of what is slow
+    assert (with_wave - without).square().mean().sqrt() < left * wave.square().mean().sqrt()
     assert (without - cut.before).square().mean().sqrt() < 0.4 * finest_detail(cut)
 
 

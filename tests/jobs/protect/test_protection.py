@@ -7,8 +7,10 @@ from dataclasses import MISSING, fields
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from mitsgan.errors import ScanError, SettingsError
+from mitsgan.jobs.protect.notes import NO_SECRET
 from mitsgan.jobs.protect.protected import Protected
 from mitsgan.jobs.protect.protection import Protection, protect
 from mitsgan.jobs.protect.settings import ProtectSettings
@@ -92,3 +94,25 @@ def test_a_scan_without_a_lung_cannot_be_refined(phantom: Scan) -> None:
     air = phantom.with_stored(np.full_like(phantom.stored, 24))
     with pytest.raises(ScanError, match="lung"):
         protect(air, protector="noise", refine_steps=1)
+
+
+def test_what_a_seed_hides_is_drawn_from_the_key_for_each_series(phantom: Scan) -> None:
+    one, other = Key.generate(), Key.generate()
+
+    def added(key: Key, identity: str, seed: int = 0) -> np.ndarray:
+        protected = protect(phantom, protector="bias-field", key=key, identity=identity, seed=seed)
+        assert NO_SECRET not in protected.notes
+        return protected.scan.hu() - phantom.hu()
+
+    first = added(one, "a")
+    assert np.array_equal(added(one, "a"), first)
+    slow = gaussian_filter(first, 1)
+    inside = np.abs(slow) > 0.5
+    for another in (added(other, "a"), added(one, "b"), added(one, "a", seed=1)):
+        correlation = np.corrcoef(slow[inside], gaussian_filter(another, 1)[inside])[0, 1]
+        assert abs(correlation) < 0.4
+
+
+def test_a_secret_without_a_key_is_none_and_said_to_be(phantom: Scan) -> None:
+    assert NO_SECRET in protect(phantom, protector="bias-field").notes
+    assert NO_SECRET not in protect(phantom, protector="noise").notes

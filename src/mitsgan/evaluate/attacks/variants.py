@@ -3,8 +3,8 @@
 Each is a variant of the attack with fixed parameters and the signature of `tamper_cut`, used for
 the original and for the protected scan alike. None is tuned to a protector but three: `notch` knows
 the frequency of the waves, `comb` the patches of the networks, `flatten` that a bias field is slow.
-What each does and why: docs/purifiers.md. An attacker fine-tuned on protected scans is no variant but another file of
-weights, see `mitsgan train attacker --protect`.
+What each does and why: docs/purifiers.md. An attacker fine-tuned on protected scans is no variant
+but another file of weights, see `mitsgan train attacker --protect`.
 """
 
 from __future__ import annotations

@@ -13,6 +13,12 @@ from mitsgan.scan.scan import Scan
 COARSE_PIXEL_MM = 2.0
 """Protectors are trained on finer pixels: on coarser ones they add hardly anything."""
 
+NO_SECRET = (
+    "what was added follows from the seed, which the header tells: whoever has mitsgan can take it "
+    "away again; give a key, and it is drawn from that"
+)
+"""Of a protector whose seed is what hides it, where there is no key."""
+
 
 def protection_notes(scan: Scan, budget: Budget, rms_hu: float) -> Iterator[str]:
     """Tell what makes a protection worth less than usual, or more visible.

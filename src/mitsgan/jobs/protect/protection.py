@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mitsgan.errors import DeviceError, SettingsError
 from mitsgan.jobs.device import choose_device, full_memory, may_have_gpu
 from mitsgan.jobs.protect.derivation import derivation
-from mitsgan.jobs.protect.notes import protection_notes
+from mitsgan.jobs.protect.notes import NO_SECRET, protection_notes
 from mitsgan.jobs.protect.protected import Protected
 from mitsgan.jobs.protect.refinement import Refinement
 from mitsgan.jobs.protect.settings import MARK_HU, PGD, ProtectSettings
 from mitsgan.jobs.shared import AnyPath, optional_path
 from mitsgan.perturb import Budget, Perturbation, apply_perturbations
 from mitsgan.progress import Phases, Progress, silent
-from mitsgan.protect.protector import PROTECTORS
+from mitsgan.protect.protector import PROTECTORS, Protector
 from mitsgan.protect.registry import Identity, identify, load_protector
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
@@ -93,6 +93,8 @@ class Protection:
             ) from error
         detection = None
         notes = list(protection_notes(axial, budget, moved.rms_hu))
+        if self.secret and mark is None:
+            notes.append(NO_SECRET)
         if mark is not None:
             from mitsgan.jobs.protect.mark_check import check_mark, mark_notes
 
@@ -118,15 +120,37 @@ class Protection:
         self, scan: Scan, budget: Budget, refinement: Refinement | None, phases: Phases
     ) -> Perturbation:
         """The protector as it is, or optimised for the scan."""
+        start = self._drawn_for(scan)
         if refinement is not None:
             from mitsgan.jobs.protect.refine import refine
 
             with phases.phase("optimize", "optimising for this scan") as step:
                 device = self.device or choose_device("cpu")
-                return refine(refinement, scan, budget, self.perturbation, device, step)
-        if self.perturbation is None:
+                return refine(refinement, scan, budget, start, device, step)
+        if start is None:
             raise SettingsError("a perturbation without a protector is optimised; say how long")
-        return self.perturbation
+        return start
+
+    def _drawn_for(self, scan: Scan) -> Perturbation | None:
+        """The protector as it was loaded; one whose seed is its secret, drawn from the key."""
+        if self.key is None or not self.secret:
+            return self.perturbation
+        from mitsgan.mark.pattern import series_key
+
+        purpose = f"{self.protector.name} {self.settings.seed}"
+        drawn = series_key(self.key, self._identity(scan), purpose)
+        return cast(Protector, self.perturbation).with_seed(int.from_bytes(drawn))
+
+    @property
+    def secret(self) -> bool:
+        """Whether the seed of the protector is what hides it."""
+        return isinstance(self.perturbation, Protector) and self.perturbation.secret
+
+    def _identity(self, scan: Scan) -> str:
+        """Of the series, to which a mark is bound, and what else is drawn from the key."""
+        from mitsgan.mark import series_identity
+
+        return self.settings.identity or series_identity(scan)
 
     def _with_mark(
         self, scan: Scan, perturbation: Perturbation
@@ -134,10 +158,9 @@ class Protection:
         """With a key the mark, too, which gets its room."""
         if self.key is None:
             return [perturbation], None
-        from mitsgan.mark import Mark, WithMark, series_identity
+        from mitsgan.mark import Mark, WithMark
 
-        identity = self.settings.identity or series_identity(scan)
-        mark = Mark(self.key, identity, self.settings.mark_hu)
+        mark = Mark(self.key, self._identity(scan), self.settings.mark_hu)
         return [WithMark(mark, (perturbation,))], mark
 
 
