@@ -147,6 +147,14 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "wave-scans": wave_tables.scans,
     "wave-purified": wave_tables.purified,
     "wave-notched": wave_tables.notched,
+    "recomputed": wave_tables.recomputed,
+    "field-known": partial(
+        wave_tables.notched, wave_tables.FIELD, wave_tables.BESIDE_FIELD, wave_tables.ON_FIELD
+    ),
+    "field-purified": partial(
+        *(wave_tables.purified, wave_tables.FIELD, wave_tables.BESIDE_FIELD, wave_tables.ON_FIELD),
+        ("purifier",),
+    ),
     "linear-bound": bound_tables.bounds,
     "objectives-inject": partial(objective_tables.reached, "inject"),
     "objectives-remove": partial(objective_tables.reached, "remove"),

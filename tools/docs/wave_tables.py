@@ -1,4 +1,4 @@
-"""Tables of docs/decisions/wave.md, from docs/results/wave and docs/results/notch."""
+"""Tables of docs/decisions/wave.md and field.md, from docs/results/wave, notch, field and recomputed.json."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import geometric_mean
 
 from drawing import plain
-from result_tables import RESULTS
+from result_tables import RESULTS, read_result
 
 from mitsgan.attack import ACTIONS
 from mitsgan.evaluate.benchmark.result import Benchmark
@@ -16,12 +16,19 @@ from mitsgan.evaluate.report.table import Column
 
 SUMMARY = RESULTS / "wave" / "summary.json"
 NOTCH = RESULTS / "notch" / "summary.json"
+FIELD = RESULTS / "field" / "summary.json"
+BESIDE_FIELD = ("bias field", "MITS-GAN", "wave")
+ON_FIELD = 24
+"""How many positions of each scan are attacked there."""
 KNOWING = ("MITS-GAN", "MITS-GAN with waves", "wave")
 PROTECTORS = ("wave", "MITS-GAN")
 HELD_OUT = "residual"
 POSITIONS, FEWER = 48, 16
 """How many are attacked on each scan; and behind purifiers, or by those who know the method."""
 TRAINED_AGAINST = ("textured", "smooth", "narrow")
+_TITLES = {"purifier": "After a purifier", "variant": "Attackers who know the method"}
+_FIRST = {"purifier": "purifier", "variant": "what the attacker does"}
+_RECOMPUTED = ("added_hu", "seed_known_hu", "seed_unknown_hu")
 
 Row = dict[str, Cell]
 
@@ -37,58 +44,89 @@ def scans() -> str:
                 for action in ACTIONS:
                     cells = [r for p in PROTECTORS for r in _pairs(of_budget, p, action)]
                     made.append([title.removeprefix("Disruption on "), budget, action, *cells])
-    return plain(["scan", "budget", "action", *_of_pairs(PROTECTORS)], made)
+    return plain(["scan", "budget", "action", *_of_pairs(PROTECTORS, POSITIONS)], made)
 
 
-def purified() -> str:
-    """What is left behind a purifier, and against attackers who know of protection."""
+def purified(
+    summary: Path = SUMMARY,
+    protectors: Sequence[str] = PROTECTORS,
+    positions: int = FEWER,
+    kinds: Sequence[str] = tuple(_TITLES),
+) -> str:
+    """What is left behind a purifier, and against attackers who know of protection.
+
+    Args:
+        summary: of a benchmark.
+        protectors: in it.
+        positions: how many were attacked.
+        kinds: which of the two.
+    """
     made: list[list[Cell]] = []
-    for title, kind in (
-        ("After a purifier", "purifier"),
-        ("Attackers who know the method", "variant"),
-    ):
-        rows = [row for row in _rows(title) if row["n"] == FEWER]
+    for kind in kinds:
+        rows = [row for row in _rows(_TITLES[kind], summary) if row["n"] == positions]
         for name in dict.fromkeys(str(row[kind]) for row in rows):
             cells: list[Cell] = [f"`{name}`"]
-            for protector in PROTECTORS:
+            for protector in protectors:
                 for attacker in ("textured", HELD_OUT):
                     cells += [
                         _over(rows, protector, attacker, action, **{kind: name})
                         for action in ACTIONS
                     ]
             made.append(cells)
-    columns: list[str | Column] = ["purifier, or what the attacker does"]
-    for protector in PROTECTORS:
+    columns: list[str | Column] = [", or ".join(_FIRST[kind] for kind in kinds)]
+    for protector in protectors:
         for attacker in ("textured", HELD_OUT):
-            columns += [_ratio(f"{protector}, `{attacker}`, {action}", FEWER) for action in ACTIONS]
+            columns += [
+                _ratio(f"{protector}, `{attacker}`, {action}", positions) for action in ACTIONS
+            ]
     return plain(columns, made)
 
 
-def notched() -> str:
-    """What is left where an attacker knows the frequency of the waves, scan by scan."""
-    rows = _rows("Attackers who know the method", NOTCH)
+def notched(
+    summary: Path = NOTCH, protectors: Sequence[str] = KNOWING, positions: int = POSITIONS
+) -> str:
+    """What is left where an attacker knows what a protector adds, scan by scan.
+
+    Args:
+        summary: of a benchmark.
+        protectors: in it.
+        positions: how many were attacked on each scan.
+    """
+    rows = _rows(_TITLES["variant"], summary)
     made: list[list[Cell]] = []
     for scan in dict.fromkeys(str(row["scan"]) for row in rows):
         of_scan = [row for row in rows if row["scan"] == scan]
         for action in ACTIONS:
             for variant in dict.fromkeys(str(row["variant"]) for row in rows):
                 of_variant = [row for row in of_scan if row["variant"] == variant]
-                cells = [cell for p in KNOWING for cell in _pairs(of_variant, p, action)]
+                cells = [cell for p in protectors for cell in _pairs(of_variant, p, action)]
                 made.append([scan, action, f"`{variant}`", *cells])
-    return plain(["scan", "action", "what the attacker does", *_of_pairs(KNOWING)], made)
+    columns = _of_pairs(protectors, positions)
+    return plain(["scan", "action", _FIRST["variant"], *columns], made)
+
+
+def recomputed() -> str:
+    """What is left where the same protector is run again on what it protected, and subtracted."""
+    labels = ("added, HU", "left, with the seed, HU", "left, with another seed, HU")
+    columns = [Column("", label, digits=2) for label in labels]
+    rows: list[list[Cell]] = [
+        [row["scan"], f"`{row['protector']}`", *(row[key] for key in _RECOMPUTED)]
+        for row in read_result("recomputed")["rows"]
+    ]
+    return plain(["scan", "protector", *columns], rows)
 
 
 def behind_comb(scan: str) -> list[float]:
     """Over noise, what is left of MITS-GAN on a scan where what it is known to add is filtered."""
     wanted = {"scan": scan, "protector": KNOWING[0], "variant": "comb"}
-    rows = _rows("Attackers who know the method", NOTCH)
+    rows = _rows(_TITLES["variant"], NOTCH)
     return [float(str(row["over_noise"])) for row in rows if wanted.items() <= row.items()]
 
 
-def _of_pairs(protectors: Sequence[str]) -> list[Column]:
+def _of_pairs(protectors: Sequence[str], positions: int) -> list[Column]:
     """The columns of `_pairs`, protector by protector."""
     labels = (f"{p}, {pairs}" for p in protectors for pairs in ("three pairs", f"`{HELD_OUT}`"))
-    return [_ratio(label, POSITIONS) for label in labels]
+    return [_ratio(label, positions) for label in labels]
 
 
 def _ratio(label: str, positions: int) -> Column:

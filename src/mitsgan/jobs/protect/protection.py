@@ -194,7 +194,8 @@ def protect(
         max_hu: the budget: no stored voxel moves further. Padding stays as it is.
         noise_fraction: of the scan's own noise around it, by which a voxel may move at most; with a
             key, 1.5 times the mark's strength is allowed anywhere.
-        seed: another one gives another perturbation; the same one, the same result.
+        seed: of what the protector draws at random; the same one, the same result. With a key a
+            bias field is drawn from that as well.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         protector: its name, see `mitsgan.protect.registry`; or ``pgd``.
         weights: a file of the protector's own kind; by default those that ship.

@@ -43,12 +43,14 @@ class ProtectSettings(Settings):
     budget of 30 HU; noise is measured on the scan. With a key, 1.5 times the mark's strength is
     allowed anywhere."""
     seed: int = 0
-    """Another seed gives another perturbation; the same one, the same result."""
+    """Of what a protector draws at random; the same one, the same result. MITS-GAN hardly depends
+    on it."""
     device: str = "auto"
     """Where to compute; auto takes a GPU if there is one."""
     protector: str = DEFAULT_PROTECTOR
-    """Another one: mits-gan-waves, wave; to compare with mits-gan-paper, tafim, pgd (optimised from
-    random numbers for as long as is said), the controls noise and offset; or one of your own."""
+    """Another one: mits-gan-waves, wave, bias-field; to compare with mits-gan-paper, tafim, pgd
+    (optimised from random numbers for as long as is said), the controls noise and offset; or one of
+    your own."""
     weights: Path | None = None
     """A protector of your own; by default the one that ships with mitsgan."""
     refine: float | None = None
