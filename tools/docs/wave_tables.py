@@ -1,4 +1,4 @@
-"""Tables of docs/decisions/wave.md and field.md, from docs/results/wave, notch, field and recomputed.json."""
+"""Tables of docs/decisions/wave.md and field.md, from the results that these pages name."""
 
 from __future__ import annotations
 
