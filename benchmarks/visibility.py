@@ -59,7 +59,7 @@ Slices = NDArray[np.float32]
 """``[z, y, x]``, HU."""
 
 
-OURS = ("mits-gan", "mits-gan-waves", "wave", "bias-field")
+OURS = ("mits-gan", "mits-gan-waves", "wave")
 WAYS = (
     *(Way(name, max_hu) for name in OURS for max_hu in (5.0, 10.0, 20.0, 40.0)),
     *(Way(name, 30.0, 0.5) for name in OURS),

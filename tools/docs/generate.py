@@ -49,6 +49,7 @@ PAGES = tuple(
         "README.md",
         "docs/results/README.md",
         "docs/decisions/wave.md",
+        "docs/decisions/field.md",
         "docs/decisions/ideas.md",
         "docs/decisions/objective.md",
         "docs/decisions/bound.md",
