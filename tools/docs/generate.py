@@ -153,7 +153,10 @@ TABLES: Mapping[str, Callable[[], str]] = {
         wave_tables.notched, wave_tables.FIELD, wave_tables.BESIDE_FIELD, wave_tables.ON_FIELD
     ),
     "field-purified": partial(
-        *(wave_tables.purified, wave_tables.FIELD, wave_tables.BESIDE_FIELD, wave_tables.ON_FIELD),
+        wave_tables.purified,
+        wave_tables.FIELD,
+        wave_tables.BESIDE_FIELD,
+        wave_tables.ON_FIELD,
         ("purifier",),
     ),
     "linear-bound": bound_tables.bounds,
