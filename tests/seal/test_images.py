@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813 - its own habit
 
+from mitsgan.errors import ScanError
 from mitsgan.files import Derivation, write_scan
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.format import SealError, write_seal
@@ -100,3 +102,27 @@ def test_the_seal_of_an_image_without_a_sketch_is_not_for_dicom(
     write_seal(make_seal(path, signer, sketch=False), seal)
     with pytest.raises(SealError, match="the seal of an image file"):
         verify_seal(source, seal)
+
+
+@pytest.mark.parametrize("what", ["qform", "spacing"])
+def test_a_nifti_that_lies_in_two_places_is_refused(
+    phantom: Scan, tmp_path: Path, signer: Signer, trust: Trust, what: str
+) -> None:
+    """Programs choose which of them they show: mirrored it was intact."""
+    path, seal = tmp_path / "scan.nii", tmp_path / "scan.seal.json"
+    write_scan(phantom, path, derivation=Derivation("a copy", "copy"))
+    write_seal(make_seal(path, signer), seal)
+    image: nib.Nifti1Image = nib.load(path, mmap=False)
+    header = image.header.copy()
+    if what == "qform":
+        mirrored = image.affine.copy()
+        mirrored[0] *= -1
+        header.set_qform(mirrored, code=1)
+    else:
+        header["pixdim"][1:3] *= 0.5
+        header["qform_code"] = 0
+    nib.save(nib.Nifti1Image(np.asanyarray(image.dataobj.get_unscaled()), None, header), path)
+    with pytest.raises(ScanError, match="programs disagree on what it shows"):
+        verify_seal(path, seal, trust)
+    with pytest.raises(ScanError, match="programs disagree on what it shows"):
+        make_seal(path, signer)

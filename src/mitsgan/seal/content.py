@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mitsgan.errors import ScanError
 from mitsgan.files.dicom.content import FRAME, PATIENT, SliceContent, read_content
 from mitsgan.files.dicom.files import Progress
 from mitsgan.files.dicom.find.select import choose_frames
 from mitsgan.files.dicom.find.sift import LeftOut
 from mitsgan.files.dicom.frames import Frame
 from mitsgan.files.io import is_image, read_scan
+from mitsgan.files.nifti_source import NiftiSource
 from mitsgan.reading import Choice, Reading
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.format import SealError
@@ -65,11 +67,16 @@ def read_parts(
     DICOM objects that are no slices.
 
     Raises:
-        ScanError: nothing there, or it cannot be read.
+        ScanError: nothing there, it cannot be read, or its header places voxels in two ways.
     """
     if kind_of(path) == "dicom":
         return [dicom_part(item, salt) for item in read_content(path, choice, progress, beside)]
     scan = read_scan(path, Reading(assume_hu=True), progress=progress)
+    if isinstance(scan.source, NiftiSource) and scan.source.places:
+        raise ScanError(
+            f"{path} has {scan.source.places}: programs disagree on what it shows; write its "
+            f"header with one place alone"
+        )
     geometry = scan.geometry
     attributes = {
         "DataType": scan.stored.dtype.name,

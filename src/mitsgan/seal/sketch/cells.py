@@ -70,6 +70,16 @@ class CellGrid:
         matrix = self.geometry.matrix * np.asarray(self.cell)[:, None]
         return float(abs(np.linalg.det(matrix))) / 1000
 
+    @property
+    def thin(self) -> NDArray[np.bool_]:
+        """The last cells of rows and columns where they are less than half as wide as the others.
+
+        Their means are of few voxels, and stray further than those of all that they are compared
+        with.
+        """
+        rows, columns = (self.voxels_along(axis) < self.cell[axis] / 2 for axis in (1, 2))
+        return np.asarray(np.broadcast_to(rows[:, None] | columns, self.cells))
+
     def voxels_along(self, axis: int) -> NDArray[np.int64]:
         """How many voxels each cell has along an axis."""
         edges = np.arange(0, self.shape[axis], self.cell[axis])
@@ -88,3 +98,13 @@ class CellGrid:
         return self.geometry.to_world(
             [(i + 0.5) * side - 0.5 for i, side in zip(cell, self.cell, strict=True)]
         )
+
+
+def rim(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The outermost cells of rows and columns.
+
+    What filters make of them depends on what they take for the voxels beyond.
+    """
+    outermost = np.ones(shape, np.bool_)
+    outermost[:, 1:-1, 1:-1] = False
+    return outermost

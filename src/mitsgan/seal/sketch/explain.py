@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mitsgan.scan.geometry import Vector
 from mitsgan.seal.sketch.alike import FLOOR_HU, Alike
+from mitsgan.seal.sketch.cells import LOWEST_HU, rim
 from mitsgan.seal.sketch.grain import Limits
 from mitsgan.seal.sketch.observe import Grid, Observation
 from mitsgan.seal.sketch.shifts import grown, largest_near, least_near
@@ -42,6 +44,9 @@ structure make of them."""
 _PEAKS = 10.0
 """How far single voxels reach beyond the mean of their cell, in fragilities, at most."""
 
+_BONE_HU = 500.0
+"""From means of so much on peaks may reach twice as far: those of a hard kernel in thin bone do."""
+
 _HIDDEN_SHARE = 0.25
 """HU of fragility for each that a cell lies nearer to a limit than twice as far as voxels reach."""
 
@@ -64,6 +69,7 @@ class Weights:
         in_plane: of its four neighbours within the slices, together.
         smoothing, across_slices, median: shares of what the three filters would change.
         offset_hu: added to all.
+        moved: by how many cells along ``[z, y, x]``, as the neighbours on both sides tell.
     """
 
     own: float
@@ -73,6 +79,7 @@ class Weights:
     across_slices: float
     median: float
     offset_hu: float
+    moved: Vector = (0.0, 0.0, 0.0)
 
     @property
     def gain(self) -> float:
@@ -102,8 +109,10 @@ class Explanation:
     Attributes:
         weights: what was done.
         expected: ``[z, y, x]`` HU.
-        residual: ``[z, y, x]`` HU, observed minus expected; 0 where not judged.
+        residual: ``[z, y, x]`` HU, observed minus expected; 0 where neither judged nor bounded.
         judged: which cells can be judged.
+        bounded: which cells a limit may have cut off in part. They are held to all that it can
+            have made of them, and teach nothing of what is usual.
         fragility: ``[z, y, x]`` HU, how much of a cell hangs on fine structure around it.
         explained: share of the sealed contrast that this accounts for, 0 to 1.
         limits: beyond which the scan shows nothing.
@@ -114,6 +123,7 @@ class Explanation:
     expected: Array
     residual: Array
     judged: Mask
+    bounded: Mask
     fragility: Array
     explained: float
     limits: Limits
@@ -131,7 +141,7 @@ def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Ex
     """
     # Around metal a filter may change anything: its peaks are cut off, its streaks are steep.
     metal = grown(sketch.metal)
-    judged: Mask = (seen.coverage >= WHOLE) & ~sketch.border & ~metal & ~_thin(sketch)
+    judged: Mask = (seen.coverage >= WHOLE) & ~sketch.border & ~metal & ~sketch.grid.thin
     fragility = _fragility(sketch, resampled=seen.grid == Grid.OTHER)
     inside, beyond = _shown(sketch, limits, fragility)
     columns = _columns(sketch)
@@ -150,21 +160,27 @@ def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Ex
         across_slices=float(numbers[8]),
         median=float(numbers[9]),
         offset_hu=float(numbers[10]),
+        moved=_moved_by(numbers),
     )
-    judged &= inside | beyond
     if weights.is_smoothed or weights.is_averaged:
-        judged &= ~_rim(judged.shape)
+        judged &= ~rim(judged.shape)
+    bounded = judged & ~(inside | beyond)
+    judged &= inside | beyond
+    least, most = _bounds(sketch, limits, fragility, expected)
     hidden = _hidden(sketch, limits, fragility)
     fragility = np.hypot(fragility, hidden)
     fragility = np.hypot(fragility, _moved(sketch, expected, numbers))
     if limits.any:
         expected = np.clip(expected, limits.low, limits.high)
     residual = np.where(judged, seen.means - expected, np.float32(0))
+    apart = seen.means - np.clip(seen.means, least, most)
+    residual = np.where(bounded, apart, residual)
     return Explanation(
         weights=weights,
         expected=expected,
         residual=residual.astype(np.float32),
         judged=judged,
+        bounded=bounded,
         fragility=fragility,
         explained=_explained(sketch.means, residual, judged & body),
         limits=limits,
@@ -200,26 +216,6 @@ def _columns(sketch: Sketch) -> list[Array]:
     ]
 
 
-def _thin(sketch: Sketch) -> Mask:
-    """The last cells of rows and columns where they are less than half as wide as the others.
-
-    Their means are of few voxels, and stray further than those of all that they are compared with.
-    """
-    grid = sketch.grid
-    rows, columns = (grid.voxels_along(axis) < grid.cell[axis] / 2 for axis in (1, 2))
-    return np.asarray(np.broadcast_to(rows[:, None] | columns, grid.cells))
-
-
-def _rim(shape: tuple[int, ...]) -> Mask:
-    """The outermost cells of rows and columns.
-
-    What filters make of them depends on what they take for the voxels beyond.
-    """
-    rim = np.ones(shape, np.bool_)
-    rim[:, 1:-1, 1:-1] = False
-    return rim
-
-
 def _fragility(sketch: Sketch, *, resampled: bool) -> Array:
     across = sketch.across
     if resampled and sketch.grid.cell[0] == 1:
@@ -240,6 +236,13 @@ def _fragility(sketch: Sketch, *, resampled: bool) -> Array:
             lines[end] = np.hypot(lines[end], apart)
             lines[next_to_it] = np.hypot(lines[next_to_it], apart)
     return np.asarray(fragility, np.float32)
+
+
+def _moved_by(numbers: NDArray[np.float64]) -> Vector:
+    """By how many cells a scan lies off, ``[z, y, x]``: no filter takes more from one side."""
+    before, after = numbers[1:7:2], numbers[2:7:2]
+    z, y, x = ((before - after) / max(abs(float(numbers[:7].sum())), 0.1)).tolist()
+    return z, y, x
 
 
 def _moved(sketch: Sketch, expected: Array, numbers: NDArray[np.float64]) -> Array:
@@ -290,6 +293,24 @@ def _shown(sketch: Sketch, limits: Limits, fragility: Array) -> tuple[Mask, Mask
     inside: Mask = (most < limits.high - margin) & (least > limits.low + margin)
     beyond: Mask = (least > limits.high + margin) | (most < limits.low - margin)
     return inside, beyond
+
+
+def _bounds(
+    sketch: Sketch, limits: Limits, fragility: Array, expected: Array
+) -> tuple[Array, Array]:
+    """The least and the most that limits can have made of cells, HU.
+
+    A limit above lowers a mean by no more than single voxels reach beyond it, and raises none.
+    Else whoever cuts a scan off at a value near that of the lung, or of a nodule, could paint as
+    many nodules in or out as he likes.
+    """
+    reach, densest = _reach(sketch, fragility), largest_near(sketch.means)
+    low, high = np.float32(limits.low), np.float32(limits.high)
+    peaks = reach * (1 + np.clip(densest / np.float32(_BONE_HU), 0, 1))
+    lowered = np.maximum(np.maximum(expected, densest) + peaks - high, 0)
+    raised = np.maximum(low - np.minimum(expected, least_near(sketch.means)) + reach, 0)
+    raised = np.minimum(raised, np.maximum(low - np.float32(LOWEST_HU), 0))
+    return np.clip(expected - lowered, low, high), np.clip(expected + raised, low, high)
 
 
 def _hidden(sketch: Sketch, limits: Limits, fragility: Array) -> Array:

@@ -9,10 +9,10 @@ import numpy as np
 
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
-from mitsgan.seal.sketch.cells import CellGrid
+from mitsgan.seal.sketch.cells import HIGHEST_HU, LOWEST_HU, CellGrid
 from mitsgan.seal.sketch.explain import Explanation, explain
 from mitsgan.seal.sketch.grain import Grain, Limits, find_limits, measure_grain
-from mitsgan.seal.sketch.missing import missing_parts, tissue_beyond_ml, without_filling
+from mitsgan.seal.sketch.missing import SIDES, missing_parts, tissue_beyond_ml, without_filling
 from mitsgan.seal.sketch.observe import finer, observe
 from mitsgan.seal.sketch.regions import Differences, Region, find_regions
 from mitsgan.seal.sketch.sketch import Sketch
@@ -30,6 +30,17 @@ _BEYOND_ML = 1.0
 _LARGEST_VISIBLE_HU = 250.0
 """A solid nodule of 6 mm in the lung changes its surroundings by as much: where that would not
 show, a scan cannot be judged."""
+
+_FAINT = 0.985
+"""Gains below are told of."""
+
+_ALL_HU = HIGHEST_HU - LOWEST_HU
+
+_COARSE = 2.0
+"""Of voxels so many times as long as cells, what was sealed explains too little of any scan."""
+
+_LEAST_MOVED, _LEAST_MOVED_MM = 0.75, 1.5
+"""Voxels, and mm, from which on no program misplaced a scan by half a voxel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +122,10 @@ def _judge(
     differences = find_regions(sketch, seen, explanation, body)
     share = float(np.mean(explanation.judged[body])) if body.any() else 0.0
     traces = find_traces(sketch, largest, explanation.weights, limits, grain, seen.grid)
-    verdict, reason = _verdict(explanation, differences, share, traces)
+    visible_hu = _visible_hu(explanation, differences)
+    verdict, reason = _verdict(explanation, differences.regions, share, visible_hu, traces)
+    if verdict != "unknown" and (wrong := _misplaced(sketch.grid, largest, explanation)):
+        verdict, reason = wrong
     return ContentReport(
         verdict=verdict,
         reason=reason,
@@ -121,16 +135,31 @@ def _judge(
             sketch.grid, np.where(seen.coverage > 0, observed.coverage, np.float32(0)), body
         ),
         judged_share=share,
-        visible_hu=differences.visible_hu,
+        visible_hu=visible_hu,
         differences=differences,
         grid=sketch.grid,
     )
 
 
+def _visible_hu(explanation: Explanation, differences: Differences) -> tuple[float, float]:
+    """What would show, in HU of the sealed scan: of a fainter copy a larger change.
+
+    Nothing where a scan was cut to fewer HU than would show.
+    """
+    (high, low), limits = differences.visible_hu, explanation.limits
+    if limits.high - limits.low < high:
+        return np.inf, np.inf
+    gain = abs(explanation.weights.gain)
+    if gain < _FAINT:
+        high, low = (hu / max(gain, 1e-6) for hu in (high, low))
+    return high, low
+
+
 def _verdict(
     explanation: Explanation,
-    differences: Differences,
+    regions: Sequence[Region],
     share: float,
+    visible_hu: tuple[float, float],
     traces: Sequence[Trace],
 ) -> tuple[ContentVerdict, str]:
     if share < _LEAST_JUDGED:
@@ -140,13 +169,38 @@ def _verdict(
             f"it shows something else: what was sealed accounts for "
             f"{100 * explanation.explained:.0f} % of its contrast"
         )
-    if differences.visible_hu[0] > _LARGEST_VISIBLE_HU:
-        return "unknown", (
-            f"so much was lost that a change of {differences.visible_hu[0]:.0f} HU might not show"
-        )
-    count = len(differences.regions)
+    if visible_hu[0] > _LARGEST_VISIBLE_HU:
+        what = f"a change of {visible_hu[0]:.0f} HU" if visible_hu[0] < _ALL_HU else "a change"
+        return "unknown", f"so much was lost that {what} might not show"
+    if explanation.weights.gain < 0:
+        return "tampered", "it shows a negative: what was dense is dark"
+    count = len(regions)
     if count:
         where = "1 region shows" if count == 1 else f"{count} regions show"
         return "tampered", f"{where} something else than was sealed"
     what = "; ".join(trace.text for trace in traces) or "values are as sealed"
     return "processed", f"it shows what was sealed; {what}"
+
+
+def _misplaced(
+    grid: CellGrid, scan: Scan, explanation: Explanation
+) -> tuple[ContentVerdict, str] | None:
+    """The verdict of a scan that does not lie where it says, or is too coarse to tell; or None."""
+    coarsest = max(scan.spacing)
+    if explanation.explained < _ALIKE:
+        if coarsest > _COARSE * max(*grid.cell_mm, *grid.geometry.spacing):
+            return "unknown", f"its voxels of {coarsest:.3g} mm are too coarse to tell"
+        return None
+    for moved, mm, steps, names in zip(
+        explanation.weights.moved,
+        grid.cell_mm,
+        zip(scan.spacing, grid.geometry.spacing, strict=True),
+        SIDES,
+        strict=True,
+    ):
+        off = moved * mm
+        if abs(off) > max(_LEAST_MOVED_MM, _LEAST_MOVED * max(steps)):
+            return "tampered", (
+                f"it lies {abs(off):.1f} mm further towards the {names[off > 0]} than was sealed"
+            )
+    return None

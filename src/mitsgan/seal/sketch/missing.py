@@ -14,14 +14,20 @@ from mitsgan.seal.sketch.cells import LOWEST_HU, CellGrid
 from mitsgan.seal.sketch.observe import Grid, Observation
 from mitsgan.seal.sketch.sketch import Sketch
 
+Mask = NDArray[np.bool_]
+
 _GONE = 0.01
 _NOTHING_HU, _SOMETHING_HU = LOWEST_HU + 2, LOWEST_HU + 40
 _MIXED_CELLS, _MIXED_HU = 16, 30.0
+_UNEVEN = 0.1
+"""By how much more of a cell may be filled than of the one before it: for noise."""
+
 _TISSUE_HU = -500.0
 _LOOKED_AT = 256
 """Rows and columns, about, that are looked at outside of the sealed scan."""
 
-_SIDES = (("feet", "head"), ("front", "back"), ("patient's right", "patient's left"))
+SIDES = (("feet", "head"), ("front", "back"), ("patient's right", "patient's left"))
+"""Where each axis of a scan in canonical order begins and ends."""
 
 
 def without_filling(seen: Observation, sketch: Sketch) -> Observation:
@@ -39,14 +45,54 @@ def without_filling(seen: Observation, sketch: Sketch) -> Observation:
     # What is filled in may lie on air that is as dark, and end within that.
     pieces, _ = ndimage.label(dark)
     filled = dark & np.isin(pieces, np.intersect1d(pieces[edge & dark], pieces[empty]))
+    filled &= _seen_from_an_edge(dark | (seen.coverage < _GONE))
     if not filled.any() and seen.grid != Grid.OTHER:
         return seen
-    # Where the end of what was filled is slanted, many cells of a layer are mixed with it.
-    mixed = ndimage.binary_dilation(filled, np.ones((1, 3, 3)), _MIXED_CELLS)
-    mixed &= seen.means < sketch.means - _MIXED_HU
+    mixed = _mixed(filled, seen, sketch)
     beside = (ndimage.binary_dilation(filled, np.ones((3, 3, 3))) | mixed | edge) & ~filled
     coverage = np.where(filled, 0, np.where(beside, seen.coverage / 2, seen.coverage))
     return replace(seen, coverage=coverage.astype(np.float32))
+
+
+def _seen_from_an_edge(dark: Mask) -> Mask:
+    """The cells from which nothing but such cells lies in one direction at least.
+
+    What is shown of a scan that was turned is convex, so all that was filled in lies so; what was
+    blackened amid the patient does not.
+    """
+    seen = np.zeros(dark.shape, np.bool_)
+    for axis in range(3):
+        for way in (slice(None), slice(None, None, -1)):
+            lines = np.moveaxis(dark, axis, 0)[way]
+            np.moveaxis(seen, axis, 0)[way] |= np.logical_and.accumulate(lines)
+    return seen
+
+
+def _mixed(filled: Mask, seen: Observation, sketch: Sketch) -> Mask:
+    """The cells that are filled in part: where the end of what was filled is slanted, many of a
+    layer are.
+
+    The further from it along a row or a column, the less of a cell is. So no cell counts of which
+    more would be than of one on the way: else whoever blackens the air around a patient could
+    erase what lies within reach of it.
+    """
+    room = sketch.means - np.float32(LOWEST_HU)
+    lost = (sketch.means - seen.means) / np.maximum(room, 1)
+    # Of air it cannot be told.
+    lost = np.where(room > _SOMETHING_HU - LOWEST_HU, lost, np.float32(1))
+    darker = seen.means < sketch.means - _MIXED_HU
+    mixed = np.zeros(filled.shape, np.bool_)
+    for axis in (1, 2):
+        for way in (slice(None), slice(None, None, -1)):
+            share, start = (np.moveaxis(cells, axis, 0)[way] for cells in (lost, filled))
+            most = start.astype(np.float32)
+            for _ in range(_MIXED_CELLS):
+                most[1:] = np.maximum(
+                    most[1:],
+                    np.where(share[1:] < most[:-1] + _UNEVEN, np.minimum(share[1:], most[:-1]), 0),
+                )
+            np.moveaxis(mixed, axis, 0)[way] |= most > 0
+    return mixed & darker
 
 
 def missing_parts(
@@ -58,7 +104,7 @@ def missing_parts(
     if not (coverage > _GONE).any():
         return ("nothing of what was sealed is there",)
     reasons: list[str] = []
-    for axis, names in enumerate(_SIDES):
+    for axis, names in enumerate(SIDES):
         present = coverage.max(tuple(other for other in range(3) if other != axis))
         voxels = present * grid.voxels_along(axis)
         spacing = grid.geometry.spacing[axis]

@@ -150,7 +150,9 @@ def _interpolated(scan: Scan, grid: CellGrid, averaged: Triple) -> tuple[Array, 
         grid: of the sketch.
         averaged: so many voxels along each axis ``[z, y, x]`` become one before.
     """
-    image = sitk.GetImageFromArray(np.clip(scan.hu(), LOWEST_HU, HIGHEST_HU))
+    # What is no number is something else than what was sealed, not a part that is missing.
+    hu = np.nan_to_num(scan.hu(), nan=LOWEST_HU)
+    image = sitk.GetImageFromArray(np.clip(hu, LOWEST_HU, HIGHEST_HU))
     set_geometry(image, scan.geometry)
     if max(averaged) > 1:
         image = sitk.BinShrink(image, averaged[::-1])

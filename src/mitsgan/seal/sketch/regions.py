@@ -188,9 +188,10 @@ def smoothed_weights(
 
     A mean over a part of them is less certain by this root.
     """
-    if explanation.judged.all():
+    looked_at = explanation.judged | explanation.bounded
+    if looked_at.all():
         return tuple(np.ones((1, 1, 1), np.float32) for _ in search.scales_mm)
-    judged, scales = explanation.judged.astype(np.float32), search.scales_mm
+    judged, scales = looked_at.astype(np.float32), search.scales_mm
 
     def smooth(number: int, _: int) -> Array:
         return np.sqrt(np.maximum(smoothed(judged, cell_mm, scales[number]), np.float32(0.05)))
@@ -234,7 +235,7 @@ def score_cells(explanation: Explanation, residuals: Sequence[Array], usual: Usu
     scores = np.zeros(explanation.residual.shape, np.float32)
     for residual, spread in zip(residuals, usual.smoothed, strict=True):
         np.maximum(scores, np.abs(residual) / spread.of(explanation.fragility), out=scores)
-    scores[~explanation.judged] = 0
+    scores[~(explanation.judged | explanation.bounded)] = 0
     return scores
 
 
@@ -255,7 +256,8 @@ def flag_cells(
 ) -> Mask:
     """The cells of all regions: where scores are beyond `thresholds`, and what belongs to that."""
     # Of most cells the residual is so small that nothing else needs to be asked.
-    least = np.where(explanation.judged, limit * np.float32(0.99 * FLOOR_HU), np.float32(np.inf))
+    looked_at = explanation.judged | explanation.bounded
+    least = np.where(looked_at, limit * np.float32(0.99 * FLOOR_HU), np.float32(np.inf))
     fragility, limits = explanation.fragility.ravel(), limit.ravel()
     seeds = np.zeros(limit.size, np.bool_)
     for residual, spread in zip(residuals, usual.smoothed, strict=True):
