@@ -92,12 +92,12 @@ def test_what_shows_nothing_is_unknown(patient: Scan, sketch: Sketch, empty: obj
 
 def test_a_faint_copy_shows_less(patient: Scan, sketch: Sketch) -> None:
     whole = judge(sketch, [patient]).visible_hu
-    half = judge(sketch, [with_hu(patient, patient.hu() / 2)]).visible_hu
+    half = judge(sketch, [with_hu(patient, patient.hu() * np.float32(0.5))]).visible_hu
     assert half[0] > 1.5 * whole[0]
 
 
 def test_a_negative_is_told(patient: Scan, sketch: Sketch) -> None:
-    report = judge(sketch, [with_hu(patient, -patient.hu() / 2)])
+    report = judge(sketch, [with_hu(patient, patient.hu() * np.float32(-0.5))])
     assert (report.verdict, report.reason) == (
         "tampered",
         "it shows a negative: what was dense is dark",
