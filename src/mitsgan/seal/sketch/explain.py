@@ -45,7 +45,8 @@ _PEAKS = 10.0
 """How far single voxels reach beyond the mean of their cell, in fragilities, at most."""
 
 _BONE_HU = 500.0
-"""From means of so much on peaks may reach twice as far: those of a hard kernel in thin bone do."""
+"""From means of so much on peaks may reach twice as far: those of a hard kernel in thin bone do, and
+specks of calcium."""
 
 _HIDDEN_SHARE = 0.25
 """HU of fragility for each that a cell lies nearer to a limit than twice as far as voxels reach."""
@@ -290,7 +291,8 @@ def _shown(sketch: Sketch, limits: Limits, fragility: Array) -> tuple[Mask, Mask
         return np.ones(sketch.means.shape, bool), np.zeros(sketch.means.shape, bool)
     margin = _reach(sketch, fragility)
     most, least = largest_near(sketch.means), least_near(sketch.means)
-    inside: Mask = (most < limits.high - margin) & (least > limits.low + margin)
+    peaks = _peaks(sketch, fragility)
+    inside: Mask = (most < limits.high - peaks) & (least > limits.low + margin)
     beyond: Mask = (least > limits.high + margin) | (most < limits.low - margin)
     return inside, beyond
 
@@ -306,7 +308,7 @@ def _bounds(
     """
     reach, densest = _reach(sketch, fragility), largest_near(sketch.means)
     low, high = np.float32(limits.low), np.float32(limits.high)
-    peaks = reach * (1 + np.clip(densest / np.float32(_BONE_HU), 0, 1))
+    peaks = _peaks(sketch, fragility)
     lowered = np.maximum(np.maximum(expected, densest) + peaks - high, 0)
     raised = np.maximum(low - np.minimum(expected, least_near(sketch.means)) + reach, 0)
     raised = np.minimum(raised, np.maximum(low - np.float32(LOWEST_HU), 0))
@@ -331,6 +333,12 @@ def _reach(sketch: Sketch, fragility: Array) -> Array:
     """How far single voxels of a cell reach beyond the means around it, HU."""
     noise = max(sketch.grain.soft_tissue or 0, sketch.grain.lung or 0)
     return np.float32(_MARGIN_HU + _OUTLIER * noise) + np.float32(_PEAKS) * fragility
+
+
+def _peaks(sketch: Sketch, fragility: Array) -> Array:
+    """How far single voxels reach above: in bone and calcium, further."""
+    dense = np.clip(largest_near(sketch.means) / np.float32(_BONE_HU), 0, 1)
+    return np.asarray(_reach(sketch, fragility) * (1 + dense), np.float32)
 
 
 def _explained(sealed: Array, residual: Array, among: Mask) -> float:
