@@ -45,8 +45,8 @@ _PEAKS = 10.0
 """How far single voxels reach beyond the mean of their cell, in fragilities, at most."""
 
 _BONE_HU = 500.0
-"""From means of so much on peaks may reach twice as far: those of a hard kernel in thin bone do, and
-specks of calcium."""
+"""From means of so much on peaks may reach twice as far: those of a hard kernel in thin bone do,
+and specks of calcium."""
 
 _HIDDEN_SHARE = 0.25
 """HU of fragility for each that a cell lies nearer to a limit than twice as far as voxels reach."""
