@@ -14,7 +14,7 @@ from mitsgan.evaluate.purify.purifiers import purify, purify_scan
 from mitsgan.evaluate.tampering.paste import Box, as_stored, pasted_box
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import AIR_HU, Scan
-from mitsgan.seal.sketch.explain import Explanation, Mask, explain
+from mitsgan.seal.sketch.explain import Explanation, Mask, explain, residual_of
 from mitsgan.seal.sketch.grain import find_limits
 from mitsgan.seal.sketch.judge import judge
 from mitsgan.seal.sketch.observe import Observation, observe
@@ -119,14 +119,17 @@ class _Searched:
 
     def part(self, box: Box, inner: Box, cells: Array) -> tuple[Explanation, tuple[Array, ...]]:
         """What belongs to a box of cells of which some, ``inner``, have other means."""
-        expected, judged = self.explanation.expected[box], self.explanation.judged[box]
+        judged, bounded = self.explanation.judged[box], self.explanation.bounded[box]
+        least, most = (of[box] for of in self.explanation.within)
         means = self.seen.means[box].copy()
         means[_within(inner, box)] = cells
         explanation = replace(
             self.explanation,
-            expected=expected,
-            residual=np.where(judged, means - expected, np.float32(0)),
+            expected=self.explanation.expected[box],
+            within=(least, most),
+            residual=residual_of(means, (least, most), judged | bounded),
             judged=judged,
+            bounded=bounded,
             fragility=self.explanation.fragility[box],
             near=self.explanation.near[box],
         )

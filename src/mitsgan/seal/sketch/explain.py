@@ -18,8 +18,8 @@ from scipy import ndimage
 
 from mitsgan.scan.geometry import Vector
 from mitsgan.seal.sketch.alike import FLOOR_HU, Alike
-from mitsgan.seal.sketch.cells import LOWEST_HU, rim
-from mitsgan.seal.sketch.grain import Limits
+from mitsgan.seal.sketch.cells import rim
+from mitsgan.seal.sketch.grain import Limits, bounds, may_hide, shown
 from mitsgan.seal.sketch.observe import Grid, Observation
 from mitsgan.seal.sketch.shifts import grown, largest_near, least_near
 from mitsgan.seal.sketch.sketch import Array, Sketch
@@ -37,20 +37,6 @@ _OUTLIER = 4.0
 """Standard deviations beyond which a cell has no say in the fit."""
 
 _FRAGILITY_MM = 3.0
-_MARGIN_HU = 60.0
-"""How far from a limit the means around a cell have to lie to be told, beside what noise and fine
-structure make of them."""
-
-_PEAKS = 10.0
-"""How far single voxels reach beyond the mean of their cell, in fragilities, at most."""
-
-_BONE_HU = 500.0
-"""From means of so much on peaks may reach twice as far: those of a hard kernel in thin bone do,
-and specks of calcium."""
-
-_HIDDEN_SHARE = 0.25
-"""HU of fragility for each that a cell lies nearer to a limit than twice as far as voxels reach."""
-
 _LITTLE_HU = 100.0
 """Contrast that counts as there in any scan, so that noise alone never is another content."""
 
@@ -110,7 +96,9 @@ class Explanation:
     Attributes:
         weights: what was done.
         expected: ``[z, y, x]`` HU.
-        residual: ``[z, y, x]`` HU, observed minus expected; 0 where neither judged nor bounded.
+        within: ``[z, y, x]`` HU each, the least and the most that is expected: of cells that are
+            `bounded` what a limit can have made of them, else `expected`.
+        residual: ``[z, y, x]`` HU, see `residual_of`.
         judged: which cells can be judged.
         bounded: which cells a limit may have cut off in part. They are held to all that it can
             have made of them, and teach nothing of what is usual.
@@ -122,6 +110,7 @@ class Explanation:
 
     weights: Weights
     expected: Array
+    within: tuple[Array, Array]
     residual: Array
     judged: Mask
     bounded: Mask
@@ -144,7 +133,7 @@ def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Ex
     metal = grown(sketch.metal)
     judged: Mask = (seen.coverage >= WHOLE) & ~sketch.border & ~metal & ~sketch.grid.thin
     fragility = _fragility(sketch, resampled=seen.grid == Grid.OTHER)
-    inside, beyond = _shown(sketch, limits, fragility)
+    inside, beyond = shown(sketch.means, sketch.grain, limits, fragility)
     columns = _columns(sketch)
     fitted = judged & body & inside
     numbers = _IDENTITY
@@ -167,19 +156,19 @@ def explain(sketch: Sketch, seen: Observation, body: Mask, limits: Limits) -> Ex
         judged &= ~rim(judged.shape)
     bounded = judged & ~(inside | beyond)
     judged &= inside | beyond
-    least, most = _bounds(sketch, limits, fragility, expected)
-    hidden = _hidden(sketch, limits, fragility)
+    least, most = bounds(sketch.means, sketch.grain, limits, fragility, expected)
+    hidden = may_hide(sketch.means, sketch.grain, limits, fragility)
     fragility = np.hypot(fragility, hidden)
     fragility = np.hypot(fragility, _moved(sketch, expected, numbers))
     if limits.any:
         expected = np.clip(expected, limits.low, limits.high)
-    residual = np.where(judged, seen.means - expected, np.float32(0))
-    apart = seen.means - np.clip(seen.means, least, most)
-    residual = np.where(bounded, apart, residual)
+    within = (np.where(bounded, least, expected), np.where(bounded, most, expected))
+    residual = residual_of(seen.means, within, judged | bounded)
     return Explanation(
         weights=weights,
         expected=expected,
-        residual=residual.astype(np.float32),
+        within=within,
+        residual=residual,
         judged=judged,
         bounded=bounded,
         fragility=fragility,
@@ -194,6 +183,12 @@ def smoothed(values: Array, cell_mm: tuple[float, float, float], sigma_mm: float
     sigma = [sigma_mm / mm for mm in cell_mm]
     result = ndimage.gaussian_filter(values, sigma, mode="nearest", truncate=3.0)
     return np.asarray(result, np.float32)
+
+
+def residual_of(means: Array, within: tuple[Array, Array], looked_at: Mask) -> Array:
+    """``[z, y, x]`` HU: observed minus the nearest that is expected; 0 where not looked at."""
+    apart = means - np.clip(means, *within)
+    return np.where(looked_at, apart, np.float32(0)).astype(np.float32)
 
 
 def _columns(sketch: Sketch) -> list[Array]:
@@ -279,66 +274,6 @@ def _fit(
         far = np.flatnonzero(~kept)
         kept[far] = apart[far] < _OUTLIER * alike.spread(apart).of(strays[far])
     return numbers
-
-
-def _shown(sketch: Sketch, limits: Limits, fragility: Array) -> tuple[Mask, Mask]:
-    """Cells that limits leave alone with all around them, and cells of which nothing shows.
-
-    The second are expected to be at the limit. Of those in between it cannot be told how much
-    was cut off: noise and edges reach further than their means.
-    """
-    if not limits.any:
-        return np.ones(sketch.means.shape, bool), np.zeros(sketch.means.shape, bool)
-    margin = _reach(sketch, fragility)
-    most, least = largest_near(sketch.means), least_near(sketch.means)
-    peaks = _peaks(sketch, fragility)
-    inside: Mask = (most < limits.high - peaks) & (least > limits.low + margin)
-    beyond: Mask = (least > limits.high + margin) | (most < limits.low - margin)
-    return inside, beyond
-
-
-def _bounds(
-    sketch: Sketch, limits: Limits, fragility: Array, expected: Array
-) -> tuple[Array, Array]:
-    """The least and the most that limits can have made of cells, HU.
-
-    A limit above lowers a mean by no more than single voxels reach beyond it, and raises none.
-    Else whoever cuts a scan off at a value near that of the lung, or of a nodule, could paint as
-    many nodules in or out as he likes.
-    """
-    reach, densest = _reach(sketch, fragility), largest_near(sketch.means)
-    low, high = np.float32(limits.low), np.float32(limits.high)
-    peaks = _peaks(sketch, fragility)
-    lowered = np.maximum(np.maximum(expected, densest) + peaks - high, 0)
-    raised = np.maximum(low - np.minimum(expected, least_near(sketch.means)) + reach, 0)
-    raised = np.minimum(raised, np.maximum(low - np.float32(LOWEST_HU), 0))
-    return np.clip(expected - lowered, low, high), np.clip(expected + raised, low, high)
-
-
-def _hidden(sketch: Sketch, limits: Limits, fragility: Array) -> Array:
-    """What a limit may have cut off where cells are judged that lie near it.
-
-    Such cells stray for a reason of their own, so they are compared with each other.
-    """
-    if not limits.any:
-        return np.zeros(sketch.means.shape, np.float32)
-    reach = 2 * _reach(sketch, fragility)
-    above = largest_near(sketch.means) - (np.float32(limits.high) - reach)
-    below = np.float32(limits.low) + reach - least_near(sketch.means)
-    near = np.maximum(np.maximum(above, below), 0)
-    return np.asarray(_HIDDEN_SHARE * near, np.float32)
-
-
-def _reach(sketch: Sketch, fragility: Array) -> Array:
-    """How far single voxels of a cell reach beyond the means around it, HU."""
-    noise = max(sketch.grain.soft_tissue or 0, sketch.grain.lung or 0)
-    return np.float32(_MARGIN_HU + _OUTLIER * noise) + np.float32(_PEAKS) * fragility
-
-
-def _peaks(sketch: Sketch, fragility: Array) -> Array:
-    """How far single voxels reach above: in bone and calcium, further."""
-    dense = np.clip(largest_near(sketch.means) / np.float32(_BONE_HU), 0, 1)
-    return np.asarray(_reach(sketch, fragility) * (1 + dense), np.float32)
 
 
 def _explained(sealed: Array, residual: Array, among: Mask) -> float:

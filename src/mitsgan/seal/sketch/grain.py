@@ -3,7 +3,7 @@
 How strong it is in soft tissue and in lung: noise for the most part. More of it than was sealed
 means that noise was added, less that the scan was smoothed or coded with loss. And how far apart
 its values lie: further than was sealed means that it was rounded, as to the grey levels of a
-window.
+window; and what the limits of a window can have made of cells.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.scan.scan import Scan
-from mitsgan.seal.sketch.cells import METAL_HU
+from mitsgan.seal.sketch.cells import LOWEST_HU, METAL_HU
+from mitsgan.seal.sketch.shifts import Array, Mask, largest_near, least_near
 
 _SOFT_HU, _LUNG_HU = (-150.0, 200.0), (-980.0, -600.0)
 _COUNTED_HU = (-900.0, 100.0)
@@ -31,6 +32,24 @@ _FEW, _PILE_OF_FEW = 3, 3
 there are no chance. A scan that was not cut has its highest value once or twice."""
 
 _AIR_HU = -900.0
+
+
+_OUTLIER = 4.0
+"""Standard deviations of noise that single voxels reach."""
+
+_MARGIN_HU = 60.0
+"""How far from a limit the means around a cell have to lie to be told, beside what noise and fine
+structure make of them."""
+
+_PEAKS = 10.0
+"""How far single voxels reach beyond the mean of their cell, in fragilities, at most."""
+
+_BONE_HU = 500.0
+"""From means of so much on peaks may reach twice as far: those of a hard kernel in thin bone do,
+and specks of calcium."""
+
+_HIDDEN_SHARE = 0.25
+"""HU of fragility for each that a cell lies nearer to a limit than twice as far as voxels reach."""
 
 
 @dataclass(frozen=True)
@@ -160,3 +179,63 @@ def _step(parts: list[NDArray[np.float32]]) -> float | None:
     if len(values) < _LEAST:
         return None
     return round((_COUNTED_HU[1] - _COUNTED_HU[0]) / max(1, len(np.unique(values))), 1)
+
+
+def shown(means: Array, grain: Grain, limits: Limits, fragility: Array) -> tuple[Mask, Mask]:
+    """Cells that limits leave alone with all around them, and cells of which nothing shows.
+
+    The second are expected to be at the limit. Of those in between it cannot be told how much
+    was cut off: noise and edges reach further than their means.
+    """
+    if not limits.any:
+        return np.ones(means.shape, bool), np.zeros(means.shape, bool)
+    margin = _reach(grain, fragility)
+    most, least = largest_near(means), least_near(means)
+    peaks = _peaks(means, grain, fragility)
+    inside: Mask = (most < limits.high - peaks) & (least > limits.low + margin)
+    beyond: Mask = (least > limits.high + margin) | (most < limits.low - margin)
+    return inside, beyond
+
+
+def bounds(
+    means: Array, grain: Grain, limits: Limits, fragility: Array, expected: Array
+) -> tuple[Array, Array]:
+    """The least and the most that limits can have made of cells, HU.
+
+    A limit above lowers a mean by no more than single voxels reach beyond it, and raises none.
+    Else whoever cuts a scan off at a value near that of the lung, or of a nodule, could paint as
+    many nodules in or out as he likes.
+    """
+    reach, densest = _reach(grain, fragility), largest_near(means)
+    low, high = np.float32(limits.low), np.float32(limits.high)
+    peaks = _peaks(means, grain, fragility)
+    lowered = np.maximum(np.maximum(expected, densest) + peaks - high, 0)
+    raised = np.maximum(low - np.minimum(expected, least_near(means)) + reach, 0)
+    raised = np.minimum(raised, np.maximum(low - np.float32(LOWEST_HU), 0))
+    return np.clip(expected - lowered, low, high), np.clip(expected + raised, low, high)
+
+
+def may_hide(means: Array, grain: Grain, limits: Limits, fragility: Array) -> Array:
+    """What a limit may have cut off where cells are judged that lie near it.
+
+    Such cells stray for a reason of their own, so they are compared with each other.
+    """
+    if not limits.any:
+        return np.zeros(means.shape, np.float32)
+    reach = 2 * _reach(grain, fragility)
+    above = largest_near(means) - (np.float32(limits.high) - reach)
+    below = np.float32(limits.low) + reach - least_near(means)
+    near = np.maximum(np.maximum(above, below), 0)
+    return np.asarray(_HIDDEN_SHARE * near, np.float32)
+
+
+def _reach(grain: Grain, fragility: Array) -> Array:
+    """How far single voxels of a cell reach beyond the means around it, HU."""
+    noise = max(grain.soft_tissue or 0, grain.lung or 0)
+    return np.float32(_MARGIN_HU + _OUTLIER * noise) + np.float32(_PEAKS) * fragility
+
+
+def _peaks(means: Array, grain: Grain, fragility: Array) -> Array:
+    """How far single voxels reach above: in bone and calcium, further."""
+    dense = np.clip(largest_near(means) / np.float32(_BONE_HU), 0, 1)
+    return np.asarray(_reach(grain, fragility) * (1 + dense), np.float32)
