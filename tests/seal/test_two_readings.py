@@ -10,11 +10,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileDataset
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.uid import JPEGLSLossless
+from pydicom.uid import UID, JPEG2000Lossless, JPEGLSLossless, RLELossless
 from tests.files.dicom.multiframe import merge
 
 from mitsgan.errors import ScanError
+from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.files.dicom.pixels import read as pixel_reader
 from mitsgan.phantom.chest import chest
 from mitsgan.seal.format import write_seal
 from mitsgan.seal.report import SealReport
@@ -120,10 +122,10 @@ def test_an_element_twice_in_an_item(multi: Path) -> None:
     refused(multi.parent, "occurs twice")
 
 
-def compress(file: Path) -> list[bytes]:
+def compress(file: Path, syntax: UID = JPEGLSLossless) -> list[bytes]:
     """Compress a file without loss; its frames."""
     ds = dcmread(file)
-    ds.compress(JPEGLSLossless, generate_instance_uid=False)
+    ds.compress(syntax, generate_instance_uid=False)
     ds.save_as(file)
     return list(generate_frames(ds.PixelData, number_of_frames=int(ds.get("NumberOfFrames", 1))))
 
@@ -158,3 +160,60 @@ def test_a_table_in_another_order(multi: Path) -> None:
     ds.ExtendedOffsetTable = struct.pack(f"<{_FRAMES}Q", *starts)
     ds.save_as(multi)
     refused(multi.parent, f"where its {_FRAMES} frame")
+
+
+def fragments(pieces: list[bytes]) -> bytes:
+    """Pieces of compressed pixels behind an empty offset table."""
+    items = [b"\xfe\xff\x00\xe0" + struct.pack("<I", len(piece)) + piece for piece in pieces]
+    return b"\xfe\xff\x00\xe0" + bytes(4) + b"".join(items)
+
+
+def in_halves(frames: list[bytes]) -> list[bytes]:
+    middle = [len(frame) // 4 * 2 for frame in frames]
+    return [piece for f, k in zip(frames, middle, strict=True) for piece in (f[:k], f[k:])]
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless])
+def test_frames_of_several_fragments_without_a_table(multi: Path, syntax: UID) -> None:
+    """Where each begins and ends as a picture does, nobody can see others."""
+    seal(multi.parent)
+    frames = compress(multi, syntax)
+    ds = dcmread(multi)
+    ds.PixelData = fragments(in_halves(frames))
+    ds["PixelData"].is_undefined_length = True
+    ds.save_as(multi)
+    assert verified(multi.parent).verdict == "intact"
+    pieces = in_halves(frames)
+    pieces[0:2] = [pieces[0], b"\xff\xd8\xff\xf7" + pieces[1]]
+    ds.PixelData = fragments(pieces)
+    ds.save_as(multi)
+    refused(multi.parent, f"where its {_FRAMES} frames begin is not said")
+
+
+def test_what_nothing_ends_needs_a_table(multi: Path) -> None:
+    seal(multi.parent)
+    frames = compress(multi, RLELossless)
+    ds = dcmread(multi)
+    ds.PixelData = fragments(in_halves(frames))
+    ds["PixelData"].is_undefined_length = True
+    ds.save_as(multi)
+    refused(multi.parent, f"it has no offset table, and {2 * _FRAMES} fragments")
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_no_frame_takes_reading_the_whole_file(
+    multi: Path, monkeypatch: pytest.MonkeyPatch, table: bool
+) -> None:
+    """Time would grow by the square of the frames."""
+    seal(multi.parent)
+    frames = compress(multi)
+    ds = dcmread(multi)
+    ds.PixelData = encapsulate(frames) if table else fragments(frames)
+    ds["PixelData"].is_undefined_length = True
+    ds.save_as(multi)
+
+    def whole(file: SliceFile) -> Dataset:
+        raise AssertionError(file.path)
+
+    monkeypatch.setattr(pixel_reader, "whole_dataset", whole)
+    assert verified(multi.parent).verdict == "intact"

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from pydicom.datadict import dictionary_description, tag_for_keyword
 
@@ -27,7 +26,7 @@ from mitsgan.files.dicom.frames import Frame, frames_of, is_multiframe
 from mitsgan.files.dicom.order import check_order
 from mitsgan.files.dicom.pixels.decode import decodable
 from mitsgan.files.dicom.pixels.form import PixelFormat
-from mitsgan.files.dicom.pixels.read import UNCOMPRESSED, read_words
+from mitsgan.files.dicom.pixels.read import UNCOMPRESSED, read_frame
 from mitsgan.files.dicom.texts import Form, Texts, overlay_digest, text_of
 from mitsgan.quiet import UNREADABLE, said
 from mitsgan.reading import Choice
@@ -159,8 +158,7 @@ class SliceContent:
         if self.file.pixel_offset is None:
             raise ScanError(f"{self.frame.path} holds no pixel data; fetch it again")
         form = PixelFormat(rows, columns, stored, signed == 1)
-        out = np.empty((rows, columns), form.dtype)
-        read_words(self.file, form, {self.frame.number: out})
+        out = read_frame(self.file, form, self.frame.number)
         self.file.check_unchanged()
         return out
 

@@ -10,6 +10,8 @@ offset table).
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
 
@@ -22,6 +24,10 @@ from mitsgan.files.dicom.frames import frame_count
 _EXTENDED_TABLE = 0x7FE00001
 _UNDEFINED = 0xFFFFFFFF
 _ITEM = b"\xfe\xff\x00\xe0"
+_BEGINNINGS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51")
+_END = b"\xff\xd9"
+_LOOKED_AT = 10
+"""Bytes at either end of a fragment: behind the end of a picture some writers leave a few."""
 _HEAD = 12
 """Bytes before the value of *Pixel Data* where its VR is explicit, as in all compressed files."""
 
@@ -29,8 +35,10 @@ _HEAD = 12
 def check_offsets(file: SliceFile) -> None:
     """Raise unless each table there is has every frame begin where a fragment does, in their order.
 
+    Without a table, frames are one fragment each, or begin and end by the markers of JPEG.
+
     Raises:
-        ScanError: one says something else.
+        ScanError: one says something else, or nothing does.
         OSError: the file cannot be read.
     """
     if file.pixel_offset is None or file.transfer_syntax in NATIVE:
@@ -40,35 +48,63 @@ def check_offsets(file: SliceFile) -> None:
         head = raw.read(_HEAD)
         if len(head) < _HEAD or int.from_bytes(head[8:], "little") != _UNDEFINED:
             return  # not compressed: whoever decodes it says so
-        table, starts = _fragments(raw)
-    count = frame_count(file)
-    # Without a table, several frames are one fragment each.
-    said = [offsets for offsets in (table, _extended(file)) if offsets]
-    for offsets in said or ([starts] if count > 1 else []):
+        table, fragments = _fragments(raw)
+    count, starts = frame_count(file), [fragment.start for fragment in fragments]
+    tables = [offsets for offsets in (table, _extended(file)) if offsets]
+    if not tables and count > 1 and len(starts) != count and _marked(fragments) != count:
+        raise ScanError(
+            f"{file.path}: where its {count} frames begin is not said: it has no offset table, and "
+            f"{len(starts)} fragments; let a DICOM tool that can read it decompress it first"
+        )
+    for offsets in tables:
         in_order = offsets[:1] == [0] and all(a < b for a, b in pairwise(offsets))
         if not (in_order and len(offsets) == count and set(offsets) <= set(starts)):
             raise ScanError(
-                f"{file.path}: where its {count} frame(s) begin is not what it says, or is not "
-                f"said: other programs may show another picture than mitsgan; rewrite it with a "
-                f"DICOM tool, if you know where it comes from"
+                f"{file.path}: where its {count} frame(s) begin is not what its offset table says: "
+                f"other programs may show another picture than mitsgan; rewrite it with a DICOM "
+                f"tool, if you know where it comes from"
             )
 
 
-def _fragments(raw: BinaryIO) -> tuple[list[int], list[int]]:
-    """The basic offset table, and where fragments begin: bytes behind that table."""
+@dataclass(frozen=True)
+class _Fragment:
+    """A piece of compressed pixels: where it starts, bytes behind the basic offset table, and
+    whether it begins and ends as a picture in JPEG, JPEG-LS or JPEG 2000 does."""
+
+    start: int
+    begins: bool
+    ends: bool
+
+
+def _fragments(raw: BinaryIO) -> tuple[list[int], list[_Fragment]]:
+    """The basic offset table, and the fragments behind it."""
     table: list[int] | None = None
-    starts: list[int] = []
-    begin = 0
+    fragments: list[_Fragment] = []
+    behind_table = 0
     while (head := raw.read(8))[:4] == _ITEM and len(head) == 8:
         length = int.from_bytes(head[4:], "little")
         if table is None:
             data = raw.read(length)
             table = list(struct.unpack(f"<{length // 4}I", data[: length // 4 * 4]))
-            begin = raw.tell()
+            behind_table = raw.tell()
             continue
-        starts.append(raw.tell() - 8 - begin)
-        raw.seek(length, 1)
-    return table or [], starts
+        start = raw.tell() - 8 - behind_table
+        first = raw.read(min(length, _LOOKED_AT))
+        raw.seek(max(length - 2 * _LOOKED_AT, 0), 1)
+        last = (first + raw.read(min(length - len(first), _LOOKED_AT)))[-_LOOKED_AT:]
+        fragments.append(_Fragment(start, first.startswith(_BEGINNINGS), _END in last))
+    return table or [], fragments
+
+
+def _marked(fragments: Sequence[_Fragment]) -> int | None:
+    """How many pictures the fragments hold by their markers; None where these leave it open.
+
+    A picture begins in a fragment of its own, right behind the end of the one before: so whoever
+    goes by beginnings and whoever goes by ends see the same ones.
+    """
+    ends = [True, *(fragment.ends for fragment in fragments)]
+    begins = [*(fragment.begins for fragment in fragments), True]
+    return sum(begins) - 1 if begins == ends else None
 
 
 def _extended(file: SliceFile) -> list[int]:

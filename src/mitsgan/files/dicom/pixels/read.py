@@ -5,7 +5,8 @@ Source: DICOM PS3.5 section 8 and annex A.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.filereader import read_dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
@@ -48,10 +50,40 @@ def read_words(
     Raises:
         ScanError: truncated or undecodable pixel data.
     """
-    try:
+    with _said_what_failed(file):
         if file.transfer_syntax in NATIVE:
             return _read_native(file, form, into)
         return _decode(file, form, into)
+
+
+def read_frame(file: SliceFile, form: PixelFormat, number: int) -> NDArray[Any]:
+    """One frame of a file ``[y, x]``, for whoever goes through them one by one.
+
+    Raises:
+        ScanError: see `read_words`.
+    """
+    out = np.empty((form.rows, form.columns), form.dtype)
+    count = frame_count(file)
+    if count == 1 or file.transfer_syntax in UNCOMPRESSED:
+        read_words(file, form, {number: out})
+        return out
+    with _said_what_failed(file):
+        # To read all of the file for each of its frames would take time by their square.
+        with file.entry.open() as raw:
+            raw.seek(file.pixel_offset or 0)
+            head = raw.read(12)
+            if int.from_bytes(head[8:], "little") != _UNDEFINED:
+                raise ValueError("it is not compressed, against what its group 0002 says")
+            frame = get_frame(raw, number, number_of_frames=count)
+        _put(decode_frame(encapsulate([frame]), file.transfer_syntax, form, 0, 1), out)
+    return out
+
+
+@contextmanager
+def _said_what_failed(file: SliceFile) -> Iterator[None]:
+    """Tell errors of decoders as what is wrong with a file, and what to do."""
+    try:
+        yield
     except UNREADABLE as error:
         known = file.transfer_syntax in UNCOMPRESSED or decodable(file.transfer_syntax)
         damaged = "the file is damaged or truncated: fetch it again"
@@ -124,10 +156,15 @@ def _decode(file: SliceFile, form: PixelFormat, into: Mapping[int, NDArray[Any]]
             array = array.reshape(out.shape)
         else:
             array = decode_frame(value, file.transfer_syntax, form, number, count)
-        if array.shape != out.shape:
-            raise ValueError(f"shape {array.shape}, expected {out.shape}")
-        np.copyto(out, array, casting="same_kind" if array.dtype.itemsize <= 2 else "unsafe")
+        _put(array, out)
     implicit, little = file.encoding
     tail = Dataset({tag: item for tag, item in dataset.items() if tag > dcm.PIXEL_DATA})
     tail.set_original_encoding(implicit, little, file.header.original_character_set)
     return tail if len(tail) else None
+
+
+def _put(array: NDArray[Any], out: NDArray[Any]) -> None:
+    """Put what a decoder gave where it is wanted."""
+    if array.shape != out.shape:
+        raise ValueError(f"shape {array.shape}, expected {out.shape}")
+    np.copyto(out, array, casting="same_kind" if array.dtype.itemsize <= 2 else "unsafe")
