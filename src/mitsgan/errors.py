@@ -91,6 +91,11 @@ def plain(text: str, *, keep: str = "") -> str:
     )
 
 
+def counted(number: int, what: str) -> str:
+    """``1 slice``, ``2 slices``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _escaped(sign: str) -> str:
     """As JSON writes it, so that JSON stays what it is."""
     number = ord(sign)

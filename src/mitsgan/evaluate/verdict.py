@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mitsgan.attack import ATTACKERS, Action
+from mitsgan.errors import counted
 from mitsgan.evaluate.attacks.appearance import TAMPERED
 from mitsgan.evaluate.controls import CONTROL, OFFSET, PROTECTED
 from mitsgan.evaluate.metrics.budget_check import BudgetCheck
 from mitsgan.evaluate.report.command_line import changed, command_line
 from mitsgan.evaluate.report.content import Headline, Json, Report
-from mitsgan.evaluate.report.formatting import counted, of_sample
+from mitsgan.evaluate.report.formatting import of_sample
 from mitsgan.evaluate.settings import EvaluationSettings
 from mitsgan.perturb import Budget
 from mitsgan.settings import DEFAULT_PROTECTOR

@@ -60,7 +60,7 @@ def run_loop(
             another kind of device; or it cannot be written.
     """
     worker, folder = run.worker, run.folder
-    checkpoint = folder / "checkpoint.pt"
+    checkpoint = checkpoint_of(folder)
     if checkpoint.exists() and not run.resume:
         raise OutputError(f"{folder} holds a training run; resume it or choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,6 +95,11 @@ def read_losses(folder: Path) -> list[dict[str, float]]:
     """The losses of a run, one row a step."""
     with (folder / "losses.jsonl").open() as lines:
         return [json.loads(line) for line in lines]
+
+
+def checkpoint_of(folder: Path) -> Path:
+    """Where a run in a folder keeps its checkpoint."""
+    return folder / "checkpoint.pt"
 
 
 def last_losses(folder: Path, steps: int = 100) -> dict[str, float]:

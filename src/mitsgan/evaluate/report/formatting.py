@@ -32,11 +32,6 @@ _FEW, _SOME, _MANY = 10, 100, 1000
 decimal."""
 
 
-def counted(number: int, what: str) -> str:
-    """``1 slice``, ``2 slices``."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
 def csv_cell(cell: Cell) -> str:
     """A cell for a CSV: a text that a spreadsheet would run as a formula gets an apostrophe."""
     text = "" if cell is None else str(cell)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mitsgan.errors import counted
 from mitsgan.evaluate.report.content import Headline, Report
-from mitsgan.evaluate.report.formatting import counted
 from mitsgan.evaluate.report.provenance import facts, in_words
 from mitsgan.evaluate.report.reading import Reported
 from mitsgan.evaluate.report.table import Table

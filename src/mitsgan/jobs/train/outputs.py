@@ -16,7 +16,7 @@ from mitsgan.jobs.train.settings import Training, TrainingFiles
 from mitsgan.networks import Card, Model, Precision, load_weights
 from mitsgan.networks.golden import golden_path, write_golden
 from mitsgan.result import Result
-from mitsgan.training.loop import last_losses
+from mitsgan.training.loop import checkpoint_of, last_losses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ def check_files(settings: TrainingFiles) -> None:
 
 def has_begun(settings: TrainingFiles) -> bool:
     """Whether the run's folder holds a checkpoint to go on from."""
-    return (settings.folder / "checkpoint.pt").exists()
+    return checkpoint_of(settings.folder).exists()
 
 
 def card_of(

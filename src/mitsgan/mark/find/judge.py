@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mitsgan.errors import counted
 from mitsgan.mark.find.detection import (
     Detection,
     Region,
@@ -183,7 +184,7 @@ def _verdict(
 ) -> tuple[Verdict, str]:
     parts = []
     if regions:
-        parts.append(f"the mark is missing in {_count(len(regions), 'region')}")
+        parts.append(f"the mark is missing in {counted(len(regions), 'region')}")
     for state, words in (
         (SliceState.REPLACED, "without a mark"),
         (SliceState.MOVED, "with the mark of another position"),
@@ -191,9 +192,9 @@ def _verdict(
     ):
         number = sum(finding.state == state for finding in slices)
         if number:
-            parts.append(f"{_count(number, 'slice')} {words}")
+            parts.append(f"{counted(number, 'slice')} {words}")
     if ends:
-        parts.append(f"{_count(len(ends), 'end')} of the series cut off")
+        parts.append(f"{counted(len(ends), 'end')} of the series cut off")
     if parts:
         return Verdict.TAMPERED, "; ".join(parts)
     share = f"{100 * verified:.0f} % of the body could be checked"
@@ -207,10 +208,6 @@ def _verdict(
         return (
             Verdict.UNKNOWN,
             "the mark is where it could be looked for, but could not be told in "
-            f"{_count(len(unlike), 'place')} unlike what is around",
+            f"{counted(len(unlike), 'place')} unlike what is around",
         )
     return Verdict.INTACT, f"the mark is where it should be; {share}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
