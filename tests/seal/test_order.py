@@ -101,3 +101,28 @@ def test_the_order_holds_in_a_deflated_file(series: Path, tmp_path: Path) -> Non
         subprocess.run(["dcmconv", "+td", file, file], check=True)
     trust = Trust((_SIGNER.public_key,))
     assert verify_seal(series, tmp_path / "seal.json", trust).verdict == "intact"
+
+
+def test_what_a_seal_does_not_cover_is_named(series: Path) -> None:
+    """A file that is a program or a TIFF as well; more pixels than there are frames."""
+    trust = Trust((_SIGNER.public_key,))
+    first, second = sorted(series.iterdir())
+    first.write_bytes(b"MZ" + bytes(126) + first.read_bytes()[128:])
+    data = second.read_bytes()
+    at = data.index(_PIXELS)
+    pixels = data[at + 12 :]
+    second.write_bytes(data[:at] + element(0x7FE00010, b"OW", pixels + b"more" * 2))
+    report = verify_seal(series, series.parent / "seal.json", trust)
+    assert report.verdict == "intact"
+    preamble, beyond = report.notes
+    assert preamble.startswith(f"1 file ({first.name}) with something in the 128 bytes")
+    assert beyond.startswith(f"1 file ({second.name}) with more in *Pixel Data*")
+    second.write_bytes(data[:at] + element(0x7FE00010, b"OW", pixels + bytes(8)))
+    assert verify_seal(series, series.parent / "seal.json", trust).notes == (preamble,)
+
+
+@pytest.mark.parametrize("size", [8, 5000])
+def test_nothing_hides_behind_what_looks_like_filling(series: Path, size: int) -> None:
+    file = sorted(series.iterdir())[0]
+    file.write_bytes(file.read_bytes() + element(0, b"OW", b"\x90" * size))
+    refused(series, "follows")

@@ -164,6 +164,10 @@ class SealReport:
         if len(unexplained) > _MOST_LINES:
             shown.append(f"  and {len(unexplained) - _MOST_LINES} more differences")
         explained = [finding for finding in self.findings if finding.explained]
+        missing = [z for finding in explained if finding.kind == "missing" for z in finding.slices]
+        if missing:
+            shown.append(f"  not there, of {self.slices} sealed slices: {_ranges(missing)}")
+        explained = [finding for finding in explained if finding.kind != "missing"]
         if explained:
             shown.append(f"  explained by processing: {_kinds(explained)}")
         return shown + [f"  note: {note}" for note in self.notes]
@@ -202,5 +206,17 @@ def _kinds(findings: Sequence[Finding]) -> str:
     slices_by_kind: dict[str, set[int]] = {}
     for finding in findings:
         name = describe(finding.attribute) if finding.kind == "attribute" else finding.kind
+        name += " taken out" if finding.removed else ""
         slices_by_kind.setdefault(name, set()).update(finding.slices)
     return ", ".join(f"{name} ({len(slices)} slices)" for name, slices in slices_by_kind.items())
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers, those that follow one another as ``first-last``."""
+    ranges: list[tuple[int, int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges)

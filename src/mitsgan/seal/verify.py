@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from mitsgan.seal.sketch.encoding import SketchError, from_fields
 from mitsgan.seal.sketch.judge import ContentReport, judge
 from mitsgan.seal.sketch.sketch import Sketch
 from mitsgan.seal.trust import Trust
+from mitsgan.seal.uncovered import uncovered
 from mitsgan.seal.weigh import DRAWN, IDENTITY, weigh
 
 
@@ -79,6 +81,8 @@ def verify_seal(
             f"{_named(kind_of(path))}; give the scan that was sealed"
         )
     result = _compare(path, seal, sketch, choice or Choice(), progress)
+    frames = tuple(part.frame for part in result.examined if part.frame is not None)
+    result.notes += uncovered({frame.file for frame in frames})
     if not genuine:
         text = "the signature is wrong: the seal itself was changed, or damaged"
         result.findings.insert(0, Finding("signature", text))
@@ -104,7 +108,7 @@ def verify_seal(
         slices=len(seal.slices),
         blocks=sum(len(item.blocks) // SIZE for item in seal.slices),
         notes=tuple(result.notes),
-        examined=tuple(part.frame for part in result.examined if part.frame is not None),
+        examined=frames,
     )
 
 
@@ -135,6 +139,7 @@ def _compare(
             f"is, it does not tell"
         )
     same_objects = [part for part in pairs if part is not None]
+    result.notes += _in_several_series(same_objects)
     result.examined = same_objects
     if sketch is None:
         return result
@@ -157,6 +162,18 @@ def _compare(
             return result
     result.findings = weigh(seal, sketch, result.findings)
     return result
+
+
+def _in_several_series(parts: Sequence[Part]) -> list[str]:
+    """That other programs show some slices apart from the others, where they do."""
+    by_series = Counter(part.series for part in parts)
+    apart = by_series.total() - max(by_series.values(), default=0)
+    if not apart:
+        return []
+    return [
+        f"{apart} of its slices have another *Series Instance UID* than the others: a viewer shows "
+        f"them apart, and the scan without them"
+    ]
 
 
 def _posing(beside: Sequence[LeftOut], series: Iterable[str]) -> list[Finding]:

@@ -68,10 +68,23 @@ def weigh(seal: Seal, sketch: Sketch, findings: Sequence[Finding]) -> list[Findi
         pixels = [finding for finding in findings if finding.kind == "pixels"]
         edited = _edited(seal, sketch, pixels)
     renamed = {z for f in findings if f.attribute == "SOPInstanceUID" for z in f.slices}
+    bare = _without_overlays(seal, findings, gone)
     return [
-        replace(finding, explained=_explained(finding, edited, changed | gone, renamed))
+        replace(
+            finding,
+            explained=_explained(finding, edited, changed | gone, renamed)
+            or (bare and finding.attribute == OVERLAYS),
+        )
         for finding in findings
     ]
+
+
+def _without_overlays(seal: Seal, findings: Sequence[Finding], gone: set[int]) -> bool:
+    """Whether all overlays were taken out, as an anonymiser does: of some slices it is an edit."""
+    of_overlays = [finding for finding in findings if finding.attribute == OVERLAYS]
+    had = {z for z in range(len(seal.slices)) if seal.expected(z).get(OVERLAYS)} - gone
+    taken = {z for finding in of_overlays for z in finding.slices}
+    return taken == had and all(finding.removed for finding in of_overlays)
 
 
 def _explained(

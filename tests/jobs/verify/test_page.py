@@ -63,7 +63,7 @@ def test_a_tampered_scan_has_its_place_framed(sealed: Path) -> None:
     head = page[page.index("<h1>") :]
     assert head.startswith('<h1><strong class="verdict tampered">TAMPERED</strong> Verification of')
     assert "<title>TAMPERED: Verification of scan.nii.gz</title>" in page
-    assert '<td class="text">8-23</td>' in page, "slices, as a viewer counts them"
+    assert '<td class="text">8-23</td>' in page, "slices"
     assert "The sketch: a change over a few millimetres shows from " in page
     assert "The mark is missing, at " in page
     assert "It shows something else than was sealed, at " in page
@@ -86,6 +86,7 @@ def test_an_intact_scan_says_who_vouches_and_who_does_not(sealed: Path) -> None:
     assert code == 3
     assert "nobody who is trusted vouches for the signer" in page
     assert "NOT trusted" in page
+    assert "The seal: no trusted certificate or key was given" in page
 
 
 def test_the_page_says_what_both_say_where_one_decided(sealed: Path) -> None:

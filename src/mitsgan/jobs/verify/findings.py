@@ -108,8 +108,8 @@ def _about_seal(seal: SealReport) -> Iterator[tuple[str, str]]:
     yield "Signed", f"{seal.created}, {seal.algorithm}, by the clock of the signer"
     yield "Trust", seal.trusted or "nobody who is trusted vouches for the signer"
     for finding in seal.findings[:_MOST_FINDINGS]:
-        explained = "; processing explains it" if finding.explained else ""
-        yield "Difference", f"{finding.text}{explained}"
+        explained = finding.explained and finding.kind != "missing"
+        yield "Difference", f"{finding.text}{'; processing explains it' if explained else ''}"
     if len(seal.findings) > _MOST_FINDINGS:
         yield "Difference", f"and {len(seal.findings) - _MOST_FINDINGS} more"
     for note in seal.notes:

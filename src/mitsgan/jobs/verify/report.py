@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from mitsgan.errors import counted
 from mitsgan.evaluate.report.command_line import command_line
 from mitsgan.evaluate.report.content import Headline, Report
 from mitsgan.evaluate.report.formatting import Cell, millimetres
 from mitsgan.evaluate.report.table import Column, Table
 from mitsgan.jobs.verify.result import RegionEntry, UnlikeEntry, Verification
 from mitsgan.seal.content_report import ContentRegionEntry
+from mitsgan.seal.report import FindingEntry
 
 _LIMITS = (
     "An unbroken mark says that nothing was repainted in a way that the mark can show; "
@@ -88,6 +90,8 @@ def _unchecked(result: Verification) -> Iterator[str]:
         yield "No seal was given: single bits, header fields and who vouches were not checked."
     elif not result.seal.signer.trusted:
         yield "Who signed: nobody who is trusted vouches for the signer."
+    if result.seal is not None:
+        yield from (f"The seal: {note}." for note in result.seal.notes)
     content = None if result.seal is None else result.seal.content
     if content is not None:
         unjudged = 100 * (1 - content.judged_share_of_patient)
@@ -134,10 +138,13 @@ def _headline(result: Verification) -> tuple[Headline, ...]:
     if result.seal is not None:
         trusted = "trusted" if result.seal.signer.trusted else "NOT trusted"
         lines.append(Headline("The signer is", trusted, note=result.seal.signer.certificate))
-        explained = sum(finding.explained for finding in result.seal.findings)
-        count = len(result.seal.findings) - explained
-        note = f"And {explained} that processing explains." if explained else ""
-        lines.append(Headline("Differences from the seal", count, note=note))
+        explained = [finding for finding in result.seal.findings if finding.explained]
+        count = len(result.seal.findings) - len(explained)
+        gone = sum(finding.kind == "missing" for finding in explained)
+        by_processing = len(explained) - gone
+        note = f"And {by_processing} that processing explains." if by_processing else ""
+        note += f" Not there of what was sealed: {counted(gone, 'slice')}." if gone else ""
+        lines.append(Headline("Differences from the seal", count, note=note.strip()))
         if result.seal.content is not None:
             count = len(result.seal.content.regions)
             lines.append(Headline("Regions that show something else", count))
@@ -196,15 +203,22 @@ def _of_seal(result: Verification) -> list[Table]:
         Column("slices", "slices"),
         Column("explained", "processing explains it"),
     )
-    rows = tuple(
+    rows: tuple[dict[str, Cell], ...] = tuple(
         {
             "what": finding.text,
             "slices": len(finding.slices),
-            "explained": "yes" if finding.explained else "no",
+            "explained": _explained(finding),
         }
         for finding in result.seal.findings
     )
     return [Table("seal", "What differs from the seal", columns, rows)]
+
+
+def _explained(finding: FindingEntry) -> str:
+    """What was left out, processing does not explain: it is only not held against what is left."""
+    if finding.kind == "missing" and finding.explained:
+        return "not there"
+    return "yes" if finding.explained else "no"
 
 
 def _where(box: RegionEntry | UnlikeEntry | ContentRegionEntry) -> dict[str, Cell]:

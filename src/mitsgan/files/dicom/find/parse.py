@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import data_element_generator, read_dataset
 from pydicom.tag import BaseTag
@@ -216,9 +217,13 @@ def body_tags(file: SliceFile, largest: int) -> list[int]:
             stream = BytesIO(inflate(raw.read()))
         implicit, little = file.encoding
         elements = data_element_generator(stream, implicit, little, defer_size=largest)
-        read = [int(element.tag) for element in elements]
-    # Zeros that fill a file up read as empty elements of the tag 0.
-    return [tag for tag in ([] if again else [*file.tags]) + read if tag != 0]
+        read = [int(element.tag) for element in elements if not _is_filling(element)]
+    return ([] if again else [tag for tag in file.tags if tag != 0]) + read
+
+
+def _is_filling(element: RawDataElement | DataElement) -> bool:
+    """Whether this is none: zeros that fill a file up read as empty elements of the tag 0."""
+    return not element.tag and isinstance(element, RawDataElement) and element.length == 0
 
 
 def head_bytes(file: SliceFile) -> bytes:
