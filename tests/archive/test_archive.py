@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import zipfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,17 @@ def test_an_error_that_nobody_knows_is_kept_with_its_traceback(
     assert report.failures == {"bug": 3}
     assert "ZeroDivisionError" in report.series[0].reason
     assert ArchiveReport.from_json(report.to_json()) == report
+
+
+def test_a_plan_says_that_archives_are_not_looked_into(
+    root: Path, how: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(root / "p9.zip", "w") as archive:
+        archive.write(next((root / "p1").rglob("*.dcm")), "a.dcm")
+    plan = plan_archive(
+        PlanSettings(source=root, ledger=tmp_path / "l.db", output=tmp_path / "out", settings=how)
+    )
+    assert plan.others == {"no DICOM": 1, "zip archive (unpack it to have what is in it)": 1}
 
 
 def test_a_plan_of_other_settings_is_refused_and_the_same_enters_what_is_new(

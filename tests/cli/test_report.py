@@ -95,6 +95,18 @@ def test_refuses_what_is_no_run(
     assert json.loads((run / "summary.json").read_text()) == summary()
 
 
+def test_a_name_that_promises_something_else_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is called a PDF was a page."""
+    out = tmp_path / "report.pdf"
+    assert main(["report", str(MARK), "-o", str(out)]) == 2
+    assert "a report is named *.html, *.md, *.csv or *.json" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(["report", str(MARK), "-o", str(out), "--format", "md"]) == 0
+    assert main(["report", str(MARK), "-o", str(out.with_suffix(".HTM"))]) == 0
+
+
 def test_a_damaged_gallery_leaves_no_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

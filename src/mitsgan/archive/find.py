@@ -14,7 +14,7 @@ from pathlib import Path
 from mitsgan.archive.task import storable
 from mitsgan.errors import DataError, ScanError
 from mitsgan.files.dicom import elements as dcm
-from mitsgan.files.dicom.find.entries import Entry, unlisted_reason, walk
+from mitsgan.files.dicom.find.entries import Entry, is_archive, unlisted_reason, walk
 from mitsgan.files.dicom.find.headers import check_whole
 from mitsgan.files.dicom.find.parse import read_header
 from mitsgan.files.dicom.find.sift import no_slice
@@ -207,7 +207,7 @@ def look_into(folder: tuple[Path, list[str], str]) -> Folder:
         except ScanError as error:
             series.append(_alone(file, str(error)))
             continue
-        kind = "no DICOM" if header is None else no_slice(header)
+        kind = _no_dicom(file) if header is None else no_slice(header)
         if header is None or kind is not None:
             others[kind or ""] += 1
             continue
@@ -228,6 +228,11 @@ def look_into(folder: tuple[Path, list[str], str]) -> Folder:
             )
         )
     return Folder(str(path), stamp, tuple(series), dict(others))
+
+
+def _no_dicom(file: Path) -> str:
+    """What a file is that is none of DICOM; an archive may hold some, which is not looked for."""
+    return "zip archive (unpack it to have what is in it)" if is_archive(file) else "no DICOM"
 
 
 def _alone(file: Path, reason: str = "") -> SeriesFiles:

@@ -48,7 +48,8 @@ class WeightsExport(Command, ExportWeights):
         """Export; the exit code."""
         from mitsgan.jobs.weights.folder import export_weights
 
-        console.say(f"{export_weights(self)}: use it with --weights, or upload it as it is")
+        folder = export_weights(self)
+        console.say(f"{folder}: its README.md says how to use it; it can be uploaded as it is")
         return 0
 
 

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mitsgan.errors import SettingsError
 from mitsgan.jobs.shared import Overwriting
 from mitsgan.progress import Phases, Progress, silent
 
 Format = Literal["html", "md", "csv", "json"]
+
+_FORMATS = {".html": "html", ".htm": "html", ".md": "md", ".csv": "csv", ".json": "json"}
+"""What a name that ends so stands for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +25,16 @@ class ReportFile(Overwriting):
     output: Path
     """The file to write."""
     format: Format | None = None
-    """By default what the output's name ends with, else html. csv holds one line per cell."""
+    """By default what the output's name ends with. csv holds one line per cell."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        ending = self.output.suffix.lower()
+        if self.format is None and ending not in _FORMATS:
+            raise SettingsError(
+                f"`output` {self.output}: a report is named *.html, *.md, *.csv or *.json; name it "
+                f"so, or say with `format` which of these it is to be"
+            )
 
 
 def report_file(settings: ReportFile, *, progress: Progress = silent) -> int:
@@ -45,7 +58,7 @@ def report_file(settings: ReportFile, *, progress: Progress = silent) -> int:
     check_file(settings.output, settings.overwrite, "output", source=source)
     report = read_report(settings.run_folder, OTHERS)
     texts = {"md": markdown_report, "csv": csv_report, "json": json_report}
-    kind = settings.format or settings.output.suffix.lower().removeprefix(".")
+    kind = settings.format or _FORMATS[settings.output.suffix.lower()]
     if kind in texts:
         text = texts[kind](report)
     else:
