@@ -55,7 +55,7 @@ def check_the_verdict(shown: Page) -> None:
 
 def check_that_regions_lead_there(shown: Page) -> None:
     shown.click("#first-axial", right=0.9, down=0.9)
-    assert shown.text("first-sagittal-number") == "slice 172 of 192"
+    assert shown.text("first-sagittal-number") == "slice 172 of 0 to 191"
     shown.click("#regions li:nth-child(2) button")
     column = int(shown.text("first-sagittal-number").split()[1])
     row = int(shown.text("first-coronal-number").split()[1])

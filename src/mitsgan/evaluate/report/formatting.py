@@ -88,11 +88,14 @@ def sample_places(
 def of_sample(
     value: float | None, n: int | None, ends: tuple[float, float] | None = None, *, unit: str = ""
 ) -> str:
-    """A statistic of ``n`` measurements as text, its interval in brackets; see `sample_places`."""
+    """A statistic of ``n`` measurements as text, its interval in brackets; see `sample_places`.
+
+    That of one measurement has none: it would be from itself to itself.
+    """
     if value is None:
         return MISSING
     places = sample_places(value, n, share=unit == "%", ends=ends)
-    if ends is None:
+    if ends is None or n == 1:
         return printed(value, places)
     low, high = (printed(round(end, places), places) for end in ends)
     return f"{printed(value, places)} ({low} to {high})"

@@ -175,7 +175,8 @@ class Table:
         for key, ends in bounds.items():
             for number, row in enumerate(self.rows):
                 low, high = (texts[end][number] for end in ends)
-                between = "" if row.get(ends[0]) is None else f" ({low} to {high})"
+                none = row.get(ends[0]) is None or row.get(COUNT) == 1
+                between = "" if none else f" ({low} to {high})"
                 rows[number][key] = f"{texts[key][number]}{between}"
         return replace(self, columns=columns, rows=tuple(rows)).without_constant()
 

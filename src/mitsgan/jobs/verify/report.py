@@ -26,7 +26,7 @@ _PLACE = (
 )
 _BOX = tuple(Column(name, name) for name in ("slices", "rows", "columns"))
 _WHERE = (*_BOX, *_PLACE)
-_COUNTED = "Slices, rows and columns count from 0."
+_COUNTED = "Slices, rows and columns count from 0; many viewers count slices from 1."
 
 
 def verification_report(

@@ -178,7 +178,7 @@ const drawPanes = async () => {
     const index = indexOf(series, pane.plane, state.place);
     pane.slider.max = series.shape[along] - 1;
     pane.slider.value = index;
-    pane.number.textContent = `slice ${index} of ${series.shape[along]}`;
+    pane.number.textContent = `slice ${index} of 0 to ${series.shape[along] - 1}`;
     const simulated = isSimulated(series, other);
     pane.canvas.ariaLabel = `${pane.plane} slice ${index}, ${series.name}${other ? ` and ${other.name}, ${state.mode}` : ""}${simulated ? ", simulated" : ""}`;
     try {

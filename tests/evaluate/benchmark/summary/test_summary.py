@@ -208,6 +208,24 @@ def test_the_headline_is_of_attackers_seen_and_held_out(config: BenchmarkConfig)
     assert all(f.n and f.note for f in headline.values())
 
 
+def test_one_position_has_no_interval(config: BenchmarkConfig) -> None:
+    """It would be from the value to itself."""
+    of_one = {
+        key: {
+            name: value[:1] if isinstance(value, list) and len(value) == 3 else value
+            for name, value in row.items()
+        }
+        | ({"n": 1} if "n" in row else {})
+        for key, row in rows(config).items()
+    }
+    (disruption,) = (
+        figure
+        for figure in summary_of(config, of_one).headline
+        if figure.label == "disruption: a, 10 HU, white-box textured, inject"
+    )
+    assert (disruption.n, disruption.note[:13]) == (1, "no interval; ")
+
+
 def test_another_training_of_a_pair_is_no_white_box(config: BenchmarkConfig) -> None:
     results = rows(config)
     results["p"]["trained_on"] = [f"textured{OTHER_WEIGHTS}"]

@@ -176,13 +176,8 @@ def _point(x: Any, y: Any, low: Any, high: Any, n: Any) -> Point:
 
 
 def _figure(label: str, value: Interval, unit: str, note: str) -> Headline:
-    return Headline(
-        label,
-        shortened(value.value),
-        unit,
-        value.n,
-        f"95 % {value.low:.3g} to {value.high:.3g}; {note}",
-    )
+    ends = f"95 % {value.low:.3g} to {value.high:.3g}" if value.n > 1 else "no interval"
+    return Headline(label, shortened(value.value), unit, value.n, f"{ends}; {note}")
 
 
 def _only(row: Row, *keys: str) -> Row:
