@@ -6,24 +6,28 @@ import copy
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitsgan.errors import MitsganError
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
-from mitsgan.seal.format import SealError, parse, read_seal, write_seal
+from mitsgan.seal.format import SealError, encode, parse, read_seal, write_seal
 from mitsgan.seal.seal import make_seal
 from mitsgan.seal.signature import Signer
 from mitsgan.seal.trust import Trust
 from mitsgan.seal.verify import verify_seal
 
 _SIGNER = Signer(Ed25519PrivateKey.generate())
+_NOW = datetime.now(UTC)
 _TRUST = Trust((_SIGNER.public_key,))
 
 
@@ -190,12 +194,22 @@ def test_a_name_twice_is_refused_even_with_one_value(good: bytes) -> None:
         parse(twice)
 
 
+def nameless() -> str:
+    """A certificate whose subject is no text; it is looked at when it is told, not before."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "site")])
+    key, day = Ed25519PrivateKey.generate(), timedelta(1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, _NOW - day, _NOW + day)
+    der = builder.sign(key, None).public_bytes(Encoding.DER)
+    return encode(der.replace(b"site", b"\xff\xfe\xff\xff"))
+
+
 @pytest.mark.parametrize(
     "field, value, message",
     [
         ("public_key", "AAAA", "cannot be read"),
         ("algorithm", "RSASSA-PSS-SHA256", "its key is of"),
         ("certificates", ["AAAA"], "certificate cannot be read"),
+        ("certificates", [nameless()], "certificate cannot be read"),
     ],
 )
 def test_a_signer_that_cannot_be_read_is_told(

@@ -190,6 +190,18 @@ def test_frames_of_several_fragments_without_a_table(multi: Path, syntax: UID) -
     refused(multi.parent, f"where its {_FRAMES} frames begin is not said")
 
 
+def test_a_second_picture_behind_that_of_a_single_frame(single: Path) -> None:
+    """Who joins all fragments decodes the first one; who takes each for a frame shows both."""
+    seal(single)
+    files = sorted(single.iterdir())
+    frames = [compress(file)[0] for file in files]
+    ds = dcmread(files[0])
+    ds.PixelData = fragments(frames[:2])
+    ds["PixelData"].is_undefined_length = True
+    ds.save_as(files[0])
+    refused(single, "holds 2 compressed pictures for 1 frame")
+
+
 def test_what_nothing_ends_needs_a_table(multi: Path) -> None:
     seal(multi.parent)
     frames = compress(multi, RLELossless)

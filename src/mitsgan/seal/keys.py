@@ -61,9 +61,19 @@ def load_certificates(ders: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
         SignatureError: one cannot be read.
     """
     try:
-        return tuple(x509.load_der_x509_certificate(der) for der in ders)
+        return tuple(_whole(x509.load_der_x509_certificate(der)) for der in ders)
     except UNREADABLE as error:
         raise SignatureError(f"a certificate cannot be read ({_first_line(error)})") from error
+
+
+def _whole(certificate: x509.Certificate) -> x509.Certificate:
+    """The certificate, whose subject can be read: else it fails when it is told, not here.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    certificate.subject.rfc4514_string()
+    return certificate
 
 
 def algorithm_of(key: object, where: str = "the public key") -> str:
@@ -136,7 +146,8 @@ def pem_certificates(data: bytes, path: Path) -> tuple[x509.Certificate, ...]:
     """
     try:
         return tuple(
-            x509.load_pem_x509_certificate(block) for block in pem_blocks(data, b"CERTIFICATE")
+            _whole(x509.load_pem_x509_certificate(block))
+            for block in pem_blocks(data, b"CERTIFICATE")
         )
     except UNREADABLE as error:
         raise SignatureError(

@@ -196,3 +196,15 @@ def test_a_tree_without_a_scan_is_refused(
     assert "holds no CT series and no image file" in capsys.readouterr().err
     assert _verify(sealed / "key.pub", sealed, seal=sealed / "tree") == 2
     assert "is no folder" in capsys.readouterr().err
+
+
+def test_a_scan_that_was_taken_away_leaves_a_seal(
+    tree: Path, sealed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _result(tree, sealed, capsys)["notes"] == []
+    shutil.rmtree(tree / "patient" / "two")
+    left = tree / "patient" / "two.seal.json"
+    assert _result(tree, sealed, capsys)["notes"] == [f"1 seal of no scan that is here: {left}"]
+    page = tmp_path / "tree.html"
+    _verify(tree, sealed, "--html", str(page))
+    assert "1 seal of no scan that is here" in page.read_text("utf-8")

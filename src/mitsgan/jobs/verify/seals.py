@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mitsgan.errors import MitsganError, SettingsError
+from mitsgan.errors import MitsganError, SettingsError, counted, plain
 from mitsgan.jobs.seal import seal_path
 from mitsgan.jobs.tree import TreeScan
 
@@ -31,6 +31,7 @@ class Seals:
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         self._by_series: dict[str, list[Path]] = defaultdict(list)
         self.unreadable: dict[Path, str] = {}
+        self._asked_for: set[Path] = set()
         for file in files:
             self._by_name[file.name].append(file)
             self._read(file)
@@ -58,6 +59,7 @@ class Seals:
         named = self._by_name.get(seal_path(scan.path.absolute()).name, [])
         fitting = self._by_series.get(scan.series, []) if scan.series else []
         beside = [file for file in named if file.parent.absolute() == scan.path.absolute().parent]
+        self._asked_for |= {*fitting, *beside} or set(named)
         for some in ([file for file in beside if file in fitting or not fitting], fitting, named):
             if len(some) == 1:
                 return some[0]
@@ -70,6 +72,20 @@ class Seals:
                     f"{len(fitting)} seals fit {scan.name}: {listed}; verify it alone, with one"
                 )
         return None
+
+    @property
+    def without_scan(self) -> str | None:
+        """Which seals are of none of the scans that were asked about, in a sentence; None if none.
+
+        Whoever takes a whole scan away leaves nothing else that tells of it.
+        """
+        every = {file for files in self._by_name.values() for file in files}
+        left = sorted(every - self._asked_for - set(self.unreadable))
+        if not left:
+            return None
+        listed = ", ".join(plain(str(file)) for file in left[:3])
+        more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+        return f"{counted(len(left), 'seal')} of no scan that is here: {listed}{more}"
 
 
 def _sealed_series(seal: Seal) -> set[str]:

@@ -109,7 +109,7 @@ def verify_tree(settings: VerifyFile, *, progress: Progress = silent) -> TreeVer
         verdict=verdict,
         counts={word: sum(entry.verdict == word for entry in entries) for word in WORST},
         scans=tuple(entries),
-        notes=() if seals is None else tuple(seals.unreadable.values()),
+        notes=() if seals is None else _notes(seals),
         summary=summary_table(entries).to_json(),
     )
     if settings.html is not None:
@@ -172,6 +172,11 @@ def summary_table(entries: Sequence[TreeEntry]) -> Table:
         ),
         strong=tuple(worst),
     )
+
+
+def _notes(seals: Seals) -> tuple[str, ...]:
+    without = seals.without_scan
+    return (*seals.unreadable.values(), *([] if without is None else [without]))
 
 
 def _scans(count: int) -> str:

@@ -50,8 +50,9 @@ def check_offsets(file: SliceFile) -> None:
             return  # not compressed: whoever decodes it says so
         table, fragments = _fragments(raw)
     count, starts = frame_count(file), [fragment.start for fragment in fragments]
+    pictures = _marked(fragments)
     tables = [offsets for offsets in (table, _extended(file)) if offsets]
-    if not tables and count > 1 and len(starts) != count and _marked(fragments) != count:
+    if not tables and count > 1 and len(starts) != count and pictures != count:
         raise ScanError(
             f"{file.path}: where its {count} frames begin is not said: it has no offset table, and "
             f"{len(starts)} fragments; let a DICOM tool that can read it decompress it first"
@@ -64,6 +65,12 @@ def check_offsets(file: SliceFile) -> None:
                 f"other programs may show another picture than mitsgan; rewrite it with a DICOM "
                 f"tool, if you know where it comes from"
             )
+    if pictures is not None and pictures > count:
+        raise ScanError(
+            f"{file.path} holds {pictures} compressed pictures for {count} frame(s): which of them "
+            f"other programs show is unknown; rewrite it with a DICOM tool, if you know where it "
+            f"comes from"
+        )
 
 
 @dataclass(frozen=True)
