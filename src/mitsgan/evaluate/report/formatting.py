@@ -90,12 +90,12 @@ def of_sample(
 ) -> str:
     """A statistic of ``n`` measurements as text, its interval in brackets; see `sample_places`.
 
-    That of one measurement has none: it would be from itself to itself.
+    A bootstrap of one measurement has none: it would be from itself to itself.
     """
     if value is None:
         return MISSING
     places = sample_places(value, n, share=unit == "%", ends=ends)
-    if ends is None or n == 1:
+    if ends is None or (n == 1 and ends[0] == ends[1]):
         return printed(value, places)
     low, high = (printed(round(end, places), places) for end in ends)
     return f"{printed(value, places)} ({low} to {high})"

@@ -175,7 +175,8 @@ class Table:
         for key, ends in bounds.items():
             for number, row in enumerate(self.rows):
                 low, high = (texts[end][number] for end in ends)
-                none = row.get(ends[0]) is None or row.get(COUNT) == 1
+                of_one = row.get(COUNT) == 1 and row.get(ends[0]) == row.get(ends[1])
+                none = row.get(ends[0]) is None or of_one
                 between = "" if none else f" ({low} to {high})"
                 rows[number][key] = f"{texts[key][number]}{between}"
         return replace(self, columns=columns, rows=tuple(rows)).without_constant()
