@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,7 @@ class TreeScan:
     """A scan in a tree.
 
     Attributes:
-        path: the folder that holds its slices, or the file.
+        path: the folder that holds its slices, or the folders with them; or the file.
         series: its *Series Instance UID*; empty where there is none to choose by.
         name: for people: the path below the tree, and a number where a folder holds several.
     """
@@ -29,7 +31,7 @@ class TreeScan:
 
 
 def find_scans(tree: Path) -> list[TreeScan]:
-    """The scans of a tree: of each folder the CT series in it, and each image and archive.
+    """The scans of a tree: each CT series, wherever its slices lie, each image and each archive.
 
     What lies beside them, such as reports and pictures, is left out. A folder of damaged DICOM
     files is a scan, too, and so is one that cannot be listed: whoever reads it will be told.
@@ -39,27 +41,46 @@ def find_scans(tree: Path) -> list[TreeScan]:
     """
     if not tree.is_dir():
         raise ScanError(f"{tree} is no folder; `recursive` looks for scans in a folder tree")
-    scans: list[TreeScan] = []
-
-    def unlisted(folder: Path, _: OSError) -> None:
-        scans.append(TreeScan(folder, "", folder.relative_to(tree).as_posix()))
-
-    for root, names in walk(tree, unlisted):
-        paths = [root / name for name in names]
-        alone = [path for path in paths if is_readable_image(path) or is_archive(path)]
+    unlisted: list[Path] = []
+    found = [
+        _look_into(folder, [folder / name for name in names])
+        for folder, names in walk(tree, lambda folder, _: unlisted.append(folder))
+    ]
+    above = _spread(found)
+    scans = [TreeScan(folder, "", folder.relative_to(tree).as_posix()) for folder in unlisted]
+    for one in found:
+        own = [uid for uid in one.series if uid not in above]
+        uids = sorted([*own, *(uid for uid, folder in above.items() if folder == one.path)])
         # The series first: what is written of it is a folder, in which that of an image may lie.
-        scans += _series(tree, root, [path for path in paths if path not in alone])
-        scans += [TreeScan(path, "", path.relative_to(tree).as_posix()) for path in alone]
+        scans += _of_folder(tree, one, uids)
+        scans += [TreeScan(path, "", path.relative_to(tree).as_posix()) for path in one.alone]
     if not scans:
         raise ScanError(f"{tree} holds no CT series and no image file; name another folder")
     return scans
 
 
-def _series(tree: Path, folder: Path, paths: Sequence[Path]) -> Iterator[TreeScan]:
-    """The CT series whose files lie in a folder itself."""
-    uids: set[str] = set()
+@dataclass(frozen=True)
+class _Folder:
+    """What lies in a folder itself.
+
+    Attributes:
+        path: the folder.
+        alone: images and archives.
+        series: the objects of each CT series, by their UIDs.
+        is_damaged: whether something else might be a damaged slice.
+    """
+
+    path: Path
+    alone: list[Path]
+    series: dict[str, set[str]]
+    is_damaged: bool
+
+
+def _look_into(folder: Path, paths: Sequence[Path]) -> _Folder:
+    alone = [path for path in paths if is_readable_image(path) or is_archive(path)]
+    series: dict[str, set[str]] = defaultdict(set)
     is_damaged = False
-    for path in paths:
+    for path in (path for path in paths if path not in alone):
         try:
             header = read_header(Entry(path, Path(path.name)))
         except MitsganError:
@@ -68,12 +89,36 @@ def _series(tree: Path, folder: Path, paths: Sequence[Path]) -> Iterator[TreeSca
         if header is None:
             is_damaged |= path.suffix.lower() in DICOM_SUFFIXES
         elif no_slice(header) is None:
-            uids.add(header.series)
-    name = folder.relative_to(tree).as_posix()
-    if not uids and is_damaged:
-        yield TreeScan(folder, "", name)
-    if len(uids) > 1 and folder == tree:
+            series[header.series].add(header.instance)
+    return _Folder(folder, alone, series, is_damaged)
+
+
+def _spread(found: Sequence[_Folder]) -> dict[str, Path]:
+    """The series that lie in several folders, as discs have them, each with the folder above all.
+
+    Read folder by folder, they would become several series, each a part of the scan. A series of
+    which an object lies in two folders is none of these: one folder is a copy of the other.
+    """
+    parts: dict[str, list[_Folder]] = defaultdict(list)
+    for folder in found:
+        for uid in folder.series:
+            parts[uid].append(folder)
+    above = {}
+    for uid, folders in parts.items():
+        objects = [folder.series[uid] for folder in folders]
+        is_split = len(set().union(*objects)) == sum(map(len, objects))
+        if uid and len(folders) > 1 and is_split:
+            above[uid] = Path(os.path.commonpath([folder.path for folder in folders]))
+    return above
+
+
+def _of_folder(tree: Path, folder: _Folder, uids: Sequence[str]) -> Iterator[TreeScan]:
+    """The CT series that are read from a folder."""
+    name = folder.path.relative_to(tree).as_posix()
+    if not folder.series and not uids and folder.is_damaged:
+        yield TreeScan(folder.path, "", name)
+    if len(uids) > 1 and folder.path == tree:
         name = tree.resolve().name  # ". (1)" would be a hidden folder
-    for number, series in enumerate(sorted(uids), start=1):
+    for number, series in enumerate(uids, start=1):
         several = f" ({number})" if len(uids) > 1 else ""
-        yield TreeScan(folder, series, f"{name}{several}")
+        yield TreeScan(folder.path, series, f"{name}{several}")

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from mitsgan.cli.main import main
 from mitsgan.files import Derivation, read_scan, write_scan
@@ -111,3 +119,37 @@ def test_an_image_beside_one_series_lies_in_its_folder(studies: Path, tmp_path: 
         assert sorted(p.name for p in out.iterdir()) == ["one", "one (2)", "two"]
         assert read_scan(out / "one" / "image.nii.gz").shape == (16, 64, 64)
         assert read_scan(out / "one (2)").shape == (16, 64, 64)
+
+
+def test_a_series_in_several_folders_is_one_scan(studies: Path, tmp_path: Path) -> None:
+    disc, private, public = studies / "a" / "one", tmp_path / "key.pem", tmp_path / "public.pem"
+    key = Ed25519PrivateKey.generate()
+    private.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+    )
+    public.write_bytes(
+        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+    )
+    for number, file in enumerate(sorted(disc.iterdir())):
+        part = disc / f"S{number // 9}"
+        part.mkdir(exist_ok=True)
+        file.rename(part / file.name)
+    out = tmp_path / "out"
+    seal = ["--sign", str(private)]
+    assert main(["protect", str(studies / "a"), str(out), *OPTIONS, *seal]) == 0
+    assert sorted(p.name for p in out.glob("*.seal.json")) == ["one.seal.json", "two.seal.json"]
+    moved = read_scan(out / "one").hu() - read_scan(disc).hu()
+    assert (moved.shape, moved.max()) == ((16, 64, 64), 4)
+    trusted = ["--seal", str(out), "--trust", str(public), "--recursive", "--quiet"]
+    assert main(["verify", str(out), *trusted]) == 0
+
+
+def test_a_copy_of_a_series_is_a_scan_of_its_own(studies: Path, tmp_path: Path) -> None:
+    shutil.copytree(studies / "a" / "one", studies / "a" / "copy")
+    out = tmp_path / "out"
+    assert main(["protect", str(studies / "a"), str(out), *OPTIONS]) == 0
+    assert {p.name: len(list(p.iterdir())) for p in out.iterdir()} == {
+        "copy": 16,
+        "one": 16,
+        "two": 16,
+    }
