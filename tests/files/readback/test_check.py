@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.dataset import FileDataset
 from pydicom.uid import JPEGLSLossless, RLELossless
 from tests.files.dicom.multiframe import merge
 
@@ -54,6 +56,20 @@ def test_what_is_right_passes(
     )
     assert steps[-1] == (10, 10)
     assert steps == sorted(steps)
+
+
+def test_one_sample_per_pixel_need_not_be_said(
+    tmp_path: Path, make_series: Make, derivation: Derivation
+) -> None:
+    def lost(k: int, ds: FileDataset) -> None:
+        del ds.SamplesPerPixel
+
+    scan = _moved(read_scan(make_series(tmp_path / "in", change=lost)))
+    with writing(scan, tmp_path / "out", derivation=derivation, largest_hu=3) as written:
+        assert len(list(written.iterdir())) == 5
+    back = dcmread(tmp_path / "out" / "00.dcm")
+    assert "SamplesPerPixel" not in back
+    np.testing.assert_array_equal(read_scan(tmp_path / "out").stored, scan.stored)
 
 
 def test_so_do_frames(tmp_path: Path, make_series: Make, derivation: Derivation) -> None:

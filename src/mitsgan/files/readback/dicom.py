@@ -84,6 +84,7 @@ def _place(written: Path, file: SliceFile) -> Path:
 def _frames(dataset: Dataset, source: DicomSource, z: int) -> list[NDArray[Any]]:
     """The pixels of all frames, as pydicom has them; by our decoder where pydicom has none."""
     count = int(dataset.get("NumberOfFrames") or 1)
+    dataset.setdefault("SamplesPerPixel", 1)  # where it was lost, reading took it for 1, too
     try:
         pixels = pixel_array(dataset, correct_unused_bits=False)
     except UNREADABLE:
