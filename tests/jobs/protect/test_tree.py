@@ -53,7 +53,7 @@ def test_all_but_the_damaged_one_are_protected(
     (bad,) = (entry for entry in result.scans if entry.protection is None)
     assert bad.scan == "b/damaged"
     assert bad.reason
-    assert not (out / "b" / "damaged").exists()
+    assert not (out / "b").exists()
     assert "error: b/damaged: " in capsys.readouterr().err
     assert main([word for word in arguments if word != "--quiet"] + ["--overwrite"]) == 2
     output = capsys.readouterr().out
@@ -153,3 +153,12 @@ def test_a_copy_of_a_series_is_a_scan_of_its_own(studies: Path, tmp_path: Path) 
         "one": 16,
         "two": 16,
     }
+
+
+def test_nothing_is_left_where_nothing_could_be_protected(studies: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert main(["protect", str(studies / "b"), str(out), *OPTIONS]) == 2
+    assert not out.exists()
+    out.mkdir()
+    assert main(["protect", str(studies / "b"), str(out), *OPTIONS]) == 2
+    assert list(out.iterdir()) == []

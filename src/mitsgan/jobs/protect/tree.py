@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain, count
@@ -82,16 +83,22 @@ def protect_tree(
     if out == tree or tree in out.parents:
         raise OutputError(f"{settings.out} lies in the tree {settings.scan}; name a folder outside")
     scans = find_scans(settings.scan)
+    is_new = not out.exists()
     try:
         out.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"{settings.out}: {error.strerror}; name a folder") from error
     ask = None if passphrase is None else cache(passphrase)
     entries = []
-    for number, (scan, name) in enumerate(zip(scans, _outputs(tree, scans), strict=True)):
-        progress("protecting the tree", number, len(scans), scan.name)
-        entries.append(_entry(settings, scan, name, ask, progress))
-    progress("protecting the tree", len(scans), len(scans))
+    try:
+        for number, (scan, name) in enumerate(zip(scans, _outputs(tree, scans), strict=True)):
+            progress("protecting the tree", number, len(scans), scan.name)
+            entries.append(_entry(settings, scan, name, ask, progress))
+        progress("protecting the tree", len(scans), len(scans))
+    finally:
+        if is_new:
+            with suppress(OSError):  # something was protected
+                out.rmdir()
     failed = sum(entry.protection is None for entry in entries)
     return TreeProtection(
         source=str(settings.scan),
@@ -125,7 +132,6 @@ def _entry(
     out = settings.out / name
     one = replace(settings, scan=scan.path, series=scan.series or None, out=out)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         result = protect_file(one, passphrase=passphrase, progress=progress)
     except (MitsganError, OSError) as error:
         return ProtectedEntry(scan.name, scan.series, name, " ".join(str(error).split()))
