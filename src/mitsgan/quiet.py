@@ -36,6 +36,16 @@ def said(error: BaseException) -> str:
     return " ".join(str(error).partition("Traceback (most recent call last)")[0].split())
 
 
+def remedy(error: BaseException, damaged: str = "fetch it again") -> str:
+    """What to do about a file that cannot be read: it need not be damaged.
+
+    Args:
+        error: why it cannot.
+        damaged: what to do where it is.
+    """
+    return "let this user read it" if isinstance(error, PermissionError) else damaged
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep pydicom's remarks from the terminal.

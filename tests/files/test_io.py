@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,3 +90,28 @@ def test_series_is_for_dicom_only(
     write_scan(read_scan(make_series(tmp_path / "in")), tmp_path / "a.mha", derivation=derivation)
     with pytest.raises(ScanError, match="is an image of one scan"):
         read_scan(tmp_path / "a.mha", series="1.2")
+
+
+@pytest.mark.parametrize("name", ["", "a.nii.gz", "a.mha", "a.nrrd"])
+def test_a_file_that_this_user_may_not_read_is_not_called_damaged(
+    tmp_path: Path,
+    make_series: Make,
+    derivation: Derivation,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    folder = make_series(tmp_path / "in")
+    if name:
+        write_scan(read_scan(folder), tmp_path / name, derivation=derivation)
+    path, locked = (tmp_path / name, tmp_path / name) if name else (folder, folder / "03.dcm")
+    real = Path.open
+
+    def refuse(file: Path, *args: Any, **kwargs: Any) -> Any:  # root may read everything
+        if file == locked:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+        return real(file, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ScanError, match=r"Permission denied.*let this user read it") as told:
+        read_scan(path)
+    assert "fetch it again" not in str(told.value)

@@ -14,7 +14,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files.derivation import Derivation
-from mitsgan.quiet import UNREADABLE, mute
+from mitsgan.quiet import UNREADABLE, mute, remedy
 from mitsgan.scan.memory import in_hu
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.sitk import geometry_of, set_geometry
@@ -196,7 +196,7 @@ def _header(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(_LONGEST_HEADER)
     except OSError as error:
-        raise ScanError(f"{path} cannot be read ({error.strerror}); fetch it again") from error
+        raise ScanError(f"{path} cannot be read ({error.strerror}); {remedy(error)}") from error
 
 
 def _is_compressed(path: Path) -> bool:

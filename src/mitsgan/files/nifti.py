@@ -26,7 +26,7 @@ from mitsgan.files.derivation import Derivation
 from mitsgan.files.itk import not_a_volume
 from mitsgan.files.nifti_source import PAIR_SUFFIXES, NiftiSource
 from mitsgan.ownership import NAME
-from mitsgan.quiet import UNREADABLE, quiet
+from mitsgan.quiet import UNREADABLE, quiet, remedy
 from mitsgan.scan.geometry import Geometry
 from mitsgan.scan.memory import in_hu
 from mitsgan.scan.scan import Scan
@@ -61,7 +61,7 @@ def read_nifti(path: Path, hu_offset: float = 0.0) -> Scan:
             data: NDArray[Any] = np.asanyarray(image.dataobj.get_unscaled())
     except _DAMAGED as error:
         reason = " ".join(str(error).split())
-        raise ScanError(f"{path} cannot be read as NIfTI ({reason}); fetch it again") from error
+        raise ScanError(f"{path} cannot be read as NIfTI ({reason}); {remedy(error)}") from error
     if data.ndim < 3 or data.dtype.kind not in "iuf" or any(n != 1 for n in data.shape[3:]):
         raise ScanError(not_a_volume(path, f"shape {data.shape} of {data.dtype}"))
     slope, intercept = float(image.dataobj.slope), float(image.dataobj.inter)

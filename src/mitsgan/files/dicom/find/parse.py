@@ -31,7 +31,7 @@ from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.find.entries import Entry
-from mitsgan.quiet import UNREADABLE, quiet, said
+from mitsgan.quiet import UNREADABLE, quiet, remedy, said
 
 NATIVE = {ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian}
 _MARK = 128
@@ -60,8 +60,9 @@ def read_header(entry: Entry) -> SliceFile | None:
             return _parse_bare(raw, entry) if is_bare(start) else None
     except UNREADABLE as error:
         raise ScanError(
-            f"{entry.path} cannot be read as DICOM ({said(error)}): it is damaged or truncated; "
-            f"fetch it again, or take it away if it is not part of the series"
+            f"{entry.path} cannot be read as DICOM ({said(error)}): "
+            f"{remedy(error, 'it is damaged or truncated; fetch it again')}, or take it away if it "
+            f"is not part of the series"
         ) from error
 
 
