@@ -57,6 +57,22 @@ def test_a_full_disk_is_named_with_its_remedy(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
+def test_a_failure_names_the_output_not_the_place_it_is_written_at(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match=r"out was not written: Is a directory$"),
+        atomic_output(tmp_path / "out", folder=True) as temporary,
+    ):
+        temporary.write_bytes(b"")
+
+
+def test_a_name_that_is_too_long_is_refused_before_the_work(tmp_path: Path) -> None:
+    for length in (221, 250, 300):
+        with pytest.raises(OutputError, match=r"longer than 220 bytes.*choose a shorter one"):
+            check_target(tmp_path / ("x" * length))
+    with atomic_output(tmp_path / ("x" * 220)) as temporary:
+        temporary.write_bytes(b"")
+
+
 def test_an_earlier_result_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     out = tmp_path / "out"
     _dicom(out / "old.dcm")

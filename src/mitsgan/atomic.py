@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from mitsgan.errors import OutputError
-from mitsgan.leftovers import announced, sweep, work_folder
+from mitsgan.leftovers import LONGEST_NAME, announced, in_work_folder, sweep, work_folder
 from mitsgan.ownership import is_ours
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -35,6 +35,11 @@ def check_target(
         source: what the result is made from; the output may not be it, hold it or lie in it.
         anything: replace what is there whoever made it; for files in folders of our own.
     """
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise OutputError(
+            f"the name of the output {path} is longer than {LONGEST_NAME} bytes, so it could not "
+            f"be written beside its place first; choose a shorter one"
+        )
     target = path.resolve()
     if source is not None:
         _check_apart(path, target, source)
@@ -135,7 +140,8 @@ def output_error(path: Path, error: OSError) -> OutputError:
             f"free space or choose an output on another disk"
         )
     reason = error.strerror or str(error)
-    where = f" ({error.filename})" if error.filename else ""
+    named = error.filename and not in_work_folder(os.fsdecode(error.filename))
+    where = f" ({os.fsdecode(error.filename)})" if named else ""
     return OutputError(f"{path} was not written: {reason}{where}")
 
 

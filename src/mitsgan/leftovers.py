@@ -28,6 +28,9 @@ except ImportError:  # Windows, where a killed run's folders stay
 else:
     fcntl = _fcntl
 
+LONGEST_NAME = 220
+"""Bytes of the name of an output: file systems take 255, and that of a work folder is longer."""
+
 _SUFFIX = ".partial"
 _LOCK = "lock"
 _MOVE = "move.json"
@@ -51,6 +54,11 @@ def work_folder(path: Path) -> Iterator[Path]:
             yield work
     finally:
         _discard(work)
+
+
+def in_work_folder(path: str) -> bool:
+    """Whether a file lies in a work folder, or is one: nothing that a user knows of."""
+    return any(part.startswith(".") and part.endswith(_SUFFIX) for part in Path(path).parts)
 
 
 def sweep(folder: Path, names: str = "*") -> None:

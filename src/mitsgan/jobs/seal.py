@@ -204,14 +204,16 @@ class Sealing:
             original: what the scan was before it was protected, where that is kept.
             progress: told how far it is.
         """
-        from mitsgan.seal.format import write_seal
+        from mitsgan.seal.format import sidecar, write_seal
         from mitsgan.seal.seal import make_seal
 
         document = make_seal(
             scan, self.signer, choice, sketch=self.sketch, original=original, progress=progress
         )
-        path = self.path if beside is None else beside.with_name(self.path.name)
-        write_seal(document, path, overwrite=self.overwrite)
+        if beside is None:
+            write_seal(document, self.path, overwrite=self.overwrite)
+        else:  # within an output, which is whole or not there along with it
+            beside.with_name(self.path.name).write_bytes(sidecar(document))
         content = document["content"]
         assert isinstance(content, dict)  # what makes seals makes it so
         return len(content["slices"]), "sketch" in content

@@ -129,9 +129,13 @@ def write_seal(document: Mapping[str, object], path: Path, *, overwrite: bool = 
     Raises:
         OutputError: it exists, or cannot be written.
     """
-    text = json.dumps(document, indent=1, ensure_ascii=False)
     with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_bytes(sidecar(document))
+
+
+def sidecar(document: Mapping[str, object]) -> bytes:
+    """The bytes of a sidecar."""
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def read_seal(path: Path) -> Seal:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.files import read_scan
@@ -78,3 +82,24 @@ def test_refusals_come_before_the_work(
         protect_file(settings(out=tmp_path / "there"))
     with pytest.raises(OutputError, match="lies inside the input"):
         protect_file(settings(out=series / "out"))
+
+
+def test_a_full_disk_names_the_output_whatever_is_written(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seal is written within the work folder of the output, of which no user knows."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(private)
+
+    def write(path: Path, data: object, *args: object, **options: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    for name in ("write_bytes", "write_text"):
+        monkeypatch.setattr(Path, name, write)
+    task = settings(sign=tmp_path / "key.pem", sketch=False)
+    with pytest.raises(OutputError, match="disk is full") as caught:
+        protect_file(task)
+    assert f"{task.out} was not written" in str(caught.value)
+    assert ".partial" not in str(caught.value)
+    assert not task.out.parent.exists()
