@@ -204,6 +204,10 @@ def _source_image(file: SliceFile, encoding: Encoding, instance: str) -> bytes:
 def _labelled(source: Dataset, encoding: Encoding, label: str) -> Element:
     """The series description with the label, within the 64 characters of an LO."""
     suffix = f" ({label})"
+    undecodable = _undecodable(source, dcm.SERIES_DESCRIPTION)
+    if undecodable is not None:
+        value = undecodable[: _LO_LENGTH - len(suffix)] + suffix.encode("ascii", "replace")
+        return encoding.raw(dcm.SERIES_DESCRIPTION, "LO", value)
     description = dcm.text(source, dcm.SERIES_DESCRIPTION)
     shown = f"{description[: _LO_LENGTH - len(suffix)]}{suffix}".strip()
     return _text(encoding, dcm.SERIES_DESCRIPTION, "LO", shown)
@@ -211,9 +215,26 @@ def _labelled(source: Dataset, encoding: Encoding, label: str) -> Element:
 
 def _history(source: Dataset, encoding: Encoding, description: str) -> Element:
     """The derivation description, after those of earlier derivations."""
+    undecodable = _undecodable(source, _DERIVATION_DESCRIPTION)
+    if undecodable is not None:
+        value = undecodable + f"; {description}".encode("ascii", "replace")
+        return encoding.raw(_DERIVATION_DESCRIPTION, "ST", value[-_ST_LENGTH:])
     earlier = dcm.text(source, _DERIVATION_DESCRIPTION)
     joined = f"{earlier}; {description}" if earlier else description
     return _text(encoding, _DERIVATION_DESCRIPTION, "ST", joined[-_ST_LENGTH:])
+
+
+def _undecodable(source: Dataset, tag: int) -> bytes | None:
+    """The bytes of a text that the character set does not have; None where it has them all.
+
+    They stay as they are: whoever knows the right character set can still read them. Where a code
+    extension has escapes, none of which may be cut off, there is none either.
+    """
+    entry = dcm.element(source, tag)
+    if not isinstance(entry, RawDataElement) or "\ufffd" not in dcm.text(source, tag):
+        return None
+    value = bytes(entry.value or b"").strip(b" \0")
+    return None if b"\x1b" in value else value
 
 
 def _text(encoding: Encoding, tag: int, vr: str, value: str) -> Element:
