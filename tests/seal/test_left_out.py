@@ -28,6 +28,24 @@ def test_slices_that_are_not_there_are_named_by_number(check: Check, copy: Path)
     assert not any("explained" in line for line in report.lines())
 
 
+@pytest.mark.parametrize("gone, named", [((1, 3, 4), "1, 3-4"), ((1, 3, 5), "1, 3, 5")])
+def test_a_thinned_series_is_judged_by_the_slices_that_are_left(
+    check: Check, copy: Path, gone: tuple[int, ...], named: str
+) -> None:
+    files = ordered(copy)
+    for z in gone:
+        files[z].unlink()
+    report = check(copy)
+    assert report.verdict == "processed"
+    assert f"  not there, of {DEPTH} sealed slices: {named}" in report.lines()
+    ds = dcmread(files[2])
+    pixels = ds.pixel_array.copy()
+    pixels[60:75, 60:75] += 600
+    ds.PixelData = pixels.tobytes()
+    ds.save_as(files[2])
+    assert check(copy).verdict == "tampered"
+
+
 def test_slices_moved_to_another_series_are_told(check: Check, copy: Path) -> None:
     """A viewer shows the scan without them."""
     for file in ordered(copy)[2:4]:

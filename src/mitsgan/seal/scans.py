@@ -14,6 +14,7 @@ from mitsgan.files.dicom.read import build_scan
 from mitsgan.files.dicom.series import place_slices
 from mitsgan.reading import Reading
 from mitsgan.scan.canonical import canonical
+from mitsgan.scan.geometry import Geometry
 from mitsgan.scan.plausible import check_plausible
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.content import Part
@@ -33,20 +34,29 @@ def whole_scan(parts: Sequence[Part], path: Path) -> Scan:
     return canonical(scan)
 
 
-def pieces(parts: Sequence[Part], path: Path) -> list[Scan]:
+def pieces(parts: Sequence[Part], path: Path, sealed: Geometry | None = None) -> list[Scan]:
     """The scan that slices make; several pieces where some of it is missing.
 
     What the values mean is not asked: whoever verifies will see whether they are as sealed.
 
+    Args:
+        parts: the slices.
+        path: what they were read from.
+        sealed: of the scan that was sealed, if the slices are some of its own: how far they lay
+            apart says which are missing, however many these are.
+
     Raises:
         ScanError: there is a slice that is no CT, or cannot be read.
     """
-    try:
-        return [_build(parts, path)]
-    except ScanError:
-        runs = _runs([part.frame for part in parts if part.frame is not None])
-        if len(runs) < 2:
-            raise
+    frames = [part.frame for part in parts if part.frame is not None]
+    runs = [] if sealed is None else _runs(frames, sealed)
+    if len(runs) < 2:
+        try:
+            return [_build(parts, path)]
+        except ScanError:
+            runs = _runs(frames)
+            if len(runs) < 2:
+                raise
     return [
         _on_grid(build_scan(frames, path, Reading(assume_hu=True)), step) for frames, step in runs
     ]
@@ -60,13 +70,20 @@ def _build(parts: Sequence[Part], path: Path) -> Scan:
     return build_scan(frames, path, Reading(assume_hu=True))
 
 
-def _runs(frames: Sequence[Frame]) -> list[tuple[list[Frame], float]]:
+def _runs(
+    frames: Sequence[Frame], sealed: Geometry | None = None
+) -> list[tuple[list[Frame], float]]:
     """Slices without a gap between them, and how far they lie apart, mm."""
+    if not frames:  # an image
+        return []
     placed = place_slices(frames)
     gaps = np.diff(placed.along)
     if not len(gaps) or gaps.min() <= 0:
         return []
     step = float(np.median(gaps))
+    if sealed is not None:
+        along = np.abs(np.asarray(sealed.axes) @ placed.normal)
+        step = sealed.spacing[int(along.argmax())]
     runs: list[list[Frame]] = [[placed.frames[0]]]
     for frame, gap in zip(placed.frames[1:], gaps, strict=True):
         if gap > _GAP * step:

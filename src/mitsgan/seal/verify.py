@@ -154,7 +154,8 @@ def _compare(
             result.findings += _other_identity(seal, shown)
             result.findings += _posing(beside, {part.series for part in shown})
         try:
-            result.content = judge(sketch, pieces(shown, path))
+            sealed = sketch.grid.geometry if same_objects else None
+            result.content = judge(sketch, pieces(shown, path, sealed))
         except ScanError as error:
             if not same_objects:
                 raise
@@ -171,8 +172,8 @@ def _in_several_series(parts: Sequence[Part]) -> list[str]:
     if not apart:
         return []
     return [
-        f"{apart} of its slices have another *Series Instance UID* than the others: a viewer shows "
-        f"them apart, and the scan without them"
+        f"{apart} of its slices {'has' if apart == 1 else 'have'} another *Series Instance UID* "
+        f"than the others: a viewer shows them apart, and the scan without them"
     ]
 
 
