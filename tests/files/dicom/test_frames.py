@@ -196,12 +196,15 @@ def test_a_cut_object_is_named(tmp_path: Path, make_series: Make) -> None:
         read_scan(path)
 
 
-def with_a_second_stack(ds: FileDataset, **orientation: object) -> None:
-    """Every frame once more, of another stack."""
+def with_a_second_stack(ds: FileDataset, above_mm: float = 0.0, **orientation: object) -> None:
+    """Every frame once more, of another stack, so much higher up."""
     frames = list(ds.PerFrameFunctionalGroupsSequence)
     for group in frames[:]:
         other = deepcopy(group)
         other.FrameContentSequence = [item(StackID="2")]
+        position = other.PlanePositionSequence[0]
+        x, y, z = position.ImagePositionPatient
+        position.ImagePositionPatient = [x, y, z + above_mm]
         if orientation:
             other.PlaneOrientationSequence = [item(**orientation)]
         frames.append(other)
@@ -216,6 +219,16 @@ def test_stacks_of_other_orientations_in_one_object_are_told_apart(
     change = partial(with_a_second_stack, ImageOrientationPatient=[1, 0, 0, 0, 0, -1])
     with pytest.raises(ScanError, match=r"orientation.*`select=stack=1`.*write an image"):
         read_scan(enhanced(tmp_path, make_series, change=change))
+
+
+@pytest.mark.parametrize("above_mm", [22.0, 24.0, 33.3])
+def test_two_stacks_with_a_gap_between_them_are_told_apart(
+    tmp_path: Path, make_series: Make, above_mm: float
+) -> None:
+    path = enhanced(tmp_path, make_series, change=partial(with_a_second_stack, above_mm=above_mm))
+    with pytest.raises(ScanError, match=r"choose one.*`select=stack=1`"):
+        read_scan(path)
+    assert read_scan(path, Reading(select=("stack=2",))).shape == (5, 6, 8)
 
 
 def test_two_stacks_in_one_object_are_told_apart(

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.errors import ScanError
+from mitsgan.errors import ScanError, counted
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.find.select import differences
 from mitsgan.files.dicom.frames import Frame
@@ -136,9 +136,9 @@ def _uneven(placed: Positions, gaps: NDArray[np.float64], k: int, usual: float) 
     frames = placed.frames
     between = f"between {frames[k].path} and {frames[k + 1].path}"
     change = _two_parts(gaps)
+    choices = differences(frames, _is_even)
     if change is not None:
         before, after = float(gaps[change - 1]), float(gaps[change])
-        choices = differences(frames, _is_even)
         remedy = (
             f"choose one by {choices[0]}" if choices else "move each part to a folder of its own"
         )
@@ -149,14 +149,15 @@ def _uneven(placed: Positions, gaps: NDArray[np.float64], k: int, usual: float) 
         )
     lost = round(gaps[k] / usual) - 1
     if lost >= 1 and abs(gaps[k] - (lost + 1) * usual) <= _GAP_TOLERANCE * usual:
+        several = f", or, if these are several scans, choose one by {choices[0]}" if choices else ""
         return (
-            f"{lost} slice(s) missing {between}: they are {gaps[k]:.3f} mm apart, the others "
-            f"{usual:.3f} mm; fetch the whole series again"
+            f"{counted(lost, 'slice')} missing {between}: they are {gaps[k]:.3f} mm apart, the "
+            f"others {usual:.3f} mm; fetch the whole series again{several}"
         )
+    split = f"choose one scan by {choices[0]}" if choices else "split it where the spacing changes"
     return (
         f"uneven slice spacing {between}: {gaps[k]:.3f} mm, elsewhere {usual:.3f} mm; "
-        f"mitsgan needs evenly spaced slices: resample the series, or split it where the "
-        f"spacing changes"
+        f"mitsgan needs evenly spaced slices: resample the series, or {split}"
     )
 
 
