@@ -30,7 +30,8 @@ class Verify(Reporting, VerifyFile):
 
     recursive: Annotated[bool, arg(aliases=["--all-series"], help_behavior_hint="")] = False
     """Verify every scan below the folder, with one table at the end. --seal may then be a
-    folder, in which the seal of each is looked for."""
+    folder, in which the seal of each is looked for; a scan that is gone from beside its seal is
+    unknown."""
     json: bool = False
     """Print the whole result as JSON instead of a summary."""
 
@@ -50,7 +51,7 @@ class Verify(Reporting, VerifyFile):
 
     def _tree(self, console: Console) -> int:
         """Verify all scans of a tree; the exit code of the worst."""
-        from mitsgan.jobs.verify.tree import summary_table, verify_tree
+        from mitsgan.jobs.verify.tree import counts_text, summary_table, verify_tree
 
         write_report = self.open_output(source=self.scan)
         result = verify_tree(self, progress=console)
@@ -61,6 +62,5 @@ class Verify(Reporting, VerifyFile):
             scans = [replace(one, reason=as_options(one.reason)) for one in result.scans]
             console.show_tables([summary_table(scans)])
             console.tell(result.notes)
-            counts = [f"{count} {word}" for word, count in result.counts.items() if count]
-            console.say(f"{result.source}: {result.verdict.upper()} ({', '.join(counts)})")
+            console.say(f"{result.source}: {result.verdict.upper()} ({counts_text(result)})")
         return EXIT_CODES[result.verdict]

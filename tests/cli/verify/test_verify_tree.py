@@ -113,6 +113,7 @@ def test_the_worst_stand_first_and_above_the_page(
     assert '<h1><strong class="verdict tampered">TAMPERED</strong> Verification of tree' in text
     assert "1 <small>scan</small>" in text
     shutil.rmtree(tree / "one")
+    (tree / "one.seal.json").unlink()
     assert _result(tree, sealed, capsys)["summary"]["title"] == "1 scan"
 
 
@@ -204,7 +205,22 @@ def test_a_scan_that_was_taken_away_leaves_a_seal(
     assert _result(tree, sealed, capsys)["notes"] == []
     shutil.rmtree(tree / "patient" / "two")
     left = tree / "patient" / "two.seal.json"
-    assert _result(tree, sealed, capsys)["notes"] == [f"1 seal of no scan that is here: {left}"]
+    result = _result(tree, sealed, capsys)
+    assert result["notes"] == [f"1 seal of no scan that is here: {left}"]
+    rows = [(row["scan"], row["verdict"]) for row in result["summary"]["rows"]]
+    assert rows == [("patient/two", "unknown"), ("one", "intact")]
+    assert _verify(tree, sealed) == 3
+    (*_, last) = capsys.readouterr().out.strip().splitlines()
+    assert last.endswith("UNKNOWN (1 unknown, 1 intact; 1 seal of no scan that is here)")
     page = tmp_path / "tree.html"
     _verify(tree, sealed, "--html", str(page))
     assert "1 seal of no scan that is here" in page.read_text("utf-8")
+
+
+def test_seals_of_scans_elsewhere_are_told_in_the_last_line(
+    tree: Path, sealed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder of seals may hold those of other trees."""
+    assert _verify(tree / "patient", sealed, seal=tree) == 0
+    (*_, last) = capsys.readouterr().out.strip().splitlines()
+    assert last.endswith("INTACT (1 intact; 1 seal of no scan that is here)")

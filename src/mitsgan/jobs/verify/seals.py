@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mitsgan.errors import MitsganError, SettingsError, counted, plain
+from mitsgan.errors import MitsganError, SettingsError, counted
 from mitsgan.jobs.seal import seal_path
 from mitsgan.jobs.tree import TreeScan
 
@@ -74,18 +74,23 @@ class Seals:
         return None
 
     @property
-    def without_scan(self) -> str | None:
-        """Which seals are of none of the scans that were asked about, in a sentence; None if none.
+    def without_scan(self) -> list[Path]:
+        """Which seals are of none of the scans that were asked about.
 
         Whoever takes a whole scan away leaves nothing else that tells of it.
         """
         every = {file for files in self._by_name.values() for file in files}
-        left = sorted(every - self._asked_for - set(self.unreadable))
-        if not left:
-            return None
-        listed = ", ".join(plain(str(file)) for file in left[:3])
-        more = f" and {len(left) - 3} more" if len(left) > 3 else ""
-        return f"{counted(len(left), 'seal')} of no scan that is here: {listed}{more}"
+        return sorted(every - self._asked_for - set(self.unreadable))
+
+
+def scan_of(seal: Path) -> Path:
+    """Where the scan of a seal lies that is beside it."""
+    return seal.with_name(seal.name.removesuffix(_SEAL_ENDING))
+
+
+def without_scan_text(count: int) -> str:
+    """How many seals are of no scan, in words."""
+    return f"{counted(count, 'seal')} of no scan that is here"
 
 
 def _sealed_series(seal: Seal) -> set[str]:

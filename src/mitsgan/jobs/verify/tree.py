@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mitsgan import __version__
 from mitsgan.atomic import check_target
-from mitsgan.errors import MitsganError, SettingsError
+from mitsgan.errors import MitsganError, SettingsError, plain
 from mitsgan.files.dicom.find.headers import read_headers
 from mitsgan.files.dicom.findings.extra import require_findings
 from mitsgan.files.io import is_readable_image
 from mitsgan.jobs.outputs import check_file, write_text
 from mitsgan.jobs.tree import TreeScan, find_scans
 from mitsgan.jobs.verify.result import Verification
-from mitsgan.jobs.verify.seals import Seals
+from mitsgan.jobs.verify.seals import Seals, scan_of, without_scan_text
 from mitsgan.jobs.verify.settings import VerifyFile
 from mitsgan.jobs.verify.verify import verify_file
 from mitsgan.progress import Progress, silent
@@ -63,7 +63,8 @@ class TreeVerification(Result):
         source: the tree, as it was given.
         verdict: the worst, see `WORST`.
         counts: how many scans have each verdict.
-        scans: one by one.
+        scans: one by one; one that is gone from the tree, where its seal still is, too.
+        seals_without_scan: how many seals are of no scan that is there.
         summary: the same as a table, as tables of reports become JSON.
     """
 
@@ -75,6 +76,7 @@ class TreeVerification(Result):
     counts: dict[str, int]
     scans: tuple[TreeEntry, ...]
     notes: tuple[str, ...] = ()
+    seals_without_scan: int = 0
     summary: dict[str, Any] = field(default_factory=dict)
 
 
@@ -103,13 +105,16 @@ def verify_tree(settings: VerifyFile, *, progress: Progress = silent) -> TreeVer
         progress("verifying the tree", number, len(scans), scan.name)
         entries.append(_entry(settings, scan, seals))
     progress("verifying the tree", len(scans), len(scans))
+    left = [] if seals is None else seals.without_scan
+    entries += [_gone(settings.scan, file) for file in left if settings.scan in file.parents]
     verdict = next(word for word in WORST if any(entry.verdict == word for entry in entries))
     result = TreeVerification(
         source=str(settings.scan),
         verdict=verdict,
         counts={word: sum(entry.verdict == word for entry in entries) for word in WORST},
         scans=tuple(entries),
-        notes=() if seals is None else _notes(seals),
+        notes=() if seals is None else _notes(seals, left),
+        seals_without_scan=len(left),
         summary=summary_table(entries).to_json(),
     )
     if settings.html is not None:
@@ -130,11 +135,10 @@ def tree_report(result: TreeVerification, command: str = "") -> Report:
     from mitsgan.evaluate.report.command_line import command_line
     from mitsgan.evaluate.report.content import Headline, Report
 
-    counts = ", ".join(f"{count} {word}" for word, count in result.counts.items() if count)
     return Report(
         title=f"Verification of {Path(result.source).name}",
         version=result.version,
-        lead=f"{result.verdict.upper()} is the worst verdict: {counts}.",
+        lead=f"{result.verdict.upper()} is the worst verdict: {counts_text(result)}.",
         command=command or command_line("verify", Path(result.source).name, recursive=True),
         config="",
         provenance={},
@@ -174,9 +178,25 @@ def summary_table(entries: Sequence[TreeEntry]) -> Table:
     )
 
 
-def _notes(seals: Seals) -> tuple[str, ...]:
-    without = seals.without_scan
-    return (*seals.unreadable.values(), *([] if without is None else [without]))
+def counts_text(result: TreeVerification) -> str:
+    """How many scans have each verdict, and what else a line that stands alone has to tell."""
+    counts = [f"{count} {word}" for word, count in result.counts.items() if count]
+    left = result.seals_without_scan
+    return ", ".join(counts) + (f"; {without_scan_text(left)}" if left else "")
+
+
+def _notes(seals: Seals, left: Sequence[Path]) -> tuple[str, ...]:
+    listed = ", ".join(plain(str(file)) for file in left[:3])
+    more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+    without = [f"{without_scan_text(len(left))}: {listed}{more}"] if left else []
+    return (*seals.unreadable.values(), *without)
+
+
+def _gone(tree: Path, seal: Path) -> TreeEntry:
+    """A scan that is in the tree no more, where its seal is."""
+    name = plain(scan_of(seal).relative_to(tree).as_posix())
+    reason = "its seal is here, it is not: it was taken away, or is called otherwise"
+    return TreeEntry(name, "", "unknown", reason, seal=seal.name)
 
 
 def _scans(count: int) -> str:
