@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
-from pydicom.uid import UID, JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 from tests.seal.sealed_series import Check, ordered
 
 from mitsgan.errors import ScanError
@@ -17,6 +24,9 @@ from mitsgan.seal.seal import make_seal
 from mitsgan.seal.signature import Signer
 from mitsgan.seal.trust import Trust
 from mitsgan.seal.verify import verify_seal
+
+_HIDDEN = b"a letter that nobody sees\xff\xd9"
+"""What decoders do not read: no seal covers it."""
 
 
 def test_pixels_that_cannot_be_read_are_named(check: Check, copy: Path) -> None:
@@ -78,3 +88,41 @@ def test_every_lossless_encoding_of_a_slice_keeps_its_seal(
         assert verify_seal(file, tmp_path / "seal.json", trust).verdict == "intact", file.name
     (lossy,) = [f for name, f in files.items() if "JPEGLSLossy" in name]
     assert verify_seal(lossy, tmp_path / "seal.json", trust).verdict == "processed"
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless, JPEGLSLossless])
+def test_bytes_behind_a_compressed_picture(check: Check, copy: Path, syntax: UID) -> None:
+    for file in ordered(copy):
+        ds = dcmread(file)
+        ds.compress(syntax, generate_instance_uid=False)
+        ds.save_as(file)
+    plain = check(copy)
+    assert (plain.verdict, plain.notes) == ("intact", ())
+    last = ordered(copy)[-1]
+    ds = dcmread(last)
+    (frame,) = generate_frames(ds.PixelData, number_of_frames=1)
+    ds.PixelData = encapsulate([frame + _HIDDEN])
+    ds.save_as(last)
+    report = check(copy)
+    assert report.verdict == "intact"
+    (note,) = report.notes
+    assert note.startswith(f"1 file ({last.name}) with something behind a compressed picture")
+
+
+def test_bytes_behind_a_deflated_data_set(check: Check, copy: Path) -> None:
+    for file in ordered(copy):
+        ds = dcmread(file)
+        ds.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        ds.save_as(file)
+    plain = check(copy)
+    assert (plain.verdict, plain.notes) == ("intact", ())
+    first, last = ordered(copy)[0], ordered(copy)[-1]
+    last.write_bytes(last.read_bytes() + _HIDDEN)
+    ds = dcmread(first)
+    ds.PixelData += _HIDDEN[:10]
+    ds.save_as(first)
+    report = check(copy)
+    assert report.verdict == "intact"
+    longer, behind = report.notes
+    assert longer.startswith(f"1 file ({first.name}) with more in *Pixel Data*")
+    assert behind.startswith(f"1 file ({last.name}) with something behind a compressed picture")

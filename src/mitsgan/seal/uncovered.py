@@ -9,13 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from pydicom.encaps import generate_frames
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
 from mitsgan.errors import counted, plain
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
-from mitsgan.files.dicom.find.parse import NATIVE
+from mitsgan.files.dicom.find.parse import NATIVE, behind_deflated, whole_dataset
 from mitsgan.files.dicom.frames import frame_count
+from mitsgan.files.dicom.pixels.ends import picture_end
+from mitsgan.files.dicom.pixels.read import UNCOMPRESSED
+from mitsgan.quiet import UNREADABLE, quiet
 
 _UNDEFINED = 0xFFFFFFFF
+_HEAD = 12
+"""Bytes before the value of compressed *Pixel Data*."""
+_PADDING = 8
+"""Bytes that some writers leave behind a picture."""
 
 
 def uncovered(files: Iterable[SliceFile]) -> list[str]:
@@ -38,6 +48,12 @@ def uncovered(files: Iterable[SliceFile]) -> list[str]:
             "with more in *Pixel Data* than the frames take: the seal does not cover the rest, "
             "and programs that go by the length may show it",
         ),
+        *_told(
+            files,
+            _more_than_streams,
+            "with something behind a compressed picture or data set that is no padding: the seal "
+            "does not cover it, and programs do not show it",
+        ),
     ]
 
 
@@ -52,12 +68,14 @@ def _told(files: list[SliceFile], holds: Callable[[SliceFile], bool], what: str)
 
 def _longer_than_frames(file: SliceFile) -> bool:
     """Whether something else than zeros lies behind the last uncompressed frame."""
-    rows, columns = (dcm.integer(file.header, tag) or 0 for tag in (dcm.ROWS, dcm.COLUMNS))
+    whole = _frame_size(file) * frame_count(file)
+    if file.transfer_syntax == DeflatedExplicitVRLittleEndian:
+        value = getattr(whole_dataset(file).get_item(dcm.PIXEL_DATA), "value", None)
+        return isinstance(value, bytes) and any(value[whole:])
     if file.transfer_syntax not in NATIVE or file.pixel_offset is None:
         return False
     implicit, little = file.encoding
     order: Literal["little", "big"] = "little" if little else "big"
-    whole = 2 * rows * columns * frame_count(file)
     with file.entry.open() as raw:
         raw.seek(file.pixel_offset)
         length = int.from_bytes(raw.read(8 if implicit else 12)[-4:], order)
@@ -65,3 +83,29 @@ def _longer_than_frames(file: SliceFile) -> bool:
             return False
         raw.seek(whole, 1)
         return any(raw.read(length - whole))
+
+
+def _more_than_streams(file: SliceFile) -> bool:
+    """Whether more than padding lies behind what decoders read."""
+    syntax, size = file.transfer_syntax, _frame_size(file)
+    try:
+        if syntax in UNCOMPRESSED:
+            return _more_than_padding(behind_deflated(file))
+        with file.entry.open() as raw, quiet():
+            raw.seek((file.pixel_offset or 0) + _HEAD)
+            frames = generate_frames(raw, number_of_frames=frame_count(file))
+            return any(
+                _more_than_padding(frame[picture_end(frame, syntax, size) or len(frame) :])
+                for frame in frames
+            )
+    except UNREADABLE:  # said where it is decoded
+        return False
+
+
+def _frame_size(file: SliceFile) -> int:
+    rows, columns = (dcm.integer(file.header, tag) or 0 for tag in (dcm.ROWS, dcm.COLUMNS))
+    return 2 * rows * columns
+
+
+def _more_than_padding(data: bytes) -> bool:
+    return len(data.strip(b"\0\xff")) > _PADDING

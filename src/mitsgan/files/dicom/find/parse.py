@@ -201,6 +201,17 @@ def inflate(packed: bytes) -> bytes:
     return body
 
 
+def behind_deflated(file: SliceFile) -> bytes:
+    """What follows the deflated data set of a file; nothing where it is not deflated."""
+    if file.transfer_syntax != DeflatedExplicitVRLittleEndian:
+        return b""
+    reader = zlib.decompressobj(-zlib.MAX_WBITS)
+    with file.entry.open() as raw:
+        raw.seek(file.body_offset)
+        reader.decompress(raw.read(), _MOST_INFLATED)
+    return reader.unused_data
+
+
 def body_tags(file: SliceFile, largest: int) -> list[int]:
     """The tags of all elements of the body in the order of the file, equal ones and all.
 

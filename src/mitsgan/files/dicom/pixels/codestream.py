@@ -14,7 +14,8 @@ import struct
 _START_2000 = b"\xff\x4f\xff\x51"
 _START = b"\xff\xd8"
 _FRAME_HEADERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
-_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+"""Marks of JPEG that stand alone."""
 _LONGEST_RLE = 2
 """Times the size of a frame that its RLE may take: it never needs more than 129 / 128."""
 
@@ -56,7 +57,7 @@ def _size(frame: bytes) -> tuple[int, int] | None:
     at = 2 if frame.startswith(_START) else len(frame)
     while at + 9 <= len(frame) and frame[at] == 0xFF:
         marker = frame[at + 1]
-        if marker == 0xFF or marker in _WITHOUT_LENGTH:
+        if marker == 0xFF or marker in WITHOUT_LENGTH:
             at += 1 if marker == 0xFF else 2
             continue
         if marker in _FRAME_HEADERS:
