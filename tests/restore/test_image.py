@@ -14,6 +14,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 from tests.restore.conftest import Protect
 
+from mitsgan.errors import ScanError
 from mitsgan.jobs.restore.restore import restore
 from mitsgan.phantom.chest import chest
 from mitsgan.restore.envelope import Recipient, decrypt, encrypt, load_private_key
@@ -133,3 +134,26 @@ def test_voxels_go_beside_the_image_alone(
                 tmp_path / "out.mhd", tmp_path / "back" / "a.mhd", private_key=keys / "site.pem"
             )
         assert not list((tmp_path / "back").iterdir())
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".mha"])
+def test_voxels_as_text_are_refused_before_the_work(
+    ending: str, protect: Protect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    z, y, x = voxels().shape
+    text = " ".join(map(str, voxels().ravel()))
+    headers = {
+        ".nrrd": f"NRRD0004\ntype: short\ndimension: 3\nsizes: {x} {y} {z}\n"
+        "space: left-posterior-superior\nspace directions: (16,0,0) (0,16,0) (0,0,9)\n"
+        "space origin: (0,0,0)\nencoding: ascii\n\n",
+        ".mha": "ObjectType = Image\nNDims = 3\nBinaryData = False\n"
+        "BinaryDataByteOrderMSB = False\nCompressedData = False\n"
+        "TransformMatrix = 1 0 0 0 1 0 0 0 1\nOffset = 0 0 0\nElementSpacing = 16 16 9\n"
+        f"DimSize = {x} {y} {z}\nElementType = MET_SHORT\nElementDataFile = LOCAL\n",
+    }
+    scan = tmp_path / f"scan{ending}"
+    scan.write_text(f"{headers[ending]}{text}\n")
+    monkeypatch.setattr("mitsgan.jobs.protect.file._write", pytest.fail)
+    monkeypatch.setattr("mitsgan.jobs.protect.protection.Protection.protect", pytest.fail)
+    with pytest.raises(ScanError, match=r"do not stand in one piece.*in binary"):
+        protect(scan, tmp_path / f"out{ending}")

@@ -99,7 +99,7 @@ def take_apart(path: Path, values: NDArray[Any]) -> Surroundings:
             return Surroundings(content[:start], rest, header, data_name, big, packing, wrapped)
     raise ScanError(
         f"the voxels of {path} do not stand in one piece in one file, so it could not be given "
-        f"back as it was; convert it to .nii.gz, .mha or .nrrd first"
+        f"back as it was; convert it to .nii.gz, or to .mha or .nrrd in binary, first"
     )
 
 

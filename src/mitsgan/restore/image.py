@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mitsgan.errors import counted
 from mitsgan.files.io import IMAGE_SUFFIXES
 from mitsgan.files.surroundings import Surroundings, put_together, stored_values, take_apart
 from mitsgan.progress import Steps
@@ -91,6 +92,16 @@ def check_image(source: Path, out: Path) -> None:
         )
 
 
+def check_in_one_piece(source: Path) -> None:
+    """Raise `ScanError` where the voxels of an image are text, or in many files.
+
+    Those of NIfTI never are; what is no image is left alone.
+    """
+    ending = ending_of(source)
+    if ending and _NIFTI not in ending:
+        take_apart(source, stored_values(source))
+
+
 def restore_image(
     path: Path,
     out: Path,
@@ -118,9 +129,9 @@ def restore_image(
     digests = [_digest(plane) for plane in protected]
     if digests != list(image.protected) or protected.shape != shape:
         different = sum(a != b for a, b in zip(digests, image.protected, strict=False))
-        what = f"{different} of {len(digests)} slices"
+        what = f"{different} of {counted(len(digests), 'slice')}"
         if len(digests) != len(image.protected):
-            what = f"it has {len(digests)} slices, not {len(image.protected)}"
+            what = f"it has {counted(len(digests), 'slice')}, not {len(image.protected)}"
         raise RestoreError(
             f"the voxels of {path} are not those that were protected ({what}): it was changed "
             f"since, or is another image; give it as it was written"

@@ -56,7 +56,16 @@ class Keeping:
         return cls(load_recipients(recipients), path, full)
 
     def check(self, source: Source | None) -> None:
-        """Raise `RestoreError` where a scan that was read could not keep its original."""
+        """Raise where a scan that was read could not keep its original: before the work.
+
+        Raises:
+            RestoreError: files that the original cannot be kept within.
+            ScanError: an image whose voxels do not stand in one piece in one file.
+        """
+        if source is not None and source.path is not None and source.path.is_file():
+            from mitsgan.restore.image import check_in_one_piece
+
+            check_in_one_piece(source.path)
         if self.full:
             from mitsgan.restore.encrypted import check_encryptable
 
