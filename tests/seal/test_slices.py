@@ -124,3 +124,11 @@ def test_two_slices_of_one_uid_are_refused(copy: Path, signer: Signer) -> None:
     change(two, SOPInstanceUID=dcmread(one).SOPInstanceUID)
     with pytest.raises(SealError, match="the same \\*SOP Instance UID\\*"):
         make_seal(copy, signer)
+
+
+def test_one_slice_is_told_as_one(copy: Path, tmp_path: Path, signer: Signer, trust: Trust) -> None:
+    for file in ordered(copy)[1:]:
+        file.unlink()
+    seal = tmp_path / "one.json"
+    write_seal(make_seal(copy, signer, sketch=False), seal)
+    assert "The slice is as it was signed" in verify_seal(copy, seal, trust).lines()[0]

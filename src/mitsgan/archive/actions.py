@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mitsgan.archive.settings import How
 from mitsgan.archive.task import Task
-from mitsgan.errors import DataError, OutputError
+from mitsgan.errors import DataError, OutputError, counted
 from mitsgan.leftovers import work_folder
 from mitsgan.node.processing.actions import Restoring
 
@@ -36,7 +36,7 @@ def restore_series(task: Task, how: Restoring) -> str:
                 trust=how.trust,
             )
         )
-        return "; ".join([f"{result.slices} slices", *result.notes])
+        return "; ".join([counted(result.slices, "slice"), *result.notes])
 
     out = Path(task.output)
     if not out.exists():

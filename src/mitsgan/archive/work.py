@@ -13,7 +13,7 @@ from mitsgan.archive.settings import How
 from mitsgan.archive.task import Failure, Outcome, Task, storable
 from mitsgan.archive.web.fetch import on_disk
 from mitsgan.archive.web.server import UnreachableError
-from mitsgan.errors import DeviceError, MitsganError, OutputError, SettingsError
+from mitsgan.errors import DeviceError, MitsganError, OutputError, SettingsError, counted
 
 if TYPE_CHECKING:
     from mitsgan.jobs.protect.protection import Protection
@@ -74,8 +74,8 @@ class Work:
         if self._protection is None:
             self._protection = load_protection(settings)
         result = protect_file(settings, protection=self._protection)
-        change = result.change
-        text = f"{result.scan.shape[0]} slices, largest change {change.largest:g} HU, RMS "
+        change, slices = result.change, counted(result.scan.shape[0], "slice")
+        text = f"{slices}, largest change {change.largest:g} HU, RMS "
         return f"{text}{change.rms:.2f} HU" + "".join(f"; {note}" for note in result.notes), ""
 
     def _seal(self, task: Task) -> tuple[str, str]:
@@ -92,7 +92,7 @@ class Work:
                 **{field.name: getattr(how, field.name) for field in fields(how)},
             )
         )
-        return f"{sealed.slices} slices, signed by {sealed.signer}", ""
+        return f"{counted(sealed.slices, 'slice')}, signed by {sealed.signer}", ""
 
     def _verify(self, task: Task) -> tuple[str, str]:
         from mitsgan.jobs.verify.settings import VerifyFile

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
+from mitsgan.errors import counted
 from mitsgan.jobs.protect.settings import ProtectFile
 from mitsgan.terminal.command import Reporting
 from mitsgan.terminal.console import Console
@@ -34,8 +35,9 @@ class Protect(Reporting, ProtectFile):
         write_report(result)
         done = "protected" if result.mark is None else "protected and marked"
         change, budget = result.change, self.budget(marked=self.key is not None)
+        slices = counted(result.scan.shape[0], "slice")
         console.say(
-            f"{self.out}: {result.scan.shape[0]} slices {done} in {console.elapsed:.1f} s; "
+            f"{self.out}: {slices} {done} in {console.elapsed:.1f} s; "
             f"largest change {change.largest:g} HU (budget {budget}), "
             f"RMS {change.rms:.2f} HU"
         )
@@ -56,5 +58,6 @@ class Protect(Reporting, ProtectFile):
                 console.error(f"{one.scan}: {one.reason}")
             else:
                 console.tell(f"{one.scan}: {note}" for note in one.protection.notes)
-        console.say(f"{self.out}: {result.protected} scans protected, {result.failed} failed")
+        scans = counted(result.protected, "scan")
+        console.say(f"{self.out}: {scans} protected, {result.failed} failed")
         return 2 if result.failed else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mitsgan.errors import counted
 from mitsgan.jobs.restore.settings import RestoreFile
 from mitsgan.terminal.command import Reporting
 from mitsgan.terminal.console import Console
@@ -29,7 +30,7 @@ class Restore(Reporting, RestoreFile):
         write_report(result)
         vouched = "nobody" if result.signer is None else f'"{result.signer}"'
         console.say(
-            f"{self.out}: the original, {result.slices} slices, restored in "
+            f"{self.out}: the original, {counted(result.slices, 'slice')}, restored in "
             f"{console.elapsed:.1f} s; sealed by {vouched}"
         )
         console.tell(result.notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mitsgan.errors import counted
 from mitsgan.jobs.seal import SealFile
 from mitsgan.terminal.command import Command
 from mitsgan.terminal.console import Console
@@ -27,7 +28,7 @@ class SealCommand(Command, SealFile):
         sealed = seal_file(self, passphrase=ask_passphrase, progress=console)
         sketch = "with a sketch" if sealed.sketch else "without a sketch"
         console.say(
-            f"{sealed.seal}: {sealed.slices} slices sealed {sketch} by {sealed.signer} in "
-            f"{console.elapsed:.1f} s"
+            f"{sealed.seal}: {counted(sealed.slices, 'slice')} sealed {sketch} by {sealed.signer} "
+            f"in {console.elapsed:.1f} s"
         )
         return 0

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, generate_uid
 from pynetdicom.presentation import build_context
 
+from mitsgan.errors import counted
 from mitsgan.node.config import Destination, Retry
 from mitsgan.node.send import Item, PeerError, RefusedError, accepts, connected
 from mitsgan.node.services import COMMITMENT, COMMITMENT_INSTANCE
@@ -78,10 +79,11 @@ def take_report(report: Dataset, ledger: Ledger, retry: Retry) -> None:
     if not lacking:
         deliveries.advance(delivery, "granted")
         return
-    reason = f"{len(lacking)} objects were not committed"
+    were = "was" if len(lacking) == 1 else "were"
+    reason = f"{counted(len(lacking), 'object')} {were} not committed"
     denied = delivery.denied + 1
     if denied >= retry.attempts:
-        reason = f"{reason} ({denied} times)"
+        reason = f"{reason} ({counted(denied, 'time')})"
         deliveries.not_committed(delivery, lacking, "dead", reason=reason)
     else:
         wait = retry.wait(denied)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from mitsgan.errors import MitsganError
+from mitsgan.errors import MitsganError, counted
 from mitsgan.node.audit.events import begins_sending, fetched, queried, sent
 from mitsgan.node.audit.messages import Event, Thing
 from mitsgan.node.audit.trail import AuditTrail
@@ -151,7 +151,9 @@ class Forwarder:
         lacking = [item.sop_uid for item in files if item.sop_uid not in there]
         if lacking:
             self._deliveries.denied(delivery, lacking)
-            raise PeerError(f"it does not have {len(lacking)} objects that it said it stored")
+            raise PeerError(
+                f"it does not have {counted(len(lacking), 'object')} that it said it stored"
+            )
 
     def _there(
         self, series: Series, delivery: Delivery, first: Item, destination: Destination

@@ -6,7 +6,7 @@ import difflib
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
 
-from mitsgan.errors import ScanError
+from mitsgan.errors import ScanError, counted
 from mitsgan.files.dicom.content import FRAME, describe
 from mitsgan.files.dicom.files import Progress
 from mitsgan.seal.content import SALTED, Part, object_name
@@ -142,7 +142,8 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
         ScanError: pixels are encoded in a way that no decoder here knows.
     """
     if not any(pairs):
-        text = f"none of the {len(pairs)} sealed slices is there: is it the seal of another scan?"
+        sealed = counted(len(pairs), "sealed slice")
+        text = f"none of the {sealed} is there: is it the seal of another scan?"
         return [Finding("missing", text, tuple(range(len(pairs))))]
     changed: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     findings: list[Finding] = []

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from mitsgan.errors import counted
 from mitsgan.files.dicom.content import describe
 from mitsgan.files.dicom.frames import Frame
 from mitsgan.seal.content_report import ContentEntry, content_entry, content_lines
@@ -186,7 +187,8 @@ def _sentence(
 ) -> str:
     """A verdict in a sentence; ``trusted`` is why the signer is."""
     if verdict == "intact":
-        return f"All {slices} slices are as they were signed, and {trusted}"
+        which = "The slice is as it was" if slices == 1 else f"All {slices} slices are as they were"
+        return f"{which} signed, and {trusted}"
     if verdict == "processed":
         what = "what is left of it" if content and content.missing else "it"
         return f"Not bit for bit what was signed, but {what} shows the same; {trusted}"
@@ -208,7 +210,9 @@ def _kinds(findings: Sequence[Finding]) -> str:
         name = describe(finding.attribute) if finding.kind == "attribute" else finding.kind
         name += " taken out" if finding.removed else ""
         slices_by_kind.setdefault(name, set()).update(finding.slices)
-    return ", ".join(f"{name} ({len(slices)} slices)" for name, slices in slices_by_kind.items())
+    return ", ".join(
+        f"{name} ({counted(len(slices), 'slice')})" for name, slices in slices_by_kind.items()
+    )
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -219,7 +219,7 @@ def test_what_an_archive_does_not_commit_is_sent_again_and_at_last_a_dead_letter
     deliveries.advance(one, "sent")
     deliveries.asks(one, "1.10", 60)
     take_report(report("1.10", "1.2.3"), ledger, retry)
-    assert entry(ledger, series).reason == "one: 1 objects were not committed (2 times)"
+    assert entry(ledger, series).reason == "one: 1 object was not committed (2 times)"
 
 
 def test_commitment_of_all_grants_a_delivery(ledger: Ledger) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mitsgan.errors import counted
 from mitsgan.jobs.data.settings import CheckSettings
 from mitsgan.terminal.command import Reporting
 from mitsgan.terminal.console import Console
@@ -31,7 +32,7 @@ class DataCheck(Reporting, CheckSettings):
                 console.say(f"{scan.split}: {scan.name}: {text}")
             for text in scan.notes:
                 console.note(f"{scan.split}: {scan.name}: {text}")
-        scans = f"{len(result.scans)} scan{'s' if len(result.scans) > 1 else ''}"
-        patients = f"{result.patients} patient{'' if result.patients == 1 else 's'}"
+        scans = counted(len(result.scans), "scan")
+        patients = counted(result.patients, "patient")
         console.say(f"{scans} of {patients}, {result.faulty} with faults")
         return 1 if result.faulty else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mitsgan.errors import counted
 from mitsgan.jobs.data.settings import CubesFile
 from mitsgan.terminal.command import Command
 from mitsgan.terminal.console import Console
@@ -37,9 +38,9 @@ class DataCubes(Command, CubesFile):
 
         result = cut_cubes(self, progress=console)
         kinds = ", ".join(f"{n} {kind}" for kind, n in result.kinds.items())
-        patients = f"{result.patients} patient{'s' if result.patients > 1 else ''}"
+        patients = counted(result.patients, "patient")
         console.say(
-            f"{self.output}: {result.cubes} cubes to {result.action} ({kinds}) of {patients}, to "
-            f"{result.split} on; made in {console.elapsed:.0f} s"
+            f"{self.output}: {counted(result.cubes, 'cube')} to {result.action} ({kinds}) of "
+            f"{patients}, to {result.split} on; made in {console.elapsed:.0f} s"
         )
         return 0

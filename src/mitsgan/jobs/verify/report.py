@@ -120,7 +120,7 @@ def _signer(result: Verification) -> list[Table]:
         ("certificate, as it claims", signer.certificate or "none: a bare key"),
         ("key", signer.fingerprint),
         ("algorithm", signer.algorithm),
-        ("sealed", f"{seal.slices} slices in {seal.blocks} blocks"),
+        ("sealed", f"{counted(seal.slices, 'slice')} in {counted(seal.blocks, 'block')}"),
     )
     columns = (Column("what", "what"), Column("value", "value"))
     table_rows = tuple({"what": what, "value": value} for what, value in rows)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from mitsgan.errors import counted
 from mitsgan.node.audit.events import restored
 from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.config import NodeConfig, Route
@@ -278,7 +279,8 @@ class Work:
         lost = len({file.name for file in files} - {file.name for file in files if file.exists()})
         if not lost:
             return ""
-        return f"without {lost} objects of this series that came earlier and are no longer kept"
+        which = f"{counted(lost, 'object')} of this series that came earlier"
+        return f"without {which} and {'is' if lost == 1 else 'are'} no longer kept"
 
     def _files(self, series: Series) -> Iterator[Path]:
         """Where the objects of a series lay when they came, and of those that it follows."""

@@ -16,7 +16,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from mitsgan.errors import DeviceError, MitsganError, OutputError, SettingsError
+from mitsgan.errors import DeviceError, MitsganError, OutputError, SettingsError, counted
 from mitsgan.jobs.protect.settings import Protecting
 from mitsgan.node.processing.quiet import silence
 from mitsgan.node.processing.tasks import (
@@ -68,7 +68,7 @@ class Worker:
         result = protect_file(settings, protection=self._loaded[1])
         change = result.change
         done = (
-            f"{result.scan.shape[0]} slices, largest change {change.largest:g} HU, RMS "
+            f"{counted(result.scan.shape[0], 'slice')}, largest change {change.largest:g} HU, RMS "
             f"{change.rms:.2f} HU" + ("" if result.mark is None else ", marked")
         )
         return Answer(text=done, notes=result.notes)
@@ -101,7 +101,9 @@ def _restore(task: RestoreTask) -> Answer:
         )
     )
     signer = restored.signer or ""
-    text = f"{restored.slices} slices restored, " + (f"sealed by {signer}" if signer else "no seal")
+    text = f"{counted(restored.slices, 'slice')} restored, " + (
+        f"sealed by {signer}" if signer else "no seal"
+    )
     return Answer(text=text, original=restored.original, signer=signer)
 
 

@@ -13,6 +13,7 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 from pynetdicom.presentation import build_context
 
+from mitsgan.errors import counted
 from mitsgan.files.dicom.find.uids import is_uid
 from mitsgan.node.config import Destination
 from mitsgan.node.send import Item, PeerError, RefusedError, accepts, connected
@@ -85,4 +86,4 @@ def check_whole(peer: str, files: Sequence[Item], folder: Path) -> None:
     """Raise `PeerError` where an object did not come back."""
     lacking = [item for item in files if not (folder / f"{item.sop_uid}.dcm").is_file()]
     if lacking:
-        raise PeerError(f"{peer} did not return {len(lacking)} objects")
+        raise PeerError(f"{peer} did not return {counted(len(lacking), 'object')}")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mitsgan.atomic import atomic_output
-from mitsgan.errors import DataError, OutputError, SettingsError
+from mitsgan.errors import DataError, OutputError, SettingsError, counted
 from mitsgan.node.config import NodeConfig, read_config
 from mitsgan.node.store.deliveries import Deliveries
 from mitsgan.node.store.ledger import Ledger
@@ -64,7 +64,7 @@ class Letters:
                 yield f"{name}: {value}"
         for delivery in self.deliveries.of(series.id):
             reason = f"; {delivery.reason}" if delivery.reason else ""
-            sent = f"{len(self.deliveries.sent(delivery))} objects, as {delivery.what}"
+            sent = f"{counted(len(self.deliveries.sent(delivery)), 'object')}, as {delivery.what}"
             yield f"to {delivery.destination}: {delivery.state}, {sent}{reason}"
         yield f"files {series.files}: {self.spool.folder(series.id)}"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mitsgan.atomic import output_error
-from mitsgan.errors import DataError, MissingExtraError
+from mitsgan.errors import DataError, MissingExtraError, counted
 from mitsgan.training.data.collections import SOURCES, Catalogue, Collection
 
 MANIFEST = "manifest.json"
@@ -187,8 +187,8 @@ def _is_there(place: Path, series: Series) -> bool:
     count = _files(place)
     if count != series.files:
         raise DataError(
-            f"{place} holds {count} files, where the series has {series.files}; it was changed "
-            f"since it was fetched: move it away to fetch it again, or name another folder"
+            f"{place} holds {counted(count, 'file')}, where the series has {series.files}; it was "
+            f"changed since it was fetched: move it away to fetch it again, or name another folder"
         )
     return True
 

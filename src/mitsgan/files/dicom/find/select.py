@@ -19,7 +19,7 @@ from pydicom.datadict import (
 )
 from pydicom.dataset import Dataset
 
-from mitsgan.errors import ScanError, SettingsError
+from mitsgan.errors import ScanError, SettingsError, counted
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.frames import Frame
@@ -202,8 +202,7 @@ def _describe(group: Sequence[SliceFile]) -> str:
     header = group[0].header
     modality = dcm.text(header, dcm.MODALITY) or "no modality"
     description = dcm.text(header, dcm.SERIES_DESCRIPTION) or "no description"
-    files = "1 slice" if len(group) == 1 else f"{len(group)} slices"
-    return f'{modality}  "{description}"  {files}'
+    return f'{modality}  "{description}"  {counted(len(group), "slice")}'
 
 
 def _listed(counts: Mapping[str, int]) -> str:
