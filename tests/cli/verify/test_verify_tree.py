@@ -212,6 +212,10 @@ def test_a_scan_that_was_taken_away_leaves_a_seal(
     assert _verify(tree, sealed) == 3
     (*_, last) = capsys.readouterr().out.strip().splitlines()
     assert last.endswith("UNKNOWN (1 unknown, 1 intact; 1 seal of no scan that is here)")
+    seal = left.read_bytes()
+    left.write_bytes(seal[:100])
+    assert _verify(tree, sealed, "--quiet") == 3, "cut off, so that it is not known whose it is"
+    left.write_bytes(seal)
     page = tmp_path / "tree.html"
     _verify(tree, sealed, "--html", str(page))
     assert "1 seal of no scan that is here" in page.read_text("utf-8")

@@ -80,7 +80,7 @@ class Seals:
         Whoever takes a whole scan away leaves nothing else that tells of it.
         """
         every = {file for files in self._by_name.values() for file in files}
-        return sorted(every - self._asked_for - set(self.unreadable))
+        return sorted(every - self._asked_for)
 
 
 def scan_of(seal: Path) -> Path:

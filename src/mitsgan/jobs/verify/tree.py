@@ -106,7 +106,8 @@ def verify_tree(settings: VerifyFile, *, progress: Progress = silent) -> TreeVer
         entries.append(_entry(settings, scan, seals))
     progress("verifying the tree", len(scans), len(scans))
     left = [] if seals is None else seals.without_scan
-    entries += [_gone(settings.scan, file) for file in left if settings.scan in file.parents]
+    tree = settings.scan.resolve()
+    entries += [_gone(tree, file) for file in map(Path.resolve, left) if tree in file.parents]
     verdict = next(word for word in WORST if any(entry.verdict == word for entry in entries))
     result = TreeVerification(
         source=str(settings.scan),

@@ -90,6 +90,7 @@ def _length(frame: bytes, at: int) -> int:
 
 def _end_of_rle(frame: bytes, size: int) -> int | None:
     """Where the last segment has given its bytes of all pixels."""
+    offsets: list[int]
     count, *offsets = struct.unpack_from("<16I", frame)
     if not 0 < count < _RLE_HEAD // 4 or min(offsets[:count]) < _RLE_HEAD:
         return None
