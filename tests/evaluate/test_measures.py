@@ -144,10 +144,7 @@ def test_a_classifier_says_what_attacked_cubes_look_like(
     known = (scan.geometry.to_world(voxels[2]), scan.geometry.to_world((0, 40, 60)))
     config = EvaluationSettings(diagnostics=False, positions=2, pgd_steps=0, nodules=known)
     result = evaluate(scan, protected, [remover], config, classifier=classifier)
-    assert set(result.appearance) == {"remove"}
     assert "20 mm core leaves the scan" in result.gaps[0], "the second nodule"
-    config = replace(config, nodules=known[:1])
-    result = evaluate(scan, protected, [remover], config, classifier=classifier)
     looks = result.appearance
     assert {name: row.n for name, row in looks.items()} == {
         "remove": 2,

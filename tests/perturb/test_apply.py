@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mitsgan.errors import BudgetError
+from mitsgan.errors import BudgetError, ExtensionError
 from mitsgan.mark import Key, Mark, WithMark
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import Offset
@@ -244,3 +245,33 @@ def test_the_mark_gets_its_part_of_the_noise_at_most() -> None:
     assert (added > limits / 2 + 1e-5).any()
     both = apply_perturbations(scan, [WithMark(mark, (Offset(30),))], budget)
     assert (np.abs(both.scan.stored.astype(int) - scan.stored) <= limits).all()
+
+
+@dataclass
+class Returned:
+    """A layer that returns this, whatever it is asked for."""
+
+    value: object
+
+    def perturbation(
+        self, scan: Scan, start: int, stop: int, budget: Budget
+    ) -> NDArray[np.float32]:
+        return self.value  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    "value, found",
+    [
+        (np.ones((20, 8, 8), np.float32), r"ndarray of shape \[20, 8, 8\]"),
+        (np.ones((8, 8), np.float32), r"ndarray of shape \[8, 8\]"),
+        (torch.ones(16, 8, 8), r"Tensor of shape \[16, 8, 8\]"),
+        (3.0, "float"),
+        (None, "NoneType"),
+    ],
+)
+def test_what_is_not_of_the_slices_asked_for_is_refused(value: object, found: str) -> None:
+    """Of a whole scan, each slab would else have got its first slices."""
+    scan = Scan.from_hu(np.zeros((20, 8, 8), np.int16), (2.0, 1.0, 1.0), plausible=False)
+    wanted = rf"gave a {found}.*must return an ndarray of shape \[16, 8, 8\]"
+    with pytest.raises(ExtensionError, match=wanted):
+        apply_perturbations(scan, [Returned(value)], Budget(5))

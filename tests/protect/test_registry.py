@@ -1,8 +1,11 @@
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from mitsgan.errors import ExtensionError, SettingsError, WeightsError
 from mitsgan.perturb import Budget, apply_perturbations
@@ -125,3 +128,18 @@ def test_what_is_no_protector_is_refused() -> None:
 
     with pytest.raises(ExtensionError, match="it has no name and no summary"):
         PROTECTORS.register(Nameless)
+
+
+def test_a_seed_reaches_a_protector_of_ones_own_that_has_a_field_for_it() -> None:
+    @dataclass(frozen=True)
+    class Drawn(Protector):
+        name: ClassVar[str] = "drawn"
+        seed: int = 0
+
+        def perturbation(
+            self, scan: Scan, start: int, stop: int, budget: Budget
+        ) -> NDArray[np.float32]:
+            return np.zeros((stop - start, *scan.shape[1:]), np.float32)
+
+    assert Drawn.load(seed=7).seed == 7
+    assert Offset.load(seed=7).seed is None

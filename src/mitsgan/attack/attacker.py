@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mitsgan.attack.overflow import repair
 from mitsgan.attack.plan import Action
+from mitsgan.errors import ExtensionError
 from mitsgan.networks import Card
 
 __all__ = ["Action", "Attacker"]
@@ -71,8 +72,29 @@ class Attacker(ABC):
         """As `paint`; ``repair`` mends what is outside the range of a CT.
 
         ``seeds`` has one a cube, for those that draw at random; this one draws nothing.
+
+        Raises:
+            ExtensionError: what it painted are no such cubes.
         """
-        return repair(self.paint(cubes))
+        # A copy: where the scan has voxels of 1 mm, these are a view of what is compared with.
+        painted = self.paint(cubes.clone())
+        self._check(painted, cubes)
+        return repair(painted)
+
+    def _check(self, painted: Tensor, cubes: Tensor) -> None:
+        """Raise where cubes of another shape would be stretched to fit, or NaN be disruption."""
+        who = f"the attacker {self.name!r}"
+        if not isinstance(painted, Tensor) or painted.shape != cubes.shape:
+            found = list(painted.shape) if hasattr(painted, "shape") else []
+            raise ExtensionError(
+                f"{who} painted a {type(painted).__name__} of shape {found}; `paint` must return "
+                f"whole cubes as it gets them, a Tensor of shape {list(cubes.shape)}"
+            )
+        if not bool(painted.detach().isfinite().all()):
+            raise ExtensionError(
+                f"{who} painted values that are no finite numbers; an attacker that fails is no "
+                "protection: let `paint` return HU"
+            )
 
     def digest(self) -> str:
         """Changes with whatever changes what it paints, as far as that can be told."""

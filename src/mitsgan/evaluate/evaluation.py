@@ -22,7 +22,7 @@ from mitsgan.evaluate.attacks.disruption import (
     pgd_disruption,
 )
 from mitsgan.evaluate.attacks.healthy_lung import HealthyLung, healthy_lung
-from mitsgan.evaluate.attacks.positions import plan_places
+from mitsgan.evaluate.attacks.positions import plan_places, plan_possible
 from mitsgan.evaluate.attacks.slices import tampered_slices, untouched_slices
 from mitsgan.evaluate.attacks.variants import variant
 from mitsgan.evaluate.controls import CONTROL, KNOWN, OFFSET, PROTECTED
@@ -307,12 +307,12 @@ class _Run:
             return {}
         self.steps(f"{attacker.name}: what the attacked cubes look like")
         where: dict[str, Sequence[Plan]] = {attacker.action: plans}
-        if attacker.action == "remove" and self.settings.nodules:
+        if attacker.action == "remove":
             hu, nodules = self.before.numpy(), self.settings.nodules
-            try:
-                where[AT_NODULES] = plan_places(self.original, hu, nodules, "remove")
-            except PositionError as error:
-                gaps.append(f"removal of known nodules: {error}")
+            possible, missing = plan_possible(self.original, hu, nodules, "remove")
+            gaps += (f"removal of a known nodule: {why}" for why in missing)
+            if possible:
+                where[AT_NODULES] = possible
         attack = variant(self.settings.variant)
         return {
             name: appearance(

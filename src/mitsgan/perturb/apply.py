@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.errors import BudgetError
+from mitsgan.errors import BudgetError, ExtensionError
 from mitsgan.perturb.budget import Budget, Limits
 from mitsgan.perturb.perturbation import Perturbation
 from mitsgan.scan.canonical import canonical, canonical_order
@@ -59,6 +59,7 @@ def apply_perturbations(
 
     Raises:
         BudgetError: the budget is smaller than one stored step, or a check of the result failed.
+        ExtensionError: a perturbation is not of the slices that it was asked for.
     """
     given, scan = scan, canonical(scan)
     budget = budget.on(scan)
@@ -67,9 +68,9 @@ def apply_perturbations(
 
     def work(start: int, stop: int) -> tuple[int, list[_Change]]:
         first, *others = perturbations
-        total = first.perturbation(scan, start, stop, budget)
+        total = _asked(first, scan, start, stop, budget)
         for other in others:
-            total = total + other.perturbation(scan, start, stop, budget)
+            total = total + _asked(other, scan, start, stop, budget)
         limits = budget.limits(scan, start, stop)
         changes = []
         for z in range(start, stop):  # one by one: a slice stays in the processor's cache
@@ -89,6 +90,22 @@ def apply_perturbations(
         back = canonical_order(given.geometry).inverse()
         stored = np.ascontiguousarray(back.arrange(stored))
     return Protected(given.with_stored(stored), largest, rms, voxels)
+
+
+def _asked(
+    perturbation: Perturbation, scan: Scan, start: int, stop: int, budget: Budget
+) -> NDArray[np.float32]:
+    """What is to be added to these slices: anybody's own may give those of other slices."""
+    added = perturbation.perturbation(scan, start, stop, budget)
+    wanted = (stop - start, *scan.shape[1:])
+    if not isinstance(added, np.ndarray) or added.shape != wanted:
+        found = list(added.shape) if hasattr(added, "shape") else []
+        raise ExtensionError(
+            f"{type(perturbation).__name__} was asked for slices {start} to {stop - 1} and gave a "
+            f"{type(added).__name__} of shape {found}; `perturbation` must return an ndarray of "
+            f"shape {list(wanted)}"
+        )
+    return added
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +31,6 @@ class RandomSign(Protector):
 
     rms_hu: float = math.inf
     seed: int = 0
-
-    def with_seed(self, seed: int) -> Self:
-        """See `Protector.with_seed`."""
-        return replace(self, seed=seed)
 
     def perturbation(
         self, scan: Scan, start: int, stop: int, budget: Budget

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -73,10 +73,6 @@ class MitsGanGraph(BoundedGenerator):
                 "the file is damaged or was changed: install mitsgan again"
             )
         return cls(_session(content), card, seed)
-
-    def with_seed(self, seed: int) -> Self:
-        """See `Protector.with_seed`."""
-        return replace(self, seed=seed)
 
     @property
     def computes(self) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar, Self, cast
 
 import numpy as np
@@ -55,10 +55,6 @@ class MitsGan(BoundedGenerator, TrainedProtector):
         )
         network.load_state_dict(tensors)
         return cls(network, card=card)
-
-    def with_seed(self, seed: int) -> Self:
-        """See `Protector.with_seed`."""
-        return replace(self, seed=seed)
 
     @classmethod
     def dtype_on(cls, device: torch.device) -> torch.dtype:

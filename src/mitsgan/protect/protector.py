@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -82,7 +83,9 @@ class Protector(ABC):
         return cls().with_seed(seed)
 
     def with_seed(self, seed: int) -> Self:
-        """The same with another seed; itself where nothing is random."""
+        """The same with another seed, if it has a field for one; itself where nothing is random."""
+        if is_dataclass(self) and any(field.name == "seed" for field in fields(self)):
+            return replace(self, seed=seed)
         return self
 
     @abstractmethod

@@ -1,7 +1,8 @@
-"""Scans on disk whose values have to be told: of the protected one they are as of the original."""
+"""Scans on disk: what their values mean, and what is written of a nodule that cannot be removed."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +31,30 @@ def test_what_values_mean_holds_for_both_scans(
         original=original, protected=protected, hu_offset=-1024, attack=False, diagnostics=False
     )
     assert 0 < evaluate_files(settings).fidelity.largest_hu <= 10
+
+
+@pytest.mark.slow
+def test_a_nodule_too_near_the_border_is_a_gap_and_ends_no_evaluation(
+    phantom: Scan, tmp_path: Path
+) -> None:
+    """The page was to be drawn of it, minutes after all had been measured."""
+    original, page = tmp_path / "chest.nrrd", tmp_path / "worth.html"
+    mg.write(phantom, original)
+    inside, edge = (phantom.geometry.to_world(voxel) for voxel in ((12, 45, 29), (0, 45, 29)))
+    settings = EvaluateFiles(
+        original=original,
+        protector="noise",
+        attackers="narrow",
+        positions=1,
+        diagnostics=False,
+        nodules=(edge,),
+        html=page,
+        picture=tmp_path / "worth.png",
+    )
+    evaluation = evaluate_files(settings)
+    assert "removal of a known nodule: " in evaluation.gaps[0]
+    assert "20 mm core leaves the scan" in page.read_text()
+    assert settings.picture is not None
+    assert settings.picture.exists()
+    also = replace(settings, nodules=(edge, inside), html=None, picture=tmp_path / "both.png")
+    assert evaluate_files(also).appearance["remove, at known nodules"].n == 1

@@ -89,6 +89,10 @@ def test_what_makes_no_sense_is_told_before_any_work(phantom: Scan) -> None:
         mg.evaluate(phantom, protected, positions=0)
     with pytest.raises(mg.BudgetError):
         mg.evaluate(phantom, protected, max_hu=-1)
+    with pytest.raises(mg.SettingsError, match="`least_hu` belongs to `noise_fraction`"):
+        mg.evaluate(phantom, protected, least_hu=3)
+    with pytest.raises(mg.SettingsError, match="take the places of both `attackers`"):
+        mg.evaluate(phantom, protected, injector="a", remover="b", attackers="smooth")
     with pytest.raises(mg.SettingsError, match="places say where to attack"):
         mg.evaluate(phantom, protected, places=[(0.0, 0.0, 0.0)], attack=False)
 

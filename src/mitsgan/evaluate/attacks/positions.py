@@ -43,3 +43,16 @@ def plan_places(
         except PositionError as error:
             raise PositionError(f"{text} mm (LPS): {error}") from error
     return plans
+
+
+def plan_possible(
+    scan: Scan, hu: NDArray[np.float32], places: Sequence[Place], action: Action
+) -> tuple[list[Plan], list[str]]:
+    """As `plan_places` where that can be done, and in words why elsewhere it cannot."""
+    plans, gaps = [], []
+    for place in places:
+        try:
+            plans += plan_places(scan, hu, [place], action)
+        except PositionError as error:
+            gaps.append(str(error))
+    return plans, gaps

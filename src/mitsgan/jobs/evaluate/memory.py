@@ -52,8 +52,8 @@ def evaluate(
 
     Args:
         original, protected: the scan before and after, neither of them modified.
-        max_hu, noise_fraction, least_hu: the budget that is checked; by default the one that
-            ``protected`` was protected with, and 10 HU where it does not tell.
+        max_hu, noise_fraction, least_hu: the budget that is checked; if none of them is given, the
+            one that ``protected`` was protected with, or 10 HU where it does not tell.
         attack: tamper with both scans, and compare what comes of it.
         attackers: the pair, see `mitsgan.attack.ATTACKERS`.
         injector, remover: weights of an attacker of one's own, in place of one of the pair.
@@ -90,7 +90,7 @@ def evaluate(
     budget = Budget()
     if isinstance(protected, Protected):
         budget = protected.budget
-    if max_hu is not None or noise_fraction is not None:
+    if max_hu is not None or noise_fraction is not None or least_hu:
         most = budget.max_hu if max_hu is None else max_hu
         budget = Budget(most, noise_fraction, least_hu)
     settings = EvaluateSettings(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mitsgan.attack import Attacker, hu_volume, plan_attack
+from mitsgan.attack import Attacker, hu_volume
+from mitsgan.evaluate.attacks.positions import plan_possible
 from mitsgan.evaluate.attacks.variants import variant
 from mitsgan.evaluate.controls import PROTECTED
 from mitsgan.evaluate.report.pictures.gallery import Gallery, make_gallery
@@ -17,27 +18,25 @@ def evaluation_galleries(
 ) -> list[Gallery]:
     """For each attacker, the position whose disruption is the (lower) median.
 
-    Removal is shown at the first known nodule, if there is one: elsewhere it has nothing to remove.
-
-    Raises:
-        PositionError: the nodule is too near the border of the scan.
+    Removal is shown at the first known nodule that can be attacked, if there is one: elsewhere it
+    has nothing to remove.
     """
     hu = hu_volume(original).numpy()
     galleries = []
     for attacker in attackers:
         values = evaluation.disruption[attacker.action][PROTECTED].positions_rmse_hu
         middle = sorted(range(len(values)), key=values.__getitem__)[(len(values) - 1) // 2]
-        place = evaluation.positions[middle].lps_mm
-        if attacker.action == "remove" and evaluation.config.nodules:
-            place = evaluation.config.nodules[0]
+        places = [evaluation.positions[middle].lps_mm]
+        plans, _ = plan_possible(original, hu, places, attacker.action)
+        if attacker.action == "remove":
+            at_nodules, _ = plan_possible(original, hu, evaluation.config.nodules, "remove")
+            plans = [*at_nodules, *plans]
         galleries.append(
             make_gallery(
                 original,
                 {PROTECTED: protected},
                 attacker,
-                plan_attack(
-                    hu, original.spacing, original.geometry.to_voxel(place), attacker.action
-                ),
+                plans[0],
                 scan=evaluation.scan.name,
                 variant=variant(evaluation.config.variant),
             )

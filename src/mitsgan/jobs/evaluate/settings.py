@@ -28,8 +28,18 @@ class EvaluateSettings(OwnAttackers, EvaluationSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_used()
+
+    def _check_used(self) -> None:
+        """Raise where something would do nothing: whoever gave it would think it was measured."""
         if self.places and not self.attack:
             raise SettingsError("places say where to attack; do without `attack=False`")
+        if self.injector and self.remover and self.attackers != EvaluateSettings.attackers:
+            raise SettingsError(
+                "`injector` and `remover` take the places of both `attackers`; leave those out"
+            )
+        if self.least_hu and self.noise_fraction is None:
+            raise SettingsError("`least_hu` belongs to `noise_fraction`; give both, or neither")
 
 
 @dataclass(frozen=True, kw_only=True)

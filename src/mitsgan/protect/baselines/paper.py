@@ -7,7 +7,7 @@ the release, and why, is in docs/baselines.md; `mitsgan.protect.mitsgan` is what
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import ClassVar, Self, cast
 
@@ -135,10 +135,6 @@ class MitsGanPaper(TrainedProtector):
         network = PaperGenerator(int(card["config"]["width"]))
         network.load_state_dict(tensors)
         return cls(network, card=card)
-
-    def with_seed(self, seed: int) -> Self:
-        """See `Protector.with_seed`."""
-        return replace(self, seed=seed)
 
     def golden_output(self) -> Tensor:
         """What the network gives in [-1, 1], ``[3, 32, 40]``."""
