@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -24,7 +23,7 @@ class Own(Attacker):
 
     painter: Callable[[Tensor], Tensor]
     action: Action = "inject"
-    name: ClassVar[str] = "own"
+    name: str = "own"
 
     def paint(self, cubes: Tensor) -> Tensor:
         return self.painter(cubes)

@@ -81,19 +81,19 @@ class Attacker(ABC):
         self._check(painted, cubes)
         return repair(painted)
 
-    def _check(self, painted: Tensor, cubes: Tensor) -> None:
+    def _check(self, painted: object, cubes: Tensor) -> None:
         """Raise where cubes of another shape would be stretched to fit, or NaN be disruption."""
         who = f"the attacker {self.name!r}"
         if not isinstance(painted, Tensor) or painted.shape != cubes.shape:
-            found = list(painted.shape) if hasattr(painted, "shape") else []
+            found = list(getattr(painted, "shape", ()))
             raise ExtensionError(
-                f"{who} painted a {type(painted).__name__} of shape {found}; `paint` must return "
+                f"{who} painted a {type(painted).__name__} of shape {found}; paint() must return "
                 f"whole cubes as it gets them, a Tensor of shape {list(cubes.shape)}"
             )
         if not bool(painted.detach().isfinite().all()):
             raise ExtensionError(
                 f"{who} painted values that are no finite numbers; an attacker that fails is no "
-                "protection: let `paint` return HU"
+                "protection: let paint() return HU"
             )
 
     def digest(self) -> str:

@@ -12,6 +12,8 @@ from mitsgan.settings import Place, Settings, at_least
 if TYPE_CHECKING:
     from mitsgan.perturb import Budget
 
+_AXES = 3
+
 VariantName = Literal[
     "plain",
     "denoise-gaussian",
@@ -63,7 +65,7 @@ class EvaluationSettings(Settings):
         at_least("pgd_steps", self.pgd_steps, 0)
         for name in ("nodules", "places"):
             for place in getattr(self, name):
-                if not all(map(math.isfinite, place)):
+                if len(place) != _AXES or not all(map(math.isfinite, place)):
                     raise SettingsError(f"`{name}`: {place} is no place in mm (LPS)")
         _ = self.budget
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
 
-from mitsgan.errors import ScanError, SettingsError
+from mitsgan.errors import OutputError, ScanError, SettingsError
 from mitsgan.reading import Choice, Reading
 from mitsgan.settings import Settings
+
+_OUTPUTS = ("output", "html", "picture", "map")
+"""Settings that name a file to be written."""
 
 AnyPath = str | PathLike[str]
 """What Python takes for a path; settings hold `Path`."""
@@ -51,6 +54,34 @@ class Overwriting(Settings):
 
     overwrite: bool = False
     """Replace what an earlier run wrote."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_outputs()
+
+    def _check_outputs(self) -> None:
+        """Raise `OutputError` where an output would take the place of something else here.
+
+        What mitsgan made may be replaced, but a seal that its report is written over is lost.
+        """
+        named = [
+            (one.name, path) for one in fields(self) for path in _paths(getattr(self, one.name))
+        ]
+        for output, path in named:
+            if output not in _OUTPUTS:
+                continue
+            for other, there in named:
+                if other != output and path.resolve() == there.resolve():
+                    raise OutputError(
+                        f"`{output}` {path} is the input or another output of this command, too; "
+                        "name another file"
+                    )
+
+
+def _paths(value: object) -> tuple[Path, ...]:
+    """The paths that a setting holds."""
+    parts = value if isinstance(value, tuple) else (value,)
+    return tuple(part for part in parts if isinstance(part, Path))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from mitsgan.anatomy.places import LungPositions
 from mitsgan.attack import (
+    ACTIONS,
     ATTACKERS,
     Action,
     Attacker,
@@ -28,6 +31,9 @@ from mitsgan.jobs.protect.protected import Protected
 from mitsgan.scan.canonical import canonical, canonical_order
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.simulated import Simulated
+from mitsgan.settings import at_least
+
+_AXES = 3
 
 
 def tamper(
@@ -56,7 +62,7 @@ def tamper(
         The whole scan, tampered with.
 
     Raises:
-        SettingsError: weights of the other action.
+        SettingsError: no such action, no such place, or weights of the other action.
         WeightsError: there are no such weights.
         ScanError: there is no lung to draw a place from.
         PositionError: the place is outside the body, or too near the scan's border.
@@ -69,6 +75,7 @@ def tamper(
         >>> bool((tampered.hu() != scan.hu()).any())
         True
     """
+    _check(action, position_mm, seed)
     original = scan.scan if isinstance(scan, Protected) else scan
     painter = load_attacker(attacker, action, device)
     axial = canonical(original)
@@ -79,6 +86,17 @@ def tamper(
     volume = hu_volume(axial)
     plan = plan_attack(volume.numpy(), axial.spacing, position, action)
     return strike(original, volume, plan, painter)
+
+
+def _check(action: str, position_mm: Sequence[float] | None, seed: int) -> None:
+    """Raise where the settings of `tamper` make no sense."""
+    if action not in ACTIONS:
+        raise SettingsError(f"`action` must be {' or '.join(ACTIONS)}, found {action!r}")
+    if position_mm is not None and not (
+        len(position_mm) == _AXES and all(map(math.isfinite, position_mm))
+    ):
+        raise SettingsError(f"`position_mm`: {position_mm} is no place in mm (LPS)")
+    at_least("seed", seed, 0)
 
 
 def strike(scan: Scan, volume: Tensor, plan: Plan, painter: Attacker) -> Scan:

@@ -96,13 +96,13 @@ def _asked(
     perturbation: Perturbation, scan: Scan, start: int, stop: int, budget: Budget
 ) -> NDArray[np.float32]:
     """What is to be added to these slices: anybody's own may give those of other slices."""
-    added = perturbation.perturbation(scan, start, stop, budget)
+    added: object = perturbation.perturbation(scan, start, stop, budget)
     wanted = (stop - start, *scan.shape[1:])
     if not isinstance(added, np.ndarray) or added.shape != wanted:
-        found = list(added.shape) if hasattr(added, "shape") else []
+        found = list(getattr(added, "shape", ()))
         raise ExtensionError(
             f"{type(perturbation).__name__} was asked for slices {start} to {stop - 1} and gave a "
-            f"{type(added).__name__} of shape {found}; `perturbation` must return an ndarray of "
+            f"{type(added).__name__} of shape {found}; perturbation() must return an ndarray of "
             f"shape {list(wanted)}"
         )
     return added

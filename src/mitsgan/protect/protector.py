@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -84,9 +84,8 @@ class Protector(ABC):
 
     def with_seed(self, seed: int) -> Self:
         """The same with another seed, if it has a field for one; itself where nothing is random."""
-        if is_dataclass(self) and any(field.name == "seed" for field in fields(self)):
-            return replace(self, seed=seed)
-        return self
+        has_seed = "seed" in getattr(self, "__dataclass_fields__", {})
+        return replace(self, seed=seed) if has_seed else self  # type: ignore[type-var]
 
     @abstractmethod
     def perturbation(

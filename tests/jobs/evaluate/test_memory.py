@@ -93,6 +93,9 @@ def test_what_makes_no_sense_is_told_before_any_work(phantom: Scan) -> None:
         mg.evaluate(phantom, protected, least_hu=3)
     with pytest.raises(mg.SettingsError, match="take the places of both `attackers`"):
         mg.evaluate(phantom, protected, injector="a", remover="b", attackers="smooth")
+    short: Any = (0.0, 0.0)
+    with pytest.raises(mg.SettingsError, match="is no place in mm"):
+        mg.evaluate(phantom, protected, places=[short])
     with pytest.raises(mg.SettingsError, match="places say where to attack"):
         mg.evaluate(phantom, protected, places=[(0.0, 0.0, 0.0)], attack=False)
 
