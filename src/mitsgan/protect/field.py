@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,10 +51,6 @@ class BiasField(Protector):
     secret: ClassVar[bool] = True
 
     seed: int = 0
-
-    def with_seed(self, seed: int) -> Self:
-        """See `Protector.with_seed`."""
-        return replace(self, seed=seed)
 
     def perturbation(self, scan: Scan, start: int, stop: int, budget: Budget) -> Array:
         """See `Perturbation`; nothing where the scan has no lung."""
