@@ -228,3 +228,41 @@ def test_seals_of_scans_elsewhere_are_told_in_the_last_line(
     assert _verify(tree / "patient", sealed, seal=tree) == 0
     (*_, last) = capsys.readouterr().out.strip().splitlines()
     assert last.endswith("INTACT (1 intact; 1 seal of no scan that is here)")
+
+
+def test_no_findings_go_into_those_of_another_scan(
+    tree: Path, sealed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names that are one where folders become underscores: the second replaced the first."""
+    _change(tree / "patient" / "two")
+    (tree / "one").rename(tree / "Patient_two")
+    out = tmp_path / "findings"
+    again = ["--quiet", "--overwrite", "--dicom-out", str(out)]
+    for _ in range(2):
+        assert _verify(tree, sealed, *again) == 1
+    written = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.dcm"))
+    assert written == [
+        "Patient_two/report.dcm",
+        "patient_two_2/report.dcm",
+        "patient_two_2/segmentation-blocks.dcm",
+    ]
+    assert _verify(tree, sealed, "--overwrite", "--dicom-out", str(out)) == 1
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert "the findings of patient/two are in patient_two_2" in said
+
+
+def test_a_tampered_scan_that_findings_cannot_refer_to_is_still_tampered(
+    tree: Path, sealed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Taking one attribute away hid the verdict behind an error."""
+    _change(tree / "patient" / "two")
+    for file in (tree / "patient" / "two").iterdir():
+        ds = dcmread(file)
+        del ds.FrameOfReferenceUID
+        ds.save_as(file)
+    assert _verify(tree, sealed, "--json", "--dicom-out", str(tmp_path / "findings")) == 1
+    scans = json.loads(capsys.readouterr().out)["scans"]
+    (two,) = (scan for scan in scans if scan["scan"] == "patient/two")
+    assert two["verdict"] == "tampered"
+    assert "findings were not written" in two["reason"]
+    assert "(0020,0052)" in two["reason"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -18,7 +18,7 @@ from mitsgan.jobs.tree import TreeScan, find_scans
 from mitsgan.jobs.verify.result import Verification
 from mitsgan.jobs.verify.seals import Seals, scan_of, without_scan_text
 from mitsgan.jobs.verify.settings import VerifyFile
-from mitsgan.jobs.verify.verify import verify_file
+from mitsgan.jobs.verify.verify import FindingsError, verify_file
 from mitsgan.progress import Progress, silent
 from mitsgan.result import Result
 
@@ -100,10 +100,11 @@ def verify_tree(settings: VerifyFile, *, progress: Progress = silent) -> TreeVer
         check_file(settings.html, settings.overwrite, "html", source=settings.scan)
     scans = find_scans(settings.scan)
     seals = None if settings.seal is None else Seals(settings.seal)
+    folders = _folders(settings, scans)
     entries = []
-    for number, scan in enumerate(scans):
+    for number, (scan, folder) in enumerate(zip(scans, folders, strict=True)):
         progress("verifying the tree", number, len(scans), scan.name)
-        entries.append(_entry(settings, scan, seals))
+        entries.append(_entry(settings, scan, seals, folder))
     progress("verifying the tree", len(scans), len(scans))
     left = [] if seals is None else seals.without_scan
     tree = settings.scan.resolve()
@@ -114,7 +115,10 @@ def verify_tree(settings: VerifyFile, *, progress: Progress = silent) -> TreeVer
         verdict=verdict,
         counts={word: sum(entry.verdict == word for entry in entries) for word in WORST},
         scans=tuple(entries),
-        notes=() if seals is None else _notes(seals, left),
+        notes=(
+            *(() if seals is None else _notes(seals, left)),
+            *_renamed(scans, folders),
+        ),
         seals_without_scan=len(left),
         summary=summary_table(entries).to_json(),
     )
@@ -228,15 +232,23 @@ def _check(settings: VerifyFile) -> None:
         Trust.load(settings.trust)
 
 
-def _entry(settings: VerifyFile, scan: TreeScan, seals: Seals | None) -> TreeEntry:
+def _entry(
+    settings: VerifyFile, scan: TreeScan, seals: Seals | None, findings: Path | None
+) -> TreeEntry:
     """One scan; what goes wrong with it is its reason."""
+    verdict: TreeVerdict
     try:
         seal = None if seals is None else seals.of(scan)
         if seal is None and settings.key is None:
             if not scan.series and scan.path.is_dir():
                 read_headers(scan.path)  # says what is wrong with a folder without a whole header
             return TreeEntry(scan.name, scan.series, "unknown", "there is no seal of it")
-        verified = verify_file(_of_one(settings, scan, seal))
+        verified = verify_file(_of_one(settings, scan, seal, findings))
+        verdict, reason = verified.verdict, verified.reason
+    except FindingsError as error:
+        verified = error.verified
+        verdict = "tampered" if verified.verdict == "tampered" else "error"
+        reason = f"{verified.reason}; findings were not written: {error.__cause__}"
     except (MitsganError, OSError) as error:
         return TreeEntry(scan.name, scan.series, "error", " ".join(str(error).split()))
     result = verified.result
@@ -244,25 +256,53 @@ def _entry(settings: VerifyFile, scan: TreeScan, seals: Seals | None) -> TreeEnt
     return TreeEntry(
         scan=scan.name,
         series=scan.series,
-        verdict=result.verdict,
-        reason=f"{verified.reason}{missing}",
+        verdict=verdict,
+        reason=f"{reason}{missing}",
         regions=verified.flagged,
         seal="" if seal is None else seal.name,
         verification=result,
     )
 
 
-def _of_one(settings: VerifyFile, scan: TreeScan, seal: Path | None) -> VerifyFile:
-    findings = settings.dicom_out
-    if findings is not None:
-        name = scan.name if scan.name != "." else settings.scan.absolute().name
-        findings = findings / name.replace("/", "_").replace(" ", "_")
+def _folders(settings: VerifyFile, scans: Sequence[TreeScan]) -> list[Path | None]:
+    """Where the findings of each scan go: no two in one folder, also on disks for which large and
+    small letters are the same."""
+    folders: list[Path | None] = []
+    taken: set[str] = set()
+    for scan in scans:
+        if settings.dicom_out is None or is_readable_image(scan.path):
+            folders.append(None)
+            continue
+        name = flat = _flat(scan.name if scan.name != "." else settings.scan.absolute().name)
+        number = 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{flat}_{number}"
+        taken.add(name.casefold())
+        folders.append(settings.dicom_out / name)
+    return folders
+
+
+def _flat(name: str) -> str:
+    return name.replace("/", "_").replace(" ", "_")
+
+
+def _renamed(scans: Sequence[TreeScan], folders: Sequence[Path | None]) -> Iterator[str]:
+    """Which findings are not where the name of their scan says."""
+    for scan, folder in zip(scans, folders, strict=True):
+        if folder is not None and scan.name != "." and folder.name != _flat(scan.name):
+            yield f"the findings of {scan.name} are in {folder.name}: another scan has its name"
+
+
+def _of_one(
+    settings: VerifyFile, scan: TreeScan, seal: Path | None, findings: Path | None
+) -> VerifyFile:
     return replace(
         settings,
         scan=scan.path,
         series=scan.series or None,
         seal=seal,
         trust=None if seal is None else settings.trust,
-        dicom_out=None if is_readable_image(scan.path) else findings,
+        dicom_out=findings,
         html=None,
     )

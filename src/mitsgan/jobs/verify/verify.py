@@ -29,6 +29,15 @@ if TYPE_CHECKING:
     from mitsgan.files.dicom.findings.write import WrittenFindings
     from mitsgan.seal.report import SealReport
 
+
+class FindingsError(ScanError):
+    """A scan was verified, but findings cannot refer to it; see `Verified` for what was found."""
+
+    def __init__(self, verified: Verified, error: ScanError) -> None:
+        super().__init__(f"{error}. What was verified all the same: {verified.result.lead}")
+        self.verified = verified
+
+
 _WORST: tuple[Verdict, ...] = ("tampered", "unknown", "processed", "intact")
 
 
@@ -119,6 +128,7 @@ def verify_file(settings: VerifyFile, *, progress: Progress = silent) -> Verifie
     """As `verify`, of a scan on disk; writes the map and the findings if they are asked for.
 
     Raises:
+        FindingsError: the headers of the scan do not suffice for findings.
         OutputError: map or findings cannot be written there.
         MissingExtraError: findings are asked for, and highdicom is not installed.
         MitsganError: see `verify`.
@@ -145,7 +155,11 @@ def verify_file(settings: VerifyFile, *, progress: Progress = silent) -> Verifie
     if settings.dicom_out is None:
         return verified
     scan_looked_at = subject.scan(phases) if verified.detection is not None else None
-    written = _write_findings(settings.dicom_out, verified, scan_looked_at, settings.overwrite)
+    try:
+        written = _write_findings(settings.dicom_out, verified, scan_looked_at, settings.overwrite)
+    except ScanError as error:
+        # Whoever can take an attribute away must not keep the verdict from being told.
+        raise FindingsError(verified, error) from error
     return replace(verified, findings=written)
 
 
