@@ -58,6 +58,11 @@ class SealEntry:
     notes: tuple[str, ...]
     content: ContentEntry | None = None
 
+    @property
+    def is_processed(self) -> bool:
+        """See `SealReport`."""
+        return self.content is None or self.content.verdict == "processed"
+
     def summary(self) -> str:
         """The verdict in a sentence."""
         return _sentence(self.verdict, self.slices, self.signer.reason, self.findings, self.content)
@@ -77,7 +82,8 @@ class Finding:
         attribute: the DICOM keyword, for ``attribute``.
         boxes: the blocks that differ, for ``pixels``.
         removed: whether the attribute is not there any more, for ``attribute``.
-        explained: whether processing explains it, as far as a sketch tells.
+        explained: whether processing explains it, if the scan shows what was sealed: where a
+            sketch tells that it does not, that decides.
         frame: where the pixels are that differ, for ``pixels`` and ``moved`` of DICOM.
     """
 
@@ -170,8 +176,14 @@ class SealReport:
             shown.append(f"  not there, of {self.slices} sealed slices: {_ranges(missing)}")
         explained = [finding for finding in explained if finding.kind != "missing"]
         if explained:
-            shown.append(f"  explained by processing: {_kinds(explained)}")
+            what = "explained by processing" if self.is_processed else "left to what it shows"
+            shown.append(f"  {what}: {_kinds(explained)}")
         return shown + [f"  note: {note}" for note in self.notes]
+
+    @property
+    def is_processed(self) -> bool:
+        """Whether processing explains all that it may explain: unless what a scan shows says no."""
+        return self.content is None or self.content.verdict == "processed"
 
     def summary(self) -> str:
         """The verdict in a sentence."""
@@ -194,9 +206,9 @@ def _sentence(
         return f"Not bit for bit what was signed, but {what} shows the same; {trusted}"
     if verdict == "tampered":
         count = sum(not finding.explained for finding in findings)
-        if count == 0 and content is not None and content.regions:
+        if count == 0:  # what it shows says what differs
             return "Not bit for bit what was signed"
-        return "1 difference" if count == 1 else f"{count or 'Many'} differences"
+        return "1 difference" if count == 1 else f"{count} differences"
     if content is not None and content.verdict == "unknown":
         return f"What it shows cannot be told: {content.reason}"
     what = "shows what was" if findings or content is not None else "is as"

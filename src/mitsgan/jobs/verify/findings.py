@@ -97,7 +97,9 @@ def findings_of(
         sentences.append(("Mark", f"not looked for: {result.mark_not_verified}"))
     layers = [layer for layer in layers if layer.places]
     if not layers:
-        sentences.append(("Regions", "no region was flagged"))
+        none = "what differs is no single region"
+        flagged = none if result.verdict == "tampered" else "no region was flagged"
+        sentences.append(("Regions", flagged))
     return Findings(result.verdict, verdicts, tuple(sentences), tuple(layers))
 
 
@@ -108,8 +110,9 @@ def _about_seal(seal: SealReport) -> Iterator[tuple[str, str]]:
     yield "Signed", f"{seal.created}, {seal.algorithm}, by the clock of the signer"
     yield "Trust", seal.trusted or "nobody who is trusted vouches for the signer"
     for finding in seal.findings[:_MOST_FINDINGS]:
+        whose = "processing explains it" if seal.is_processed else "what it shows decides"
         explained = finding.explained and finding.kind != "missing"
-        yield "Difference", f"{finding.text}{'; processing explains it' if explained else ''}"
+        yield "Difference", f"{finding.text}{f'; {whose}' if explained else ''}"
     if len(seal.findings) > _MOST_FINDINGS:
         yield "Difference", f"and {len(seal.findings) - _MOST_FINDINGS} more"
     for note in seal.notes:

@@ -108,7 +108,7 @@ def verification_pictures(
         places = list(_places(result))
         middle = axial.geometry.to_world([(n - 1) / 2 for n in axial.shape])
         return (
-            _whole(axial, middle, places),
+            _whole(axial, middle, places, tampered=result.verdict == "tampered"),
             *(_near(axial, place, sketches) for place in places),
         )
 
@@ -152,7 +152,9 @@ def _corners(result: Verification, place: UnlikeEntry) -> tuple[Vector, Vector]:
     return (low[0], low[1], low[2]), (high[0], high[1], high[2])
 
 
-def _whole(axial: Scan, centre: Vector, places: Sequence[_Place]) -> PlaceFigures:
+def _whole(
+    axial: Scan, centre: Vector, places: Sequence[_Place], *, tampered: bool
+) -> PlaceFigures:
     """Through the first place, or the middle: the axial slice and the coronal one, whole."""
     through = places[0].centre if places else centre
     x, y, z = centre
@@ -165,7 +167,10 @@ def _whole(axial: Scan, centre: Vector, places: Sequence[_Place]) -> PlaceFigure
     drawn = [
         picture(_framed(view, axial, places), f"the scan, {name}") for name, view in views.items()
     ]
-    note = "Frames are the places below." if places else "No place was flagged."
+    nowhere = (
+        "What differs is told above and in the tables." if tampered else "No place was flagged."
+    )
+    note = "Frames are the places below." if places else nowhere
     return PlaceFigures(
         "The scan that was verified",
         f"Slices through {'the first place' if places else 'its middle'}. {note}",

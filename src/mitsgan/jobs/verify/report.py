@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import inf
 
 from mitsgan.errors import counted
 from mitsgan.evaluate.report.command_line import command_line
@@ -13,6 +14,7 @@ from mitsgan.evaluate.report.table import Column, Table
 from mitsgan.jobs.verify.result import RegionEntry, UnlikeEntry, Verification
 from mitsgan.seal.content_report import ContentRegionEntry
 from mitsgan.seal.report import FindingEntry
+from mitsgan.seal.sketch.words import LARGEST_VISIBLE_HU
 
 _LIMITS = (
     "An unbroken mark says that nothing was repainted in a way that the mark can show; "
@@ -97,8 +99,9 @@ def _unchecked(result: Verification) -> Iterator[str]:
         unjudged = 100 * (1 - content.judged_share_of_patient)
         if unjudged >= 1:
             yield f"The sketch: {unjudged:.0f} % of the patient could not be judged."
-        if content.visible_hu is not None:
-            high, low = content.visible_hu
+        # Of what shows something else throughout, the least that would show says nothing.
+        high, low = content.visible_hu or (inf, inf)
+        if high <= LARGEST_VISIBLE_HU or (content.regions and high < inf):
             yield (
                 f"The sketch: a change over a few millimetres shows from {low:.0f} HU on in most "
                 f"places, from {high:.0f} HU on in 95 % of them."
@@ -141,13 +144,18 @@ def _headline(result: Verification) -> tuple[Headline, ...]:
         explained = [finding for finding in result.seal.findings if finding.explained]
         count = len(result.seal.findings) - len(explained)
         gone = sum(finding.kind == "missing" for finding in explained)
-        by_processing = len(explained) - gone
-        note = f"And {by_processing} that processing explains." if by_processing else ""
+        others = len(explained) - gone
+        note = f"And {others} that processing explains." if others else ""
+        if not result.seal.is_processed:
+            count += others
+            note = f"{others} of them are left to what it shows." if others else ""
         note += f" Not there of what was sealed: {counted(gone, 'slice')}." if gone else ""
-        lines.append(Headline("Differences from the seal", count, note=note.strip()))
-        if result.seal.content is not None:
-            count = len(result.seal.content.regions)
-            lines.append(Headline("Regions that show something else", count))
+        content = result.seal.content
+        if content is None or result.seal.findings:  # else nothing was compared bit for bit
+            lines.append(Headline("Differences from the seal", count, note=note.strip()))
+        # Where all of it differs, or nothing can be told, no region is no good news.
+        if content is not None and (content.regions or content.verdict == "processed"):
+            lines.append(Headline("Regions that show something else", len(content.regions)))
     return tuple(lines)
 
 
@@ -203,22 +211,23 @@ def _of_seal(result: Verification) -> list[Table]:
         Column("slices", "slices"),
         Column("explained", "processing explains it"),
     )
+    decided = "yes" if result.seal.is_processed else "what it shows decides"
     rows: tuple[dict[str, Cell], ...] = tuple(
         {
             "what": finding.text,
             "slices": len(finding.slices),
-            "explained": _explained(finding),
+            "explained": _explained(finding, decided),
         }
         for finding in result.seal.findings
     )
     return [Table("seal", "What differs from the seal", columns, rows)]
 
 
-def _explained(finding: FindingEntry) -> str:
+def _explained(finding: FindingEntry, decided: str) -> str:
     """What was left out, processing does not explain: it is only not held against what is left."""
     if finding.kind == "missing" and finding.explained:
         return "not there"
-    return "yes" if finding.explained else "no"
+    return decided if finding.explained else "no"
 
 
 def _where(box: RegionEntry | UnlikeEntry | ContentRegionEntry) -> dict[str, Cell]:

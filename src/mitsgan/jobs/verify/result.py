@@ -138,5 +138,7 @@ class Verification(Result):
 
 def _reason(seal: SealEntry) -> str:
     """The seal's verdict in a sentence, without a full stop."""
-    what_it_shows = "" if seal.content is None else f"; {seal.content.reason}"
-    return f"{seal.summary()}{what_it_shows}"
+    summary = seal.summary()
+    if seal.content is None or seal.content.reason in summary:
+        return summary
+    return f"{summary}; {seal.content.reason}"

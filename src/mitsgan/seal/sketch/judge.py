@@ -17,7 +17,7 @@ from mitsgan.seal.sketch.observe import finer, observe
 from mitsgan.seal.sketch.regions import Differences, Region, find_regions
 from mitsgan.seal.sketch.sketch import Sketch
 from mitsgan.seal.sketch.traces import Trace, find_traces
-from mitsgan.seal.sketch.words import ContentVerdict
+from mitsgan.seal.sketch.words import LARGEST_VISIBLE_HU, ContentVerdict
 
 _ALIKE = 0.95
 """Share of the contrast that processing has to explain; of what shows another body, it explains
@@ -26,10 +26,6 @@ less."""
 _LEAST_JUDGED = 0.02
 _BEYOND_ML = 1.0
 """Of tissue; half a nodule of 15 mm."""
-
-_LARGEST_VISIBLE_HU = 250.0
-"""A solid nodule of 6 mm in the lung changes its surroundings by as much: where that would not
-show, a scan cannot be judged."""
 
 _FAINT = 0.985
 """Gains below are told of."""
@@ -169,7 +165,7 @@ def _verdict(
             f"it shows something else: what was sealed accounts for "
             f"{100 * explanation.explained:.0f} % of its contrast"
         )
-    if visible_hu[0] > _LARGEST_VISIBLE_HU:
+    if visible_hu[0] > LARGEST_VISIBLE_HU:
         what = f"a change of {visible_hu[0]:.0f} HU" if visible_hu[0] < _ALL_HU else "a change"
         return "unknown", f"so much was lost that {what} might not show"
     if explanation.weights.gain < 0:

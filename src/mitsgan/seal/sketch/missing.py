@@ -123,7 +123,9 @@ def missing_parts(
                     f"{lost * spacing:.0f} mm in between are missing: slices are left out"
                 )
     share = float(np.mean(coverage[body] < 1 - _GONE)) if body.any() else 0.0
-    reasons.append(f"{100 * share:.0f} % of the patient cannot be compared")
+    if share or reasons:
+        told = "less than 1" if 0 < share < 0.005 else f"{100 * share:.0f}"
+        reasons.append(f"{told} % of the patient cannot be compared")
     return tuple(reasons)
 
 

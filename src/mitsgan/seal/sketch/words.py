@@ -1,4 +1,4 @@
-"""The words in which a sketch tells of a scan: apart from what finds them, which takes SciPy."""
+"""What a sketch tells of a scan in: apart from what finds it, which takes SciPy."""
 
 from __future__ import annotations
 
@@ -20,3 +20,7 @@ Process = Literal[
     "resampling",
 ]
 """What a scan looks as if it had gone through."""
+
+LARGEST_VISIBLE_HU = 250.0
+"""A solid nodule of 6 mm in the lung changes its surroundings by as much: where that would not
+show, a scan cannot be judged."""
