@@ -237,10 +237,13 @@ def main(
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scans", type=Path, nargs="+", metavar="SCAN")
     parser.add_argument("--slices", type=int, default=SLICES, help="of each scan")
+    parser.add_argument("--protector", metavar="NAME", help="look at this one alone, with 10 HU")
     picture = "draw a part of the first scan, for people to look at"
     parser.add_argument("--picture", type=Path, metavar="FILE.png", help=picture)
     add_output(parser)
     options = parser.parse_args(argv)
+    if options.protector is not None:
+        ways = (Way(options.protector),)
 
     def work() -> int:
         check_file(options.output, options.overwrite, "output")

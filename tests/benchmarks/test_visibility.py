@@ -111,6 +111,14 @@ def test_scans_are_looked_at(small_chest: Scan, tmp_path: Path) -> None:
     assert main(command, Photometer, ways) == 2
 
 
+def test_one_protector_alone(small_chest: Scan, tmp_path: Path) -> None:
+    scan, output = tmp_path / "scan.nii.gz", tmp_path / "visibility.json"
+    mg.write(small_chest, scan)
+    command = [str(scan), "--slices", "1", "--protector", "noise", "--output", str(output)]
+    assert main(command, Photometer) == 0
+    assert {one.way for one in Visibility.read(output).seen} == {Way("noise")}
+
+
 def test_no_slice_at_all_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = [str(tmp_path), "--slices", "0", "--output", str(tmp_path / "v.json")]
     assert main(command, Photometer) == 2

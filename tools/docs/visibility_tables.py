@@ -1,4 +1,4 @@
-"""Tables of docs/visibility.md and a sentence of README.md, from docs/results/visibility.json."""
+"""Tables of docs/visibility.md and a sentence of README.md, from docs/results/visibility*.json."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mitsgan.evaluate.report.table import Column
 from visibility_result import RATIOS, Seen, Visibility, Way
 
 SUMMARY = RESULTS / "visibility.json"
+FIELD = RESULTS / "visibility-field.json"
 _DEFAULT = Way("mits-gan")
 _TOLD_APART = 5.0
 """To one: the ratio of JPEG 2000 whose results readers did not tell from originals."""
@@ -28,6 +29,18 @@ def table(window: str) -> str:
         by_scan = _by_scan(result, way, window)
         rows.append([_name(way), _budget(way), *(_cell(by_scan[scan]) for scan in scans)])
     return plain(columns, rows)
+
+
+def field() -> str:
+    """The same of a bias field of 10 HU, which was looked at alone, in both windows."""
+    result = Visibility.read(FIELD)
+    (way,) = {one.way for one in result.seen}
+    scans = list(result.slices)
+    rows: list[list[Cell]] = []
+    for window in ("lung", "mediastinal"):
+        by_scan = _by_scan(result, way, window)
+        rows.append([window, *(_cell(by_scan[scan]) for scan in scans)])
+    return plain(["window", *(f"`{scan}`" for scan in scans)], rows)
 
 
 def in_short() -> str:
