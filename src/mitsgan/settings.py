@@ -7,11 +7,14 @@ say what it is called there: on the command line an option.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from mitsgan.errors import SettingsError
 
 Place = tuple[float, float, float]
 """A point in the patient, LPS mm."""
+
+_AXES = 3
 
 DEFAULT_PROTECTOR = "mits-gan"
 """What protects unless another one is asked for. It stands here, not beside the protectors, because
@@ -40,6 +43,12 @@ def within(name: str, value: float, lowest: float, highest: float) -> None:
         raise SettingsError(
             f"`{name}` must lie between {lowest:g} and {highest:g}, found {value:g}"
         )
+
+
+def a_place(name: str, place: Sequence[float]) -> None:
+    """Raise `SettingsError` where this is no point: three finite numbers."""
+    if len(place) != _AXES or not all(map(math.isfinite, place)):
+        raise SettingsError(f"`{name}`: {place} is no place in mm (LPS)")
 
 
 def above_zero(name: str, value: float) -> None:

@@ -168,6 +168,14 @@ def fragments(pieces: list[bytes]) -> bytes:
     return b"\xfe\xff\x00\xe0" + bytes(4) + b"".join(items)
 
 
+def put_fragments(file: Path, pieces: list[bytes]) -> None:
+    """Exchange the compressed pixels of a file for these pieces, behind an empty offset table."""
+    ds = dcmread(file)
+    ds.PixelData = fragments(pieces)
+    ds["PixelData"].is_undefined_length = True
+    ds.save_as(file)
+
+
 def in_halves(frames: list[bytes]) -> list[bytes]:
     middle = [len(frame) // 4 * 2 for frame in frames]
     return [piece for f, k in zip(frames, middle, strict=True) for piece in (f[:k], f[k:])]
@@ -178,15 +186,11 @@ def test_frames_of_several_fragments_without_a_table(multi: Path, syntax: UID) -
     """Where each begins and ends as a picture does, nobody can see others."""
     seal(multi.parent)
     frames = compress(multi, syntax)
-    ds = dcmread(multi)
-    ds.PixelData = fragments(in_halves(frames))
-    ds["PixelData"].is_undefined_length = True
-    ds.save_as(multi)
+    put_fragments(multi, in_halves(frames))
     assert verified(multi.parent).verdict == "intact"
     pieces = in_halves(frames)
     pieces[0:2] = [pieces[0], b"\xff\xd8\xff\xf7" + pieces[1]]
-    ds.PixelData = fragments(pieces)
-    ds.save_as(multi)
+    put_fragments(multi, pieces)
     refused(multi.parent, f"where its {_FRAMES} frames begin is not said")
 
 
@@ -195,20 +199,14 @@ def test_a_second_picture_behind_that_of_a_single_frame(single: Path) -> None:
     seal(single)
     files = sorted(single.iterdir())
     frames = [compress(file)[0] for file in files]
-    ds = dcmread(files[0])
-    ds.PixelData = fragments(frames[:2])
-    ds["PixelData"].is_undefined_length = True
-    ds.save_as(files[0])
+    put_fragments(files[0], frames[:2])
     refused(single, "holds 2 compressed pictures for 1 frame")
 
 
 def test_what_nothing_ends_needs_a_table(multi: Path) -> None:
     seal(multi.parent)
     frames = compress(multi, RLELossless)
-    ds = dcmread(multi)
-    ds.PixelData = fragments(in_halves(frames))
-    ds["PixelData"].is_undefined_length = True
-    ds.save_as(multi)
+    put_fragments(multi, in_halves(frames))
     refused(multi.parent, f"it has no offset table, and {2 * _FRAMES} fragments")
 
 

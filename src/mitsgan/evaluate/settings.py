@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
-from mitsgan.errors import SettingsError
-from mitsgan.settings import Place, Settings, at_least
+from mitsgan.settings import Place, Settings, a_place, at_least
 
 if TYPE_CHECKING:
     from mitsgan.perturb import Budget
 
-_AXES = 3
 
 VariantName = Literal[
     "plain",
@@ -65,8 +62,7 @@ class EvaluationSettings(Settings):
         at_least("pgd_steps", self.pgd_steps, 0)
         for name in ("nodules", "places"):
             for place in getattr(self, name):
-                if len(place) != _AXES or not all(map(math.isfinite, place)):
-                    raise SettingsError(f"`{name}`: {place} is no place in mm (LPS)")
+                a_place(name, place)
         _ = self.budget
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -31,9 +30,7 @@ from mitsgan.jobs.protect.protected import Protected
 from mitsgan.scan.canonical import canonical, canonical_order
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.simulated import Simulated
-from mitsgan.settings import at_least
-
-_AXES = 3
+from mitsgan.settings import a_place, at_least
 
 
 def tamper(
@@ -92,10 +89,8 @@ def _check(action: str, position_mm: Sequence[float] | None, seed: int) -> None:
     """Raise where the settings of `tamper` make no sense."""
     if action not in ACTIONS:
         raise SettingsError(f"`action` must be {' or '.join(ACTIONS)}, found {action!r}")
-    if position_mm is not None and not (
-        len(position_mm) == _AXES and all(map(math.isfinite, position_mm))
-    ):
-        raise SettingsError(f"`position_mm`: {position_mm} is no place in mm (LPS)")
+    if position_mm is not None:
+        a_place("position_mm", position_mm)
     at_least("seed", seed, 0)
 
 

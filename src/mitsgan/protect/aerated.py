@@ -1,6 +1,8 @@
-"""How much of its strength a pattern has in each voxel of aerated lung, and none outside of it."""
+"""Patterns in aerated lung alone: vessels, walls and all else stay as they are."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 from mitsgan.anatomy.lung import find_lung
 from mitsgan.anatomy.mask import Box, CoarseMask
 from mitsgan.errors import ScanError
+from mitsgan.perturb.budget import Budget
 from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import AIR_HU, Scan
 
@@ -18,8 +21,35 @@ _AROUND_MM = 4.0
 """The lung is found on a grid of 3 mm."""
 
 
+Array = NDArray[np.float32]
+
+Pattern = Callable[[int, Box], Array]
+"""Of a slice and its rows and columns: ``[y, x]``, or what broadcasts to that, in -1 to 1."""
+
+
+def in_aerated_lung(scan: Scan, start: int, stop: int, budget: Budget, pattern: Pattern) -> Array:
+    """A pattern as a `Perturbation` gives it; nothing where the scan has no lung.
+
+    Args:
+        scan, start, stop, budget: see `Perturbation`.
+        pattern: the part of the budget, where it acts.
+    """
+    everywhere = np.zeros((stop - start, *scan.shape[1:]), np.float32)
+    lung = _around_lung(scan)
+    if lung is None:
+        return everywhere
+    mask, box = lung
+    limits = budget.limits(scan, start, stop, box)
+    for z in range(start, stop):  # one by one: a slice stays in the processor's cache
+        part = _strength(scan, z, mask, box)
+        part *= pattern(z, box)
+        limit = limits if isinstance(limits, float) else limits[z - start]
+        np.multiply(part, limit, out=everywhere[z - start][box])
+    return everywhere
+
+
 @once_per_scan
-def around_lung(scan: Scan) -> tuple[CoarseMask, Box] | None:
+def _around_lung(scan: Scan) -> tuple[CoarseMask, Box] | None:
     """Where the lungs are, and the rows and columns that hold them; None without any."""
     try:
         mask = find_lung(scan).with_around(_AROUND_MM, scan.spacing)
@@ -28,15 +58,9 @@ def around_lung(scan: Scan) -> tuple[CoarseMask, Box] | None:
     return mask, mask.box(scan.shape[1:])
 
 
-def strength(scan: Scan, z: int, mask: CoarseMask, box: Box) -> NDArray[np.float32]:
-    """``[y, x]`` in 0 to 1: 1 in aerated lung, 0 in vessels, walls and all else.
-
-    Args:
-        scan: the scan.
-        z: which slice.
-        mask, box: see `around_lung`.
-    """
-    part: NDArray[np.float32] = scan.hu(z, z + 1, box)[0]
+def _strength(scan: Scan, z: int, mask: CoarseMask, box: Box) -> Array:
+    """``[y, x]`` in 0 to 1, of slice ``z``: 1 in aerated lung, 0 in vessels, walls and all else."""
+    part: Array = scan.hu(z, z + 1, box)[0]
     if not scan.is_integer:
         np.nan_to_num(part, copy=False, nan=AIR_HU, posinf=AIR_HU, neginf=AIR_HU)
     np.subtract(_NONE_HU, part, out=part)

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft
 
+from mitsgan.anatomy.mask import Box
 from mitsgan.perturb.budget import Budget
-from mitsgan.protect.aerated import around_lung, strength
+from mitsgan.protect.aerated import Array, in_aerated_lung
 from mitsgan.protect.protector import Protector, register
 from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import Scan
-
-Array = NDArray[np.float32]
 
 WAVELENGTH_MM = 32.0
 """As long as the cube that attackers see, so that it differs from one side of it to the other."""
@@ -54,24 +52,17 @@ class BiasField(Protector):
 
     def perturbation(self, scan: Scan, start: int, stop: int, budget: Budget) -> Array:
         """See `Perturbation`; nothing where the scan has no lung."""
-        everywhere = np.zeros((stop - start, *scan.shape[1:]), np.float32)
-        lung = around_lung(scan)
-        if lung is None:
-            return everywhere
-        mask, box = lung
         nodes = _nodes(scan, self.seed)
-        down, right = (
-            _between(np.arange(part.start, part.stop), mm, count)
-            for part, mm, count in zip(box, scan.spacing[1:], nodes.shape[1:], strict=True)
+        depth, down, right = (
+            _between(n, mm, count)
+            for n, mm, count in zip(scan.shape, scan.spacing, nodes.shape, strict=True)
         )
-        limits = budget.limits(scan, start, stop, box)
-        for z in range(start, stop):  # one by one: a slice stays in the processor's cache
-            field = strength(scan, z, mask, box)
-            (along,) = _between(np.array([z]), scan.spacing[0], len(nodes))
-            field *= down @ np.tensordot(along, nodes, 1) @ right.T
-            limit = limits if isinstance(limits, float) else limits[z - start]
-            np.multiply(field, limit, out=everywhere[z - start][box])
-        return everywhere
+
+        def pattern(z: int, box: Box) -> Array:
+            rows, columns = box
+            return np.asarray(down[rows] @ np.tensordot(depth[z], nodes, 1) @ right[columns].T)
+
+        return in_aerated_lung(scan, start, stop, budget, pattern)
 
 
 @once_per_scan
@@ -89,16 +80,15 @@ def _nodes(scan: Scan, seed: int) -> Array:
     return bounded
 
 
-def _between(voxels: NDArray[np.int64], mm: float, count: int) -> Array:
+def _between(length: int, mm: float, count: int) -> Array:
     """``[voxel, node]``: weights of linear interpolation along an axis.
 
     Args:
-        voxels: their numbers.
-        mm: from one to the next.
+        length: of the axis, in voxels.
+        mm: from one voxel to the next.
         count: of nodes.
     """
-    places = voxels * (mm / _NODE_MM)
-    weights: Array = np.maximum(1 - np.abs(places[:, None] - np.arange(count)), 0).astype(
-        np.float32
-    )
+    places = np.arange(length) * (mm / _NODE_MM)
+    apart = np.abs(places[:, None] - np.arange(count))
+    weights: Array = np.maximum(1 - apart, 0).astype(np.float32)
     return weights

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.perturb.budget import Budget
-from mitsgan.protect.aerated import around_lung, strength
+from mitsgan.protect.aerated import in_aerated_lung
 from mitsgan.protect.protector import Protector, register
 from mitsgan.scan.scan import Scan
 
@@ -44,19 +44,8 @@ class LungWave(Protector):
         self, scan: Scan, start: int, stop: int, budget: Budget
     ) -> NDArray[np.float32]:
         """See `Perturbation`; nothing where the scan has no lung."""
-        everywhere = np.zeros((stop - start, *scan.shape[1:]), np.float32)
-        lung = around_lung(scan)
-        if lung is None:
-            return everywhere
-        mask, box = lung
-        signs = self._signs(scan)[box[0], None]
-        limits = budget.limits(scan, start, stop, box)
-        for z in range(start, stop):  # one by one: a slice stays in the processor's cache
-            wave = strength(scan, z, mask, box)
-            wave *= signs
-            limit = limits if isinstance(limits, float) else limits[z - start]
-            np.multiply(wave, limit, out=everywhere[z - start][box])
-        return everywhere
+        signs = self._signs(scan)[:, None]
+        return in_aerated_lung(scan, start, stop, budget, lambda _, box: signs[box[0]])
 
     def _signs(self, scan: Scan) -> NDArray[np.float32]:
         """``[y]``: 1 or -1."""

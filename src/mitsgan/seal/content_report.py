@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mitsgan.scan.geometry import Vector
-from mitsgan.seal.sketch.words import LARGEST_VISIBLE_HU, ContentVerdict, Process
+from mitsgan.seal.sketch.words import ContentVerdict, Process, tells_visible
 
 if TYPE_CHECKING:
     from mitsgan.seal.sketch.judge import ContentReport
@@ -95,10 +95,8 @@ def content_lines(report: ContentReport, most: int) -> list[str]:
             f"; a change of {low:.0f} HU over a few millimetres would show in most places, of "
             f"{high:.0f} HU in 95 % of them"
         )
-        # Of what shows something else throughout, it says nothing.
-        is_told = high <= LARGEST_VISIBLE_HU or (report.regions and math.isfinite(high))
         judged = f"  {100 * report.judged_share:.0f} % of the patient was judged"
-        shown.append(judged + (visible if is_told else ""))
+        shown.append(judged + (visible if tells_visible(high, len(report.regions)) else ""))
     return shown
 
 

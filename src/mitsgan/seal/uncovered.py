@@ -18,12 +18,11 @@ from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.find.parse import NATIVE, behind_deflated, whole_dataset
 from mitsgan.files.dicom.frames import frame_count
 from mitsgan.files.dicom.pixels.ends import picture_end
+from mitsgan.files.dicom.pixels.offsets import to_fragments
 from mitsgan.files.dicom.pixels.read import UNCOMPRESSED
 from mitsgan.quiet import UNREADABLE, quiet
 
 _UNDEFINED = 0xFFFFFFFF
-_HEAD = 12
-"""Bytes before the value of compressed *Pixel Data*."""
 _PADDING = 8
 """Bytes that some writers leave behind a picture."""
 
@@ -92,7 +91,8 @@ def _more_than_streams(file: SliceFile) -> bool:
         if syntax in UNCOMPRESSED:
             return _more_than_padding(behind_deflated(file))
         with file.entry.open() as raw, quiet():
-            raw.seek((file.pixel_offset or 0) + _HEAD)
+            if not to_fragments(raw, file):
+                return False  # said where it is decoded
             frames = generate_frames(raw, number_of_frames=frame_count(file))
             return any(
                 _more_than_padding(frame[picture_end(frame, syntax, size) or len(frame) :])

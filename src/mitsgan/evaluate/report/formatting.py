@@ -88,17 +88,19 @@ def sample_places(
 def of_sample(
     value: float | None, n: int | None, ends: tuple[float, float] | None = None, *, unit: str = ""
 ) -> str:
-    """A statistic of ``n`` measurements as text, its interval in brackets; see `sample_places`.
-
-    A bootstrap of one measurement has none: it would be from itself to itself.
-    """
+    """A statistic of ``n`` measurements as text, its interval in brackets; see `sample_places`."""
     if value is None:
         return MISSING
     places = sample_places(value, n, share=unit == "%", ends=ends)
-    if ends is None or (n == 1 and ends[0] == ends[1]):
+    if ends is None or is_of_one(n, ends):
         return printed(value, places)
     low, high = (printed(round(end, places), places) for end in ends)
     return f"{printed(value, places)} ({low} to {high})"
+
+
+def is_of_one(n: object, ends: tuple[object, object]) -> bool:
+    """Whether an interval is the bootstrap of one measurement: from itself to itself, so none."""
+    return n == 1 and ends[0] == ends[1]
 
 
 def rounded(cell: Cell, n: int | None = None, unit: str = "") -> str:

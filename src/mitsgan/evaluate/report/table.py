@@ -13,6 +13,7 @@ from mitsgan.evaluate.report.formatting import (
     Cell,
     decimals,
     is_number,
+    is_of_one,
     printed,
     sample_places,
 )
@@ -175,8 +176,8 @@ class Table:
         for key, ends in bounds.items():
             for number, row in enumerate(self.rows):
                 low, high = (texts[end][number] for end in ends)
-                of_one = row.get(COUNT) == 1 and row.get(ends[0]) == row.get(ends[1])
-                none = row.get(ends[0]) is None or of_one
+                first, last = (row.get(end) for end in ends)
+                none = first is None or is_of_one(row.get(COUNT), (first, last))
                 between = "" if none else f" ({low} to {high})"
                 rows[number][key] = f"{texts[key][number]}{between}"
         return replace(self, columns=columns, rows=tuple(rows)).without_constant()

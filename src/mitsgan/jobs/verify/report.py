@@ -14,7 +14,7 @@ from mitsgan.evaluate.report.table import Column, Table
 from mitsgan.jobs.verify.result import RegionEntry, UnlikeEntry, Verification
 from mitsgan.seal.content_report import ContentRegionEntry
 from mitsgan.seal.report import FindingEntry
-from mitsgan.seal.sketch.words import LARGEST_VISIBLE_HU
+from mitsgan.seal.sketch.words import tells_visible
 
 _LIMITS = (
     "An unbroken mark says that nothing was repainted in a way that the mark can show; "
@@ -99,9 +99,8 @@ def _unchecked(result: Verification) -> Iterator[str]:
         unjudged = 100 * (1 - content.judged_share_of_patient)
         if unjudged >= 1:
             yield f"The sketch: {unjudged:.0f} % of the patient could not be judged."
-        # Of what shows something else throughout, the least that would show says nothing.
         high, low = content.visible_hu or (inf, inf)
-        if high <= LARGEST_VISIBLE_HU or (content.regions and high < inf):
+        if tells_visible(high, len(content.regions)):
             yield (
                 f"The sketch: a change over a few millimetres shows from {low:.0f} HU on in most "
                 f"places, from {high:.0f} HU on in 95 % of them."

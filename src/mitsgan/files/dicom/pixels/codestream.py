@@ -11,8 +11,12 @@ from __future__ import annotations
 
 import struct
 
-_START_2000 = b"\xff\x4f\xff\x51"
-_START = b"\xff\xd8"
+START_2000 = b"\xff\x4f\xff\x51"
+"""With which JPEG 2000 begins."""
+START = b"\xff\xd8\xff"
+"""With which JPEG and JPEG-LS begin: the start of an image, and of the next mark."""
+END = b"\xff\xd9"
+"""With which all three end."""
 _FRAME_HEADERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 """Marks of JPEG that stand alone."""
@@ -30,7 +34,7 @@ def check_size(frame: bytes, rows: int, columns: int) -> None:
     Raises:
         ValueError: it has another size.
     """
-    size = _size_2000(frame) if _START_2000 in frame[:256] else _size(frame)
+    size = _size_2000(frame) if START_2000 in frame[:256] else _size(frame)
     if size is not None and size != (rows, columns):
         raise ValueError(f"a picture of {size[0]} x {size[1]}, expected {rows} x {columns}")
 
@@ -46,7 +50,7 @@ def check_rle(frame: bytes, size: int) -> None:
 
 
 def _size_2000(frame: bytes) -> tuple[int, int] | None:
-    at = frame.index(_START_2000) + 8
+    at = frame.index(START_2000) + 8
     if len(frame) < at + 16:
         return None
     right, bottom, left, top = struct.unpack_from(">4I", frame, at)
@@ -54,7 +58,7 @@ def _size_2000(frame: bytes) -> tuple[int, int] | None:
 
 
 def _size(frame: bytes) -> tuple[int, int] | None:
-    at = 2 if frame.startswith(_START) else len(frame)
+    at = 2 if frame.startswith(START) else len(frame)
     while at + 9 <= len(frame) and frame[at] == 0xFF:
         marker = frame[at + 1]
         if marker == 0xFF or marker in WITHOUT_LENGTH:

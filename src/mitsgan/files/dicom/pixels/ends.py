@@ -12,11 +12,10 @@ import zlib
 
 from pydicom.uid import UID, RLELossless
 
-from mitsgan.files.dicom.pixels.codestream import WITHOUT_LENGTH
+from mitsgan.files.dicom.pixels.codestream import END, START, START_2000, WITHOUT_LENGTH
 from mitsgan.files.dicom.pixels.decode import DEFLATED_FRAMES, ENCAPSULATED_PLAIN
 
-_START, _START_2000 = b"\xff\xd8\xff", b"\xff\x4f\xff\x51"
-_SCAN, _END, _TILE_PART, _TILE_DATA = b"\xff\xda", b"\xff\xd9", b"\xff\x90", b"\xff\x93"
+_SCAN, _TILE_PART, _TILE_DATA = b"\xff\xda", b"\xff\x90", b"\xff\x93"
 _AFTER_SCAN = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 """Within coded values, 0xFF stands before less than 0x80, or before a mark to restart at."""
 _LEAST_TILE_PART = 14
@@ -40,9 +39,9 @@ def picture_end(frame: bytes, syntax: UID, size: int) -> int | None:
     try:
         if syntax == RLELossless:
             return _end_of_rle(frame, size)
-        if frame.startswith(_START_2000):
+        if frame.startswith(START_2000):
             return _end_of_2000(frame)
-        return _end_of_jpeg(frame) if frame.startswith(_START) else None
+        return _end_of_jpeg(frame) if frame.startswith(START) else None
     except (struct.error, IndexError):
         return None
 
@@ -51,7 +50,7 @@ def _end_of_jpeg(frame: bytes) -> int | None:
     at = 2
     while frame[at] == 0xFF:
         mark = frame[at : at + 2]
-        if mark == _END:
+        if mark == END:
             return at + 2
         if mark[1] == 0xFF or mark[1] in WITHOUT_LENGTH:
             at += 1 if mark[1] == 0xFF else 2
@@ -67,7 +66,7 @@ def _end_of_jpeg(frame: bytes) -> int | None:
 
 def _end_of_2000(frame: bytes) -> int | None:
     at = 2
-    while (mark := frame[at : at + 2]) != _END:
+    while (mark := frame[at : at + 2]) != END:
         if mark != _TILE_PART:
             if mark[0] != 0xFF:
                 return None
@@ -75,7 +74,7 @@ def _end_of_2000(frame: bytes) -> int | None:
             continue
         (length,) = struct.unpack_from(">I", frame, at + 6)
         if length == 0:  # the last one, up to the end
-            end = frame.find(_END, max(frame.find(_TILE_DATA, at), at))
+            end = frame.find(END, max(frame.find(_TILE_DATA, at), at))
             return None if end < 0 else end + 2
         if length < _LEAST_TILE_PART:
             return None

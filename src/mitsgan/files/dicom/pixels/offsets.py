@@ -20,12 +20,11 @@ from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.find.parse import NATIVE
 from mitsgan.files.dicom.frames import frame_count
+from mitsgan.files.dicom.pixels.codestream import END, START, START_2000
 
 _EXTENDED_TABLE = 0x7FE00001
 _UNDEFINED = 0xFFFFFFFF
 _ITEM = b"\xfe\xff\x00\xe0"
-_BEGINNINGS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51")
-_END = b"\xff\xd9"
 _LOOKED_AT = 10
 """Bytes at either end of a fragment: behind the end of a picture some writers leave a few."""
 _HEAD = 12
@@ -44,10 +43,8 @@ def check_offsets(file: SliceFile) -> None:
     if file.pixel_offset is None or file.transfer_syntax in NATIVE:
         return
     with file.entry.open() as raw:
-        raw.seek(file.pixel_offset)
-        head = raw.read(_HEAD)
-        if len(head) < _HEAD or int.from_bytes(head[8:], "little") != _UNDEFINED:
-            return  # not compressed: whoever decodes it says so
+        if not to_fragments(raw, file):
+            return  # whoever decodes it says so
         table, fragments = _fragments(raw)
     count, starts = frame_count(file), [fragment.start for fragment in fragments]
     pictures = _marked(fragments)
@@ -71,6 +68,18 @@ def check_offsets(file: SliceFile) -> None:
             f"other programs show is unknown; rewrite it with a DICOM tool, if you know where it "
             f"comes from"
         )
+
+
+def to_fragments(raw: BinaryIO, file: SliceFile) -> bool:
+    """Go on to the first item of compressed *Pixel Data*; whether it is compressed.
+
+    Args:
+        raw: the file, open.
+        file: whose transfer syntax says that it is.
+    """
+    raw.seek(file.pixel_offset or 0)
+    head = raw.read(_HEAD)
+    return len(head) == _HEAD and int.from_bytes(head[8:], "little") == _UNDEFINED
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,7 @@ def _fragments(raw: BinaryIO) -> tuple[list[int], list[_Fragment]]:
         first = raw.read(min(length, _LOOKED_AT))
         raw.seek(max(length - 2 * _LOOKED_AT, 0), 1)
         last = (first + raw.read(min(length - len(first), _LOOKED_AT)))[-_LOOKED_AT:]
-        fragments.append(_Fragment(start, first.startswith(_BEGINNINGS), _END in last))
+        fragments.append(_Fragment(start, first.startswith((START, START_2000)), END in last))
     return table or [], fragments
 
 

@@ -25,6 +25,7 @@ from mitsgan.files.dicom.find.parse import NATIVE, whole_dataset
 from mitsgan.files.dicom.frames import frame_count
 from mitsgan.files.dicom.pixels.decode import decodable, decode_frame, remedy
 from mitsgan.files.dicom.pixels.form import PixelFormat
+from mitsgan.files.dicom.pixels.offsets import to_fragments
 from mitsgan.quiet import UNREADABLE, quiet, said
 
 UNCOMPRESSED = {*NATIVE, DeflatedExplicitVRLittleEndian}
@@ -70,9 +71,7 @@ def read_frame(file: SliceFile, form: PixelFormat, number: int) -> NDArray[Any]:
     with _said_what_failed(file):
         # To read all of the file for each of its frames would take time by their square.
         with file.entry.open() as raw:
-            raw.seek(file.pixel_offset or 0)
-            head = raw.read(12)
-            if int.from_bytes(head[8:], "little") != _UNDEFINED:
+            if not to_fragments(raw, file):
                 raise ValueError("it is not compressed, against what its group 0002 says")
             frame = get_frame(raw, number, number_of_frames=count)
         _put(decode_frame(encapsulate([frame]), file.transfer_syntax, form, 0, 1), out)
