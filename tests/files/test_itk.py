@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,21 @@ def _scan(dtype: Any = np.int16, low: int = -1000, slope: float = 1.0, shift: fl
     return Scan.of_image(
         stored, Geometry((2.5, 0.5, 0.75), (-10.0, 20.0, -30.5), _OBLIQUE), None, slope, shift
     )
+
+
+@pytest.mark.parametrize("suffix", _SUFFIXES[:4])
+def test_a_name_that_is_no_text_is_refused(
+    tmp_path: Path, derivation: Derivation, suffix: str
+) -> None:
+    """ITK would end the whole process."""
+    named = tmp_path / os.fsdecode(b"R\xf6ntgen" + suffix.encode())
+    with pytest.raises(OutputError, match="no UTF-8"):
+        write_scan(_scan(), named, derivation=derivation)
+    assert list(tmp_path.iterdir()) == []
+    write_scan(_scan(), tmp_path / f"a{suffix}", derivation=derivation)
+    (tmp_path / f"a{suffix}").rename(named)
+    with pytest.raises(ScanError, match="no UTF-8, which ITK needs; rename it"):
+        read_scan(named)
 
 
 @pytest.mark.parametrize("suffix", _SUFFIXES)
