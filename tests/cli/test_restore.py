@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from mitsgan.cli.main import main
@@ -116,6 +117,21 @@ def test_verify_says_whether_the_original_is_there_and_whole(
     assert f"{sidecar} is not as it was sealed" in said()
     sidecar.unlink()
     assert "OUT.original.p7m, which is not beside it" in said()
+
+
+def test_verify_does_not_promise_the_original_of_what_was_changed(
+    protected: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = sorted(protected.iterdir())[12]
+    image = pydicom.dcmread(changed)
+    image.PixelData = bytes(len(image.PixelData))
+    image.save_as(changed)
+    options = ["--seal", f"{protected}.seal.json", "--trust", str(keys / "signer.pub")]
+    capsys.readouterr()
+    assert main(["verify", str(protected), *options]) == 1
+    assert "gives it back from the scan as it was sealed, not from this" in capsys.readouterr().out
+    restore = ["restore", str(protected), str(tmp_path / "x"), *options]
+    assert main([*restore, "--private-key", str(keys / "site.pem")]) == 2
 
 
 def test_names_that_are_no_utf8_come_back(series: Path, keys: Path, tmp_path: Path) -> None:
