@@ -11,7 +11,7 @@ import pydicom
 import pytest
 from tests.browser.chromium import Tab
 from tests.browser.conftest import PASSPHRASE
-from tests.browser.studio_page import STILL, Page, page
+from tests.browser.studio_page import READY, STILL, Page, page
 
 from mitsgan.studio.settings import StudioSettings
 
@@ -43,6 +43,7 @@ def test_what_was_tampered_with_is_told_shown_and_exported(
         check_sealed_beside_shown(shown)
         check_of_which_scan_the_verdict_is(shown)
         refuses_to_restore(shown, tmp_path)
+        remembers_the_verdict(shown)
 
 
 def check_the_verdict(shown: Page) -> None:
@@ -123,6 +124,18 @@ def enter(shown: Page, passphrase: str) -> None:
     """Ask to restore, with a passphrase."""
     shown.value(f"document.getElementById('passphrase').value = '{passphrase}'")
     shown.click("#restore button")
+
+
+def remembers_the_verdict(shown: Page) -> None:
+    """Of a page that is loaded anew, such as one that was left while it was verified."""
+    sentence = shown.text("sentence")
+    shown.value("document.documentElement.dataset.ready = 'no'")
+    shown.tab.call("Page.reload")
+    shown.tab.until(READY)
+    shown.settle()
+    assert not shown.value("document.getElementById('verdict').hidden")
+    assert shown.text("sentence") == sentence
+    assert shown.text("whose").startswith("Of tampered")
 
 
 def test_what_is_whole_is_intact_and_its_original_is_restored(

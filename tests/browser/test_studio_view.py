@@ -19,6 +19,7 @@ from mitsgan.studio.settings import StudioSettings
 
 pytestmark = pytest.mark.slow
 
+STATE = "import('/state.js')"
 FIRST = [f"first-{plane}" for plane in ("axial", "coronal", "sagittal")]
 
 
@@ -135,6 +136,19 @@ def test_flicker_shows_one_then_the_other(shown: Page) -> None:
     assert seen == wanted
     shown.click("#flicker")
     assert shown.text("flicker") == "Go on"
+    shown.value(f"{STATE}.then(({{ changed }}) => changed('session'))")
+    shown.settle()
+    assert shown.text("flicker") == "Go on", "it stays so when something else was found"
+
+
+def test_nothing_is_protected_or_attacked_before_it_is_known_by_what(shown: Page) -> None:
+    """As after a reload while something long is done."""
+    shown.value(
+        f"{STATE}.then(({{ state, changed }}) => {{"
+        "state.names = { attackers: [], protectors: [] }; changed('session'); })"
+    )
+    buttons = "[...document.querySelectorAll('#protect button, #attack button')]"
+    assert shown.value(f"{buttons}.map((button) => button.disabled)") == [True, True, True]
 
 
 def test_the_difference_is_on_the_scale_of_the_budget(

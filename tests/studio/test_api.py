@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -10,6 +12,7 @@ import pytest
 from tests.studio.client import Client
 from tests.studio.conftest import SHAPE, SPACING
 
+import mitsgan as mg
 from mitsgan.scan.scan import Scan
 
 
@@ -70,7 +73,7 @@ def test_files_are_listed_and_opened_below_named_folders_alone(
     client.session()
     (folder.parent / "secret.nrrd").write_bytes(b"any")
     (folder / "link.nrrd").symlink_to(folder.parent / "secret.nrrd")
-    listing = client.ask("/api/files?root=0").json
+    listing = client.ask("/api/files", {"root": 0}).json
     assert listing["folders"] == ["out"]
     assert "chest.nrrd" in listing["files"]
     assert client.work("/api/open", {"root": 0, "below": "chest.nrrd"})["state"] == "done"
@@ -79,6 +82,23 @@ def test_files_are_listed_and_opened_below_named_folders_alone(
         assert answer.status == 400, below
         assert "folder" in answer.json["error"]
     assert client.ask("/api/open", {"root": 9}).status == 400
+
+
+def test_names_that_are_no_utf8_are_listed_and_opened(client: Client, folder: Path) -> None:
+    """Such as those of an archive that was packed elsewhere, in Latin-1."""
+    client.session()
+    name = os.fsdecode(b"R\xf6ntgen")
+    (folder / name).mkdir()
+    mg.write(mg.read(folder / "chest.nrrd"), folder / name / f"{name}.nii.gz")
+    assert name in client.ask("/api/files", {"root": 0}).json["folders"]
+    inside = {"root": 0, "below": name}
+    assert client.ask("/api/files", inside).json["files"] == [f"{name}.nii.gz"]
+    opened = client.work("/api/open", {"root": 0, "below": f"{name}/{name}.nii.gz"})
+    assert opened["result"]["series"]["name"].startswith(name)
+    assert client.session()["series"][-1]["id"] == opened["result"]["series"]["id"]
+    shutil.copy(folder / "chest.nrrd", folder / name / "chest.nrrd")
+    failed = client.work("/api/open", {"root": 0, "below": f"{name}/chest.nrrd"})
+    assert name in failed["error"]
 
 
 def test_what_a_scan_is_made_of_lies_below_named_folders_too(client: Client, folder: Path) -> None:
@@ -143,7 +163,7 @@ def test_a_volume_is_thinned_out_where_it_is_large(
         "/api/plane?series={id}&plane=axial&index=-1",
         "/api/plane?series={id}&plane=other&index=1",
         "/api/plane?series={id}&plane=axial&index=%C2%B2",
-        "/api/files?root=x",
+        "/api/verification?series={id}",
         "/api/task/none",
     ],
 )

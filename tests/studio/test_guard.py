@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import http.client
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from tests.studio.client import Client
 
+from mitsgan.progress import Progress
+from mitsgan.serving.server import HttpServer
 from mitsgan.studio.guard import MOST_BODY_BYTES
 from mitsgan.studio.server import Studio, running
 from mitsgan.studio.session import Session
@@ -120,6 +124,31 @@ def test_ending_while_something_is_asked_leaves_no_traceback(
     ended.set()
     asking.join(60)
     assert [record for record in caplog.records if record.exc_info] == []
+
+
+def test_a_second_interrupt_while_it_ends_leaves_no_work_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What ran would be finished and written, after the user was told that nothing is."""
+
+    def stop(server: HttpServer) -> None:
+        ended(server)
+        raise KeyboardInterrupt
+
+    ended = HttpServer.stop
+    monkeypatch.setattr(HttpServer, "stop", stop)
+    with pytest.raises(KeyboardInterrupt), running(StudioSettings()) as studio:
+        task = studio.session.worker.start("something long", endless)
+    try:
+        assert task.stop.wait(10)
+    finally:
+        studio.session.worker.close()
+
+
+def endless(progress: Progress) -> dict[str, Any]:
+    while True:
+        progress("working", 0, 0)
+        time.sleep(0.01)
 
 
 def ask_names(studio: Studio) -> None:

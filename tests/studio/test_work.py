@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from tests.studio.conftest import SHAPE, SPACING
 
 import mitsgan as mg
 from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.jobs.restore.settings import RestoreFile
 from mitsgan.scan.scan import Scan
 from mitsgan.studio.api import Api
 from mitsgan.studio.server import running
@@ -119,7 +122,7 @@ def test_no_address_makes_dicom_of_what_an_attacker_made(dicom: Client, tmp_path
     assert len(paths) > 8
     before = set(tmp_path.rglob("*"))
     for path in paths:
-        if path in ("/api/close", "/api/open"):
+        if path in ("/api/close", "/api/open", "/api/files"):
             continue
         unnamed = path.removeprefix("/api/") in UNNAMED
         for name in ("",) if unnamed else ("dicom", "dicom.dcm", "simulated.nii.gz"):
@@ -142,6 +145,52 @@ def test_a_place_outside_the_body_is_refused_in_words(client: Client) -> None:
     task = client.work("/api/attack", {"series": first, "action": "inject", "place": far})
     assert task["state"] == "failed"
     assert "position" in task["error"]
+
+
+def test_a_verification_is_told_again_and_forgotten_with_its_scan(
+    scan: Scan, tmp_path: Path
+) -> None:
+    """To a page that is loaded anew, or to another one; no closed scan stays in memory for it."""
+    phantom_series(scan, tmp_path / "chest")
+    mg.Key(bytes(32)).save(tmp_path / "key")
+    settings = StudioSettings(scan=tmp_path / "chest", key=tmp_path / "key")
+    with running(settings) as studio:
+        client = Client(studio)
+        first = client.session()["series"][0]["id"]
+        assert client.session()["verified"] == ""
+        told = client.work("/api/verify", {"series": first})["result"]["verification"]
+        wanted = {"series": first, "protector": "noise", "max_hu": 5}
+        made = client.work("/api/protect", wanted)["result"]["series"]["id"]
+        client.work("/api/verify", {"series": made})
+        assert client.session()["verified"] == made
+        assert client.ask(f"/api/verification?series={first}").json == told
+        client.ask("/api/close", {"series": first})
+        assert client.session()["verified"] == ""
+        assert studio.session.verified == {}
+
+
+def test_an_original_that_cannot_be_opened_is_written_all_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def restore(settings: RestoreFile, **_: object) -> SimpleNamespace:
+        shutil.copy(folder / "chest.nrrd", settings.out)
+        return SimpleNamespace(original="ab" * 32, sealed=False, notes=("a note",))
+
+    monkeypatch.setattr("mitsgan.studio.work.restoring.restore_file", restore)
+    (folder / "key.pem").write_text("of no use here")
+    settings = StudioSettings(
+        scan=folder / "chest.nrrd", private_key=folder / "key.pem", output=folder / "out"
+    )
+    with running(settings) as studio:
+        client = Client(studio)
+        card = client.session()
+        studio.session.shelf.limit = studio.session.shelf.used
+        wanted = {"series": card["series"][0]["id"], "name": "back.nrrd"}
+        task = client.work("/api/restore", wanted)
+    assert task["state"] == "done"
+    assert task["result"]["series"] is None
+    _, note = task["result"]["notes"]
+    assert note.startswith(f"It was written to {folder / 'out' / 'back.nrrd'}, but not opened: ")
 
 
 def test_an_encrypted_key_is_asked_for_its_passphrase_which_nothing_repeats(

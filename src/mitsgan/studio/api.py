@@ -12,15 +12,16 @@ from urllib.parse import quote
 import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from mitsgan.errors import ScanError
+from mitsgan.errors import ScanError, plain
 from mitsgan.progress import Progress
+from mitsgan.studio.answers import Answer
 from mitsgan.studio.planes import check_index, plane_hu, shown_volume
 from mitsgan.studio.requests import Attack, Named, Of, Open, Protect, Restore, body_of, plane_of
 from mitsgan.studio.series import Series
-from mitsgan.studio.session import Session
+from mitsgan.studio.session import Known, Session
 from mitsgan.studio.work.opening import queue
 
 MOST_VOLUME_VOXELS = 16_000_000
@@ -39,11 +40,12 @@ class Api:
             Route("/api/session", self.tell),
             Route("/api/names", self.names),
             Route("/api/colours", self.colours),
-            Route("/api/files", self.files),
+            Route("/api/files", self.files, methods=["POST"]),
             Route("/api/plane", self.plane),
             Route("/api/layer", self.layer),
             Route("/api/volume", self.volume),
             Route("/api/report", self.report),
+            Route("/api/verification", self.verification),
             Route("/api/task/{number}", self.task),
             Route("/api/task/{number}/cancel", self.cancel, methods=["POST"]),
             Route("/api/open", self.open, methods=["POST"]),
@@ -61,24 +63,23 @@ class Api:
 
     def tell(self, request: Request) -> Response:
         """What is open, and what can be asked for."""
-        return JSONResponse(self.session.card())
+        return Answer(self.session.card())
 
     def names(self, request: Request) -> Response:
         """Attackers and protectors that can be asked for."""
-        return JSONResponse(self.session.names())
+        return Answer(self.session.names())
 
     def colours(self, request: Request) -> Response:
         """The colours of differences, from minus to plus the scale."""
         from mitsgan.evaluate.report.pictures.burn_in import diverging_ramp
 
-        return JSONResponse(diverging_ramp())
+        return Answer(diverging_ramp())
 
-    def files(self, request: Request) -> Response:
+    async def files(self, request: Request) -> Response:
         """What lies in a folder."""
-        root = request.query_params.get("root", "0")
-        number = int(root) if root.isascii() and root.isdigit() and len(root) < 6 else -1
-        below = request.query_params.get("below", "")
-        return JSONResponse(self.session.folders.listing(number, below))
+        wanted = await body_of(request, Open)
+        listing = self.session.folders.listing
+        return Answer(await run_in_threadpool(listing, wanted.root, wanted.below))
 
     def plane(self, request: Request) -> Response:
         """One plane of a series, or its difference from another one."""
@@ -111,21 +112,26 @@ class Api:
         from mitsgan.evaluate.report.html.page import html_report
         from mitsgan.jobs.verify.report import verification_report
 
-        known = self.session.verified.get(request.query_params.get("series", ""))
-        if known is None:
-            raise ScanError("this scan was not verified yet; verify it first")
-        series, verified = known
-        page = html_report(verification_report(verified.result, series.name))
-        name = quote(f"{series.name}-verification.html")
-        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-        return Response(page, media_type="text/html", headers=headers)
+        series, known = self._verified(request)
+        name = plain(series.name)
+        page = html_report(verification_report(known.verified.result, name))
+        saved = quote(f"{name}-verification.html")
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{saved}"}
+        return Response(
+            page.encode("utf-8", "backslashreplace"), media_type="text/html", headers=headers
+        )
+
+    def verification(self, request: Request) -> Response:
+        """The last verification of a series, for a page that did not see it."""
+        _, known = self._verified(request)
+        return Answer(known.told)
 
     def task(self, request: Request) -> Response:
         """How far a piece of work is."""
         task = self.session.worker.get(str(request.path_params["number"]))
         if task is None:
             raise ScanError("there is no such work, or it was over long ago")
-        return JSONResponse(task.card())
+        return Answer(task.card())
 
     def cancel(self, request: Request) -> Response:
         """Stop a piece of work."""
@@ -133,7 +139,7 @@ class Api:
         if task is None:
             raise ScanError("there is no such work, or it was over long ago")
         self.session.worker.cancel(task)
-        return JSONResponse(task.card())
+        return Answer(task.card())
 
     async def open(self, request: Request) -> Response:
         """Open a scan."""
@@ -142,14 +148,13 @@ class Api:
         def start() -> dict[str, Any]:
             return queue(self.session, self.session.folders.to_open(wanted.root, wanted.below))
 
-        return JSONResponse(await run_in_threadpool(start))
+        return Answer(await run_in_threadpool(start))
 
     async def close(self, request: Request) -> Response:
         """Close a scan."""
         wanted = await body_of(request, Of)
-        self.session.shelf.close(wanted.series)
-        self.session.verified.pop(wanted.series, None)
-        return JSONResponse(self.session.card())
+        self.session.close(wanted.series)
+        return Answer(self.session.card())
 
     async def lung(self, request: Request) -> Response:
         """Find the lungs."""
@@ -234,6 +239,13 @@ class Api:
     def _series(self, request: Request) -> Series:
         return self.session.shelf.get(request.query_params.get("series", ""))
 
+    def _verified(self, request: Request) -> tuple[Series, Known]:
+        series = self._series(request)
+        known = self.session.verified.get(series.id)
+        if known is None:
+            raise ScanError("this scan was not verified yet; verify it first")
+        return series, known
+
     def _start(
         self, what: str, number: str, work: Callable[[Series, Progress], dict[str, Any]]
     ) -> Response:
@@ -242,7 +254,7 @@ class Api:
         task = self.session.worker.start(
             f"{what}: {series.name}", lambda progress: work(series, progress)
         )
-        return JSONResponse(task.card())
+        return Answer(task.card())
 
 
 def _array(values: np.ndarray[Any, Any], headers: dict[str, str] | None = None) -> Response:

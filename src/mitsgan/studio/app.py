@@ -7,11 +7,12 @@ import threading
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from mitsgan.errors import MitsganError
 from mitsgan.serving.secrets import same_secret
+from mitsgan.studio.answers import Answer
 from mitsgan.studio.api import Api
 from mitsgan.studio.assets import Asset, assets
 from mitsgan.studio.guard import Guard
@@ -56,8 +57,8 @@ def application(session: Session, token: str, port: int, code: str = "") -> Guar
         given = door.enter((await body_of(request, Enter)).code)
         if given is None:
             text = "this address was used already; open the one that the terminal shows"
-            return JSONResponse({"error": text}, status_code=401)
-        return JSONResponse({"token": given})
+            return Answer({"error": text}, status_code=401)
+        return Answer({"token": given})
 
     def send(asset: Asset) -> Response:
         headers = {"Content-Encoding": asset.encoding} if asset.encoding else None
@@ -73,14 +74,14 @@ def application(session: Session, token: str, port: int, code: str = "") -> Guar
 
 
 def _refuse(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=400)
+    return Answer({"error": str(error)}, status_code=400)
 
 
 def _refuse_file(request: Request, error: Exception) -> Response:
     text = error.strerror if isinstance(error, OSError) else None
-    return JSONResponse({"error": f"a file cannot be read: {text}"}, status_code=400)
+    return Answer({"error": f"a file cannot be read: {text}"}, status_code=400)
 
 
 def _refuse_address(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
-    return JSONResponse({"error": "there is nothing at this address"}, status_code=status)
+    return Answer({"error": "there is nothing at this address"}, status_code=status)

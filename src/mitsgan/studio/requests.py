@@ -106,8 +106,8 @@ async def body_of(request: Request, kind: type[T]) -> T:
     """
     body = await request.body()
     try:
-        # Half a character is valid JSON, but neither a name of a file nor part of an answer.
-        json.dumps(json.loads(body), ensure_ascii=False).encode()
+        # Half a character is valid JSON, but no name of a file, unless it stands for a byte of one.
+        json.dumps(json.loads(body), ensure_ascii=False).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise SettingsError("the request holds half a character; send whole ones") from None
     except RecursionError:

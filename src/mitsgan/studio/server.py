@@ -64,6 +64,7 @@ def running(settings: StudioSettings) -> Iterator[Studio]:
         open_first(studio.session)
         yield studio
     finally:
+        studio.session.worker.stop()  # first: a second Ctrl+C may cut short what follows
         server.stop()
         studio.session.worker.close()
         listening.close()

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from mitsgan.jobs.verify.verify import Verified
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A verification, and what the page is told of it."""
+
+    verified: Verified
+    told: dict[str, Any]
+
+
 @dataclass(eq=False)
 class Session:
     """One running studio.
@@ -28,14 +36,14 @@ class Session:
         shelf: open scans.
         worker: does what takes long.
         folders: files that may be opened, and where may be saved.
-        verified: the last verification of each series, by its id.
+        verified: the last verification of each open series, by its id, the latest at the end.
     """
 
     settings: StudioSettings
     shelf: Shelf
     worker: Worker
     folders: Folders
-    verified: dict[str, tuple[Series, Verified]] = field(default_factory=dict)
+    verified: dict[str, Known] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: StudioSettings) -> Session:
@@ -43,6 +51,13 @@ class Session:
         named = [path for path in (settings.scan, settings.protected) if path is not None]
         folders = Folders(settings.folders, settings.output, named)
         return cls(settings, Shelf(int(settings.memory_gb * 1e9)), Worker(), folders)
+
+    def close(self, number: str) -> None:
+        """Forget a series, what was made of it, and what was found in them."""
+        self.shelf.close(number)
+        still = {series.id for series in self.shelf.all()}
+        for known in self.verified.keys() - still:
+            self.verified.pop(known, None)
 
     def seal_of(self, series: Series) -> Path | None:
         """The seal of a series: the one that was named, or the one that lies beside it."""
@@ -89,6 +104,7 @@ class Session:
                 {**series.card(), "seal": self.seal_of(series) is not None}
                 for series in self.shelf.all()
             ],
+            "verified": next(reversed(self.verified), ""),
             "tasks": [task.card() for task in self.worker.running()],
             "memory": {"used": self.shelf.used, "limit": self.shelf.limit},
             "draw": _how_to_draw(),

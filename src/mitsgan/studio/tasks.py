@@ -107,10 +107,14 @@ class Worker:
         """Stop a task at its next step, or before it begins."""
         task.stop.set()
 
-    def close(self) -> None:
-        """Stop all tasks, and wait until the one that runs has cleaned up."""
+    def stop(self) -> None:
+        """Stop all tasks, each at its next step."""
         for task in self.running():
             task.stop.set()
+
+    def close(self) -> None:
+        """Stop all tasks, and wait until the one that runs has cleaned up."""
+        self.stop()
         self._pool.shutdown(wait=True)
 
     def _run(self, task: Task, work: Work) -> None:

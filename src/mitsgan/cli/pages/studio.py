@@ -15,7 +15,8 @@ from mitsgan.terminal.shown import shown
     "scan",
     "protected",
     short="output",
-    protected="PROTECTED",
+    scan="[SCAN]",
+    protected="[PROTECTED]",
     attackers="FILE...",
     folders="FOLDER...",
     seal="FILE.seal.json",
@@ -45,13 +46,13 @@ class StudioCommand(Command, StudioSettings):
 
         from mitsgan.studio.server import running
 
-        with running(self) as studio:
-            console.say(f"open {studio.address}\n(ends with Ctrl+C; whoever has it gets in)")
-            sys.stdout.flush()
-            if not self.no_browser:
-                webbrowser.open(studio.address_once)
-            try:
+        try:
+            with running(self) as studio:
+                console.say(f"open {studio.address}\n(ends with Ctrl+C; whoever has it gets in)")
+                sys.stdout.flush()
+                if not self.no_browser:
+                    webbrowser.open(studio.address_once)
                 threading.Event().wait()
-            except KeyboardInterrupt:  # how it ends
-                return 0
+        except KeyboardInterrupt:  # how it ends, also where it is pressed again meanwhile
+            pass
         return 0

@@ -36,7 +36,7 @@ const allow = () => {
       ...attackers.map((name) => Object.assign(document.createElement("option"), { value: name, textContent: name })),
     );
   }
-  for (const button of el("attack").querySelectorAll("button")) button.disabled = !first();
+  for (const button of el("attack").querySelectorAll("button")) button.disabled = !first() || !attackers.length;
   el("export").hidden = !(can.save && first()?.simulated);
 };
 

@@ -7,6 +7,7 @@ import { changed, el, first, on, second, seriesOf, state } from "/state.js";
 
 const FLICKER_MS = 600;
 let timer = 0;
+let paused = false;
 
 const option = (value, text) => Object.assign(document.createElement("option"), { value, textContent: text });
 
@@ -51,7 +52,7 @@ const fill = () => {
   el("limit-label").hidden = state.mode !== "difference";
   el("swipe-label").hidden = state.mode !== "swipe";
   el("flicker").hidden = state.mode !== "flicker";
-  flicker(state.mode === "flicker");
+  flicker(state.mode === "flicker" && !paused);
   scale();
 };
 
@@ -152,7 +153,10 @@ export const startControls = () => {
   el("second").addEventListener("change", (event) => {
     show(state.first, event.target.value, state.mode === "one" ? "side" : state.mode);
   });
-  el("mode").addEventListener("change", (event) => show(state.first, state.second, event.target.value));
+  el("mode").addEventListener("change", (event) => {
+    paused = false;
+    show(state.first, state.second, event.target.value);
+  });
   el("limit").addEventListener("change", (event) => {
     state.limit = Math.max(Number(event.target.value) || 1, 1);
     state.limitNote = "a scale that was chosen here";
@@ -163,7 +167,10 @@ export const startControls = () => {
     state.swipe = event.target.value / 100;
     changed();
   });
-  el("flicker").addEventListener("click", () => flicker(!timer));
+  el("flicker").addEventListener("click", () => {
+    paused = !paused;
+    flicker(!paused);
+  });
   el("guides").addEventListener("change", (event) => {
     state.guides = event.target.checked;
     changed();

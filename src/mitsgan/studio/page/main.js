@@ -6,7 +6,7 @@ import { startPanes } from "/panes.js";
 import { startProtect } from "/protect.js";
 import { awaitFirst, startScans } from "/scans.js";
 import { changed, state } from "/state.js";
-import { startVerify } from "/verify.js";
+import { recall, startVerify } from "/verify.js";
 import { startVolume } from "/volume.js";
 import { refresh, startWork, trying } from "/work.js";
 
@@ -22,6 +22,7 @@ await trying(async () => {
   await enter();
   await refresh();
   await awaitFirst();
+  await recall();
   // Torch is loaded for this; the first picture is there by now.
   state.names = await get("names");
   changed("session");

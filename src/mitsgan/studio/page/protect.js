@@ -73,7 +73,7 @@ const allow = () => {
     el("protector").value = "mits-gan";
   }
   const scan = subject();
-  el("protect").querySelector("button").disabled = !scan || scan.simulated;
+  el("protect").querySelector("button").disabled = !scan || scan.simulated || !protectors.length;
   el("mark").disabled = !can.mark;
   el("save").hidden = !(can.save && scan?.on_disk);
 };

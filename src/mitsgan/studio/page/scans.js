@@ -1,5 +1,5 @@
 // Open scans, and files that may be opened.
-import { get, post, query } from "/api.js";
+import { post } from "/api.js";
 import { finished, refresh, trying, work } from "/work.js";
 import { el, on, state } from "/state.js";
 
@@ -57,11 +57,11 @@ const fill = () => {
 };
 
 const list = async () => {
-  const at = { root: el("root").value, below: below.join("/") };
-  const found = await get(`files?${query(at)}`);
+  const at = { root: Number(el("root").value), below: below.join("/") };
+  const found = await post("files", at);
   const path = (name) => [...below, name].filter(Boolean).join("/");
   const open = (name) => async () => {
-    const result = await work("open", { root: Number(at.root), below: path(name) });
+    const result = await work("open", { root: at.root, below: path(name) });
     if (result) await refresh();
   };
   const into = (name) => async () => {

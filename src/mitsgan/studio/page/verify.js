@@ -1,5 +1,5 @@
 // The verdict, where to look, sealed beside found, and what is exported.
-import { query, response } from "/api.js";
+import { get, query, response } from "/api.js";
 import { show } from "/controls.js";
 import { trying, work } from "/work.js";
 import { changed, el, first, on, seriesOf, state } from "/state.js";
@@ -13,19 +13,28 @@ const verify = async () => {
   el("verdict").hidden = true; // what was found before is no answer where this one fails
   const result = await work("verify", { series: series.id });
   if (!result) return;
-  verified = series.id;
+  tell(series.id, result.verification);
+  if (result.verification.regions.length) go(result.verification.regions[0]);
+};
+
+// What was found before this page was loaded, or on another one.
+export const recall = async () => {
+  const series = state.session.verified;
+  if (series && !verified) tell(series, await get(`verification?${query({ series })}`));
+};
+
+const tell = (series, verification) => {
+  verified = series;
   beside = [];
-  const { verification } = result;
   el("verdict").hidden = false;
   el("verdict").className = verification.verdict;
   el("sentence").textContent = verification.sentence;
   el("sentences").replaceChildren(...verification.sentences.map((text) => element("li", text)));
   el("regions").replaceChildren(...verification.regions.map(region));
   el("sketch").hidden = !verification.sketch;
-  for (const name of ["mark map", "seal regions"]) if (result.series.layers.includes(name)) state.layers.add(name);
+  for (const name of ["mark map", "seal regions"]) if (seriesOf(series)?.layers.includes(name)) state.layers.add(name);
   changed("session");
   whose();
-  if (verification.regions.length) go(verification.regions[0]);
 };
 
 // A verdict stays while other scans are looked at: it says of which it is, and that it is of no other.
@@ -78,7 +87,7 @@ const restore = async () => {
   const result = await work("restore", { series: first().id, name: el("restore-name").value, passphrase });
   if (!result) return;
   el("restored").textContent = [result.sentence, ...result.notes].join(" ");
-  show(state.first, result.series.id, "side");
+  if (result.series) show(state.first, result.series.id, "side");
 };
 
 // What cannot be asked for is said before it is tried.

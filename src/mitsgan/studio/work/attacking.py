@@ -36,7 +36,7 @@ def attack_series(
     subjects = [one for one in (series, version) if one is not None]
     for old in session.shelf.all():
         if old.role == "simulated" and old.original in {one.id for one in subjects}:
-            session.shelf.close(old.id)
+            session.close(old.id)
     session.shelf.check_room(sum(one.bytes for one in subjects))
     simulation = simulate(
         series.scan,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mitsgan.errors import SettingsError
+from mitsgan.errors import ScanError, SettingsError
 from mitsgan.jobs.restore.restore import restore_file
 from mitsgan.jobs.restore.settings import RestoreFile
 from mitsgan.progress import Progress
@@ -49,10 +49,15 @@ def restore_series(
     result = restore_file(
         settings, passphrase=lambda _: wanted.passphrase.encode(), progress=progress
     )
+    opened, notes = None, result.notes
+    try:
+        opened = open_scan(session, out, progress, "restored")
+    except ScanError as error:  # it lies there all the same
+        notes = (*notes, f"It was written to {out}, but not opened: {error}.")
     vouched = f"sealed by {result.signer}" if result.sealed else "no seal vouches for it"
     return {
         "sentence": f"Restored: its digest {result.original[:16]}... is that of the original that "
         f"was kept; {vouched}.",
-        "notes": result.notes,
-        "series": open_scan(session, out, progress, "restored"),
+        "notes": notes,
+        "series": opened,
     }

@@ -15,7 +15,7 @@ from mitsgan.jobs.verify.verify import Verified, verify, verify_file
 from mitsgan.progress import Progress
 from mitsgan.studio.layers import CellLayer
 from mitsgan.studio.series import Series
-from mitsgan.studio.session import Session
+from mitsgan.studio.session import Known, Session
 
 _LAYER_NAMES = {"mark": "mark map", "sketch": "seal regions"}
 
@@ -25,6 +25,7 @@ def verify_series(session: Session, series: Series, progress: Progress) -> dict[
 
     Raises:
         SettingsError: there is neither a key nor a seal.
+        ScanError: the scan was closed meanwhile.
         MitsganError: see `mitsgan.jobs.verify.verify.verify`.
     """
     (seal, trust), key = session.judges_of(series), session.settings.key
@@ -34,9 +35,12 @@ def verify_series(session: Session, series: Series, progress: Progress) -> dict[
             "nor does one lie beside the scan"
         )
     subject = series.scan if series.path is None or seal is None else series.path
+    session.verified.pop(series.id, None)  # it is no answer where this one fails
     verified = verify(subject, key=key, seal=seal, trust=trust, progress=progress)
-    session.verified[series.id] = (series, verified)
-    return {"verification": add_verification(series, verified), "series": series.card()}
+    told = add_verification(series, verified)
+    session.shelf.get(series.id)  # it may have been closed since
+    session.verified[series.id] = Known(verified, told)
+    return {"verification": told, "series": series.card()}
 
 
 def add_verification(series: Series, verified: Verified) -> dict[str, Any]:
