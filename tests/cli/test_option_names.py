@@ -14,6 +14,9 @@ from mitsgan.cli.commands import COMMANDS
 from mitsgan.cli.main import main
 from mitsgan.cli.old_names import OLD_NAMES, with_new_names
 from mitsgan.terminal.choice import named
+from mitsgan.terminal.known_options import option_names
+
+ROOT = Path(__file__).parents[2]
 
 OTHER_NAMES = {
     "budget": "max_hu",
@@ -146,3 +149,16 @@ def test_an_old_name_does_its_work(
     assert main([*arguments, "--report", str(report), "-q"]) == 0
     assert '"kind": "protection"' in report.read_text()
     assert "--report is now --output" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.md")), ids=lambda page: page.stem)
+def test_pages_name_no_option_that_a_command_does_not_have(page: Path) -> None:
+    """Nor one by its old name, which goes."""
+    text = re.sub(r"\\\n\s*", " ", page.read_text())
+    for words, rest in re.findall(r"mitsgan ([a-z-]+(?: [a-z-]+)?)([^`\n]*)", text):
+        command, _ = named(COMMANDS, words.split()) or (None, 0)
+        if command is not None:
+            given = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest))
+            assert given - {"--help"} <= set(option_names(command)), words
+    old = {name for names in OLD_NAMES.values() for name in names}
+    assert not old & set(re.findall(r"`(--[a-z-]+)", text))

@@ -109,7 +109,7 @@ EXAMPLES: Mapping[str, str] = {
     "node conformance": "mitsgan node conformance",
     "archive plan": "mitsgan archive plan /data/ct --ledger night.db -o /data/protected",
     "archive run": "mitsgan archive run --ledger night.db --jobs 8",
-    "archive verify": "mitsgan archive verify --ledger night.db --trust site.pem --jobs 8",
+    "archive verify": "mitsgan archive verify --ledger night.db --trust public.pem --jobs 8",
     "archive retry": "mitsgan archive retry --ledger night.db --failures input",
     "archive report": "mitsgan archive report --ledger night.db -o report.html",
     "weights export": "mitsgan weights export mitsgan -o mitsgan-10hu",
