@@ -129,9 +129,25 @@ def test_verify_does_not_promise_the_original_of_what_was_changed(
     options = ["--seal", f"{protected}.seal.json", "--trust", str(keys / "signer.pub")]
     capsys.readouterr()
     assert main(["verify", str(protected), *options]) == 1
-    assert "gives it back from the scan as it was sealed, not from this" in capsys.readouterr().out
+    assert "gives it back with the scan as it was sealed, not with this" in capsys.readouterr().out
     restore = ["restore", str(protected), str(tmp_path / "x"), *options]
     assert main([*restore, "--private-key", str(keys / "site.pem")]) == 2
+
+
+def test_verify_promises_no_original_of_a_scan_that_changed(
+    protected: Path, series: Path, keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What replaced the scan says that seal and original beside it are not its own."""
+    capsys.readouterr()
+    options = ["--protector", "offset", "--overwrite"]
+    assert main(["protect", str(series), str(protected), *options]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"{protected}.seal.json was there before, and seals another scan than this one" in said
+    assert f"{protected}.original.p7m was there before: no original comes back from it" in said
+    seal, trust = f"{protected}.seal.json", str(keys / "signer.pub")
+    assert main(["verify", str(protected), "--seal", seal, "--trust", trust]) == 1  # no sketch
+    said = " ".join(capsys.readouterr().out.split())
+    assert "gives it back with the scan as it was sealed, not with this one" in said
 
 
 def test_names_that_are_no_utf8_come_back(series: Path, keys: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -170,8 +171,22 @@ def _result(
         change=result.ChangeEntry(protected.largest_hu, protected.rms_hu, "HU"),
         restorable=restorable,
         seal=None if settings.sign is None else seal_path(settings.out).name,
-        notes=(*scan.notes, *protected.notes),
+        notes=(*scan.notes, *protected.notes, *_of_others(settings)),
         seconds=rounded(phases.seconds),
         device=who.device,
         precision=who.precision,
     )
+
+
+def _of_others(settings: ProtectFile) -> Iterator[str]:
+    """What lies beside the output under the names of its own files, and is not of this scan."""
+    from mitsgan.restore.sidecar import sidecar_path
+
+    seal, sidecar = seal_path(settings.out), sidecar_path(settings.out)
+    if settings.sign is None and seal.exists():
+        yield f"{seal} was there before, and seals another scan than this one; remove it"
+    if not settings.restorable and sidecar.exists():
+        yield (
+            f"{sidecar} was there before: no original comes back from it and this scan; remove it, "
+            "or bring back the protected scan that it was written with"
+        )

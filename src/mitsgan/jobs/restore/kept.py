@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def kept_note(scan: Path, seal: Path, *, changed: bool) -> str | None:
+def kept_note(scan: Path, seal: Path, *, same: bool) -> str | None:
     """What is to be told of the original of a scan, in a sentence; None where none was kept.
 
     That it can be decrypted, a recipient's key alone would show.
@@ -13,8 +13,7 @@ def kept_note(scan: Path, seal: Path, *, changed: bool) -> str | None:
     Args:
         scan: the protected scan.
         seal: its seal, whose signature is genuine.
-        changed: whether the scan differs from what was sealed; what is kept of the original is then
-            of no use with it.
+        same: whether the scan is bit for bit what was sealed: of any other nothing is restored.
     """
     from mitsgan.restore.errors import RestoreError
     from mitsgan.restore.sidecar import read_sidecar, sidecar_path
@@ -33,11 +32,8 @@ def kept_note(scan: Path, seal: Path, *, changed: bool) -> str | None:
         encrypted = ""
     if encrypted != original.encrypted:
         return f"its original was kept, but {sidecar} is not as it was sealed: fetch it again"
-    of_what = " from the scan as it was sealed, not from this one" if changed else ""
-    return (
-        f"its original is kept in {sidecar}, as it was sealed; a recipient's key gives it back"
-        f"{of_what}"
-    )
+    kept = f"its original is kept in {sidecar}, as it was sealed; a recipient's key gives it back"
+    return kept if same else f"{kept} with the scan as it was sealed, not with this one"
 
 
 def files_within(scan: Path) -> int:

@@ -254,8 +254,8 @@ def _compare(subject: _Subject, seal: Path, trust: Path | None, phases: Phases) 
         believed = None if trust is None else Trust.load(trust)
         report = verify_seal(subject.path, seal, believed, subject.reading, progress=step)
     genuine = all(finding.kind != "signature" for finding in report.findings)
-    changed = bool(report.findings)
-    kept = kept_note(subject.path, seal, changed=changed) if genuine else None
+    same = not report.findings and report.content is None
+    kept = kept_note(subject.path, seal, same=same) if genuine else None
     return report if kept is None else replace(report, notes=(*report.notes, kept))
 
 
