@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from mitsgan.errors import SettingsError
 
@@ -29,6 +30,15 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise a `MitsganError` where values make no sense, alone or together."""
+
+
+def check_choices(settings: Settings) -> None:
+    """Raise `SettingsError` where a value is none of those that its type, a `Literal`, names."""
+    for name, kind in get_type_hints(type(settings)).items():
+        value = getattr(settings, name)
+        if get_origin(kind) is Literal and value not in get_args(kind):
+            choices = ", ".join(map(str, get_args(kind)))
+            raise SettingsError(f"`{name}` must be one of {choices}, found {value!r}")
 
 
 def at_least(name: str, value: float, lowest: float) -> None:

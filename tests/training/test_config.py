@@ -21,6 +21,8 @@ from mitsgan.training.config import (
     "kind, values, said",
     [
         (AttackerConfig, {"steps": -1}, "`steps` must be 1 or more, found -1"),
+        (AttackerConfig, {"action": "paint"}, "`action` must be one of inject, remove"),
+        (ProtectorConfig, {"remove_goal": "excess"}, "`remove_goal` must be one of distance"),
         (AttackerConfig, {"batch": 1}, "`batch` must be 2 or more"),
         (AttackerConfig, {"architecture": "residual", "width": 10}, "a multiple of 8"),
         (AttackerConfig, {"sharpness": ()}, "`sharpness`: give at least one amount"),
@@ -42,4 +44,4 @@ def test_what_makes_no_sense_is_refused(
     required: dict[str, Any] = {"action": "inject"} if kind is AttackerConfig else {}
     kind(**required)
     with pytest.raises(SettingsError, match=said):
-        kind(**required, **values)
+        kind(**(required | values))

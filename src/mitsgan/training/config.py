@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mitsgan.errors import SettingsError
-from mitsgan.settings import Settings, above_zero, at_least, within
+from mitsgan.settings import Settings, above_zero, at_least, check_choices, within
 
 _RESIDUAL_GROUP = 8
 _DIFFUSION_GROUP = 4
@@ -33,6 +33,7 @@ class TrainingConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_choices(self)
         at_least("seed", self.seed, 0)
 
 
