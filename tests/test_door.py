@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -148,8 +149,38 @@ def test_an_array_becomes_a_protected_image(tmp_path: Path, scan: mg.Scan) -> No
     mg.write(protected, tmp_path / "a.mha")
     moved = mg.read(tmp_path / "a.mha").hu() - image.hu()
     assert 0 < np.abs(moved).max() <= 3
-    with pytest.raises(mg.OutputError, match="DICOM"):
+    with pytest.raises(mg.OutputError, match=rf"^{tmp_path / 'dicom'} would be DICOM"):
         mg.write(protected, tmp_path / "dicom")
+
+
+@pytest.mark.parametrize("given", ["SCAN", np.zeros((4, 8, 8))], ids=["path", "array"])
+def test_what_is_no_scan_is_refused(given: Any, scan: mg.Scan, tmp_path: Path) -> None:
+    """Whoever is new to it gives a path, or an array."""
+    for ask in (
+        lambda: mg.protect(given, protector="noise"),
+        lambda: mg.tamper(given, "remove", device="cpu"),
+        lambda: mg.candidates(given),
+        lambda: mg.evaluate(scan, given),
+        lambda: mg.evaluate(given, scan),
+        lambda: mg.write(given, tmp_path / "a.nrrd"),
+    ):
+        with pytest.raises(mg.SettingsError, match=r"a scan is wanted, found (str|ndarray)"):
+            ask()
+
+
+def test_nothing_is_protected_twice_by_accident(scan: mg.Scan) -> None:
+    protected = mg.protect(scan, protector="noise")
+    with pytest.raises(mg.SettingsError, match="this scan is protected"):
+        mg.protect(protected, protector="noise")  # type: ignore[arg-type]
+    assert mg.protect(protected.scan, protector="noise").largest_hu == 10
+
+
+def test_the_page_names_no_error_or_training_that_is_not_there() -> None:
+    page = (SOURCE.parents[1] / "docs" / "python.md").read_text()
+    named = set(re.findall(r"`(?:mg\.)?(\w+(?:Error|Training))`", page))
+    assert named <= set(mg.__all__)
+    ours = {name for name in mg.__all__ if name.endswith(("Error", "Training"))}
+    assert ours <= named
 
 
 def test_progress_is_told(series: Path, tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from mitsgan import __version__
 from mitsgan.errors import OutputError
-from mitsgan.files import Derivation, read_scan, write_scan
+from mitsgan.files import Derivation, check_derivable, read_scan, write_scan
 from mitsgan.files.identity import patient_key, series_key
 from mitsgan.files.io import IMAGE_SUFFIXES, is_image
 from mitsgan.jobs.outputs import scan_name
 from mitsgan.jobs.protect.derivation import voxel_digest
-from mitsgan.jobs.protect.protected import Protected
+from mitsgan.jobs.protect.protected import Protected, scan_of
 from mitsgan.jobs.shared import AnyPath
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.reading import Reading
@@ -82,9 +82,10 @@ def write(
     target = Path(path)
     if isinstance(scan, Protected):
         _check_unchanged(scan)
+        check_derivable(scan.scan, target)
         voxels, derivation, most = scan.scan, scan.derivation, scan.budget.max_hu
     else:
-        voxels, derivation, most = scan, _plain(scan, target), None
+        voxels, derivation, most = scan_of(scan), _plain(scan, target), None
     with Phases(progress).phase("write", f"writing {target}") as step:
         write_scan(
             voxels,

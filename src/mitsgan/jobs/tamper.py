@@ -26,7 +26,7 @@ from mitsgan.attack import (
 from mitsgan.errors import IdentityError, SettingsError
 from mitsgan.evaluate.tampering.paste import paste
 from mitsgan.jobs.device import choose_device
-from mitsgan.jobs.protect.protected import Protected
+from mitsgan.jobs.protect.protected import Protected, scan_of
 from mitsgan.scan.canonical import canonical, canonical_order
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.simulated import Simulated
@@ -73,7 +73,7 @@ def tamper(
         True
     """
     _check(action, position_mm, seed)
-    original = scan.scan if isinstance(scan, Protected) else scan
+    original = scan_of(scan)
     painter = load_attacker(attacker, action, device)
     axial = canonical(original)
     if position_mm is None:

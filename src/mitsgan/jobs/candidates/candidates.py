@@ -26,7 +26,7 @@ from mitsgan.jobs.candidates.result import (
 from mitsgan.jobs.candidates.settings import LIMIT, CandidatesFile
 from mitsgan.jobs.entries import rounded
 from mitsgan.jobs.outputs import scan_name
-from mitsgan.jobs.protect.protected import Protected
+from mitsgan.jobs.protect.protected import Protected, scan_of
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.result import ScanEntry
 from mitsgan.scan.canonical import canonical, canonical_order
@@ -62,7 +62,7 @@ def candidates(
         20
     """
     at_least("limit", limit, 1)
-    voxels = scan.scan if isinstance(scan, Protected) else scan
+    voxels = scan_of(scan)
     with Phases(progress).phase("find", "finding candidates"):
         return _entries(voxels, find_candidates(canonical(voxels), limit=limit))
 

@@ -12,7 +12,7 @@ from mitsgan.evaluate.settings import VariantName
 from mitsgan.jobs.evaluate.evaluation import evaluate_scans
 from mitsgan.jobs.evaluate.settings import EvaluateSettings
 from mitsgan.jobs.outputs import scan_name
-from mitsgan.jobs.protect.protected import Protected
+from mitsgan.jobs.protect.protected import Protected, scan_of
 from mitsgan.jobs.shared import AnyPath, optional_path
 from mitsgan.perturb import Budget
 from mitsgan.progress import Progress, silent
@@ -111,8 +111,8 @@ def evaluate(
         lpips_weights=optional_path(lpips_weights),
         seed=seed,
     )
-    scan = protected.scan if isinstance(protected, Protected) else protected
-    if np.array_equal(scan.stored, original.stored):
+    scan = scan_of(protected)
+    if np.array_equal(scan.stored, scan_of(original).stored):
         raise SettingsError(
             "`protected` has the same voxels as `original`, so nothing protects it; give a scan "
             "and its protected version"

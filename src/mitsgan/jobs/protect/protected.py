@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mitsgan.errors import SettingsError
 from mitsgan.scan.scan import Scan
 
 if TYPE_CHECKING:
@@ -52,3 +53,19 @@ class Protected:
 
     def __post_init__(self) -> None:
         self.scan.stored.setflags(write=False)
+
+
+def scan_of(given: object) -> Scan:
+    """The voxels of a scan, or of a protected one.
+
+    Raises:
+        SettingsError: it is neither: a path and an array are what is mistaken for one.
+    """
+    if isinstance(given, Protected):
+        return given.scan
+    if isinstance(given, Scan):
+        return given
+    raise SettingsError(
+        f"a scan is wanted, found {type(given).__name__}; give what `mitsgan.read(path)` reads, or "
+        "`mitsgan.Scan.from_hu(array, spacing_mm)` makes"
+    )

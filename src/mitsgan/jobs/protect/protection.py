@@ -10,7 +10,7 @@ from mitsgan.errors import DeviceError, SettingsError
 from mitsgan.jobs.device import choose_device, full_memory, may_have_gpu
 from mitsgan.jobs.protect.derivation import derivation
 from mitsgan.jobs.protect.notes import NO_SECRET, protection_notes
-from mitsgan.jobs.protect.protected import Protected
+from mitsgan.jobs.protect.protected import Protected, scan_of
 from mitsgan.jobs.protect.refinement import Refinement
 from mitsgan.jobs.protect.settings import MARK_HU, PGD, ProtectSettings
 from mitsgan.jobs.shared import AnyPath, optional_path
@@ -73,11 +73,13 @@ class Protection:
         """Protect a scan, which is not modified.
 
         Raises:
+            SettingsError: it is no scan, or one that `mitsgan.protect` gave.
             ScanError, PositionError: it cannot be optimised for this scan.
             BudgetError: the budget is smaller than one stored step.
             IdentityError: the mark cannot be bound to the series.
             DeviceError: the device's memory is full.
         """
+        _check_scan(scan)
         budget = self.settings.budget(marked=self.key is not None)
         refinement = Refinement.of(self.settings)
         phases = Phases(progress)
@@ -246,6 +248,16 @@ def protect(
 
         key = Key.of(key)
     return Protection.load(settings, key).protect(scan, progress=progress)
+
+
+def _check_scan(given: object) -> None:
+    """Raise `SettingsError` where this is nothing to protect."""
+    scan_of(given)
+    if isinstance(given, Protected):
+        raise SettingsError(
+            "this scan is protected: what is added to it once more is beyond the budget of the "
+            "first time; give the original, or `protected.scan` to do it all the same"
+        )
 
 
 def _device(settings: ProtectSettings) -> torch.device | None:
