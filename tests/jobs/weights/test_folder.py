@@ -133,6 +133,13 @@ def check_refused(folder: Path, message: str) -> None:
     assert not output.exists()
 
 
+def test_weights_that_are_not_there_are_told_by_their_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["weights", "export", "nothing", "-o", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.startswith("error: nothing: no such file")
+
+
 def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, file = tmp_path / "exported", tmp_path / "back.safetensors"
     assert main(["weights", "export", "tafim", "-o", str(folder)]) == 0

@@ -42,7 +42,7 @@ class ExportWeights(Overwriting):
         super().__post_init__()
         if not self.source.is_file():
             raise SettingsError(
-                f"`weights` {self.weights}: no such file, and no weights of that name ship; list "
+                f"{self.weights}: no such file, and no weights of that name ship; list "
                 "them with `mitsgan weights list`"
             )
 
