@@ -46,13 +46,12 @@ test: lint types ## set up, then linter, type checker and all but the slow tests
 slow: $(READY)-dev ## the slow tests
 	$(PYTEST) -n $(SLOW_JOBS) -m slow $(PYTEST_ARGS)
 
-coverage: ## all tests, slow ones too, and how much of the source they run
+coverage: $(READY)-dev ## all tests, slow ones too, and how much of the source they run
 	@rm -rf build/coverage && mkdir -p build/coverage
-	$(MAKE) test TEST_MARKS= TEST_JOBS=$(ALL_JOBS) PYTEST_ARGS="--cov --cov-report= --cov-fail-under=0"
+	$(PYTEST) -n $(ALL_JOBS) --cov --cov-report= --cov-fail-under=0 $(PYTEST_ARGS)
 	$(BIN)/python tools/coverage_floor.py
-	$(BIN)/coverage report
 
-# Hooks check types, too, beside the site; what they found out is kept for `make test`.
+# Linter and types are among the hooks.
 check: ## everything that a change has to pass
 	$(MAKE) -j 2 --output-sync=target hooks site
 	$(MAKE) coverage
@@ -107,6 +106,9 @@ $(READY): | $(BIN)/python
 	@rm -f $(VENV)/.ready-*
 	@touch $@
 
-$(READY)-dev: | $(READY)
+# Holds all that the other does, which is made first only where somebody asks for both at once.
+$(READY)-dev: | $(BIN)/python $(if $(filter demo,$(MAKECMDGOALS)),$(READY))
+	$(PIP) install -c constraints.txt '$(TORCH)'
 	$(PIP) install -c constraints.txt -e '.[dev]'
-	@touch $@
+	@rm -f $(VENV)/.ready-*
+	@touch $(READY) $@

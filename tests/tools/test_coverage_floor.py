@@ -43,6 +43,18 @@ def test_what_is_wrong_is_told() -> None:
     assert "cover 84.99 %" in low
 
 
+def test_the_total_is_read_from_the_report() -> None:
+    report = """Name                 Stmts   Miss Branch BrPart   Cover
+-----------------------------------------------------
+src/mitsgan/a.py        40      2     10      1  94.00%
+-----------------------------------------------------
+TOTAL                29514    561   7460    392  97.01%
+
+408 files skipped due to complete coverage.
+"""
+    assert coverage_floor.total(report) == 97.01
+
+
 def test_this_repository_has_a_floor() -> None:
     assert coverage_floor.floor((ROOT / "pyproject.toml").read_text()) >= 80
     assert coverage_floor.floor("") == 0
