@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 from typing import Any
 
@@ -18,6 +19,7 @@ _IDENTITY = (
     *("scan", "protector", "form", "budget", "control", "attacker", "action"),
     *("variant", "purifier", "n"),
 )
+_BUT_N = _IDENTITY[:-1]
 _ORDINARY = {"control": None, "variant": PLAIN, "purifier": NONE}
 
 
@@ -47,7 +49,7 @@ class Rows:
     def beside(self, row: Row, **other: object) -> Row | None:
         """The row that differs from ``row`` in nothing but ``other``; None if there is none."""
         wanted = {**{key: row[key] for key in _IDENTITY}, **other}
-        return next(self.of("attack", **wanted), None)
+        return next((r for r in self._like(wanted) if r["n"] == wanted["n"]), None)
 
     def main(self, **wanted: object) -> Iterator[Row]:
         """As `attacks`, of those that are measured at the most positions, and beside controls.
@@ -56,13 +58,23 @@ class Rows:
         rows that purified ones are compared with.
         """
         known = {row["protector"] for row in self.of("protector", known_position=True)}
-        same = [key for key in _IDENTITY if key != "n"]
         for row in self.attacks(**wanted):
             if row["protector"] not in known and self.beside(row, control="noise") is None:
                 continue
-            most = max(r["n"] for r in self.of("attack", **{key: row[key] for key in same}))
-            if row["n"] == most:
+            if row["n"] == max(r["n"] for r in self._like(row)):
                 yield row
+
+    def _like(self, row: Row) -> Sequence[Row]:
+        """Attacks that differ from a row in how many positions they are at."""
+        return self._by_identity.get(tuple(row[key] for key in _BUT_N), ())
+
+    @cached_property
+    def _by_identity(self) -> Mapping[tuple[object, ...], Sequence[Row]]:
+        """Attacks by what they are of: a run has a thousand, and each is looked up."""
+        found: dict[tuple[object, ...], list[Row]] = {}
+        for row in self.of("attack"):
+            found.setdefault(tuple(row[key] for key in _BUT_N), []).append(row)
+        return found
 
     def median(self, values: Sequence[float]) -> Interval:
         """A median with its interval."""
