@@ -19,6 +19,7 @@ VariantName = Literal[
     "notch",
     "comb",
     "flatten",
+    "filters",
     "shifts",
     "low-frequency",
 ]

@@ -10,7 +10,7 @@ from scipy import fft
 
 from mitsgan.anatomy.mask import Box
 from mitsgan.perturb.budget import Budget
-from mitsgan.protect.aerated import Array, in_aerated_lung
+from mitsgan.protect.aerated import Array, Pattern, in_aerated_lung
 from mitsgan.protect.protector import Protector, register
 from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import Scan
@@ -52,17 +52,22 @@ class BiasField(Protector):
 
     def perturbation(self, scan: Scan, start: int, stop: int, budget: Budget) -> Array:
         """See `Perturbation`; nothing where the scan has no lung."""
-        nodes = _nodes(scan, self.seed)
-        depth, down, right = (
-            _between(n, mm, count)
-            for n, mm, count in zip(scan.shape, scan.spacing, nodes.shape, strict=True)
-        )
+        return in_aerated_lung(scan, start, stop, budget, slow_field(scan, self.seed))
 
-        def pattern(z: int, box: Box) -> Array:
-            rows, columns = box
-            return np.asarray(down[rows] @ np.tensordot(depth[z], nodes, 1) @ right[columns].T)
 
-        return in_aerated_lung(scan, start, stop, budget, pattern)
+def slow_field(scan: Scan, seed: int) -> Pattern:
+    """The field over a whole scan, before it is held to aerated lung."""
+    nodes = _nodes(scan, seed)
+    depth, down, right = (
+        _between(n, mm, count)
+        for n, mm, count in zip(scan.shape, scan.spacing, nodes.shape, strict=True)
+    )
+
+    def pattern(z: int, box: Box) -> Array:
+        rows, columns = box
+        return np.asarray(down[rows] @ np.tensordot(depth[z], nodes, 1) @ right[columns].T)
+
+    return pattern
 
 
 @once_per_scan

@@ -109,6 +109,7 @@ PROTECTORS: Registry[type[Protector]] = Registry(
         "mits-gan-waves": "mitsgan.protect.mitsgan",
         "wave": "mitsgan.protect.wave",
         "bias-field": "mitsgan.protect.field",
+        "keyed-wave": "mitsgan.protect.keyed_wave",
         "mits-gan-paper": "mitsgan.protect.baselines.paper",
         "tafim": "mitsgan.protect.baselines.tafim",
         "noise": "mitsgan.protect.controls",

@@ -44,12 +44,13 @@ class LungWave(Protector):
         self, scan: Scan, start: int, stop: int, budget: Budget
     ) -> NDArray[np.float32]:
         """See `Perturbation`; nothing where the scan has no lung."""
-        signs = self._signs(scan)[:, None]
+        signs = np.where(wave_of_rows(scan, self.seed) < 0, -1, 1).astype(np.float32)[:, None]
         return in_aerated_lung(scan, start, stop, budget, lambda _, box: signs[box[0]])
 
-    def _signs(self, scan: Scan) -> NDArray[np.float32]:
-        """``[y]``: 1 or -1."""
-        pixel = scan.spacing[1]
-        cycles = min(CYCLES_PER_MM * pixel, FINEST_CYCLES) * np.arange(scan.shape[1])
-        phase = np.random.default_rng(self.seed).random()
-        return np.where(np.sin(2 * np.pi * (cycles + phase)) < 0, -1, 1).astype(np.float32)
+
+def wave_of_rows(scan: Scan, seed: int) -> NDArray[np.float64]:
+    """``[y]`` in -1 to 1: the wave from front to back, with a phase that follows from the seed."""
+    pixel = scan.spacing[1]
+    cycles = min(CYCLES_PER_MM * pixel, FINEST_CYCLES) * np.arange(scan.shape[1])
+    phase = np.random.default_rng(seed).random()
+    return np.asarray(np.sin(2 * np.pi * (cycles + phase)))

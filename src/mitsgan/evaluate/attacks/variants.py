@@ -2,7 +2,8 @@
 
 Each is a variant of the attack with fixed parameters and the signature of `tamper_cut`, used for
 the original and for the protected scan alike. None is tuned to a protector but three: `notch` knows
-the frequency of the waves, `comb` the patches of the networks, `flatten` that a bias field is slow.
+the frequency of the waves, `comb` the patches of the networks, `flatten` that a bias field is slow;
+`filters` are all three.
 What each does and why: docs/purifiers.md. An attacker fine-tuned on protected scans is no variant
 but another file of weights, see `mitsgan train attacker --protect`.
 """
@@ -121,17 +122,28 @@ def _low_frequency(cut: Cut, attacker: Attacker, shift: Shift = UNMOVED) -> Tens
 
 def _flattened(cut: Cut, attacker: Attacker, shift: Shift = UNMOVED) -> Tensor:
     """Shows the generator a lung of one density, and adds what was taken away to what it paints."""
+    return _painted_on_flat(cut, cut, attacker, shift)
+
+
+def _filtered(cut: Cut, attacker: Attacker, shift: Shift = UNMOVED) -> Tensor:
+    """All three filters that are tuned to a protector, of one who does not know which it was."""
+    clean = replace(cut, before=_without_waves(replace(cut, before=_without_patches(cut))))
+    return _painted_on_flat(cut, clean, attacker, shift)
+
+
+def _painted_on_flat(scan: Cut, seen: Cut, attacker: Attacker, shift: Shift) -> Tensor:
+    """Paints on ``seen`` without its slow changes, and blends what comes out into ``scan``."""
     full, none = _LUNG_HU
-    lung = ((none - cut.before) / (none - full)).clamp(0, 1)
+    lung = ((none - seen.before) / (none - full)).clamp(0, 1)
     density, around = (
-        _blurred(of, cut, FLAT_MM, edges="constant") for of in (cut.before * lung, lung)
+        _blurred(of, seen, FLAT_MM, edges="constant") for of in (seen.before * lung, lung)
     )
     density = density / around.clamp_min(_NO_LUNG)
     mean = (density * lung).sum((1, 2, 3), keepdim=True)
     mean = mean / lung.sum((1, 2, 3), keepdim=True).clamp_min(_NO_LUNG)
     slow = (density - mean) * (around / _SOME_LUNG).clamp(0, 1)
     return _touched_up(
-        cut, paint_cut(replace(cut, before=cut.before - slow), attacker, shift) + slow
+        scan, paint_cut(replace(seen, before=seen.before - slow), attacker, shift) + slow
     )
 
 
@@ -238,6 +250,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "notch": _denoising(_without_waves),
         "comb": _denoising(_without_patches),
         "flatten": _flattened,
+        "filters": _filtered,
         "shifts": _over_shifts,
         "low-frequency": _low_frequency,
     }

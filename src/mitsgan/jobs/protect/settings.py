@@ -48,9 +48,9 @@ class ProtectSettings(Settings):
     device: str = "auto"
     """Where to compute; auto takes a GPU if there is one."""
     protector: str = DEFAULT_PROTECTOR
-    """Another one: mits-gan-waves, wave, bias-field; to compare with mits-gan-paper, tafim, pgd
-    (optimised from random numbers for as long as is said), the controls noise and offset; or one of
-    your own."""
+    """Another one: mits-gan-waves, wave, bias-field, keyed-wave; to compare with mits-gan-paper,
+    tafim, pgd (optimised from random numbers for as long as is said), the controls noise and
+    offset; or one of your own."""
     weights: Path | None = None
     """A protector of your own; by default the one that ships with mitsgan."""
     refine: float | None = None
