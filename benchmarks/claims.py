@@ -31,7 +31,7 @@ from mitsgan.result import Result
 ROOT = Path(__file__).parents[1]
 CLAIMS = ROOT / "benchmarks" / "leaderboard"
 _RESULTS = ROOT / "docs" / "results"
-OURS = (_RESULTS / "benchmark", _RESULTS / "counts", _RESULTS / "counts-field")
+OURS = tuple(_RESULTS / run for run in ("benchmark", "counts", "counts-field", "counts-keyed"))
 """The runs of this project, which others are compared with; what several have is of the first."""
 
 REQUIRED = frozenset({"textured", "smooth", "narrow", "residual"})

@@ -27,7 +27,7 @@ from mitsgan.protect.registry import load_protector
 from mitsgan.result import Result
 from mitsgan.scan.scan import Scan
 
-PROTECTORS = ("mits-gan", "mits-gan-waves", "wave", "bias-field")
+PROTECTORS = ("mits-gan", "mits-gan-waves", "wave", "bias-field", "keyed-wave")
 BUDGET = Budget(10.0)
 SEED, ANOTHER = 0, 1
 

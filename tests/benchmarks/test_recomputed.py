@@ -7,7 +7,7 @@ import pytest
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
 from mitsgan.scan.scan import Scan
-from recomputed import Recomputed, left, main
+from recomputed import PROTECTORS, Recomputed, left, main
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,6 @@ def test_the_command_writes_a_row_for_each_scan_and_protector(tmp_path: Path) ->
     output = tmp_path / "recomputed.json"
     assert main([str(series), "--output", str(output)]) == 0
     rows = Recomputed.read(output).rows
-    assert [row.protector for row in rows] == ["mits-gan", "mits-gan-waves", "wave", "bias-field"]
+    assert [row.protector for row in rows] == list(PROTECTORS)
     assert {row.scan for row in rows} == {series.name}
     assert main([str(series), "--output", str(output)]) == 2

@@ -109,7 +109,7 @@ def test_refusals(weights: dict[str, Path], small_chest: Scan) -> None:
 
 def test_the_order_is_that_of_use() -> None:
     names = PROTECTORS.names()
-    ours = ("mits-gan", "mits-gan-waves", "wave", "bias-field")
+    ours = ("mits-gan", "mits-gan-waves", "wave", "bias-field", "keyed-wave")
     compared = ("mits-gan-paper", "tafim", "noise", "offset")
     assert names[: len(ours) + len(compared)] == ours + compared
     unbounded = [name for name in names if not PROTECTORS.get(name).bounded]

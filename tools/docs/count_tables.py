@@ -1,4 +1,4 @@
-"""Tables of docs/where-it-counts.md, from docs/results/counts and docs/results/counts-known."""
+"""Tables of docs/where-it-counts.md, from docs/results/counts, counts-keyed and counts-known."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ class Counted:
     """One benchmark."""
 
     folder: str
+    protectors: tuple[str, ...] | None = None
+    """That are told of; None for all."""
 
     @cached_property
     def tables(self) -> Mapping[str, Sequence[Row]]:
@@ -66,6 +68,7 @@ class Counted:
             for of in dict.fromkeys(
                 (str(row["budget"]), str(row["protector"])) for row in self._main(scan)
             )
+            if self.protectors is None or of[1] in self.protectors
         ]
 
     def attacked(self, subject: Subject, action: str, pair: str) -> Row:
@@ -102,8 +105,8 @@ class Counted:
         return self.tables[f"main-{scan}"]
 
 
-ANYWHERE = Counted("counts")
-"""At places that nobody knew."""
+ANYWHERE = (Counted("counts"), Counted("counts-keyed", ("keyed wave",)))
+"""At places that nobody knew; the second was measured later."""
 
 KNOWN = Counted("counts-known")
 """At places that the protector knew."""
@@ -123,8 +126,8 @@ def _over_noise_columns(sample: int) -> list[str | Column]:
 def over_noise() -> str:
     """Median disruption over that of noise of equal RMSE: white-box, and held out."""
     made = [
-        [one.name, one.budget, one.protector, action, *ANYWHERE.over_noise(one, action)]
-        for one in ANYWHERE.subjects(planted=False)
+        [one.name, one.budget, one.protector, action, *run.over_noise(one, action)]
+        for run, one in _anywhere()
         for action in ACTIONS
     ]
     columns: list[str | Column] = ["scan", "budget", "protector", "action"]
@@ -156,14 +159,14 @@ def known_places() -> str:
 def findings() -> str:
     """What both tables come to."""
     lines = []
-    subjects = ANYWHERE.subjects(planted=False)
-    protectors = list(dict.fromkeys(one.protector for one in subjects))
-    scans = list(dict.fromkeys(one.scan for one in subjects))
+    subjects = _anywhere()
+    protectors = {one.protector: run for run, one in subjects}
+    scans = list(dict.fromkeys(one.scan for _, one in subjects))
     for action in ACTIONS:
         parts = []
-        for protector in protectors:
+        for protector, run in protectors.items():
             at = [Subject(scan, DEFAULT, protector) for scan in scans]
-            gains = (_together(ANYWHERE.white_box(one, action)) for one in at)
+            gains = (_together(run.white_box(one, action)) for one in at)
             parts.append(" and ".join(f"{gain:.1f}" for gain in gains) + f" ({protector})")
         lines.append(
             f"- **Over noise at {DEFAULT}, white-box, {action}**, on "
@@ -172,8 +175,9 @@ def findings() -> str:
     more = [
         max(
             number(row["classifier_protected"]) - number(row["classifier_original"])
-            for row in ANYWHERE.tables["failures"]
-            if row["action"] == "inject" and row["scan"] == scan
+            for run in ANYWHERE
+            for row in run.tables["failures"]
+            if row["action"] == "inject" and row["scan"] == scan and row["n"] == POSITIONS
         )
         for scan in scans
     ]
@@ -199,17 +203,24 @@ def outcomes() -> str:
     ]
     columns: list[str | Column] = ["scan", "budget", "protector", *shares]
     made: list[list[Cell]] = []
-    for one in ANYWHERE.subjects(planted=False):
+    for run, one in _anywhere():
         planted = Subject(one.scan + PLANTED_IN, one.budget, one.protector)
         made.append(
             [
                 *(one.name, one.budget, one.protector),
-                *ANYWHERE.failed(one, "textured", "inject", POSITIONS),
-                *ANYWHERE.failed(one, "residual", "inject", POSITIONS),
-                *ANYWHERE.failed(planted, "textured", "remove", PLANTED),
+                *run.failed(one, "textured", "inject", POSITIONS),
+                *run.failed(one, "residual", "inject", POSITIONS),
+                *run.failed(planted, "textured", "remove", PLANTED),
             ]
         )
     return plain(columns, made)
+
+
+def _anywhere() -> list[tuple[Counted, Subject]]:
+    """Every subject of both runs, with its own; scan by scan."""
+    both = [(run, one) for run in ANYWHERE for one in run.subjects(planted=False)]
+    scans = list(dict.fromkeys(one.scan for _, one in both))
+    return sorted(both, key=lambda pair: scans.index(pair[1].scan))
 
 
 def _together(rows: Sequence[Row]) -> float:

@@ -50,6 +50,7 @@ PAGES = tuple(
         "docs/results/README.md",
         "docs/decisions/wave.md",
         "docs/decisions/field.md",
+        "docs/decisions/keyed-wave.md",
         "docs/decisions/ideas.md",
         "docs/decisions/objective.md",
         "docs/decisions/bound.md",
@@ -160,6 +161,10 @@ TABLES: Mapping[str, Callable[[], str]] = {
         wave_tables.ON_FIELD,
         ("purifier",),
     ),
+    "keyed-known": partial(
+        wave_tables.notched, wave_tables.KEYED, wave_tables.BESIDE_KEYED, wave_tables.ON_FIELD
+    ),
+    "keyed-light": wave_tables.lightly_purified,
     "linear-bound": bound_tables.bounds,
     "objectives-inject": partial(objective_tables.reached, "inject"),
     "objectives-remove": partial(objective_tables.reached, "remove"),

@@ -1,10 +1,11 @@
-"""Tables of docs/decisions/wave.md and field.md, from the results that these pages name."""
+"""Tables of docs/decisions/wave.md, field.md and keyed-wave.md, from the results they name."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import geometric_mean
+from statistics import geometric_mean, median
 
 from drawing import plain
 from result_tables import RESULTS, read_result
@@ -20,12 +21,18 @@ FIELD = RESULTS / "field" / "summary.json"
 BESIDE_FIELD = ("bias field", "MITS-GAN", "wave")
 ON_FIELD = 24
 """How many positions of each scan are attacked there."""
+KEYED = RESULTS / "counts-keyed" / "summary.json"
+BESIDE_KEYED = ("keyed wave", "bias field", "MITS-GAN", "MITS-GAN with waves", "wave")
+LIGHT = ("blur-0.5mm", "blur-1voxel", "slice-average-3")
+"""Purifiers that leave what is fine or what is slow."""
 KNOWING = ("MITS-GAN", "MITS-GAN with waves", "wave")
 PROTECTORS = ("wave", "MITS-GAN")
 HELD_OUT = "residual"
 POSITIONS, FEWER = 48, 16
 """How many are attacked on each scan; and behind purifiers, or by those who know the method."""
 TRAINED_AGAINST = ("textured", "smooth", "narrow")
+_TWO = ("textured", HELD_OUT)
+_WHO = ("protector", "attacker")
 _TITLES = {"purifier": "After a purifier", "variant": "Attackers who know the method"}
 _FIRST = {"purifier": "purifier", "variant": "what the attacker does"}
 _RECOMPUTED = ("added_hu", "seed_known_hu", "seed_unknown_hu")
@@ -67,7 +74,7 @@ def purified(
         for name in dict.fromkeys(str(row[kind]) for row in rows):
             cells: list[Cell] = [f"`{name}`"]
             for protector in protectors:
-                for attacker in ("textured", HELD_OUT):
+                for attacker in _TWO:
                     cells += [
                         _over(rows, protector, attacker, action, **{kind: name})
                         for action in ACTIONS
@@ -75,11 +82,31 @@ def purified(
             made.append(cells)
     columns: list[str | Column] = [", or ".join(_FIRST[kind] for kind in kinds)]
     for protector in protectors:
-        for attacker in ("textured", HELD_OUT):
+        for attacker in _TWO:
             columns += [
                 _ratio(f"{protector}, `{attacker}`, {action}", positions) for action in ACTIONS
             ]
     return plain(columns, made)
+
+
+def lightly_purified() -> str:
+    """What a light purifier leaves of a keyed wave, and of two that are known to differ there."""
+    protectors = ("keyed wave", "MITS-GAN", "wave")
+    medians: dict[tuple[str, ...], dict[str | None, float]] = {}
+    for path in sorted(KEYED.parent.glob("results-*.jsonl")):
+        for line in path.read_text("utf-8").splitlines()[1:]:
+            row = json.loads(line)["result"]
+            if row["kind"] == "attack" and row["purifier"] in LIGHT:
+                at = tuple(row[key] for key in ("scan", "purifier", "action", *_WHO))
+                hu = median(row["disruption_rmse_hu"])
+                medians.setdefault(at, {})[row["control"]] = hu
+    made: list[list[Cell]] = []
+    for scan, purifier, action in dict.fromkeys(at[:3] for at in medians):
+        there = [medians[scan, purifier, action, p, of] for p in protectors for of in _TWO]
+        cells = [one[None] / one["noise"] for one in there]
+        made.append([scan, f"`{purifier}`", action, *cells])
+    columns = [_ratio(f"{p}, `{of}`", FEWER) for p in protectors for of in _TWO]
+    return plain(["scan", "purifier", "action", *columns], sorted(made, key=str))
 
 
 def notched(
@@ -92,7 +119,7 @@ def notched(
         protectors: in it.
         positions: how many were attacked on each scan.
     """
-    rows = _rows(_TITLES["variant"], summary)
+    rows = [row for row in _rows(_TITLES["variant"], summary) if row["n"] == positions]
     made: list[list[Cell]] = []
     for scan in dict.fromkeys(str(row["scan"]) for row in rows):
         of_scan = [row for row in rows if row["scan"] == scan]

@@ -116,9 +116,13 @@ def test_the_generator_is_shown_what_the_purifiers_make(
         np.testing.assert_allclose(shown.pop().numpy()[inner], expected[inner], atol=2)
 
 
-@pytest.mark.parametrize("name", ["notch", "comb", "flatten"])
+@pytest.mark.parametrize(
+    "name, what",
+    [(n, n) for n in ("notch", "comb", "flatten")]
+    + [("filters", n) for n in ("notch", "comb", "flatten")],
+)
 def test_what_is_known_of_a_protector_is_taken_away_and_little_else(
-    name: str, remover: Attacker, monkeypatch: pytest.MonkeyPatch
+    name: str, what: str, remover: Attacker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noise = torch.randn((40, 100, 100), generator=torch.Generator().manual_seed(1))
     plan = plan_attack((40 * noise - 850).numpy(), (2.0, 0.7, 0.7), (20, 50, 50), "remove")
@@ -131,11 +135,11 @@ def test_what_is_known_of_a_protector_is_taken_away_and_little_else(
 
     monkeypatch.setattr(adaptive, "paint_cut", seen)
     height, width = cut.before.shape[-2:]
-    if name == "notch":
+    if what == "notch":
         rows, columns = (torch.arange(n) * 32 / cut.plans[0].cube[1] for n in (height, width))
         angles = 2 * torch.pi * CYCLES_PER_MM
         pattern = torch.sin(angles * rows + 1)[:, None] + torch.sin(angles * columns + 2)
-    elif name == "flatten":
+    elif what == "flatten":
         pattern = torch.sin(2 * torch.pi * torch.arange(width) * 32 / cut.plans[0].cube[2] / 32)
     else:
         patch = torch.randn((PATCH, PATCH), generator=torch.Generator().manual_seed(0))
@@ -145,7 +149,7 @@ def test_what_is_known_of_a_protector_is_taken_away_and_little_else(
     for before in (cut.before, cut.before + wave):
         tampered(name, replace(cut, before=before), remover)
     without, with_wave = shown
-    left = 0.4 if name == "flatten" else 0.15  # smoothing leaves a part of what is slow
+    left = 0.4 if what == "flatten" else 0.15  # smoothing leaves a part of what is slow
     assert (with_wave - without).square().mean().sqrt() < left * wave.square().mean().sqrt()
     assert (without - cut.before).square().mean().sqrt() < 0.4 * finest_detail(cut)
 

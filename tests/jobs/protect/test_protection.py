@@ -96,11 +96,14 @@ def test_a_scan_without_a_lung_cannot_be_refined(phantom: Scan) -> None:
         protect(air, protector="noise", refine_steps=1)
 
 
-def test_what_a_seed_hides_is_drawn_from_the_key_for_each_series(phantom: Scan) -> None:
+@pytest.mark.parametrize("protector", ["bias-field", "keyed-wave"])
+def test_what_a_seed_hides_is_drawn_from_the_key_for_each_series(
+    phantom: Scan, protector: str
+) -> None:
     one, other = Key.generate(), Key.generate()
 
     def added(key: Key, identity: str, seed: int = 0) -> np.ndarray:
-        protected = protect(phantom, protector="bias-field", key=key, identity=identity, seed=seed)
+        protected = protect(phantom, protector=protector, key=key, identity=identity, seed=seed)
         assert NO_SECRET not in protected.notes
         return protected.scan.hu() - phantom.hu()
 
@@ -115,4 +118,5 @@ def test_what_a_seed_hides_is_drawn_from_the_key_for_each_series(phantom: Scan) 
 
 def test_a_secret_without_a_key_is_none_and_said_to_be(phantom: Scan) -> None:
     assert NO_SECRET in protect(phantom, protector="bias-field").notes
+    assert NO_SECRET in protect(phantom, protector="keyed-wave").notes
     assert NO_SECRET not in protect(phantom, protector="noise").notes

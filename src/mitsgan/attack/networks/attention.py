@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mitsgan.networks.convolution import Conv3d
+
 _GROUPS = 4
 _HEADS = 4
 
@@ -24,8 +26,8 @@ class Attention(nn.Module):
         super().__init__()
         self.norm = group_norm(channels)
         self.place = nn.Parameter(0.02 * torch.randn(1, channels, side, side, side))
-        self.qkv = nn.Conv3d(channels, 3 * channels, 1)
-        self.out = nn.Conv3d(channels, channels, 1)
+        self.qkv = Conv3d(channels, 3 * channels, 1)
+        self.out = Conv3d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         b, c = x.shape[:2]

@@ -20,6 +20,7 @@ from torch.utils.checkpoint import checkpoint
 
 from mitsgan.attack.networks.attention import Attention, group_norm
 from mitsgan.attack.networks.ctgan import CORE, SIDE
+from mitsgan.networks.convolution import Conv3d
 
 DDIM_STEPS = 12
 """Evaluations of the network for one cube."""
@@ -51,21 +52,19 @@ class DiffusionInpainter(nn.Module):
         core[..., CORE, CORE, CORE] = 1
         self.register_buffer("core", core, persistent=False)
         self.time = nn.Sequential(nn.Linear(_TIME, _TIME), nn.SiLU(), nn.Linear(_TIME, _TIME))
-        self.stem = nn.Conv3d(2 * pixels + 1, fine, 3, padding=1)
+        self.stem = Conv3d(2 * pixels + 1, fine, 3, padding=1)
         self.fine_in = _Residual(fine)
-        self.down_middle = nn.Conv3d(fine, middle, 2, stride=2)
+        self.down_middle = Conv3d(fine, middle, 2, stride=2)
         self.middle_in = _Residual(middle)
-        self.down_coarse = nn.Conv3d(middle, coarse, 2, stride=2)
+        self.down_coarse = Conv3d(middle, coarse, 2, stride=2)
         self.coarse_in = _Residual(coarse)
         self.attention = Attention(coarse, SIDE // 8)
         self.coarse_out = _Residual(coarse)
-        self.join_middle = nn.Conv3d(coarse + middle, middle, 1)
+        self.join_middle = Conv3d(coarse + middle, middle, 1)
         self.middle_out = _Residual(middle)
-        self.join_fine = nn.Conv3d(middle + fine, fine, 1)
+        self.join_fine = Conv3d(middle + fine, fine, 1)
         self.fine_out = _Residual(fine)
-        self.last = nn.Sequential(
-            group_norm(fine), nn.SiLU(), nn.Conv3d(fine, pixels, 3, padding=1)
-        )
+        self.last = nn.Sequential(group_norm(fine), nn.SiLU(), Conv3d(fine, pixels, 3, padding=1))
         for parameter in self.last[-1].parameters():  # begins with the mean of all v, zero
             nn.init.zeros_(parameter)
 
@@ -153,7 +152,7 @@ class _Residual(nn.Module):
         super().__init__()
         self.norms = nn.ModuleList((group_norm(channels), group_norm(channels)))
         self.convolutions = nn.ModuleList(
-            nn.Conv3d(channels, channels, 3, padding=1) for _ in range(2)
+            Conv3d(channels, channels, 3, padding=1) for _ in range(2)
         )
         self.film = nn.Linear(_TIME, 2 * channels)
 

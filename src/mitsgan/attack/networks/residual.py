@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from mitsgan.attack.networks.attention import Attention, group_norm
 from mitsgan.attack.networks.ctgan import CORE, SIDE
+from mitsgan.networks.convolution import Conv3d
 
 _DILATIONS = (1, 2, 4)
 
@@ -27,7 +28,7 @@ class _Residual(nn.Module):
         super().__init__()
         self.norms = nn.ModuleList((group_norm(channels), group_norm(channels)))
         self.convolutions = nn.ModuleList(
-            nn.Conv3d(channels, channels, 3, padding=d, dilation=d) for d in (dilation, 1)
+            Conv3d(channels, channels, 3, padding=d, dilation=d) for d in (dilation, 1)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,24 +57,24 @@ class ResidualInpainter(nn.Module):
         core = torch.zeros(1, 1, SIDE, SIDE, SIDE)
         core[..., CORE, CORE, CORE] = 1
         self.register_buffer("core", core, persistent=False)
-        self.stem = nn.Conv3d(2, fine, 3, padding=1)
-        self.down = nn.Conv3d(fine, width, 4, stride=2, padding=1)
+        self.stem = Conv3d(2, fine, 3, padding=1)
+        self.down = Conv3d(fine, width, 4, stride=2, padding=1)
         self.encode = nn.Sequential(*(_Residual(width, d) for d in _DILATIONS))
-        self.squeeze = nn.Conv3d(width, coarse, 4, stride=2, padding=1)
+        self.squeeze = Conv3d(width, coarse, 4, stride=2, padding=1)
         self.middle = nn.Sequential(
             _Residual(coarse, 1),
             Attention(coarse, SIDE // 4),
             _Residual(coarse, 2),
             _Residual(coarse, 1),
         )
-        self.join = nn.Conv3d(width + coarse, width, 1)
+        self.join = Conv3d(width + coarse, width, 1)
         self.decode = _Residual(width, 1)
-        self.rise = nn.Conv3d(width, fine, 3, padding=1)
+        self.rise = Conv3d(width, fine, 3, padding=1)
         self.last = nn.Sequential(
             nn.SiLU(),
-            nn.Conv3d(fine, fine, 3, padding=1),
+            Conv3d(fine, fine, 3, padding=1),
             nn.SiLU(),
-            nn.Conv3d(fine, 1, 3, padding=1),
+            Conv3d(fine, 1, 3, padding=1),
         )
 
     def forward(self, condition: Tensor) -> Tensor:

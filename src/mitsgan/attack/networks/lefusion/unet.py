@@ -24,6 +24,7 @@ from mitsgan.attack.networks.lefusion.attention import (
     SliceBias,
     WithinSlices,
 )
+from mitsgan.networks.convolution import Conv3d
 
 GROUPS = 8
 """Of channels that are normalised together."""
@@ -85,7 +86,7 @@ class LesionUNet(nn.Module):
         steps = list(pairwise((width, *channels)))
         last = len(steps) - 1
         self.apart = SliceBias(shape.heads.count)
-        self.first = nn.Conv3d(1, width, (1, 7, 7), padding=(0, 3, 3))
+        self.first = Conv3d(1, width, (1, 7, 7), padding=(0, 3, 3))
         self.first_along = AlongSlices(width, shape.heads)
         self.time = nn.Sequential(
             nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, 4 * width)
@@ -103,7 +104,7 @@ class LesionUNet(nn.Module):
             for level, (few, many) in enumerate(reversed(steps))
         )
         self.last_block = Residual(2 * width, width)
-        self.last = nn.Conv3d(width, 1, 1)
+        self.last = Conv3d(width, 1, 1)
 
     def forward(self, x: Tensor, time: Tensor, histogram: Tensor) -> Tensor:
         """The noise.
@@ -159,11 +160,11 @@ class Residual(nn.Module):
     def __init__(self, channels: int, to: int, told: int | None = None) -> None:
         super().__init__()
         self.told = None if told is None else nn.Linear(told, 2 * to)
-        self.convolution_in = nn.Conv3d(channels, to, (1, 3, 3), padding=(0, 1, 1))
+        self.convolution_in = Conv3d(channels, to, (1, 3, 3), padding=(0, 1, 1))
         self.norm_in = nn.GroupNorm(GROUPS, to)
-        self.convolution_out = nn.Conv3d(to, to, (1, 3, 3), padding=(0, 1, 1))
+        self.convolution_out = Conv3d(to, to, (1, 3, 3), padding=(0, 1, 1))
         self.norm_out = nn.GroupNorm(GROUPS, to)
-        self.skip = nn.Conv3d(channels, to, 1) if channels != to else nn.Identity()
+        self.skip = Conv3d(channels, to, 1) if channels != to else nn.Identity()
 
     def forward(self, x: Tensor, told: Tensor | None = None) -> Tensor:
         y = self.norm_in(self.convolution_in(x))
@@ -175,7 +176,7 @@ class Residual(nn.Module):
 
 
 def _halve(channels: int) -> nn.Module:
-    return nn.Conv3d(channels, channels, (1, 4, 4), (1, 2, 2), (0, 1, 1))
+    return Conv3d(channels, channels, (1, 4, 4), (1, 2, 2), (0, 1, 1))
 
 
 def _double(channels: int) -> nn.Module:
