@@ -143,7 +143,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "diffusion-purified": diffusion_tables.purified,
     "ideas": idea_tables.ideas,
     "visibility-answer": visibility_tables.answer,
-    "visibility-field": visibility_tables.field,
+    "visibility-keyed": visibility_tables.drawn_from_a_key,
     "visibility-in-short": visibility_tables.in_short,
     "visibility-lung": partial(visibility_tables.table, "lung"),
     "visibility-mediastinal": partial(visibility_tables.table, "mediastinal"),

@@ -13,7 +13,7 @@ from mitsgan.evaluate.report.table import Column
 from visibility_result import RATIOS, Seen, Visibility, Way
 
 SUMMARY = RESULTS / "visibility.json"
-FIELD = RESULTS / "visibility-field.json"
+KEYED = tuple(RESULTS / f"visibility-{name}.json" for name in ("field", "keyed"))
 _DEFAULT = Way("mits-gan")
 _TOLD_APART = 5.0
 """To one: the ratio of JPEG 2000 whose results readers did not tell from originals."""
@@ -31,16 +31,17 @@ def table(window: str) -> str:
     return plain(columns, rows)
 
 
-def field() -> str:
-    """The same of a bias field of 10 HU, which was looked at alone, in both windows."""
-    result = Visibility.read(FIELD)
-    (way,) = {one.way for one in result.seen}
-    scans = list(result.slices)
+def drawn_from_a_key() -> str:
+    """The same of a bias field and of a keyed wave of 10 HU, which were looked at alone."""
+    results = [Visibility.read(path) for path in KEYED]
+    scans = list(results[0].slices)
     rows: list[list[Cell]] = []
-    for window in ("lung", "mediastinal"):
-        by_scan = _by_scan(result, way, window)
-        rows.append([window, *(_cell(by_scan[scan]) for scan in scans)])
-    return plain(["window", *(f"`{scan}`" for scan in scans)], rows)
+    for result in results:
+        (way,) = {one.way for one in result.seen}
+        for window in ("lung", "mediastinal"):
+            by_scan = _by_scan(result, way, window)
+            rows.append([_name(way), window, *(_cell(by_scan[scan]) for scan in scans)])
+    return plain(["protector", "window", *(f"`{scan}`" for scan in scans)], rows)
 
 
 def in_short() -> str:
