@@ -21,6 +21,7 @@ import badges  # noqa: E402
 import benchmark_pages  # noqa: E402
 import bound_tables  # noqa: E402
 import card_tables  # noqa: E402
+import choice_tables  # noqa: E402
 import count_tables  # noqa: E402
 import curve_tables  # noqa: E402
 import density_tables  # noqa: E402
@@ -184,6 +185,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "detectors-behind": result_tables.detectors_behind,
     "sketch-bars": sketch_tables.bars,
     "chest-ct": card_tables.chest_ct,
+    "choice": choice_tables.choice,
     "counts-over-noise": count_tables.over_noise,
     "counts-failed": count_tables.outcomes,
     "counts-findings": count_tables.findings,

@@ -84,6 +84,13 @@ def answer() -> str:
     )
 
 
+def seen_in_lung_window(protector: str) -> str:
+    """The ratio of JPEG 2000 that is as visible as 10 HU of a protector, over scans."""
+    results = [Visibility.read(path) for path in (SUMMARY, *KEYED)]
+    (result,) = (r for r in results if any(one.way == Way(protector) for one in r.seen))
+    return _range(result, Way(protector), "lung")
+
+
 def _plain_default(way: Way) -> bool:
     return (way.protector, way.marked, way.magnification) == ("mits-gan", False, 2)
 

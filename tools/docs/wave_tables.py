@@ -150,6 +150,17 @@ def behind_comb(scan: str) -> list[float]:
     return [float(str(row["over_noise"])) for row in rows if wanted.items() <= row.items()]
 
 
+def against(protector: str, action: str, variants: Sequence[str]) -> list[float]:
+    """Over noise on both scans of `KEYED`, by the three pairs together and by the one held out."""
+    rows = [row for row in _rows(_TITLES["variant"], KEYED) if row["n"] == ON_FIELD]
+    found: list[float] = []
+    for scan in dict.fromkeys(row["scan"] for row in rows):
+        for variant in variants:
+            there = [row for row in rows if (row["scan"], row["variant"]) == (scan, variant)]
+            found += [float(str(cell)) for cell in _pairs(there, protector, action)]
+    return found
+
+
 def _of_pairs(protectors: Sequence[str], positions: int) -> list[Column]:
     """The columns of `_pairs`, protector by protector."""
     labels = (f"{p}, {pairs}" for p in protectors for pairs in ("three pairs", f"`{HELD_OUT}`"))
