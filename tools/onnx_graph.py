@@ -1,11 +1,11 @@
-"""Make the ONNX graph that the package runs in place of torch, of the weights that ship.
+"""Make the ONNX graphs that the package runs in place of torch, of the weights that ship.
 
     python tools/onnx_graph.py
 
-writes `src/mitsgan/protect/pretrained/mitsgan.onnx` and the card beside it; to be run after
-new weights. The graph holds all that the network does with a slab, scaling to tanh. It computes
-what `mitsgan.protect.network` computes, put so that ONNX Runtime is quick: its convolutions in
-two dimensions are, those in three are not.
+writes `mitsgan.onnx` and `mitsgan-waves.onnx` into `src/mitsgan/protect/pretrained`, and the cards
+beside them; to be run after new weights. A graph holds all that the network does with a slab,
+scaling to tanh. It computes what `mitsgan.protect.network` computes, put so that ONNX Runtime is
+quick: its convolutions in two dimensions are, those in three are not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mitsgan.errors import WeightsError
 from mitsgan.networks import load_weights, shipped
-from mitsgan.protect.graph import GRAPH, card_path
+from mitsgan.protect.graph import MitsGanGraph, MitsGanWavesGraph, card_path, graph_path
 from mitsgan.protect.patches import HALO, PATCH
 
 Array = NDArray[np.float32]
@@ -90,21 +90,31 @@ class Graph:
         """Of an axis, ``start:stop``."""
         return self.apply("Slice", x, *(self.whole(n) for n in (start, stop, axis)))
 
-    def model(self) -> onnx.ModelProto:
-        """All of it, checked."""
+    def model(self, waves: int) -> onnx.ModelProto:
+        """All of it, checked.
+
+        Args:
+            waves: cosines and sines that it is given, of patches along rows and columns.
+        """
 
         def value(name: str, *shape: int | str) -> onnx.ValueInfoProto:
             return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
+        inputs = [
+            value("hu", "slices", "y", "x"),
+            value("noise", "slices", "rows", "columns"),
+            value("scales", 2),
+            value("window", 1, 1, "window_rows", "window_columns"),
+        ]
+        if waves:
+            inputs += [
+                value("along_y", "rows", waves, PATCH),
+                value("along_x", "columns", waves, PATCH),
+            ]
         graph = helper.make_graph(
             self._nodes,
             "mits-gan",
-            [
-                value("hu", "slices", "y", "x"),
-                value("noise", "slices", "rows", "columns"),
-                value("scales", 2),
-                value("window", 1, 1, "window_rows", "window_columns"),
-            ],
+            inputs,
             [value("part_of_budget", "inner_slices", "y", "x")],
             list(self._constants.values()),
         )
@@ -121,10 +131,10 @@ def network(weights: Mapping[str, Array]) -> onnx.ModelProto:
         weights: by the names of its parameters.
 
     Raises:
-        WeightsError: it has waves or reaches farther, which no graph is made of.
+        WeightsError: it reaches farther, which no graph is made of.
     """
-    if any(name.startswith(("far.", "amplitudes.")) for name in weights):
-        raise WeightsError("a network with waves, or with a reach, runs on torch alone")
+    if any(name.startswith("far.") for name in weights):
+        raise WeightsError("a network with a reach runs on torch alone")
     g = Graph()
 
     def layer(name: str, x: str, *, pad: int = 1, stride: int = 1) -> str:
@@ -152,11 +162,32 @@ def network(weights: Mapping[str, Array]) -> onnx.ModelProto:
         strides=[2, 2],
     )
     x = g.relu(g.apply("Add", g.part(x, HALO, -HALO), up))
-    residual = layer("head", g.relu(layer("merge", x)))
+    x = g.relu(layer("merge", x))
+    residual = layer("head", x)
     residual = g.apply("Sub", residual, _local_mean(g, residual))
+    waves = 0
+    if "amplitudes.weight" in weights:
+        waves = len(weights["amplitudes.weight"]) // 2
+        residual = g.apply("Add", residual, _waves(g, layer("amplitudes", x), waves))
     pixels = g.apply("DepthToSpace", residual, blocksize=PATCH, mode="DCR")
     g.apply("Tanh", g.apply("Squeeze", pixels, g.whole(1)), to="part_of_budget")
-    return g.model()
+    return g.model(waves)
+
+
+def _waves(g: Graph, amplitudes: str, waves: int) -> str:
+    """What waves come to in every pixel, ``[z, PATCH**2, y, x]`` of patches."""
+    along_y = g.part(amplitudes, 0, waves, axis=1)
+    along_x = g.part(amplitudes, waves, 2 * waves, axis=1)
+    by_row = g.apply("MatMul", g.apply("Transpose", along_y, perm=[0, 2, 3, 1]), "along_y")
+    by_column = g.apply("MatMul", g.apply("Transpose", along_x, perm=[0, 3, 2, 1]), "along_x")
+    by_row = g.apply("Transpose", by_row, perm=[0, 3, 1, 2])  # [z, pixel along y, y, x]
+    by_column = g.apply("Transpose", by_column, perm=[0, 3, 2, 1])
+    total = g.apply(
+        "Add", g.apply("Unsqueeze", by_row, g.whole(2)), g.apply("Unsqueeze", by_column, g.whole(1))
+    )
+    size = g.apply("Shape", amplitudes)
+    flat = g.apply("Concat", g.part(size, 0, 1), g.whole(_PIXELS), g.part(size, 2, _ALL), axis=0)
+    return g.apply("Reshape", total, flat)
 
 
 def _stem(g: Graph, weights: Mapping[str, Array]) -> str:
@@ -208,18 +239,25 @@ def _local_mean(g: Graph, residual: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write graph and card; the exit code."""
+    """Write graphs and cards; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=GRAPH, metavar="FILE.onnx")
-    path = parser.parse_args(argv).output
-    tensors, card = load_weights(shipped("mitsgan"), "protector")
+    parser.add_argument("--output", type=Path, default=None, metavar="FOLDER")
+    folder = parser.parse_args(argv).output
+    for kind in (MitsGanGraph, MitsGanWavesGraph):
+        path = graph_path(kind.SHIPPED)
+        _write(kind.SHIPPED, path if folder is None else folder / path.name)
+    return 0
+
+
+def _write(weights: str, path: Path) -> None:
+    """The graph of weights that ship, and its card."""
+    tensors, card = load_weights(shipped(weights), "protector")
     content = network({name: tensor.numpy() for name, tensor in tensors.items()})
     written = content.SerializeToString()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(written)
     beside = {"graph_sha256": hashlib.sha256(written).hexdigest(), "card": card}
     card_path(path).write_text(json.dumps(beside, indent=2, sort_keys=True) + "\n", "utf-8")
-    return 0
 
 
 if __name__ == "__main__":

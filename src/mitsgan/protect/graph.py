@@ -1,6 +1,6 @@
-"""The MITS-GAN that ships, run on a processor without torch: to import that takes longest of all.
+"""The MITS-GANs that ship, run on a processor without torch: to import that takes longest of all.
 
-The network is an ONNX graph that `tools/onnx_graph.py` makes of the weights; ONNX Runtime gives
+Each network is an ONNX graph that `tools/onnx_graph.py` makes of the weights; ONNX Runtime gives
 what torch gives, to rounding, as quickly. See docs/decisions/speed.md.
 """
 
@@ -24,10 +24,7 @@ from mitsgan.slabs import helpers
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-NAME = "mits-gan"
-"""The protector whose weights there is a graph of."""
-
-GRAPH = Path(__file__).parent / "pretrained" / "mitsgan.onnx"
+_GRAPHS = Path(__file__).parent / "pretrained"
 
 _FATAL = 4
 
@@ -42,22 +39,23 @@ class MitsGanGraph(BoundedGenerator):
         card: of the weights that the graph was made of.
     """
 
-    name: ClassVar[str] = NAME
+    name: ClassVar[str] = "mits-gan"
     title: ClassVar[str] = "MITS-GAN"
     summary: ClassVar[str] = "the network that ships, without torch"
-    SHIPPED: ClassVar[str | None] = "mitsgan"
+    SHIPPED: ClassVar[str] = "mitsgan"
 
     session: InferenceSession
     card: dict[str, Any]
     seed: int = 0
 
     @classmethod
-    def read(cls, graph: Path = GRAPH, seed: int = 0) -> Self:
-        """Load a graph and the card beside it.
+    def read(cls, graph: Path | None = None, seed: int = 0) -> Self:
+        """Load a graph, by default the one that ships, and the card beside it.
 
         Raises:
             WeightsError: there is none, or it is damaged.
         """
+        graph = graph_path(cls.SHIPPED) if graph is None else graph
         try:
             content = graph.read_bytes()
             beside = json.loads(card_path(graph).read_text("utf-8"))
@@ -86,16 +84,48 @@ class MitsGanGraph(BoundedGenerator):
         spacing: Spacing,
         phase: tuple[float, float],
     ) -> NDArray[np.float32]:
-        """See `BoundedGenerator.part_of_budget`; it has no waves, and the phase does not matter."""
+        """See `BoundedGenerator.part_of_budget`."""
         inputs = {
             "hu": hu,
             "noise": noise,
             "scales": np.array(scales(spacing), np.float32),
             "window": np.ones((1, 1, *local_mean(spacing)), np.float32),
+            **self._more(noise.shape[1:], spacing, phase),
         }
         (bounded,) = self.session.run(["part_of_budget"], inputs)
         result: NDArray[np.float32] = bounded
         return result
+
+    def _more(
+        self, patches: tuple[int, ...], spacing: Spacing, phase: tuple[float, float]
+    ) -> dict[str, NDArray[np.float32]]:
+        """What this network is given besides; it has no waves, and the phase does not matter."""
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
+class MitsGanWavesGraph(MitsGanGraph):
+    """The same of the network that chooses plane waves; the seed is of their phase as well."""
+
+    name: ClassVar[str] = "mits-gan-waves"
+    title: ClassVar[str] = "MITS-GAN with waves"
+    summary: ClassVar[str] = "the network with waves that ships, without torch"
+    SHIPPED: ClassVar[str] = "mitsgan-waves"
+
+    def _more(
+        self, patches: tuple[int, ...], spacing: Spacing, phase: tuple[float, float]
+    ) -> dict[str, NDArray[np.float32]]:
+        """The waves along rows and columns, at every pixel of a patch."""
+        from mitsgan.protect.wave import wave_basis
+
+        waves = self.card["config"]["waves"]
+        along = zip(("along_y", "along_x"), patches, spacing[1:], phase, strict=True)
+        return {name: wave_basis(waves, count, mm, first) for name, count, mm, first in along}
+
+
+def graph_path(weights: str) -> Path:
+    """Where the graph of weights lies that ship."""
+    return _GRAPHS / f"{weights}.onnx"
 
 
 def card_path(graph: Path) -> Path:
@@ -109,9 +139,8 @@ def mits_gan_graph(name: str, seed: int) -> MitsGanGraph | None:
     Raises:
         WeightsError: see `MitsGanGraph.read`.
     """
-    if name != NAME:
-        return None
-    return MitsGanGraph.read(seed=seed)
+    kinds = {kind.name: kind for kind in (MitsGanGraph, MitsGanWavesGraph)}
+    return kinds[name].read(seed=seed) if name in kinds else None
 
 
 def _session(content: bytes) -> InferenceSession:

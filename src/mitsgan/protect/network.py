@@ -7,7 +7,6 @@ that the caller bounds: an offset of the surroundings shifts any inpainter and i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
@@ -18,7 +17,7 @@ from torch.nn import functional as F
 
 from mitsgan.networks.convolution import Conv3d
 from mitsgan.protect.patches import HALO, PATCH, Spacing, local_mean, scales
-from mitsgan.protect.wave import FINEST_CYCLES
+from mitsgan.protect.wave import wave_basis
 
 _FIRST_AMPLITUDE = 1.5
 """Of the first wave before training: its tanh is most of the budget."""
@@ -128,8 +127,10 @@ class PerturbationGenerator(nn.Module):
         """The waves of every patch, ``[z, y / PATCH, x / PATCH, PATCH**2]``."""
         along_y, along_x = amplitudes.chunk(2, -1)
         z, rows, columns, _ = amplitudes.shape
-        y = wave_basis(self.waves, rows, spacing[1], phase[0]).to(amplitudes)
-        x = wave_basis(self.waves, columns, spacing[2], phase[1]).to(amplitudes)
+        y, x = (
+            torch.from_numpy(wave_basis(self.waves, count, mm, first)).to(amplitudes)
+            for count, mm, first in zip((rows, columns), spacing[1:], phase, strict=True)
+        )
         by_row = torch.einsum("zijk,ikr->zijr", along_y, y)[..., :, None]
         by_column = torch.einsum("zijk,jkc->zijc", along_x, x)[..., None, :]
         return (by_row + by_column).reshape(z, rows, columns, PATCH**2)
@@ -150,27 +151,6 @@ class PerturbationGenerator(nn.Module):
         for channel, scale in enumerate(scales(spacing), 2 * pixels + _NOISE_CHANNELS):
             inputs[..., channel] = scale
         return inputs.movedim(-1, 0)[None]
-
-
-def wave_basis(waves: Sequence[float], patches: int, pixel_mm: float, phase_mm: float) -> Tensor:
-    """Cosines, then sines, of waves at the pixels of a row of patches.
-
-    Args:
-        waves: cycles per mm; one finer than the pixels can hold becomes the finest that they hold.
-        patches: how many.
-        pixel_mm: size of a pixel.
-        phase_mm: where the first pixel lies.
-
-    Returns:
-        ``[patches, 2 x waves, PATCH]``, float32.
-    """
-    where = phase_mm + pixel_mm * torch.arange(patches * PATCH, dtype=torch.float64)
-    cycles = torch.tensor(
-        [min(wave, FINEST_CYCLES / pixel_mm) for wave in waves], dtype=torch.float64
-    )
-    angles = 2 * math.pi * cycles[:, None] * where
-    basis = torch.cat((angles.cos(), angles.sin())).float()
-    return basis.view(-1, patches, PATCH).movedim(1, 0)
 
 
 def to_patches(slices: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from mitsgan.perturb.budget import Budget
 from mitsgan.protect.aerated import in_aerated_lung
+from mitsgan.protect.patches import PATCH
 from mitsgan.protect.protector import Protector, register
 from mitsgan.scan.scan import Scan
 
@@ -54,3 +56,24 @@ def wave_of_rows(scan: Scan, seed: int) -> NDArray[np.float64]:
     cycles = min(CYCLES_PER_MM * pixel, FINEST_CYCLES) * np.arange(scan.shape[1])
     phase = np.random.default_rng(seed).random()
     return np.asarray(np.sin(2 * np.pi * (cycles + phase)))
+
+
+def wave_basis(
+    waves: Sequence[float], patches: int, pixel_mm: float, phase_mm: float
+) -> NDArray[np.float32]:
+    """Cosines, then sines, of waves at the pixels of a row of patches.
+
+    Args:
+        waves: cycles per mm; one finer than the pixels can hold becomes the finest that they hold.
+        patches: how many.
+        pixel_mm: size of a pixel.
+        phase_mm: where the first pixel lies.
+
+    Returns:
+        ``[patches, 2 x waves, PATCH]``.
+    """
+    where = phase_mm + pixel_mm * np.arange(patches * PATCH)
+    cycles = np.minimum(waves, FINEST_CYCLES / pixel_mm)
+    angles = 2 * np.pi * cycles[:, None] * where
+    basis = np.concatenate((np.cos(angles), np.sin(angles))).astype(np.float32)
+    return basis.reshape(-1, patches, PATCH).swapaxes(0, 1)
