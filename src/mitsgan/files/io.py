@@ -146,11 +146,7 @@ def writing(
     """
     check_output(path, overwrite, source=source_path(scan))
     if isinstance(scan.source, Simulated):
-        if not is_image(path):
-            raise OutputError(
-                f"{path} would be DICOM, but an attacker was simulated on this scan: it exists in "
-                f"memory only; give the output an ending: {', '.join(IMAGE_SUFFIXES)}"
-            )
+        check_derivable(scan, path)
         scan = burnt(scan)
     scan = in_file_order(scan)
     folder = not is_image(path) and not is_single(path)
@@ -205,8 +201,14 @@ def check_derivable(scan: Scan, path: Path) -> None:
     Raises:
         ScanError, OutputError: see `write_scan`.
     """
-    if not is_image(path):
-        check_dicom(scan, path)
+    if is_image(path):
+        return
+    if isinstance(scan.source, Simulated):
+        raise OutputError(
+            f"{path} would be DICOM, but an attacker was simulated on this scan: it exists in "
+            f"memory only; give the output an ending: {', '.join(IMAGE_SUFFIXES)}"
+        )
+    check_dicom(scan, path)
 
 
 def is_image(path: Path) -> bool:
