@@ -36,6 +36,11 @@ trust = "signer.pub"
 """
 
 
+PEER = GOOD[GOOD.index('ae_title = "PACS"') :]
+TLS = 'tls = { certificate = "node.crt", key = "node.key", authorities = "ca.crt" }'
+CERTIFICATE = "ab" * 32
+
+
 def config(folder: Path, text: str) -> NodeConfig:
     path = folder / "node.toml"
     path.write_text(text)
@@ -72,6 +77,9 @@ def test_a_budget_that_readers_see_is_taken_where_it_is_meant(tmp_path: Path) ->
         ('calling = ["CT1"]', 'calling = ["A TITLE THAT IS TOO LONG"]', "16"),
         ("10.1.0.0/16", "10.1.0.1/16", "addresses"),
         ("max_hu = 5.0", "max_hu = 0.0", "max_hu"),
+        ('calling = ["CT1"]', 'certificates = ["SHA256:ab"]', "openssl x509"),
+        ('calling = ["CT1"]', f'certificates = ["{"ab" * 32}"]', "`tls` of `listen`"),
+        (PEER, f'url = "http://x/y"\n{TLS}', "https://"),
         ("max_hu = 5.0", "max_hu = 60.0", "`max_hu=60` is beyond.*give `yes_visible=True`"),
         ('name = "ct"', 'name = "ct"\nexpected = "NoSuchThing"', "NoSuchThing"),
         ('name = "ct"', 'name = "ct"\ncolour = 1', "colour"),
@@ -124,12 +132,25 @@ def test_a_sender_fits_by_title_address_and_certificate() -> None:
         destinations=("d",),
         calling=("CT1",),
         addresses=("10.1.0.0/16",),
-        certificates=("ab",),
+        certificates=(CERTIFICATE,),
     )
-    assert route.fits("CT1", "10.1.2.3", "ab")
-    assert not route.fits("CT2", "10.1.2.3", "ab")
-    assert not route.fits("CT1", "10.2.2.3", "ab")
+    assert route.fits("CT1", "10.1.2.3", CERTIFICATE)
+    assert route.fits("CT1", "::ffff:10.1.2.3", CERTIFICATE)
+    assert not route.fits("CT2", "10.1.2.3", CERTIFICATE)
+    assert not route.fits("CT1", "10.2.2.3", CERTIFICATE)
     assert not route.fits("CT1", "10.1.2.3", None)
+
+
+def test_a_certificate_is_known_by_what_openssl_prints() -> None:
+    """It would be nobody's, and its sender's series go the way of another route."""
+    printed = ":".join(["AB"] * 32)
+    route = Route(name="r", action="pass", destinations=("d",), certificates=(printed,))
+    assert route.fits("CT1", "10.1.2.3", CERTIFICATE)
+
+
+def test_spaces_around_a_title_do_not_count() -> None:
+    route = Route(name="r", action="pass", destinations=("d",), calling=("CT1 ",))
+    assert route.fits("CT1", "10.1.2.3", None)
 
 
 def test_waits_double_up_to_a_bound() -> None:

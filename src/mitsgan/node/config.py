@@ -12,6 +12,7 @@ from typing import Literal
 from mitsgan.errors import ConfigurationError, SettingsError
 from mitsgan.jobs.protect.settings import RestorablyProtecting
 from mitsgan.node.processing.actions import Restoring, Verifying
+from mitsgan.node.values import check_keyword, check_title, fingerprint
 from mitsgan.settings import Settings, above_zero, at_least, within
 from mitsgan.typed import read_toml
 
@@ -48,7 +49,7 @@ class Listen(Settings):
     tls: Tls | None = None
 
     def __post_init__(self) -> None:
-        _check_title("ae_title", self.ae_title)
+        check_title("ae_title", self.ae_title)
         within("port", self.port, 1, 65535)
         at_least("max_associations", self.max_associations, 1)
         within("max_pdu", self.max_pdu, 4096, 1 << 24)
@@ -100,7 +101,7 @@ class Route(Settings):
     addresses: tuple[str, ...] = ()
     """Addresses or networks of senders, such as "10.1.2.0/24"; none listed means any."""
     certificates: tuple[str, ...] = ()
-    """SHA-256 of senders' TLS certificates (DER, hexadecimal); none listed means any."""
+    """SHA-256 of senders' TLS certificates, hexadecimal; none listed means any."""
     others: Literal["refuse", "forward"] = "refuse"
     """What happens to objects that are no CT."""
     quiet_seconds: float = 30
@@ -118,14 +119,16 @@ class Route(Settings):
         if not self.name or not self.destinations:
             raise SettingsError("a route needs a `name` and at least one of `destinations`")
         for title in self.calling:
-            _check_title("calling", title)
+            check_title("calling", title)
         for network in self.addresses:
             try:
                 ipaddress.ip_network(network)
             except ValueError as error:
                 raise SettingsError(f"`addresses` of route {self.name}: {error}") from None
+        for certificate in self.certificates:
+            fingerprint(certificate)
         above_zero("quiet_seconds", self.quiet_seconds)
-        _check_keyword(self.expected)
+        check_keyword(self.expected)
         if self.expected and self.quiet == "study":
             raise SettingsError(
                 f"route {self.name}: a series is complete by `expected` or with its study, not both"
@@ -150,11 +153,13 @@ class Route(Settings):
 
     def fits(self, calling: str, address: str, certificate: str | None) -> bool:
         """Whether a sender is one of this route's."""
-        if self.calling and calling not in self.calling:
+        if self.calling and calling not in (title.strip() for title in self.calling):
             return False
-        if self.certificates and certificate not in self.certificates:
+        if self.certificates and certificate not in map(fingerprint, self.certificates):
             return False
         here = ipaddress.ip_address(address)
+        # Where the node listens at "::", senders by IPv4 are told as ::ffff:10.1.2.3.
+        here = getattr(here, "ipv4_mapped", None) or here
         return not self.addresses or any(
             here in ipaddress.ip_network(network) for network in self.addresses
         )
@@ -191,7 +196,7 @@ class Destination(Settings):
         if self.url:
             self._check_web()
         else:
-            _check_title("ae_title", self.ae_title)
+            check_title("ae_title", self.ae_title)
             within("port", self.port, 1, 65535)
             if not self.address or self.bearer_file is not None:
                 raise SettingsError(
@@ -206,6 +211,8 @@ class Destination(Settings):
             raise SettingsError(f"`url` must begin with http:// or https://, found {self.url}")
         if self.ae_title or self.address or self.port:
             raise SettingsError("a destination has a `url` or an `ae_title`, not both")
+        if self.tls is not None and not self.url.startswith("https://"):
+            raise SettingsError(f"`tls` needs a `url` that begins with https://, found {self.url}")
         if self.commitment or self.read_back_by != "C-GET":
             raise SettingsError("`commitment` and C-MOVE need an `ae_title`, not a `url`")
 
@@ -264,6 +271,8 @@ class NodeConfig(Settings):
         if not names or len(set(names)) != len(names):
             raise SettingsError("`routes`: name at least one, and each by a name of its own")
         for route in self.routes:
+            if route.certificates and self.listen.tls is None:
+                raise SettingsError(f"route {route.name}: `certificates` need `tls` of `listen`")
             for name in route.destinations:
                 if name not in self.destinations:
                     raise SettingsError(f"route {route.name}: no destination is called {name}")
@@ -331,17 +340,3 @@ def read_config(path: Path) -> NodeConfig:
         error=ConfigurationError,
         resolve=lambda text: folder / Path(text).expanduser(),
     )
-
-
-def _check_title(name: str, title: str) -> None:
-    if not 1 <= len(title.strip()) <= 16 or not title.isascii() or "\\" in title:
-        raise SettingsError(
-            f"`{name}` must be an AE title of 1 to 16 ASCII characters, found {title!r}"
-        )
-
-
-def _check_keyword(keyword: str) -> None:
-    from pydicom.datadict import tag_for_keyword
-
-    if keyword and tag_for_keyword(keyword) is None:
-        raise SettingsError(f"`expected`: DICOM has no attribute {keyword}")

@@ -1,0 +1,38 @@
+"""Values of the configuration that DICOM and TLS have rules for."""
+
+from __future__ import annotations
+
+import re
+
+from mitsgan.errors import SettingsError
+
+
+def check_title(name: str, title: str) -> None:
+    """Raise `SettingsError` where a setting is no AE title."""
+    if not 1 <= len(title.strip()) <= 16 or not title.isascii() or "\\" in title:
+        raise SettingsError(
+            f"`{name}` must be an AE title of 1 to 16 ASCII characters, found {title!r}"
+        )
+
+
+def check_keyword(keyword: str) -> None:
+    """Raise `SettingsError` where `expected` is no attribute; "" is none, and allowed."""
+    from pydicom.datadict import tag_for_keyword
+
+    if keyword and tag_for_keyword(keyword) is None:
+        raise SettingsError(f"`expected`: DICOM has no attribute {keyword}")
+
+
+def fingerprint(text: str) -> str:
+    """The SHA-256 of a certificate as the node computes it; OpenSSL prints capitals and colons.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    plain = text.replace(":", "").lower()
+    if re.fullmatch("[0-9a-f]{64}", plain) is None:
+        raise SettingsError(
+            f"`certificates`: {text!r} is no SHA-256 of a certificate; "
+            "openssl x509 -noout -fingerprint -sha256 -in CERTIFICATE tells it"
+        )
+    return plain
