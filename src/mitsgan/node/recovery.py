@@ -2,18 +2,20 @@
 
 Objects are on the disk before they are in the ledger, so a crash may leave some that only the
 spool knows. They are entered now; their sender may or may not have had its answer, and if it sends
-them again they are duplicates. Work that was interrupted is begun anew.
+them again they are duplicates. So are all objects of series that a ledger does not know, which was
+restored from a copy, or is new. Work that was interrupted is begun anew.
 """
 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from mitsgan.node.config import NodeConfig
 from mitsgan.node.store.incoming import is_whole
 from mitsgan.node.store.intake import Intake
 from mitsgan.node.store.ledger import Ledger
-from mitsgan.node.store.spool import Header, ObjectError, Spool, read_header
+from mitsgan.node.store.spool import Header, ObjectError, Origin, Spool, read_header
 
 LOG = logging.getLogger("mitsgan.node")
 
@@ -26,7 +28,9 @@ def recover(spool: Spool, ledger: Ledger, intake: Intake, config: NodeConfig) ->
     """
     spool.clear()
     entered = 0
-    for number in sorted(spool.numbers()):
+    numbers = sorted(spool.numbers())
+    ledger.number_after(max(numbers, default=0))
+    for number in numbers:
         entered += _enter(number, spool, ledger, intake, config)
     for series in ledger.in_states("working"):
         ledger.move(series.id, "complete", of=["working"])
@@ -37,8 +41,7 @@ def _enter(number: int, spool: Spool, ledger: Ledger, intake: Intake, config: No
     series = ledger.find(number)
     folder = spool.received(number)
     if series is None:
-        spool.remove(number)  # nothing was acknowledged without a row, which is on the disk first
-        return 0
+        return _adopt(number, spool, intake, config)
     if series.files == "deleted":
         spool.remove(number)  # the node was killed before it did
         return 0
@@ -49,18 +52,44 @@ def _enter(number: int, spool: Spool, ledger: Ledger, intake: Intake, config: No
     for path in sorted(folder.glob("*.dcm")):
         if path.stem in objects:
             continue
-        header: Header | None
-        try:
-            route = config.route(series.route)
-            header = read_header(path, "" if route is None else route.expected)
-        except ObjectError:
-            header = None
-        if header is None or not is_whole(path):
-            path.unlink()  # not all of it reached the disk, so it was not acknowledged
-            continue
-        # From where it lies: once moved into `incoming`, another crash would lose it.
-        repeats = route is not None and route.action == "restore"
-        who = series.calling, series.address
-        intake.take(path, header, series.route, *who, repeats=repeats)
-        entered += 1
+        origin = Origin(route=series.route, calling=series.calling, address=series.address)
+        entered += _take(path, origin, intake, config)
     return entered
+
+
+def _adopt(number: int, spool: Spool, intake: Intake, config: NodeConfig) -> int:
+    """Enter the objects of a series without a row, under a number of its own.
+
+    Rows are on the disk before objects, so the ledger is older than these, which may have been
+    acknowledged, and sent on or not.
+    """
+    paths = [path for path in sorted(spool.received(number).glob("*.dcm")) if is_whole(path)]
+    origin = spool.origin(number)
+    if paths and origin is None:
+        LOG.error(
+            "%s: the ledger does not know this series, nor does the folder tell who sent it; it "
+            "stays. Send its `received` to the node again, then remove it",
+            spool.folder(number),
+        )
+        return 0
+    entered = sum(_take(path, origin, intake, config) for path in paths if origin is not None)
+    spool.remove(number)
+    return entered
+
+
+def _take(path: Path, origin: Origin, intake: Intake, config: NodeConfig) -> bool:
+    """Enter an object from where it lies; False where not all of it reached the disk."""
+    header: Header | None
+    route = config.route(origin.route)
+    try:
+        header = read_header(path, "" if route is None else route.expected)
+    except ObjectError:
+        header = None
+    if header is None or not is_whole(path):
+        path.unlink()  # so it was not acknowledged
+        return False
+    # From where it lies: once moved into `incoming`, another crash would lose it.
+    repeats = route is not None and route.action == "restore"
+    who = origin.calling, origin.address
+    intake.take(path, header, origin.route, *who, repeats=repeats)
+    return True

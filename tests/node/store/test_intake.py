@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +23,7 @@ from mitsgan.node.store.intake import Intake, Taken
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.ledger_schema import State
 from mitsgan.node.store.spool import Spool, data_digest, read_header
+from node_peers import renew
 
 
 @dataclass
@@ -148,6 +152,61 @@ def test_what_only_the_spool_knows_is_entered_if_it_is_whole(place: Place, phant
     assert place.take(files[2]) == "new"
 
 
+def series_of(phantom: Path, folder: Path) -> Path:
+    """The first slice of a series of its own."""
+    return sorted(renew(phantom, folder).iterdir())[0]
+
+
+def opened(place: Place, path: Path) -> Iterator[Place]:
+    """The spool with another ledger."""
+    ledger = Ledger(path)
+    yield Place(place.spool, ledger, Intake(place.spool, ledger, 4))
+    ledger.close()
+
+
+@pytest.mark.parametrize("how", ["older", "new"])
+def test_series_that_the_ledger_lacks_are_entered_whoever_lost_it(
+    place: Place, phantom: Path, tmp_path: Path, how: str
+) -> None:
+    """They were acknowledged, and lie nowhere else."""
+    sources = [series_of(phantom, tmp_path / f"series-{number}") for number in range(4)]
+    path = tmp_path / "other.sqlite"
+    for number, source in enumerate(sources):
+        assert place.take(source) == "new"
+        if number == 0 and how == "older":
+            with closing(sqlite3.connect(path)) as copy:
+                place.ledger._connection.backup(copy)
+    place.spool.remove(2)  # it was committed long ago, so numbers have a gap
+    shutil.copytree(place.spool.received(3), place.spool.protected(3))
+    for other in opened(place, path):
+        entered = recover(place.spool, other.ledger, other.intake, config(place))
+        assert entered == (2 if how == "older" else 3)
+        found = {s.series_uid: s for s in other.ledger.in_states("received")}
+        lost = [read_header(source).series_uid for source in (sources[0], *sources[2:])]
+        assert set(found) == set(lost)
+        for series in found.values():
+            assert (series.route, series.calling, series.address) == ("ct", "CT1", "127.0.0.1")
+            assert len(list(place.spool.received(series.id).iterdir())) == 1
+            assert not place.spool.protected(series.id).exists()
+        assert {series.id for series in found.values()} == set(place.spool.numbers())
+        assert other.take(sources[3]) == "again"
+        assert recover(place.spool, other.ledger, other.intake, config(place)) == 0
+
+
+def test_a_series_that_does_not_tell_its_route_stays(
+    place: Place, source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.take(source)
+    (place.spool.folder(1) / "origin.json").unlink()
+    for other in opened(place, tmp_path / "new.sqlite"):
+        with caplog.at_level(logging.ERROR, "mitsgan.node"):
+            assert recover(place.spool, other.ledger, other.intake, config(place)) == 0
+        assert len(place.kept()) == 1
+        assert str(place.spool.folder(1)) in caplog.text
+        assert other.take(source) == "new"
+        assert len(place.kept()) == 2
+
+
 def test_files_without_a_row_go_for_nobody_was_told_that_they_came(
     place: Place, source: Path
 ) -> None:
@@ -183,3 +242,18 @@ def test_files_that_were_to_go_when_the_node_was_killed_go(place: Place, source:
     place.ledger.files_gone(1, {source.stem: "ab"})
     assert recover(place.spool, place.ledger, place.intake, config(place)) == 0
     assert not place.spool.folder(1).exists()
+
+
+@pytest.mark.parametrize(
+    "tag, value", [("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]), ("SamplesPerPixel", 3)]
+)
+def test_what_protecting_leaves_out_is_an_entry_of_its_own(
+    place: Place, phantom: Path, tmp_path: Path, tag: str, value: object
+) -> None:
+    """It would be acknowledged, and go with the files of the slices."""
+    first, second = sorted(phantom.iterdir())[:2]
+    dataset = dcmread(second)
+    setattr(dataset, tag, value)
+    dataset.save_as(tmp_path / "beside.dcm")
+    assert [place.take(first), place.take(tmp_path / "beside.dcm")] == ["new", "new"]
+    assert [series.beside for series in place.ledger.in_states()] == [0, 1]

@@ -66,6 +66,11 @@ class Worker:
         if self._loaded is None or self._loaded[0] != task.settings:
             self._loaded = (task.settings, load_protection(settings))
         result = protect_file(settings, protection=self._loaded[1])
+        lost = len(list(task.source.iterdir())) - len(list(task.out.iterdir()))
+        if lost:  # they were acknowledged, and would go with the spool's files
+            are = "is no slice" if lost == 1 else "are no slices"
+            what = f"{counted(lost, 'object')} of it {are} of the scan, and would not be sent"
+            return Answer(error="; ".join((what, *result.notes)))
         change = result.change
         done = (
             f"{counted(result.scan.shape[0], 'slice')}, largest change {change.largest:g} HU, RMS "

@@ -11,7 +11,7 @@ from typing import Literal
 
 from mitsgan.node.services import CT_CLASSES
 from mitsgan.node.store.ledger import Ledger
-from mitsgan.node.store.spool import Header, Spool, data_digest, sync_file, sync_folder
+from mitsgan.node.store.spool import Header, Origin, Spool, data_digest, sync_file, sync_folder
 
 Taken = Literal["new", "again", "other content"]
 """What became of an object: it is kept; it was before; or it differs from what was before."""
@@ -60,7 +60,8 @@ class Intake:
         Raises:
             OSError: it cannot be written, and is gone.
         """
-        beside = header.localizer or header.class_uid not in CT_CLASSES
+        beside = header.localizer or header.page or header.class_uid not in CT_CLASSES
+        origin = Origin(route=route, calling=calling, address=address)
         with self._alone((header.series_uid, route, header.sop_uid)):
             while True:
                 with self._series_lock:
@@ -72,7 +73,7 @@ class Intake:
                         )
                 if before is not None:
                     return self._again(path, header, route, before, (calling, address), beside)
-                path = self._spool.place(path, number, header.sop_uid)
+                path = self._spool.place(path, number, header.sop_uid, origin)
                 self._synchronise(path)
                 if self._ledger.enter(number, header, path.stat().st_size) == "new":
                     return "new"

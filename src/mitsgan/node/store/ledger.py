@@ -151,6 +151,17 @@ class Ledger:
             assert row.lastrowid is not None
             return row.lastrowid
 
+    def number_after(self, last: int) -> None:
+        """Give no new series a number up to this one: the spool has folders of these."""
+        with self.change() as db:
+            db.execute(
+                "INSERT INTO sqlite_sequence SELECT 'series', 0 WHERE NOT EXISTS "
+                "(SELECT 1 FROM sqlite_sequence WHERE name = 'series')"
+            )
+            db.execute(
+                "UPDATE sqlite_sequence SET seq = MAX(seq, ?) WHERE name = 'series'", (last,)
+            )
+
     def enter(self, series: int, header: Header, size: int) -> Entry:
         """Enter an object that is durable; ``closed`` where the series takes no more."""
         now = time.time()

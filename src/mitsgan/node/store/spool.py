@@ -25,6 +25,7 @@ from mitsgan.errors import MitsganError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.find.uids import is_uid
 from mitsgan.quiet import UNREADABLE
+from mitsgan.typed import read_json, to_json
 
 _CHUNK = 1 << 20
 _AT_ONCE = 8
@@ -40,8 +41,8 @@ class ObjectError(MitsganError):
 class Header:
     """What the node needs of an object; nothing of it names a patient.
 
-    ``expected`` is how many objects its series has, where a route looks for that. A ``localizer``
-    is an overview, and no slice of a scan.
+    ``expected`` is how many objects its series has, where a route looks for that. An overview
+    (``localizer``) and a ``page`` in colour are no slices of a scan.
     """
 
     sop_uid: str
@@ -51,6 +52,7 @@ class Header:
     study_uid: str
     expected: int | None = None
     localizer: bool = False
+    page: bool = False
 
 
 _TAGS = [
@@ -114,7 +116,8 @@ def _wanted(
     expected: str,
 ) -> tuple[list[BaseTag | int], Callable[[BaseTag, str | None, int], bool]]:
     """Tags to read, and when to stop."""
-    wanted: list[BaseTag | int] = [*_TAGS, dcm.IMAGE_TYPE, *([Tag(expected)] if expected else [])]
+    further = [Tag(expected)] if expected else []
+    wanted: list[BaseTag | int] = [*_TAGS, dcm.IMAGE_TYPE, dcm.SAMPLES_PER_PIXEL, *further]
     last = max(wanted)
     return wanted, lambda tag, vr, length: tag > last
 
@@ -127,7 +130,17 @@ def _header(dataset: Dataset, syntax: str, expected: str) -> Header:
     class_uid, sop_uid, study_uid, series_uid = values
     count = _number(dataset.get(expected)) if expected else None
     localizer = "LOCALIZER" in dcm.values(dataset, dcm.IMAGE_TYPE)
-    return Header(sop_uid, class_uid, syntax, series_uid, study_uid, count, localizer)
+    page = dcm.integer(dataset, dcm.SAMPLES_PER_PIXEL) == 3
+    return Header(sop_uid, class_uid, syntax, series_uid, study_uid, count, localizer, page)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a series came from: it lies beside its objects, for a ledger may be lost."""
+
+    route: str
+    calling: str
+    address: str
 
 
 @dataclass(frozen=True)
@@ -185,11 +198,31 @@ class Spool:
         """What is kept of originals, encrypted, unless the configuration names another folder."""
         return self.root / "originals"
 
-    def place(self, file: Path, series: int, sop_uid: str) -> Path:
-        """Move an object to its series; durable once it and its new folder are synchronised."""
+    def origin(self, series: int) -> Origin | None:
+        """Where a series came from; None where its folder does not tell."""
+        try:
+            return read_json(self._origin(series), Origin)
+        except MitsganError:
+            return None
+
+    def _origin(self, series: int) -> Path:
+        return self.folder(series) / "origin.json"
+
+    def place(self, file: Path, series: int, sop_uid: str, origin: Origin | None = None) -> Path:
+        """Move an object to its series; durable once it and its new folder are synchronised.
+
+        Args:
+            file: the object.
+            series: its number.
+            sop_uid: of the object.
+            origin: where the series came from.
+        """
         folder = self.received(series)
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if origin is not None:
+                self._origin(series).write_text(to_json(origin))
+                sync_file(self._origin(series))
             sync_folder(folder.parent)
             sync_folder(folder.parent.parent)
         return file.rename(folder / f"{sop_uid}.dcm")
