@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from tests.node.conftest import NOISE, route
 
+from mitsgan.node import dicomweb
 from mitsgan.node.config import Destination
-from mitsgan.node.dicomweb import send_web, stored_at_web
+from mitsgan.node.dicomweb import Response, send_web, stored_at_web
 from mitsgan.node.send import Item, PeerError, RefusedError, items
 from node_peers import NodeProcess, Orthanc, free_port, storescu
 
@@ -101,9 +102,9 @@ def stored(*uids: str) -> bytes:
     return json.dumps({"00081199": {"vr": "SQ", "Value": entries}}).encode()
 
 
-FAILED = json.dumps(
-    {"00081198": {"Value": [{"00081155": {"Value": ["1.2.3"]}, "00081197": {"Value": [0xA900]}}]}}
-).encode()
+def failed(reason: int) -> bytes:
+    entry = {"00081155": {"Value": ["1.2.3"]}, "00081197": {"Value": [reason]}}
+    return json.dumps({"00081198": {"Value": [entry]}}).encode()
 
 
 @pytest.mark.parametrize("server", [(200, stored("1.2.3"))], indirect=True)
@@ -125,7 +126,9 @@ def test_what_a_server_says_it_stored_counts(server: Server, item: Item, tmp_pat
         ((200, b"<html>"), PeerError),
         ((503, b""), PeerError),
         ((401, b""), PeerError),
-        ((409, FAILED), RefusedError),
+        ((409, failed(0xA900)), RefusedError),
+        ((409, failed(0xA700)), PeerError),  # its disk is full
+        ((202, failed(0x0110)), PeerError),
         ((415, b""), RefusedError),
     ],
     indirect=["server"],
@@ -141,6 +144,19 @@ def test_any_other_answer_is_no_success(server: Server, item: Item, error: type[
 def test_a_series_that_a_server_does_not_know_has_no_objects(server: Server) -> None:
     assert stored_at_web(Destination(url=server.url), "1.2", "1.3") == set()
     assert server.seen[0][0].startswith("/web/studies/1.2/series/1.3/instances?")
+
+
+def test_what_a_server_has_is_asked_for_page_after_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some tell no more than 100 objects at a time, and nothing of the others."""
+    has = [{"00080018": {"vr": "UI", "Value": [f"1.2.{number}"]}} for number in range(7)]
+
+    def answer(to: Destination, method: str, path: str, **_: object) -> Response:
+        start = int(path.partition("&offset=")[2])
+        return Response(200, "application/dicom+json", json.dumps(has[start : start + 3]).encode())
+
+    monkeypatch.setattr(dicomweb, "ask_web", answer)
+    there = stored_at_web(Destination(url="https://pacs.example"), "1.2", "1.3")
+    assert there == {f"1.2.{number}" for number in range(7)}
 
 
 def test_a_server_that_is_not_there_is_tried_again_later(item: Item) -> None:

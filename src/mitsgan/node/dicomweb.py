@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from mitsgan.node.config import Destination
 from mitsgan.node.network.tls import client_context
-from mitsgan.node.send import Item, PeerError, RefusedError
+from mitsgan.node.send import PERMANENT_STATUSES, Item, PeerError, RefusedError
 
 _BATCH = 32
 """Objects in one request; each is noted as sent once its request was answered."""
@@ -46,8 +46,10 @@ def send_web(
             if item.sop_uid in stored:
                 on_sent(item)
         if failed:
-            reason = next(iter(failed.values()))
-            raise RefusedError(f"{where(destination)} did not store {len(failed)}: {reason:04X}")
+            final = [reason for reason in failed.values() if reason in PERMANENT_STATUSES]
+            reason = next(iter(final or failed.values()))
+            text = f"{where(destination)} did not store {len(failed)}: {reason:04X}"
+            raise RefusedError(text) if final else PeerError(text)
         if any(item.sop_uid not in stored for item in batch):
             raise PeerError(f"{where(destination)} does not say that it stored every object")
 
@@ -64,12 +66,18 @@ def stored_at_web(destination: Destination, study_uid: str, series_uid: str) -> 
         PeerError: it cannot be reached, or does not answer that.
     """
     path = instances_path(study_uid, series_uid)
-    answer = ask_web(destination, "GET", path, headers={"Accept": "application/dicom+json"})
-    if answer.status in (204, 404):
-        return set()
-    if answer.status != 200:
-        raise PeerError(f"{where(destination)} answered a query with {answer.status}")
-    return {uid for entry in _json(answer.body) for uid in _values(entry, _SOP_INSTANCE)}
+    headers = {"Accept": "application/dicom+json"}
+    uids: set[str] = set()
+    while True:  # servers answer with so many at a time, 100 for instance, and need not say so
+        answer = ask_web(destination, "GET", f"{path}&offset={len(uids)}", headers=headers)
+        if answer.status in (204, 404):
+            return uids
+        if answer.status != 200:
+            raise PeerError(f"{where(destination)} answered a query with {answer.status}")
+        page = {uid for entry in _json(answer.body) for uid in _values(entry, _SOP_INSTANCE)}
+        if page <= uids:
+            return uids
+        uids |= page
 
 
 def reach(destination: Destination) -> None:
