@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import socket
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from pydicom import dcmread
+from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_file_meta_info
-from pydicom.uid import UID
+from pydicom.uid import UID, ExplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
@@ -27,6 +29,9 @@ from mitsgan.node.services import STUDY_ROOT_FIND, UNCOMPRESSED, VERIFICATION
 
 _CONTEXTS = 127
 """An association has 128 (PS3.8 9.3.2.2), of which one is of C-ECHO."""
+
+_WORDS = {"OW": "H", "OF": "I", "OL": "I", "OD": "Q", "OV": "Q"}
+"""Values that are kept as bytes, and the words that they are of (PS3.5 7.3), for `array`."""
 
 _PENDING = (0xFF00, 0xFF01)
 _WARNINGS = range(0xB000, 0xC000)
@@ -252,6 +257,8 @@ def _decoded(item: Item, accepted: set[str]) -> Dataset:
             f"the peer takes neither {UID(item.syntax).name} nor an uncompressed one"
         )
     dataset = dcmread(item.path)
+    if not UID(item.syntax).is_little_endian:
+        return _little_endian(dataset)
     if UID(item.syntax).is_encapsulated:
         try:
             dataset.decompress(generate_instance_uid=False)
@@ -260,3 +267,17 @@ def _decoded(item: Item, accepted: set[str]) -> Dataset:
                 f"the peer does not take {UID(item.syntax).name}, and it cannot be decoded: {error}"
             ) from error
     return dataset
+
+
+def _little_endian(dataset: Dataset) -> Dataset:
+    """The same in explicit VR little endian; words that pydicom leaves as bytes are turned."""
+    for element in dataset.iterall():
+        if element.VR in _WORDS and isinstance(element.value, bytes):
+            words = array(_WORDS[element.VR], element.value)
+            words.byteswap()
+            element.value = words.tobytes()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    turned = BytesIO()
+    dcmwrite(turned, dataset, implicit_vr=False, little_endian=True)
+    turned.seek(0)
+    return dcmread(turned)
