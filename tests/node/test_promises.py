@@ -145,3 +145,17 @@ def test_a_request_that_cannot_be_answered_is_refused(node: Node) -> None:
     with quiet():
         assert node.promises.ask("CT1", request("../1")) == INVALID_ARGUMENT
     assert node.waiting() == 0
+
+
+def test_a_series_that_is_under_way_is_seen_by_its_first_object(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Promises are looked at all the time, and a query for each object would hold up others."""
+    for number in range(9):
+        node.holds(f"1.{number}", "received")
+    node.promises.ask("CT1", request(*(f"1.{number}" for number in range(9))))
+    asked: list[str] = []
+    outcome = node.promises._outcome
+    monkeypatch.setattr(node.promises, "_outcome", lambda uid: asked.append(uid) or outcome(uid))
+    node.promises.next()
+    assert (asked, node.told) == (["1.0"], [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,9 @@ from mitsgan.node.store.ledger_schema import Delivery, Series
 from mitsgan.node.store.spool import Spool, read_header
 
 LOG = logging.getLogger("mitsgan.node")
+
+
+_LOST = "the configuration has no such destination any more"
 
 
 class _AnsweredError(Exception):
@@ -77,7 +80,7 @@ class Forwarder:
         destination = self.config.destinations.get(self.name)
         series = self._ledger.find(delivery.series)
         if destination is None or series is None:
-            self._die(delivery, "the configuration has no such destination any more")
+            self._die(delivery, _LOST)
             return True
         try:
             self._go_on(delivery, series, destination)
@@ -119,7 +122,9 @@ class Forwarder:
         title = self.config.listen.ae_title
         present = self._deliveries.sent(delivery)
         lacking = [item for item in files if item.sop_uid not in present]
-        if destination.ask and lacking:
+        # What it refused to commit is sent again, whatever its index says.
+        asks = destination.ask and not (destination.commitment and delivery.denied)
+        if asks and lacking:
             there = self._there(series, delivery, lacking[0], destination)
             for item in lacking:
                 if item.sop_uid in there:
@@ -268,3 +273,15 @@ class Forwarder:
     def _die(self, delivery: Delivery, reason: str) -> None:
         self._deliveries.advance(delivery, "dead", reason=reason)
         LOG.error("series %d to %s: %s", delivery.series, self.name, reason)
+
+
+def end_lost(ledger: Ledger, destinations: Collection[str]) -> None:
+    """Make dead letters of what waits for destinations that the configuration no longer has.
+
+    After a new start nobody sends to these, and their series would be on their way for ever.
+    """
+    deliveries = Deliveries(ledger)
+    for name in set(deliveries.waiting()) - set(destinations):
+        for delivery in deliveries.open(name):
+            deliveries.advance(delivery, "dead", reason=_LOST)
+            LOG.error("series %d to %s: %s", delivery.series, name, _LOST)

@@ -71,18 +71,23 @@ class Promises:
         """Report the results that are due; False, for it is not urgent to look again."""
         rows = self._ledger.query("SELECT * FROM promises WHERE not_before <= ?", (time.time(),))
         for transaction, calling, text, created, attempts, _ in rows:
-            outcomes = self._outcomes(json.loads(text))
             late = time.time() - created > self.config.series_seconds
-            if None in outcomes.values() and not late:
-                continue
-            self._tell(transaction, calling, json.loads(text), outcomes, attempts)
+            outcomes = self._outcomes(json.loads(text), late)
+            if outcomes is not None:
+                self._tell(transaction, calling, json.loads(text), outcomes, attempts)
         return False
 
-    def _outcomes(self, objects: Mapping[str, str]) -> dict[str, int | None]:
-        """Of each object, by its UID: success, the reason of a failure, or None: under way."""
-        return {uid: self._outcome(uid) for uid in objects}
+    def _outcomes(self, objects: Mapping[str, str], late: bool) -> dict[str, int | None] | None:
+        """Of each object, by its UID; None while one is under way, unless it is late for that."""
+        outcomes = {}
+        for uid in objects:
+            outcomes[uid] = self._outcome(uid)
+            if outcomes[uid] is None and not late:
+                return None  # this is looked at again and again, and others wait for the ledger
+        return outcomes
 
     def _outcome(self, sop_uid: str) -> int | None:
+        """Success, the reason of a failure, or None: under way."""
         rows = self._ledger.query(
             "SELECT s.state FROM objects o JOIN series s ON s.id = o.series WHERE o.sop_uid = ? "
             "ORDER BY s.id",

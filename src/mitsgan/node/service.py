@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from pydicom.dataset import Dataset
 from pynetdicom import _config as pynetdicom_config
@@ -17,7 +18,7 @@ from mitsgan.node.audit.events import activity, login_failed
 from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.commitment import take_report
 from mitsgan.node.config import Http, Listen, NodeConfig
-from mitsgan.node.forward import Forwarder
+from mitsgan.node.forward import Forwarder, end_lost
 from mitsgan.node.http.counters import Counters
 from mitsgan.node.http.server import Views, http_server, read_token
 from mitsgan.node.processing.work import Work
@@ -156,6 +157,7 @@ class Node:
         config.check_secrets()
         self.config = self.receiver.config = self._work.config = self.promises.config = config
         self.audit.config = config
+        self.worker.seconds = config.series_seconds
         for forwarder in self._forwarders.values():
             forwarder.config = config
         self._add_forwarders()
@@ -221,6 +223,7 @@ class Node:
             longest = max(self.config.retry.longest_seconds, *waits, 0)
             if catch_up(self.ledger, time.time(), longest):
                 LOG.warning("the clock was set back: what waits does not wait for it")
+            end_lost(self.ledger, self.config.destinations)
             self.clean()
         return False
 
@@ -234,8 +237,9 @@ class Node:
             self.spool.remove(series)
         oldest = time.time() - max(3600.0, 10 * self.config.listen.idle_seconds)
         for path in self.spool.incoming.iterdir():
-            if path.stat().st_mtime < oldest:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # it has come to its end, and was moved
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
 
     def _on_wrong_token(self, address: str) -> None:
         self.audit.add(login_failed(self.config.listen, address))

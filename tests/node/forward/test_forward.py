@@ -12,6 +12,7 @@ from tests.node.forward.sending import COUNT, Node, Peer, peer, report, web
 
 from mitsgan.node.commitment import take_report
 from mitsgan.node.config import Destination, Retry
+from mitsgan.node.forward import end_lost
 from mitsgan.node.processing.tasks import Answer
 from mitsgan.node.send import PeerError, RefusedError
 from mitsgan.node.store.deliveries import What
@@ -248,3 +249,41 @@ def test_an_original_is_not_read_back(begin: Begin, pacs: Peer) -> None:
     assert node.next(to)
     assert node.next(to)
     assert (node.delivery.state, pacs.fetched) == ("committed", [])
+
+
+def test_what_waits_for_a_destination_that_is_gone_ends(begin: Begin) -> None:
+    """After a new start nobody sends there, and it would be on its way for ever."""
+    node = begin("protected")
+    end_lost(node.ledger, ["pacs", "other"])
+    assert node.delivery.state == "pending"
+    end_lost(node.ledger, ["other"])
+    assert (node.delivery.state, node.series.state) == ("dead", "dead")
+    assert "no such destination" in node.series.reason
+
+
+def test_what_was_not_committed_is_sent_again_even_if_it_is_said_to_be_there(
+    begin: Begin, pacs: Peer
+) -> None:
+    node, to = begin("protected"), peer(commitment=True)
+    pacs.there = pacs.kept
+    assert node.next(to)
+    assert node.next(to)
+    take_report(report(pacs.transactions[0], *node.uids[1:]), node.ledger, Retry())
+    node.now()
+    assert node.next(to)
+    assert sorted(pacs.got) == sorted([*node.uids, node.uids[0]])
+    assert (node.delivery.state, node.has()) == ("sent", node.uids)
+
+
+def test_a_result_that_comes_after_it_was_asked_for_again_counts(begin: Begin, pacs: Peer) -> None:
+    """Else nothing were committed by an archive that takes longer than is waited for."""
+    node, to = begin("protected"), peer(commitment=True)
+    assert node.next(to)
+    for _ in range(3):
+        assert node.next(to, attempts=9)
+        node.now()
+    for uid in ("", "1", "1.8"):
+        take_report(report(uid, *node.uids), node.ledger, Retry())
+        assert node.delivery.state == "sent"
+    take_report(report(pacs.transactions[1], *node.uids), node.ledger, Retry())
+    assert node.delivery.state == "granted"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -295,3 +296,17 @@ def test_what_came_before_is_worked_on_with_what_follows_it(begin: Begin) -> Non
 
     assert node.work(looks)
     assert sorted(seen) == ["1.2.1.dcm", "1.2.2.dcm", "1.2.3.dcm"]
+
+
+def test_a_destination_that_the_route_has_no_more_is_not_waited_for(begin: Begin) -> None:
+    node = begin("verify")
+    assert node.work(lambda task: Answer(verdict="tampered"))
+    deliveries = Deliveries(node.ledger)
+    _, passed = deliveries.of(node.number)
+    deliveries.advance(passed, "committed")
+    assert deliveries.retry(node.number)
+    other = replace(node.config.routes[0], destinations=("passes",))
+    node.config = replace(node.config, routes=(other,))
+    assert node.work(lambda task: Answer(verdict="intact"))
+    assert node.gets() == {"passes": ("received", "committed", "")}
+    assert node.series.state == "committed"

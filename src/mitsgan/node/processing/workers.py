@@ -17,7 +17,11 @@ _TASKS = 50
 
 
 class WorkerProcess:
-    """One worker; does one task at a time, whoever asks."""
+    """One worker; does one task at a time, whoever asks.
+
+    Attributes:
+        seconds: longest time for one task; may be exchanged at any time.
+    """
 
     def __init__(self, seconds: float) -> None:
         """Prepare; the process starts with the first task.
@@ -25,7 +29,7 @@ class WorkerProcess:
         Args:
             seconds: longest time for one task.
         """
-        self._seconds = seconds
+        self.seconds = seconds
         self._process: subprocess.Popen[str] | None = None
         self._done = 0
         self._lock = threading.Lock()
@@ -76,7 +80,7 @@ class WorkerProcess:
     def _answer(self, process: subprocess.Popen[str]) -> str:
         """The next line of a process; "" where it ends, or takes too long and is ended."""
         assert process.stdout is not None
-        deadline = time.monotonic() + self._seconds
+        deadline = time.monotonic() + self.seconds
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             while (left := deadline - time.monotonic()) > 0:

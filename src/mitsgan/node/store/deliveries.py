@@ -38,10 +38,17 @@ class Deliveries:
     def plan(self, series: int, plans: Mapping[str, Plan], to: State, note: str = "") -> None:
         """Enter what every destination gets, and the new state of the series, all at once.
 
-        A destination that has got all of it already stays as it is.
+        A destination that has got all of it already stays as it is. One that an earlier plan had,
+        of a route that has changed since, is no longer waited for.
         """
         now = time.time()
         with self._ledger.change() as db:
+            marks = ", ".join("?" * len(plans))
+            db.execute(
+                "DELETE FROM deliveries WHERE series = ? AND state != 'committed' "
+                f"AND destination NOT IN ({marks})",
+                (series, *plans),
+            )
             for destination, plan in plans.items():
                 db.execute(
                     "INSERT INTO deliveries (series, destination, what, state, reason) "
@@ -74,6 +81,12 @@ class Deliveries:
             (destination, time.time()),
         )
         return rows[0] if rows else None
+
+    def open(self, destination: str) -> list[Delivery]:
+        """All that has not ended for a destination."""
+        return self._find(
+            f"WHERE d.destination = ? AND d.state NOT IN {_ENDS} ORDER BY d.series", (destination,)
+        )
 
     def waiting(self) -> dict[str, int]:
         """How many series wait for each destination."""
@@ -161,10 +174,13 @@ class Deliveries:
         Returns:
             Whether it is still to be asked for: the result of an earlier question may have come.
         """
+        # Of a slow archive, the result of an earlier question comes after the next one is asked.
+        earlier = "CASE attempts WHEN 0 THEN '' ELSE transaction_uid || ' ' END"
         with self._ledger.change() as db:
             asked = db.execute(
                 "UPDATE deliveries SET attempts = attempts + 1, reason = '', not_before = ?, "
-                "transaction_uid = ? WHERE series = ? AND destination = ? AND state = 'sent'",
+                f"transaction_uid = {earlier} || ? "
+                "WHERE series = ? AND destination = ? AND state = 'sent'",
                 (time.time() + wait, transaction, delivery.series, delivery.destination),
             )
         return bool(asked.rowcount)
@@ -179,8 +195,13 @@ class Deliveries:
             )
 
     def of_transaction(self, uid: str) -> Delivery | None:
-        """The delivery that a storage commitment is about."""
-        rows = self._find("WHERE d.transaction_uid = ? AND d.state = 'sent'", (uid,))
+        """The delivery that a storage commitment is about; None where nobody waits for it."""
+        if not uid:
+            return None
+        rows = self._find(
+            "WHERE d.state = 'sent' AND INSTR(' ' || d.transaction_uid || ' ', ' ' || ? || ' ')",
+            (uid,),
+        )
         return rows[0] if rows else None
 
     def retry(self, series: int) -> bool:

@@ -99,7 +99,8 @@ class Series:
 class Delivery:
     """What one destination is to get of a series.
 
-    Its transaction is of storage commitment, which was denied so often.
+    Its transactions, divided by spaces, are of storage commitment, which was denied so often: the
+    result of any of them counts.
     """
 
     series: int
