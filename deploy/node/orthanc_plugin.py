@@ -20,9 +20,13 @@ NODE = SETTINGS.get("Node", "mitsgan")
 STABLE = queue.Queue()
 
 
-def tags_of(series):
-    """The header of one object of a series."""
-    instance = json.loads(orthanc.RestApiGet(f"/series/{series}"))["Instances"][0]
+def instances_of(series):
+    """The objects that a series has now."""
+    return json.loads(orthanc.RestApiGet(f"/series/{series}"))["Instances"]
+
+
+def tags_of(instance):
+    """The header of an object."""
     return json.loads(orthanc.RestApiGet(f"/instances/{instance}/simplified-tags"))
 
 
@@ -31,12 +35,14 @@ def hand_over():
     while True:
         series = STABLE.get()
         try:
-            tags = tags_of(series)
+            instances = instances_of(series)
+            tags = tags_of(instances[0])
             if tags.get("Modality") != "CT" or "(mitsgan " in tags.get("DerivationDescription", ""):
                 continue  # no CT, or protected already
-            orthanc.RestApiPost(f"/modalities/{NODE}/store", series)
+            orthanc.RestApiPost(f"/modalities/{NODE}/store", json.dumps(instances))
             if SETTINGS.get("DeleteOriginals", False):  # only the node has them now
-                orthanc.RestApiDelete(f"/series/{series}")
+                for instance in instances:  # and not what has come meanwhile
+                    orthanc.RestApiDelete(f"/instances/{instance}")
         except Exception as error:  # noqa: BLE001 - one series must not end the thread
             orthanc.LogError(f"mitsgan: series {series} was not handed over: {error}")
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import runpy
 import sys
+import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.node.conftest import NOISE, route
@@ -16,9 +20,8 @@ from node_peers import NodeProcess, Orthanc, free_port, wait_for
 PLUGIN = Path(__file__).parents[2] / "deploy" / "node" / "orthanc_plugin.py"
 LIBRARY = Path("/usr/share/orthanc/plugins/libOrthancPython.so")
 
-pytestmark = pytest.mark.slow
 
-
+@pytest.mark.slow
 def test_a_stable_series_comes_back_protected_and_goes_round_no_more(
     peers: None, phantom: Path, tmp_path: Path
 ) -> None:
@@ -69,3 +72,37 @@ def test_the_plugin_is_small_and_needs_only_the_standard_library() -> None:
     assert len([line for line in code.splitlines() if line.strip()]) <= 40
     names = {line.split()[1] for line in code.splitlines() if line.startswith("import ")}
     assert names - {"orthanc"} <= set(sys.stdlib_module_names)
+
+
+def test_only_what_was_handed_over_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slices that come while the others are sent are nowhere else."""
+    has, handed, over = {"a", "b"}, list[str](), threading.Event()
+    heard: list[Callable[..., None]] = []
+
+    def get(path: str) -> str:
+        tags = {"Modality": "CT"}
+        return json.dumps({"Instances": sorted(has)} if path.startswith("/series") else tags)
+
+    def store(path: str, body: str) -> None:
+        handed.extend(json.loads(body))
+        has.add("late")
+
+    def delete(path: str) -> None:
+        has.remove(path.rpartition("/")[2])
+        if len(has) == 1:
+            over.set()
+
+    orthanc = SimpleNamespace(
+        GetConfiguration=lambda: '{"Mitsgan": {"DeleteOriginals": true}}',
+        ChangeType=SimpleNamespace(STABLE_SERIES=1),
+        RegisterOnChangeCallback=heard.append,
+        RestApiGet=get,
+        RestApiPost=store,
+        RestApiDelete=delete,
+        LogError=lambda text: pytest.fail(text),
+    )
+    monkeypatch.setitem(sys.modules, "orthanc", orthanc)  # type: ignore[arg-type]
+    runpy.run_path(str(PLUGIN))
+    heard[0](1, 2, "series")
+    assert over.wait(10)
+    assert (handed, has) == (["a", "b"], {"late"})
