@@ -82,9 +82,9 @@ def _syntaxes() -> str:
     names = " and ".join(UNCOMPRESSED.values())
     return (
         _table(("Transfer syntax", "UID"), rows)
-        + "\n\nAll are accepted for every storage SOP class. The first that is proposed and stands "
-        "in this table is chosen. As SCU, an object is proposed in its own transfer syntax, and, "
-        f"each in a context of its own, in {names}."
+        + "\n\nAll are accepted for every storage SOP class. Of those that are proposed in a "
+        "context, the one that stands first in this table is chosen. As SCU, an object is proposed "
+        f"in its own transfer syntax, and, each in a context of its own, in {names}."
     )
 
 
@@ -107,7 +107,9 @@ def _associations(listen: Listen) -> str:
         _table(("", ""), rows)
         + "\n\nA calling AE title, address or certificate that no route names is rejected: "
         "permanent, by the service user, calling AE title not recognized; unless verification "
-        "alone is proposed. Any called AE title is accepted."
+        "alone is proposed, or by the AE title of a destination no more than verification and "
+        "storage commitment, or while that is to send what C-MOVE asked back. Any called AE title "
+        "is accepted."
     )
 
 
@@ -132,18 +134,21 @@ def _sending() -> str:
 _WEB = (
     "As a client, for destinations with a `url`: STOW-RS with `application/dicom` in "
     "`multipart/related`, a length and no chunks, objects in their own transfer syntax; QIDO-RS "
-    "for the instances of a series, before and after, with `ask`; WADO-RS for instances, with "
-    "`read_back`. As a server: none."
+    "for the instances of a series, page after page by `offset`, before and after, with `ask`; "
+    "WADO-RS for instances, with `read_back`. Failure reasons count as statuses do of storage as "
+    "SCU. As a server: none."
 )
 _COMMITMENT = (
     "For destinations with `commitment`: N-ACTION for all objects of a series once they were sent. "
     "The N-EVENT-REPORT is taken in an association that the peer opens. Objects that were not "
-    "committed are sent again. Without a result in `commitment_seconds` it is asked for again, "
-    "under a new transaction."
+    "committed are sent again, without a query for them. Without a result in "
+    "`commitment_seconds` it is asked for again, under a new transaction; a result of an earlier "
+    "one counts, too."
 )
 _PROMISES = (
     "N-ACTION is taken from senders whose AE title is that of a destination, which tells where "
-    "they listen; others are answered 0124. The N-EVENT-REPORT comes in an association that the "
+    "they listen; others are answered 0124, and 0115 those whose UIDs are missing or none. The "
+    "N-EVENT-REPORT comes in an association that the "
     "node opens: an object is committed once every destination has the whole series that was made "
     "of it; 0112 is the reason for one that was never received, 0110 for a dead letter, and for "
     "one that is still under way after `series_seconds`."
@@ -159,7 +164,8 @@ _DERIVED = (
     "their sources, with *Image Type* DERIVED, *Derivation Description*, *Source Image Sequence*, "
     "and new SOP Instance, Series Instance and, where needed, further UIDs that follow from the "
     "sources' UIDs and the voxels. Objects that a route passes on or verifies keep their UIDs; "
-    "localizers (*Image Type*) are passed on by every route. "
+    "localizers (*Image Type*) and pages in colour (*Samples per Pixel* 3) are passed on by every "
+    "route. "
     "With `restorable_form` `full`, protected objects hold an *Encrypted Attributes Sequence* "
     "(PS3.3 C.12.1.1.4.1; CMS, AES-256, RSA). A route that restores sends the original, under its "
     "own UIDs, in the transfer syntax that it had or, from within the objects, in Explicit VR "
