@@ -101,7 +101,7 @@ def test_only_what_was_handed_over_is_deleted(monkeypatch: pytest.MonkeyPatch) -
         RestApiDelete=delete,
         LogError=lambda text: pytest.fail(text),
     )
-    monkeypatch.setitem(sys.modules, "orthanc", orthanc)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "orthanc", orthanc)
     runpy.run_path(str(PLUGIN))
     heard[0](1, 2, "series")
     assert over.wait(10)

@@ -156,6 +156,11 @@ def test_a_series_that_is_under_way_is_seen_by_its_first_object(
     node.promises.ask("CT1", request(*(f"1.{number}" for number in range(9))))
     asked: list[str] = []
     outcome = node.promises._outcome
-    monkeypatch.setattr(node.promises, "_outcome", lambda uid: asked.append(uid) or outcome(uid))
+
+    def noted(uid: str) -> int | None:
+        asked.append(uid)
+        return outcome(uid)
+
+    monkeypatch.setattr(node.promises, "_outcome", noted)
     node.promises.next()
     assert (asked, node.told) == (["1.0"], [])

@@ -155,7 +155,7 @@ class Route(Settings):
         """Whether a sender is one of this route's."""
         if self.calling and calling not in (title.strip() for title in self.calling):
             return False
-        if self.certificates and certificate not in map(fingerprint, self.certificates):
+        if self.certificates and certificate not in [*map(fingerprint, self.certificates)]:
             return False
         here = ipaddress.ip_address(address)
         # Where the node listens at "::", senders by IPv4 are told as ::ffff:10.1.2.3.
