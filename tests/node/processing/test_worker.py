@@ -43,14 +43,14 @@ def test_an_object_that_would_be_left_out_holds_its_series_back(
     """It was acknowledged: its sender has deleted it, and the node will."""
     path = sorted(phantom.iterdir())[0]
     dataset = dcmread(path)
-    dataset.Modality, dataset.SOPInstanceUID = "OT", generate_uid()
+    dataset.Modality, dataset.SOPInstanceUID = "MR", generate_uid()
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.save_as(phantom / "other.dcm")
     how = RestorablyProtecting(protector="noise")
     task = ProtectTask(source=phantom, out=tmp_path / "out", settings=how)
     answer = worker.Worker().do(Task(protect=task))
     assert answer.error.startswith("1 object of it is no slice of the scan, and would not be sent")
-    assert "object of modality OT" in answer.error
+    assert "object of modality MR" in answer.error
     assert not answer.passing
     (phantom / "other.dcm").unlink()
     task = ProtectTask(source=phantom, out=tmp_path / "again", settings=how)
