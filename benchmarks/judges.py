@@ -30,7 +30,7 @@ from mitsgan.errors import DataError
 from mitsgan.evaluate.calibration import Calibration, calibrate
 from mitsgan.evaluate.statistics import RateRow, rate
 from mitsgan.files import read_scan
-from mitsgan.files.identity import series_names
+from mitsgan.files.identity import pixel_order, series_names
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.result import Result, WeightsEntry
@@ -201,12 +201,12 @@ def _groups(planted: Planted, answers: _Answers) -> Iterator[Group]:
 
 def _marked(scan: Scan, lists: Sequence[Path]) -> tuple[list[Finding] | None, list[Finding]]:
     """Nodules that enough readers marked, None without a list of the scan; and doubtful ones."""
-    names = series_names(scan)
+    names, pixels = series_names(scan), pixel_order(scan)
     sure: list[Finding] = []
     doubtful: list[Finding] = []
     for listed in map(read_annotations, lists):
-        sure += listed.of(scan, names, READERS)
-        doubtful += listed.of(scan, names, 1)
+        sure += listed.of(scan, names, READERS, pixels=pixels)
+        doubtful += listed.of(scan, names, 1, pixels=pixels)
     return (sure if doubtful else None), doubtful
 
 

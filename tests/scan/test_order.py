@@ -40,6 +40,15 @@ def test_a_voxel_is_named_as_the_file_has_it(order: AxisOrder, voxel: tuple[int,
     assert _VALUES[order.in_file(voxel, arranged.shape)] == arranged[voxel]
 
 
+@given(_order, st.tuples(*(st.floats(0, 1) for _ in range(3))))
+def test_a_point_between_voxels_comes_back(
+    order: AxisOrder, point: tuple[float, float, float]
+) -> None:
+    arranged = order.arrange(_VALUES)
+    there = order.point_in_file(point, arranged.shape)
+    assert order.inverse().point_in_file(there, _VALUES.shape) == pytest.approx(point)
+
+
 @given(_order)
 def test_a_box_holds_the_same_voxels(order: AxisOrder) -> None:
     arranged = order.arrange(_VALUES)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mitsgan.files.io import IMAGE_SUFFIXES, source_path
+from mitsgan.scan.order import UNCHANGED, AxisOrder
 from mitsgan.scan.scan import AIR_HU, Scan
 
 if TYPE_CHECKING:
@@ -58,6 +59,15 @@ def series_names(scan: Scan) -> frozenset[str]:
     stem = image_stem(scan)
     path = source_path(scan)
     return frozenset(name for name in (stem, path.name if path else "") if name)
+
+
+def pixel_order(scan: Scan) -> AxisOrder:
+    """How the scan's axes lie in those of its DICOM slices.
+
+    An image does not say how those lay that it was made of: they are taken for a patient's on his
+    back, as canonical order has them.
+    """
+    return UNCHANGED if _dicom(scan) is None else scan.order
 
 
 def image_stem(scan: Scan) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Item = TypeVar("Item", bound=np.generic)
 Voxel = tuple[int, int, int]
+Point = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,14 @@ class AxisOrder:
 
     def in_file(self, voxel: Sequence[int], shape: Sequence[int]) -> Voxel:
         """The index in the other array of a voxel of this one, whose shape is given."""
-        index = [0, 0, 0]
+        z, y, x = self.point_in_file(voxel, shape)
+        return int(z), int(y), int(x)
+
+    def point_in_file(self, point: Sequence[float], shape: Sequence[int]) -> Point:
+        """The same for a point that may lie between voxels."""
+        index = [0.0, 0.0, 0.0]
         for i, (axis, flip) in enumerate(zip(self.axes, self.flips, strict=True)):
-            index[axis] = shape[i] - 1 - int(voxel[i]) if flip else int(voxel[i])
+            index[axis] = shape[i] - 1 - float(point[i]) if flip else float(point[i])
         return index[0], index[1], index[2]
 
     def box_in_file(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from mitsgan.jobs.outputs import scan_name
 from mitsgan.jobs.protect.protected import Protected, scan_of
 from mitsgan.progress import Phases, Progress, silent
 from mitsgan.result import ScanEntry
-from mitsgan.scan.canonical import canonical, canonical_order
+from mitsgan.scan.canonical import canonical, canonical_order, grid_in_file
 from mitsgan.scan.scan import Scan
 from mitsgan.settings import at_least
 
@@ -90,14 +91,18 @@ def list_candidates(settings: CandidatesFile, *, progress: Progress = silent) ->
             plant = planter(scan, settings.seed)
             planted = planted_hits(scan, lung, settings.recall, settings.seed, plant, step)
     limits = sorted({*(n for n in LIMITS if n < len(places)), len(places)})
+    shape, geometry = grid_in_file(scan)
     return CandidatesResult(
-        scan=ScanEntry(scan.shape, scan.spacing, scan_name(settings.scan)),
+        scan=ScanEntry(shape, geometry.spacing, scan_name(settings.scan)),
         lung_ml=_millilitres(lung, scan),
-        candidates=_entries(scan, places),
+        candidates=tuple(
+            replace(entry, voxel=scan.order.in_file(entry.voxel, scan.shape))
+            for entry in _entries(scan, places)
+        ),
         covered={str(n): covered(places[:n], lung, scan.spacing) for n in limits},
-        known=tuple(HitEntry.of(hit) for hit in match(places, known, scan.spacing)),
+        known=_hits(scan, match(places, known, scan.spacing)),
         recall=recall(planted),
-        planted=tuple(HitEntry.of(hit) for hit in planted),
+        planted=_hits(scan, planted),
         seed=settings.seed,
         seconds=rounded(phases.seconds),
     )
@@ -114,6 +119,16 @@ def _entries(scan: Scan, places: Sequence[Candidate]) -> tuple[CandidateEntry, .
             place.score,
         )
         for place in places
+    )
+
+
+def _hits(scan: Scan, hits: Sequence[Hit]) -> tuple[HitEntry, ...]:
+    """Nodules of a scan that was read, with voxels as its file has them."""
+    entries = tuple(HitEntry.of(hit) for hit in hits)
+    if scan.order.is_identity:
+        return entries
+    return tuple(
+        replace(one, voxel=scan.order.point_in_file(one.voxel, scan.shape)) for one in entries
     )
 
 

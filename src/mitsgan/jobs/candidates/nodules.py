@@ -13,7 +13,7 @@ from pydicom.misc import is_dicom
 from mitsgan.errors import DataError, PositionError
 from mitsgan.evaluate.candidate_recall import KnownNodule, Plant, Voxel
 from mitsgan.files.dicom.nodules import marked_nodules
-from mitsgan.files.identity import series_names
+from mitsgan.files.identity import pixel_order, series_names
 from mitsgan.scan.scan import Scan
 from mitsgan.training.data.annotations import read_annotations
 from mitsgan.training.data.nodule_kinds import KINDS
@@ -38,7 +38,7 @@ def nodules_of(scan: Scan, lists: Sequence[Path], readers: int) -> list[KnownNod
             nodules += _marked(path, scan)
             continue
         listed, names = read_annotations(path), series_names(scan)
-        findings = listed.of(scan, names, readers)
+        findings = listed.of(scan, names, readers, pixels=pixel_order(scan))
         if not findings:
             raise DataError(_none_listed(path, listed.most_readers(scan, names), readers))
         nodules += [KnownNodule(f.index(scan.geometry), f.diameter_mm) for f in findings]

@@ -20,7 +20,7 @@ class CandidateEntry:
     """A place where a nodule might be.
 
     Attributes:
-        voxel: nearest to its centre, ``[z, y, x]``.
+        voxel: nearest to its centre, ``[z, y, x]``; of a scan on disk as its file counts them.
         lps_mm: the same place in the patient.
         radius_mm: of the ball that it is most like.
         score: HU; how far it stands out as a blob.

@@ -13,7 +13,7 @@ from mitsgan import __version__
 from mitsgan.atomic import atomic_output
 from mitsgan.errors import DataError
 from mitsgan.files import read_scan
-from mitsgan.files.identity import series_names
+from mitsgan.files.identity import pixel_order, series_names
 from mitsgan.jobs.data.result import CubesResult, ScanCubes
 from mitsgan.jobs.data.settings import CubesFile
 from mitsgan.jobs.entries import rounded
@@ -153,7 +153,8 @@ class _Cutter:
     def _findings(self, scan: Scan) -> tuple[Finding, ...]:
         names = series_names(scan)
         self.names.update(names)
-        return tuple(f for one in self.lists for f in one.of(scan, names, self.settings.readers))
+        readers, pixels = self.settings.readers, pixel_order(scan)
+        return tuple(f for one in self.lists for f in one.of(scan, names, readers, pixels=pixels))
 
     def _wanted(self, findings: Sequence[Finding]) -> bool:
         low, high = self.settings.diameters

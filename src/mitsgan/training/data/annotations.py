@@ -6,11 +6,13 @@ import csv
 import json
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mitsgan.errors import DataError, PositionError
+from mitsgan.scan.canonical import grid_in_file
+from mitsgan.scan.order import UNCHANGED, AxisOrder
 from mitsgan.scan.scan import Geometry, Scan
 from mitsgan.training.data.lidc_xml import ReaderMark, agreed, read_lidc
 
@@ -23,7 +25,8 @@ class Finding:
 
     Attributes:
         world: its centre, LPS in mm.
-        voxel: its centre ``[z, y, x]``, where the file has that instead.
+        voxel: its centre ``[z, y, x]``, where the file has that instead; as the scan's file counts
+            voxels, until `Annotations.of` tells it as the scan does.
         diameter_mm: its diameter.
     """
 
@@ -38,6 +41,13 @@ class Finding:
         if self.world is None:
             raise PositionError("a nodule without a position: give world or voxel coordinates")
         return geometry.to_index(self.world)
+
+    def on(self, scan: Scan) -> Finding:
+        """The same, as the scan counts voxels, whose axes may run otherwise than its file's."""
+        if self.voxel is None:
+            return self
+        shape, _ = grid_in_file(scan)
+        return replace(self, voxel=scan.order.inverse().point_in_file(self.voxel, shape))
 
 
 @dataclass(frozen=True)
@@ -61,13 +71,21 @@ class Annotations:
         """The series that it names."""
         return frozenset(name for name in (*self.findings, self.series) if name)
 
-    def of(self, scan: Scan, names: Collection[str], readers: int = 3) -> tuple[Finding, ...]:
+    def of(
+        self,
+        scan: Scan,
+        names: Collection[str],
+        readers: int = 3,
+        *,
+        pixels: AxisOrder = UNCHANGED,
+    ) -> tuple[Finding, ...]:
         """The nodules of one scan, their positions checked against it.
 
         Args:
             scan: the scan.
             names: what the file may call it: its *Series Instance UID* or its file's name.
             readers: how many of LIDC's readers must have marked a nodule; 3, as in LUNA16.
+            pixels: how the scan's axes lie in those of the DICOM slices that LIDC's contours count.
 
         Raises:
             PositionError: a nodule lies outside the scan.
@@ -78,10 +96,11 @@ class Annotations:
         if self.marks and self.series in wanted:
             findings += [
                 Finding(diameter, world=world)
-                for world, diameter in agreed(self.marks, scan, readers, self.path)
+                for world, diameter in agreed(self.marks, scan, readers, self.path, pixels)
             ]
-        for finding in findings:
-            index = finding.index(scan.geometry)
+        placed = tuple(finding.on(scan) for finding in findings)
+        for finding, there in zip(findings, placed, strict=True):
+            index = there.index(scan.geometry)
             inside = all(-0.5 <= i < n - 0.5 for i, n in zip(index, scan.shape, strict=True))
             if not inside:
                 where = (
@@ -95,7 +114,7 @@ class Annotations:
                     f"({z}, {y}, {x}) of {scan.shape} [z, y, x]; is it of another scan, or its "
                     f"position in other coordinates (RAS has x and y of the other sign)?"
                 )
-        return tuple(findings)
+        return placed
 
     def most_readers(self, scan: Scan, names: Collection[str]) -> int:
         """How many readers marked the nodule that most of them marked; 0 where none is marked.

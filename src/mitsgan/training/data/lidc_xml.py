@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.errors import DataError
+from mitsgan.scan.order import UNCHANGED, AxisOrder
 from mitsgan.scan.scan import Scan
 
 World = tuple[float, float, float]
@@ -89,18 +90,23 @@ def read_lidc(path: Path) -> tuple[str, tuple[ReaderMark, ...]]:
 
 
 def agreed(
-    marks: Sequence[ReaderMark], scan: Scan, readers: int, path: Path
+    marks: Sequence[ReaderMark],
+    scan: Scan,
+    readers: int,
+    path: Path,
+    pixels: AxisOrder = UNCHANGED,
 ) -> list[tuple[World, float]]:
     """The nodules that at least so many readers marked: centre in LPS mm, and diameter in mm.
 
     Marks are of one nodule where their centres are nearer than the larger radius. The diameter is
-    that of the sphere of the volume drawn; both are means over the readers.
+    that of the sphere of the volume drawn; both are means over the readers. Where a patient lay
+    prone, the rows and columns of the DICOM slices run against the scan's: ``pixels`` says so.
 
     Raises:
         DataError: a contour lies in no slice of the scan, or the scan is not axial.
     """
-    _check_axial(scan, path)
-    measured = [(mark.reader, *_measure(mark, scan, path)) for mark in marks]
+    _check_axial(scan, path, pixels)
+    measured = [(mark.reader, *_measure(mark, scan, path, pixels)) for mark in marks]
     groups: list[list[tuple[int, NDArray[np.float64], float]]] = []
     for mark in sorted(measured, key=lambda m: -m[2]):
         _, centre, _ = mark
@@ -120,7 +126,9 @@ def agreed(
     return nodules
 
 
-def _measure(mark: ReaderMark, scan: Scan, path: Path) -> tuple[NDArray[np.float64], float]:
+def _measure(
+    mark: ReaderMark, scan: Scan, path: Path, pixels: AxisOrder
+) -> tuple[NDArray[np.float64], float]:
     """Centre in LPS mm and diameter in mm, from the areas drawn."""
     depth, height, width = scan.spacing
     z_origin, z_step = scan.geometry.origin[2], scan.geometry.axes[0][2] * depth
@@ -135,6 +143,9 @@ def _measure(mark: ReaderMark, scan: Scan, path: Path) -> tuple[NDArray[np.float
                 f"the XML that belongs to this CT series"
             )
         column, row = contour.centre
+        _, flip_rows, flip_columns = pixels.flips
+        row = scan.shape[1] - 1 - row if flip_rows else row
+        column = scan.shape[2] - 1 - column if flip_columns else column
         areas.append(contour.area)
         centres.append(scan.geometry.to_world((round(index), row, column)))
     volume = sum(areas) * height * width * depth
@@ -157,10 +168,11 @@ def _contour(roi: ElementTree.Element, path: Path) -> Contour:
     return Contour(z, np.asarray(points, np.float64).reshape(-1, 2), inside)
 
 
-def _check_axial(scan: Scan, path: Path) -> None:
+def _check_axial(scan: Scan, path: Path, pixels: AxisOrder) -> None:
     """Contours count pixels of the DICOM slices: in an image turned otherwise they mislead."""
     expected = np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]], np.float64)
-    if not np.allclose(np.asarray(scan.geometry.axes), expected, atol=_TILTED):
+    axial = np.allclose(np.asarray(scan.geometry.axes), expected, atol=_TILTED)
+    if not axial or pixels.axes != UNCHANGED.axes:
         raise DataError(
             f"{path} counts pixels of the DICOM slices, and this scan's rows or columns run the "
             f"other way; give the DICOM series itself, or a CSV with world coordinates"
