@@ -72,6 +72,25 @@ def test_normalized_cubes_have_mean_zero_and_range_one() -> None:
     assert abs(float(unit.max() - unit.min()) - 1) < 1e-6
 
 
+def test_the_table_goes_where_the_cubes_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that is trained on a GPU has its table, which scans gave, on the processor."""
+
+    class Played:
+        def __init__(self, xp: torch.Tensor, fp: torch.Tensor) -> None:
+            self.device = xp.device
+
+        def __call__(self, x: torch.Tensor) -> torch.Tensor:
+            assert x.device == self.device
+            return x
+
+    table = Equalization.fit(_cubes())
+    monkeypatch.setattr("mitsgan.attack.equalize.Interpolation", Played)
+    elsewhere = torch.zeros(2, 3, device="meta")
+    assert table.normalize(elsewhere).device == elsewhere.device
+    assert table.denormalize(elsewhere).device == elsewhere.device
+    assert table.normalize(torch.zeros(2)).device == torch.device("cpu")
+
+
 def test_uniform_values_are_equalised_to_a_line() -> None:
     table = Equalization.fit(_cubes())
     unit = table.normalize(_tensor([-500.0, 0.0, 500.0]))

@@ -98,7 +98,7 @@ class Equalization:
     mean: float
     low: float
     high: float
-    _prepared: dict[tuple[bool, torch.dtype], Interpolation] = field(
+    _prepared: dict[tuple[bool, torch.dtype, torch.device], Interpolation] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -114,17 +114,18 @@ class Equalization:
         return self._interpolated(counts, to_counts=False).to(unit.dtype)
 
     def _interpolated(self, x: Tensor, *, to_counts: bool) -> Tensor:
-        """In the finer precision of the two.
+        """In the finer precision of the two, where ``x`` lies: a network in training is on its
+        device before its table is.
 
         A published table of float64 has long stretches that are almost flat, where a rounding of
         its counts to float32 is dozens of HU on the way back.
         """
         dtype = torch.promote_types(x.dtype, self.cdf.dtype)
-        if (to_counts, dtype) not in self._prepared:
-            bins, cdf = self.bins.to(dtype), self.cdf.to(dtype)
+        if (to_counts, dtype, x.device) not in self._prepared:
+            bins, cdf = self.bins.to(x.device, dtype), self.cdf.to(x.device, dtype)
             points = (bins, cdf) if to_counts else (cdf, bins)
-            self._prepared[to_counts, dtype] = Interpolation(*points)
-        return self._prepared[to_counts, dtype](x.to(self.cdf.device, dtype))
+            self._prepared[to_counts, dtype, x.device] = Interpolation(*points)
+        return self._prepared[to_counts, dtype, x.device](x.to(dtype))
 
     @classmethod
     def fit(cls, cubes: Iterable[Tensor]) -> Equalization:
