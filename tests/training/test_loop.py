@@ -118,6 +118,15 @@ def test_a_run_that_was_begun_with_other_files_is_refused(tmp_path: Path) -> Non
     assert len(read_losses(tmp_path)) == 6
 
 
+def test_a_run_on_a_gpu_does_not_go_on_without_one(tmp_path: Path) -> None:
+    train(tmp_path, 4)
+    checkpoint = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    checkpoint["cuda"] = torch.zeros(1, 16, dtype=torch.uint8)
+    torch.save(checkpoint, tmp_path / "checkpoint.pt")
+    with pytest.raises(OutputError, match="holds a run on a GPU; resume it with that"):
+        train(tmp_path, 8, resume=True)
+
+
 def test_the_global_state_is_given_back(tmp_path: Path) -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)

@@ -17,6 +17,9 @@ from mitsgan.errors import OutputError
 from mitsgan.training.fabric import ALONE, Worker
 from mitsgan.training.learner import Learner
 
+LOSSES = "losses.jsonl"
+"""What a run's folder calls the losses of its steps."""
+
 Step = Callable[[int, torch.Generator], Mapping[str, float]]
 
 
@@ -93,7 +96,7 @@ def in_words(losses: Mapping[str, float]) -> str:
 
 def read_losses(folder: Path) -> list[dict[str, float]]:
     """The losses of a run, one row a step."""
-    with (folder / "losses.jsonl").open() as lines:
+    with (folder / LOSSES).open() as lines:
         return [json.loads(line) for line in lines]
 
 
@@ -126,9 +129,11 @@ class _Random:
     def restore(self, states: Mapping[str, Tensor], path: Path) -> None:
         """Take this worker's part of what `state` gave."""
         mine = {}
-        for name, state in self.state().items():
-            if name not in states:
-                raise OutputError(f"{path.parent} holds a run on the CPU; resume it with that")
+        now = self.state()
+        if ("cuda" in states) != ("cuda" in now):
+            on = "a GPU" if "cuda" in states else "the CPU"
+            raise OutputError(f"{path.parent} holds a run on {on}; resume it with that")
+        for name, state in now.items():
             rows = states[name].view(-1, state.shape[1])
             if len(rows) != self.worker.count:
                 raise OutputError(
@@ -211,7 +216,7 @@ class _Record:
     """Losses as JSON lines, and to TensorBoard where it is installed."""
 
     def __init__(self, folder: Path, first: int) -> None:
-        self.path = folder / "losses.jsonl"
+        self.path = folder / LOSSES
         kept = self.path.read_text().splitlines()[:first] if self.path.exists() else []
         _replace(self.path, "".join(f"{line}\n" for line in kept).encode())
         self.pending: list[str] = []

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import mitsgan as mg
 from mitsgan import __version__
 from mitsgan.attack import TrainedAttacker
 from mitsgan.cli.main import main
@@ -234,6 +236,39 @@ def test_refusals(
     assert attacker(*options) == 2
     assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_would_fail_after_the_training_is_told_before_it(
+    attacker: Run, phantom_image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cubes, tissue = tmp_path / "cubes.npz", tmp_path / "tissue.nii.gz"
+    made = ["data", "cubes", str(phantom_image), "-o", str(cubes), "--count", "1", "--quiet"]
+    assert main([*made, "--action", "remove", "--split", "validate"]) == 0
+    noise = np.random.default_rng(0).normal(40, 30, (24, 48, 48)).astype(np.int16)
+    mg.write(mg.Scan.from_hu(noise, (4.0, 4.0, 4.0)), tissue)
+    for options, said in (
+        ((str(phantom_image), "--classifier", "none.safetensors"), "no such weights file"),
+        ((str(cubes),), "holds cubes to remove, and these are needed to inject"),
+        ((str(tissue),), f"--validate {tissue}: "),
+    ):
+        assert attacker("--steps", "1", "--validate", *options) == 2
+        assert said in capsys.readouterr().err
+        assert not (tmp_path / "injector.run").exists()
+
+
+def test_a_run_replaces_no_file_that_is_of_no_run(
+    attacker: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "experiment"
+    folder.mkdir()
+    for name in ("config.toml", "losses.jsonl"):
+        mine = folder / name
+        mine.write_text("steps = 1  # mine\n")
+        options = ("--config", str(mine)) if name == "config.toml" else ("--steps", "1")
+        assert attacker(*options, "--run", str(folder), "--quiet") == 2
+        assert f"holds a {name} that is of no training" in capsys.readouterr().err
+        assert mine.read_text() == "steps = 1  # mine\n"
+        mine.unlink()
 
 
 def test_refuses_to_validate_on_what_it_trains_on(

@@ -182,6 +182,20 @@ def test_refuses_what_is_no_file_of_cubes(file: CubeFile, tmp_path: Path) -> Non
         read_cubes(path)
 
 
+def test_a_damaged_file_is_told_wherever_the_damage_lies(file: CubeFile, tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    write_cubes(file, path)
+    whole = path.read_bytes()
+    told = 0
+    for place in range(0, len(whole), len(whole) // 200):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 6]) + whole[place + 1 :])
+        try:
+            read_cubes(path)  # a flipped date or attribute harms nothing
+        except DataError:
+            told += 1
+    assert told > 190
+
+
 def test_patients_are_kept_apart(file: CubeFile) -> None:
     check_apart(file.origins, [Origin("p3", "s3", "three")])
     with pytest.raises(DataError, match=r"^a\.npz \(patient p2\) and later are of one patient"):

@@ -14,7 +14,14 @@ from mitsgan.jobs.train.fine_tune import (
     protected_versions,
     protectors,
 )
-from mitsgan.jobs.train.inputs import Entries, Source, made_of, read_sources, whole_scans
+from mitsgan.jobs.train.inputs import (
+    Entries,
+    Source,
+    check_lungs,
+    made_of,
+    read_sources,
+    whole_scans,
+)
 from mitsgan.jobs.train.outputs import TrainingResult, card_of, write_weights
 from mitsgan.jobs.train.settings import AttackerTraining, DiffusionTraining, config_of
 from mitsgan.networks import as_stored, load_weights, shipped
@@ -23,6 +30,7 @@ from mitsgan.perturb import Budget
 from mitsgan.progress import Phases
 from mitsgan.training.attacker import PURPOSE, train_attacker
 from mitsgan.training.config import AttackerConfig, DiffusionConfig
+from mitsgan.training.data.cube_file import check_action
 from mitsgan.training.diffusion import train_diffusion
 from mitsgan.training.fabric import Worker
 from mitsgan.training.judge import judge_attacker
@@ -47,6 +55,10 @@ def work(settings: AttackerTraining | DiffusionTraining, worker: Worker) -> Trai
         seeds = [layer.seed for layer in layers]
         more["protected"] = {**used, "seeds": seeds, "max_hu": settings.max_hu}
     unseen, entries = read_sources(settings.validate, phases, apart_from=scans)
+    check_action(unseen, settings.action)
+    check_lungs(unseen, settings.validate)
+    if settings.classifier is not None:
+        load_weights(settings.classifier, "classifier")
     if worker.rank == 0:
         keep(settings)
     run = Run(settings.folder, settings.resume, worker, made_of(settings, scans))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from mitsgan.jobs.train.config_file import keep
-from mitsgan.jobs.train.inputs import made_of, read_scans
+from mitsgan.jobs.train.inputs import check_lungs, made_of, read_scans
 from mitsgan.jobs.train.outputs import TrainingResult, card_of, write_weights
 from mitsgan.jobs.train.settings import ClassifierTraining, config_of
 from mitsgan.progress import Phases
@@ -21,6 +21,7 @@ def work(settings: ClassifierTraining, worker: Worker) -> TrainingResult | None:
     phases, config = Phases(worker.progress), config_of(settings, ClassifierConfig)
     scans, data = read_scans(settings.scans, phases)
     unseen, entries = read_scans(settings.validate, phases, apart_from=scans)
+    check_lungs(unseen, settings.validate)
     if worker.rank == 0:
         keep(settings)
     run = Run(settings.folder, settings.resume, worker, made_of(settings, scans))

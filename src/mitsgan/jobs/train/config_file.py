@@ -104,10 +104,19 @@ def _head(name: str) -> str:
     return f"# the configuration of `mitsgan train {name}`"
 
 
+def is_kept(path: Path) -> bool:
+    """Whether a file is what a run kept, of whichever training."""
+    return path.is_file() and _first_line(path) in {_head(name).encode() for name in TRAININGS}
+
+
+def _first_line(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.readline().strip()
+
+
 def _check_kind(path: Path, kind: type[Training]) -> None:
     """Raise where a run kept the file that trains something else."""
-    with path.open("rb") as file:
-        first = file.readline().strip()
+    first = _first_line(path)
     for name, other in TRAININGS.items():
         if other is not kind and first == _head(name).encode():
             wanted = next(name for name, training in TRAININGS.items() if training is kind)

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from mitsgan.attack import TrainedAttacker
 from mitsgan.jobs.train.attackers import trained_against
 from mitsgan.jobs.train.config_file import keep
-from mitsgan.jobs.train.inputs import made_of, read_scans
+from mitsgan.jobs.train.inputs import check_lungs, made_of, read_scans
 from mitsgan.jobs.train.outputs import TrainingResult, card_of, write_weights
 from mitsgan.jobs.train.settings import DetectorTraining, config_of
 from mitsgan.progress import Phases
@@ -25,6 +25,7 @@ def work(settings: DetectorTraining, worker: Worker) -> TrainingResult | None:
     attackers = [replace(TrainedAttacker.load(path), name=path.stem) for path in settings.attackers]
     scans, data = read_scans(settings.scans, phases)
     unseen, entries = read_scans(settings.validate, phases, apart_from=scans)
+    check_lungs(unseen, settings.validate)
     if worker.rank == 0:
         keep(settings)
     run = Run(settings.folder, settings.resume, worker, made_of(settings, scans))

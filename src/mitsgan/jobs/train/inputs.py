@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from mitsgan.errors import DataError, ScanError
+from mitsgan.anatomy.places import LungPositions, lung_positions
+from mitsgan.errors import DataError, PositionError, ScanError
 from mitsgan.files import read_scan
 from mitsgan.files.io import source_path
 from mitsgan.jobs.outputs import scan_name
@@ -77,6 +78,29 @@ def read_sources(
     if apart_from:
         check_apart(origins(apart_from), origins(sources))
     return sources, entries
+
+
+def check_lungs(
+    sources: Sequence[Source], paths: Sequence[Path], count: int = 0, seed: int = 0
+) -> None:
+    """Look for places in the lung before the training: where none are, it could not be measured.
+
+    Args:
+        sources, paths: to validate on, and where they were read.
+        count: places that are drawn in each scan; 0 where any will do.
+        seed: of these.
+
+    Raises:
+        ScanError: a scan has no lung.
+        PositionError: it has too little of it.
+    """
+    for source, path in zip(sources, paths, strict=True):
+        if isinstance(source, Scan):
+            try:
+                LungPositions.of(source)
+                lung_positions(source, count, seed)
+            except (ScanError, PositionError) as error:
+                raise type(error)(f"`validate` {path}: {error}") from error
 
 
 def whole_scans(sources: Sequence[Source]) -> list[Scan]:

@@ -10,13 +10,16 @@ from mitsgan import __version__
 from mitsgan.atomic import atomic_output
 from mitsgan.errors import OutputError, ScanError
 from mitsgan.jobs.outputs import check_file
-from mitsgan.jobs.train.config_file import NAME
+from mitsgan.jobs.train.config_file import NAME, is_kept
 from mitsgan.jobs.train.inputs import Entries
 from mitsgan.jobs.train.settings import Training, TrainingFiles
 from mitsgan.networks import Card, Model, Precision, load_weights
 from mitsgan.networks.golden import golden_path, write_golden
 from mitsgan.result import Result
-from mitsgan.training.loop import checkpoint_of, last_losses
+from mitsgan.training.loop import LOSSES, checkpoint_of, last_losses
+
+_PICTURES = ("losses.png", "samples.png")
+"""What is drawn into the folder of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +71,12 @@ def check_files(settings: TrainingFiles) -> None:
         raise OutputError(f"{folder} holds no training run to resume; leave `resume` out")
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"`run` {folder} is a file; name a folder")
+    foreign = [name for name in (NAME, LOSSES, *_PICTURES) if (folder / name).exists()]
+    if foreign and not begun and not is_kept(folder / NAME):
+        raise OutputError(
+            f"`run` {folder} holds a {foreign[0]} that is of no training, and a run would replace "
+            "it; name another folder"
+        )
 
 
 def has_begun(settings: TrainingFiles) -> bool:

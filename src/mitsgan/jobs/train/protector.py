@@ -13,7 +13,7 @@ from mitsgan.jobs.train.fine_tune import protector_to_begin_with
 from mitsgan.jobs.train.inputs import made_of, read_scans
 from mitsgan.jobs.train.outputs import TrainingResult, card_of, write_weights
 from mitsgan.jobs.train.settings import PaperTraining, ProtectorTraining, TafimTraining, config_of
-from mitsgan.jobs.train.validation import forms_of, validate
+from mitsgan.jobs.train.validation import check_positions, forms_of, validate
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.progress import Phases
 from mitsgan.protect import MitsGan
@@ -40,6 +40,7 @@ def work(settings: Settings, worker: Worker) -> TrainingResult | None:
     attackers = [TrainedAttacker.load(path, worker.device) for path in settings.attackers]
     scans, data = read_scans(settings.scans, phases)
     unseen, entries = read_scans(settings.validate, phases, apart_from=scans)
+    check_positions(unseen, settings.validate, settings.seed)
     if worker.rank == 0:
         keep(settings)
     run = Run(settings.folder, settings.resume, worker, made_of(settings, scans))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -99,14 +100,9 @@ def sampler_for(
         DataError: a file holds cubes for the other action.
         ScanError: no lung was found in a scan.
     """
+    check_action(sources, action)
     files = [source for source in sources if isinstance(source, CubeFile)]
     scans = [source for source in sources if isinstance(source, Scan)]
-    for file in files:
-        if file.action != action:
-            raise DataError(
-                f"{file.name} holds cubes to {file.action}, and these are needed to {action}; make "
-                f"others with `mitsgan data cubes` and `action={action}`"
-            )
     samplers: list[Sampler] = [*files]
     weights = [len({origin.patient for origin in file.origins}) for file in files]
     if scans:
@@ -115,6 +111,16 @@ def sampler_for(
     if len(samplers) == 1:
         return samplers[0]
     return _Mixed(samplers, torch.tensor(weights, dtype=torch.float32))
+
+
+def check_action(sources: Sequence[Scan | CubeFile], action: Action) -> None:
+    """Raise `DataError` where a file among them holds cubes for the other action."""
+    for file in sources:
+        if isinstance(file, CubeFile) and file.action != action:
+            raise DataError(
+                f"{file.name} holds cubes to {file.action}, and these are needed to {action}; make "
+                f"others with `mitsgan data cubes` and `action={action}`"
+            )
 
 
 class _Mixed:
@@ -181,7 +187,8 @@ def read_cubes(path: Path) -> CubeFile:
             arrays: dict[str, NDArray[Any]] = {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; {_REMEDY}") from error
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+    # RuntimeError: a flipped bit makes of it what zipfile cannot unpack.
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, RuntimeError) as error:
         raise DataError(f"{path} cannot be read as cubes ({error}); {_REMEDY}") from error
     missing = [name for name in ("cubes", *_PER_CUBE, "about") if name not in arrays]
     if missing:
