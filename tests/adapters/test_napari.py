@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -47,8 +48,11 @@ def test_a_map_is_a_layer_of_the_same_grid(body: mg.Scan) -> None:
 
 
 def test_an_original_of_another_grid_is_told(body: mg.Scan, small_chest: mg.Scan) -> None:
-    with pytest.raises(mg.ScanError, match="which was protected"):
+    with pytest.raises(mg.ScanError, match="a scan and its protected version"):
         layers_of(body, original=small_chest)
+    elsewhere = replace(body, geometry=replace(body.geometry, origin=(90.0, 0.0, 0.0)))
+    with pytest.raises(mg.ScanError, match="lie in different places"):
+        layers_of(body, original=elsewhere)
 
 
 def test_the_reader_takes_files_of_scans(tmp_path: Path, body: mg.Scan) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,6 +129,18 @@ def test_the_result_does_not_depend_on_threads(
         finally:
             torch.set_num_threads(1)
     assert results[0].equal(results[1])
+
+
+def test_an_ascent_on_a_gpu_gives_back_the_threads_of_the_processor() -> None:
+    scan: Any = SimpleNamespace(hu=SimpleNamespace(device=torch.device("cuda")))
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with Gradients(scan):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_step_moves_what_positions_share_once(attacked: AttackedScan, injector: Attacker) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.errors import ScanError
+from mitsgan.evaluate.metrics.budget_check import check_geometry
 from mitsgan.evaluate.metrics.windows import LUNG
 from mitsgan.jobs.protect.protected import Protected
 from mitsgan.jobs.scans import read
@@ -112,11 +113,7 @@ def _read(path: str | Sequence[str]) -> list[Layer]:
 
 def _added(scan: Scan, original: Scan, limit: float | None) -> Layer:
     """A layer of what a scan differs by from its original."""
-    if scan.shape != original.shape:
-        raise ScanError(
-            f"the original is {original.shape} [z, y, x], the scan {scan.shape}; give that which "
-            "was protected"
-        )
+    check_geometry(original, scan)
     added = scan.hu() - original.hu()
     most = float(limit or max(float(np.abs(added).max()), 1.0))
     look = {

@@ -36,7 +36,8 @@ class Gradients:
     def __init__(self, scan: AttackedScan, *, varied: bool = False) -> None:
         self._scan = scan
         self._varied = varied
-        self._threads = torch.get_num_threads() if scan.hu.device.type == "cpu" else 1
+        self._before = torch.get_num_threads()
+        self._threads = self._before if scan.hu.device.type == "cpu" else 1
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -52,7 +53,7 @@ class Gradients:
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(self._threads)
+        torch.set_num_threads(self._before)
 
     def at(
         self,

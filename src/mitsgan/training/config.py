@@ -11,6 +11,8 @@ from typing import Literal
 from mitsgan.errors import SettingsError
 from mitsgan.settings import Settings, above_zero, at_least, check_choices, within
 
+_RATES = ("rate", "generator_rate", "discriminator_rate", "decay")
+_LARGEST_NODULE_MM = 30.0
 _RESIDUAL_GROUP = 8
 _DIFFUSION_GROUP = 4
 """Widths of these networks are multiples of so many: their channels work in groups."""
@@ -35,6 +37,8 @@ class TrainingConfig(Settings):
         super().__post_init__()
         check_choices(self)
         at_least("seed", self.seed, 0)
+        for name in _RATES:
+            at_least(name, getattr(self, name, 0), 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +199,7 @@ class ClassifierConfig(TrainingConfig):
         at_least("batch", self.batch, 2)
         at_least("smallest_mm", self.smallest_mm, 4)
         at_least("largest_mm", self.largest_mm, self.smallest_mm)
+        within("largest_mm", self.largest_mm, self.smallest_mm, _LARGEST_NODULE_MM)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -198,9 +198,10 @@ def _region(volume: Volume, place: Sequence[int], off_mm: float) -> tuple[Tensor
     reach = [round(off_mm / s) for s in volume.spacing]
     across = (SLICES - 1) * slices_apart(volume.spacing[0]) + 1
     size = [across + 2 * reach[0], *(SIDE + 2 * r for r in reach[1:])]
-    z, y, x = size
-    region = cut_blocks(volume.hu, [(place[0], place[1], place[2])], (z, y, x))[0]
-    return region, [p - round(n / 2) for p, n in zip(place, size, strict=True)]
+    corner = [p - n // 2 for p, n in zip(place, size, strict=True)]
+    # Blocks of some odd sizes have their position one voxel behind their middle.
+    z, y, x = (first + round(n / 2) for first, n in zip(corner, size, strict=True))
+    return cut_blocks(volume.hu, [(z, y, x)], (size[0], size[1], size[2]))[0], corner
 
 
 def _patch(

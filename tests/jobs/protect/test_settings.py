@@ -33,6 +33,7 @@ def test_what_others_say_too_is_the_same() -> None:
         ({"refine": 0.0}, "`refine` must be 1 or more"),
         ({"refine_steps": 0}, "`refine_steps` must be 1 or more"),
         ({"varied": True}, "`varied` says how to optimise"),
+        ({"attackers": ("smooth",)}, "`attackers` says against whom to optimise"),
         ({"protector": "pgd", "refine": 5.0, "weights": Path("w")}, "pgd has no weights"),
     ],
 )

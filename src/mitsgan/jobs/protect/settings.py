@@ -113,6 +113,10 @@ class ProtectSettings(Settings):
                 raise SettingsError(
                     f"`{name}` needs time to optimise around them; give `refine=300`"
                 )
+            if self.attackers:
+                raise SettingsError(
+                    "`attackers` says against whom to optimise; say how long: `refine=300`"
+                )
             if self.varied:
                 raise SettingsError("`varied` says how to optimise; say how long: `refine=300`")
         if self.candidates and self.nodules:

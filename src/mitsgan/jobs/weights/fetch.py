@@ -68,7 +68,10 @@ def fetch_weights(settings: FetchWeightsSettings, *, progress: Progress = silent
             file = settings.file or _downloaded(source, Path(folder))
             _store(_checked(file, source), target)
             step(1, 1, str(target))
-    Lpips.load(target)
+    try:
+        Lpips.load(target)
+    except WeightsError as error:  # what is there is kept, so that fetching again does not help
+        raise WeightsError(f"{error}; or delete {target} and fetch it anew") from error
     return FetchedWeights(
         what=settings.what,
         output=str(target),

@@ -149,10 +149,11 @@ def fetch(
         How many series were fetched, and how many were there.
 
     Raises:
-        DataError: a download failed or is incomplete, or something else lies in a series' place.
+        DataError: a download failed or is incomplete, something else lies in a series' place, or
+            the folder holds another collection, of which the manifest would lose the citation.
         OutputError: the folder cannot be written, or the disk is full.
     """
-    manifest = _read_manifest(folder)
+    manifest = _read_manifest(folder, collection)
     listed = {entry.get("uid") for entry in manifest}
     # Checked for all before anything is downloaded.
     missing = [one for one in series if not _is_there(folder / one.folder, one)]
@@ -237,17 +238,23 @@ def _entry(series: Series) -> dict[str, object]:
     return {**asdict(series), "folder": series.folder.as_posix()}
 
 
-def _read_manifest(folder: Path) -> list[dict[str, Any]]:
+def _read_manifest(folder: Path, collection: Collection) -> list[dict[str, Any]]:
     path = folder / MANIFEST
     if not path.exists():
         return []
     try:
-        listed = json.loads(path.read_text(encoding="utf-8"))["series"]
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        listed, of = list(manifest["series"]), manifest["collection"]
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path} is no manifest of fetched scans; move it away, or name another folder"
         ) from error
-    return list(listed)
+    if listed and of != SOURCES[collection].collection_id:
+        raise DataError(
+            f"{folder} holds scans of {of}, to be cited otherwise; name another folder for those "
+            f"of {SOURCES[collection].collection_id}"
+        )
+    return listed
 
 
 def _write_manifest(
