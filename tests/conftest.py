@@ -22,20 +22,20 @@ from mitsgan.scan.scan import Scan
 _HERE = Path(__file__).parent
 _BESIDE_THE_REPOSITORY = _HERE.parents[1] / "shared" / "data"
 
-_PROCESSES_COUNT = frozenset({"archive", "node", "studio", "training"})
-"""Tests of rooms whose code runs in processes of its own, and nowhere else."""
+_PROCESSES_DO_NOT_COUNT = frozenset({"benchmarks", "docs", "tools"})
+"""Tests whose processes run what the tests of other rooms run, too."""
 
 _MEASURED = "COVERAGE_PROCESS_CONFIG"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure coverage of processes that a test starts in those rooms alone.
+    """Measure no coverage of processes that tests of those rooms start.
 
-    Elsewhere they run what other tests run in this process, too, and would take half as long again.
+    They would take half as long again.
     """
     room = item.path.relative_to(_HERE).parts[0]
-    measured = None if room in _PROCESSES_COUNT else os.environ.pop(_MEASURED, None)
+    measured = os.environ.pop(_MEASURED, None) if room in _PROCESSES_DO_NOT_COUNT else None
     try:
         return (yield)
     finally:
