@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from mitsgan.anatomy.lung import find_lung
 from mitsgan.anatomy.mask import Box, CoarseMask
 from mitsgan.errors import ScanError
 from mitsgan.perturb.budget import Budget
+from mitsgan.protect.protector import Protector
 from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import AIR_HU, Scan
 
@@ -27,25 +30,35 @@ Pattern = Callable[[int, Box], Array]
 """Of a slice and its rows and columns: ``[y, x]``, or what broadcasts to that, in -1 to 1."""
 
 
-def in_aerated_lung(scan: Scan, start: int, stop: int, budget: Budget, pattern: Pattern) -> Array:
-    """A pattern as a `Perturbation` gives it; nothing where the scan has no lung.
+class LungPattern(Protector):
+    """A protector that adds a pattern to aerated lung, and needs no network for it.
 
-    Args:
-        scan, start, stop, budget: see `Perturbation`.
-        pattern: the part of the budget, where it acts.
+    A subclass says what the pattern is, in `pattern`.
     """
-    everywhere = np.zeros((stop - start, *scan.shape[1:]), np.float32)
-    lung = _around_lung(scan)
-    if lung is None:
+
+    on_device: ClassVar[bool] = False
+
+    seed: int = 0
+
+    @abstractmethod
+    def pattern(self, scan: Scan) -> Pattern:
+        """The part of the budget, where it acts; asked for of scans with a lung alone."""
+
+    def perturbation(self, scan: Scan, start: int, stop: int, budget: Budget) -> Array:
+        """See `Perturbation`; nothing where the scan has no lung."""
+        everywhere = np.zeros((stop - start, *scan.shape[1:]), np.float32)
+        lung = _around_lung(scan)
+        if lung is None:
+            return everywhere
+        mask, box = lung
+        pattern = self.pattern(scan)
+        limits = budget.limits(scan, start, stop, box)
+        for z in range(start, stop):  # one by one: a slice stays in the processor's cache
+            part = _strength(scan, z, mask, box)
+            part *= pattern(z, box)
+            limit = limits if isinstance(limits, float) else limits[z - start]
+            np.multiply(part, limit, out=everywhere[z - start][box])
         return everywhere
-    mask, box = lung
-    limits = budget.limits(scan, start, stop, box)
-    for z in range(start, stop):  # one by one: a slice stays in the processor's cache
-        part = _strength(scan, z, mask, box)
-        part *= pattern(z, box)
-        limit = limits if isinstance(limits, float) else limits[z - start]
-        np.multiply(part, limit, out=everywhere[z - start][box])
-    return everywhere
 
 
 @once_per_scan

@@ -9,9 +9,8 @@ import numpy as np
 from scipy import fft
 
 from mitsgan.anatomy.mask import Box
-from mitsgan.perturb.budget import Budget
-from mitsgan.protect.aerated import Array, Pattern, in_aerated_lung
-from mitsgan.protect.protector import Protector, register
+from mitsgan.protect.aerated import Array, LungPattern, Pattern
+from mitsgan.protect.protector import register
 from mitsgan.scan.once import once_per_scan
 from mitsgan.scan.scan import Scan
 
@@ -30,7 +29,7 @@ _STEEPNESS = 2.5
 
 @register
 @dataclass(frozen=True)
-class BiasField(Protector):
+class BiasField(LungPattern):
     """Plus and minus the budget over some centimetres, drawn from the seed, in aerated lung alone.
 
     Filters against fine patterns leave it as it is. Without the seed it cannot be told from the
@@ -45,14 +44,13 @@ class BiasField(Protector):
         "plus and minus the budget over centimetres, which no filter for fine patterns removes; "
         "no network"
     )
-    on_device: ClassVar[bool] = False
     secret: ClassVar[bool] = True
 
     seed: int = 0
 
-    def perturbation(self, scan: Scan, start: int, stop: int, budget: Budget) -> Array:
-        """See `Perturbation`; nothing where the scan has no lung."""
-        return in_aerated_lung(scan, start, stop, budget, slow_field(scan, self.seed))
+    def pattern(self, scan: Scan) -> Pattern:
+        """See `LungPattern.pattern`."""
+        return slow_field(scan, self.seed)
 
 
 def slow_field(scan: Scan, seed: int) -> Pattern:

@@ -8,10 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from mitsgan.anatomy.mask import Box
-from mitsgan.perturb.budget import Budget
-from mitsgan.protect.aerated import Array, in_aerated_lung
+from mitsgan.protect.aerated import Array, LungPattern, Pattern
 from mitsgan.protect.field import slow_field
-from mitsgan.protect.protector import Protector, register
+from mitsgan.protect.protector import register
 from mitsgan.protect.wave import wave_of_rows
 from mitsgan.scan.scan import Scan
 
@@ -22,7 +21,7 @@ see docs/decisions/keyed-wave.md."""
 
 @register
 @dataclass(frozen=True)
-class KeyedWave(Protector):
+class KeyedWave(LungPattern):
     """Plus and minus the budget by a wave whose duty follows a slow field, in aerated lung alone.
 
     Every voxel there moves by the whole budget, so that both patterns have room in it (pulse-width
@@ -35,13 +34,12 @@ class KeyedWave(Protector):
         "a wave that attackers alias, on a slow field: a filter for either leaves the other; "
         "no network"
     )
-    on_device: ClassVar[bool] = False
     secret: ClassVar[bool] = True
 
     seed: int = 0
 
-    def perturbation(self, scan: Scan, start: int, stop: int, budget: Budget) -> Array:
-        """See `Perturbation`; nothing where the scan has no lung."""
+    def pattern(self, scan: Scan) -> Pattern:
+        """See `LungPattern.pattern`."""
         wave = wave_of_rows(scan, self.seed).astype(np.float32)[:, None]
         field = slow_field(scan, self.seed)
 
@@ -50,4 +48,4 @@ class KeyedWave(Protector):
             beneath = np.sin(np.float32(np.pi / 2 * FIELD_PART) * field(z, box))
             return np.where(wave[box[0]] < -beneath, np.float32(-1), np.float32(1))
 
-        return in_aerated_lung(scan, start, stop, budget, pattern)
+        return pattern

@@ -9,10 +9,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.perturb.budget import Budget
-from mitsgan.protect.aerated import in_aerated_lung
+from mitsgan.protect.aerated import LungPattern, Pattern
 from mitsgan.protect.patches import PATCH
-from mitsgan.protect.protector import Protector, register
+from mitsgan.protect.protector import register
 from mitsgan.scan.scan import Scan
 
 CYCLES_PER_MM = 15 / 32
@@ -26,7 +25,7 @@ FINEST_CYCLES = 0.46
 
 @register
 @dataclass(frozen=True)
-class LungWave(Protector):
+class LungWave(LungPattern):
     """Plus and minus the budget in turn from front to back, in aerated lung alone.
 
     The phase follows from the seed. Computing it costs no more than noise; a reader of the code, or
@@ -38,16 +37,13 @@ class LungWave(Protector):
     summary: ClassVar[str] = (
         "plus and minus the budget along one axis, at a frequency that attackers alias; no network"
     )
-    on_device: ClassVar[bool] = False
 
     seed: int = 0
 
-    def perturbation(
-        self, scan: Scan, start: int, stop: int, budget: Budget
-    ) -> NDArray[np.float32]:
-        """See `Perturbation`; nothing where the scan has no lung."""
+    def pattern(self, scan: Scan) -> Pattern:
+        """See `LungPattern.pattern`."""
         signs = np.where(wave_of_rows(scan, self.seed) < 0, -1, 1).astype(np.float32)[:, None]
-        return in_aerated_lung(scan, start, stop, budget, lambda _, box: signs[box[0]])
+        return lambda _, box: signs[box[0]]
 
 
 def wave_of_rows(scan: Scan, seed: int) -> NDArray[np.float64]:
