@@ -73,6 +73,15 @@ class ExtensionError(MitsganError):
     """A protector or an attacker of somebody's own cannot be used."""
 
 
+def is_text(name: object) -> bool:
+    """Whether a name can be written as UTF-8: names of files may hold bytes that are none."""
+    try:
+        str(name).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def plain(text: str, *, keep: str = "") -> str:
     """Text in which signs that steer a terminal, or that nobody sees, are written as escapes.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import geometric_mean, median
+from statistics import geometric_mean
 
 from drawing import plain
 from result_tables import RESULTS, read_result
 
+from claims import Run
 from mitsgan.attack import ACTIONS
 from mitsgan.evaluate.benchmark.result import Benchmark
 from mitsgan.evaluate.report.formatting import Cell
@@ -32,7 +32,6 @@ POSITIONS, FEWER = 48, 16
 """How many are attacked on each scan; and behind purifiers, or by those who know the method."""
 TRAINED_AGAINST = ("textured", "smooth", "narrow")
 _TWO = ("textured", HELD_OUT)
-_WHO = ("protector", "attacker")
 _TITLES = {"purifier": "After a purifier", "variant": "Attackers who know the method"}
 _FIRST = {"purifier": "purifier", "variant": "what the attacker does"}
 _RECOMPUTED = ("added_hu", "seed_known_hu", "seed_unknown_hu")
@@ -92,21 +91,18 @@ def purified(
 def lightly_purified() -> str:
     """What a light purifier leaves of a keyed wave, and of two that are known to differ there."""
     protectors = ("keyed wave", "MITS-GAN", "wave")
-    medians: dict[tuple[str, ...], dict[str | None, float]] = {}
-    for path in sorted(KEYED.parent.glob("results-*.jsonl")):
-        for line in path.read_text("utf-8").splitlines()[1:]:
-            row = json.loads(line)["result"]
-            if row["kind"] == "attack" and row["purifier"] in LIGHT:
-                at = tuple(row[key] for key in ("scan", "purifier", "action", *_WHO))
-                hu = median(row["disruption_rmse_hu"])
-                medians.setdefault(at, {})[row["control"]] = hu
+    run = Run.read(KEYED.parent, "").rows
+    rows = [
+        {**row, **run.measured(row)} for purifier in LIGHT for row in run.attacks(purifier=purifier)
+    ]
     made: list[list[Cell]] = []
-    for scan, purifier, action in dict.fromkeys(at[:3] for at in medians):
-        there = [medians[scan, purifier, action, p, of] for p in protectors for of in _TWO]
-        cells = [one[None] / one["noise"] for one in there]
-        made.append([scan, f"`{purifier}`", action, *cells])
+    for scan, purifier in sorted({(str(row["scan"]), str(row["purifier"])) for row in rows}):
+        there = [row for row in rows if (row["scan"], row["purifier"]) == (scan, purifier)]
+        for action in ACTIONS:
+            cells = [_over(there, p, of, action) for p in protectors for of in _TWO]
+            made.append([scan, f"`{purifier}`", action, *cells])
     columns = [_ratio(f"{p}, `{of}`", FEWER) for p in protectors for of in _TWO]
-    return plain(["scan", "purifier", "action", *columns], sorted(made, key=str))
+    return plain(["scan", "purifier", "action", *columns], made)
 
 
 def notched(

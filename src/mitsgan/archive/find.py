@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitsgan.archive.task import storable
-from mitsgan.errors import DataError, ScanError
+from mitsgan.errors import DataError, ScanError, is_text
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.find.entries import Entry, is_archive, unlisted_reason, walk
 from mitsgan.files.dicom.find.headers import check_whole
@@ -93,7 +93,7 @@ def find_series(
         folders.append(_lost(path, unlisted_reason(path, error)))
 
     for path, names in _walk(source, unlisted):
-        if not _is_text(path):
+        if not is_text(path):
             folders.append(_lost(path, _RENAME.format(path)))
             continue
         stamp = _stamp(path, names)
@@ -113,10 +113,6 @@ def _lost(path: Path, reason: str) -> Folder:
     """A folder of which nothing is known but why."""
     name = storable(path)
     return Folder(name, "", (SeriesFiles(name, "", "", 0, 0.0, 0, storable(reason)),), {})
-
-
-def _is_text(path: Path) -> bool:
-    return storable(path) == str(path)
 
 
 def content(folder: Folder) -> str:
@@ -198,7 +194,7 @@ def look_into(folder: tuple[Path, list[str], str]) -> Folder:
     for name in names:
         file = path / name
         if is_readable_image(file):
-            series.append(_alone(file, "" if _is_text(file) else _RENAME.format(file)))
+            series.append(_alone(file, "" if is_text(file) else _RENAME.format(file)))
             continue
         try:
             header = read_header(Entry(file, Path(name)))

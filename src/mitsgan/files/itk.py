@@ -12,7 +12,7 @@ from typing import Any
 
 import SimpleITK as sitk  # noqa: N813
 
-from mitsgan.errors import OutputError, ScanError
+from mitsgan.errors import OutputError, ScanError, is_text
 from mitsgan.files.derivation import Derivation
 from mitsgan.quiet import UNREADABLE, mute, remedy
 from mitsgan.scan.memory import in_hu
@@ -32,6 +32,7 @@ _DATA_FILE = re.compile(
 _DIMENSIONS = re.compile(rb"^(?:NDims *=|dimension:)([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 _DIRECTIONS = re.compile(rb"^space directions:([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 _MOST_DIMENSIONS = 10
+# Over such a name it ends the whole process.
 _NO_TEXT = "its name, or that of a folder above it, is no UTF-8, which ITK needs; rename it"
 
 
@@ -68,7 +69,7 @@ def read_itk(path: Path, hu_offset: float = 0.0) -> Scan:
     Raises:
         ScanError: it cannot be read, or is not one three-dimensional grey image.
     """
-    if not _is_text(path):
+    if not is_text(path):
         raise ScanError(f"{path}: {_NO_TEXT}")
     _check_data_file(path)
     _check_dimensions(path)
@@ -95,7 +96,7 @@ def write_itk(scan: Scan, path: Path, derivation: Derivation) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    if not _is_text(path):
+    if not is_text(path):
         raise OutputError(f"{path}: {_NO_TEXT}")
     # A file of the same kind keeps its values as they were, HU or not.
     stored = scan.stored if isinstance(scan.source, ItkSource) else in_hu(scan)
@@ -119,15 +120,6 @@ def write_itk(scan: Scan, path: Path, derivation: Derivation) -> None:
             f"{path.name} could not be written ({reason}); see that the disk has room for "
             f"{stored.nbytes / 1e6:.0f} MB, or choose another place"
         ) from error
-
-
-def _is_text(path: Path) -> bool:
-    """Whether a path can be given to ITK, which ends the whole process over one that is no text."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def not_a_volume(path: Path, shape: str) -> str:

@@ -63,16 +63,17 @@ def _adopt(number: int, spool: Spool, intake: Intake, config: NodeConfig) -> int
     Rows are on the disk before objects, so the ledger is older than these, which may have been
     acknowledged, and sent on or not.
     """
-    paths = [path for path in sorted(spool.received(number).glob("*.dcm")) if is_whole(path)]
-    origin = spool.origin(number)
-    if paths and origin is None:
+    paths = sorted(spool.received(number).glob("*.dcm"))
+    origin, entered = spool.origin(number), 0
+    if origin is not None:
+        entered = sum(_take(path, origin, intake, config) for path in paths)
+    elif any(map(is_whole, paths)):
         LOG.error(
             "%s: the ledger does not know this series, nor does the folder tell who sent it; it "
             "stays. Send its `received` to the node again, then remove it",
             spool.folder(number),
         )
         return 0
-    entered = sum(_take(path, origin, intake, config) for path in paths if origin is not None)
     spool.remove(number)
     return entered
 

@@ -111,8 +111,8 @@ def evaluate(
         lpips_weights=optional_path(lpips_weights),
         seed=seed,
     )
-    scan = scan_of(protected)
-    if np.array_equal(scan.stored, scan_of(original).stored):
+    original, scan = scan_of(original), scan_of(protected)
+    if np.array_equal(scan.stored, original.stored):
         raise SettingsError(
             "`protected` has the same voxels as `original`, so nothing protects it; give a scan "
             "and its protected version"

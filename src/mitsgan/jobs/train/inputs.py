@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from mitsgan.anatomy.places import LungPositions, lung_positions
+from mitsgan.anatomy.places import lung_positions
 from mitsgan.errors import DataError, PositionError, ScanError
 from mitsgan.files import read_scan
 from mitsgan.files.io import source_path
@@ -97,7 +97,6 @@ def check_lungs(
     for source, path in zip(sources, paths, strict=True):
         if isinstance(source, Scan):
             try:
-                LungPositions.of(source)
                 lung_positions(source, count, seed)
             except (ScanError, PositionError) as error:
                 raise type(error)(f"`validate` {path}: {error}") from error

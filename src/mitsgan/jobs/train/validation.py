@@ -67,22 +67,18 @@ def validate(
                 settings = EvaluationSettings(
                     max_hu=max_hu, positions=POSITIONS, seed=seed, pgd_steps=0, diagnostics=False
                 )
-                struck = [
-                    (attacker, evaluation)
-                    for pair in _pairs(attackers)
-                    for evaluation in [
-                        evaluate(
-                            scan,
-                            protected.scan,
-                            pair,
-                            settings,
-                            name=name,
-                            classifier=classifier,
-                            progress=lambda _, done, total, note="": step(done, total, note),
-                        )
-                    ]
-                    for attacker in pair
-                ]
+                struck: list[tuple[Attacker, Evaluation]] = []
+                for pair in _pairs(attackers):
+                    evaluation = evaluate(
+                        scan,
+                        protected.scan,
+                        pair,
+                        settings,
+                        name=name,
+                        classifier=classifier,
+                        progress=lambda _, done, total, note="": step(done, total, note),
+                    )
+                    struck += [(attacker, evaluation) for attacker in pair]
                 row: dict[str, object] = {"perturbation_rms_hu": round(protected.rms_hu, 2)}
                 keys = _keys([attacker for attacker, _ in struck])
                 for key, (attacker, evaluation) in zip(keys, struck, strict=True):
