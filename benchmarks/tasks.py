@@ -69,13 +69,13 @@ def weights(given: Path | None, spare: Path) -> Result:
 def layers(folder: Path, weights: Path | None) -> Result:
     """`apply_perturbations` alone, after the scan is read and the weights are loaded."""
     from mitsgan.files import read_scan
-    from mitsgan.jobs.protect.default import load_mits_gan
+    from mitsgan.jobs.protect.default import load_default
     from mitsgan.perturb import Budget, apply_perturbations
     from mitsgan.protect.registry import identify
     from mitsgan.slabs import processors
 
     scan = read_scan(folder)
-    layer, _ = load_mits_gan(weights, seed=0)
+    layer, _ = load_default(weights, seed=0)
     start = perf_counter()
     apply_perturbations(scan, [layer], Budget())
     return {

@@ -17,7 +17,7 @@ Place = tuple[float, float, float]
 
 _AXES = 3
 
-DEFAULT_PROTECTOR = "mits-gan"
+DEFAULT_PROTECTOR = "mits-gan-waves"
 """What protects unless another one is asked for. It stands here, not beside the protectors, because
 commands read their settings long before they import any."""
 

@@ -52,7 +52,7 @@ def evaluate_mark_file(
     from mitsgan.files import read_scan
     from mitsgan.jobs.attackers import load_attackers
     from mitsgan.jobs.outputs import check_file, scan_name, write_result
-    from mitsgan.jobs.protect.default import load_mits_gan
+    from mitsgan.jobs.protect.default import load_default
     from mitsgan.mark import series_identity
 
     phases = Phases(progress)
@@ -64,7 +64,7 @@ def evaluate_mark_file(
     attackers = load_attackers(settings)
     protectors, entry = [], None
     if not settings.mark_only:
-        protector, entry = load_mits_gan(settings.weights, settings.seed)
+        protector, entry = load_default(settings.weights, settings.seed)
         protectors.append(protector)
     with phases.phase("read", f"reading {settings.scan}") as step:
         scan = read_scan(settings.scan, settings, progress=step)

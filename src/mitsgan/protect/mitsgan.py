@@ -47,14 +47,14 @@ class MitsGan(BoundedGenerator, TrainedProtector):
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor], card: Card) -> Self:
-        """See `Model.from_tensors`."""
+        """See `Model.from_tensors`; the weights tell which of both it is, with waves or without."""
         config = card["config"]
         a, b = (int(w) for w in config["width"])
-        network = PerturbationGenerator(
-            (a, b), int(config.get("reach", 0)), tuple(config.get("waves", ()))
-        )
+        waves = tuple(config.get("waves", ()))
+        network = PerturbationGenerator((a, b), int(config.get("reach", 0)), waves)
         network.load_state_dict(tensors)
-        return cls(network, card=card)
+        kind = MitsGanWaves if waves else MitsGan
+        return cast(Self, kind(network, card=card))
 
     @classmethod
     def dtype_on(cls, device: torch.device) -> torch.dtype:

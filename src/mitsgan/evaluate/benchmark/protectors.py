@@ -20,6 +20,7 @@ from mitsgan.optimize.removals import removals_around
 from mitsgan.perturb import Budget, Perturbation
 from mitsgan.protect import PROTECTORS, Offset, Protector, RandomSign
 from mitsgan.protect.registry import load_protector
+from mitsgan.settings import DEFAULT_PROTECTOR
 
 PGD = "pgd"
 """A perturbation of the whole scan, optimised against one attacker at random positions."""
@@ -83,7 +84,7 @@ def optimised_layer(
     if entry.kind == KNOWN_PLACES:
         removers = [attacker(name, "remove") for name in entry.opponents]
         threats = removals_around(bench.places, bench.scan.spacing, removers)
-        start = load_protector("mits-gan", seed=seed)
+        start = load_protector(DEFAULT_PROTECTOR, seed=seed)
     else:
         places = LungPositions.of(bench.scan)
         threats = [Threat(attacker(n, a), places) for n in entry.opponents for a in ACTIONS]

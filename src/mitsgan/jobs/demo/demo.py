@@ -67,7 +67,7 @@ def make_demo(settings: DemoFolder, *, progress: Progress = silent) -> Evaluatio
     from mitsgan.jobs.demo.folder import check_demo, demo_folder
     from mitsgan.jobs.evaluate.evaluation import Judges
     from mitsgan.jobs.evaluate.settings import EvaluateSettings
-    from mitsgan.jobs.protect.default import load_mits_gan
+    from mitsgan.jobs.protect.default import load_default
     from mitsgan.perturb import Budget
     from mitsgan.phantom.chest import NODULE_LPS
 
@@ -83,7 +83,7 @@ def make_demo(settings: DemoFolder, *, progress: Progress = silent) -> Evaluatio
         remover=settings.remover,
     )
     judges = Judges.load(measured)
-    layer = load_mits_gan(settings.weights, settings.seed)
+    layer = load_default(settings.weights, settings.seed)
     with demo_folder(settings.out, settings.overwrite) as folder:
         return _fill(folder, settings, measured, judges, layer, progress)
 

@@ -55,7 +55,7 @@ class EvaluateFiles(Overwriting, EvaluateSettings, Reading):
     protected: Path | None = None
     """The same scan, protected; without it, the original is protected in memory first."""
     protector: str = DEFAULT_PROTECTOR
-    """What protects in memory: mits-gan-waves, wave, bias-field, keyed-wave; to compare with
+    """What protects in memory: mits-gan, wave, bias-field, keyed-wave; to compare with
     mits-gan-paper, tafim, the controls noise and offset; or one of your own."""
     weights: Path | None = None
     """A protector of your own; by default the one that ships with mitsgan."""
