@@ -51,7 +51,8 @@ def work(settings: AttackerTraining | DiffusionTraining, worker: Worker) -> Trai
     if layers:
         with phases.phase("protect", "protecting the scans"):
             seen = [*scans, *protected_versions(scans, layers, Budget(settings.max_hu))]
-        used = weights_entry(layers[0].card, settings.protector, "mitsgan")
+        first = layers[0]
+        used = weights_entry(first.card, settings.protector, first.SHIPPED or first.name)
         seeds = [layer.seed for layer in layers]
         more["protected"] = {**used, "seeds": seeds, "max_hu": settings.max_hu}
     unseen, entries = read_sources(settings.validate, phases, apart_from=scans)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -14,8 +15,9 @@ from mitsgan.errors import SettingsError
 from mitsgan.jobs.entries import weights_entry
 from mitsgan.jobs.train.inputs import Source, whole_scans
 from mitsgan.perturb import Budget, apply_perturbations
-from mitsgan.protect import MitsGan
+from mitsgan.protect import PROTECTORS, MitsGan
 from mitsgan.scan import Scan
+from mitsgan.settings import DEFAULT_PROTECTOR
 from mitsgan.training.config import AttackerConfig, DiffusionConfig, ProtectorConfig
 
 _DIFFUSION = "diffusion"
@@ -84,12 +86,13 @@ def protector_to_begin_with(
 
 
 def protectors(path: Path | None, seed: int) -> list[MitsGan]:
-    """The protector, by default the one that ships, with several seeds.
+    """A protector of weights, by default the one that protects by default, with several seeds.
 
     Raises:
         WeightsError: see `mitsgan.networks.load_weights`.
     """
-    return [MitsGan.load(path, seed=seed + _APART + number) for number in range(SEEDS)]
+    kind = cast(type[MitsGan], PROTECTORS.get(DEFAULT_PROTECTOR))
+    return [kind.load(path, seed=seed + _APART + number) for number in range(SEEDS)]
 
 
 def protected_versions(
