@@ -33,7 +33,7 @@ from mitsgan.evaluate.report.pictures.overview import overview
 from mitsgan.jobs.benchmark_scans import load_subject
 
 ROOT = Path(__file__).parents[1]
-PROTECTOR, ATTACKER, BUDGET_HU = "MITS-GAN", "textured", 10.0
+PROTECTOR, ATTACKER, BUDGET_HU = "MITS-GAN with waves", "textured", 10.0
 SCANS = ("lungdx-a0001", "c3n-00247")
 
 _SHOWN: tuple[tuple[Action, str], ...] = (("inject", ""), ("remove", ", planted nodules"))

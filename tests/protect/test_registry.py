@@ -63,6 +63,14 @@ def test_every_protector_gives_the_same_however_the_scan_is_cut(
     np.testing.assert_allclose(whole[5:10], part, atol=0.01)
 
 
+@pytest.mark.parametrize("asked", ["mits-gan", "mits-gan-waves"])
+@pytest.mark.parametrize("of", ["mits-gan", "mits-gan-waves"])
+def test_weights_tell_whether_their_network_has_waves(
+    asked: str, of: str, weights: dict[str, Path]
+) -> None:
+    assert load_protector(asked, weights=weights[of]).name == of, "no name of another for a header"
+
+
 @pytest.mark.parametrize("name", ["mits-gan-paper", "tafim"])
 def test_the_native_form_of_a_baseline_is_unbounded(
     name: str, weights: dict[str, Path], small_chest: Scan
@@ -109,7 +117,7 @@ def test_refusals(weights: dict[str, Path], small_chest: Scan) -> None:
 
 def test_the_order_is_that_of_use() -> None:
     names = PROTECTORS.names()
-    ours = ("mits-gan", "mits-gan-waves", "wave", "bias-field", "keyed-wave")
+    ours = ("mits-gan-waves", "mits-gan", "wave", "bias-field", "keyed-wave")
     compared = ("mits-gan-paper", "tafim", "noise", "offset")
     assert names[: len(ours) + len(compared)] == ours + compared
     unbounded = [name for name in names if not PROTECTORS.get(name).bounded]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 from drawing import drawn
-from wave_tables import behind_comb
+from wave_tables import filtered
 
 from mitsgan.evaluate.benchmark.result import Benchmark
 from mitsgan.evaluate.report.formatting import Cell
@@ -115,11 +115,12 @@ def _sentences(
         f"classifier calls a nodule moves by at most {moved:.0f} percentage points."
     )
     over = [number(row["over_noise"]) for row in ours]
+    scan, who = (str(looks[0][key]) for key in ("scan", "protector"))
     knowing = [number(row["over_noise"]) for row in rows["adaptive"] if row["variant"] != "plain"]
     yield (
         f"**It disrupts {_range(over, 1)} times as much as noise of the same strength**, and "
         f"{_range(knowing, 1)} times against attackers who know that there is protection; "
-        f"{_range(behind_comb(str(looks[0]['scan'])), 1)} times against those who [filter out "
+        f"{_range(filtered(scan, who), 1)} times against those who [filter out "
         "what it is known to add](decisions/wave.md#what-it-is-worth). A constant offset of that "
         f"strength does more in {_count(ours, 'offset')} of {len(ours)} rows."
     )

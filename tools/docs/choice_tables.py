@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import visibility_tables
 import wave_tables
-from density_tables import density_evaluations
+from density_tables import lung_means
 from drawing import plain
 
 from mitsgan.evaluate.report.formatting import Cell
@@ -50,7 +50,7 @@ def choice() -> str:
                 _span(wave_tables.against(name, "remove", ["plain"])),
                 f"{min(wave_tables.against(name, 'inject', _SINGLE)):.1f}",
                 f"{min(wave_tables.against(name, 'inject', ['filters'])):.1f}",
-                f"{_lung_mean(kind):.1f}",
+                f"{max(lung_means(kind)):.1f}",
                 visibility_tables.seen_in_lung_window(kind),
                 _RUN_AGAIN.get(kind, "who has the key"),
             ]
@@ -61,14 +61,3 @@ def choice() -> str:
 def _span(values: Iterable[float]) -> str:
     found = sorted(values)
     return f"{found[0]:.1f} to {found[-1]:.1f}"
-
-
-def _lung_mean(kind: str) -> float:
-    """The largest move of the lung's mean, over scans."""
-    return max(
-        abs(figure.change or 0.0)
-        for one in density_evaluations()
-        if one.protected_by == kind
-        for figure in one.invariants
-        if figure.name == "lung, mean"
-    )

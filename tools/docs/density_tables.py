@@ -18,6 +18,16 @@ def density_evaluations() -> list[Evaluation]:
     return sorted(found, key=lambda one: (one.scan.name, rank(one.protected_by or "")))
 
 
+def lung_means(protector: str) -> list[float]:
+    """By how much a protector moves the mean of the lung, scan by scan, in HU."""
+    return [
+        abs(figure.change or 0.0)
+        for one in density_evaluations()
+        for figure in one.invariants
+        if one.protected_by == protector and figure.name == "lung, mean"
+    ]
+
+
 def density() -> str:
     """What each protector moves of the figures of density, scan by scan."""
     figures = {"lung, mean": "HU", "LAA-950": "percentage points", "Perc15": "HU"}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benchmark_digest import at_first_budget, first_appearance
 from benchmark_pages import SUMMARY
-from density_tables import density_evaluations
+from density_tables import lung_means
 from drawing import plain
 from result_tables import evaluation, read_result
 from sketch_tables import (
@@ -21,12 +21,14 @@ from sketch_tables import (
 from mitsgan.evaluate.benchmark.result import Benchmark
 from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column
+from mitsgan.settings import DEFAULT_PROTECTOR
 
 _MARKED = {"lidc-0001": "2.5 mm slices", "lungdx-a0001": "5 mm slices, sharp kernel"}
 _PAINTED_IN, _REMOVED = "lesion painted in by a model", "lesion removed by a model"
 _FIGURES = {"lung, mean": "mean", "LAA-950": "LAA-950", "Perc15": "Perc15"}
 _UNITS = {"%": "percentage points"}
-_EVEN = "mits-gan-waves"
+_PLAIN = "mits-gan"
+"""The network without waves."""
 _PAIR = "textured"
 
 
@@ -137,18 +139,13 @@ def _density() -> str:
         unit = _UNITS.get(figure.unit, figure.unit)
         bound = "" if figure.tolerance is None else f" (tolerance {figure.tolerance:g})"
         moves.append(f"{short} by {figure.change or 0:+.1f} {unit}{bound}")
-    even = [
-        abs(figure.change or 0)
-        for one in density_evaluations()
-        for figure in one.invariants
-        if one.protected_by == _EVEN and figure.name == "lung, mean"
-    ]
+    means = {name: lung_means(name) for name in (DEFAULT_PROTECTOR, _PLAIN)}
+    most = {name: f"{max(values):.1f} HU" for name, values in means.items()}
     return (
-        f"**Density moves.** On `{result.scan.name}`, of the lung, {', '.join(moves)}. Where "
-        "software measures it, give the original back (`--restorable`), or take "
-        f"`--protector {_EVEN}`: "
-        f"the mean moves by {max(even):.1f} HU at most, on {len(even)} scans "
-        "([measured](docs/results/README.md#density-by-protector))."
+        f"**Density moves a little.** On `{result.scan.name}`, of the lung, {', '.join(moves)}; on "
+        f"{len(means[DEFAULT_PROTECTOR])} scans the mean by {most[DEFAULT_PROTECTOR]} at most "
+        f"(`--protector {_PLAIN}`: {most[_PLAIN]}). Where software measures it, give the original "
+        "back (`--restorable`) ([measured](docs/results/README.md#density-by-protector))."
     )
 
 
@@ -156,17 +153,27 @@ def _baselines() -> str:
     summary = Benchmark.read(SUMMARY)
     rows = [row for row in at_first_budget(summary) if row["attacker"] == _PAIR]
     ours = str(rows[0]["protector"])
-    parts = []
+    parts, more = [], []
     for action, doing in (("inject", "injecting"), ("remove", "removing")):
         values: dict[str, float] = {
             str(row["protector"]).removesuffix(", clipped"): float(row["disruption"] or 0)
             for row in rows
             if row["action"] == action and row["form"] == "clipped"
         }
-        clipped = [f"{values[who]:.0f}" for who in (f"{ours}, released", "TAFIM")]
-        parts.append(f"{' and '.join(clipped)} against {values[ours]:.0f} HU when {doing}")
+        clipped = [values[who] for who in ("MITS-GAN, released", "TAFIM")]
+        if min(clipped) > values[ours]:
+            more.append(doing)
+        numbers = " and ".join(f"{value:.0f}" for value in clipped)
+        parts.append(f"{numbers} against {values[ours]:.0f} HU when {doing}")
     return (
-        f"**Baselines clipped to the same budget disrupt `{_PAIR}` more than {ours}**: MITS-GAN as "
-        "released and TAFIM, "
-        f"{', '.join(parts)}. Clipped they are a constant offset."
+        "**Baselines clipped to the same budget disrupt "
+        f"`{_PAIR}` {_where(more)}**: MITS-GAN as released and TAFIM, {', '.join(parts)}. Clipped "
+        "they are a constant offset."
     )
+
+
+def _where(more: Sequence[str]) -> str:
+    """In which of two actions others do more than we."""
+    if not more:
+        return "no more than ours"
+    return "more than ours" + (f", {more[0]}" if len(more) == 1 else "")

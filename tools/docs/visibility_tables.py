@@ -10,11 +10,13 @@ from result_tables import RESULTS
 
 from mitsgan.evaluate.report.formatting import Cell
 from mitsgan.evaluate.report.table import Column
+from mitsgan.settings import DEFAULT_PROTECTOR
 from visibility_result import RATIOS, Seen, Visibility, Way
 
 SUMMARY = RESULTS / "visibility.json"
 KEYED = tuple(RESULTS / f"visibility-{name}.json" for name in ("field", "keyed"))
-_DEFAULT = Way("mits-gan")
+_DEFAULT = Way(DEFAULT_PROTECTOR)
+_OTHERS = tuple(Way(name) for name in ("mits-gan", "mits-gan-waves", "wave"))
 _TOLD_APART = 5.0
 """To one: the ratio of JPEG 2000 whose results readers did not tell from originals."""
 
@@ -52,15 +54,16 @@ def in_short() -> str:
     for window in ("lung", "mediastinal"):
         found = [f"{_range(result, way, window)} with {_budget(way)}" for way in budgets]
         lines.append(
-            f"- **In the {window} window**, MITS-GAN is as visible as JPEG 2000 of "
+            f"- **In the {window} window**, {_name(_DEFAULT)}, the default, is as visible as JPEG "
+            "2000 of "
             f"{', '.join(found)}."
         )
-    waves = [Way("mits-gan-waves"), Way("wave")]
-    other = " and ".join(f"{_range(result, way, 'lung')} ({_name(way)})" for way in waves)
+    others = [way for way in _OTHERS if way != _DEFAULT]
+    other = " and ".join(f"{_range(result, way, 'lung')} ({_name(way)})" for way in others)
     marked = _range(result, Way("mits-gan", marked=True), "lung")
     noise, offset = (_range(result, Way(name), "lung") for name in ("noise", "offset"))
     lines.append(
-        f"- **The others, with 10 HU in the lung window**: {other}, {marked} (MITS-GAN with a "
+        f"- **The others, with 10 HU in the lung window**: {other}, {marked} (`mits-gan` with a "
         f"mark), {noise} (random signs in the whole slice), {offset} (one constant)."
     )
     return "\n".join(lines)
@@ -72,7 +75,7 @@ def answer() -> str:
     ratios = [median(one.as_jpeg2000) for one in _by_scan(result, _DEFAULT, "lung").values()]
     seen = sum(ratio > _TOLD_APART for ratio in ratios)
     lung, mediastinal = (_range(result, _DEFAULT, name) for name in ("lung", "mediastinal"))
-    quiet = _range(result, Way("mits-gan", 5.0), "lung")
+    quiet = _range(result, Way(_DEFAULT.protector, 5.0), "lung")
     return (
         "- **Does a reader see it?** No voxel moves by more than 10 HU unless you say so. Who "
         "turns from the original to the protected scan and back may see that: by a model of the "
@@ -92,7 +95,7 @@ def seen_in_lung_window(protector: str) -> str:
 
 
 def _plain_default(way: Way) -> bool:
-    return (way.protector, way.marked, way.magnification) == ("mits-gan", False, 2)
+    return (way.protector, way.marked, way.magnification) == (_DEFAULT.protector, False, 2)
 
 
 def _by_scan(result: Visibility, way: Way, window: str) -> dict[str, Seen]:

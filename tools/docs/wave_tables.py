@@ -25,7 +25,9 @@ KEYED = RESULTS / "counts-keyed" / "summary.json"
 BESIDE_KEYED = ("keyed wave", "bias field", "MITS-GAN", "MITS-GAN with waves", "wave")
 LIGHT = ("blur-0.5mm", "blur-1voxel", "slice-average-3")
 """Purifiers that leave what is fine or what is slow."""
-KNOWING = ("MITS-GAN", "MITS-GAN with waves", "wave")
+_MADE_FOR = {"MITS-GAN": "comb", "MITS-GAN with waves": "notch", "wave": "notch"}
+"""The filter for what each protector is known to add."""
+KNOWING = tuple(_MADE_FOR)
 PROTECTORS = ("wave", "MITS-GAN")
 HELD_OUT = "residual"
 POSITIONS, FEWER = 48, 16
@@ -139,9 +141,9 @@ def recomputed() -> str:
     return plain(["scan", "protector", *columns], rows)
 
 
-def behind_comb(scan: str) -> list[float]:
-    """Over noise, what is left of MITS-GAN on a scan where what it is known to add is filtered."""
-    wanted = {"scan": scan, "protector": KNOWING[0], "variant": "comb"}
+def filtered(scan: str, protector: str) -> list[float]:
+    """Over noise, what is left on a scan where what a protector is known to add is filtered."""
+    wanted = {"scan": scan, "protector": protector, "variant": _MADE_FOR[protector]}
     rows = _rows(_TITLES["variant"], NOTCH)
     return [float(str(row["over_noise"])) for row in rows if wanted.items() <= row.items()]
 

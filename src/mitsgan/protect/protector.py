@@ -105,8 +105,8 @@ PROTECTORS: Registry[type[Protector]] = Registry(
     "protector",
     PROTECTORS_GROUP,
     {
-        "mits-gan": "mitsgan.protect.mitsgan",
         "mits-gan-waves": "mitsgan.protect.mitsgan",
+        "mits-gan": "mitsgan.protect.mitsgan",
         "wave": "mitsgan.protect.wave",
         "bias-field": "mitsgan.protect.field",
         "keyed-wave": "mitsgan.protect.keyed_wave",

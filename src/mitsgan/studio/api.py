@@ -66,7 +66,7 @@ class Api:
         return Answer(self.session.card())
 
     def names(self, request: Request) -> Response:
-        """Attackers and protectors that can be asked for."""
+        """Attackers and protectors that can be asked for, and the protector that is by default."""
         return Answer(self.session.names())
 
     def colours(self, request: Request) -> Response:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mitsgan.errors import MitsganError
 from mitsgan.evaluate.metrics.windows import HU, WINDOWS
 from mitsgan.scan.simulated import MARK
+from mitsgan.settings import DEFAULT_PROTECTOR
 from mitsgan.studio.folders import Folders
 from mitsgan.studio.series import Series, Shelf
 from mitsgan.studio.settings import StudioSettings
@@ -117,12 +118,16 @@ class Session:
             },
         }
 
-    def names(self) -> dict[str, list[str]]:
-        """Attackers and protectors that can be asked for."""
+    def names(self) -> dict[str, Any]:
+        """Attackers and protectors that can be asked for, and the protector that is by default."""
         from mitsgan.jobs.names import attacker_names, protector_names
 
         attackers = [*attacker_names(), *self.own_attackers]
-        return {"attackers": attackers, "protectors": list(protector_names())}
+        return {
+            "attackers": attackers,
+            "protectors": list(protector_names()),
+            "protector": DEFAULT_PROTECTOR,
+        }
 
 
 @cache

@@ -15,6 +15,7 @@ from mitsgan.files import read_scan
 from mitsgan.protect import PROTECTORS
 from mitsgan.protect.baselines.paper import MitsGanPaper, PaperGenerator
 from mitsgan.protect.baselines.tafim import Tafim, TafimNet
+from mitsgan.settings import DEFAULT_PROTECTOR
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def baselines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return paths
 
 
-@pytest.mark.parametrize("name", [n for n in PROTECTORS.names() if n != "mits-gan"])
+@pytest.mark.parametrize("name", [n for n in PROTECTORS.names() if n != DEFAULT_PROTECTOR])
 def test_others_protect_by_the_same_guarantee_and_say_so(
     name: str, baselines: dict[str, Path], series: Path, tmp_path: Path
 ) -> None:

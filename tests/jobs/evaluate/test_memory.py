@@ -14,6 +14,7 @@ from mitsgan.jobs.evaluate.settings import EvaluateFiles
 from mitsgan.scan.canonical import reordered
 from mitsgan.scan.order import AxisOrder
 from mitsgan.scan.scan import Scan
+from mitsgan.settings import DEFAULT_PROTECTOR
 
 FEW: dict[str, Any] = {"positions": 1, "pgd_steps": 0, "diagnostics": False, "attackers": "narrow"}
 
@@ -28,7 +29,7 @@ def test_it_is_what_the_command_measures(series: Path, tmp_path: Path) -> None:
     in_memory = mg.evaluate(original, protected, **FEW)
     assert in_memory.protector is not None
     assert in_memory.protector.name == "mitsgan"
-    assert in_memory.protected_by == "mits-gan"
+    assert in_memory.protected_by == DEFAULT_PROTECTOR
     assert replace(in_memory, protector=None, protected_by=None) == on_disk
     assert mg.Evaluation.from_json(in_memory.to_json()) == in_memory
     assert in_memory.report().command.startswith("mitsgan evaluate chest --max-hu 4")

@@ -43,12 +43,12 @@ class ProtectSettings(Settings):
     budget of 30 HU; noise is measured on the scan. With a key, 1.5 times the mark's strength is
     allowed anywhere."""
     seed: int = 0
-    """Of what a protector draws at random; the same one, the same result. MITS-GAN hardly depends
-    on it."""
+    """Of what a protector draws at random, such as the phase of waves; the same one, the same
+    result. mits-gan hardly depends on it."""
     device: str = "auto"
     """Where to compute; auto takes a GPU if there is one."""
     protector: str = DEFAULT_PROTECTOR
-    """Another one: mits-gan-waves, wave, bias-field, keyed-wave; to compare with mits-gan-paper,
+    """Another one: mits-gan, wave, bias-field, keyed-wave; to compare with mits-gan-paper,
     tafim, pgd (optimised from random numbers for as long as is said), the controls noise and
     offset; or one of your own."""
     weights: Path | None = None

@@ -70,7 +70,7 @@ const allow = () => {
     el("protector").replaceChildren(
       ...protectors.map((name) => Object.assign(document.createElement("option"), { value: name, textContent: name })),
     );
-    el("protector").value = "mits-gan";
+    el("protector").value = state.names.protector;
   }
   const scan = subject();
   el("protect").querySelector("button").disabled = !scan || scan.simulated || !protectors.length;
