@@ -31,11 +31,12 @@ from mitsgan.evaluate.attacks.appearance import look
 from mitsgan.evaluate.attacks.healthy_lung import HealthyLung, healthy_lung
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
+from mitsgan.jobs.protect.default import load_default
 from mitsgan.jobs.protect.protection import protect
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.perturb import Budget
 from mitsgan.restore.residual import difference, pack
-from mitsgan.result import Result
+from mitsgan.result import Result, WeightsEntry
 from mitsgan.scan.scan import Scan
 
 BUDGETS = (Budget(10.0), Budget(20.0), Budget(40.0), Budget(100.0), Budget(100.0, 1.0))
@@ -99,7 +100,11 @@ class Form:
 
 @dataclass(frozen=True, kw_only=True)
 class RestorableForms(Result):
-    """Of all budgets."""
+    """Of all budgets.
+
+    Attributes:
+        protector: the weights of what protects by default.
+    """
 
     KIND: ClassVar[str] = "restorable-forms"
 
@@ -109,6 +114,7 @@ class RestorableForms(Result):
     attackers: str
     positions: int
     seed: int
+    protector: WeightsEntry
     forms: tuple[Form, ...]
 
 
@@ -211,6 +217,7 @@ def measure(
         attackers=attackers,
         positions=positions,
         seed=seed,
+        protector=load_default(None, seed)[1],
         forms=tuple(forms),
     )
 
