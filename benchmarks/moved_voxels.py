@@ -24,11 +24,12 @@ from mitsgan import __version__
 from mitsgan.anatomy.lung import Lung, find_lung
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
+from mitsgan.jobs.protect.default import load_default
 from mitsgan.perturb.apply import apply_perturbations
 from mitsgan.perturb.budget import Budget
-from mitsgan.protect import MitsGan
+from mitsgan.protect.protector import Protector
 from mitsgan.protect.region import where_it_acts
-from mitsgan.result import Result
+from mitsgan.result import Result, WeightsEntry
 
 NEAR_MM = 24.0
 
@@ -62,19 +63,25 @@ class Moved:
 
 @dataclass(frozen=True, kw_only=True)
 class MovedVoxels(Result):
-    """Where protection moves voxels, of several scans."""
+    """Where protection moves voxels, of several scans.
+
+    Attributes:
+        protector: the weights of what protects by default.
+        near_mm: around the lungs, within which it perturbs.
+    """
 
     KIND: ClassVar[str] = "moved voxels"
 
     version: str = __version__
+    protector: WeightsEntry
     near_mm: float = NEAR_MM
     scans: tuple[Moved, ...]
 
 
-def measure(path: Path, max_hu: float) -> Moved:
-    """Protect a scan as it ships, and count."""
+def measure(path: Path, protector: Protector, max_hu: float) -> Moved:
+    """Protect a scan, and count."""
     scan = read_scan(path)
-    protected = apply_perturbations(scan, [MitsGan.load()], Budget(max_hu))
+    protected = apply_perturbations(scan, [protector], Budget(max_hu))
     distance = _distance_mm(find_lung(scan), scan.shape, scan.spacing)
     counts, farthest = np.zeros(3, np.int64), 0.0
     for z in range(scan.shape[0]):
@@ -120,11 +127,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def work() -> int:
         check_file(arguments.output, arguments.overwrite, "output")
+        protector, weights = load_default(None, seed=0)
         measured = []
         for path in arguments.scans:
-            measured.append(measure(path, arguments.max_hu))
+            measured.append(measure(path, protector, arguments.max_hu))
             say(f"{measured[-1]}")
-        result = MovedVoxels(scans=tuple(measured))
+        result = MovedVoxels(protector=weights, scans=tuple(measured))
         write_result(arguments.output, result, overwrite=arguments.overwrite)
         return 0
 
