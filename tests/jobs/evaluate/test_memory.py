@@ -28,7 +28,7 @@ def test_it_is_what_the_command_measures(series: Path, tmp_path: Path) -> None:
     on_disk = evaluate_files(wanted)
     in_memory = mg.evaluate(original, protected, **FEW)
     assert in_memory.protector is not None
-    assert in_memory.protector.name == "mitsgan"
+    assert in_memory.protector.name == "mitsgan-waves"
     assert in_memory.protected_by == DEFAULT_PROTECTOR
     assert replace(in_memory, protector=None, protected_by=None) == on_disk
     assert mg.Evaluation.from_json(in_memory.to_json()) == in_memory
