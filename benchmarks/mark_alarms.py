@@ -24,9 +24,9 @@ from mitsgan.evaluate.purify.purifiers import purify_scan
 from mitsgan.evaluate.statistics import rate
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_json
+from mitsgan.jobs.protect.default import load_default
 from mitsgan.mark import Verdict
 from mitsgan.phantom.chest import chest
-from mitsgan.protect import MitsGan
 from mitsgan.scan.scan import Scan
 from mitsgan.typed import to_tree
 
@@ -42,7 +42,7 @@ class ScanAlarms:
 
     def __init__(self, scan: Scan, config: MarkEvaluationSettings) -> None:
         alone = MarkBench(scan, "alarms", [], config)
-        both = MarkBench(scan, "alarms", [MitsGan.load()], config)
+        both = MarkBench(scan, "alarms", [load_default(None, seed=0)[0]], config)
         self._benches = both, alone
         self._marked: tuple[int, Scan] | None = None
 
@@ -128,6 +128,7 @@ def _run(options: argparse.Namespace) -> int:
     check_file(options.output, options.overwrite, "output")
     head = {
         **result_head("alarms of the mark"),
+        "protector": to_tree(load_default(None, seed=0)[1]),
         "config": {
             "keys": options.keys,
             "degraded_keys": options.degraded_keys,

@@ -28,9 +28,9 @@ from mitsgan.evaluate.journal import Journal
 from mitsgan.evaluate.mark.bench import MarkBench
 from mitsgan.evaluate.mark.settings import MarkEvaluationSettings
 from mitsgan.evaluate.tampering.strikes import Strike, strike
+from mitsgan.jobs.protect.default import load_default
 from mitsgan.mark.pattern import VERSIONS
 from mitsgan.perturb import Budget, Fixed
-from mitsgan.protect import MitsGan
 from mitsgan.scan.scan import Scan
 from mitsgan.typed import to_tree
 
@@ -104,7 +104,7 @@ def measure(name: str, scan: Scan, options: argparse.Namespace, kept: Journal, s
 
     def subject(version: int) -> Subject:
         if not options.mark_only and not protection:
-            network = MitsGan.load(seed=settings.seed)
+            network, _ = load_default(None, settings.seed)
             protection.append(Fixed.of(network, scan, Budget(settings.max_hu)))
         return Subject(scan, protection[0] if protection else None, settings, version)
 
@@ -191,6 +191,7 @@ def _run(options: argparse.Namespace) -> int:
             action: ATTACKERS.get("textured").make(action).digest() for action in ACTIONS
         },
         "machine": machine(),
+        "protector": None if options.mark_only else to_tree(load_default(None, 0)[1]),
     }
     write_scans(options, head, measure, protected=not options.mark_only)
     return 0
