@@ -176,4 +176,4 @@ def _where(more: Sequence[str]) -> str:
     """In which of two actions others do more than we."""
     if not more:
         return "no more than ours"
-    return "more than ours" + (f", {more[0]}" if len(more) == 1 else "")
+    return "more than ours" + (f" when {more[0]}" if len(more) == 1 else "")
