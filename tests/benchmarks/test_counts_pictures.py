@@ -30,13 +30,13 @@ phantom = { shape = [40, 96, 96], spacing_mm = [5.0, 3.6, 3.6], seed = 2 }
 planted = 2
 
 [[protectors]]
-name = "MITS-GAN"
-kind = "mits-gan"
+name = "MITS-GAN with waves"
+kind = "mits-gan-waves"
 
 [[sweeps]]
 name = "main"
 scans = ["phantom", "phantom, planted nodules"]
-protectors = ["MITS-GAN"]
+protectors = ["MITS-GAN with waves"]
 attackers = ["textured"]
 budgets = [10.0]
 positions = 2
@@ -47,7 +47,7 @@ def _row(**changes: Any) -> dict[str, Any]:
     row: dict[str, Any] = {
         "kind": "attack",
         "scan": "a",
-        "protector": "MITS-GAN",
+        "protector": "MITS-GAN with waves",
         "budget": "10 HU",
         "control": None,
         "attacker": "textured",

@@ -24,8 +24,9 @@ def _run(*arguments: str | int | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_weights_of_every_stop_are_measured_and_training_goes_on_from_the_last(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))  # where no network of LPIPS lies
     series, output, config = (tmp_path / name for name in ("series", "curve.json", "a.toml"))
     phantom_series(chest((20, 96, 96), (8.0, 3.5, 3.5), seed=4), series)
     attackers = [str(surrogate_path("textured", action)) for action in ("inject", "remove")]

@@ -13,7 +13,6 @@ from mitsgan.cli.main import main
 from mitsgan.files import read_scan
 from mitsgan.jobs.demo import demo as demonstration
 from mitsgan.jobs.demo.folder import PARTS
-from mitsgan.settings import DEFAULT_PROTECTOR
 
 Run = Callable[..., int]
 
@@ -55,7 +54,7 @@ def test_shows_what_protection_does(
     assert (report["schema"], report["kind"]) == (1, "evaluation")
     assert set(report["disruption"]) == {"inject", "remove"}
     page = (out / "report.html").read_text()
-    assert report["protected_by"] == DEFAULT_PROTECTOR
+    assert report["protected_by"] == "mits-gan", "its weights have no waves"
     assert report["protector"]["sha256"] in page
     assert str(tmp_path) not in page, "no path of this machine"
     assert "mitsgan demo OUT --seed 0 --weights mitsgan.safetensors --injector" in page

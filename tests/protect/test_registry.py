@@ -99,7 +99,7 @@ def test_controls_are_as_strong_as_the_budget(small_chest: Scan) -> None:
 
 
 def test_refusals(weights: dict[str, Path], small_chest: Scan) -> None:
-    with pytest.raises(SettingsError, match="no protector 'mitsgun'; there are: mits-gan,"):
+    with pytest.raises(SettingsError, match="no protector 'mitsgun'; there are: mits-gan-waves,"):
         load_protector("mitsgun")
     with pytest.raises(WeightsError, match="has no weights; leave them out"):
         load_protector("noise", weights=weights["tafim"])

@@ -29,6 +29,7 @@ from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import chest
 from mitsgan.protect import RandomSign
 from mitsgan.protect.registry import load_protector
+from mitsgan.settings import DEFAULT_PROTECTOR
 
 TEXT = """
 title = "t"
@@ -155,7 +156,7 @@ def test_known_places_are_optimised_against_removals_there(results: Rows, order:
         removals_around([plan.position for plan in plans], scan.spacing, [attacker]),
         Budget(8.0),
         Ascent(steps=2, seed=5),
-        layer=load_protector("mits-gan", seed=4),
+        layer=load_protector(DEFAULT_PROTECTOR, seed=4),
     )
     after = torch.from_numpy(apply_perturbations(scan, [layer], Budget(8.0)).scan.hu().clip(-1024))
     kept = row(results, protector="known")

@@ -23,7 +23,7 @@ NAMES = sorted(p.stem for p in shipped("").parent.glob("*.safetensors") if p.ste
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return export_weights(ExportWeights(weights="mitsgan", output=tmp_path / "exported"))
+    return export_weights(ExportWeights(weights="mitsgan-waves", output=tmp_path / "exported"))
 
 
 def test_a_round_trip_gives_the_same_voxels_without_network(
@@ -35,7 +35,7 @@ def test_a_round_trip_gives_the_same_voxels_without_network(
     monkeypatch.setattr(socket.socket, "connect", no_network)
     file = folder.parent / "back.safetensors"
     import_weights(ImportWeights(folder=folder, output=file))
-    assert file.read_bytes() == shipped("mitsgan").read_bytes()
+    assert file.read_bytes() == shipped("mitsgan-waves").read_bytes()
     of_folder, of_file, shipped_graph = (
         mg.protect(small_chest, weights=weights, device="cpu").scan.stored
         for weights in (folder, file, None)
