@@ -151,10 +151,10 @@ def test_an_evaluation_becomes_a_report() -> None:
 
 def test_figures_of_diagnosis_beyond_their_tolerance_are_named() -> None:
     evaluation = Evaluation.read(EVALUATION)
-    figures = [
+    figures = tuple(
         replace(figure, within=False) if figure.name == "Perc15" else figure
         for figure in evaluation.invariants
-    ]
+    )
     claimed = sum(figure.within is not None for figure in figures)
     assert (
         f"Of {claimed} figures of diagnosis that have a tolerance, 1 moved beyond it: Perc15."
