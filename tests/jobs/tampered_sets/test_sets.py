@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import dcmread
 
 from mitsgan.errors import DataError
 from mitsgan.evaluate.passive.grain_statistic import GrainStatistic
@@ -119,6 +120,34 @@ def test_the_ctgan_set_is_read(tampered: Path, scan: Scan) -> None:
     read = one.read()
     assert read.source is None
     np.testing.assert_allclose(read.hu()[PLACE], scan.hu()[PLACE], atol=1)
+
+
+def test_places_of_a_prone_patient_are_where_the_picture_has_them(
+    tampered: Path, scan: Scan, tmp_path: Path
+) -> None:
+    """His rows run to the front and his columns to the right; the makers count along them."""
+    z, y, x = PLACE
+    rows, columns = scan.shape[1:]
+    series = tmp_path / "CT_Scans" / "EXP1_blind" / "1280"
+    series.mkdir(parents=True)
+    for path in (tampered / "CT_Scans" / "EXP1_blind" / "1280").iterdir():
+        turned = dcmread(path)
+        turned.PixelData = turned.pixel_array[::-1, ::-1].tobytes()
+        left, back, head = map(float, turned.ImagePositionPatient)
+        turned.ImagePositionPatient = [
+            left + (columns - 1) * SPACING[2],
+            back + (rows - 1) * SPACING[1],
+            head,
+        ]
+        turned.ImageOrientationPatient = [-1, 0, 0, 0, -1, 0]
+        turned.save_as(series / path.name)
+    (tmp_path / "labels_exp1.csv").write_text(
+        f"type,uuid,slice,x,y\nFB,1280,{z},{columns - 1 - x},{rows - 1 - y}\n"
+    )
+    (one,) = ctgan(tmp_path)
+    read = one.read()
+    np.testing.assert_allclose(read.hu(), scan.hu(), atol=1)
+    assert one.places[0].voxel(read) == PLACE
 
 
 def test_the_ctgan_set_says_what_is_missing(tampered: Path, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def evaluate_set(
         box = one.tampered() if one.tampered is not None else None
         for name, scores, least in maps:
             for place in one.places:
-                score = scores.at(place.position)
+                score = scores.at(place.voxel(scan))
                 if place.label == "untouched":
                     untouched.setdefault((name, place.against), []).append(score)
                     continue

@@ -20,7 +20,7 @@ class LabelledPlace:
     """A place in a scan.
 
     Attributes:
-        position: voxel ``[z, y, x]`` of the scan as it is read.
+        position: the slice, counted from the feet, and row and column of its picture.
         label: what was done there.
         against: of an untouched place, which kind of tampering it stands beside.
     """
@@ -28,6 +28,16 @@ class LabelledPlace:
     position: tuple[int, int, int]
     label: Label
     against: Label
+
+    def voxel(self, scan: Scan) -> tuple[int, int, int]:
+        """Which voxel ``[z, y, x]`` of the scan it is, which is in canonical order as it is read.
+
+        Pictures of a patient who lay prone are turned by half a turn there.
+        """
+        z, y, x = self.position
+        _, rows, columns = scan.shape
+        _, down, across = scan.order.flips
+        return z, rows - 1 - y if down else y, columns - 1 - x if across else x
 
 
 @dataclass(frozen=True)
