@@ -40,6 +40,16 @@ def test_goes_on_from_weights_on_protected_scans(
         assert torch.allclose(after[name], value, atol=1e-3), f"{name}: from there, not anew"
 
 
+def test_what_goes_on_from_a_held_out_attacker_is_held_out(
+    series: Path, weights: Path, tmp_path: Path
+) -> None:
+    kept, child = tmp_path / "kept.safetensors", tmp_path / "child.safetensors"
+    first = ("--init", str(weights / "injector.safetensors"))
+    assert tune(series, kept, *first, "--held-out", "--run", str(tmp_path / "a.run")) == 0
+    assert tune(series, child, "--init", str(kept), "--run", str(tmp_path / "b.run")) == 0
+    assert load_weights(child, "attacker")[1]["held_out"] is True
+
+
 def test_protected_versions_differ_and_keep_the_budget(series: Path, weights: Path) -> None:
     scan = read_scan(series)
     layers = protectors(weights / "mitsgan.safetensors", 0)

@@ -42,9 +42,10 @@ from mitsgan.training.validate import attacker_metrics
 def work(settings: AttackerTraining | DiffusionTraining, worker: Worker) -> TrainingResult | None:
     """Train; the first of the processes goes on to the end, the others give None."""
     phases = Phases(worker.progress)
-    start, more = None, {}
+    start, more, held_out = None, {}, settings.held_out
     if settings.init is not None:
         start, more["init"] = begin_with(settings.init)
+        held_out |= bool(start.card.get("held_out"))  # whoever learns of its child learns of it
     layers = protectors(settings.protector, settings.seed) if settings.protect else []
     scans, data = read_sources(settings.scans, phases)
     seen = scans
@@ -80,7 +81,7 @@ def work(settings: AttackerTraining | DiffusionTraining, worker: Worker) -> Trai
         data,
         metrics,
         purpose=PURPOSE,
-        held_out=settings.held_out,
+        held_out=held_out,
         losses=last_losses(settings.folder),
         **more,
     )

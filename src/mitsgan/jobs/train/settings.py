@@ -108,7 +108,8 @@ class AttackerFiles(TrainingFiles):
     classifier: Path | None = None
     """A nodule classifier to judge with where it is validated; by default the one that ships."""
     held_out: bool = False
-    """Say in the card that no protector may be trained against it: it is to measure transfer."""
+    """Say in the card that no protector may be trained against it: it is to measure transfer. So is
+    what goes on, by `init`, from one that is."""
     precision: Literal["float32", "float16", "int8"] = "float16"
     """How the kernels are stored; int8 makes a quarter of the size of float32."""
 
