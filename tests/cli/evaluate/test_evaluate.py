@@ -21,7 +21,7 @@ from mitsgan.networks import load_weights
 from mitsgan.phantom.chest import NODULE_LPS
 
 Run = Callable[..., int]
-FEW = ("--positions", "3", "--pgd-steps", "2")
+FEW = ("--pgd-steps", "2", "--positions", "3")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,8 @@ def evaluate(series: Path, attacker_options: list[str]) -> Run:
     """Evaluate the series at few positions, with further arguments."""
 
     def run(*arguments: str) -> int:
-        return main(["evaluate", str(series), *arguments, *FEW, *attacker_options])
+        few = FEW[:2] if "--position" in arguments else FEW
+        return main(["evaluate", str(series), *arguments, *few, *attacker_options])
 
     return run
 
@@ -294,6 +295,7 @@ def test_refuses_the_original_as_its_protected_version(
         (["--position", "1,2"], "1,2: expected three numbers"),
         (["--position", "0,0,900"], "lies outside the scan, which reaches from"),
         (["--position", "0,0,0", "--no-attack"], "do without --no-attack"),
+        (["--position", "0,0,0", "--positions", "3"], "leave --positions out"),
         (["--classifier", "none.safetensors"], "none.safetensors: no such weights file"),
         (["--no-attack", "--picture", "p.png"], "do without --no-attack"),
         (["--lpips-weights", "none.pth"], "none.pth: no such file"),

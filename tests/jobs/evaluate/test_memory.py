@@ -99,6 +99,8 @@ def test_what_makes_no_sense_is_told_before_any_work(phantom: Scan) -> None:
         mg.evaluate(phantom, protected, places=[short])
     with pytest.raises(mg.SettingsError, match="places say where to attack"):
         mg.evaluate(phantom, protected, places=[(0.0, 0.0, 0.0)], attack=False)
+    with pytest.raises(mg.SettingsError, match="leave `positions` out"):
+        mg.evaluate(phantom, protected, places=[(0.0, 0.0, 0.0)], positions=3)
 
 
 def test_it_is_stopped_by_an_exception(phantom: Scan) -> None:

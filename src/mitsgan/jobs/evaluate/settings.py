@@ -34,6 +34,8 @@ class EvaluateSettings(OwnAttackers, EvaluationSettings):
         """Raise where something would do nothing: whoever gave it would think it was measured."""
         if self.places and not self.attack:
             raise SettingsError("places say where to attack; do without `attack=False`")
+        if self.places and self.positions != EvaluateSettings.positions:
+            raise SettingsError("places say where to attack; leave `positions` out")
         if self.injector and self.remover and self.attackers != EvaluateSettings.attackers:
             raise SettingsError(
                 "`injector` and `remover` take the places of both `attackers`; leave those out"
