@@ -19,6 +19,9 @@ from pydicom.multival import MultiValue
 
 from mitsgan.errors import ScanError
 
+UNDEFINED_LENGTH = 0xFFFFFFFF
+"""Of what ends where a delimiter says so."""
+
 IMAGE_TYPE = 0x00080008
 INSTANCE_CREATION_DATE = 0x00080012
 INSTANCE_CREATION_TIME = 0x00080013

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from pydicom.datadict import dictionary_VR
 
-_UNDEFINED = 0xFFFFFFFF
+from mitsgan.files.dicom import elements as dcm
+
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW"}) | {
     *(b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
@@ -57,23 +58,23 @@ class _Walk:
                 return at + 4
             tags.append(tag)
             vr, length, at = self._head(at, tag, implicit=implicit)
-            if vr == b"SQ" or (vr == b"UN" and length == _UNDEFINED):
+            if vr == b"SQ" or (vr == b"UN" and length == dcm.UNDEFINED_LENGTH):
                 at = self._items(at, length, implicit=implicit or vr == b"UN")
-            elif length == _UNDEFINED:
+            elif length == dcm.UNDEFINED_LENGTH:
                 at = self._fragments(at)
             else:
                 at += length
         return at
 
     def _items(self, at: int, length: int, *, implicit: bool) -> int:
-        end = len(self.data) if length == _UNDEFINED else at + length
+        end = len(self.data) if length == dcm.UNDEFINED_LENGTH else at + length
         while at < end:
             tag, size, at = self._item(at)
             if tag == _SEQUENCE_END:
                 return at
             if tag != _ITEM:
                 raise ValueError("a sequence holds something else than items")
-            item_end = len(self.data) if size == _UNDEFINED else at + size
+            item_end = len(self.data) if size == dcm.UNDEFINED_LENGTH else at + size
             at = self.data_set(at, item_end, implicit=implicit)
         return at
 
@@ -108,7 +109,7 @@ class _Walk:
 
 def _usual(tag: int, length: int) -> bytes:
     """The VR of an element that does not say it."""
-    if length == _UNDEFINED:
+    if length == dcm.UNDEFINED_LENGTH:
         return b"SQ"
     try:
         return dictionary_VR(tag).encode()

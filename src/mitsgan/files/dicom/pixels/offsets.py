@@ -23,7 +23,6 @@ from mitsgan.files.dicom.frames import frame_count
 from mitsgan.files.dicom.pixels.codestream import END, START, START_2000
 
 _EXTENDED_TABLE = 0x7FE00001
-_UNDEFINED = 0xFFFFFFFF
 _ITEM = b"\xfe\xff\x00\xe0"
 _LOOKED_AT = 10
 """Bytes at either end of a fragment: behind the end of a picture some writers leave a few."""
@@ -79,7 +78,7 @@ def to_fragments(raw: BinaryIO, file: SliceFile) -> bool:
     """
     raw.seek(file.pixel_offset or 0)
     head = raw.read(_HEAD)
-    return len(head) == _HEAD and int.from_bytes(head[8:], "little") == _UNDEFINED
+    return len(head) == _HEAD and int.from_bytes(head[8:], "little") == dcm.UNDEFINED_LENGTH
 
 
 @dataclass(frozen=True)

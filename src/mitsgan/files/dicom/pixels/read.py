@@ -30,7 +30,6 @@ from mitsgan.quiet import UNREADABLE, quiet, said
 
 UNCOMPRESSED = {*NATIVE, DeflatedExplicitVRLittleEndian}
 
-_UNDEFINED = 0xFFFFFFFF
 _CODESTREAMS = {
     b"\xff\xd8\xff\xf7": "JPEG-LS",
     b"\xff\xd8": "JPEG",
@@ -106,7 +105,7 @@ def _read_native(
         raw.seek(file.pixel_offset or 0)
         head = raw.read(8 if implicit else 12)
         length = int.from_bytes(head[-4:], order)
-        if length == _UNDEFINED:
+        if length == dcm.UNDEFINED_LENGTH:
             raise ValueError(_encapsulated(raw.read(64)))
         if length < whole:
             raise ValueError(f"{length} bytes, expected {whole}")

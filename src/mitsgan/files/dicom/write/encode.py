@@ -19,7 +19,8 @@ from pydicom.filewriter import write_data_element
 from pydicom.tag import Tag
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
-_UNDEFINED = 0xFFFFFFFF
+from mitsgan.files.dicom import elements as dcm
+
 _ITEM = 0xFFFEE000
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 _WIDE = frozenset(str(vr) for vr in EXPLICIT_VR_LENGTH_32)
@@ -60,7 +61,7 @@ class Encoding:
                 continue
             if (
                 isinstance(element, RawDataElement)
-                and element.length != _UNDEFINED
+                and element.length != dcm.UNDEFINED_LENGTH
                 and (self.implicit or element.VR)
             ):
                 value = element.value or b""
@@ -75,7 +76,7 @@ class Encoding:
     ) -> tuple[bytes, memoryview, bytes]:
         """*Pixel Data* in three parts, head, data and end, so that the data need not be copied."""
         if encapsulated:
-            return self.head(0x7FE00010, "OB", _UNDEFINED), data, _SEQUENCE_END
+            return self.head(0x7FE00010, "OB", dcm.UNDEFINED_LENGTH), data, _SEQUENCE_END
         return self.head(0x7FE00010, "OW", len(data)), data, b""
 
     def head(self, tag: int, vr: str, length: int) -> bytes:
