@@ -125,7 +125,7 @@ def test_verifying_a_mark_loads_no_network(series: Path, tmp_path: Path) -> None
     assert {"torch", "nibabel", "matplotlib", "highdicom", "scipy"} & loaded == set()
 
 
-@pytest.mark.parametrize("protector", ["mits-gan-waves", "mits-gan", "wave", "noise"])
+@pytest.mark.parametrize("protector", ["mits-gan-waves", "mits-gan", "wave", "noise", "offset"])
 def test_protecting_loads_no_torch(series: Path, tmp_path: Path, protector: str) -> None:
     """Importing torch takes as long as reading and writing a scan with plain pydicom."""
     code = (

@@ -14,6 +14,7 @@ from tests.studio.conftest import SHAPE, SPACING
 
 import mitsgan as mg
 from mitsgan.scan.scan import Scan
+from mitsgan.settings import DEFAULT_PROTECTOR
 
 
 def test_both_scans_are_opened_and_belong_together(client: Client) -> None:
@@ -34,6 +35,12 @@ def test_both_scans_are_opened_and_belong_together(client: Client) -> None:
         "passphrase": False,
     }
     assert set(card["draw"]["windows"]) == {"lung", "mediastinal", "bone"}
+
+
+def test_the_page_learns_who_protects_by_default(client: Client) -> None:
+    names = client.ask("/api/names").json
+    assert names["protector"] == DEFAULT_PROTECTOR
+    assert names["protector"] in names["protectors"]
 
 
 def test_planes_are_the_hu_themselves_with_the_head_on_top(client: Client, scan: Scan) -> None:

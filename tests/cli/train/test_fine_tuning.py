@@ -13,6 +13,7 @@ from mitsgan.files import read_scan
 from mitsgan.jobs.train.fine_tune import SEEDS, protected_versions, protectors
 from mitsgan.networks import load_weights
 from mitsgan.perturb import Budget
+from mitsgan.settings import DEFAULT_PROTECTOR
 
 
 def tune(series: Path, out: Path, *options: str, action: str = "inject") -> int:
@@ -48,6 +49,10 @@ def test_what_goes_on_from_a_held_out_attacker_is_held_out(
     assert tune(series, kept, *first, "--held-out", "--run", str(tmp_path / "a.run")) == 0
     assert tune(series, child, "--init", str(kept), "--run", str(tmp_path / "b.run")) == 0
     assert load_weights(child, "attacker")[1]["held_out"] is True
+
+
+def test_whoever_knows_of_protection_meets_the_one_by_default() -> None:
+    assert [layer.name for layer in protectors(None, 0)] == [DEFAULT_PROTECTOR] * SEEDS
 
 
 def test_protected_versions_differ_and_keep_the_budget(series: Path, weights: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mitsgan.errors import DataError
+from mitsgan.scan.canonical import grid_in_file
 from mitsgan.scan.scan import Scan
 
 Label = Literal["injected", "removed", "untouched"]
@@ -32,12 +33,11 @@ class LabelledPlace:
     def voxel(self, scan: Scan) -> tuple[int, int, int]:
         """Which voxel ``[z, y, x]`` of the scan it is, which is in canonical order as it is read.
 
-        Pictures of a patient who lay prone are turned by half a turn there.
+        That counts slices from the feet as well, and turns the pictures of who lay prone.
         """
-        z, y, x = self.position
-        _, rows, columns = scan.shape
-        _, down, across = scan.order.flips
-        return z, rows - 1 - y if down else y, columns - 1 - x if across else x
+        shape, _ = grid_in_file(scan)
+        _, y, x = scan.order.inverse().in_file(self.position, shape)
+        return self.position[0], y, x
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 from mitsgan.attack import Attacker, TrainedAttacker
-from mitsgan.jobs.entries import weights_entry
 from mitsgan.jobs.train.config_file import keep
 from mitsgan.jobs.train.fine_tune import (
     begin_with,
@@ -28,6 +27,7 @@ from mitsgan.networks import as_stored, load_weights, shipped
 from mitsgan.networks.classifier import NoduleClassifier
 from mitsgan.perturb import Budget
 from mitsgan.progress import Phases
+from mitsgan.protect.registry import identify
 from mitsgan.training.attacker import PURPOSE, train_attacker
 from mitsgan.training.config import AttackerConfig, DiffusionConfig
 from mitsgan.training.data.cube_file import check_action
@@ -37,6 +37,7 @@ from mitsgan.training.judge import judge_attacker
 from mitsgan.training.loop import Run, last_losses
 from mitsgan.training.pictures import loss_curve, sample_sheet
 from mitsgan.training.validate import attacker_metrics
+from mitsgan.typed import to_tree
 
 
 def work(settings: AttackerTraining | DiffusionTraining, worker: Worker) -> TrainingResult | None:
@@ -52,8 +53,7 @@ def work(settings: AttackerTraining | DiffusionTraining, worker: Worker) -> Trai
     if layers:
         with phases.phase("protect", "protecting the scans"):
             seen = [*scans, *protected_versions(scans, layers, Budget(settings.max_hu))]
-        first = layers[0]
-        used = weights_entry(first.card, settings.protector, first.SHIPPED or first.name)
+        used = to_tree(identify(layers[0]).weights(settings.protector))
         seeds = [layer.seed for layer in layers]
         more["protected"] = {**used, "seeds": seeds, "max_hu": settings.max_hu}
     unseen, entries = read_sources(settings.validate, phases, apart_from=scans)
