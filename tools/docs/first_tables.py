@@ -144,8 +144,9 @@ def _density() -> str:
     return (
         f"**Density moves a little.** On `{result.scan.name}`, of the lung, {', '.join(moves)}; on "
         f"{len(means[DEFAULT_PROTECTOR])} scans the mean by {most[DEFAULT_PROTECTOR]} at most "
-        f"(`--protector {_PLAIN}`: {most[_PLAIN]}). Where software measures it, give the original "
-        "back (`--restorable`) ([measured](docs/results/README.md#density-by-protector))."
+        f"(`--protector {_PLAIN}`: {most[_PLAIN]}; "
+        "[measured](docs/results/README.md#density-by-protector)). Where software measures it, "
+        "give the original back (`--restorable`)."
     )
 
 

@@ -54,9 +54,8 @@ def in_short() -> str:
     for window in ("lung", "mediastinal"):
         found = [f"{_range(result, way, window)} with {_budget(way)}" for way in budgets]
         lines.append(
-            f"- **In the {window} window**, {_name(_DEFAULT)}, the default, is as visible as JPEG "
-            "2000 of "
-            f"{', '.join(found)}."
+            f"- **In the {window} window**, {_name(_DEFAULT)}, the default, is as visible as "
+            f"JPEG 2000 of {', '.join(found)}."
         )
     others = [way for way in _OTHERS if way != _DEFAULT]
     other = " and ".join(f"{_range(result, way, 'lung')} ({_name(way)})" for way in others)
