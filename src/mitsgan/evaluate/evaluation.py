@@ -29,7 +29,7 @@ from mitsgan.evaluate.controls import CONTROL, KNOWN, OFFSET, PROTECTED
 from mitsgan.evaluate.diagnosis.diagnostics import DIAGNOSIS_STEPS, Diagnosis, diagnose
 from mitsgan.evaluate.metrics.budget_check import check_geometry
 from mitsgan.evaluate.metrics.fidelity import Fidelity, fidelity
-from mitsgan.evaluate.metrics.lpips import Lpips
+from mitsgan.evaluate.metrics.lpips import SMALLEST, Lpips, fits
 from mitsgan.evaluate.metrics.metrics import LPIPS_SLICES, Comparison, compare_slices
 from mitsgan.evaluate.metrics.windows import WINDOWS
 from mitsgan.evaluate.result import (
@@ -96,6 +96,9 @@ def evaluate(
             lies outside the scan or, where it is attacked, too near its border.
     """
     check_geometry(original, protected)
+    if lpips is not None and not fits(original.shape[1:]):
+        lpips = None
+        gaps = (*gaps, f"LPIPS: it needs slices of {SMALLEST} x {SMALLEST} pixels or more")
     run = _Run(original, protected, attackers, settings, lpips, classifier, _Steps(progress))
     run.steps.total = run.count_steps()
     given: Sequence[Voxel] = ()

@@ -14,8 +14,9 @@ from torchmetrics.functional.image import (
 from mitsgan.anatomy.lung import find_lung
 from mitsgan.errors import ScanError
 from mitsgan.evaluate.attacks.slices import untouched_slices
+from mitsgan.evaluate.evaluation import evaluate
 from mitsgan.evaluate.metrics.fidelity import fidelity
-from mitsgan.evaluate.metrics.lpips import Lpips
+from mitsgan.evaluate.metrics.lpips import SMALLEST, Lpips
 from mitsgan.evaluate.metrics.metrics import LPIPS_SLICES, Metrics, compare_scans, compare_slices
 from mitsgan.evaluate.metrics.regions import (
     WHOLE,
@@ -26,6 +27,7 @@ from mitsgan.evaluate.metrics.regions import (
 )
 from mitsgan.evaluate.metrics.ssim import Array, ssim_map
 from mitsgan.evaluate.metrics.windows import HU, WINDOWS, GreyWindow
+from mitsgan.evaluate.settings import EvaluationSettings
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.protect import RandomSign
 from mitsgan.scan.scan import Scan
@@ -161,6 +163,24 @@ def test_lpips_of_slices_and_of_squares_that_are_large_enough() -> None:
     slices, squares = compare_slices("protected", pairs, Counted(), windows=[HU])
     assert slices.windows["HU"].lpips == pytest.approx(29.5)
     assert squares.windows["HU"].lpips == pytest.approx(39.5), "the small one has none"
+
+
+def test_lpips_is_a_gap_where_slices_are_too_small(small_chest: Scan) -> None:
+    small = replace(small_chest, stored=small_chest.stored[:, :, : SMALLEST - 1].copy())
+    changed = apply_perturbations(small, [RandomSign(6.0)], Budget(10)).scan
+    lpips = Counted()
+    told = evaluate(small, changed, [], EvaluationSettings(), lpips=lpips, gaps=("another",))
+    assert lpips.slices == 0
+    assert told.lpips is None
+    assert all(m.lpips is None for row in told.metrics for m in row.windows.values())
+    assert told.gaps[-2:] == (
+        "another",
+        f"LPIPS: it needs slices of {SMALLEST} x {SMALLEST} pixels or more",
+    )
+    assert [row.region for row in compare_scans(small, changed, [WHOLE], lpips)] == ["whole scan"]
+    pairs = [(small.hu()[0], changed.hu()[0], small.hu()[0] == 0, (slice(0, 8), slice(0, 8)))]
+    rows = compare_slices("protected", pairs, lpips, windows=[HU])
+    assert all(row.windows["HU"].lpips is None for row in rows)
 
 
 def test_windows_are_those_of_radiologists() -> None:

@@ -8,7 +8,7 @@ the value is comparable between scans, and is no statement about what a radiolog
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -128,6 +128,11 @@ class Lpips:
                 )[0, 0].numpy()
             )
         return np.asarray(scores, np.float32), np.stack(places)
+
+
+def fits(shape: Sequence[int]) -> bool:
+    """Whether a picture of that many rows and columns is large enough."""
+    return min(shape) >= SMALLEST
 
 
 def _grey(hu: Array, window: GreyWindow) -> Tensor:

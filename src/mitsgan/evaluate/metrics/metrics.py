@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mitsgan.evaluate.metrics.lpips import SMALLEST, Lpips
+from mitsgan.evaluate.metrics.lpips import Lpips, fits
 from mitsgan.evaluate.metrics.regions import WHOLE, RegionOfInterest
 from mitsgan.evaluate.metrics.ssim import ssim_map
 from mitsgan.evaluate.metrics.windows import WINDOWS, GreyWindow
@@ -116,13 +116,15 @@ def compare_scans(
     Args:
         original, changed: the scans.
         regions: where.
-        lpips: the perceptual distance, if its weights are there.
+        lpips: the perceptual distance, if its weights are there; left out of what is too small.
         windows: in which grey scales.
 
     Returns:
         One for each region.
     """
     tallies = [[Tally(window) for window in windows] for _ in regions]
+    if not fits(original.shape[1:]):
+        lpips = None
     looked_at = _spread(original.shape[0], LPIPS_SLICES) if lpips else set[int]()
     for start in range(0, original.shape[0], _SLAB):
         stop = min(start + _SLAB, original.shape[0])
@@ -161,7 +163,7 @@ def compare_slices(
         compared: what the pairs are, for the table.
         pairs: two slices ``[y, x]`` in HU, which of their pixels are no padding, and the rows
             and columns of the square.
-        lpips: the perceptual distance, if its weights are there.
+        lpips: the perceptual distance, if its weights are there; left out of what is too small.
         windows: in which grey scales.
 
     Returns:
@@ -177,12 +179,10 @@ def compare_slices(
             on_slice.ssim.append(_sum(similar))
             on_square.add(difference[box][inside[box]])
             on_square.ssim.append(_sum(similar[box][inside[box]]))
-            if lpips is not None:
-                on_slice.lpips.append((float(lpips.maps(a, b, window)[0][0]), 1))
-                cut = (slice(None), *box)
-                if min(a[cut].shape[1:]) >= SMALLEST:
-                    score = lpips.maps(a[cut], b[cut], window)[0][0]
-                    on_square.lpips.append((float(score), 1))
+            cut = (slice(None), *box)
+            for tally, x, y in ((on_slice, a, b), (on_square, a[cut], b[cut])):
+                if lpips is not None and fits(x.shape[1:]):
+                    tally.lpips.append((float(lpips.maps(x, y, window)[0][0]), 1))
     return [
         _compared(compared, "attack slices", whole),
         _compared(compared, "attack squares", square),
