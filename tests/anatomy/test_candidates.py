@@ -113,6 +113,23 @@ def test_nothing_outside_the_lung_counts_and_padding_and_nan_do_not_matter() -> 
         assert all(apart(c, scan, (60.0, 7.0, 60.0)) > 8 for c in candidates)
 
 
+@pytest.mark.parametrize(("slices", "thick"), [(1, 1.0), (1, 5.0), (3, 3.0)])
+def test_a_few_slices_are_searched_for_what_fits_into_them(slices: int, thick: float) -> None:
+    scan = with_balls(lung_block((1.0, 1.0, 1.0)), [((60.0, 62.0, 58.0), 6.0)])
+    lung = mask_of(scan)
+    thin = Scan(
+        scan.stored[60 : 60 + slices],
+        scan.slope[:slices],
+        scan.intercept[:slices],
+        *(-32768, 32767),
+        Geometry((thick, 1.0, 1.0)),
+    )
+    masked = Lung(lung.mask[20 : 20 + slices], (1, *lung.stride[1:]))
+    for candidate in find_candidates(thin, masked):
+        assert 0 <= candidate.position[0] < slices
+        assert 2 * candidate.radius_mm < 2.5 * slices * thick
+
+
 def test_a_scan_without_lung_is_refused() -> None:
     z = np.ones(8)
     water = Scan(np.zeros((8, 40, 40), np.int16), z, 0 * z, -1024, 3071, Geometry((3.0, 2.0, 2.0)))

@@ -31,6 +31,9 @@ _EDGE_MM = 0.0
 _DARKEST_HU, _BRIGHTEST_HU = -1000.0, 100.0
 _FAINTEST_HU = 5.0
 _NEAREST_MM = 4.0
+_THINNEST = 4
+"""Voxels along every axis that the Gaussian needs; in fewer no blob is told from its edges."""
+
 _Volume = NDArray[np.float32]
 _Vector = NDArray[np.float64]
 
@@ -107,6 +110,9 @@ def _lung_alone(scan: Scan, lung: Lung) -> tuple[_Volume, _Volume, _Vector]:
     # Distances are to voxels' centres; the border lies half a voxel from them.
     depth = -_depth(~wide, coarse) - np.float32(_CLOSED_MM + coarse.mean() / 2)
     where = np.argwhere(depth > 0) - border
+    if not len(where):  # a slice or two, all of which the ball reaches
+        nothing = np.empty((0, 0, 0), np.float32)
+        return nothing, nothing, np.zeros(3)
     first = np.maximum(where.min(0) * lung.stride, 0)
     last = np.minimum(where.max(0) * lung.stride + 1, scan.shape)
     z, y, x = (slice(a, b) for a, b in zip(first.tolist(), last.tolist(), strict=True))
@@ -123,6 +129,8 @@ def _peaks(hu: _Volume, depth: _Volume) -> Iterator[_Peak]:
     """Blobs size by size: where the Laplacian is a minimum, and how round it is there."""
     grid, smoothed = _GRID_MM, 0.0
     for sigmas in _SIGMAS_MM:
+        if min(hu.shape) < _THINNEST:
+            return
         for sigma in sigmas:
             hu = _smooth(hu, sqrt(sigma**2 - smoothed**2) / grid)
             smoothed = sigma
