@@ -142,3 +142,9 @@ def test_the_cache_is_looked_into_and_nothing_is_fetched(
     folder.mkdir(parents=True)
     (folder / "alexnet-owt-7be5be79.pth").touch()
     assert cached_backbone() == folder / "alexnet-owt-7be5be79.pth"
+
+
+def test_a_cache_that_cannot_be_looked_into_holds_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As in a home that is another user's; root may look into that, but no name is this long.
+    monkeypatch.setenv("TORCH_HOME", "/" + 300 * "x")
+    assert cached_backbone() is None

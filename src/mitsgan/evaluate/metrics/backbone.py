@@ -73,10 +73,16 @@ def cache_folder() -> Path:
 
 
 def cached_backbone() -> Path | None:
-    """AlexNet in torch's cache, fetched by us or left there by torchvision, or None."""
+    """AlexNet in torch's cache, fetched by us or left there by torchvision, or None.
+
+    A cache that cannot be looked into holds none: a service may run where no home is its own.
+    """
     folder = cache_folder()
-    candidates = [folder / STORED, *sorted(folder.glob("alexnet-owt-*.pth"))]
-    return next((path for path in candidates if path.is_file()), None)
+    try:
+        candidates = [folder / STORED, *sorted(folder.glob("alexnet-owt-*.pth"))]
+        return next((path for path in candidates if path.is_file()), None)
+    except OSError:
+        return None
 
 
 def unpacked(package: Path) -> dict[str, Tensor]:
