@@ -36,6 +36,18 @@ def test_of_many_scans_the_one_without_a_lung_is_named(training_chest: Scan) -> 
         volumes([empty], thicknesses=())
 
 
+def test_what_has_no_value_is_trained_on_as_air(training_chest: Scan) -> None:
+    hu = training_chest.hu()
+    hu[:, :8] = np.nan  # outside the field of view, as scans of floats have it
+    hu[3, 40, 40] = np.nan
+    floats = Scan.from_hu(hu, training_chest.spacing)
+    made = volumes([floats], thicknesses=(6.0,), pixel_scales=(1.0, 1.25))
+    assert len(made) == 4
+    for volume in sharpened(made, (0.0, 2.0)):
+        assert bool(volume.hu.isfinite().all())
+        assert float(volume.hu[:, :4].max()) < -1000
+
+
 def test_a_seed_decides_the_cubes(data_volumes: list[Volume]) -> None:
     sampler = CubeSampler(data_volumes, "inject")
     first, again, other = (sampler.sample(2, torch.Generator().manual_seed(s)) for s in (1, 1, 2))

@@ -18,7 +18,7 @@ from mitsgan.attack import Action, cut_blocks
 from mitsgan.attack.networks.ctgan import SIDE
 from mitsgan.attack.resample import zoom
 from mitsgan.errors import PositionError, ScanError
-from mitsgan.scan.scan import Geometry, Scan
+from mitsgan.scan.scan import AIR_HU, Geometry, Scan
 from mitsgan.training.data.nodules import add_nodules
 
 _TRIED = 1000
@@ -106,7 +106,7 @@ def volumes(
                     if len(scans) == 1:
                         raise
                     raise type(error)(f"scan {number} of {len(scans)}: {error}") from error
-                hu = torch.from_numpy(scaled.hu()).clamp_min_(-1024)
+                hu = torch.from_numpy(_numbers(scaled)).clamp_min_(AIR_HU)
                 scaled_volumes.append(Volume(hu, scaled.spacing, lung))
     return scaled_volumes
 
@@ -117,7 +117,7 @@ def thicken(scan: Scan, thickness: float) -> Scan | None:
     if count < 2:
         return None
     kept = scan.shape[0] // count * count
-    hu = scan.hu(0, kept).reshape(-1, count, *scan.shape[1:]).mean(1)
+    hu = _numbers(scan)[:kept].reshape(-1, count, *scan.shape[1:]).mean(1)
     z, y, x = scan.spacing
     return _derived(scan, hu, (z * count, y, x))
 
@@ -126,9 +126,18 @@ def coarsen(scan: Scan, scale: float) -> Scan:
     """The scan with pixels ``scale`` times as large, as a larger field of view would give."""
     z, y, x = scan.spacing
     height, width = (round(n / scale) for n in scan.shape[1:])
-    hu = F.interpolate(torch.from_numpy(scan.hu())[:, None], (height, width), mode="bicubic")
+    hu = F.interpolate(torch.from_numpy(_numbers(scan))[:, None], (height, width), mode="bicubic")
     spacing = (z, y * scan.shape[1] / height, x * scan.shape[2] / width)
     return _derived(scan, np.asarray(hu[:, 0].numpy()), spacing)
+
+
+def _numbers(scan: Scan) -> NDArray[np.float32]:
+    """HU, and air where there is no number, as outside the field of view of a scan of floats.
+
+    One voxel without would leave nothing but such in all weights that are trained on it.
+    """
+    hu = scan.hu()
+    return hu if scan.is_integer else np.nan_to_num(hu, copy=False, nan=AIR_HU)
 
 
 def _derived(scan: Scan, hu: NDArray[np.float32], spacing: tuple[float, float, float]) -> Scan:
