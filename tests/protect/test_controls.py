@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,18 @@ def test_random_signs_keep_their_rms_on_stored_values(small_chest: Scan, rms: fl
     assert result.rms_hu == pytest.approx(rms, rel=0.02)
     moved = result.scan.hu() - small_chest.hu()
     assert abs(float(moved.mean())) < 0.1
+
+
+@pytest.mark.parametrize("step", [0.06, 0.5, 0.7, 2.5, 4.0])
+def test_random_signs_keep_their_rms_whatever_a_stored_step_is_worth(
+    small_chest: Scan, step: float
+) -> None:
+    stored = np.rint((small_chest.hu() + 1024) / step).astype(np.int16)
+    slope = np.full(len(stored), step)
+    scan = replace(small_chest, stored=stored, slope=slope, intercept=0 * slope - 1024)
+    for rms in (1.9, 4.38):
+        result = apply_perturbations(scan, [RandomSign(rms)], Budget(10))
+        assert result.rms_hu == pytest.approx(rms, rel=0.02)
 
 
 def test_random_signs_depend_on_seed_and_slice_alone(small_chest: Scan) -> None:

@@ -19,8 +19,9 @@ from mitsgan.scan.scan import Scan
 class RandomSign(Protector):
     """A random sign for every voxel, of amplitude ``rms_hu``.
 
-    Amplitudes between two whole HU are mixed from both, so that rounding keeps the RMS. By default
-    it is as strong as the budget allows.
+    Amplitudes between two whole HU are mixed from both, so that rounding keeps the RMS; where a
+    stored step is no part of 1 HU, between two multiples of it. By default it is as strong as the
+    budget allows.
     """
 
     name: ClassVar[str] = "noise"
@@ -37,15 +38,24 @@ class RandomSign(Protector):
     ) -> NDArray[np.float32]:
         """See `Perturbation`."""
         rms = min(self.rms_hu, budget.max_hu)
-        low = np.floor(rms)
-        share = (rms**2 - low**2) / (2 * low + 1)  # of voxels that get one HU more
         slices = []
         for z in range(start, stop):
+            unit = _unit_hu(scan, z)
+            low = np.floor(rms / unit) * unit
+            share = (rms**2 - low**2) / (2 * low * unit + unit**2)  # of voxels that get a unit more
             rng = np.random.default_rng((self.seed, z))
-            amplitude = low + (rng.random(scan.shape[1:], np.float32) < share)
+            amplitude = low + unit * (rng.random(scan.shape[1:], np.float32) < share)
             sign = rng.integers(0, 2, scan.shape[1:], np.int8) * 2 - 1
             slices.append(np.minimum(amplitude, budget.max_hu) * sign)
         return np.stack(slices).astype(np.float32)
+
+
+def _unit_hu(scan: Scan, z: int) -> float:
+    """What a slice can hold and is nearest to 1 HU."""
+    if not scan.is_integer:
+        return 1.0
+    step = float(scan.slope[z])
+    return step * max(1, round(1 / step))
 
 
 @register
