@@ -27,7 +27,7 @@ from mitsgan.evaluate.attacks.slices import tampered_slices, untouched_slices
 from mitsgan.evaluate.attacks.variants import variant
 from mitsgan.evaluate.controls import CONTROL, KNOWN, OFFSET, PROTECTED
 from mitsgan.evaluate.diagnosis.diagnostics import DIAGNOSIS_STEPS, Diagnosis, diagnose
-from mitsgan.evaluate.metrics.budget_check import check_geometry
+from mitsgan.evaluate.metrics.budget_check import check_geometry, check_numbers
 from mitsgan.evaluate.metrics.fidelity import Fidelity, fidelity
 from mitsgan.evaluate.metrics.lpips import SMALLEST, Lpips, fits
 from mitsgan.evaluate.metrics.metrics import LPIPS_SLICES, Comparison, compare_slices
@@ -90,12 +90,13 @@ def evaluate(
         progress: told what is being done.
 
     Raises:
-        ScanError: the scans differ in shape or lie elsewhere, or there is no lung to attack;
-            with diagnostics the latter is a gap in the result instead.
+        ScanError: the scans differ in shape or lie elsewhere, the protected one lacks values, or
+            there is no lung to attack; with diagnostics the latter is a gap in the result instead.
         PositionError: there is too little lung, which is a gap, too; or a nodule or a given place
             lies outside the scan or, where it is attacked, too near its border.
     """
     check_geometry(original, protected)
+    check_numbers(original, protected)
     if lpips is not None and not fits(original.shape[1:]):
         lpips = None
         gaps = (*gaps, f"LPIPS: it needs slices of {SMALLEST} x {SMALLEST} pixels or more")

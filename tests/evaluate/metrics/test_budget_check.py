@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mitsgan.errors import ScanError
-from mitsgan.evaluate.metrics.budget_check import check_budget, check_geometry
+from mitsgan.evaluate.metrics.budget_check import check_budget, check_geometry, check_numbers
 from mitsgan.perturb import Budget, apply_perturbations
 from mitsgan.phantom.chest import PADDING_STORED
 from mitsgan.protect import RandomSign
@@ -68,6 +68,18 @@ def test_a_voxel_that_is_no_number_is_beyond_any_budget(small_chest: Scan) -> No
     broken[16, 32, 32] = np.nan
     check = check_budget(floating, floating.with_stored(broken), Budget(10))
     assert (check.over, check.largest_hu, check.worst_voxel) == (1, np.inf, (16, 32, 32))
+
+
+def test_a_protected_scan_without_values_is_refused(small_chest: Scan) -> None:
+    hu = small_chest.hu()
+    hu[:, :4] = np.nan  # outside the field of view, in both
+    floating = Scan.from_hu(hu, small_chest.spacing)
+    check_numbers(floating, floating)
+    broken = floating.stored.copy()
+    broken[17, 32, 30:33] = np.nan
+    where = ", ".join(f"{v:.1f}" for v in floating.geometry.to_world((17, 32, 30)))
+    with pytest.raises(ScanError, match=rf"no number at 3 voxels .* at \({where}\) mm LPS"):
+        check_numbers(floating, floating.with_stored(broken))
 
 
 def test_another_grid_is_refused(small_chest: Scan) -> None:

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 
 from mitsgan.anatomy.noise import measure_noise
-from mitsgan.errors import ScanError
+from mitsgan.errors import ScanError, counted
 from mitsgan.perturb import Budget
 from mitsgan.scan.scan import Scan
 
@@ -125,6 +125,31 @@ def check_geometry(original: Scan, protected: Scan) -> float:
             "give a scan and its protected version on the same grid"
         )
     return float(apart[worst])
+
+
+def check_numbers(original: Scan, protected: Scan) -> None:
+    """Refuse a protected scan with voxels of no value: nothing that is averaged would have one.
+
+    Raises:
+        ScanError: it holds no number where the original has one; says how often, and where.
+    """
+    if protected.is_integer:
+        return
+    lost, first = 0, (0, 0, 0)
+    for start in range(0, original.shape[0], _SLAB):
+        stop = min(start + _SLAB, original.shape[0])
+        missing = ~np.isfinite(protected.hu(start, stop)) & ~original.is_padding(start, stop)
+        if missing.any() and not lost:
+            z, y, x = np.unravel_index(int(missing.argmax()), missing.shape)
+            first = (start + int(z), int(y), int(x))
+        lost += int(missing.sum())
+    if lost:
+        place = ", ".join(f"{v:.1f}" for v in original.geometry.to_world(first))
+        raise ScanError(
+            f"the protected scan holds no number at {counted(lost, 'voxel')} where the original "
+            f"has one, such as at ({place}) mm LPS; give one that has a value wherever the "
+            "original has"
+        )
 
 
 def _spacing(scan: Scan) -> str:
