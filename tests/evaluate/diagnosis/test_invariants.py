@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mitsgan.anatomy.lung import find_lung
 from mitsgan.errors import PositionError
+from mitsgan.evaluate.diagnosis.diagnostics import diagnose
 from mitsgan.evaluate.diagnosis.edge import Edge, edge_width, find_edges
 from mitsgan.evaluate.diagnosis.homogeneous import (
     Patches,
@@ -311,3 +312,20 @@ def test_what_cannot_be_measured_is_a_gap(phantom: Scan) -> None:
     gaps = evaluate(air, apply_perturbations(air, [Offset(2)], Budget(3)).scan, [], config).gaps
     assert any(gap.startswith("body: found no body") for gap in gaps)
     assert any("homogeneous" in gap for gap in gaps)
+
+
+def test_a_nodule_that_is_gone_is_told() -> None:
+    scan = chest((24, 96, 96), (5.0, 3.8, 3.8), seed=4)
+    z, y, x = (
+        (i - c) * s
+        for i, c, s in zip(
+            np.indices(scan.shape), scan.geometry.to_voxel(NODULE_LPS), scan.spacing, strict=True
+        )
+    )
+    gone = np.where(z**2 + y**2 + x**2 < 12**2, np.int16(-860 + 1024), scan.stored)
+    budget = Budget(10)
+    found = diagnose(scan, scan.with_stored(gone), budget=budget, seed=0, nodules=(NODULE_LPS,))
+    figure = next(row for row in found.invariants if row.name.startswith("nodule volume"))
+    assert figure.original is not None
+    assert (figure.protected, figure.within) == (None, None)
+    assert any(f"{figure.name} in the protected scan" in gap for gap in found.gaps)

@@ -107,7 +107,17 @@ def diagnose(
         calls = (where, classifier)
     levels = _levels(regions, metrics)
     figures = invariants(original, protected, places, levels, seed, calls=calls, say=say)
-    return Diagnosis(check, tuple(metrics), tuple(figures), (*gaps, *missing))
+    gaps += [*missing, *_lost(figures)]
+    return Diagnosis(check, tuple(metrics), tuple(figures), tuple(gaps))
+
+
+def _lost(figures: Sequence[Invariant]) -> list[str]:
+    """What only the original shows, such as a nodule that is gone: no change says so."""
+    return [
+        f"{figure.name} in the protected scan: what the original shows there is not to be found"
+        for figure in figures
+        if figure.original is not None and figure.protected is None
+    ]
 
 
 def _levels(regions: Sequence[RegionOfInterest], metrics: Sequence[Comparison]) -> list[Level]:
