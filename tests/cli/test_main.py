@@ -297,3 +297,14 @@ def test_memory_is_left_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_null_byte_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["node", "check", "\0x"]) == 2
     assert "a null byte" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="streams are closed as POSIX has them")
+@pytest.mark.parametrize("closed", [(1,), (0, 1, 2)])
+def test_closed_streams_are_no_bug(closed: tuple[int, ...]) -> None:
+    source = (
+        f"import os, sys\nfor n in {closed}: os.close(n)\n"
+        f"os.execv(sys.executable, [sys.executable, '-m', 'mitsgan', '--version'])"
+    )
+    process = subprocess.run([sys.executable, "-c", source], capture_output=True, check=False)
+    assert process.returncode == 0

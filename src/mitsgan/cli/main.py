@@ -30,6 +30,7 @@ from mitsgan.terminal.options import as_options
 from mitsgan.terminal.process import (
     Terminated,
     escape_what_cannot_be_shown,
+    hold_closed_streams,
     keep_freed_memory,
     leave_at_once,
     rarely_collected,
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:  # the process is ours
         keep_freed_memory()
         leave_at_once()
+        hold_closed_streams()
         escape_what_cannot_be_shown()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--version"], ["-V"]):

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
+from pathlib import Path
 from types import FrameType
 
 _OBJECTS = 250_000
@@ -57,6 +58,16 @@ def leave_at_once() -> None:
     it anyway: up to a tenth of the time that protecting a scan takes.
     """
     atexit.register(gc.freeze)
+
+
+def hold_closed_streams() -> None:
+    """Lead standard streams that were closed, as some that start services do, to nowhere.
+
+    Printing would fail, and the next file that is opened would be what libraries print into.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))
 
 
 def escape_what_cannot_be_shown() -> None:
