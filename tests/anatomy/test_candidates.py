@@ -113,7 +113,7 @@ def test_nothing_outside_the_lung_counts_and_padding_and_nan_do_not_matter() -> 
         assert all(apart(c, scan, (60.0, 7.0, 60.0)) > 8 for c in candidates)
 
 
-@pytest.mark.parametrize(("slices", "thick"), [(1, 1.0), (1, 5.0), (3, 3.0)])
+@pytest.mark.parametrize("slices, thick", [(1, 1.0), (1, 5.0), (3, 3.0)])
 def test_a_few_slices_are_searched_for_what_fits_into_them(slices: int, thick: float) -> None:
     scan = with_balls(lung_block((1.0, 1.0, 1.0)), [((60.0, 62.0, 58.0), 6.0)])
     lung = mask_of(scan)

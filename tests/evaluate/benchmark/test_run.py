@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -223,6 +227,42 @@ def test_an_error_in_a_process_is_told(order: Order, tmp_path: Path) -> None:
     wrong = Order(read_config(folder / "wrong.toml", {}), load_subject)
     with pytest.raises(BenchmarkError, match="is there to inject, its weights remove"):
         run(wrong, jobs=2)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
+def test_processes_end_with_the_one_that_is_killed(order: Order, tmp_path: Path) -> None:
+    config = (order.config.attackers[0].injector or Path()).parent / "b.toml"
+    run_folder = tmp_path / "run"
+    words = ("-m", "mitsgan", "benchmark", config, "-o", run_folder, "--jobs", "2", "-q")
+    with subprocess.Popen([sys.executable, *words]) as process:
+        until(lambda: "disruption" in text_of(run_folder / "results.jsonl"))
+        workers = [
+            stat.parent
+            for stat in Path("/proc").glob("[0-9]*/stat")
+            if text_of(stat).split()[3:4] == [str(process.pid)] and is_worker(stat.parent)
+        ]
+        process.kill()
+    assert len(workers) == 2
+    until(lambda: not any(map(is_worker, workers)))
+
+
+def is_worker(process: Path) -> bool:
+    return "spawn_main" in text_of(process / "cmdline")
+
+
+def until(true: Callable[[], bool], seconds: float = 300.0) -> None:
+    end = monotonic() + seconds
+    while not true():
+        assert monotonic() < end, "waited in vain"
+        sleep(0.1)
+
+
+def text_of(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def provenance_of(config: BenchmarkConfig, kind: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import queue
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from mitsgan.evaluate.benchmark.config import NONE, PLAIN, BenchmarkConfig, Benc
 from mitsgan.evaluate.benchmark.protectors import OPTIMISED
 from mitsgan.evaluate.benchmark.worker import Order, Result, Worker
 from mitsgan.evaluate.journal import Journal
+from mitsgan.processes import end_with_parent
 
 Progress = Callable[[int, int, float], None]
 """Told cells done, cells in all, and the seconds that are left, as far as can be told."""
@@ -105,7 +107,9 @@ def _results(order: Order, parts: list[list[Task]], jobs: int) -> Iterator[Itera
         todo.put(part)
     threads = max(1, torch.get_num_threads() // jobs)
     processes = [
-        context.Process(target=_serve, args=(order, threads, todo, results), daemon=True)
+        context.Process(
+            target=_serve, args=(os.getpid(), order, threads, todo, results), daemon=True
+        )
         for _ in range(jobs)
     ]
     for process in processes:
@@ -140,8 +144,9 @@ def _received(results: Any, processes: Sequence[BaseProcess]) -> Iterator[Result
             yield result
 
 
-def _serve(order: Order, threads: int, todo: Any, results: Any) -> None:
+def _serve(parent: int, order: Order, threads: int, todo: Any, results: Any) -> None:
     """One process: groups of tasks in, results out, and None at the end."""
+    end_with_parent(parent)  # it would wait for tasks for ever, with a scan in memory
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends the others
     torch.set_num_threads(threads)
     try:
