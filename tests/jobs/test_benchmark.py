@@ -45,6 +45,8 @@ def test_a_run_is_measured_kept_and_gone_on_with(series: Path, tmp_path: Path) -
     place = {"PLACE": str(series.parent)}
     with pytest.raises(mg.MitsganError, match="PLACE is not set"):
         mg.benchmark(config, tmp_path / "run")
+    with pytest.raises(mg.MitsganError, match=r"scans.chest.path: .*chest does not exist"):
+        mg.benchmark(config, tmp_path / "run", environment={"PLACE": str(tmp_path)})
     assert not (tmp_path / "run").exists()
     result = mg.benchmark(config, tmp_path / "run", environment=place, progress=watch)
     assert result.title == "A small one"

@@ -104,11 +104,13 @@ def run_benchmark(
     from mitsgan.evaluate.benchmark.worker import Order, Worker
     from mitsgan.evaluate.metrics.backbone import cached_backbone
     from mitsgan.evaluate.report.command_line import command_line
-    from mitsgan.jobs.benchmark_scans import load_subject
+    from mitsgan.jobs.benchmark_scans import check_scans, load_subject
     from mitsgan.jobs.lpips import load_lpips
 
     phases = Phases(progress)
     config = read_config(settings.config, environment or {})
+    if not settings.resume:  # what a run has measured needs its scan no more
+        check_scans(config)
     lpips, gap = load_lpips(settings.lpips_weights)
     perceptual = None if lpips is None else settings.lpips_weights or cached_backbone()
     origin = provenance(config)

@@ -7,7 +7,8 @@ import numpy as np
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.errors import PositionError
 from mitsgan.evaluate.benchmark.bench import Subject
-from mitsgan.evaluate.benchmark.config import BenchmarkScan
+from mitsgan.evaluate.benchmark.cells import all_tasks
+from mitsgan.evaluate.benchmark.config import BenchmarkConfig, BenchmarkError, BenchmarkScan
 from mitsgan.evaluate.tampering.paste import paste
 from mitsgan.files import read_scan
 from mitsgan.phantom.chest import chest
@@ -18,6 +19,21 @@ DIAMETERS_MM = (8.0, 16.0)
 
 _APART_MM = 45.0
 _DRAWN = 40
+
+
+def check_scans(config: BenchmarkConfig) -> None:
+    """Look whether the scans that are measured are there: one would be missed hours later.
+
+    Raises:
+        BenchmarkError: one does not exist.
+    """
+    used = {task.scan for task in all_tasks(config)}
+    for entry in config.scans:
+        if entry.name in used and entry.path is not None and not entry.path.exists():
+            raise BenchmarkError(
+                f"scans.{entry.name}.path: {entry.path} does not exist; name a DICOM folder or an "
+                "image file"
+            )
 
 
 def load_subject(entry: BenchmarkScan, seed: int) -> Subject:

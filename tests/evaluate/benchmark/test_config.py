@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from mitsgan.evaluate.benchmark.config import (
     ProtectorEntry,
     Sweep,
 )
+from mitsgan.evaluate.benchmark.protectors import check_entry
 from mitsgan.evaluate.benchmark.reader import read_config
 from mitsgan.evaluate.purify.purifiers import PURIFIERS
 
@@ -144,12 +146,34 @@ def test_every_cell_comes_once_and_neighbours_share_a_scan(tmp_path: Path) -> No
         ("[5, 10.0,", "[10.00001, 10.0,", "budgets: the name '10 HU' is given twice"),
         ("[0.0, inf]", "[-1.0, inf]", "uncertainties_mm must be 0 or more, found -1"),
         ("[0.0, inf]", "[0.0]\ndraws = 0", "uncertainty.draws must be 1 or more"),
+        ("[0.0, inf]", '[0.0]\nprotectors = ["known"]', r"uncertainty\[0\].protectors: 'known'"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert old in TEXT
     with pytest.raises(BenchmarkError, match=said):
         read(tmp_path, TEXT.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("key", ["scans", "protectors", "sweeps"])
+def test_a_benchmark_of_nothing_is_refused(tmp_path: Path, key: str) -> None:
+    config = read(tmp_path, TEXT)
+    with pytest.raises(BenchmarkError, match=f"^{key} is empty"):
+        replace(config, **{key: ()})
+
+
+@pytest.mark.parametrize(
+    "kind, key, value, said",
+    [
+        ("mits-gan", "strength_hu", 3.0, "as strong as the budget says; only noise and offset"),
+        ("pgd", "weights", Path("w.safetensors"), "pgd is optimised and takes none"),
+    ],
+)
+def test_what_would_do_nothing_is_refused(kind: str, key: str, value: object, said: str) -> None:
+    entry = ProtectorEntry("ours", kind)
+    check_entry(entry)
+    with pytest.raises(BenchmarkError, match=rf"^protectors.ours.{key}: .*{said}"):
+        check_entry(replace(entry, **{key: value}))
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

@@ -249,6 +249,8 @@ class BenchmarkConfig:
     def __post_init__(self) -> None:
         _at_least("seed", self.seed, 0)
         _at_least("resamples", self.resamples, 1)
+        for key in ("scans", "protectors", "sweeps"):
+            _not_empty(key, getattr(self, key))
         scans = _names("scans", [s.name for s in self.scans])
         protectors = _names("protectors", [p.name for p in self.protectors])
         attackers = [*ATTACKERS.names(), *_names("attackers", [a.name for a in self.attackers])]
@@ -284,9 +286,15 @@ class BenchmarkConfig:
             )
 
     def _check_curves(self) -> None:
-        """Every curve is measured once."""
+        """Every curve is measured once, of what knows no more than how well a place is known."""
+        known = {entry.name for entry in self.protectors if entry.is_known_position}
         before: set[object] = set()
         for number, curve in enumerate(self.uncertainty):
+            for name in known.intersection(curve.protectors):
+                raise BenchmarkError(
+                    f"uncertainty[{number}].protectors: {name!r} knows each position by itself; "
+                    "leave it out: every curve has PGD that knows as much as the curve says"
+                )
             for strike in product([curve.scan], curve.attackers, curve.actions, [curve.max_hu]):
                 if strike in before:
                     raise BenchmarkError(

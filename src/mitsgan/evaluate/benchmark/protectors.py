@@ -28,11 +28,14 @@ PGD = "pgd"
 OPTIMISED = (PGD, KNOWN_PLACES)
 """For each scan anew."""
 
+_STRENGTHS = ("noise", "offset")
+"""Controls, which may be weaker than the budget."""
+
 _PREFIXES = ("injector-", "remover-")
 
 
 def check_entry(entry: ProtectorEntry) -> None:
-    """Raise `BenchmarkError` where there is no such protector, or not in that form."""
+    """Raise `BenchmarkError` where there is no such protector, or not such as the entry says."""
     kinds = [*PROTECTORS.names(), *OPTIMISED, PGD_KNOWN]
     where = f"protectors.{entry.name}"
     if entry.kind not in kinds:
@@ -44,6 +47,15 @@ def check_entry(entry: ProtectorEntry) -> None:
         raise BenchmarkError(
             f"{where}.form: {entry.kind} keeps to its budget by construction and has no native "
             f"form; only {' and '.join(unbounded)} have"
+        )
+    if entry.strength_hu is not None and entry.kind not in _STRENGTHS:
+        raise BenchmarkError(
+            f"{where}.strength_hu: {entry.kind} is as strong as the budget says; only "
+            f"{' and '.join(_STRENGTHS)} have a strength of their own"
+        )
+    if entry.weights is not None and entry.kind in (*OPTIMISED, PGD_KNOWN):
+        raise BenchmarkError(
+            f"{where}.weights: {entry.kind} is optimised and takes none; leave them out"
         )
 
 
