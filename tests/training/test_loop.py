@@ -100,7 +100,7 @@ def test_a_checkpoint_of_something_else_or_damaged_is_refused(tmp_path: Path) ->
     with pytest.raises(OutputError, match="is of a training of something else"):
         run_loop(lambda *_: {}, 8, {"another": other}, Run(tmp_path, resume=True), seed=3)
     whole = (tmp_path / "checkpoint.pt").read_bytes()
-    for damaged in (whole[:1000], b"", b"not a checkpoint"):
+    for damaged in (whole[:1000], b"", b"not a checkpoint", b"NRRD0004\n"):
         (tmp_path / "checkpoint.pt").write_bytes(damaged)
         with pytest.raises(OutputError, match="is no checkpoint of a training, or is damaged"):
             train(tmp_path, 8, resume=True)

@@ -2,6 +2,7 @@
 
 from mitsgan.networks.model import Kind, Model
 from mitsgan.networks.store import (
+    DAMAGED,
     FILE_IN_FOLDER,
     Card,
     Precision,
@@ -13,6 +14,7 @@ from mitsgan.networks.store import (
 )
 
 __all__ = [
+    "DAMAGED",
     "FILE_IN_FOLDER",
     "Card",
     "Kind",

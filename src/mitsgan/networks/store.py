@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
@@ -23,6 +25,12 @@ Precision = Literal["float32", "float16", "int8"]
 
 FILE_IN_FOLDER = "model.safetensors"
 """What a folder of weights calls them, as on Hugging Face."""
+
+DAMAGED = (
+    *(UnpicklingError, AssertionError, AttributeError, EOFError, LookupError),
+    *(RuntimeError, TypeError, ValueError, struct.error),
+)
+"""What `torch.load`, asked for tensors alone, raises where a file holds whatever bytes."""
 
 _KEY = "mitsgan"
 _FORMAT = 1

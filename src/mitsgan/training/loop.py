@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mitsgan.errors import OutputError
+from mitsgan.networks import DAMAGED
 from mitsgan.training.fabric import ALONE, Worker
 from mitsgan.training.learner import Learner
 
@@ -185,7 +185,7 @@ def _unwritten(path: Path, error: OSError) -> OutputError:
 def _restore(run: Run, path: Path, learners: Mapping[str, Learner], random: _Random) -> int:
     try:
         checkpoint = torch.load(path, weights_only=True, map_location="cpu")
-    except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+    except DAMAGED as error:
         raise OutputError(
             f"{path} is no checkpoint of a training, or is damaged; delete the run, or begin "
             "another with another `run`"

@@ -171,6 +171,13 @@ class _Hostile:
         return Path.touch, (self.path,)
 
 
+def test_a_file_of_something_else_is_refused(path: Path) -> None:
+    for content in (b"NRRD0004\n", b"<!DOCTYPE html>", b""):
+        path.write_bytes(content)
+        with pytest.raises(WeightsError, match=r"not a whole checkpoint|not a checkpoint"):
+            read_lesion_unet(path)
+
+
 @pytest.mark.parametrize("save", [torch.save, lambda content, path: _pickled(content, path)])
 def test_a_hostile_checkpoint_is_refused_and_not_run(
     path: Path, tmp_path: Path, save: Callable[[object, Path], None]

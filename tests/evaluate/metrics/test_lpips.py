@@ -118,9 +118,10 @@ def test_bad_files_are_refused(weights: dict[str, Tensor], tmp_path: Path) -> No
     with pytest.raises(WeightsError, match="no such file"):
         Lpips.load(tmp_path / "none.pth")
     text = tmp_path / "text.pth"
-    text.write_text("no tensors")
-    with pytest.raises(WeightsError, match="not a file of tensors"):
-        Lpips.load(text)
+    for content in (b"no tensors", b"NRRD0004\n", b"<!DOCTYPE html>", b""):
+        text.write_bytes(content)
+        with pytest.raises(WeightsError, match="not a file of tensors"):
+            Lpips.load(text)
     listed = tmp_path / "list.pth"
     torch.save([1, 2], listed)
     with pytest.raises(WeightsError, match="no state dict"):

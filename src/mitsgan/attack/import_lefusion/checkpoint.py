@@ -23,6 +23,7 @@ from mitsgan.attack.networks.lefusion.attention import Heads, frequencies
 from mitsgan.attack.networks.lefusion.inpainter import kept_signal, noise_added
 from mitsgan.attack.networks.lefusion.unet import HISTOGRAM, LesionUNet, Shape
 from mitsgan.errors import WeightsError
+from mitsgan.networks import DAMAGED
 
 _WEIGHTS = "model"
 """The entry of a checkpoint whose weights the release samples with; ``ema`` is their average."""
@@ -95,7 +96,7 @@ def _tensors_alone(path: Path) -> object:
                 f"asks for {asks[1]}, which tensors do not need; it may be hostile and was not run"
             ) from error
         raise WeightsError("not a checkpoint of PyTorch; give the lidc.pt of LeFusion") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
+    except (*DAMAGED, OSError) as error:
         raise WeightsError(
             "not a whole checkpoint of PyTorch; the file is damaged or was not fetched whole: "
             "fetch it again"

@@ -7,7 +7,6 @@ the value is comparable between scans, and is no statement about what a radiolog
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from mitsgan.errors import WeightsError
 from mitsgan.evaluate.metrics.windows import GreyWindow
-from mitsgan.networks import load_weights
+from mitsgan.networks import DAMAGED, load_weights
 
 Array = NDArray[np.float32]
 
@@ -33,7 +32,7 @@ SMALLEST = 31
 _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 _NEVER_ZERO = 1e-10
-_UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError)
+_UNREADABLE = (*DAMAGED, OSError)
 
 
 class _Layer(NamedTuple):
