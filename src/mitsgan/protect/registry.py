@@ -60,6 +60,7 @@ class Identity:
         device, precision: that its network computes on and in; None where there is none.
         control: whether it protects nothing.
         shipped: what the weights that ship are called; None where there are none.
+        file: what a file of other weights is called; None for those that ship.
     """
 
     name: str
@@ -70,12 +71,13 @@ class Identity:
     precision: str | None
     control: bool = False
     shipped: str | None = None
+    file: str | None = None
 
     def weights(self, path: Path | None = None) -> WeightsEntry | None:
         """Of its weights: those that ship, or of the file ``path``; None where it has none."""
         if self.card is None:
             return None
-        return WeightsEntry.of(self.card, path, self.shipped or self.name)
+        return WeightsEntry.of(self.card, path, self.file or self.shipped or self.name)
 
 
 def identify(perturbation: Perturbation) -> Identity:

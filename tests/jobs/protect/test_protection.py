@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import MISSING, fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from mitsgan.jobs.protect.protected import Protected
 from mitsgan.jobs.protect.protection import Protection, protect
 from mitsgan.jobs.protect.settings import ProtectSettings
 from mitsgan.mark import Key
+from mitsgan.networks import shipped
 from mitsgan.scan.scan import Scan
 
 
@@ -120,3 +122,15 @@ def test_a_secret_without_a_key_is_none_and_said_to_be(phantom: Scan) -> None:
     assert NO_SECRET in protect(phantom, protector="bias-field").notes
     assert NO_SECRET in protect(phantom, protector="keyed-wave").notes
     assert NO_SECRET not in protect(phantom, protector="noise").notes
+
+
+def test_weights_of_ones_own_are_not_called_those_that_ship(tmp_path: Path) -> None:
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(shipped("mitsgan").read_bytes())
+    for settings, name in (
+        (ProtectSettings(weights=own), "own"),
+        (ProtectSettings(protector="mits-gan"), "mitsgan"),
+    ):
+        entry = Protection.load(settings).protector.weights()
+        assert entry is not None
+        assert entry.name == name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -67,7 +67,10 @@ class Protection:
             seed=settings.seed,
             device="cpu" if device is None else device,
         )
-        return cls(settings, perturbation, identify(perturbation), device, key)
+        who = identify(perturbation)
+        if settings.weights is not None:
+            who = replace(who, file=settings.weights.stem)
+        return cls(settings, perturbation, who, device, key)
 
     def protect(self, scan: Scan, *, progress: Progress = silent) -> Protected:
         """Protect a scan, which is not modified.
