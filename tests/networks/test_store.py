@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mitsgan.errors import WeightsError
-from mitsgan.networks import Card, load_weights, save_weights, shipped
+from mitsgan.networks import Card, Precision, load_weights, save_weights, shipped
 
 _CARD: Card = {"kind": "protector", "name": "tiny", "licence": "MIT", "config": {"width": [1, 2]}}
 
@@ -199,3 +199,13 @@ def test_float32_keeps_every_bit(tmp_path: Path) -> None:
     torch.testing.assert_close(
         load_weights(path, "attacker")[0]["kernel"], tensors["kernel"], atol=0, rtol=0
     )
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_weights_that_are_no_numbers_are_not_written(tmp_path: Path, precision: Precision) -> None:
+    path = tmp_path / "w.safetensors"
+    kernel = torch.ones(4, 4)
+    kernel[1, 2] = torch.nan
+    with pytest.raises(WeightsError, match=r"^a\.weight holds values that are no numbers"):
+        save_weights(path, {"a.weight": kernel}, {"kind": "test"}, precision=precision)
+    assert not path.exists()

@@ -1,6 +1,7 @@
 """The loop: a resumed run takes the course of one that was never interrupted."""
 
 import errno
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from mitsgan.errors import OutputError
+from mitsgan.errors import OutputError, SettingsError
 from mitsgan.training.fabric import Worker
 from mitsgan.training.learner import Learner
 from mitsgan.training.loop import Run, _Record, read_losses, run_loop
@@ -52,6 +53,12 @@ def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
     train(tmp_path, 4)
     with pytest.raises(OutputError, match="resume it or choose another folder"):
         train(tmp_path, 4)
+
+
+def test_a_training_that_diverges_ends_and_says_so(tmp_path: Path) -> None:
+    losses = iter([{"l1": 1.0, "fooled": 2.0}, {"l1": 1.0, "fooled": math.nan}])
+    with pytest.raises(SettingsError, match="diverged: in step 2 fooled is no number"):
+        run_loop(lambda number, generator: next(losses), 5, {}, Run(tmp_path), seed=0)
 
 
 def files_of(run: Path) -> dict[str, bytes]:

@@ -59,7 +59,16 @@ def save_weights(
             127 steps of its own, kept as ``<name>.scale``.
 
     The checksum in the card covers the tensors' names, shapes and bytes as stored.
+
+    Raises:
+        WeightsError: a tensor holds values that are no numbers, as where a training diverged.
     """
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise WeightsError(
+                f"{name} holds values that are no numbers, so these weights are worth nothing and "
+                "are not written; train anew with lower rates"
+            )
     stored = _all_stored(tensors, precision)
     full = {**card, "format": _FORMAT, "precision": precision, "sha256": _checksum(stored)}
     path.parent.mkdir(parents=True, exist_ok=True)

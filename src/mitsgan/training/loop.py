@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mitsgan.errors import OutputError
+from mitsgan.errors import OutputError, SettingsError
 from mitsgan.networks import DAMAGED
 from mitsgan.training.fabric import ALONE, Worker
 from mitsgan.training.learner import Learner
@@ -58,6 +59,7 @@ def run_loop(
     their mean.
 
     Raises:
+        SettingsError: the training diverged.
         OutputError: the folder holds a run already and the run is not to be resumed, or what it
             holds is damaged, was made of something else, by another number of workers, or on
             another kind of device; or it cannot be written.
@@ -75,6 +77,7 @@ def run_loop(
         record = _Record(folder, first) if worker.rank == 0 else None
         for number in range(first, steps):
             losses = worker.mean(step(number, random.generator))
+            _check_numbers(losses, number)
             for learner in learners.values():
                 worker.average_buffers(learner.network)
             if record is not None:
@@ -87,6 +90,16 @@ def run_loop(
                     about = {"step": number + 1, "made_of": run.made_of}
                     _save(checkpoint, about, learners, states)
         worker.wait()  # none is done before the run is on disk
+
+
+def _check_numbers(losses: Mapping[str, float], number: int) -> None:
+    """What has become no number stays none: the rest of a training would change nothing."""
+    for name, value in losses.items():
+        if math.isnan(value):
+            raise SettingsError(
+                f"the training has diverged: in step {number + 1} {name} is no number any more; "
+                "begin another with lower rates"
+            )
 
 
 def in_words(losses: Mapping[str, float]) -> str:
