@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,9 +158,9 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, said: str) -
 
 @pytest.mark.parametrize("key", ["scans", "protectors", "sweeps"])
 def test_a_benchmark_of_nothing_is_refused(tmp_path: Path, key: str) -> None:
-    config = read(tmp_path, TEXT)
+    config, nothing = read(tmp_path, TEXT), dict[str, Any]([(key, ())])
     with pytest.raises(BenchmarkError, match=f"^{key} is empty"):
-        replace(config, **{key: ()})
+        replace(config, **nothing)
 
 
 @pytest.mark.parametrize(
@@ -170,10 +171,10 @@ def test_a_benchmark_of_nothing_is_refused(tmp_path: Path, key: str) -> None:
     ],
 )
 def test_what_would_do_nothing_is_refused(kind: str, key: str, value: object, said: str) -> None:
-    entry = ProtectorEntry("ours", kind)
+    entry, more = ProtectorEntry("ours", kind), dict[str, Any]([(key, value)])
     check_entry(entry)
     with pytest.raises(BenchmarkError, match=rf"^protectors.ours.{key}: .*{said}"):
-        check_entry(replace(entry, **{key: value}))
+        check_entry(replace(entry, **more))
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
