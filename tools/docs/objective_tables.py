@@ -1,4 +1,4 @@
-"""Tables and curves of docs/decisions/objective.md, from docs/results/objectives.json."""
+"""Tables and curves of docs/decisions/objective.md, from docs/results/objectives*.json."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def over_attacks() -> str:
         *(Column("", "network", "HU", significant=2), Column("", "offset", "HU", significant=2)),
     ]
     rows: list[list[Shown]] = []
-    result = _result()
-    for cell in _cells():
+    of_the_scan = ((result, cell) for result in _same_scan() for cell in result.cells)
+    for result, cell in sorted(of_the_scan, key=lambda pair: _rank(pair[1])):
         controls = result.of(cell.ball, cell.budget_hu)
         assert controls is not None  # measured before the first cell
         points = (
@@ -94,7 +94,7 @@ def over_attacks() -> str:
 
 
 def elsewhere() -> str:
-    """On other scans: what each ascent came to, beside the scan as it was and what is no ascent."""
+    """On other scans, or with more attacks: what each ascent came to, beside what is no ascent."""
     columns: list[str | Column] = [
         *("scan", "action", "ball", "budget", "made for"),
         Column("", "attacks per cm³", digits=0),
@@ -133,7 +133,9 @@ def draw_picture() -> None:
 def _curves() -> list[Curve]:
     """A panel for each action and budget, a line for each ball and objective."""
     cells = [
-        c for c in sorted(_result().cells, key=_order) if c.ball.middle == 0 and c.ball.ball_mm != 0
+        cell
+        for cell in sorted((c for result in _same_scan() for c in result.cells), key=_order)
+        if cell.ball.middle == 0 and cell.ball.ball_mm != 0
     ]
     goals = [c for c in cells if c.goal in ("distance", _DIRECTED[c.ball.action])]
     drawn = [c for c in goals if not c.varied]
@@ -146,7 +148,7 @@ def _curves() -> list[Curve]:
             title=f"{action}, {budget:g} HU",
             x=Axis("attacks per cm³ of the ball", log=True),
             y=Axis("disruption, median", "HU", log=True),
-            series=tuple(Series(f"{_ball(c.ball)}, {_kind(c)}", tuple(_points(c))) for c in group),
+            series=tuple(Series(_line(c), tuple(_points(c))) for c in group),
         )
         for (action, budget), group in panels.items()
     ]
@@ -159,16 +161,24 @@ def _points(cell: Cell) -> Iterator[Point]:
             yield Point(round(reached.attacks_per_cm3), met.disruption_hu, n=met.n)
 
 
-def _kind(cell: Cell) -> str:
-    return "distance" if cell.goal == "distance" else "directed"
+def _line(cell: Cell) -> str:
+    kind = "distance" if cell.goal == "distance" else "directed"
+    more = "" if cell in _result().cells else f", {cell.curve[-1].steps} steps"
+    return f"{_ball(cell.ball)}, {kind}{more}"
 
 
 def _result() -> Objectives:
     return Objectives.read(SUMMARY)
 
 
+def _same_scan() -> list[Objectives]:
+    """Of the first scan: with the usual numbers of attacks, and with more."""
+    first = _result()
+    return [first, *(other for other in _others() if other.scan == first.scan)]
+
+
 def _others() -> list[Objectives]:
-    """On other scans, by name."""
+    """On other scans, and with more attacks, by name."""
     return [Objectives.read(path) for path in sorted(RESULTS.glob(f"{SUMMARY.stem}-*.json"))]
 
 
