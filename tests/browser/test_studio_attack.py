@@ -48,7 +48,7 @@ def test_a_budget_a_protector_and_what_they_change(shown: Page, tmp_path: Path) 
     shown.choose("protector", "noise")
     shown.click("#protect button")
     figures = shown.text("figures")
-    assert "Largest change5.0 HU" in figures
+    assert figures.startswith("Ofchest, noise, 5 HULargest change5.0 HU")
     assert "PSNR (2000 HU)" in figures
     assert "SSIM0." in figures
     assert shown.pixels("histogram").any(), "bars"
@@ -57,6 +57,9 @@ def test_a_budget_a_protector_and_what_they_change(shown: Page, tmp_path: Path) 
     shown.value("document.getElementById('save-name').value = 'five'")
     shown.click("#save button")
     assert shown.text("saved").endswith("five, largest change 5 HU")
+    shown.click("#save button")
+    assert "five exists in" in shown.text("alert")
+    assert shown.text("saved") == "", "what was written before is no answer"
     chest = mg.read(shown.studio.session.settings.scan or "")
     expected = mg.protect(chest, protector="noise", max_hu=5)
     assert (mg.read(tmp_path / "five").hu() == expected.scan.hu()).all()

@@ -221,6 +221,30 @@ def test_nothing_is_wider_than_the_window_and_axe_finds_nothing_serious(
     assert len(results["passes"]) > 10
 
 
+def test_a_scan_that_cannot_be_opened_is_told(chromium: Tab, scans: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.nii.gz"
+    damaged.write_bytes(b"no NIfTI")
+    with running(StudioSettings(scan=damaged, protected=scans / "protected")) as studio:
+        for _ in range(2):  # the first time it may be under way still
+            with page_of(chromium, studio) as shown:
+                assert "damaged.nii.gz cannot be read as NIfTI" in shown.text("alert")
+                assert shown.text("where") == "1 open"
+
+
+def test_the_address_is_opened_in_a_page_that_was_refused(chromium: Tab, studio: Studio) -> None:
+    """Another token behind the # alone loads no page anew, whoever pasted the address."""
+    refused, opened = (
+        f"document.getElementById('{id}')?.textContent.includes('{text}')"
+        for id, text in (("alert", "the token is missing"), ("where", "2 open"))
+    )
+    chromium.open(f"http://127.0.0.1:{studio.port}/")
+    chromium.value("sessionStorage.clear()")
+    chromium.call("Page.reload")
+    chromium.until(refused)
+    chromium.open(studio.address)
+    chromium.until(opened)
+
+
 def test_without_webgl_the_planes_stay_and_a_sentence_says_why(shown: Page) -> None:
     shown.value(
         "(() => { const get = HTMLCanvasElement.prototype.getContext;"

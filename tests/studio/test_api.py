@@ -15,6 +15,8 @@ from tests.studio.conftest import SHAPE, SPACING
 import mitsgan as mg
 from mitsgan.scan.scan import Scan
 from mitsgan.settings import DEFAULT_PROTECTOR
+from mitsgan.studio.server import running
+from mitsgan.studio.settings import StudioSettings
 
 
 def test_both_scans_are_opened_and_belong_together(client: Client) -> None:
@@ -35,6 +37,20 @@ def test_both_scans_are_opened_and_belong_together(client: Client) -> None:
         "passphrase": False,
     }
     assert set(card["draw"]["windows"]) == {"lung", "mediastinal", "bone"}
+
+
+def test_a_scan_that_was_named_and_cannot_be_opened_is_told_whenever_it_is_asked(
+    folder: Path,
+) -> None:
+    """The page is loaded long after a damaged file was given up: it said that nothing is open."""
+    (folder / "damaged.nii.gz").write_bytes(b"no NIfTI")
+    settings = StudioSettings(scan=folder / "damaged.nii.gz", protected=folder / "protected.nrrd")
+    with running(settings) as studio:
+        client = Client(studio)
+        for _ in range(2):
+            (error,) = client.session()["not_opened"]
+            assert "damaged.nii.gz cannot be read as NIfTI" in error
+        assert [one["name"] for one in client.session()["series"]] == ["protected.nrrd"]
 
 
 def test_the_page_learns_who_protects_by_default(client: Client) -> None:
@@ -80,8 +96,10 @@ def test_files_are_listed_and_opened_below_named_folders_alone(
     client.session()
     (folder.parent / "secret.nrrd").write_bytes(b"any")
     (folder / "link.nrrd").symlink_to(folder.parent / "secret.nrrd")
+    (folder / "site.crt").touch()
     listing = client.ask("/api/files", {"root": 0}).json
     assert listing["folders"] == ["out"]
+    assert "site.crt" not in listing["files"], "no scan"
     assert "chest.nrrd" in listing["files"]
     assert client.work("/api/open", {"root": 0, "below": "chest.nrrd"})["state"] == "done"
     for below in ("../secret.nrrd", "link.nrrd", str(folder.parent / "secret.nrrd"), "none", "\0"):

@@ -185,6 +185,11 @@ def test_only_plain_names_are_saved_under(tmp_path: Path, name: str) -> None:
         Folders([], tmp_path).saving(name)
 
 
+def test_a_name_that_is_too_long_is_told_without_the_number_of_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"^a{40}\.\.\. is no name of a file here .*a shorter one"):
+        Folders([], tmp_path).saving("a" * 300)
+
+
 def test_whom_to_believe_is_asked_of_seals_that_lie_beside_scans_too(tmp_path: Path) -> None:
     scan, trust = tmp_path / "scan.nii", tmp_path / "signer.pub"
     session = Session.of(StudioSettings(scan=scan, trust=trust))

@@ -47,6 +47,7 @@ def test_protecting_in_memory_says_what_changed(client: Client, scan: Scan) -> N
     expected = mg.protect(mg.read(client.studio.session.shelf.get(first).path or ""), max_hu=5,
                           protector="noise", seed=3)  # fmt: skip
     assert result["largest_hu"] == 5
+    assert result["series"]["name"] == "chest.nrrd, noise, 5 HU, seed 3"
     protected = client.studio.session.shelf.get(result["series"]["id"])
     assert (protected.scan.stored == expected.scan.stored).all()
     assert (protected.original, protected.max_hu, protected.path) == (first, 5, None)
@@ -107,6 +108,9 @@ def test_an_attack_on_both_says_what_becomes_of_them(client: Client) -> None:
     client.work("/api/attack", {**wanted, "action": "remove"})
     names = [one["name"] for one in client.session()["series"] if one["simulated"]]
     assert names == ["removed: chest.nrrd", "removed: protected.nrrd"], "one attack at a time"
+    client.work("/api/attack", {**wanted, "protected": ""})
+    names = [one["name"] for one in client.session()["series"] if one["simulated"]]
+    assert names == ["injected: chest.nrrd"], "nor is the other half of one kept beside the next"
 
 
 @pytest.mark.slow

@@ -146,7 +146,8 @@ class Api:
         wanted = await body_of(request, Open)
 
         def start() -> dict[str, Any]:
-            return queue(self.session, self.session.folders.to_open(wanted.root, wanted.below))
+            path = self.session.folders.to_open(wanted.root, wanted.below)
+            return queue(self.session, path).card()
 
         return Answer(await run_in_threadpool(start))
 

@@ -18,6 +18,8 @@ _NO_SCANS = (
     ".json",
     ".p7m",
     ".pem",
+    ".crt",
+    ".cer",
     ".pub",
     ".key",
     ".html",
@@ -110,7 +112,13 @@ class Folders:
         if not plain or plain.startswith(".") or odd:
             raise OutputError(f"{name!r} is no plain name of a file; use letters and digits")
         path = self.out / plain
-        if path.exists():
+        try:
+            taken = path.exists()
+        except OSError as error:  # longer than a name may be
+            raise OutputError(
+                f"{plain[:40]}... is no name of a file here ({error.strerror}); give a shorter one"
+            ) from None
+        if taken:
             raise OutputError(f"{plain} exists in {self.out}, and is not replaced; name another")
         return path
 

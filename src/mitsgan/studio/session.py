@@ -14,7 +14,7 @@ from mitsgan.settings import DEFAULT_PROTECTOR
 from mitsgan.studio.folders import Folders
 from mitsgan.studio.series import Series, Shelf
 from mitsgan.studio.settings import StudioSettings
-from mitsgan.studio.tasks import Worker
+from mitsgan.studio.tasks import Task, Worker
 
 if TYPE_CHECKING:
     from mitsgan.jobs.verify.verify import Verified
@@ -37,6 +37,7 @@ class Session:
         shelf: open scans.
         worker: does what takes long.
         folders: files that may be opened, and where may be saved.
+        named: the opening of each scan that was named at the start.
         verified: the last verification of each open series, by its id, the latest at the end.
     """
 
@@ -44,6 +45,7 @@ class Session:
     shelf: Shelf
     worker: Worker
     folders: Folders
+    named: list[Task] = field(default_factory=list)
     verified: dict[str, Known] = field(default_factory=dict)
 
     @classmethod
@@ -106,6 +108,7 @@ class Session:
                 for series in self.shelf.all()
             ],
             "verified": next(reversed(self.verified), ""),
+            "not_opened": [task.error for task in self.named if task.state == "failed"],
             "tasks": [task.card() for task in self.worker.running()],
             "memory": {"used": self.shelf.used, "limit": self.shelf.limit},
             "draw": _how_to_draw(),

@@ -4,6 +4,9 @@ const KEY = "mitsgan-token";
 
 const given = () => new URLSearchParams(location.hash.slice(1));
 
+// An address that is opened where the page is already changes what is behind the # alone.
+addEventListener("hashchange", () => location.hash && location.reload());
+
 export const enter = async () => {
   const values = given();
   if (values.has("token")) sessionStorage.setItem(KEY, values.get("token"));

@@ -16,6 +16,7 @@ const term = ([name, text]) => [
 
 const attack = async (action) => {
   const [scan, version] = subjects();
+  el("attacked").replaceChildren(); // an earlier attack is forgotten, and may have been another one
   const body = { series: scan.id, protected: version?.id ?? "", action, place: state.place, attacker: el("attacker").value };
   const result = await work("attack", body);
   if (!result) return;
@@ -24,6 +25,7 @@ const attack = async (action) => {
 };
 
 const save = async () => {
+  el("exported").textContent = "";
   const result = await work("export", { series: first().id, name: el("export-name").value });
   if (result) el("exported").textContent = `Written, with SIMULATED in every slice: ${result.written}`;
 };

@@ -21,10 +21,12 @@ const term = ([name, text]) => [
 
 const protect = async () => {
   const scan = subject();
+  el("change").hidden = true; // what another one changed is no answer where this one fails
   const result = await work("protect", wanted());
   if (!result) return;
   const { psnr_db: psnr } = result;
   const figures = [
+    ["Of", result.series.name],
     ["Largest change", `${result.largest_hu.toFixed(1)} HU`],
     ["RMS change", `${result.rms_hu.toFixed(2)} HU`],
     ["PSNR (2000 HU)", psnr === null ? "infinite: nothing differs" : `${psnr.toFixed(1)} dB`],
@@ -59,6 +61,7 @@ const histogram = ({ edges, counts }) => {
 };
 
 const save = async () => {
+  el("saved").textContent = "";
   const result = await work("protect", { ...wanted(), name: el("save-name").value });
   if (result) el("saved").textContent = `Written: ${result.written}, largest change ${result.largest_hu} HU`;
 };

@@ -1,6 +1,6 @@
 // Open scans, and files that may be opened.
 import { post } from "/api.js";
-import { finished, refresh, trying, work } from "/work.js";
+import { finished, refresh, say, trying, work } from "/work.js";
 import { el, on, state } from "/state.js";
 
 const below = [];
@@ -91,7 +91,10 @@ export const startScans = () => {
   });
 };
 
-// Scans that were named at the start are being opened still.
+// Scans that were named at the start may be being opened still, or could not be, long ago.
 export const awaitFirst = async () => {
-  for (const task of state.session.tasks) await trying(() => finished(task));
+  const failed = new Set();
+  for (const task of state.session.tasks) await finished(task).catch((error) => failed.add(error.message));
+  for (const error of state.session.not_opened) failed.add(error);
+  say([...failed].join("\n"));
 };

@@ -1,6 +1,6 @@
 // What is shown now. Whoever changes it says so; whoever draws listens.
 export const state = {
-  session: { series: [], tasks: [], memory: { used: 0, limit: 1 }, folders: [], can: {} },
+  session: { series: [], tasks: [], not_opened: [], memory: { used: 0, limit: 1 }, folders: [], can: {} },
   names: { attackers: [], protectors: [], protector: "" },
   place: null, // LPS mm, through which all planes go
   first: "",

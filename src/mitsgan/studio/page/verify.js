@@ -77,6 +77,7 @@ const report = async () => {
 };
 
 const findings = async () => {
+  el("written").textContent = "";
   const result = await work("findings", { series: verified, name: el("findings-name").value });
   if (result) el("written").textContent = `Written: ${result.written}`;
 };
@@ -84,6 +85,7 @@ const findings = async () => {
 const restore = async () => {
   const passphrase = el("passphrase").value;
   el("passphrase").value = ""; // nowhere longer than it is needed
+  el("restored").textContent = "";
   const result = await work("restore", { series: first().id, name: el("restore-name").value, passphrase });
   if (!result) return;
   el("restored").textContent = [result.sentence, ...result.notes].join(" ");

@@ -23,8 +23,8 @@ from mitsgan.studio.session import Session
 def attack_series(
     session: Session, series: Series, wanted: Attack, progress: Progress
 ) -> dict[str, Any]:
-    """Attack a scan, and its protected version if one is named; what an earlier attack made of
-    them is forgotten.
+    """Attack a scan, and its protected version if one is named; what an earlier attack made is
+    forgotten.
 
     Raises:
         SettingsError: an attacked scan is to be attacked again.
@@ -35,7 +35,7 @@ def attack_series(
         raise SettingsError("this scan was tampered with already; attack the one it was made of")
     subjects = [one for one in (series, version) if one is not None]
     for old in session.shelf.all():
-        if old.role == "simulated" and old.original in {one.id for one in subjects}:
+        if old.role == "simulated":
             session.close(old.id)
     session.shelf.check_room(sum(one.bytes for one in subjects))
     simulation = simulate(

@@ -15,6 +15,7 @@ from mitsgan.studio.folders import forecast_bytes
 from mitsgan.studio.planes import largest_change, same_grid
 from mitsgan.studio.series import Role, Scale, Series
 from mitsgan.studio.session import Session
+from mitsgan.studio.tasks import Task
 
 
 def open_scan(
@@ -61,13 +62,12 @@ def open_first(session: Session) -> None:
     )
     for path, role in named:
         if path is not None:
-            queue(session, path, role)
+            session.named.append(queue(session, path, role))
 
 
-def queue(session: Session, path: Path, role: Role = "scan") -> dict[str, Any]:
-    """Have a scan opened; the card of the task."""
-    task = session.worker.start(
+def queue(session: Session, path: Path, role: Role = "scan") -> Task:
+    """Have a scan opened."""
+    return session.worker.start(
         f"opening {scan_name(path)} (about {forecast_bytes(path) / 1e9:.2f} GB)",
         lambda progress: {"series": open_scan(session, path, progress, role)},
     )
-    return task.card()

@@ -45,8 +45,7 @@ def protect_series(
     with Phases(progress).phase("compare", "comparing with the original"):
         measured = fidelity(series.scan, protected.scan)
         edges, counts = change_histogram(series.scan, protected.scan, wanted.max_hu)
-    marked = ", marked" if wanted.mark else ""
-    name = f"{series.name}, {wanted.protector}, {wanted.max_hu:g} HU{marked}"
+    name = f"{series.name}, {_told(wanted)}"
     made = Series(name, "protected", protected.scan, None, series.id, wanted.max_hu, "asked for")
     session.shelf.add(made)
     return {
@@ -99,6 +98,16 @@ def change_histogram(
         moved = protected.hu(z, z + 1) - original.hu(z, z + 1)
         counts += np.histogram(moved[~original.is_padding(z, z + 1)], edges)[0]
     return edges, counts
+
+
+def _told(wanted: Protect) -> str:
+    """By what a protection differs from others of the same scan."""
+    parts = [wanted.protector, f"{wanted.max_hu:g} HU"]
+    if wanted.noise_fraction is not None:
+        parts.append(f"{wanted.noise_fraction:g} of the noise")
+    if wanted.seed:
+        parts.append(f"seed {wanted.seed}")
+    return ", ".join([*parts, *(["marked"] if wanted.mark else [])])
 
 
 def _check(session: Session, series: Series, wanted: Protect) -> None:
