@@ -8,6 +8,7 @@ from pathlib import Path
 def kept_note(scan: Path, seal: Path, *, same: bool) -> str | None:
     """What is to be told of the original of a scan, in a sentence; None where none was kept.
 
+    Files are called by their names: pages and DICOM reports that hold the sentence are handed on.
     That it can be decrypted, a recipient's key alone would show.
 
     Args:
@@ -31,8 +32,9 @@ def kept_note(scan: Path, seal: Path, *, same: bool) -> str | None:
     except RestoreError:
         encrypted = ""
     if encrypted != original.encrypted:
-        return f"its original was kept, but {sidecar} is not as it was sealed: fetch it again"
-    kept = f"its original is kept in {sidecar}, as it was sealed; a recipient's key gives it back"
+        return f"its original was kept, but {sidecar.name} is not as it was sealed: fetch it again"
+    where = f"its original is kept in {sidecar.name}, as it was sealed"
+    kept = f"{where}; a recipient's key gives it back"
     return kept if same else f"{kept} with the scan as it was sealed, not with this one"
 
 

@@ -55,7 +55,7 @@ def verification_report(
         tables=tables,
         limits=_LIMITS,
         gaps=(*_unchecked(result), *gaps),
-        gaps_title="What could not be checked",
+        gaps_title="What could not be checked, and notes",
         verdict=result.verdict,
     )
 
