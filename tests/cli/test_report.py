@@ -133,7 +133,7 @@ def test_every_result_of_a_command_becomes_a_page(tmp_path: Path) -> None:
     assert main(["protect", str(scan), str(out), *options]) == 0
     assert main(["report", str(report), "-o", str(tmp_path / "p.md"), "--quiet"]) == 0
     text = (tmp_path / "p.md").read_text()
-    assert "chest.nii.gz: 16 slices protected; the largest change is 4 HU" in text
+    assert "16 slices of chest.nii.gz protected; the largest change is 4 HU" in text
     assert str(tmp_path) not in text, "no path of this machine"
     assert "None" not in text
     assert "mitsgan protect chest.nii.gz p.nii.gz --protector offset --max-hu 4\n" in text

@@ -30,6 +30,13 @@ LIMITS = (
     "model paints.",
 )
 
+UNATTACKED = (
+    "Nothing was tampered with: what the protection is worth against an attack was not measured.",
+    "Whether a reader would notice the protection is not measured either; no reader study has been "
+    "made.",
+)
+"""The limits where no attack was simulated."""
+
 _DOING: Mapping[Action, str] = {"inject": "injecting", "remove": "removing"}
 
 _OPTIONS: Mapping[str, str] = {"places": "position", "nodules": "nodule"}
@@ -47,7 +54,7 @@ def evaluation_report(evaluation: Evaluation, command: str = "") -> Report:
         provenance=_provenance(evaluation),
         headline=tuple(headline(evaluation)),
         tables=tuple(evaluation.tables),
-        limits=LIMITS,
+        limits=LIMITS if evaluation.disruption else UNATTACKED,
         gaps=evaluation.gaps,
     )
 

@@ -51,9 +51,10 @@ def test_numbers_of_one_kind_share_a_card() -> None:
         Headline("gain: a", 2.0, "", 48),
         Headline("whole-scan RMSE: a", 3.86, "HU", 1000),
     ]
-    shown = list(cards(numbers))
+    shown = list(cards(numbers, "ours"))
     assert [(h.label, h.value, h.unit, h.n) for h in shown] == [
         ("Disruption", "17 to 39", "HU", 16),
         ("Gain", "2.0", "", 48),
         ("whole-scan RMSE: a", 3.86, "HU", 1000),
     ]
+    assert shown[0].note.startswith("Of ours, least and most of 2 attacks")

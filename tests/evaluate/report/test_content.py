@@ -22,6 +22,7 @@ from mitsgan.evaluate.report.text import csv_report, json_report, markdown_repor
 from mitsgan.evaluate.result import Evaluation
 
 EVALUATION = Path(__file__).parents[3] / "docs" / "results" / "lungdx-a0001.json"
+UNATTACKED = EVALUATION.parent / "density" / "lungdx-a0001-wave.json"
 
 
 def test_reads_a_run(tmp_path: Path) -> None:
@@ -37,6 +38,12 @@ def test_reads_a_run(tmp_path: Path) -> None:
     assert read_galleries(run / "summary.json") == []
 
 
+def test_a_benchmark_says_by_name_whose_numbers_stand_above() -> None:
+    read = read_report(EVALUATION.parent / "benchmark" / "summary.json")
+    assert "saw, MITS-GAN with waves moves what attackers paint by " in read.lead
+    assert read.headline[0].note.startswith("Of MITS-GAN with waves, ")
+
+
 def test_says_where_there_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match=r"summary\.json does not exist"):
         read_report(tmp_path)
@@ -46,6 +53,9 @@ def test_says_where_there_is_no_run(tmp_path: Path) -> None:
         read_report(path)
     path.write_text('{"kind": "seal"}')
     with pytest.raises(ResultError, match=r"expected a result of kind benchmark, .*'seal'"):
+        read_report(path)
+    path.write_text('{"format": "mitsgan-seal"}')
+    with pytest.raises(ResultError, match=r"which kind of result it is.*\(a seal is none: `mitsgan"):
         read_report(path)
     path.write_text("[]")
     with pytest.raises(ResultError, match=r"expected a table, found \[\]"):
@@ -147,6 +157,13 @@ def test_an_evaluation_becomes_a_report() -> None:
         in read.lead  # fmt: skip
     assert all(figure["within"] is not False for figure in result["invariants"])
     assert "beyond" not in read.lead
+    assert "these attackers, this scan and these positions" in " ".join(read.limits)
+
+
+def test_without_attacks_nothing_is_said_of_attackers() -> None:
+    limits = " ".join(read_report(UNATTACKED).limits)
+    assert "Nothing was tampered with" in limits
+    assert "these attackers" not in limits
 
 
 def test_figures_of_diagnosis_beyond_their_tolerance_are_named() -> None:

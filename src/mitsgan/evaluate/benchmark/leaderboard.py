@@ -89,11 +89,12 @@ def _lines(table: Table) -> Iterator[Row]:
     yield from sorted(lines, key=lambda line: (line["budget"], -_number(line["over_noise"])))
 
 
-def cards(numbers: Sequence[Headline]) -> Iterator[Headline]:
+def cards(numbers: Sequence[Headline], protector: str) -> Iterator[Headline]:
     """The headline numbers of a benchmark, those of one kind together: from the least to the most.
 
     Args:
         numbers: one for each attack, labelled ``kind: attack``; others stay as they are.
+        protector: whose numbers they are.
     """
     for kind, label in _CARDS.items():
         alike = [h for h in numbers if h.label.startswith(f"{kind}: ")]
@@ -107,8 +108,8 @@ def cards(numbers: Sequence[Headline]) -> Iterator[Headline]:
             low if low == high else f"{low} to {high}",
             alike[0].unit,
             n,
-            f"Of the first protector, least and most of {len(values)} attacks on scans that no "
-            "training saw; medians over positions.",
+            f"Of {protector}, least and most of {len(values)} attacks on scans that no training "
+            "saw; medians over positions.",
         )
     for number in numbers:
         if not any(number.label.startswith(f"{kind}: ") for kind in _CARDS):

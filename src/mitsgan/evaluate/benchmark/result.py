@@ -63,12 +63,18 @@ class Benchmark(Result):
             command=self.command,
             config=self.config_toml,
             provenance=self.provenance,
-            headline=tuple(cards(self.headline)),
+            headline=tuple(cards(self.headline, self._ours)),
             tables=self.tables if board is None else (board, *self.tables),
             curves=self.curves,
             limits=LIMITS,
             gaps=self.gaps,
         )
+
+    @property
+    def _ours(self) -> str:
+        """The first protector of the configuration, whose numbers stand above all."""
+        first, *_ = self.config.get("protectors") or [{}]
+        return str(first.get("name", "the first protector"))
 
     def _lead(self) -> str:
         """How far the first protector disrupts, next to noise: from the least to the most."""
@@ -79,7 +85,7 @@ class Benchmark(Result):
         if not disruption or not over_noise:
             return ""
         return (
-            "On scans that no training saw, the first protector moves what attackers paint by "
+            f"On scans that no training saw, {self._ours} moves what attackers paint by "
             f"{_range(disruption)} HU (medians over positions of the RMSE in the repainted core), "
             f"{_range(over_noise, 1)} times as far as noise of equal strength does."
         )

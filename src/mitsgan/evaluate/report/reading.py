@@ -56,6 +56,12 @@ def read_report(run: Path, others: Mapping[str, Reported] = NO_OTHERS) -> Report
     kind = str(tree.get("kind"))
     if kind in others:
         return others[kind](path, tree)
+    if "kind" not in tree:
+        raise ResultError(
+            f"{path} does not say of which kind of result it is, so it is none; name the folder "
+            "that `mitsgan benchmark` wrote, or the JSON of a command's result (a seal is none: "
+            "`mitsgan verify` checks a scan against it)"
+        )
     if kind not in KINDS:
         raise ResultError(
             f"{path}: expected a result of kind {', '.join((*KINDS, *others))}, found kind "

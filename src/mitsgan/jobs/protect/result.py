@@ -60,7 +60,7 @@ class RestorableEntry:
 
 @dataclass(frozen=True)
 class ProtectedGrid(Grid):
-    """The scan: its grid, how many voxels could move, and how many are padding."""
+    """The scan: its grid, how many voxels are no padding, and how many are."""
 
     voxels: int
     padding_voxels: int

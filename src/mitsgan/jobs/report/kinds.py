@@ -39,7 +39,7 @@ def _protection(tree: Json) -> str:
     slices, change = tree["scan"]["shape"][0], tree["change"]
     done = "protected" if tree.get("mark") is None else "protected and marked"
     return (
-        f"{Path(tree['source']).name}: {counted(slices, 'slice')} {done}; the largest change is "
+        f"{counted(slices, 'slice')} of {Path(tree['source']).name} {done}; the largest change is "
         f"{change['largest']:g} HU, the RMS change {change['rms']:.2f} HU."
     )
 
@@ -103,7 +103,7 @@ _NUMBERS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("Largest change of any voxel", "change.largest", "HU"),
         ("RMS change", "change.rms", "HU"),
         ("Strength of the mark, RMS", "mark.rms", "HU"),
-        ("Voxels that could move", "scan.voxels", ""),
+        ("Voxels, padding left out", "scan.voxels", ""),
     ),
     "restoration": (("Slices that are back", "slices", ""),),
     "sealing": (("Slices that are sealed", "slices", ""),),
