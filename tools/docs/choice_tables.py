@@ -23,8 +23,8 @@ PROTECTORS = {
 _SINGLE = ("comb", "notch", "flatten")
 _RUN_AGAIN = {
     "mits-gan": "anybody",
-    "mits-gan-waves": "who knows the seed",
-    "wave": "who knows the seed",
+    "mits-gan-waves": "anybody: the header tells the seed",
+    "wave": "anybody: the header tells the seed",
 }
 """Those that are drawn from the key are left out."""
 
