@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.browser.chromium import Tab
-from tests.browser.studio_page import Page, page_of
+from tests.browser.studio_page import Page, page, page_of
 
 import mitsgan as mg
 from mitsgan.scan.scan import Scan
@@ -229,6 +229,24 @@ def test_a_scan_that_cannot_be_opened_is_told(chromium: Tab, scans: Path, tmp_pa
             with page_of(chromium, studio) as shown:
                 assert "damaged.nii.gz cannot be read as NIfTI" in shown.text("alert")
                 assert shown.text("where") == "1 open"
+
+
+def test_an_image_is_saved_under_a_name_of_an_image(
+    chromium: Tab, chest: Scan, tmp_path: Path
+) -> None:
+    """What was suggested would have been DICOM, which no image can become."""
+    mg.write(chest, tmp_path / "chest.nii.gz")
+    with page(chromium, StudioSettings(scan=tmp_path / "chest.nii.gz", output=tmp_path)) as shown:
+        names = "['save-name', 'restore-name'].map((id) => document.getElementById(id).value)"
+        assert shown.value(names) == ["protected.nii.gz", "original.nii.gz"]
+        shown.value("document.getElementById('save-name').value = 'mine.mha'")
+        shown.value(f"{STATE}.then(({{ changed }}) => changed())")
+        shown.settle()
+        assert shown.value(names) == ["mine.mha", "original.nii.gz"], "what was typed stays"
+        shown.open_panel("protect")
+        shown.choose("protector", "noise")
+        shown.click("#save button")
+        assert shown.text("saved").endswith("mine.mha, largest change 10 HU")
 
 
 def test_the_address_is_opened_in_a_page_that_was_refused(chromium: Tab, studio: Studio) -> None:

@@ -88,6 +88,13 @@ const flicker = (runs) => {
   }, FLICKER_MS);
 };
 
+// A name to save a series under, with the ending of its file, until another one is typed.
+export const suggest = (id, stem, series) => {
+  const [ending] = series?.name.match(/\.(nii|nii\.gz|mha|mhd|nrrd|nhdr)$/i) ?? [""];
+  const input = el(id);
+  if (input.value === (input.dataset.suggested ?? stem)) input.value = input.dataset.suggested = stem + ending;
+};
+
 // Layers that are not there yet are made first; verifying makes the others.
 const layer = async (name, wanted) => {
   if (wanted) state.layers.add(name);

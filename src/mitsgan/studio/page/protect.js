@@ -1,5 +1,5 @@
 // Protect the scan under "Scan": how far voxels may move, and what that changes.
-import { show } from "/controls.js";
+import { show, suggest } from "/controls.js";
 import { trying, work } from "/work.js";
 import { el, first, on, seriesOf, state } from "/state.js";
 
@@ -79,6 +79,7 @@ const allow = () => {
   el("protect").querySelector("button").disabled = !scan || scan.simulated || !protectors.length;
   el("mark").disabled = !can.mark;
   el("save").hidden = !(can.save && scan?.on_disk);
+  suggest("save-name", "protected", scan);
 };
 
 export const startProtect = () => {

@@ -1,6 +1,6 @@
 // The verdict, where to look, sealed beside found, and what is exported.
 import { get, query, response } from "/api.js";
-import { show } from "/controls.js";
+import { show, suggest } from "/controls.js";
 import { trying, work } from "/work.js";
 import { changed, el, first, on, seriesOf, state } from "/state.js";
 
@@ -112,6 +112,7 @@ const allow = () => {
 export const startVerify = () => {
   on("session", allow);
   on("view", whose);
+  on("view", () => suggest("restore-name", "original", first()));
   el("verify").addEventListener("click", () => trying(verify));
   el("sketch").addEventListener("click", () => trying(sketch));
   el("report").addEventListener("click", () => trying(report));
