@@ -186,7 +186,9 @@ def test_only_plain_names_are_saved_under(tmp_path: Path, name: str) -> None:
 
 
 def test_a_name_that_is_too_long_is_told_without_the_number_of_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"^a{40}\.\.\. is no name of a file here .*a shorter one"):
+    with pytest.raises(
+        OutputError, match=r"^a{40}\.\.\. is no name of a file here .*a shorter one"
+    ):
         Folders([], tmp_path).saving("a" * 300)
 
 

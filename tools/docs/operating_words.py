@@ -80,8 +80,8 @@ def _findings(result: OperatingPoints) -> Iterator[str]:
         "the table below has them."
     )
     yield (
-        f"**The whole slice** is moved by {_slices(point, _OURS)} HU RMSE by `mits-gan`, which adds "
-        "nothing far from the lungs, "
+        f"**The whole slice** is moved by {_slices(point, _OURS)} HU RMSE by `mits-gan`, which "
+        "adds nothing far from the lungs, "
         f"{_slices(point, _RELEASED)} HU by the released network and {_slices(point, NOISE)} HU by "
         "noise."
     )
