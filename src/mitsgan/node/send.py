@@ -33,6 +33,9 @@ _CONTEXTS = 127
 _WORDS = {"OW": "H", "OF": "I", "OL": "I", "OD": "Q", "OV": "Q"}
 """Values that are kept as bytes, and the words that they are of (PS3.5 7.3), for `array`."""
 
+_END = 0.5
+"""Seconds in which the thread of a connection ends that the peer has ended."""
+
 _PENDING = (0xFF00, 0xFF01)
 _WARNINGS = range(0xB000, 0xC000)
 PERMANENT_STATUSES = (0x0122, *range(0xA900, 0xAA00), *range(0xC000, 0xD000))
@@ -98,17 +101,20 @@ def connected(
     ae.connection_timeout = ae.acse_timeout = destination.timeout_seconds
     ae.dimse_timeout = ae.network_timeout = destination.timeout_seconds
     tls = destination.tls
-    association = ae.associate(
-        destination.address,
-        destination.port,
-        ae_title=destination.ae_title,
-        # A peer that accepts nothing of what is asked for would count as one that is not there.
-        contexts=[*contexts, build_context(VERIFICATION)],
-        ext_neg=list(roles),
-        evt_handlers=[*handlers, (evt.EVT_CONN_OPEN, _send_at_once)],
-        tls_args=None if tls is None else (client_context(tls), destination.address),
-    )
     where = f"{destination.ae_title} at {destination.address}:{destination.port}"
+    try:
+        association = ae.associate(
+            destination.address,
+            destination.port,
+            ae_title=destination.ae_title,
+            # A peer that accepts nothing of what is asked for would count as one that is not there.
+            contexts=[*contexts, build_context(VERIFICATION)],
+            ext_neg=list(roles),
+            evt_handlers=[*handlers, (evt.EVT_CONN_OPEN, _send_at_once)],
+            tls_args=None if tls is None else (client_context(tls), destination.address),
+        )
+    except OSError as error:  # of a name that nobody knows now
+        raise PeerError(f"{where} cannot be reached: {error.strerror or error}") from error
     if not association.is_established:
         raise PeerError(f"{where} {why_not(association, destination)}")
     Connection.of_client(association)
@@ -118,8 +124,12 @@ def connected(
         if association.is_established:
             raise
         raise PeerError(f"{where} has left: {error}") from error
+    except PeerError:
+        association.dul.join(_END)
+        raise
     finally:
-        if association.is_established:
+        # Of one whose connection has ended, the answer would be waited for as long as for any.
+        if association.is_established and association.dul.is_alive():
             association.release()
 
 
