@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.node.forward.sending import report
@@ -230,3 +231,28 @@ def test_commitment_of_all_grants_a_delivery(ledger: Ledger) -> None:
     deliveries.asks(one, "1.9", 60)
     take_report(report("1.9", "1.2.3"), ledger, Retry())
     assert deliveries.of(series)[0].state == "granted"
+
+
+def test_what_is_asked_again_and_again_reads_no_series_that_has_ended(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger of years has hundreds of thousands of these."""
+    asked: list[str] = []
+
+    def explained(query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        with ledger.change(durable=False) as db:
+            steps = db.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()
+        asked.extend(str(step[-1]) for step in steps)
+        return []
+
+    monkeypatch.setattr(ledger, "query", explained)
+    deliveries = Deliveries(ledger)
+    deliveries.due("pacs")
+    deliveries.open("pacs")
+    deliveries.waiting()
+    deliveries.of_transaction("1.2")
+    ledger.in_states("received")
+    ledger.expired(0.0)
+    ledger.known("1.2", "ct", "1.2.3")
+    assert any("series_by_files" in step for step in asked)
+    assert not [step for step in asked if step.startswith("SCAN")]

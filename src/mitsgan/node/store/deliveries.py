@@ -9,11 +9,11 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from mitsgan.node.store.ledger import Ledger
-from mitsgan.node.store.ledger_schema import Delivery, DeliveryState, State
+from mitsgan.node.store.ledger_schema import WAITING, Delivery, DeliveryState, State
 
 What = Literal["protected", "restored", "received"]
 _COLUMNS = ", ".join(f"d.{field.name}" for field in fields(Delivery))
-_ENDS = "('committed', 'dead')"
+_WAITS = f"state IN ({', '.join(repr(state) for state in WAITING)})"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Deliveries:
     def due(self, destination: str) -> Delivery | None:
         """What is to be done next for a destination, the oldest series first."""
         rows = self._find(
-            f"WHERE d.destination = ? AND d.state NOT IN {_ENDS} AND d.not_before <= ? "
+            f"WHERE d.destination = ? AND d.{_WAITS} AND d.not_before <= ? "
             "ORDER BY d.series LIMIT 1",
             (destination, time.time()),
         )
@@ -85,14 +85,13 @@ class Deliveries:
     def open(self, destination: str) -> list[Delivery]:
         """All that has not ended for a destination."""
         return self._find(
-            f"WHERE d.destination = ? AND d.state NOT IN {_ENDS} ORDER BY d.series", (destination,)
+            f"WHERE d.destination = ? AND d.{_WAITS} ORDER BY d.series", (destination,)
         )
 
     def waiting(self) -> dict[str, int]:
         """How many series wait for each destination."""
         rows = self._ledger.query(
-            f"SELECT destination, COUNT(*) FROM deliveries WHERE state NOT IN {_ENDS} "
-            "GROUP BY destination",
+            f"SELECT destination, COUNT(*) FROM deliveries WHERE {_WAITS} GROUP BY destination",
             (),
         )
         return {str(row[0]): int(row[1]) for row in rows}

@@ -27,6 +27,9 @@ OPEN: tuple[State, ...] = ("received", "complete")
 DeliveryState = Literal["pending", "sent", "granted", "committed", "dead"]
 """Sent: every object was answered with success; granted: storage commitment was, too."""
 
+WAITING: tuple[DeliveryState, ...] = ("pending", "sent", "granted")
+"""States of deliveries that have not ended."""
+
 VERSION = 2
 
 FROM_VERSION_1 = "ALTER TABLE series ADD COLUMN beside INTEGER NOT NULL DEFAULT 0"
@@ -43,6 +46,8 @@ CREATE TABLE IF NOT EXISTS series (
     files TEXT NOT NULL DEFAULT 'kept', beside INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS series_by_uid ON series (series_uid, route);
 CREATE INDEX IF NOT EXISTS series_by_state ON series (state);
+CREATE INDEX IF NOT EXISTS series_by_study ON series (study_uid);
+CREATE INDEX IF NOT EXISTS series_by_files ON series (files, state);
 CREATE TABLE IF NOT EXISTS objects (
     series INTEGER NOT NULL REFERENCES series (id), sop_uid TEXT NOT NULL,
     class_uid TEXT NOT NULL, syntax TEXT NOT NULL, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL,
@@ -54,6 +59,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     attempts INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0,
     transaction_uid TEXT NOT NULL DEFAULT '', denied INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (series, destination)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS deliveries_by_state ON deliveries (state, destination);
 CREATE TABLE IF NOT EXISTS sent (
     series INTEGER NOT NULL, destination TEXT NOT NULL, sop_uid TEXT NOT NULL,
     PRIMARY KEY (series, destination, sop_uid)) WITHOUT ROWID;
@@ -63,7 +69,8 @@ CREATE TABLE IF NOT EXISTS promises (
     not_before REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY AUTOINCREMENT, message TEXT NOT NULL);
 """
-"""Audit messages wait to be sent. Promises are storage commitment that senders asked for, and of
+"""Nothing is ever deleted from series, objects and deliveries, and some questions are asked several
+times a second: each needs an index. Audit messages wait to be sent. Promises are storage commitment that senders asked for, and of
 which they have no result yet."""
 
 
