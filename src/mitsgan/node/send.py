@@ -129,7 +129,7 @@ def connected(
         raise
     finally:
         # Of one whose connection has ended, the answer would be waited for as long as for any.
-        if association.is_established and association.dul.is_alive():
+        if association.dul.is_alive() and association.is_established:
             association.release()
 
 
