@@ -137,3 +137,26 @@ def test_names_of_files_that_are_no_utf8_are_written_and_come_back(tmp_path: Pat
     (tmp_path / "a.json").write_text(text, encoding="utf-8")
     assert read_json(tmp_path / "a.json", Entry).weights == path
     assert "ü" in text
+
+
+@dataclass(frozen=True)
+class Peers:
+    named: dict[str, Entry]
+    first: Entry | None = None
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        ({"named": {"a": {"kind": "inject"}, "b": {"kind": 1}}}, "named.b.kind: expected one of "),
+        ({"named": {"a": {"kind": "inject", "hu": -1}}}, "named.a: `hu` must be 0 or more"),
+        ({"named": {"a": {"hu": 1}}}, "named.a.kind is missing"),
+        ({"named": {}, "first": {"kind": "inject", "hu": -1}}, "first: `hu` must be 0 or more"),
+        ({"named": {}, "first": {"kind": "inject", "shape": [1, "x", 2]}}, "first.shape[1]: "),
+        ({"named": {"a": {"kind": "remove", "note": "odd"}}}, "named.a: remove is never odd"),
+    ],
+)
+def test_tells_which_of_several_tables_is_wrong(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        convert(wrong, Peers, "it", error=SettingsError)
+    assert str(raised.value).startswith(f"it: {said}")

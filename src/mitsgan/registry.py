@@ -80,6 +80,13 @@ class Registry(Generic[T]):
         """Of all: ours first, then those that were registered, then those of entry points."""
         return tuple(dict.fromkeys([*self._ours, *self._things, *installed(self.group)]))
 
+    def check(self, name: str) -> None:
+        """Raise `SettingsError` where there is none of that name; nothing is imported for it."""
+        if name not in self.names():
+            raise SettingsError(
+                f"there is no {self.kind} {name!r}; there are: {', '.join(self.names())}"
+            )
+
     def get(self, name: str) -> T:
         """The one of that name.
 
@@ -90,12 +97,8 @@ class Registry(Generic[T]):
         if name in self._ours:
             import_module(self._ours[name])
         if name not in self._things:
-            point = installed(self.group).get(name)
-            if point is None:
-                raise SettingsError(
-                    f"there is no {self.kind} {name!r}; there are: {', '.join(self.names())}"
-                )
-            self._load(point)
+            self.check(name)
+            self._load(installed(self.group)[name])
         return self._things[name]
 
     @property

@@ -11,7 +11,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -111,12 +111,13 @@ def convert(
             raise ValueError(_PATH_EXPECTED)
         return resolve(value)
 
+    def made(part: object, of: type[Any]) -> Any:
+        return msgspec.convert(part, of, dec_hook=path_of)
+
     try:
-        value = msgspec.convert(tree, kind, dec_hook=path_of)
-    except msgspec.ValidationError as reason:
-        raise error(f"{where}: {_in_words(str(reason), tree, info)}") from None
-    except MitsganError as reason:  # of a dataclass that checks its own values
-        raise error(f"{where}: {reason}") from reason
+        value: T = made(tree, kind)
+    except (msgspec.ValidationError, MitsganError) as reason:
+        raise error(f"{where}: {_fault(tree, info, '', reason, made)}") from reason
     for place, wrong in _strays(tree, info, ""):
         raise error(f"{where}: {place + ': ' if place else ''}{wrong}")
     return value
@@ -165,13 +166,58 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _in_words(message: str, tree: object, info: inspect.Type) -> str:
-    """What msgspec found wrong, as: place, expected, found."""
+def _fault(
+    tree: object,
+    info: inspect.Type,
+    place: str,
+    reason: Exception,
+    made: Callable[[object, type[Any]], object],
+) -> str:
+    """What is wrong in a tree, with its place: looked for in one table after another.
+
+    Dataclasses that check their own values do not know it, and msgspec tells no name of an entry.
+    """
+    for at, part, kind in _tables(tree, info, place):
+        try:
+            made(part, kind.cls)
+        except (msgspec.ValidationError, MitsganError) as inner:
+            return _fault(part, kind, at, inner, made)
+    if isinstance(reason, MitsganError):
+        return f"{place}: {reason}" if place else str(reason)
+    return _in_words(str(reason), tree, info, place)
+
+
+def _tables(
+    tree: object, info: inspect.Type, place: str
+) -> Iterator[tuple[str, object, inspect.DataclassType]]:
+    """The outermost tables within a tree that are to be dataclasses: place, content and type."""
+    entries: list[tuple[str, object, inspect.Type]] = []
+    if isinstance(tree, Mapping):
+        info = _alternative(info, _TABLES)
+        fields = getattr(info, "fields", None)
+        known = tree if fields is None else [field.encode_name for field in fields]
+        for key, value in tree.items():
+            if key in known:
+                at = f"{place}.{key}" if place else str(key)
+                entries.append((at, value, _inside(info, "", key)))
+    elif isinstance(tree, list) and isinstance(info, inspect.VarTupleType | inspect.ListType):
+        entries = [(f"{place}[{n}]", value, info.item_type) for n, value in enumerate(tree)]
+    for at, value, inner in entries:
+        kind = _alternative(inner, (inspect.DataclassType,))
+        if isinstance(value, Mapping) and isinstance(kind, inspect.DataclassType):
+            yield at, value, kind
+        else:
+            yield from _tables(value, inner, at)
+
+
+def _in_words(message: str, tree: object, info: inspect.Type, within: str) -> str:
+    """What msgspec found wrong with the table ``within`` a tree, as: place, expected, found."""
     match = _PLACE.match(message)
     reason, place = (match["reason"], match["place"] or "") if match else (message, "")
-    at = f"{place}: " if place else ""
+    full = f"{within}.{place}" if within and place else within or place
+    at = f"{full}: " if full else ""
     if missing := _MISSING.match(reason):
-        return f"{place}.{missing[1]} is missing" if place else f"{missing[1]} is missing"
+        return f"{full}.{missing[1]} is missing" if full else f"{missing[1]} is missing"
     if not reason.startswith(_OUR_WORDS):
         return at + reason
     value, shown = tree, ""

@@ -9,9 +9,10 @@ from mitsgan.errors import SettingsError
 
 def check_title(name: str, title: str) -> None:
     """Raise `SettingsError` where a setting is no AE title."""
-    if not 1 <= len(title.strip()) <= 16 or not title.isascii() or "\\" in title:
+    printable = title.isascii() and title.isprintable()
+    if not 1 <= len(title.strip()) <= 16 or not printable or "\\" in title:
         raise SettingsError(
-            f"`{name}` must be an AE title of 1 to 16 ASCII characters, found {title!r}"
+            f"`{name}` must be an AE title of 1 to 16 printable ASCII characters, found {title!r}"
         )
 
 

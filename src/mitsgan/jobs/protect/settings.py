@@ -80,6 +80,7 @@ class ProtectSettings(Settings):
         super().__post_init__()
         at_least("seed", self.seed, 0)
         _ = self.budget()
+        self._check_protector()
         self._check_refinement()
 
     def budget(self, marked: bool = False) -> Budget:
@@ -99,6 +100,13 @@ class ProtectSettings(Settings):
         """Raise `SettingsError` where settings do not go with a mark, or with none."""
         if not has_key and (self.mark_hu != MARK_HU or self.identity is not None):
             raise SettingsError("`mark_hu` and `identity` belong to a mark; give `key` too")
+
+    def _check_protector(self) -> None:
+        """A node or an archive would tell a misspelt one only in the failure of every series."""
+        if self.protector not in (DEFAULT_PROTECTOR, PGD):
+            from mitsgan.protect.protector import PROTECTORS
+
+            PROTECTORS.check(self.protector)
 
     def _check_refinement(self) -> None:
         if self.refine is not None and self.refine_steps is not None:
