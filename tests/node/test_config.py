@@ -69,7 +69,7 @@ def test_a_budget_that_readers_see_is_taken_where_it_is_meant(tmp_path: Path) ->
         ("port = 104", "port = 0", "toml: destinations.pacs: `port` must lie between"),
         ("port = 104", 'port = "104"', "toml: destinations.pacs.port: expected a whole number"),
         ('"PACS"', '"PA\\tCS"', "16 printable ASCII"),
-        ("max_hu = 5.0", 'protector = "mitsgun"', "no protector 'mitsgun'; there are: mits-gan-wav"),
+        ("max_hu = 5.0", 'protector = "mitsgun"', "protector 'mitsgun'; there are: mits-gan-wav"),
         ('destinations = ["pacs"]', 'destinations = ["other"]', "no destination is called other"),
         ('action = "protect"', 'action = "store"', "action"),
         ('action = "protect"', 'action = "restore"', "restore"),

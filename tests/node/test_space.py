@@ -84,6 +84,10 @@ def test_a_full_disk_takes_nothing_and_loses_nothing(
         assert node.states() == ["committed"]
         assert len(list(archive.kept.iterdir())) == 8
         assert taken < 16
+        log = node.log.read_text()
+        assert (
+            log.count("answers A700: too little free space") == log.count("again") == (reserve > 0)
+        )
     finally:
         node.stop()
         archive.stop()

@@ -133,6 +133,7 @@ class Receiver:
         self._returns = returns or Returns()
         self._server: Server | None = None
         self._memory = Memory()
+        self._lacked = ""
         self.intake = Intake(spool, ledger, config.listen.max_associations)
 
     def start(self) -> None:
@@ -246,6 +247,9 @@ class Receiver:
 
     def _store(self, event: Event, path: Path, sender: Sender) -> tuple[int, str]:
         lack = self.lack()
+        if lack != self._lacked:  # once, not for every object
+            self._lacked = lack
+            LOG.warning("%s", f"answers A700: {lack}" if lack else "takes objects again")
         if lack:
             return OUT_OF_RESOURCES, lack
         route = self._route(sender)

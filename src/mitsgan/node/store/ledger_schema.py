@@ -70,8 +70,8 @@ CREATE TABLE IF NOT EXISTS promises (
 CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY AUTOINCREMENT, message TEXT NOT NULL);
 """
 """Nothing is ever deleted from series, objects and deliveries, and some questions are asked several
-times a second: each needs an index. Audit messages wait to be sent. Promises are storage commitment that senders asked for, and of
-which they have no result yet."""
+times a second: each needs an index. Audit messages wait to be sent. Promises are storage commitment
+that senders asked for, and of which they have no result yet."""
 
 
 @dataclass(frozen=True)
