@@ -64,14 +64,25 @@ class NodeShow(OfSeries):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NodeRetry(OfSeries):
+class NodeRetry(OfNode):
     """Take a dead letter up again: protect it anew, or send it to those who lack it."""
+
+    number: Annotated[Positional[int | None], arg(metavar="[NUMBER]", help_behavior_hint="")] = None
+    """Of the series, as `mitsgan node queue` lists it."""
+    all: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Every dead letter, for instance once a destination is back that was away for long."""
 
     def work(self, console: Console) -> int:
         """Take up; the exit code."""
+        from mitsgan.errors import SettingsError, counted
         from mitsgan.node.store.letters import Letters
 
+        if self.all == (self.number is not None):
+            raise SettingsError("give the number of a dead letter, or `all`")
         with Letters.opened(self.config) as letters:
+            if self.number is None:
+                console.say(f"{counted(letters.retry_all(), 'dead letter')} taken up again")
+                return 0
             letters.retry(self.number)
         console.say(f"series {self.number} is taken up again")
         return 0

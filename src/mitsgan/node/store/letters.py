@@ -87,6 +87,10 @@ class Letters:
                 f"series {series.id} is {series.state}, no dead letter whose files are kept"
             )
 
+    def retry_all(self) -> int:
+        """Take every dead letter up again whose files are kept; how many these are."""
+        return sum(self.deliveries.retry(series.id) for series in self.ledger.in_states("dead"))
+
     def export(self, number: int, out: Path) -> None:
         """Copy the files of a series to a new folder, which the audit trail tells.
 

@@ -1,0 +1,62 @@
+"""Dead letters from outside, the node running or not."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mitsgan.cli.main import main
+from mitsgan.node.store.deliveries import Deliveries, Plan
+from mitsgan.node.store.ledger import Ledger
+from mitsgan.node.store.ledger_schema import State
+from mitsgan.node.store.spool import Header
+
+CONFIG = """
+spool = "."
+routes = [{ name = "ct", action = "pass", destinations = ["pacs"] }]
+destinations.pacs = { ae_title = "PACS", address = "127.0.0.1", port = 104 }
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    """Of a node that has two dead letters, and has sent two series."""
+    (tmp_path / "node.toml").write_text(CONFIG)
+    with closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        deliveries = Deliveries(ledger)
+        for uid in ("1.1", "1.2", "1.3", "1.4"):
+            header = Header(f"{uid}.1", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2", uid, "2")
+            series = ledger.open_series(header, "ct", "CT1", "127.0.0.1")
+            ledger.enter(series, header, 10)
+            deliveries.plan(series, {"pacs": Plan("received")}, "sending")
+            (delivery,) = deliveries.of(series)
+            deliveries.advance(delivery, "committed" if series > 2 else "dead", reason="away")
+    return str(tmp_path / "node.toml")
+
+
+def states(config: str) -> list[State]:
+    with closing(Ledger(Path(config).parent / "ledger.sqlite")) as ledger:
+        return [series.state for series in ledger.in_states()]
+
+
+def test_all_are_taken_up_at_once(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert states(config) == ["dead", "dead", "committed", "committed"]
+    assert main(["node", "retry", config, "--all"]) == 0
+    assert capsys.readouterr().out == "2 dead letters taken up again\n"
+    assert states(config) == ["sending", "sending", "committed", "committed"]
+
+
+def test_one_is_taken_up_alone(config: str) -> None:
+    assert main(["node", "retry", config, "2"]) == 0
+    assert states(config) == ["dead", "sending", "committed", "committed"]
+
+
+@pytest.mark.parametrize("more", [[], ["1", "--all"]])
+def test_which_of_them_is_to_be_said(
+    config: str, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["node", "retry", config, *more]) == 2
+    assert "give the number of a dead letter, or --all" in capsys.readouterr().err
+    assert states(config)[:2] == ["dead", "dead"]
