@@ -160,3 +160,10 @@ def test_tells_which_of_several_tables_is_wrong(wrong: dict[str, Any], said: str
     with pytest.raises(SettingsError) as raised:
         convert(wrong, Peers, "it", error=SettingsError)
     assert str(raised.value).startswith(f"it: {said}")
+
+
+def test_what_was_read_is_written_with_its_defaults() -> None:
+    """They may be others in the version that reads it again."""
+    read = convert({"named": {"a": {"kind": "inject"}}}, Peers, "it")
+    assert to_tree(read) == to_tree(Peers({"a": Entry("inject")}))
+    assert to_tree(read)["named"]["a"]["shape"] == [1, 2, 3]

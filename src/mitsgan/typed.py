@@ -11,7 +11,8 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -129,7 +130,7 @@ _LONE = re.compile("[\ud800-\udfff]")
 
 def to_tree(value: object) -> Any:
     """A dataclass as mappings, lists and plain values; of what is not finite, None."""
-    return _finite(msgspec.to_builtins(value, enc_hook=_plain))
+    return _finite(msgspec.to_builtins(_whole(value), enc_hook=_plain))
 
 
 def to_json(value: object) -> str:
@@ -156,6 +157,17 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     raise NotImplementedError(f"{type(value).__name__} has no JSON")
+
+
+def _whole(value: Any) -> Any:
+    """With the defaults of what was read: msgspec leaves those out that no file has named."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _whole(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole(item) for item in value]
+    return value
 
 
 def _finite(value: Any) -> Any:
@@ -194,8 +206,9 @@ def _tables(
     entries: list[tuple[str, object, inspect.Type]] = []
     if isinstance(tree, Mapping):
         info = _alternative(info, _TABLES)
-        fields = getattr(info, "fields", None)
-        known = tree if fields is None else [field.encode_name for field in fields]
+        known: Iterable[str] = tree
+        if isinstance(info, inspect.DataclassType):
+            known = [field.encode_name for field in info.fields]
         for key, value in tree.items():
             if key in known:
                 at = f"{place}.{key}" if place else str(key)

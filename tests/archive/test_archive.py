@@ -27,6 +27,7 @@ from mitsgan.archive.work import Work
 from mitsgan.archive.worker import Stopped, stoppable, work_through
 from mitsgan.cli.main import main
 from mitsgan.errors import DataError, OutputError, SettingsError
+from mitsgan.settings import DEFAULT_PROTECTOR
 
 
 def test_outputs_are_those_of_the_single_command(root: Path, how: Path, tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_a_plan_of_other_settings_is_refused_and_the_same_enters_what_is_new(
     second = plan_archive(settings)
     assert (second.series, second.new, second.changed) == (3, 0, 1)
     how.write_text('[protect]\nprotector = "noise"\nmax_hu = 6\n')
-    with pytest.raises(DataError, match="another `how`"):
+    with pytest.raises(DataError, match=r"other settings: protect\.max_hu = 5\.0; name"):
         plan_archive(settings)
 
 
@@ -279,3 +280,32 @@ def test_a_worker_that_ends_is_told_in_vain_to_stop() -> None:
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_a_run_that_is_stopped_says_that_what_is_done_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mitsgan.archive.run.run_archive", stopped)
+    assert main(["archive", "run", "--ledger", str(tmp_path / "l.db")]) == 130
+    said = "mitsgan: interrupted; what is done stays; the same command goes on\n"
+    assert capsys.readouterr().err.endswith(said)
+
+
+def test_a_ledger_keeps_the_defaults_that_its_settings_left_out(
+    root: Path, how: Path, tmp_path: Path
+) -> None:
+    """A run by another version, whose defaults are others, goes on with them."""
+    settings = PlanSettings(
+        source=root, ledger=tmp_path / "l.db", output=tmp_path / "out", settings=how
+    )
+    how.write_text("[protect]\nmax_hu = 6\n")
+    plan_archive(settings)
+    with closing(Ledger(settings.ledger)) as ledger:
+        kept = ledger.plan("how")
+        assert kept["protect"]["protector"] == DEFAULT_PROTECTOR
+        del kept["protect"]["seed"]  # as a ledger of before
+        ledger.set_plan("how", kept)
+    assert plan_archive(settings).new == 0

@@ -231,14 +231,29 @@ def _known(path: Path, plan: dict[str, object]) -> dict[str, tuple[str, str]]:
         return ledger.folders()
 
 
+_PLANNED = {"how": "other settings", "source": "another source", "out": "another output"}
+
+
 def _check_same(ledger: Ledger, plan: dict[str, object]) -> None:
     """Raise `DataError` where a ledger is of another archive."""
     for name, value in plan.items():
-        earlier = ledger.plan(name)
-        if earlier is not None and json.loads(json.dumps(value)) != earlier:
+        earlier, now = ledger.plan(name), json.loads(json.dumps(value))
+        if name == "how" and earlier is not None:  # with the defaults that it may not name
+            earlier = json.loads(json.dumps(to_tree(how_of(ledger))))
+        if earlier is not None and now != earlier:
+            had = ", ".join(_had(earlier, now))
             raise DataError(
-                f"{ledger.path} was planned with another `{name}` ({earlier}); name a new ledger"
+                f"{ledger.path} was planned with {_PLANNED[name]}: {had}; name a new ledger"
             )
+
+
+def _had(earlier: object, now: object, place: str = "") -> Iterator[str]:
+    """What an earlier plan had where this one has something else."""
+    if isinstance(earlier, dict) and isinstance(now, dict):
+        for name in now:
+            yield from _had(earlier.get(name), now[name], f"{place}.{name}" if place else name)
+    elif earlier != now:
+        yield f"{place} = {json.dumps(earlier)}" if place else str(earlier)
 
 
 def _tasks(

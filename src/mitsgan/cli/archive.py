@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from mitsgan.archive.settings import (
     PlanSettings,
@@ -18,6 +18,8 @@ from mitsgan.terminal.shown import shown
 
 if TYPE_CHECKING:
     from mitsgan.archive.run import Ran
+
+_GOES_ON = "what is done stays; the same command goes on"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,8 @@ class ArchiveRun(Command, RunSettings):
     It may be interrupted or killed: the same command goes on. Exits with 1 if a series failed.
     """
 
+    STOPPED: ClassVar[str] = _GOES_ON
+
     def work(self, console: Console) -> int:
         """Run; the exit code."""
         from mitsgan.archive.run import run_archive
@@ -72,6 +76,8 @@ class ArchiveVerify(Command, VerificationSettings):
     """Verify everything that a ledger's runs have protected or sealed; verdicts stand in its
     report. Exits with 1 if a series failed or is not intact.
     """
+
+    STOPPED: ClassVar[str] = _GOES_ON
 
     def work(self, console: Console) -> int:
         """Verify; the exit code."""

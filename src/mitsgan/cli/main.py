@@ -63,14 +63,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = [*arguments[1:], "--help"]
     if any("\0" in argument for argument in arguments):  # no shell can, but Python
         return _say("an argument holds a null byte, which no name has; leave it out", 2)
+    stopped = Command.STOPPED
     try:
         with terminable(), rarely_collected():
             command = _command(arguments)
+            stopped = getattr(command, "STOPPED", stopped)
             code = command.start()
             sys.stdout.flush()
             return code
     except (MitsganError, KeyboardInterrupt, MemoryError, OSError) as error:
-        return _fail(error)
+        return _fail(error, stopped)
     except Exception:  # noqa: BLE001 - Python's own code for a bug, 1, would read as "tampered"
         traceback.print_exc()
         return _BUG
@@ -111,12 +113,12 @@ def _command(arguments: Sequence[str]) -> Command:
     return chosen.command if isinstance(chosen, Group) else chosen
 
 
-def _fail(error: BaseException) -> int:
-    """Tell what went wrong, and give the exit code."""
+def _fail(error: BaseException, stopped: str) -> int:
+    """Tell what went wrong, or what is there of what was stopped, and give the exit code."""
     if isinstance(error, Terminated):
-        return _say("terminated; no output was written", 128 + int(error.args[0]))
+        return _say(f"terminated; {stopped}", 128 + int(error.args[0]))
     if isinstance(error, KeyboardInterrupt):
-        return _say("interrupted; no output was written", 130)
+        return _say(f"interrupted; {stopped}", 130)
     if isinstance(error, BrokenPipeError):
         # Whoever read our output has gone; Python would complain again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from tyro.conf import arg
 
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A command of the command line."""
+    """A command of the command line.
+
+    Attributes:
+        STOPPED: what is there of its outputs if it is interrupted, for people.
+    """
+
+    STOPPED: ClassVar[str] = "no output was written"
 
     quiet: Annotated[bool, arg(aliases=["-q"], help_behavior_hint="")] = False
     """No progress and no summary; errors are still told."""

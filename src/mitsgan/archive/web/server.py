@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mitsgan.archive.settings import WebSource
-from mitsgan.errors import DataError, MitsganError, SettingsError
+from mitsgan.errors import ConfigurationError, DataError, MitsganError, SettingsError
 from mitsgan.extras import require_extra
 from mitsgan.files.dicom.find.uids import is_uid
 
@@ -68,7 +68,7 @@ class Server:
         if not parts.hostname:
             raise SettingsError(f"{url} names no server; give such as https://pacs.example/web")
         if parts.username or parts.password:
-            raise SettingsError(
+            raise ConfigurationError(
                 "the URL of the source holds a name or a password, which ledgers and logs would "
                 "show; name a token's file by `bearer_file` in the table [web]"
             )
