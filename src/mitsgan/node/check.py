@@ -62,7 +62,8 @@ def check(config: NodeConfig, *, phantom: bool = True, deliver: bool = False) ->
     """
     yield _tried("secrets", config.check_secrets)
     yield from _certificates(config)
-    yield from _spool(config)
+    spool = list(_spool(config))
+    yield from spool
     yield _clock()
     yield _node(config)
     if config.audit is not None:
@@ -72,7 +73,8 @@ def check(config: NodeConfig, *, phantom: bool = True, deliver: bool = False) ->
     for route in config.routes:
         if route.restore is not None:
             yield from _reader(route, route.restore, config)
-    if phantom and any(route.action in ("protect", "restore") for route in config.routes):
+    changes = any(route.action in ("protect", "restore") for route in config.routes)
+    if phantom and changes and spool[0].state == "ok":  # the phantom lies there
         yield from _phantoms(config, deliver)
 
 

@@ -9,7 +9,10 @@ from pydicom import Dataset, dcmread
 from pydicom.filereader import read_dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from mitsgan.errors import ConfigurationError
 from mitsgan.files.dicom.find.uids import is_uid
+from mitsgan.node.check import check
+from mitsgan.node.config import Destination, NodeConfig, Route
 from mitsgan.node.store.spool import (
     ObjectError,
     Spool,
@@ -113,3 +116,29 @@ def test_files_are_linked_not_copied(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"data")
     link_files([tmp_path / "a"], tmp_path / "b")
     assert (tmp_path / "b" / "a").stat().st_ino == (tmp_path / "a").stat().st_ino
+
+
+@pytest.mark.parametrize("name", ["incoming", "work"])
+def test_a_folder_of_somebody_elses_is_no_spool(tmp_path: Path, name: str) -> None:
+    """It was one, and what lay there was deleted."""
+    (tmp_path / name).mkdir()
+    mine = tmp_path / name / "thesis.txt"
+    mine.write_text("all of it")
+    with pytest.raises(ConfigurationError, match=f"{name} in it holds files of somebody else"):
+        Spool(tmp_path).prepare()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    mine.unlink()
+    Spool(tmp_path).prepare()
+    (tmp_path / name / "left").touch()
+    Spool(tmp_path).prepare()
+
+
+def test_a_check_says_what_is_wrong_with_a_spool_and_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    config = NodeConfig(
+        spool=tmp_path / "file",
+        routes=(Route(name="ct", action="protect", destinations=("pacs",)),),
+        destinations={"pacs": Destination(ae_title="PACS", address="127.0.0.1", port=1)},
+    )
+    wrong = {finding.what for finding in check(config) if finding.state == "WRONG"}
+    assert wrong == {"spool", "pacs: C-ECHO"}

@@ -21,7 +21,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
-from mitsgan.errors import MitsganError
+from mitsgan.errors import ConfigurationError, MitsganError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.find.uids import is_uid
 from mitsgan.quiet import UNREADABLE
@@ -154,7 +154,17 @@ class Spool:
     root: Path
 
     def prepare(self) -> None:
-        """Make the folders, readable by their owner alone."""
+        """Make the folders, readable by their owner alone.
+
+        Raises:
+            ConfigurationError: some are somebody else's, and would be cleared.
+        """
+        for folder in (self.incoming, self.work):
+            if not (self.root / "series").is_dir() and folder.is_dir() and any(folder.iterdir()):
+                raise ConfigurationError(
+                    f"`spool` {self.root}: {folder.name} in it holds files of somebody else, which "
+                    f"a node would delete; name a folder of the node's own"
+                )
         for folder in (self.root, self.incoming, self.work, self.root / "series"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
