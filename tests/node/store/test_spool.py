@@ -133,6 +133,8 @@ def test_a_folder_of_somebody_elses_is_no_spool(tmp_path: Path, name: str) -> No
     Spool(tmp_path).prepare()
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of a peer that is not there
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_check_says_what_is_wrong_with_a_spool_and_goes_on(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     config = NodeConfig(
