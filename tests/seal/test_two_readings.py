@@ -11,7 +11,7 @@ from pydicom import Dataset, dcmread
 from pydicom.dataset import FileDataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import UID, JPEG2000Lossless, JPEGLSLossless, RLELossless
-from tests.files.dicom.multiframe import merge
+from tests.files.dicom.multiframe import item, merge
 
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom.files import SliceFile
@@ -82,6 +82,62 @@ def test_a_rescale_within_functional_groups_and_another_outside(multi: Path) -> 
     ds.RescaleIntercept = None
     ds.save_as(multi)
     assert verified(multi.parent).verdict == "intact", "an empty one says nothing else"
+
+
+def test_one_thing_in_two_functional_groups(multi: Path) -> None:
+    """GDCM, and ITK with it, goes by what all frames share; others by what each frame says."""
+    seal(multi.parent)
+    sealed = multi.read_bytes()
+
+    def share(ds: FileDataset) -> Dataset:
+        return ds.SharedFunctionalGroupsSequence[0]
+
+    def rescale_for_all(ds: FileDataset) -> None:
+        share(ds).PixelValueTransformationSequence = [item(RescaleIntercept="-500")]
+
+    def place_for_all(ds: FileDataset) -> None:
+        share(ds).PlanePositionSequence = [item(ImagePositionPatient=[0, 0, 0])]
+
+    def spacing_for_each(ds: FileDataset) -> None:
+        (measures,) = share(ds).PixelMeasuresSequence
+        for groups in ds.PerFrameFunctionalGroupsSequence:
+            groups.PixelMeasuresSequence = [item(PixelSpacing=measures.PixelSpacing)]
+        measures.PixelSpacing = [9, 9]
+
+    def another_macro(ds: FileDataset) -> None:
+        for groups in ds.PerFrameFunctionalGroupsSequence:
+            groups.PixelValueTransformationSequence[0].RescaleIntercept = "-500"
+            groups.RealWorldValueMappingSequence = [item(RescaleIntercept="-1024")]
+
+    def another_item(ds: FileDataset) -> None:
+        for groups in ds.PerFrameFunctionalGroupsSequence:
+            groups.PixelValueTransformationSequence.append(item(RescaleIntercept="-500"))
+
+    def another_share(ds: FileDataset) -> None:
+        measures = item(PixelMeasuresSequence=[item(PixelSpacing=[9, 9])])
+        ds.SharedFunctionalGroupsSequence.append(measures)
+
+    changes = (rescale_for_all, place_for_all, spacing_for_each)
+    for change in (*changes, another_macro, another_item, another_share):
+        multi.write_bytes(sealed)
+        ds = dcmread(multi)
+        change(ds)
+        ds.save_as(multi)
+        refused(multi.parent, "in the functional groups and .* in another of them")
+    multi.write_bytes(sealed)
+    ds = dcmread(multi)
+    share(ds).PixelValueTransformationSequence = [item(RescaleIntercept="-1024.0")]
+    ds.save_as(multi)
+    assert verified(multi.parent).verdict == "intact"
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR DS")
+def test_a_number_that_python_alone_reads(multi: Path) -> None:
+    seal(multi.parent)
+    ds = dcmread(multi)
+    ds.RescaleIntercept = "-1_024"
+    ds.save_as(multi)
+    refused(multi.parent, "'-1_024' outside them")
 
 
 def test_functional_groups_in_a_single_slice_are_no_processing(single: Path) -> None:

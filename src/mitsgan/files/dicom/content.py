@@ -231,8 +231,12 @@ def attributes(frame: Frame, texts: Texts | None = None) -> dict[str, str]:
             value = text_of(header, found[tag], form, texts)
             if value:
                 values[keyword] = value
-            if header is not own and tag in elements and keyword in _SHOWN_BY:
-                _refuse_two(frame, keyword, value, text_of(own, elements[tag], form, texts))
+            if header is not own and keyword in _SHOWN_BY:
+                for other in (own, *frame.besides):
+                    if tag in other:
+                        said_there = text_of(other, other.get_item(tag), form, texts)
+                        where = "outside them" if other is own else "in another of them"
+                        _refuse_two(frame, keyword, value, said_there, where)
         keyword = OVERLAYS
         overlays = overlay_digest(elements)
     except UNREADABLE as error:
@@ -257,19 +261,20 @@ def describe(keyword: str) -> str:
     return keyword if tag is None else f"{dcm.label(tag)} *{dictionary_description(tag)}*"
 
 
-def _refuse_two(frame: Frame, keyword: str, in_group: str, in_file: str) -> None:
-    """Raise where a functional group and the file say two different things."""
-    if not in_file:  # empty, which says nothing
+def _refuse_two(frame: Frame, keyword: str, in_group: str, said_there: str, where: str) -> None:
+    """Raise where a functional group, and the file or another group, say two different things."""
+    if not said_there:  # empty, which says nothing
         return
     try:
-        same = [float(n) for n in in_group.split("\\")] == [float(n) for n in in_file.split("\\")]
+        one, other = ([dcm.decimal(n) for n in s.split("\\")] for s in (in_group, said_there))
+        same = one == other
     except ValueError:
-        same = in_group == in_file
+        same = in_group == said_there
     if not same:
         raise ScanError(
             f"{frame.path}: {describe(keyword)} is {in_group!r} in the functional groups and "
-            f"{in_file!r} outside them: which of the two other programs go by is unknown; rewrite "
-            f"it with a DICOM tool, if you know where it comes from"
+            f"{said_there!r} {where}: which of the two other programs go by is unknown; rewrite it "
+            f"with a DICOM tool, if you know where it comes from"
         )
 
 

@@ -113,7 +113,7 @@ def numbers(dataset: Dataset, tag: int, count: int, name: str, file: Path) -> li
     if not texts:
         return None
     try:
-        result = [float(value) for value in texts]
+        result = [decimal(value) for value in texts]
     except ValueError:
         result = []
     if len(result) != count or not all(math.isfinite(value) for value in result):
@@ -122,6 +122,18 @@ def numbers(dataset: Dataset, tag: int, count: int, name: str, file: Path) -> li
             f"repair the header or leave this file out"
         )
     return result
+
+
+def decimal(text: str) -> float:
+    """The number that a decimal string is (PS3.5 6.2).
+
+    Raises:
+        ValueError: it is none. Python takes ``1_024`` and digits of other scripts for numbers;
+            other programs read 1 there, or nothing.
+    """
+    if not text.isascii() or "_" in text:
+        raise ValueError(f"{text!r} is no decimal number")
+    return float(text)
 
 
 def integer(dataset: Dataset, tag: int) -> int | None:

@@ -10,7 +10,7 @@ Converted Enhanced CT).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,9 @@ _REFERENCES = frozenset({0x00081140, 0x00089124, 0x00209172})
 _MOST_FRAMES = 1 << 16
 
 
+_Elements = dict[BaseTag, DataElement | RawDataElement]
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One slice.
@@ -41,11 +44,13 @@ class Frame:
         file: that holds it.
         number: of the frame in the file, from 0.
         header: what holds for this frame, flat.
+        besides: what other groups, or items of groups, say of elements that are in ``header``.
     """
 
     file: SliceFile
     number: int
     header: Dataset
+    besides: tuple[Dataset, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -95,10 +100,11 @@ def _frames(file: SliceFile) -> list[Frame]:
     header.set_original_encoding(*file.encoding, file.header.original_character_set)
     try:
         with quiet():
-            shared_groups = header[SHARED_GROUPS].value if SHARED_GROUPS in header else []
-            shared = _flat(shared_groups[0]) if shared_groups else {}
+            shared = header[SHARED_GROUPS].value if SHARED_GROUPS in header else []
+            of_all, *more = [_macros(groups) for groups in shared] or [[]]
+            extra = [item for macros in more for macro in macros for item in macro]
             per_frame = header[PER_FRAME_GROUPS].value
-            flat = [{**shared, **_flat(item)} for item in per_frame]
+            flat = [_flat([*of_all, *_macros(groups)], extra) for groups in per_frame]
     except UNREADABLE as error:
         raise ScanError(
             f"{file.path}: the functional groups cannot be read ({said(error)}); the file "
@@ -115,24 +121,44 @@ def _frames(file: SliceFile) -> list[Frame]:
         if tag not in (SHARED_GROUPS, PER_FRAME_GROUPS, dcm.NUMBER_OF_FRAMES)
     }
     frames = []
-    for number, elements in enumerate(flat):
-        own = Dataset({**top, **elements})
-        own.set_original_encoding(*file.encoding, file.header.original_character_set)
+    for number, (elements, besides) in enumerate(flat):
+        own, *others = (Dataset(one) for one in ({**top, **elements}, *besides))
+        for dataset in (own, *others):
+            dataset.set_original_encoding(*file.encoding, file.header.original_character_set)
         if FRAME_TYPE in elements:
             kind = "\\".join(dcm.values(own, FRAME_TYPE))
             own[dcm.IMAGE_TYPE] = DataElement(dcm.IMAGE_TYPE, "CS", kind)
-        frames.append(Frame(file, number, own))
+        frames.append(Frame(file, number, own, tuple(others)))
     return frames
 
 
-def _flat(groups: Dataset) -> dict[BaseTag, DataElement | RawDataElement]:
-    """The elements of all macros of one frame, or of those that all frames share."""
-    elements: dict[BaseTag, DataElement | RawDataElement] = {}
+def _flat(
+    macros: Sequence[list[_Elements]], extra: Iterable[_Elements]
+) -> tuple[_Elements, list[_Elements]]:
+    """The elements of one frame, and what of them is said otherwise somewhere else.
+
+    Args:
+        macros: the items of each. Of these the first counts; of macros that say the same, the last.
+        extra: items that do not count.
+    """
+    elements: _Elements = {}
+    besides = [*extra, *(item for macro in macros for item in macro[1:])]
+    for first, *_ in macros:
+        besides.append({tag: elements[tag] for tag in elements.keys() & first.keys()})
+        elements.update(first)
+    otherwise = (
+        {t: one for t, one in item.items() if t in elements and one.value != elements[t].value}
+        for item in besides
+    )
+    return elements, [item for item in otherwise if item]
+
+
+def _macros(groups: Dataset) -> list[list[_Elements]]:
+    """The items of each macro of one frame, or of those that all frames share."""
     tags = sorted(groups.keys(), key=lambda tag: tag not in _CONVERTED)  # the proper ones win
-    for tag in tags:
-        if tag in _REFERENCES:
-            continue
-        macro = groups[tag]
-        if macro.VR == "SQ" and macro.value:
-            elements.update(macro.value[0].items())
-    return elements
+    macros = (groups[tag] for tag in tags if tag not in _REFERENCES)
+    return [
+        [dict(item.items()) for item in macro.value]
+        for macro in macros
+        if macro.VR == "SQ" and macro.value
+    ]
