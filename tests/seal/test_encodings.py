@@ -7,16 +7,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLSLossless,
     RLELossless,
 )
-from tests.seal.sealed_series import Check, ordered
+from tests.seal.sealed_series import Check, change, ordered
 
 from mitsgan.errors import ScanError
 from mitsgan.seal.format import write_seal
@@ -57,6 +58,46 @@ def test_dcmtk_encodings_keep_the_seal(
     for file in source.iterdir():
         subprocess.run([*command, file, tmp_path / "out" / file.name], check=True)
     assert check(tmp_path / "out").verdict == "intact"
+
+
+@pytest.mark.skipif(shutil.which("dcmconv") is None, reason="dcmtk is not installed")
+@pytest.mark.parametrize("vr", ["OW", "US"])
+@pytest.mark.parametrize("syntax", ["+ti", "+tb"])
+def test_tables_and_overlays_are_the_same_in_every_encoding(
+    copy: Path, tmp_path: Path, signer: Signer, trust: Trust, vr: str, syntax: str
+) -> None:
+    """Without VRs, and with the bytes of words turned around."""
+    table = Dataset()
+    table.add_new("LUTDescriptor", "SS", [4, 0, 16])
+    table.add_new("LUTData", vr, b"\1\0\2\0\3\0\4\0" if vr == "OW" else [1, 2, 3, 4])
+    for file in copy.iterdir():
+        ds = dcmread(file)
+        ds.VOILUTSequence = [table]
+        ds.add_new(0x60000010, "US", 16)
+        ds.add_new(0x60003000, "OW", bytes(range(32)))
+        ds.save_as(file)
+    write_seal(make_seal(copy, signer), tmp_path / "seal.json")
+    (tmp_path / "out").mkdir()
+    for file in copy.iterdir():
+        subprocess.run(["dcmconv", syntax, file, tmp_path / "out" / file.name], check=True)
+    assert verify_seal(tmp_path / "out", tmp_path / "seal.json", trust).verdict == "intact"
+
+
+@pytest.mark.skipif(shutil.which("gdcmconv") is None, reason="gdcm is not installed")
+def test_a_file_of_unknown_vrs_alone(check: Check, copy: Path) -> None:
+    """As GDCM compresses a series in implicit VR; it describes the pixels anew."""
+    for file in copy.iterdir():
+        ds = dcmread(file)
+        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+        ds.save_as(file, implicit_vr=True)
+        subprocess.run(["gdcmconv", "--jpegls", file, file.with_suffix(".new")], check=True)
+        file.with_suffix(".new").replace(file)
+    assert dcmread(file).get_item("RescaleSlope").VR == "UN"
+    assert check(copy).verdict == "intact"
+    change(file, WindowCenter=["-600", "40"])
+    report = check(copy)
+    assert report.verdict == "tampered", "what passes over the others reads this one"
+    assert "RescaleSlope" in {finding.attribute for finding in report.findings}
 
 
 def test_an_encoding_nobody_knows_is_no_verdict(check: Check, copy: Path) -> None:

@@ -143,6 +143,20 @@ def test_a_number_that_says_it_is_something_else_is_a_difference(
     assert [f.attribute for f in report.findings] == ["RescaleIntercept"]
 
 
+def test_a_number_written_otherwise_is_none(check: Check, copy: Path) -> None:
+    """As programs write it that read a header as numbers. Of longer ones some read the start."""
+    for file in copy.iterdir():
+        change(file, RescaleIntercept="-1024.0", RescaleSlope="1E0", PixelSpacing=["2.40", "2.800"])
+    assert check(copy).verdict == "intact"
+    file = ordered(copy)[1]
+    data, head = file.read_bytes(), b"\x28\x00\x53\x10DS\x04\x001E0 "
+    assert head in data
+    long = b"0.00000000000000001e17"
+    file.write_bytes(data.replace(head, head[:6] + bytes([len(long), 0]) + long))
+    assert float(dcmread(file).RescaleSlope) == 1
+    assert [f.attribute for f in check(copy).findings] == ["RescaleSlope"]
+
+
 def test_an_empty_value_before_others_is_a_difference(check: Check, copy: Path) -> None:
     """Whoever takes the first value of two gets nothing."""
     file = ordered(copy)[1]

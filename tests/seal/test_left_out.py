@@ -87,6 +87,15 @@ def test_an_anonymiser_takes_out_all_overlays(drawn_on: Check, copy: Path) -> No
     assert any(line.endswith("*Overlay Planes* taken out (3 slices)") for line in report.lines())
 
 
+def test_an_anonymiser_renews_all_uids(check: Check, copy: Path) -> None:
+    for file in ordered(copy):
+        change(file, StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.4", PatientID="")
+    assert check(copy).verdict == "tampered", "the same objects in another study"
+    for z, file in enumerate(ordered(copy)):
+        change(file, SOPInstanceUID=f"1.2.3.{z + 1}")
+    assert check(copy).verdict == "processed"
+
+
 def test_an_overlay_that_one_slice_lost_is_an_edit(drawn_on: Check, copy: Path) -> None:
     without_overlay(ordered(copy)[1])
     assert drawn_on(copy).verdict == "tampered"

@@ -5,9 +5,13 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
+from functools import cache
+
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from mitsgan.errors import ScanError, counted
 from mitsgan.files.dicom.content import FRAME, describe
+from mitsgan.files.dicom.elements import decimal
 from mitsgan.files.dicom.files import Progress
 from mitsgan.seal.content import SALTED, Part, object_name
 from mitsgan.seal.digest import block_digests, differing_blocks
@@ -17,6 +21,9 @@ from mitsgan.seal.report import Finding
 _ROUNDED = {"Spacing": 1e-5, "Origin": 1e-3, "Axes": 1e-5}
 """Numbers of an image that another format keeps in single precision, and by how much (mm) they may
 differ for it: an MHA has 16 digits of them, the NIfTI that is made of it seven."""
+
+_LONGEST_NUMBER = {"DS": 16, "IS": 12}
+"""Characters of a number in text (PS3.5 6.2)."""
 
 
 def pair_slices(
@@ -158,7 +165,7 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
             names = expected.keys() | part.attributes.keys() if expected != part.attributes else ()
             for name in sorted(names):
                 before, now = expected.get(name, ""), part.attributes.get(name, "")
-                if before != now and not _rounded(name, before, now):
+                if before != now and not _equal(name, before, now):
                     changed[name, before, now].append(z)
             findings += _compare_pixels(seal, z, part, sealed_as)
         if progress is not None:
@@ -176,17 +183,31 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
     return headers + findings
 
 
-def _rounded(name: str, before: str, now: str) -> bool:
-    """Whether numbers of the geometry of an image are the same but for their last digits."""
-    if name not in _ROUNDED:
+def _equal(name: str, before: str, now: str) -> bool:
+    """Whether numbers are the same, written otherwise.
+
+    Those of the geometry of an image may differ in their last digits; those of DICOM have to be as
+    the standard has them, for of longer ones some programs read the start alone.
+    """
+    longest = _LONGEST_NUMBER.get(_vr_of(name), 0)
+    numbers, others = before.split("\\"), now.split("\\")
+    if len(numbers) != len(others) or not (longest or name in _ROUNDED):
+        return False
+    if name not in _ROUNDED and max(map(len, (*numbers, *others))) > longest:
         return False
     try:
-        numbers, others = ([float(n) for n in text.split("\\")] for text in (before, now))
+        return all(
+            abs(decimal(a) - decimal(b)) <= _ROUNDED.get(name, 0.0)
+            for a, b in zip(numbers, others, strict=True)
+        )
     except ValueError:  # what a seal says may be anything
         return False
-    return len(numbers) == len(others) and all(
-        abs(a - b) <= _ROUNDED[name] for a, b in zip(numbers, others, strict=True)
-    )
+
+
+@cache
+def _vr_of(name: str) -> str:
+    tag = tag_for_keyword(name)
+    return "" if tag is None else dictionary_VR(tag)
 
 
 def _compare_pixels(

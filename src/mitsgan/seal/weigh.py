@@ -41,6 +41,9 @@ IDENTITY = frozenset({*PATIENT, *STUDY}) | {
 """Attributes that say whose scan it is, of what, and when: no processing gives them another value.
 It may leave them out, as an anonymiser does."""
 
+NEW_WITH_OBJECTS = "StudyInstanceUID"
+"""Of these, what an anonymiser renews along with the UIDs of all objects."""
+
 DRAWN = frozenset({OVERLAYS, ENCRYPTED, *TABLES})
 """Attributes by which a viewer draws something else than the values, or gives another original:
 the sketch knows nothing of them. Processing may leave them out, and adds none."""
@@ -96,6 +99,8 @@ def _explained(
         return not edited & set(finding.slices)
     if finding.kind != "attribute" or finding.attribute == OVERLAYS:
         return False
+    if finding.attribute == NEW_WITH_OBJECTS and set(finding.slices) <= renamed:
+        return True
     if finding.attribute in IDENTITY or finding.attribute == ENCRYPTED:
         return finding.removed
     if finding.attribute in TABLES:

@@ -15,6 +15,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 from pydicom.datadict import dictionary_description, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
 
 from mitsgan.errors import ScanError, plain
 from mitsgan.files.dicom import elements as dcm
@@ -87,11 +88,18 @@ _SHOWN_BY = frozenset({*GEOMETRY, *VALUES, *NUMBERS, *TABLES})
 """What a frame is shown by. Where the file and a functional group both say it, some programs go by
 the one, and some by the other."""
 
+_UNKNOWN_ALONE = frozenset({*PATIENT, *STUDY, *SERIES, *GEOMETRY, *VALUES}) - {
+    "PhotometricInterpretation",
+}
+"""What has no known VR in a file where nothing has, but what coders write anew."""
+
 _FORMS: Mapping[str, Form] = {
     **dict.fromkeys(NUMBERS, "number"),
     **dict.fromkeys(SEQUENCES, "sequence"),
 }
 """How attributes are written whose value is more than its text."""
+
+_Element = DataElement | RawDataElement
 
 _TAGS = {name: tag for name in KEYWORDS if (tag := tag_for_keyword(name)) is not None}
 
@@ -219,7 +227,7 @@ def attributes(frame: Frame, texts: Texts | None = None) -> dict[str, str]:
     values: dict[str, str] = {}
     texts = {} if texts is None else texts
     own, flat = frame.file.header, frame.header
-    elements = {int(tag): element for tag, element in own.items()}
+    elements = _with_known_vrs({int(tag): element for tag, element in own.items()})
     of_frame = elements if flat is own else {int(tag): each for tag, each in flat.items()}
     keyword = ""
     try:
@@ -249,6 +257,25 @@ def attributes(frame: Frame, texts: Texts | None = None) -> dict[str, str]:
     if overlays:
         values[OVERLAYS] = overlays
     return values
+
+
+def _with_known_vrs(elements: dict[int, _Element]) -> dict[int, _Element]:
+    """The elements, with the VRs of the standard where the file has nothing but unknown ones.
+
+    So GDCM compresses a series in implicit VR. One such element among others is a difference: a
+    program that passes over it shows something else. Who passes over all of them has no scan.
+
+    Source: DICOM PS3.5 6.2.2.
+    """
+    there = [elements[tag] for name in _UNKNOWN_ALONE if (tag := _TAGS[name]) in elements]
+    if any(element.VR != "UN" for element in there):
+        return elements
+    return {
+        tag: element._replace(VR=None)
+        if isinstance(element, RawDataElement) and element.VR == "UN"
+        else element
+        for tag, element in elements.items()
+    }
 
 
 def describe(keyword: str) -> str:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Literal
 
+import numpy as np
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
@@ -22,6 +23,9 @@ Form = Literal["text", "number", "sequence"]
 Texts = dict[tuple[object, ...], str]
 """The text of values that were met, by their bytes and all that these are read by: most are the
 same in every slice."""
+
+_WIDTHS = {"OW": 2, "US": 2, "SS": 2, "UL": 4, "SL": 4, "OL": 4, "FL": 4, "OF": 4, "FD": 8}
+"""Bytes of one number of a VR, where more than one."""
 
 _STRUCTURE = frozenset(',={}[]"\n')
 """What the text of a sequence is put together with."""
@@ -56,7 +60,7 @@ def text_of(
 def overlay_digest(elements: Mapping[int, DataElement | RawDataElement]) -> str:
     """A digest of all elements of the groups 6000 to 60FF; empty where there are none."""
     parts = [
-        f"{dcm.label(tag)}={_plain(elements[tag].value)}"
+        f"{dcm.label(tag)}={_plain(_little(elements[tag]))}"
         for tag in sorted(elements)
         if 0x6000 <= tag >> 16 <= 0x60FF and tag & 0xFFFF
     ]
@@ -70,21 +74,46 @@ def _text(header: Dataset, tag: int, form: Form) -> str:
             return dcm.text(header, tag) if number is None else str(number)
         if form == "sequence":
             items = header[tag].value
-            return _digest(_flat(items)) if items else ""
+            return _digest(_flat(items, bool(header.original_encoding[1]))) if items else ""
         text = "\\".join(dcm.values(header, tag))
     return text if text.strip("\\") else ""
 
 
-def _flat(items: Sequence) -> str:
-    """The elements of a sequence, items and all, as text."""
+def _flat(items: Sequence, little: bool) -> str:
+    """The elements of a sequence, items and all, as text; ``little``: how its words are stored."""
     return (
         "["
         + ",".join(
-            "{" + ",".join(f"{dcm.label(e.tag)}={_odd_vr(e)}{_plain(e.value)}" for e in item) + "}"
+            "{" + ",".join(f"{dcm.label(e.tag)}={_odd_vr(e)}{_said(e, little)}" for e in item) + "}"
             for item in items
         )
         + "]"
     )
+
+
+def _said(element: DataElement, little: bool) -> str:
+    """The value of an element of an item; that of a table whether its words came as numbers."""
+    value = element.value
+    if isinstance(value, Sequence):
+        return _flat(value, little)
+    if isinstance(value, bytes) and element.VR == "OW" and not little:
+        return _plain(_swapped(value, 2))
+    if isinstance(value, int | list) and element.VR == "US" and "OW" in _usual_vrs(element):
+        return _plain(np.array(value, "<u2").tobytes())
+    return _plain(value)
+
+
+def _little(element: DataElement | RawDataElement) -> object:
+    """The value of an element of its own, its bytes as little endian has them."""
+    if not isinstance(element, RawDataElement) or element.is_little_endian or not element.value:
+        return element.value
+    return _swapped(element.value, _WIDTHS.get(str(element.VR), 1))
+
+
+def _swapped(value: bytes, width: int) -> bytes:
+    if len(value) % width:
+        return value
+    return np.frombuffer(value, f">u{width}").astype(f"<u{width}").tobytes()
 
 
 def _odd_vr(element: DataElement | RawDataElement) -> str:
@@ -92,19 +121,22 @@ def _odd_vr(element: DataElement | RawDataElement) -> str:
 
     Many programs do not read a number that says it is a text.
     """
+    usual = _usual_vrs(element)
+    return "" if element.VR is None or not usual or element.VR in usual else f"{element.VR}:"
+
+
+def _usual_vrs(element: DataElement | RawDataElement) -> list[str]:
+    """The VRs that the standard gives an element; none where it is private."""
     try:
-        usual = dictionary_VR(element.tag).split(" or ")
-    except KeyError:  # a private one
-        return ""
-    return "" if element.VR is None or element.VR in usual else f"{element.VR}:"
+        return dictionary_VR(element.tag).split(" or ")
+    except KeyError:
+        return []
 
 
 def _plain(value: object) -> str:
-    if isinstance(value, Sequence):
-        return _flat(value)
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, MultiValue):
+    if isinstance(value, MultiValue | list):  # one or the other, as its VR was told or not
         return str(value)
     text = str(value)
     # Else what stands within a text could pass for elements that follow it.
