@@ -63,8 +63,24 @@ def test_a_slice_that_poses_as_none_is_named(
         make_seal(copy, signer)
 
 
+def test_what_is_no_slice_of_another_series_is_told(check: Check, copy: Path) -> None:
+    """By a presentation state a viewer shows the scan otherwise."""
+    ds = dcmread(ordered(copy)[0])
+    ds.Modality, ds.SeriesInstanceUID, ds.SOPInstanceUID = "PR", "1.2.3.4", "1.2.3.5"
+    del ds.PixelData
+    ds.save_as(copy / "zz.dcm")
+    report = check(copy)
+    assert report.verdict == "intact"
+    (note,) = report.notes
+    assert note == "left out, being no slices of the scan: 1 presentation state (zz.dcm)"
+
+
 def test_the_same_slice_twice_is_named(check: Check, copy: Path) -> None:
-    shutil.copy(ordered(copy)[3], copy / "zz.dcm")
+    again = Path(shutil.copy(ordered(copy)[3], copy / "again (1).dcm"))
+    report = check(copy)
+    assert report.verdict == "intact", "byte for byte the same, as a file that was sent twice"
+    assert [note for note in report.notes if "1 copy of another file (again (1).dcm)" in note]
+    change(again, ImageComments="not quite")
     (finding,) = check(copy).findings
     assert finding.kind == "extra"
 

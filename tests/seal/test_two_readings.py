@@ -90,7 +90,9 @@ def test_one_thing_in_two_functional_groups(multi: Path) -> None:
     sealed = multi.read_bytes()
 
     def share(ds: FileDataset) -> Dataset:
-        return ds.SharedFunctionalGroupsSequence[0]
+        (groups,) = ds.SharedFunctionalGroupsSequence[:1]
+        assert isinstance(groups, Dataset)
+        return groups
 
     def rescale_for_all(ds: FileDataset) -> None:
         share(ds).PixelValueTransformationSequence = [item(RescaleIntercept="-500")]

@@ -14,6 +14,9 @@ from mitsgan.files.dicom.find.parse import read_header
 from mitsgan.files.dicom.find.sift import DICOM_SUFFIXES, no_slice
 from mitsgan.files.io import is_readable_image
 
+NO_ROOM = "this machine's memory is too small for it"
+"""Why a scan of a tree failed, and no other for it."""
+
 
 @dataclass(frozen=True)
 class TreeScan:

@@ -20,6 +20,8 @@ AXIAL: Axes = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _FLAT = 1e-3
 """Volume of three unit vectors below which they lie in a plane."""
+_FINEST_MM, _COARSEST_MM = 1e-3, 1e4
+"""No scanner is finer, no patient larger; beyond these, mm cannot be computed with."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,11 @@ class Geometry:
                 "spacing and origin are three numbers each and axes three unit vectors, found "
                 f"{self.spacing}, {self.origin} and {self.axes}"
             )
-        if not all(np.isfinite(s) and s > 0 for s in self.spacing):
-            raise ScanError(f"voxel spacing must be positive, found {self.spacing} mm [z, y, x]")
+        if not all(_FINEST_MM <= s <= _COARSEST_MM for s in self.spacing):
+            raise ScanError(
+                f"voxel spacing must be from {_FINEST_MM:g} to {_COARSEST_MM:g} mm, found "
+                f"{self.spacing} mm [z, y, x]; repair the header"
+            )
         if not np.isfinite([*self.origin, *np.ravel(self.axes)]).all():
             raise ScanError(f"geometry is not finite: origin {self.origin}, axes {self.axes}")
 

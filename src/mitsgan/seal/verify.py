@@ -10,7 +10,7 @@ from pathlib import Path
 from mitsgan.errors import ScanError, plain
 from mitsgan.files.dicom.content import describe
 from mitsgan.files.dicom.files import Progress
-from mitsgan.files.dicom.find.sift import LeftOut
+from mitsgan.files.dicom.find.sift import LeftOut, left_out_note
 from mitsgan.reading import Choice
 from mitsgan.seal.compare import compare, pair_slices
 from mitsgan.seal.content import Part, choose_parts, kind_of, of_series, read_parts
@@ -139,6 +139,9 @@ def _compare(
             f"is, it does not tell"
         )
     same_objects = [part for part in pairs if part is not None]
+    with_slices = {part.series for part in parts}
+    if told := left_out_note(item for item in beside if item.series not in with_slices):
+        result.notes.append(told)
     result.notes += _in_several_series(same_objects)
     result.examined = same_objects
     if sketch is None:

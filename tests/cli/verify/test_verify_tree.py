@@ -20,7 +20,9 @@ from pydicom import dcmread
 from mitsgan.cli.main import main
 from mitsgan.files import Derivation, read_scan, write_scan
 from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.jobs.verify.settings import VerifyFile
 from mitsgan.jobs.verify.tree import WORST, TreeVerification
+from mitsgan.jobs.verify.verify import Verified, verify_file
 from mitsgan.phantom.chest import chest
 
 
@@ -266,3 +268,21 @@ def test_a_tampered_scan_that_findings_cannot_refer_to_is_still_tampered(
     assert two["verdict"] == "tampered"
     assert "findings were not written" in two["reason"]
     assert "(0020,0052)" in two["reason"]
+
+
+def test_a_scan_for_which_there_is_no_room_stops_no_other(
+    tree: Path,
+    sealed: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def verified(settings: VerifyFile) -> Verified:
+        if settings.scan.name == "one":
+            raise MemoryError
+        return verify_file(settings)
+
+    monkeypatch.setattr("mitsgan.jobs.verify.tree.verify_file", verified)
+    assert _verify(tree, sealed) == 2
+    out = capsys.readouterr().out
+    assert "memory is too small" in out
+    assert "intact" in out

@@ -107,6 +107,11 @@ def _drifting(k: int, ds: FileDataset) -> None:
         (_set("ImageOrientationPatient", [1, 0, 0, 1, 0, 0]), r"two unit vectors at right angles"),
         (_drop("ImagePositionPatient"), r"\(0020,0032\) \*Image Position \(Patient\)\* is missing"),
         (_drop("PixelSpacing"), r"\*Pixel Spacing\* is missing"),
+        (
+            _set("PixelSpacing", ["1e-300", "1e-300"]),
+            r"voxel spacing must be from 0.001 to",
+        ),
+        (_set("Columns", 65535), r"for which this machine has no room|bytes, expected"),
         (_drifting, r"uneven slice spacing between .*dcm and .*dcm"),
         (_set("ImagePositionPatient", [-10.0, -20.0, 102.0], only=2), r"lie at the same position"),
         (_drop("PixelData"), r"holds no pixel data"),

@@ -20,6 +20,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from mitsgan.errors import ScanError, plain
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import Progress, SliceFile
+from mitsgan.files.dicom.find.copies import drop_copies
 from mitsgan.files.dicom.find.headers import read_headers
 from mitsgan.files.dicom.find.select import choose_frames
 from mitsgan.files.dicom.find.sift import LeftOut, refuse_left_out, sift
@@ -179,13 +180,13 @@ def read_content(
 ) -> list[SliceContent]:
     """The slices of a folder (with subfolders), or one file; pixels are left on disk.
 
-    What is surely no slice, such as a localizer or a dose page, is left out.
+    What is surely no slice, such as a localizer or a dose page, is left out, and so are copies.
 
     Args:
         path: as for `read_dicom`.
         choice: whether that is to be refused; all series are read.
         progress: called with (done, total) steps, two for each file.
-        beside: gets the DICOM objects that were left out.
+        beside: gets the DICOM objects that were left out, and copies of slices.
 
     Raises:
         ScanError: nothing there, a header that cannot be read, or one that different programs may
@@ -193,6 +194,8 @@ def read_content(
     """
     headers = read_headers(path, progress)
     files, left_out = sift(headers.files, of_any_modality=True)
+    files, copies = drop_copies(files)
+    left_out += copies
     if choice is not None and choice.strict:
         refuse_left_out([*headers.left_out, *left_out])
     if beside is not None:

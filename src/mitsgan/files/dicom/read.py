@@ -6,6 +6,7 @@ stored values straight into its place. Each byte is read once.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -156,7 +157,15 @@ def _read_stored(
     """The words of all slices, and the elements after the pixels of each file."""
     rows, columns = common_size(list(slices), list(forms))
     kinds = {form.dtype for form in forms}
-    stored = np.empty((len(slices), rows, columns), kinds.pop() if len(kinds) == 1 else np.int32)
+    shape = len(slices), rows, columns
+    try:
+        stored = np.empty(shape, kinds.pop() if len(kinds) == 1 else np.int32)
+    except MemoryError as error:
+        raise ScanError(
+            f"{slices[0].path} is one of {shape[0]} slices that claim to have {rows} x {columns} "
+            f"pixels, {2 * math.prod(shape) / 1e9:.0f} GB in all, for which this machine has no "
+            f"room; repair the header, or use a larger machine"
+        ) from error
     places: dict[SliceFile, list[int]] = defaultdict(list)
     for z, frame in enumerate(slices):
         places[frame.file].append(z)

@@ -40,14 +40,17 @@ def order_slices(frames: Sequence[Frame]) -> tuple[list[Frame], Geometry, list[s
     step = depth * (placed.normal + slope)
     length = float(np.linalg.norm(step))
     x, y, z = (float(value) for value in placed.positions[0])
-    geometry = Geometry(
-        spacing=(length if slope.any() else depth, *in_plane),
-        origin=(x, y, z),
-        axes=tuple(
-            (float(a), float(b), float(c))
-            for a, b, c in (step / length if slope.any() else placed.normal, column, row)
-        ),
-    )
+    try:
+        geometry = Geometry(
+            spacing=(length if slope.any() else depth, *in_plane),
+            origin=(x, y, z),
+            axes=tuple(
+                (float(a), float(b), float(c))
+                for a, b, c in (step / length if slope.any() else placed.normal, column, row)
+            ),
+        )
+    except ScanError as error:
+        raise ScanError(f"{frames[0].path}: {error}") from error
     return list(placed.frames), geometry, notes
 
 

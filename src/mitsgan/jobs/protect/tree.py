@@ -17,7 +17,7 @@ from mitsgan.jobs.protect.file import protect_file
 from mitsgan.jobs.protect.result import ProtectionResult
 from mitsgan.jobs.protect.settings import ProtectFile
 from mitsgan.jobs.seal import Passphrase
-from mitsgan.jobs.tree import TreeScan, find_scans
+from mitsgan.jobs.tree import NO_ROOM, TreeScan, find_scans
 from mitsgan.progress import Progress, silent
 from mitsgan.result import Result
 
@@ -135,4 +135,6 @@ def _entry(
         result = protect_file(one, passphrase=passphrase, progress=progress)
     except (MitsganError, OSError) as error:
         return ProtectedEntry(scan.name, scan.series, name, " ".join(str(error).split()))
+    except MemoryError:
+        return ProtectedEntry(scan.name, scan.series, name, NO_ROOM)
     return ProtectedEntry(scan.name, scan.series, name, "", result)

@@ -14,7 +14,7 @@ from mitsgan.files.dicom.find.headers import read_headers
 from mitsgan.files.dicom.findings.extra import require_findings
 from mitsgan.files.io import is_readable_image
 from mitsgan.jobs.outputs import check_file, write_text
-from mitsgan.jobs.tree import TreeScan, find_scans
+from mitsgan.jobs.tree import NO_ROOM, TreeScan, find_scans
 from mitsgan.jobs.verify.result import Verification
 from mitsgan.jobs.verify.seals import Seals, scan_of, without_scan_text
 from mitsgan.jobs.verify.settings import VerifyFile
@@ -251,6 +251,8 @@ def _entry(
         reason = f"{verified.reason}; findings were not written: {error.__cause__}"
     except (MitsganError, OSError) as error:
         return TreeEntry(scan.name, scan.series, "error", " ".join(str(error).split()))
+    except MemoryError:
+        return TreeEntry(scan.name, scan.series, "error", NO_ROOM)
     result = verified.result
     missing = "; there is no seal of it" if seals is not None and seal is None else ""
     return TreeEntry(
