@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydicom import dcmread
 from pydicom.uid import JPEGLSLossless
 from tests.files.dicom.multiframe import frame_order, merge
+from tests.seal.sealed_series import change
 
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
@@ -62,3 +63,24 @@ def test_a_changed_frame_and_a_changed_position_are_named(
     order = frame_order(6)
     kinds = {finding.kind: finding.slices for finding in report.findings}
     assert kinds == {"pixels": (order[2],), "attribute": (order[4],)}
+
+
+def test_slices_that_became_frames_are_processed(
+    multi: Path, signer: Signer, tmp_path: Path
+) -> None:
+    """The object says what went without saying in its slices, and all of its UIDs are new."""
+    single, seal = tmp_path / "single", tmp_path / "a.seal.json"
+    for file in single.iterdir():
+        change(file, RescaleType=None, SliceLocation=None)
+    write_seal(make_seal(single, signer), seal)
+    change(
+        multi / "mf.dcm",
+        **{f"{kind}InstanceUID": f"1.2.3.{n}" for n, kind in enumerate(("SOP", "Series", "Study"))},
+        PresentationLUTShape="IDENTITY",
+        SliceLocation=None,
+    )
+    trust = Trust((signer.public_key,))
+    report = verify_seal(multi, seal, trust)
+    assert report.verdict == "processed", [f.text for f in report.findings if not f.explained]
+    change(multi / "mf.dcm", PresentationLUTShape="INVERSE")
+    assert verify_seal(multi, seal, trust).verdict == "tampered"

@@ -25,6 +25,11 @@ differ for it: an MHA has 16 digits of them, the NIfTI that is made of it seven.
 _LONGEST_NUMBER = {"DS": 16, "IS": 12}
 """Characters of a number in text (PS3.5 6.2)."""
 
+_GREY = "MONOCHROME2"
+_IMPLIED = {"RescaleType": "HU", "PresentationLUTShape": "IDENTITY"}
+"""What of a CT image may be left out in single slices, and not in multi-frame objects (PS3.3
+C.8.2.1.1.6, C.8.15.3.10)."""
+
 
 def pair_slices(
     seal: Seal, parts: Sequence[Part], notes: list[str]
@@ -165,7 +170,7 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
             names = expected.keys() | part.attributes.keys() if expected != part.attributes else ()
             for name in sorted(names):
                 before, now = expected.get(name, ""), part.attributes.get(name, "")
-                if before != now and not _equal(name, before, now):
+                if before != now and not _equal(name, before, now) | _implied(expected, name, now):
                     changed[name, before, now].append(z)
             findings += _compare_pixels(seal, z, part, sealed_as)
         if progress is not None:
@@ -202,6 +207,13 @@ def _equal(name: str, before: str, now: str) -> bool:
         )
     except ValueError:  # what a seal says may be anything
         return False
+
+
+def _implied(expected: Mapping[str, str], name: str, now: str) -> bool:
+    """Whether a value says, or leaves to be said, what goes without saying of a grey CT image."""
+    values = {expected.get(name, ""), now}
+    is_grey_ct = expected.items() >= {("Modality", "CT"), ("PhotometricInterpretation", _GREY)}
+    return is_grey_ct and name in _IMPLIED and values == {"", _IMPLIED[name]}
 
 
 @cache
