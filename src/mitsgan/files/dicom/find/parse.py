@@ -40,6 +40,7 @@ _META_GROUP = 0x0002
 _BARE_GROUPS = {0x0002, 0x0008}
 _VRS = {vr.value.encode() for vr in VR if len(vr.value) == 2}
 _LONGEST_FIRST = 1 << 16
+_CHUNK = 1 << 20
 _MOST_INFLATED = 2 << 30
 """Bytes of a deflated data set; DICOM files of more are not deflated."""
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
@@ -229,13 +230,30 @@ def body_tags(file: SliceFile, largest: int) -> list[int]:
             stream = BytesIO(inflate(raw.read()))
         implicit, little = file.encoding
         elements = data_element_generator(stream, implicit, little, defer_size=largest)
-        read = [int(element.tag) for element in elements if not _is_filling(element)]
+        read, looked = [], False
+        for element in elements:
+            if not _is_filling(element):
+                read.append(int(element.tag))
+            elif not looked:  # to go through megabytes of zeros by eights would take minutes
+                looked = True
+                if _ends_in_zeros(stream):
+                    break
     return ([] if again else [tag for tag in file.tags if tag != 0]) + read
 
 
 def _is_filling(element: RawDataElement | DataElement) -> bool:
     """Whether this is none: zeros that fill a file up read as empty elements of the tag 0."""
     return not element.tag and isinstance(element, RawDataElement) and element.length == 0
+
+
+def _ends_in_zeros(stream: BinaryIO) -> bool:
+    """Whether nothing but zeros is left of a stream, which stays where it is."""
+    at = stream.tell()
+    while not any(chunk := stream.read(_CHUNK)):
+        if not chunk:
+            return True
+    stream.seek(at)
+    return False
 
 
 def head_bytes(file: SliceFile) -> bytes:
