@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydicom import dcmread
-from pydicom.uid import JPEGLSLossless
+from pydicom.uid import ImplicitVRLittleEndian, JPEGLSLossless
 from tests.files.dicom.multiframe import frame_order, merge
 from tests.seal.sealed_series import change
 
@@ -63,6 +65,20 @@ def test_a_changed_frame_and_a_changed_position_are_named(
     order = frame_order(6)
     kinds = {finding.kind: finding.slices for finding in report.findings}
     assert kinds == {"pixels": (order[2],), "attribute": (order[4],)}
+
+
+@pytest.mark.skipif(shutil.which("gdcmconv") is None, reason="gdcm is not installed")
+def test_an_object_of_unknown_vrs_alone(multi: Path, signer: Signer, tmp_path: Path) -> None:
+    """As GDCM compresses one in implicit VR."""
+    write_seal(make_seal(multi, signer), tmp_path / "a.seal.json")
+    ds = dcmread(multi / "mf.dcm")
+    ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    ds.save_as(tmp_path / "implicit.dcm", implicit_vr=True)
+    subprocess.run(
+        ["gdcmconv", "--jpegls", tmp_path / "implicit.dcm", multi / "mf.dcm"], check=True
+    )
+    report = verify_seal(multi, tmp_path / "a.seal.json", Trust((signer.public_key,)))
+    assert report.verdict == "intact", [finding.text for finding in report.findings]
 
 
 def test_slices_that_became_frames_are_processed(

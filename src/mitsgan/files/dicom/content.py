@@ -90,7 +90,7 @@ _SHOWN_BY = frozenset({*GEOMETRY, *VALUES, *NUMBERS, *TABLES})
 the one, and some by the other."""
 
 _UNKNOWN_ALONE = frozenset({*PATIENT, *STUDY, *SERIES, *GEOMETRY, *VALUES}) - {
-    "PhotometricInterpretation",
+    *("PhotometricInterpretation", "NumberOfFrames"),
 }
 """What has no known VR in a file where nothing has, but what coders write anew."""
 
@@ -230,8 +230,10 @@ def attributes(frame: Frame, texts: Texts | None = None) -> dict[str, str]:
     values: dict[str, str] = {}
     texts = {} if texts is None else texts
     own, flat = frame.file.header, frame.header
-    elements = _with_known_vrs({int(tag): element for tag, element in own.items()})
+    elements = {int(tag): element for tag, element in own.items()}
     of_frame = elements if flat is own else {int(tag): each for tag, each in flat.items()}
+    if _is_of_unknown_vrs(elements):
+        elements, of_frame = _with_known_vrs(elements), _with_known_vrs(of_frame)
     keyword = ""
     try:
         for keyword, tag in _TAGS.items():
@@ -243,11 +245,13 @@ def attributes(frame: Frame, texts: Texts | None = None) -> dict[str, str]:
             if value:
                 values[keyword] = value
             if header is not own and keyword in _SHOWN_BY:
-                for other in (own, *frame.besides):
+                if tag in elements:
+                    outside = text_of(own, elements[tag], form, texts)
+                    _refuse_two(frame, keyword, value, outside, "outside them")
+                for other in frame.besides:
                     if tag in other:
                         said_there = text_of(other, other.get_item(tag), form, texts)
-                        where = "outside them" if other is own else "in another of them"
-                        _refuse_two(frame, keyword, value, said_there, where)
+                        _refuse_two(frame, keyword, value, said_there, "in another of them")
         keyword = OVERLAYS
         overlays = overlay_digest(elements)
     except UNREADABLE as error:
@@ -262,17 +266,19 @@ def attributes(frame: Frame, texts: Texts | None = None) -> dict[str, str]:
     return values
 
 
-def _with_known_vrs(elements: dict[int, _Element]) -> dict[int, _Element]:
-    """The elements, with the VRs of the standard where the file has nothing but unknown ones.
+def _is_of_unknown_vrs(elements: Mapping[int, _Element]) -> bool:
+    """Whether a file has nothing but unknown VRs, as where GDCM compressed one in implicit VR.
 
-    So GDCM compresses a series in implicit VR. One such element among others is a difference: a
-    program that passes over it shows something else. Who passes over all of them has no scan.
+    One such element among others is a difference: a program that passes over it shows something
+    else. Who passes over all of them has no scan.
 
     Source: DICOM PS3.5 6.2.2.
     """
     there = [elements[tag] for name in _UNKNOWN_ALONE if (tag := _TAGS[name]) in elements]
-    if any(element.VR != "UN" for element in there):
-        return elements
+    return all(element.VR == "UN" for element in there)
+
+
+def _with_known_vrs(elements: Mapping[int, _Element]) -> dict[int, _Element]:
     return {
         tag: element._replace(VR=None)
         if isinstance(element, RawDataElement) and element.VR == "UN"
