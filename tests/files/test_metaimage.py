@@ -58,6 +58,16 @@ def test_an_offset_is_added_for_us_and_left_out_of_the_file(
     np.testing.assert_array_equal(read_scan(tmp_path / "b.nii").hu(), scan.hu())
 
 
+@pytest.mark.parametrize("spacing", [1e-20, 1e300])
+def test_a_spacing_that_no_scan_has(tmp_path: Path, spacing: float) -> None:
+    """Of such a one memory ran full, or a power was too large."""
+    image = _image()
+    image.SetSpacing([spacing] * 3)
+    sitk.WriteImage(image, str(tmp_path / "a.mha"))
+    with pytest.raises(ScanError, match=r"a\.mha: voxel spacing must be from .* repair its header"):
+        read_scan(tmp_path / "a.mha")
+
+
 def test_a_header_without_spacing_says_so(tmp_path: Path) -> None:
     sitk.WriteImage(_image(), str(tmp_path / "a.nrrd"))
     assert read_scan(tmp_path / "a.nrrd").notes == ()

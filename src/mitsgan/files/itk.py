@@ -86,7 +86,11 @@ def read_itk(path: Path, hu_offset: float = 0.0) -> Scan:
     stored = sitk.GetArrayFromImage(image)
     kept, notes = _metadata(image)
     source = ItkSource(path, kept, _is_compressed(path), hu_offset)
-    scan = Scan.of_image(stored, geometry_of(image), source, 1.0, hu_offset)
+    try:
+        geometry = geometry_of(image)
+    except ScanError as error:
+        raise ScanError(f"{path}: {error}; repair its header") from error
+    scan = Scan.of_image(stored, geometry, source, 1.0, hu_offset)
     return replace(scan, notes=(*notes, *_spacing_notes(path)))
 
 

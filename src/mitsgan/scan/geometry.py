@@ -20,8 +20,8 @@ AXIAL: Axes = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _FLAT = 1e-3
 """Volume of three unit vectors below which they lie in a plane."""
-_FINEST_MM, _COARSEST_MM = 1e-3, 1e4
-"""No scanner is finer, no patient larger; beyond these, mm cannot be computed with."""
+_FINEST_MM, _COARSEST_MM = 1e-5, 1e6
+"""No scanner is finer, and no patient as large; far beyond these, nothing can be computed."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Geometry:
         if not all(_FINEST_MM <= s <= _COARSEST_MM for s in self.spacing):
             raise ScanError(
                 f"voxel spacing must be from {_FINEST_MM:g} to {_COARSEST_MM:g} mm, found "
-                f"{self.spacing} mm [z, y, x]; repair the header"
+                f"{self.spacing} mm [z, y, x]"
             )
         if not np.isfinite([*self.origin, *np.ravel(self.axes)]).all():
             raise ScanError(f"geometry is not finite: origin {self.origin}, axes {self.axes}")

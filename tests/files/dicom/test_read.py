@@ -109,7 +109,7 @@ def _drifting(k: int, ds: FileDataset) -> None:
         (_drop("PixelSpacing"), r"\*Pixel Spacing\* is missing"),
         (
             _set("PixelSpacing", ["1e-300", "1e-300"]),
-            r"voxel spacing must be from 0.001 to",
+            r"voxel spacing must be from",
         ),
         (_set("Columns", 65535), r"for which this machine has no room|bytes, expected"),
         (_drifting, r"uneven slice spacing between .*dcm and .*dcm"),

@@ -50,7 +50,7 @@ def order_slices(frames: Sequence[Frame]) -> tuple[list[Frame], Geometry, list[s
             ),
         )
     except ScanError as error:
-        raise ScanError(f"{frames[0].path}: {error}") from error
+        raise ScanError(f"{frames[0].path}: {error}; repair the header") from error
     return list(placed.frames), geometry, notes
 
 
