@@ -101,7 +101,8 @@ class World:
         config = (
             f'spool = "spool"\nreserve_mb = 10\nreserve_memory_mb = 10\n{node}\n'
             f"[listen]\nport = {port}\n"
-            "[retry]\nattempts = 6\nfirst_seconds = 0.5\nlongest_seconds = 2\n"
+            "[retry]\nattempts = 6\ndelivery_attempts = 6\n"
+            "first_seconds = 0.5\nlongest_seconds = 2\n"
             f"{routes}\n"
             f'[destinations.archive]\nae_title = "ORTHANC"\naddress = "127.0.0.1"\n'
             f"port = {self.archive.port}\n{archive}\n"

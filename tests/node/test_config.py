@@ -161,6 +161,16 @@ def test_waits_double_up_to_a_bound() -> None:
     assert [retry.wait(n) for n in (1, 2, 3, 4, 5, 100)] == [5, 10, 20, 40, 60, 60]
 
 
+def test_an_archive_may_be_away_for_a_night_and_a_faulty_series_is_not_tried_for_so_long() -> None:
+    retry = Retry()
+    work, delivery = (
+        sum(map(retry.wait, range(1, count))) / 3600
+        for count in (retry.attempts, retry.delivery_attempts)
+    )
+    assert work < 0.25
+    assert 16 < delivery < 30
+
+
 def test_messages_name_keys_as_the_file_has_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,7 +51,7 @@ class Node:
             spool=Path("spool"),
             routes=(route,),
             destinations={"scanner": scanner},
-            retry=Retry(attempts=2, first_seconds=60),
+            retry=Retry(delivery_attempts=2, first_seconds=60),
         )
         self.promises = Promises(config, ledger)
         monkeypatch.setattr(promises, "_report", self.report)

@@ -40,6 +40,7 @@ address = "127.0.0.1"
 port = {collector}
 [retry]
 attempts = 2
+delivery_attempts = 2
 first_seconds = 0.5
 {routes}
 [destinations.archive]

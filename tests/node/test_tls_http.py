@@ -44,7 +44,7 @@ class Site:
             f"[listen]\nport = {port}\nassociation_seconds = 240\n{node.toml()}"
             f'[audit]\naddress = "127.0.0.1"\nport = {self.collector.port}\npatient = "hashed"\n'
             f'[http]\ntoken_file = "{token}"\nport = {self.http}\n'
-            "[retry]\nattempts = 2\nfirst_seconds = 0.2\n"
+            "[retry]\ndelivery_attempts = 2\nfirst_seconds = 0.2\n"
             + route(
                 "ct",
                 "protect",

@@ -222,12 +222,17 @@ class Retry(Settings):
     """How often and how long apart what failed is tried again; then it is a dead letter."""
 
     attempts: int = 8
+    """Of work on a series, and of sending objects that storage commitment was refused for."""
+    delivery_attempts: int = 100
+    """Of a delivery, and of telling a sender what became of its objects: a peer may be away for a
+    night, and nothing is wrong with the series."""
     first_seconds: float = 5
     """Before the second attempt; doubled each time."""
     longest_seconds: float = 900
 
     def __post_init__(self) -> None:
         at_least("attempts", self.attempts, 1)
+        at_least("delivery_attempts", self.delivery_attempts, 1)
         above_zero("first_seconds", self.first_seconds)
         at_least("longest_seconds", self.longest_seconds, self.first_seconds)
 

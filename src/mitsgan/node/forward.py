@@ -180,7 +180,7 @@ class Forwarder:
 
     def _ask(self, delivery: Delivery, destination: Destination) -> None:
         """Ask for storage commitment; its result comes to the storage SCP, or is asked for anew."""
-        if delivery.attempts >= self.config.retry.attempts:
+        if delivery.attempts >= self.config.retry.delivery_attempts:
             self._die(delivery, "storage commitment was asked for, and no result came")
             return
 
@@ -258,7 +258,7 @@ class Forwarder:
         self._counters.failures.labels(self.name).inc()
         attempts = delivery.attempts + 1
         retry = self.config.retry
-        if attempts >= retry.attempts:
+        if attempts >= retry.delivery_attempts:
             self._die(delivery, f"{reason} ({attempts} attempts)")
             return
         wait = retry.wait(attempts)

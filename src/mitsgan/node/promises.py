@@ -115,7 +115,7 @@ class Promises:
                 raise PeerError(f"no destination is called {calling} any more")
             _report(self.config.listen.ae_title, sender, _result(transaction, objects, outcomes))
         except PeerError as error:
-            if attempts + 1 < retry.attempts:
+            if attempts + 1 < retry.delivery_attempts:
                 with self._ledger.change() as db:
                     db.execute(
                         "UPDATE promises SET attempts = attempts + 1, not_before = ? "

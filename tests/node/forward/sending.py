@@ -53,7 +53,7 @@ class Node:
             routes=(route,),
             destinations={"pacs": pacs or peer()},
             audit=Audit(address="127.0.0.1", port=6514),
-            retry=Retry(attempts=attempts, first_seconds=60),
+            retry=Retry(delivery_attempts=attempts, first_seconds=60),
         )
         if pacs is None:
             config.destinations.clear()
