@@ -146,7 +146,7 @@ def test_any_size_and_spacing(
 def test_refuses_a_size_that_is_none(
     shape: tuple[int, int, int], spacing: tuple[float, float, float]
 ) -> None:
-    with pytest.raises(ScanError, match="positive|must be from"):
+    with pytest.raises(ScanError, match=r"positive|must be from"):
         chest(shape, spacing)
 
 

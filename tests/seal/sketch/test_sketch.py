@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import fields
 from typing import Any
@@ -105,3 +106,25 @@ def test_an_image_of_another_size_is_refused(sketch: Sketch, small: Scan) -> Non
     other = to_fields(make_sketch(small))
     with pytest.raises(SketchError, match="not of"):
         from_fields({**to_fields(sketch), "median": other["median"]})
+
+
+def test_one_of_gigabytes_is_not_even_decoded(
+    sketch: Sketch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(code: bytes) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr("mitsgan.seal.sketch.encoding.decode_buffer", decode)
+    fields = to_fields(sketch)
+    with pytest.raises(AssertionError, match="decoded"):
+        from_fields(fields)
+    code = bytearray(base64.b64decode(str(fields["means"])))
+    code[7:11] = b"\xff" * 4
+    claimed = base64.b64encode(code).decode()
+    with pytest.raises(SketchError, match=r"an image of \(65535, 65535, 16, 1\), not of"):
+        from_fields({**fields, "means": claimed})
+    odd = base64.b64encode(b"\xff\xd8\xff\xe8" + code[2:]).decode()
+    with pytest.raises(SketchError, match="frame header"):
+        from_fields({**fields, "means": odd})
+    with pytest.raises(SketchError, match="more than any scan needs"):
+        from_fields({**fields, "shape": [4000, 4000, 4000], "cell": [1, 1, 1]})

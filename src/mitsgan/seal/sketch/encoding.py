@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import struct
 from collections.abc import Mapping
 from dataclasses import astuple
 
@@ -36,7 +37,11 @@ _FLAT = 1e-3
 _LEAST_PIXELS = 64
 """The coder finds no room for the result of some images of at most 36."""
 
-_LONGEST, _MOST_CELLS = 1 << 16, 1 << 28
+_LONGEST, _MOST_CELLS = 1 << 16, 1 << 25
+"""So many cells of 4 mm hold two cubic metres; a sketch of them takes a gigabyte of memory."""
+
+_FRAME_HEADER = bytes.fromhex("ffd8fff7000b")
+"""How the coder begins: start of image, then the marker and the length of the frame header."""
 
 
 class SketchError(MitsganError):
@@ -114,18 +119,33 @@ def _encode(levels: Array) -> str:
 def _decode(value: object, cells: Triple, name: str) -> Array:
     if not isinstance(value, str):
         raise SketchError(f"{name} is no text")
-    try:
-        data, header = decode_buffer(base64.b64decode(value, validate=True))
-    except (binascii.Error, ValueError, RuntimeError) as error:
-        raise SketchError(f"{name} cannot be decoded ({error})") from error
     layers, rows, columns = cells
     shape = (layers * rows, columns)
     heights = (layers * rows, _rows(shape))  # tiny ones that fitted were once not padded
-    size = (header["height"], header["width"], header["bits_per_sample"], header["components"])
-    if size not in [(height, columns, _BITS, 1) for height in heights]:
-        raise SketchError(f"{name} holds an image of {size}, not of {cells} cells")
+    try:
+        code = base64.b64decode(value, validate=True)
+        # Before it is decoded: a few kilobytes can hold gigabytes of one level.
+        size = _size(code)
+        if size not in [(height, columns, _BITS, 1) for height in heights]:
+            raise SketchError(f"{name} holds an image of {size}, not of {cells} cells")
+        data, _ = decode_buffer(code)
+    except (binascii.Error, ValueError, RuntimeError) as error:
+        raise SketchError(f"{name} cannot be decoded ({error})") from error
     levels = np.frombuffer(bytes(data), "<u2")[: layers * rows * columns].reshape(cells)
     return levels.astype(np.float32)
+
+
+def _size(code: bytes) -> tuple[int, int, int, int]:
+    """Rows, columns, bits and components, as a frame header says (ITU-T T.87, C.2.2).
+
+    Raises:
+        ValueError: the code does not begin with one.
+    """
+    header = code[len(_FRAME_HEADER) :][:6]
+    if not code.startswith(_FRAME_HEADER) or len(header) < 6:
+        raise ValueError("it does not begin with a frame header")
+    bits, rows, columns, components = struct.unpack(">BHHB", header)
+    return rows, columns, bits, components
 
 
 def _rows(shape: tuple[int, int]) -> int:
