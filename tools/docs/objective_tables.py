@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -167,6 +168,7 @@ def _line(cell: Cell) -> str:
     return f"{_ball(cell.ball)}, {kind}{more}"
 
 
+@cache
 def _result() -> Objectives:
     return Objectives.read(SUMMARY)
 

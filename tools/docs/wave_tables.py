@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from statistics import geometric_mean
 
@@ -13,7 +14,7 @@ from claims import Run
 from mitsgan.attack import ACTIONS
 from mitsgan.evaluate.benchmark.result import Benchmark
 from mitsgan.evaluate.report.formatting import Cell
-from mitsgan.evaluate.report.table import Column
+from mitsgan.evaluate.report.table import Column, Table
 
 SUMMARY = RESULTS / "wave" / "summary.json"
 NOTCH = RESULTS / "notch" / "summary.json"
@@ -184,14 +185,18 @@ def _over(rows: list[Row], protector: str, attacker: str, action: str, **named: 
 
 
 def _titles(start: str) -> list[str]:
-    tables = Benchmark.read(SUMMARY).tables
     return [
         table.title
-        for table in tables
+        for table in _tables(SUMMARY)
         if table.title.startswith(start) and " over " not in table.title
     ]
 
 
 def _rows(title: str, summary: Path = SUMMARY) -> list[Row]:
-    (table,) = (t for t in Benchmark.read(summary).tables if t.title == title)
+    (table,) = (t for t in _tables(summary) if t.title == title)
     return [dict(row) for row in table.rows]
+
+
+@cache
+def _tables(summary: Path) -> Sequence[Table]:
+    return Benchmark.read(summary).tables
