@@ -100,3 +100,17 @@ def test_slices_that_became_frames_are_processed(
     assert report.verdict == "processed", [f.text for f in report.findings if not f.explained]
     change(multi / "mf.dcm", PresentationLUTShape="INVERSE")
     assert verify_seal(multi, seal, trust).verdict == "tampered"
+
+
+@pytest.mark.parametrize("distance, verdict", [(30, "intact"), (30.2, "intact"), (31, "tampered")])
+def test_the_distance_of_its_slices_may_be_added(
+    multi: Path, signer: Signer, tmp_path: Path, distance: float, verdict: str
+) -> None:
+    single, seal = tmp_path / "single", tmp_path / "a.seal.json"
+    for file in single.iterdir():
+        change(file, SpacingBetweenSlices=None)
+    write_seal(make_seal(single, signer), seal)
+    for file in single.iterdir():
+        change(file, SpacingBetweenSlices=distance)
+    report = verify_seal(single, seal, Trust((signer.public_key,)))
+    assert report.verdict == verdict, [finding.text for finding in report.findings]

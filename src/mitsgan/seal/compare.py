@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
+from itertools import pairwise
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
@@ -29,6 +31,10 @@ _GREY = "MONOCHROME2"
 _IMPLIED = {"RescaleType": "HU", "PresentationLUTShape": "IDENTITY"}
 """What of a CT image may be left out in single slices, and not in multi-frame objects (PS3.3
 C.8.2.1.1.6, C.8.15.3.10)."""
+
+_DISTANCE = "SpacingBetweenSlices"
+_UNEVEN = 0.01
+"""By what part of it slices may lie nearer or further apart than a distance says."""
 
 
 def pair_slices(
@@ -160,6 +166,7 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
     changed: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     findings: list[Finding] = []
     sealed_as = {item.blocks: z for z, item in reversed(list(enumerate(seal.slices)))}
+    is_distance = cache(partial(_is_distance, seal))
     for z, part in enumerate(pairs):
         if part is None:
             findings.append(
@@ -170,7 +177,9 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
             names = expected.keys() | part.attributes.keys() if expected != part.attributes else ()
             for name in sorted(names):
                 before, now = expected.get(name, ""), part.attributes.get(name, "")
-                if before != now and not _equal(name, before, now) | _implied(expected, name, now):
+                if before == now or _equal(name, before, now) or _implied(expected, name, now):
+                    continue
+                if not (name == _DISTANCE and before == "" and is_distance(now)):
                     changed[name, before, now].append(z)
             findings += _compare_pixels(seal, z, part, sealed_as)
         if progress is not None:
@@ -214,6 +223,24 @@ def _implied(expected: Mapping[str, str], name: str, now: str) -> bool:
     values = {expected.get(name, ""), now}
     is_grey_ct = expected.items() >= {("Modality", "CT"), ("PhotometricInterpretation", _GREY)}
     return is_grey_ct and name in _IMPLIED and values == {"", _IMPLIED[name]}
+
+
+def _is_distance(seal: Seal, text: str) -> bool:
+    """Whether that many mm lie between all sealed slices, as who makes frames of slices adds."""
+    try:
+        distance = decimal(text)
+        places = [
+            [decimal(n) for n in seal.expected(z).get("ImagePositionPatient", "").split("\\")]
+            for z in range(len(seal.slices))
+        ]
+    except ValueError:
+        return False
+    if len(places) < 2 or any(len(place) != 3 for place in places):
+        return False
+    return all(
+        abs(math.dist(one, other) - distance) <= _UNEVEN * distance
+        for one, other in pairwise(places)
+    )
 
 
 @cache
