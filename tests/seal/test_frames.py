@@ -114,3 +114,21 @@ def test_the_distance_of_its_slices_may_be_added(
         change(file, SpacingBetweenSlices=distance)
     report = verify_seal(single, seal, Trust((signer.public_key,)))
     assert report.verdict == verdict, [finding.text for finding in report.findings]
+
+
+def test_a_distance_of_which_some_programs_read_the_start_alone_may_not(
+    multi: Path, signer: Signer, tmp_path: Path
+) -> None:
+    single, seal = tmp_path / "single", tmp_path / "a.seal.json"
+    for file in single.iterdir():
+        change(file, SpacingBetweenSlices=None)
+    write_seal(make_seal(single, signer), seal)
+    long = b"3.0000000000000000e1"
+    for file in single.iterdir():
+        data, head = file.read_bytes(), b"\x18\x00\x88\x00DS"
+        assert head + b"\0\0" in data
+        file.write_bytes(data.replace(head + b"\0\0", head + bytes([len(long), 0]) + long))
+    assert float(dcmread(file).SpacingBetweenSlices) == 30
+    report = verify_seal(single, seal, Trust((signer.public_key,)))
+    assert report.verdict == "tampered"
+    assert {finding.attribute for finding in report.findings} == {"SpacingBetweenSlices"}

@@ -177,9 +177,8 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
             names = expected.keys() | part.attributes.keys() if expected != part.attributes else ()
             for name in sorted(names):
                 before, now = expected.get(name, ""), part.attributes.get(name, "")
-                if before == now or _equal(name, before, now) or _implied(expected, name, now):
-                    continue
-                if not (name == _DISTANCE and before == "" and is_distance(now)):
+                same = before == now or _equal(name, before, now) or _implied(expected, name, now)
+                if not same and not (name == _DISTANCE and not before and is_distance(now)):
                     changed[name, before, now].append(z)
             findings += _compare_pixels(seal, z, part, sealed_as)
         if progress is not None:
@@ -226,7 +225,12 @@ def _implied(expected: Mapping[str, str], name: str, now: str) -> bool:
 
 
 def _is_distance(seal: Seal, text: str) -> bool:
-    """Whether that many mm lie between all sealed slices, as who makes frames of slices adds."""
+    """Whether that many mm lie between all sealed slices, as who makes frames of slices adds.
+
+    It has to be as short as the standard has it: see `_equal`.
+    """
+    if len(text) > _LONGEST_NUMBER["DS"]:
+        return False
     try:
         distance = decimal(text)
         places = [
