@@ -12,6 +12,7 @@ from pydicom.dataset import FileDataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import UID, JPEG2000Lossless, JPEGLSLossless, RLELossless
 from tests.files.dicom.multiframe import item, merge
+from tests.seal.sealed_series import change
 
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom.files import SliceFile
@@ -72,15 +73,11 @@ def test_a_patient_within_functional_groups_is_nobody(multi: Path) -> None:
 
 def test_a_rescale_within_functional_groups_and_another_outside(multi: Path) -> None:
     seal(multi.parent)
-    ds = dcmread(multi)
-    ds.RescaleIntercept = "-2024"
-    ds.save_as(multi)
+    change(multi, RescaleIntercept="-2024")
     refused(multi.parent, "'-1024' in the functional groups and '-2024' outside")
-    ds.RescaleIntercept = "-1024.0"
-    ds.save_as(multi)
+    change(multi, RescaleIntercept="-1024.0")
     assert verified(multi.parent).verdict == "intact", "the same number, written otherwise"
-    ds.RescaleIntercept = None
-    ds.save_as(multi)
+    change(multi, RescaleIntercept=None)
     assert verified(multi.parent).verdict == "intact", "an empty one says nothing else"
 
 
@@ -120,10 +117,10 @@ def test_one_thing_in_two_functional_groups(multi: Path) -> None:
         ds.SharedFunctionalGroupsSequence.append(measures)
 
     changes = (rescale_for_all, place_for_all, spacing_for_each)
-    for change in (*changes, another_macro, another_item, another_share):
+    for edit in (*changes, another_macro, another_item, another_share):
         multi.write_bytes(sealed)
         ds = dcmread(multi)
-        change(ds)
+        edit(ds)
         ds.save_as(multi)
         refused(multi.parent, "in the functional groups and .* in another of them")
     multi.write_bytes(sealed)
@@ -136,9 +133,7 @@ def test_one_thing_in_two_functional_groups(multi: Path) -> None:
 @pytest.mark.filterwarnings("ignore:Invalid value for VR DS")
 def test_a_number_that_python_alone_reads(multi: Path) -> None:
     seal(multi.parent)
-    ds = dcmread(multi)
-    ds.RescaleIntercept = "-1_024"
-    ds.save_as(multi)
+    change(multi, RescaleIntercept="-1_024")
     refused(multi.parent, "'-1_024' outside them")
 
 

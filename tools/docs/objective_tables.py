@@ -179,6 +179,7 @@ def _same_scan() -> list[Objectives]:
     return [first, *(other for other in _others() if other.scan == first.scan)]
 
 
+@cache
 def _others() -> list[Objectives]:
     """On other scans, and with more attacks, by name."""
     return [Objectives.read(path) for path in sorted(RESULTS.glob(f"{SUMMARY.stem}-*.json"))]

@@ -25,7 +25,7 @@ from mitsgan.seal.sketch.judge import ContentReport, judge
 from mitsgan.seal.sketch.sketch import Sketch
 from mitsgan.seal.trust import Trust
 from mitsgan.seal.uncovered import uncovered
-from mitsgan.seal.weigh import DRAWN, IDENTITY, NEW_WITH_OBJECTS, weigh
+from mitsgan.seal.weigh import DRAWN, IDENTITY, weigh
 
 
 @dataclass
@@ -195,7 +195,7 @@ def _other_identity(seal: Seal, parts: Sequence[Part]) -> list[Finding]:
     """Where slices that were not sealed say that they are of somebody or something else, or are
     drawn by something else."""
     findings = []
-    for name in sorted((IDENTITY | DRAWN) - {NEW_WITH_OBJECTS}):
+    for name in sorted(IDENTITY | DRAWN):
         sealed = seal.values(name)
         now = {part.attributes.get(name, "") for part in parts} - sealed - {""}
         if now and (sealed != {""} or name in DRAWN):

@@ -34,15 +34,15 @@ from mitsgan.seal.format import Seal
 from mitsgan.seal.report import Finding
 from mitsgan.seal.sketch.sketch import Sketch
 
-IDENTITY = frozenset({*PATIENT, *STUDY}) | {
+_STUDY_UID = "StudyInstanceUID"
+"""An anonymiser renews it along with the UIDs of all objects."""
+
+IDENTITY = frozenset({*PATIENT, *STUDY}) - {_STUDY_UID} | {
     *("Modality", "PatientPosition", "BodyPartExamined", "Laterality"),
     *("AcquisitionDate", "AcquisitionTime"),
 }
 """Attributes that say whose scan it is, of what, and when: no processing gives them another value.
 It may leave them out, as an anonymiser does."""
-
-NEW_WITH_OBJECTS = "StudyInstanceUID"
-"""Of these, what an anonymiser renews along with the UIDs of all objects."""
 
 DRAWN = frozenset({OVERLAYS, ENCRYPTED, *TABLES})
 """Attributes by which a viewer draws something else than the values, or gives another original:
@@ -99,8 +99,8 @@ def _explained(
         return not edited & set(finding.slices)
     if finding.kind != "attribute" or finding.attribute == OVERLAYS:
         return False
-    if finding.attribute == NEW_WITH_OBJECTS and set(finding.slices) <= renamed:
-        return True
+    if finding.attribute == _STUDY_UID:
+        return finding.removed or set(finding.slices) <= renamed
     if finding.attribute in IDENTITY or finding.attribute == ENCRYPTED:
         return finding.removed
     if finding.attribute in TABLES:

@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-import numpy as np
-import torch
-
 from mitsgan.anatomy.candidates import find_candidates
 from mitsgan.anatomy.places import cube_size, has_whole_block, lung_positions
-from mitsgan.attack import cut_blocks
+from mitsgan.attack import cut_blocks, hu_volume
 from mitsgan.attack.networks.ctgan import SIDE
 from mitsgan.attack.resample import zoom
 from mitsgan.errors import MitsganError
@@ -71,7 +68,7 @@ def find_classifier_sites(
 
 def ask(scan: Scan, places: ClassifierSites, classifier: NoduleClassifier) -> _Calls:
     """The probability of a nodule at every place."""
-    volume = torch.from_numpy(np.nan_to_num(scan.hu(), nan=-1024.0).clip(-1024))
+    volume = hu_volume(scan)
     size = cube_size(scan.spacing)
     calls = {}
     for name, voxels in places.groups.items():

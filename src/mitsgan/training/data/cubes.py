@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from mitsgan.anatomy.lung import Lung
 from mitsgan.anatomy.places import LungPositions, cube_size, deep_lung
-from mitsgan.attack import Action, cut_blocks
+from mitsgan.attack import Action, cut_blocks, hu_volume
 from mitsgan.attack.networks.ctgan import SIDE
 from mitsgan.attack.resample import zoom
 from mitsgan.errors import PositionError, ScanError
@@ -106,8 +106,7 @@ def volumes(
                     if len(scans) == 1:
                         raise
                     raise type(error)(f"scan {number} of {len(scans)}: {error}") from error
-                hu = torch.from_numpy(_numbers(scaled)).clamp_min_(AIR_HU)
-                scaled_volumes.append(Volume(hu, scaled.spacing, lung))
+                scaled_volumes.append(Volume(hu_volume(scaled), scaled.spacing, lung))
     return scaled_volumes
 
 
