@@ -43,6 +43,7 @@ def test_every_command_has_an_example_and_no_empty_default(
     assert "(default: )" not in text
     assert "(default: True)" not in text
     assert "--quiet" in text
+    assert "{fixed}" not in text, "an attribute of the class is no option"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from mitsgan.archive.settings import (
     PlanSettings,
@@ -61,7 +61,7 @@ class ArchiveRun(Command, RunSettings):
     It may be interrupted or killed: the same command goes on. Exits with 1 if a series failed.
     """
 
-    STOPPED: ClassVar[str] = _GOES_ON
+    STOPPED = _GOES_ON
 
     def work(self, console: Console) -> int:
         """Run; the exit code."""
@@ -77,7 +77,7 @@ class ArchiveVerify(Command, VerificationSettings):
     report. Exits with 1 if a series failed or is not intact.
     """
 
-    STOPPED: ClassVar[str] = _GOES_ON
+    STOPPED = _GOES_ON
 
     def work(self, console: Console) -> int:
         """Verify; the exit code."""

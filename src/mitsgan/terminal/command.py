@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
@@ -23,7 +23,7 @@ class Command:
         STOPPED: what is there of its outputs if it is interrupted, for people.
     """
 
-    STOPPED: ClassVar[str] = "no output was written"
+    STOPPED = "no output was written"  # annotated, it would be an option in every --help
 
     quiet: Annotated[bool, arg(aliases=["-q"], help_behavior_hint="")] = False
     """No progress and no summary; errors are still told."""
