@@ -17,6 +17,7 @@ import pytest
 from mitsgan import __version__
 from mitsgan.cli.main import main
 from mitsgan.errors import MitsganError
+from mitsgan.terminal.command import Command
 from mitsgan.terminal.process import keep_freed_memory
 
 COMMANDS = (
@@ -142,8 +143,8 @@ def test_protecting_loads_no_torch(series: Path, tmp_path: Path, protector: str)
     assert heavy & set(loaded) == set()
 
 
-@dataclass(frozen=True)
-class _Fails:
+@dataclass(frozen=True, kw_only=True)
+class _Fails(Command):
     error: BaseException
 
     def start(self) -> int:
@@ -151,7 +152,7 @@ class _Fails:
 
 
 def _run(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr("tyro.cli", lambda *_, **__: _Fails(error))
+    monkeypatch.setattr("tyro.cli", lambda *_, **__: _Fails(error=error))
     return main(["demo", "out"])
 
 
@@ -191,8 +192,8 @@ def test_termination_cleans_up_and_gives_the_signal_back(
 ) -> None:
     cleaned = tmp_path / "cleaned"
 
-    @dataclass(frozen=True)
-    class Killed:
+    @dataclass(frozen=True, kw_only=True)
+    class Killed(Command):
         def start(self) -> int:
             try:
                 os.kill(os.getpid(), number)
@@ -223,8 +224,8 @@ def test_an_interrupt_of_which_a_library_makes_another_error_is_told_as_what_it_
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    @dataclass(frozen=True)
-    class InterruptedInside:
+    @dataclass(frozen=True, kw_only=True)
+    class InterruptedInside(Command):
         def start(self) -> int:
             try:
                 signal.raise_signal(number)
@@ -242,8 +243,8 @@ def test_an_interrupt_of_which_a_library_makes_another_error_is_told_as_what_it_
 
 
 def test_a_hangup_that_nohup_ignores_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    @dataclass(frozen=True)
-    class HungUp:
+    @dataclass(frozen=True, kw_only=True)
+    class HungUp(Command):
         def start(self) -> int:
             os.kill(os.getpid(), signal.SIGHUP)
             return 0

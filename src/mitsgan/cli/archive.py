@@ -61,13 +61,15 @@ class ArchiveRun(Command, RunSettings):
     It may be interrupted or killed: the same command goes on. Exits with 1 if a series failed.
     """
 
-    STOPPED = _GOES_ON
-
     def work(self, console: Console) -> int:
         """Run; the exit code."""
         from mitsgan.archive.run import run_archive
 
         return _say_ran(run_archive(self, progress=console), console)
+
+    def left_behind(self) -> str:
+        """What is there once it was interrupted."""
+        return _GOES_ON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +79,6 @@ class ArchiveVerify(Command, VerificationSettings):
     report. Exits with 1 if a series failed or is not intact.
     """
 
-    STOPPED = _GOES_ON
-
     def work(self, console: Console) -> int:
         """Verify; the exit code."""
         from mitsgan.archive.verify import verify_archive
@@ -87,6 +87,10 @@ class ArchiveVerify(Command, VerificationSettings):
         code = _say_ran(ran, console)
         console.say(", ".join(f"{n} {verdict}" for verdict, n in sorted(verdicts.items())))
         return 1 if set(verdicts) - {"intact"} else code
+
+    def left_behind(self) -> str:
+        """What is there once it was interrupted."""
+        return _GOES_ON
 
 
 @dataclass(frozen=True, kw_only=True)

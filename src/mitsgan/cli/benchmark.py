@@ -26,14 +26,15 @@ class Benchmark(Command, BenchmarkRun):
         from mitsgan.evaluate.benchmark.folder import SUMMARY
         from mitsgan.jobs.benchmark import run_benchmark
 
-        try:
-            result = run_benchmark(self, os.environ, progress=console)
-        except KeyboardInterrupt as ending:
-            console.note(
-                f"interrupted; {self.output} keeps what was measured: the same command with "
-                "`resume=True` goes on"
-            )
-            return 128 + int(ending.args[0]) if ending.args else 130
+        result = run_benchmark(self, os.environ, progress=console)
         console.show(result.report(), tables=False)
         console.say(f"written: {self.output / SUMMARY}")
         return 0
+
+    def left_behind(self) -> str:
+        """What is there once it was interrupted."""
+        from mitsgan.evaluate.benchmark.folder import RESULTS
+
+        if (self.output / RESULTS).exists():
+            return f"{self.output} keeps what was measured: the same command with --resume goes on"
+        return super().left_behind()

@@ -21,7 +21,7 @@ from mitsgan.cli.commands import COMMANDS
 from mitsgan.cli.old_names import with_new_names
 from mitsgan.errors import ConfigurationError, MitsganError, plain
 from mitsgan.terminal.choice import Group, check_names, lists, named, offered
-from mitsgan.terminal.command import Command
+from mitsgan.terminal.command import NOTHING_LEFT, Command
 from mitsgan.terminal.extensions import describe
 from mitsgan.terminal.help_content import DESCRIPTION
 from mitsgan.terminal.help_text import grouped
@@ -63,16 +63,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = [*arguments[1:], "--help"]
     if any("\0" in argument for argument in arguments):  # no shell can, but Python
         return _say("an argument holds a null byte, which no name has; leave it out", 2)
-    stopped = Command.STOPPED
+    command = None
     try:
         with terminable(), rarely_collected():
             command = _command(arguments)
-            stopped = getattr(command, "STOPPED", stopped)
             code = command.start()
             sys.stdout.flush()
             return code
     except (MitsganError, KeyboardInterrupt, MemoryError, OSError) as error:
-        return _fail(error, stopped)
+        return _fail(error, command)
     except Exception:  # noqa: BLE001 - Python's own code for a bug, 1, would read as "tampered"
         traceback.print_exc()
         return _BUG
@@ -113,12 +112,13 @@ def _command(arguments: Sequence[str]) -> Command:
     return chosen.command if isinstance(chosen, Group) else chosen
 
 
-def _fail(error: BaseException, stopped: str) -> int:
+def _fail(error: BaseException, command: Command | None) -> int:
     """Tell what went wrong, or what is there of what was stopped, and give the exit code."""
-    if isinstance(error, Terminated):
-        return _say(f"terminated; {stopped}", 128 + int(error.args[0]))
     if isinstance(error, KeyboardInterrupt):
-        return _say(f"interrupted; {stopped}", 130)
+        left = NOTHING_LEFT if command is None else command.left_behind()
+        if isinstance(error, Terminated):
+            return _say(f"terminated; {left}", 128 + int(error.args[0]))
+        return _say(f"interrupted; {left}", 130)
     if isinstance(error, BrokenPipeError):
         # Whoever read our output has gone; Python would complain again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

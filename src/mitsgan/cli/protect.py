@@ -44,6 +44,14 @@ class Protect(Reporting, ProtectFile):
         console.tell(result.notes)
         return 0
 
+    def left_behind(self) -> str:
+        """What is there once it was interrupted."""
+        if self.recursive and self.out.is_dir():
+            return f"the scans that were done stay in {self.out}, whole"
+        if self.checkpoint is not None and self.checkpoint.exists():
+            return f"{self.checkpoint} keeps the optimisation: the same command goes on"
+        return super().left_behind()
+
     def _tree(self, console: Console) -> int:
         """Protect all scans of a tree; the exit code."""
         from mitsgan.jobs.protect.tree import protect_tree

@@ -49,6 +49,12 @@ class Verify(Reporting, VerifyFile):
         console.say(result.to_json().rstrip() if self.json else as_options(summary(verified)))
         return EXIT_CODES[verified.verdict]
 
+    def left_behind(self) -> str:
+        """What is there once it was interrupted."""
+        if self.recursive and self.dicom_out is not None and self.dicom_out.is_dir():
+            return f"the findings on scans that were done stay in {self.dicom_out}, whole"
+        return super().left_behind()
+
     def _tree(self, console: Console) -> int:
         """Verify all scans of a tree; the exit code of the worst."""
         from mitsgan.jobs.verify.tree import counts_text, summary_table, verify_tree

@@ -31,6 +31,11 @@ class EvaluateMarkFile(Overwriting, OwnAttackers, MarkEvaluationSettings, CtInpu
         if self.mark_only and self.weights is not None:
             raise SettingsError("`mark_only` leaves the protector out; give it or `weights`")
 
+    @property
+    def journal(self) -> Path | None:
+        """What keeps the steps that were measured, until all of them are."""
+        return self.output and self.output.with_name(f"{self.output.name}.partial")
+
 
 def evaluate_mark_file(
     settings: EvaluateMarkFile, *, progress: Progress = silent
@@ -57,10 +62,9 @@ def evaluate_mark_file(
 
     phases = Phases(progress)
     settings.check_scan()
-    journal = None
     if settings.output is not None:
         check_file(settings.output, settings.overwrite, "output", source=settings.scan)
-        journal = settings.output.with_name(f"{settings.output.name}.partial")
+    journal = settings.journal
     attackers = load_attackers(settings)
     protectors, entry = [], None
     if not settings.mark_only:

@@ -98,8 +98,8 @@ def optimize(
         start: the perturbation to start from, kept wherever no attack looks; by default random
             numbers, and none where no attack looks.
         progress: called with what is done and what there is in all, in steps or in seconds.
-        checkpoint: a file to go on from, if it is there, and to save to every minute and where
-            the work is interrupted; it is deleted at the end.
+        checkpoint: a file to go on from, if it is there, and to save to every minute, where the
+            work is interrupted and at the end; who has kept the result may delete it.
         watch: looks at the perturbation after a step, where it wants to.
 
     Returns:
@@ -121,10 +121,8 @@ def optimize(
                 if watch is not None:
                     watch(climb.state.step, climb.perturbation)
                 saved.save(climb.state, SAVE_SECONDS)
-    except BaseException:
+    finally:
         saved.save(climb.state)
-        raise
-    saved.delete()
     return climb.perturbation()
 
 

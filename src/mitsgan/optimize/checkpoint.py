@@ -92,11 +92,6 @@ class Checkpoint:
             np.savez(file, allow_pickle=False, card=np.array(json.dumps(card)), **arrays)
         self._saved = time.monotonic()
 
-    def delete(self) -> None:
-        """The ascent is over."""
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
-
 
 def _box(touched: Tensor) -> tuple[slice, ...]:
     """Where anything was touched."""

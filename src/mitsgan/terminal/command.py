@@ -14,16 +14,12 @@ from mitsgan.terminal.console import Console
 if TYPE_CHECKING:
     from mitsgan.result import Result
 
+NOTHING_LEFT = "no output was written"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A command of the command line.
-
-    Attributes:
-        STOPPED: what is there of its outputs if it is interrupted, for people.
-    """
-
-    STOPPED = "no output was written"  # annotated, it would be an option in every --help
+    """A command of the command line."""
 
     quiet: Annotated[bool, arg(aliases=["-q"], help_behavior_hint="")] = False
     """No progress and no summary; errors are still told."""
@@ -38,6 +34,10 @@ class Command:
     def work(self, console: Console) -> int:
         """Do it, with progress and results on the console; the exit code."""
         raise NotImplementedError
+
+    def left_behind(self) -> str:
+        """What is there of its outputs once it was interrupted, for people."""
+        return NOTHING_LEFT
 
 
 @dataclass(frozen=True, kw_only=True)

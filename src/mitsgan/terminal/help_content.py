@@ -27,7 +27,7 @@ GROUPS: Mapping[str, str] = {
     "seal": "sign certificate passphrase-file sketch seal trust dicom-signature",
     "restore": "restorable restorable-form private-key",
     "research": (
-        "seed device protector weights refine refine-steps candidates attackers varied "
+        "seed device protector weights refine refine-steps candidates attackers varied checkpoint "
         "noise-fraction least-hu yes-visible pgd-steps variant injector remover classifier "
         "lpips-weights"
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from pydicom import dcmread
 
 from mitsgan.anatomy.candidates import Candidate
 from mitsgan.cli.main import main
+from mitsgan.errors import OutputError
 from mitsgan.files import read_scan
 from mitsgan.jobs.protect import refine
+from mitsgan.optimize import ascent
 from mitsgan.optimize.removals import UNCERTAINTY_MM
 from mitsgan.scan.scan import Scan
 
@@ -66,6 +69,45 @@ def test_steps_and_seed_give_the_same_result(moved: Run, protector_options: list
     )
     assert (first == again).all()
     assert (first != other).any()
+
+
+@pytest.mark.slow
+def test_an_optimisation_that_was_interrupted_goes_on(
+    moved: Run,
+    protector_options: list[str],
+    series: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kept = tmp_path / "kept.npz"
+    options = (*protector_options, "--refine-steps", "2")
+    whole = moved(*options, out="whole")
+    step, steps = ascent._Climb.step, list[None]()
+
+    def interrupted(self: object, *args: Any) -> None:
+        if steps:
+            raise KeyboardInterrupt
+        steps.append(step(self, *args))  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ascent._Climb, "step", interrupted)
+        command = ["protect", str(series), str(tmp_path / "out"), "--device", "cpu", *options]
+        assert main([*command, "--checkpoint", str(kept)]) == 130
+    told = capsys.readouterr().err
+    assert f"interrupted; {kept} keeps the optimisation: the same command goes on" in told
+    assert not (tmp_path / "out").exists()
+    with monkeypatch.context() as patched:
+        patched.setattr("mitsgan.jobs.protect.file.writing", full_disk)
+        assert main([*command, "--checkpoint", str(kept)]) == 2
+    assert kept.exists(), "what took long is not lost with what is soon done again"
+    monkeypatch.setattr(ascent._Climb, "step", None)  # nothing is left to do
+    assert (moved(*options, "--checkpoint", str(kept), out="resumed") == whole).all()
+    assert not kept.exists()
+
+
+def full_disk(*_: object, **__: object) -> None:
+    raise OutputError("the disk is full")
 
 
 def test_pgd_starts_from_random_numbers(moved: Run, tmp_path: Path) -> None:
@@ -166,6 +208,9 @@ def refused(series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         (["--candidates"], "--candidates needs time"),
         (["--refine", "5", "--refine-steps", "5"], "give one of them"),
         (["--refine", "0"], "--refine must be 1 or more"),
+        (["--checkpoint", "kept.npz"], "say how long that is: --refine 300"),
+        (["--refine", "5", "--checkpoint", "none/kept.npz"], "the folder none does not exist"),
+        (["--refine", "5", "--checkpoint", "a", "--recursive"], "--checkpoint is of one scan"),
         (["--refine-steps", "0"], "--refine-steps must be 1 or more"),
         (["--protector", "pgd", "--refine", "1", "--weights", "none.safetensors"], "no weights"),
     ],

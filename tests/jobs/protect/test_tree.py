@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 from mitsgan.cli.main import main
 from mitsgan.files import Derivation, read_scan, write_scan
 from mitsgan.files.dicom.phantom import phantom_series
+from mitsgan.jobs.protect.file import protect_file
+from mitsgan.jobs.protect.result import ProtectionResult
 from mitsgan.jobs.protect.tree import TreeProtection
 from mitsgan.phantom.chest import chest
 
@@ -162,3 +165,25 @@ def test_nothing_is_left_where_nothing_could_be_protected(studies: Path, tmp_pat
     out.mkdir()
     assert main(["protect", str(studies / "b"), str(out), *OPTIONS]) == 2
     assert list(out.iterdir()) == []
+
+
+def test_an_interrupt_keeps_the_scans_that_were_done_and_says_so(
+    studies: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    left = 1
+
+    def protected(*args: Any, **given: Any) -> ProtectionResult:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return protect_file(*args, **given)
+
+    monkeypatch.setattr("mitsgan.jobs.protect.tree.protect_file", protected)
+    out = tmp_path / "out"
+    assert main(["protect", str(studies / "a"), str(out), *OPTIONS]) == 130
+    assert f"interrupted; the scans that were done stay in {out}, whole" in capsys.readouterr().err
+    assert [len(list(scan.iterdir())) for scan in out.iterdir()] == [16]

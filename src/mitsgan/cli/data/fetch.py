@@ -33,3 +33,7 @@ class DataFetch(Command, FetchSettings):
             f"manifest.json for licence and origin"
         )
         return 0
+
+    def left_behind(self) -> str:
+        """What is there once it was interrupted."""
+        return "what was fetched stays; the same command goes on"

@@ -29,3 +29,9 @@ class EvaluateMark(Command, EvaluateMarkFile):
         if self.output is not None:
             console.say(f"written: {self.output}")
         return 0
+
+    def left_behind(self) -> str:
+        """What is there once it was interrupted."""
+        if self.journal is not None and self.journal.exists():
+            return f"{self.journal} keeps what was measured; the same command goes on"
+        return super().left_behind()

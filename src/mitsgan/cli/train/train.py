@@ -34,23 +34,24 @@ class TrainCommand(Command):
 
     def work(self, console: Console) -> int:
         """Train; the exit code."""
-        from mitsgan.jobs.train.config_file import name_of
         from mitsgan.jobs.train.job import train
+
+        result = train(cast(Training, self), progress=console)
+        console.say(f"{result.output}: trained in {result.seconds:.0f} s; the run: {result.run}")
+        return 0
+
+    def left_behind(self) -> str:
+        """What is there once it was interrupted."""
+        from mitsgan.jobs.train.config_file import name_of
         from mitsgan.jobs.train.outputs import has_begun
 
         settings = cast(Training, self)
-        try:
-            result = train(settings, progress=console)
-        except KeyboardInterrupt as ending:
-            if not has_begun(settings):
-                raise
-            console.note(
-                f"interrupted; {settings.folder} keeps the last checkpoint: `mitsgan train "
-                f"{name_of(settings)} --resume --run {shlex.quote(str(settings.folder))}` goes on"
-            )
-            return 128 + int(ending.args[0]) if ending.args else 130
-        console.say(f"{result.output}: trained in {result.seconds:.0f} s; the run: {result.run}")
-        return 0
+        if not has_begun(settings):
+            return super().left_behind()
+        return (
+            f"{settings.folder} keeps the last checkpoint: `mitsgan train {name_of(settings)} "
+            f"--resume --run {shlex.quote(str(settings.folder))}` goes on"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

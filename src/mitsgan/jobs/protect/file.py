@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mitsgan.errors import OutputError
 from mitsgan.files import check_derivable, check_output, read_scan, writing
 from mitsgan.jobs.entries import Grid, rounded
+from mitsgan.jobs.outputs import check_file
 from mitsgan.jobs.protect import result
 from mitsgan.jobs.protect.settings import ProtectFile
 from mitsgan.jobs.restore.keeping import Keeping
@@ -49,6 +50,8 @@ def protect_file(
     phases = Phases(progress)
     settings.check_scan()
     check_out(settings.out, settings.overwrite, settings.scan)
+    if settings.checkpoint is not None and not settings.checkpoint.exists():
+        check_file(settings.checkpoint, False, "checkpoint", source=settings.scan)
     sealing = None
     if settings.sign is not None:
         path = seal_path(settings.out)
@@ -71,10 +74,12 @@ def protect_file(
     check_derivable(scan, settings.out)
     if keeping is not None:
         keeping.check(scan.source)
-    protected = protection.protect(scan, progress=progress)
+    protected = protection.protect(scan, checkpoint=settings.checkpoint, progress=progress)
     del scan  # its voxels: from here on those of the result are needed, and memory for a third copy
     phases.seconds.update(protected.seconds)
     restorable = _write(settings, protected, sealing, keeping, phases)
+    if settings.checkpoint is not None:  # not before: a full disk must not cost hours
+        settings.checkpoint.unlink(missing_ok=True)
     return _result(settings, protected, restorable, phases)
 
 

@@ -72,8 +72,15 @@ class Protection:
             who = replace(who, file=settings.weights.stem)
         return cls(settings, perturbation, who, device, key)
 
-    def protect(self, scan: Scan, *, progress: Progress = silent) -> Protected:
+    def protect(
+        self, scan: Scan, *, checkpoint: Path | None = None, progress: Progress = silent
+    ) -> Protected:
         """Protect a scan, which is not modified.
+
+        Args:
+            scan: the scan.
+            checkpoint: keeps an optimisation for this scan, to go on with; see `optimize`.
+            progress: told how far it is.
 
         Raises:
             SettingsError: it is no scan, or one that `mitsgan.protect` gave.
@@ -88,7 +95,7 @@ class Protection:
         phases = Phases(progress)
         axial = canonical(scan)
         try:
-            perturbation = self._for(axial, budget, refinement, phases)
+            perturbation = self._for(axial, budget, refinement, checkpoint, phases)
             parts, mark = self._with_mark(axial, perturbation)
             with phases.phase("protect", f"protecting {_name(scan)}") as step:
                 moved = apply_perturbations(scan, parts, budget, progress=step)
@@ -122,7 +129,12 @@ class Protection:
         )
 
     def _for(
-        self, scan: Scan, budget: Budget, refinement: Refinement | None, phases: Phases
+        self,
+        scan: Scan,
+        budget: Budget,
+        refinement: Refinement | None,
+        checkpoint: Path | None,
+        phases: Phases,
     ) -> Perturbation:
         """The protector as it is, or optimised for the scan."""
         start = self._drawn_for(scan)
@@ -131,7 +143,7 @@ class Protection:
 
             with phases.phase("optimize", "optimising for this scan") as step:
                 device = self.device or choose_device("cpu")
-                return refine(refinement, scan, budget, start, device, step)
+                return refine(refinement, scan, budget, start, device, step, checkpoint)
         if start is None:
             raise SettingsError("a perturbation without a protector is optimised; say how long")
         return start

@@ -28,13 +28,15 @@ def refine(
     layer: Perturbation | None,
     device: torch.device,
     progress: Steps | None = None,
+    checkpoint: Path | None = None,
 ) -> Fixed:
-    """Optimise, starting from ``layer`` or from random numbers.
+    """Optimise, starting from ``layer`` or from random numbers, or from a checkpoint on.
 
     Raises:
         ScanError: there is no lung.
         PositionError: there is too little of it, or no candidate place.
-        DataError: a list of nodules cannot be read, or holds none of this scan.
+        DataError: a list of nodules cannot be read, or holds none of this scan; or the checkpoint
+            is of another scan or ascent.
     """
     removers = [ATTACKERS.get(name).make("remove", device) for name in how.attackers]
     if how.is_around_places:
@@ -45,7 +47,9 @@ def refine(
         both = zip(injectors, removers, strict=True)
         threats = [Threat(attacker, places) for pair in both for attacker in pair]
     ascent = Ascent(steps=how.steps, seconds=how.seconds, seed=how.seed, varied=how.varied)
-    return optimize_scan(scan, threats, budget, ascent, layer=layer, progress=progress)
+    return optimize_scan(
+        scan, threats, budget, ascent, layer=layer, progress=progress, checkpoint=checkpoint
+    )
 
 
 def _known_places(how: Refinement, scan: Scan) -> list[Triple]:

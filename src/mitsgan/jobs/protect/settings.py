@@ -213,3 +213,13 @@ class ProtectFile(Overwriting, RestorablyProtecting, CtInput):
     """The folder or, by its ending, the image file to write: whole, or not at all."""
     new_uids: bool = False
     """Write DICOM under UIDs that are all new, where an anonymiser emptied those of the source."""
+    checkpoint: Path | None = None
+    """Save the optimisation in this file every minute and where it is interrupted; the same command
+    goes on from there. It is deleted once the scan is written."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.checkpoint is not None and not self.refines:
+            raise SettingsError(
+                "`checkpoint` keeps an optimisation; say how long that is: `refine=300`"
+            )

@@ -79,6 +79,8 @@ def protect_tree(
     settings.check_scan()
     if settings.series is not None or settings.select:
         raise SettingsError("`series` and `select` choose one scan; leave them out with a tree")
+    if settings.checkpoint is not None:
+        raise SettingsError("`checkpoint` is of one scan; leave it out with a tree")
     out, tree = settings.out.resolve(), settings.scan.resolve()
     if out == tree or tree in out.parents:
         raise OutputError(f"{settings.out} lies in the tree {settings.scan}; name a folder outside")
