@@ -36,6 +36,12 @@ def with_hu(scan: Scan, hu: Array) -> Scan:
     return replace(scan, stored=np.clip(stored, low, high).astype(scan.stored.dtype))
 
 
+def with_values(scan: Scan, values: Array) -> Scan:
+    """The scan as an image of numbers that a program took for something else than HU."""
+    slope, intercept = np.ones(len(values)), np.zeros(len(values))
+    return replace(scan, stored=values.astype(np.float32), slope=slope, intercept=intercept)
+
+
 def painted(scan: Scan, centre: tuple[int, int, int], diameter_mm: float, hu: float = 40.0) -> Scan:
     """The scan with a ball of soft tissue in it, with a soft rim of a voxel."""
     places = np.meshgrid(*(np.arange(n) for n in scan.shape), indexing="ij", sparse=True)

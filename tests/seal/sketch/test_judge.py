@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
-from tests.seal.sketch.conftest import LUNG, painted, with_hu
+from numpy.typing import NDArray
+from tests.seal.sketch.conftest import LUNG, painted, with_hu, with_values
 
 from mitsgan.evaluate.purify.purifiers import PURIFIERS, purify
 from mitsgan.scan.geometry import Geometry
@@ -140,6 +143,33 @@ def test_processing_is_named(patient: Scan, sketch: Sketch, process: str, change
     assert process in [trace.process for trace in report.traces]
     traces = "; ".join(trace.text for trace in report.traces)
     assert report.reason == f"it shows what was sealed; {traces}"
+
+
+@pytest.mark.parametrize(
+    "process, said, change",
+    [
+        ("offset", "shifted by +102", lambda hu: hu + 1024),
+        ("gain", "16 x HU +1.6e+04", lambda hu: (hu.clip(-1000, 1000) + 1000) * 16),
+        ("gain", "-3.5e+04", lambda hu: hu * 5 - 35000),
+        ("gain", "0.17 x HU", lambda hu: np.rint((hu.clip(-1350, 150) + 1350) * 255 / 1500)),
+        ("gain", "0.002 x HU +1.4", lambda hu: hu / 500 + 1.4),
+    ],
+    ids=["no rescale", "16 bit", "below all HU", "8 bit", "standard scores"],
+)
+def test_values_that_are_no_hu_are_taken_for_what_they_are(
+    patient: Scan, process: str, said: str, change: Callable[[NDArray[Any]], NDArray[Any]]
+) -> None:
+    sealed = with_hu(patient, patient.hu().clip(-1000))  # air at the lowest is no window
+    sketch = make_sketch(sealed)
+    report = judge(sketch, [with_values(patient, change(sealed.hu()))])
+    assert report.verdict == "processed"
+    assert report.traces[0].process == process
+    assert said in report.traces[0].text
+    forged = painted(sealed, LUNG, 10.0)
+    report = judge(sketch, [with_values(patient, change(forged.hu()))])
+    assert (report.verdict, len(report.regions)) == ("tampered", 1)
+    for other in (-change(sealed.hu()), change(sealed.hu()[:, ::-1])):
+        assert judge(sketch, [with_values(patient, other)]).verdict != "processed"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,15 @@ from mitsgan.seal.sketch.cells import HIGHEST_HU, LOWEST_HU, CellGrid
 from mitsgan.seal.sketch.explain import Explanation, explain
 from mitsgan.seal.sketch.grain import Grain, Limits, find_limits, measure_grain
 from mitsgan.seal.sketch.missing import SIDES, missing_parts, tissue_beyond_ml, without_filling
-from mitsgan.seal.sketch.observe import finer, observe
+from mitsgan.seal.sketch.observe import (
+    Observation,
+    Scale,
+    find_scale,
+    finer,
+    is_beyond_hu,
+    observe,
+    range_of,
+)
 from mitsgan.seal.sketch.regions import Differences, Region, find_regions
 from mitsgan.seal.sketch.sketch import Sketch
 from mitsgan.seal.sketch.traces import Trace, find_traces
@@ -76,10 +84,10 @@ def judge(sketch: Sketch, scans: Sequence[Scan]) -> ContentReport:
         sketch: what was sealed.
         scans: the scan; several pieces of it where it has a gap.
     """
-    scans = [canonical(scan) for scan in scans]
+    scans, scale, observed = _in_hu(sketch, [canonical(scan) for scan in scans])
     largest = max(scans, key=lambda scan: scan.stored.size)
     values = find_limits(largest, float(sketch.means.min())), measure_grain(largest)
-    report = _judge(sketch, scans, largest, values, between=False)
+    report = _judge(sketch, largest, observed, scale, values)
     if report.verdict != "processed":
         return report
     outside = sum(tissue_beyond_ml(scan, sketch.grid) for scan in scans)
@@ -88,36 +96,54 @@ def judge(sketch: Sketch, scans: Sequence[Scan]) -> ContentReport:
         return replace(report, verdict="tampered", reason=reason)
     if any(max(finer(scan, sketch.grid)) > 1 for scan in scans):
         # What was sealed is in its place; a viewer shows what stands between, too.
-        also = _judge(sketch, scans, largest, values, between=True)
+        observed = observe(scans, sketch.grid, between=True)
+        also = _judge(sketch, largest, observed, scale, values)
         if also.verdict == "tampered":
             return replace(also, reason=f"{also.reason}, between the sealed voxels")
     return report
 
 
+def _in_hu(
+    sketch: Sketch, scans: Sequence[Scan]
+) -> tuple[Sequence[Scan], Scale | None, Observation]:
+    """Scans in HU, the scale of their values if those are none, and what they show."""
+    even = sketch.body & (sketch.smoothing == 0) & (sketch.across == 0) & (sketch.median == 0)
+    observed = observe(scans, sketch.grid)
+    near = range_of(scans) if is_beyond_hu(observed, even) else None
+    if near is not None:
+        observed = observe([near.in_hu(scan) for scan in scans], sketch.grid)
+    scale = find_scale(observed, sketch.means, even)
+    if near is not None:
+        scale = near if scale is None else scale.within(near)
+    if scale is not None:
+        scans = [scale.in_hu(scan) for scan in scans]
+        observed = observe(scans, sketch.grid)
+    return scans, scale, observed
+
+
 def _judge(
     sketch: Sketch,
-    scans: Sequence[Scan],
     largest: Scan,
+    observed: Observation,
+    scale: Scale | None,
     values: tuple[Limits, Grain],
-    *,
-    between: bool,
 ) -> ContentReport:
     """By sealed voxels, or by the means of all around each; scans in canonical order.
 
     Args:
-        sketch, scans: see `judge`.
+        sketch: see `judge`.
         largest: of the scans.
-        values: its limits and its grain.
-        between: see `observe`.
+        observed: what they show.
+        scale: of their values, if those were no HU.
+        values: limits and grain of the largest.
     """
     limits, grain = values
     body = sketch.body
-    observed = observe(scans, sketch.grid, between=between)
     seen = without_filling(observed, sketch)
     explanation = explain(sketch, seen, body, limits)
     differences = find_regions(sketch, seen, explanation, body)
     share = float(np.mean(explanation.judged[body])) if body.any() else 0.0
-    traces = find_traces(sketch, largest, explanation.weights, limits, grain, seen.grid)
+    traces = find_traces(sketch, largest, explanation.weights, limits, grain, seen.grid, scale)
     visible_hu = _visible_hu(explanation, differences)
     verdict, reason = _verdict(explanation, differences.regions, share, visible_hu, traces)
     if verdict != "unknown" and (wrong := _misplaced(sketch.grid, largest, explanation)):

@@ -1,7 +1,8 @@
-"""What a scan shows in the cells of a sketch, on whatever grid the scan is.
+"""What a scan shows in the cells of a sketch, on whatever grid and in whatever values.
 
 Where its voxels are those that were sealed, or a part of them, they are added up as the sketch was
 made. On any other grid (resampled, oblique) the scan is interpolated to the sealed voxels first.
+Conversions to images may leave grey levels, or HU without their rescale: `find_scale` tells.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from enum import StrEnum
 import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own habit
 from numpy.typing import NDArray
+from scipy.stats import theilslopes
 
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.geometry import Geometry
@@ -22,12 +24,19 @@ from mitsgan.seal.sketch.cells import HIGHEST_HU, LOWEST_HU, CellGrid, Triple
 from mitsgan.seal.sketch.planes import cell_sums, clipped, mask_sums, sum_type, working_type
 
 Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 _SAME_VOXELS = 0.05
 """Voxels by which two grids may differ and still be the same: rounding of headers."""
 
 _NOWHERE = -30000.0
 """Marks samples outside the scan; no HU."""
+
+_OTHER_HU, _TOO_FAR_HU = 50.0, 150.0
+"""A scan is looked at for another scale if half of its even cells differ by so much; it has one if
+that moves air or water by so much. What is less, the fit of what was done takes in."""
+
+_LEAST_EVEN, _SOME, _CUT = 200, 1000, 0.02
 
 
 class Grid(StrEnum):
@@ -51,6 +60,76 @@ class Observation:
     means: Array
     coverage: Array
     grid: Grid
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a scan's values are where they are no HU.
+
+    Attributes:
+        gain: by how much they rise for each HU.
+        offset: what they are at 0 HU.
+    """
+
+    gain: float = 1.0
+    offset: float = 0.0
+
+    def in_hu(self, scan: Scan) -> Scan:
+        """The scan, its values taken for HU."""
+        intercept = (scan.intercept - self.offset) / self.gain
+        return replace(scan, slope=scan.slope / self.gain, intercept=intercept)
+
+    def within(self, outer: Scale) -> Scale:
+        """This one of values that another one has been taken from before."""
+        return Scale(self.gain * outer.gain, self.offset * outer.gain + outer.offset)
+
+
+def is_beyond_hu(seen: Observation, even: Mask) -> bool:
+    """Whether most of what a scan shows lies beyond any HU, which is as far as it is looked at."""
+    there = even & (seen.coverage >= 1 - _CUT)
+    return bool(there.any()) and not LOWEST_HU < np.median(seen.means[there]) < HIGHEST_HU
+
+
+def range_of(scans: Sequence[Scan]) -> Scale | None:
+    """What brings the values of scans into the range of HU; None where there is but one value."""
+    ends = [
+        end(scan.stored, (1, 2)) * scan.slope + scan.intercept
+        for scan in scans
+        for end in (np.nanmin, np.nanmax)
+    ]
+    low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+    gain = (high - low) / (HIGHEST_HU - LOWEST_HU)
+    return Scale(gain, low - gain * LOWEST_HU) if 0 < gain < np.inf else None
+
+
+def find_scale(seen: Observation, sealed: Array, even: Mask) -> Scale | None:
+    """What the values of a scan are if they are no HU; None if they are, or if it shows another.
+
+    By the line through what most cells show over what was sealed of them (Theil 1950, Sen 1968),
+    without those at the ends of its values, where a window may have cut them off.
+
+    Args:
+        seen: by its values.
+        sealed: ``[z, y, x]`` HU of each cell.
+        even: ``[z, y, x]``, the cells with no structure around them.
+    """
+    there = even & (seen.coverage >= 1 - _CUT)
+    if np.count_nonzero(there) < _LEAST_EVEN:
+        return None
+    values, hu = seen.means[there], sealed[there]
+    if np.median(np.abs(values - hu)) < _OTHER_HU:
+        return None
+    low, high = float(values.min()), float(values.max())
+    inside = (values - low > _CUT * (high - low)) & (high - values > _CUT * (high - low))
+    chosen = np.random.default_rng(0).permutation(np.flatnonzero(inside))[:_SOME]
+    if len(chosen) < _LEAST_EVEN or np.ptp(hu[chosen]) == 0:
+        return None
+    gain, offset = (float(number) for number in theilslopes(values[chosen], hu[chosen])[:2])
+    strays = np.abs(values[chosen] - gain * hu[chosen] - offset)
+    if gain <= 0 or np.median(strays) > gain * _OTHER_HU:
+        return None
+    moved = max(abs((gain - 1) * hu + offset) for hu in (0.0, LOWEST_HU))
+    return Scale(gain, offset) if moved > _TOO_FAR_HU else None
 
 
 def observe(scans: Sequence[Scan], grid: CellGrid, *, between: bool = False) -> Observation:

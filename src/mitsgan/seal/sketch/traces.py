@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.sketch.explain import SHARE, Weights
 from mitsgan.seal.sketch.grain import Grain, Limits
-from mitsgan.seal.sketch.observe import Grid
+from mitsgan.seal.sketch.observe import Grid, Scale
 from mitsgan.seal.sketch.sketch import Sketch
 from mitsgan.seal.sketch.words import Process
 
@@ -26,22 +26,30 @@ class Trace:
 
 
 def find_traces(
-    sketch: Sketch, scan: Scan, weights: Weights, limits: Limits, grain: Grain, grid: Grid
+    sketch: Sketch,
+    scan: Scan,
+    weights: Weights,
+    limits: Limits,
+    grain: Grain,
+    grid: Grid,
+    scale: Scale | None = None,
 ) -> tuple[Trace, ...]:
     """What a scan looks as if it had gone through; nothing where its values are those sealed.
 
     Args:
         sketch: what was sealed.
-        scan: as it is now.
+        scan: as it is now, in HU.
         weights: by which its cells are explained.
         limits: of its values.
         grain: of it.
         grid: how its voxels relate to the sealed ones.
+        scale: of its values, if those were no HU.
     """
     smooth = weights.within
     return (
         *_of_grid(sketch, scan, grid),
-        *_of_values(weights, limits),
+        *(_of_fit(weights) if scale is None else _of_scale(scale)),
+        *_of_limits(limits),
         *_of_filters(weights, smooth),
         *_of_grain(sketch.grain, grain, grid, filtered=smooth > SHARE),
     )
@@ -56,13 +64,24 @@ def _of_grid(sketch: Sketch, scan: Scan, grid: Grid) -> Iterator[Trace]:
         yield Trace("resampling", f"resampled to voxels of {now} mm [z, y, x], were {was} mm")
 
 
-def _of_values(weights: Weights, limits: Limits) -> Iterator[Trace]:
+def _of_scale(scale: Scale) -> Iterator[Trace]:
+    if abs(scale.gain - 1) <= _GAIN:
+        yield Trace("offset", f"shifted by {scale.offset:+.0f} HU")
+    else:
+        line = f"{scale.gain:.3g} x HU {scale.offset:+.3g}"
+        yield Trace("gain", f"its values are no HU: they are {line}, and were taken so")
+
+
+def _of_fit(weights: Weights) -> Iterator[Trace]:
     if abs(weights.gain - 1) > _GAIN:
         yield Trace("gain", f"contrast multiplied by {weights.gain:.2f}")
     # A gain turns about air, so its offset is told where air lies.
     offset = weights.offset_hu + 1000 * (1 - weights.gain)
     if abs(offset) > _OFFSET_HU and abs(weights.gain - 1) <= _GAIN:
         yield Trace("offset", f"shifted by {offset:+.0f} HU")
+
+
+def _of_limits(limits: Limits) -> Iterator[Trace]:
     if limits.any and not limits.few:
         ends = [f"{end:.0f}" for end in (limits.low, limits.high) if abs(end) < 1e6]
         which = "above" if limits.low < -1e6 else "below" if limits.high > 1e6 else "outside"
