@@ -14,7 +14,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
@@ -80,18 +80,21 @@ class Ledger:
             raise DataError(f"{path}: no such ledger; `mitsgan archive plan` begins one")
         self.path = path
         try:
-            self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
-            self._db.execute("PRAGMA synchronous=FULL")
-            version = self._version()
-            if version not in range(VERSION + 1) or (version == 0 and not create):
-                raise DataError(
-                    f"{path} is no ledger of version {VERSION} (found {version}); name another file"
-                )
-            if version == 0:
-                self._db.executescript(_SCHEMA + f"PRAGMA user_version={VERSION};")
-            elif version < VERSION:
-                self._renew_version()
-            self._db.execute(_OPEN_INDEX)
+            with ExitStack() as undo:
+                self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
+                undo.callback(self._db.close)
+                self._db.execute("PRAGMA synchronous=FULL")
+                version = self._version()
+                if version not in range(VERSION + 1) or (version == 0 and not create):
+                    raise DataError(
+                        f"{path} is no ledger of version {VERSION} (found {version}); name another file"
+                    )
+                if version == 0:
+                    self._db.executescript(_SCHEMA + f"PRAGMA user_version={VERSION};")
+                elif version < VERSION:
+                    self._renew_version()
+                self._db.execute(_OPEN_INDEX)
+                undo.pop_all()
         except sqlite3.Error as error:
             raise DataError(f"{path}: this ledger cannot be opened ({error})") from error
 

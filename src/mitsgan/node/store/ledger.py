@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -36,22 +36,25 @@ class Ledger:
         """
         self._lock = threading.RLock()
         try:
-            if not path.exists():  # audit messages wait in it, and its other files get its mode
-                path.touch(0o600)
-            self._connection = sqlite3.connect(
-                path, timeout=30, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._durable = True
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in range(VERSION + 1):
-                raise DataError(f"{path} is a ledger of version {version}, expected {VERSION}")
-            if version == 1:
-                self._connection.execute(FROM_VERSION_1)
-            self._connection.executescript(SCHEMA)
-            if version != VERSION:  # who only looks must not make a running node wait
-                self._connection.execute(f"PRAGMA user_version={VERSION}")
+            with ExitStack() as undo:
+                if not path.exists():  # audit messages wait in it, and its other files get its mode
+                    path.touch(0o600)
+                self._connection = sqlite3.connect(
+                    path, timeout=30, isolation_level=None, check_same_thread=False
+                )
+                undo.callback(self._connection.close)
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute("PRAGMA synchronous=FULL")
+                self._durable = True
+                version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+                if version not in range(VERSION + 1):
+                    raise DataError(f"{path} is a ledger of version {version}, expected {VERSION}")
+                if version == 1:
+                    self._connection.execute(FROM_VERSION_1)
+                self._connection.executescript(SCHEMA)
+                if version != VERSION:  # who only looks must not make a running node wait
+                    self._connection.execute(f"PRAGMA user_version={VERSION}")
+                undo.pop_all()
         except (sqlite3.Error, OSError) as error:
             raise DataError(f"the ledger {path} cannot be opened: {error}") from error
 
