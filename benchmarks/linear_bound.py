@@ -10,6 +10,9 @@ with products of Jacobians and vectors both ways, for more and more positions: i
 few, and not all of the ball. What was found is tried at positions that are drawn anew, beside
 protectors and an offset, and as signs of the whole budget, where nothing is in proportion any
 more. See docs/decisions/bound.md.
+
+The result is written after every ball. `--resume` goes on with one that was cut, and adds what
+other options ask for.
 """
 
 from __future__ import annotations
@@ -29,12 +32,11 @@ from torch import Tensor
 
 from ascents import TEST_SEED
 from machine import machine
-from measuring import add_output, exit_code, journal_beside, say
+from measuring import add_resumable_output, exit_code, resumed, say
 from mitsgan import __version__
 from mitsgan.anatomy.places import LungPositions
 from mitsgan.attack import ACTIONS, ATTACKERS, Action, Strikes, cut_blocks
 from mitsgan.attack.resample import Triple
-from mitsgan.evaluate.journal import Journal
 from mitsgan.files import read_scan
 from mitsgan.jobs.outputs import check_file, scan_name, write_result
 from mitsgan.optimize import Around, PositionDistribution, Threat
@@ -124,6 +126,10 @@ class LinearBound(Result):
     weights: tuple[WeightsEntry, ...]
     balls: tuple[Ball, ...] = ()
 
+    def bare(self) -> LinearBound:
+        """What must be the same where other balls are to stand beside those of this one."""
+        return replace(self, machine={}, balls=())
+
 
 @dataclass(frozen=True, eq=False)
 class Jacobians:
@@ -210,28 +216,28 @@ def _blocks(perturbation: Tensor, strikes: Strikes) -> Tensor:
 
 def measure(
     bench: Bench,
-    head: LinearBound,
+    result: LinearBound,
     balls: Sequence[tuple[str, Action, float]],
     counts: Sequence[int],
     fresh: int,
-    journal: Journal,
-) -> LinearBound:
-    """The result with these balls."""
+) -> Iterator[LinearBound]:
+    """The result, each time with one of these balls more that it did not have."""
+    there = {(one.pair, one.action, one.ball_mm) for one in result.balls}
     layers = {name: load_protector(name) for name in PROTECTED_BY}
     layers |= {"random signs": RandomSign(), "offset": Offset()}
-    added = {name: bench.perturbation(layer, head.budget_hu) for name, layer in layers.items()}
-    found = []
+    added = {name: bench.perturbation(layer, result.budget_hu) for name, layer in layers.items()}
     for pair, action, ball_mm in balls:
-        name = f"{pair} {action}, {ball_mm:g} mm"
-        say(name)
-        found.append(
-            journal.step(
-                f"{name}, {list(counts)}, {fresh}",
-                Ball,
-                lambda: _ball(bench, head, (pair, action, ball_mm), counts, fresh, added),  # noqa: B023 - called at once
-            )
-        )
-    return replace(head, balls=tuple(found))
+        if (pair, action, _written(ball_mm)) in there:
+            continue
+        say(f"{pair} {action}, {ball_mm:g} mm")
+        ball = _ball(bench, result, (pair, action, ball_mm), counts, fresh, added)
+        result = replace(result, balls=(*result.balls, ball))
+        yield result
+
+
+def _written(ball_mm: float) -> float | None:
+    """A radius as results have it."""
+    return ball_mm if np.isfinite(ball_mm) else None
 
 
 def _ball(
@@ -267,7 +273,7 @@ def _ball(
     return Ball(
         pair=pair,
         action=action,
-        ball_mm=ball_mm if np.isfinite(ball_mm) else None,
+        ball_mm=_written(ball_mm),
         bounds=tuple(bounds),
         fresh=len(tests.strikes),
         gains={name: round(tests.gain(one), 3) for name, one in added.items()},
@@ -297,7 +303,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     add = parser.add_argument
     add("scan", type=Path, metavar="SCAN")
-    add_output(parser)
+    add_resumable_output(parser)
     add("--pairs", nargs="+", default=PAIRS, metavar="NAME")
     add("--actions", nargs="+", choices=ACTIONS, default=ACTIONS)
     add("--balls", nargs="+", type=float, default=BALLS_MM, metavar="MM", help="inf: all lung")
@@ -308,21 +314,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    check_file(options.output, options.overwrite, "output", source=options.scan)
+    output: Path = options.output
+    check_file(output, options.overwrite or options.resume, "output", source=options.scan)
     scan = read_scan(options.scan)
-    head = LinearBound(
+    result = LinearBound(
         scan=scan_name(options.scan),
         spacing_mm=scan.spacing,
         middle=middles(scan, MIDDLES)[0],
         budget_hu=BUDGET_HU,
         machine=machine(),
-        weights=tuple(weights(options.pairs, ("mitsgan", "protector"))),
+        weights=tuple(weights((*PAIRS, *options.pairs), ("mitsgan", "protector"))),
     )
-    subject = {k: v for k, v in head.to_tree().items() if k != "machine"}
+    result = resumed(options, result, LinearBound.bare)
     balls = list(product(options.pairs, options.actions, options.balls))
-    with journal_beside(options.output, subject) as journal:
-        result = measure(Bench.of(scan), head, balls, options.positions, options.fresh, journal)
-        write_result(options.output, result, overwrite=options.overwrite)
+    for more in measure(Bench.of(scan), result, balls, options.positions, options.fresh):
+        write_result(output, more, overwrite=True)
     return 0
 
 

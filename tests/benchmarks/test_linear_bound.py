@@ -73,3 +73,7 @@ def test_bounds_are_measured_and_gone_on_with(
     assert known.bounds[0].fresh_gain == pytest.approx(known.bounds[0].gain)
     assert main(command) == 2
     assert "--overwrite" in capsys.readouterr().err
+    assert main([*command, "--balls", "0", "1", "--resume"]) == 0
+    balls = LinearBound.read(output).balls
+    assert balls[:2] == (known, ball), "kept"
+    assert [(one.ball_mm, len(one.bounds)) for one in balls] == [(0.0, 1), (4.0, 1), (1.0, 1)]
