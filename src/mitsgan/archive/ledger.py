@@ -87,7 +87,8 @@ class Ledger:
                 version = self._version()
                 if version not in range(VERSION + 1) or (version == 0 and not create):
                     raise DataError(
-                        f"{path} is no ledger of version {VERSION} (found {version}); name another file"
+                        f"{path} is no ledger of version {VERSION} (found {version}); "
+                        "name another file"
                     )
                 if version == 0:
                     self._db.executescript(_SCHEMA + f"PRAGMA user_version={VERSION};")

@@ -58,6 +58,7 @@ COMMANDS: Choice = {
             "show": "mitsgan.cli.node.letters:NodeShow",
             "retry": "mitsgan.cli.node.letters:NodeRetry",
             "export": "mitsgan.cli.node.letters:NodeExport",
+            "discard": "mitsgan.cli.node.letters:NodeDiscard",
             "conformance": "mitsgan.cli.node.conformance:NodeConformance",
         },
     ),

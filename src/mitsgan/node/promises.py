@@ -90,7 +90,7 @@ class Promises:
         """Success, the reason of a failure, or None: under way."""
         rows = self._ledger.query(
             "SELECT s.state FROM objects o JOIN series s ON s.id = o.series WHERE o.sop_uid = ? "
-            "ORDER BY s.id",
+            "AND s.state != 'discarded' ORDER BY s.id",
             (sop_uid,),
         )
         states = [str(row[0]) for row in rows]

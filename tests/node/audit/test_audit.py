@@ -84,7 +84,9 @@ def sent(audit_trail: AuditTrail, collector: UdpCollector, count: int) -> list[T
     return collector.told()
 
 
-@pytest.mark.parametrize("code, event", EVENTS.items())
+@pytest.mark.parametrize(
+    "code, event", [*EVENTS.items(), ("110103", events.discarded(LISTEN, "1.2", STUDY))]
+)
 def test_every_event_is_a_message_by_the_schema(
     code: str, event: Event, parts: tuple[Spool, Ledger], collector: UdpCollector
 ) -> None:

@@ -11,7 +11,7 @@ from mitsgan.cli.main import main
 from mitsgan.node.store.deliveries import Deliveries, Plan
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.ledger_schema import State
-from mitsgan.node.store.spool import Header
+from mitsgan.node.store.spool import Header, Spool
 
 CONFIG = """
 spool = "."
@@ -30,10 +30,18 @@ def config(tmp_path: Path) -> str:
             header = Header(f"{uid}.1", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2", uid, "2")
             series = ledger.open_series(header, "ct", "CT1", "127.0.0.1")
             ledger.enter(series, header, 10)
+            folder = Spool(tmp_path).received(series)
+            folder.mkdir(parents=True)
+            (folder / f"{uid}.1.dcm").write_bytes(b"slice")
             deliveries.plan(series, {"pacs": Plan("received")}, "sending")
             (delivery,) = deliveries.of(series)
             deliveries.advance(delivery, "committed" if series > 2 else "dead", reason="away")
     return str(tmp_path / "node.toml")
+
+
+def numbers(config: str) -> list[int]:
+    """Series that have a folder."""
+    return sorted(Spool(Path(config).parent).numbers())
 
 
 def states(config: str) -> list[State]:
@@ -60,3 +68,28 @@ def test_which_of_them_is_to_be_said(
     assert main(["node", "retry", config, *more]) == 2
     assert "give the number of a dead letter, or --all" in capsys.readouterr().err
     assert states(config)[:2] == ["dead", "dead"]
+
+
+def test_what_is_discarded_is_gone_and_may_come_anew(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["node", "discard", config, "2"]) == 2
+    told = capsys.readouterr()
+    assert "away" in told.out
+    assert "--yes deletes it" in told.err
+    assert numbers(config) == [1, 2, 3, 4]
+    assert main(["node", "discard", config, "2", "--yes"]) == 0
+    assert states(config) == ["dead", "discarded", "committed", "committed"]
+    assert numbers(config) == [1, 3, 4]
+    for other in ("2", "3"):
+        assert main(["node", "discard", config, other, "--yes"]) == 2
+        assert "no dead letter" in capsys.readouterr().err
+    assert main(["node", "retry", config, "--all"]) == 0
+    assert states(config) == ["sending", "discarded", "committed", "committed"]
+    with closing(Ledger(Path(config).parent / "ledger.sqlite")) as ledger:
+        assert ledger.known("1.2", "ct", "1.2.1") is None, "it was never passed on"
+        header = Header("1.2.1", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2", "1.2", "2")
+        series = ledger.find(ledger.open_series(header, "ct", "CT1", "127.0.0.1"))
+        assert series is not None
+        assert (series.id, series.follows) == (5, None)
+        assert ledger.known("1.3", "ct", "1.3.1") is not None

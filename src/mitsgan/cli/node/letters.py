@@ -1,4 +1,4 @@
-"""`mitsgan node queue`, `show`, `retry`, `export`: look after series, node running or not."""
+"""`mitsgan node queue`, `show`, `retry`, `export`, `discard`: look after series from outside."""
 
 from __future__ import annotations
 
@@ -102,4 +102,32 @@ class NodeExport(OfSeries):
         with Letters.opened(self.config) as letters:
             letters.export(self.number, self.out)
         console.say(f"{self.out}: series {self.number}")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeDiscard(OfSeries):
+    """Throw a dead letter away that nobody is to get: its files are deleted, its row stays.
+
+    Whoever sent it was told that it arrived, so export it first if nobody else has it.
+    """
+
+    yes: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Do delete; without it nothing is."""
+
+    def work(self, console: Console) -> int:
+        """Delete; the exit code."""
+        from mitsgan.errors import SettingsError
+        from mitsgan.node.store.letters import Letters
+
+        with Letters.opened(self.config) as letters:
+            if not self.yes:
+                for line in letters.described(self.number):
+                    console.say(line)
+                raise SettingsError(
+                    f"series {self.number} may be nowhere else; `mitsgan node export` copies it, "
+                    "and `yes` deletes it"
+                )
+            letters.discard(self.number)
+        console.say(f"series {self.number} is discarded")
         return 0

@@ -186,6 +186,17 @@ def exported(listen: Listen, folder: Path, study: Sequence[Thing]) -> Event:
     return Event(EXPORT, "R", parties, study)
 
 
+def discarded(listen: Listen, series_uid: str, study: Sequence[Thing]) -> Event:
+    """Somebody deleted a series that could not be passed on."""
+    details = {"Discarded Series": series_uid}
+    return Event(
+        INSTANCES_ACCESSED,
+        "D",
+        [Party(_user(), "", requestor=True), _node(listen)],
+        [replace(study[0], details=details), *study[1:]],
+    )
+
+
 def _user() -> str:
     try:
         return getpass.getuser()

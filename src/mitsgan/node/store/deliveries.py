@@ -231,6 +231,16 @@ class Deliveries:
             )
         return True
 
+    def discard(self, series: int) -> bool:
+        """Note that the files of a dead letter are to be deleted; False where it is none."""
+        with self._ledger.change() as db:
+            discarded = db.execute(
+                "UPDATE series SET state = 'discarded', files = 'deleted', changed = ? "
+                "WHERE id = ? AND state = 'dead'",
+                (time.time(), series),
+            )
+        return bool(discarded.rowcount)
+
     def _find(self, where: str, values: tuple[object, ...]) -> list[Delivery]:
         rows = self._ledger.query(f"SELECT {_COLUMNS} FROM deliveries d {where}", values)
         return [Delivery(*row) for row in rows]

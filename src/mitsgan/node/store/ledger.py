@@ -98,7 +98,8 @@ class Ledger:
         row = self._one(
             "SELECT o.series, o.sha256 FROM objects o JOIN series s ON s.id = o.series "
             "WHERE o.sop_uid = ? AND s.series_uid = ? AND s.route = ? "
-            "AND (? OR s.state NOT IN ('committed', 'dead')) ORDER BY s.id DESC",
+            "AND (? OR s.state NOT IN ('committed', 'dead')) AND s.state != 'discarded' "
+            "ORDER BY s.id DESC",
             (sop_uid, series_uid, route, ended),
         )
         return None if row is None else (int(row[0]), str(row[1]))
@@ -221,7 +222,8 @@ class Ledger:
     def _last(self, series_uid: str, route: str, beside: bool) -> Series | None:
         return next(
             self._series(
-                "WHERE series_uid = ? AND route = ? AND beside = ? AND state != 'refused' "
+                "WHERE series_uid = ? AND route = ? AND beside = ? "
+                "AND state NOT IN ('refused', 'discarded') "
                 "ORDER BY id DESC LIMIT 1",
                 (series_uid, route, int(beside)),
             ),

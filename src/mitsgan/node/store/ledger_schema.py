@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal[
-    "received", "complete", "working", "protected", "sending", "committed", "dead", "refused"
+    "received",
+    "complete",
+    "working",
+    "protected",
+    "sending",
+    "committed",
+    "dead",
+    "discarded",
+    "refused",
 ]
 
 STATES: dict[State, str] = {
@@ -17,9 +25,10 @@ STATES: dict[State, str] = {
     "sending": "is on its way to its destinations",
     "committed": "every destination has all of it",
     "dead": "a dead letter: the reason stands beside it, the files are kept",
+    "discarded": "was a dead letter, and was thrown away by hand: nothing is kept",
     "refused": "was not taken: the reason stands beside it, nothing is kept",
 }
-"""Every state, and what it means; the last three are ends."""
+"""Every state, and what it means; the last four are ends."""
 
 OPEN: tuple[State, ...] = ("received", "complete")
 """States in which a series still takes objects."""

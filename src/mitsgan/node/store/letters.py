@@ -111,6 +111,23 @@ class Letters:
         trail = AuditTrail(self.config, self.spool, self.ledger)
         trail.add(exported(self.config.listen, out, trail.received(series)))
 
+    def discard(self, number: int) -> None:
+        """Delete the files of a dead letter, which the audit trail tells.
+
+        Raises:
+            SettingsError: there is no such series, or it is none.
+        """
+        from mitsgan.node.audit.events import discarded  # needs pynetdicom
+        from mitsgan.node.audit.trail import AuditTrail
+
+        series = self.find(number)
+        trail = AuditTrail(self.config, self.spool, self.ledger)
+        event = discarded(self.config.listen, series.series_uid, trail.received(series))
+        if not self.deliveries.discard(series.id):
+            raise SettingsError(f"series {series.id} is {series.state}, no dead letter")
+        self.spool.remove(series.id)
+        trail.add(event)
+
     def _line(self, series: Series) -> str:
         reason = f"  {series.reason}" if series.reason else ""
         return (
