@@ -33,6 +33,9 @@ LOG = logging.getLogger("mitsgan.node")
 LONGEST_MESSAGE = 16 << 20
 """Bytes of a message that are kept in memory: more than any request for storage commitment has."""
 
+_HANDSHAKES = 400
+"""At once: each takes a file handle and a thread, before anything is known of the peer."""
+
 Refused = Callable[[str, str, str], None]
 """Told the AE title, "" where there is none yet, the address, and why."""
 
@@ -47,7 +50,7 @@ class _Handler(RequestHandler):
         try:
             connection.settimeout(server.listen.association_seconds)
             if isinstance(connection, ssl.SSLSocket):
-                _shake_hands(connection, server)
+                _shake_hands(connection, server, str(self.client_address[0]))
             connection.settimeout(server.listen.idle_seconds)
             # Else an answer waits until the peer has confirmed the one before.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -111,22 +114,27 @@ def _bound_messages(association: Association) -> None:
     dimse.receive_primitive = take_bounded  # type: ignore[method-assign]
 
 
-def _shake_hands(connection: ssl.SSLSocket, server: Server) -> None:
+def _shake_hands(connection: ssl.SSLSocket, server: Server, address: str) -> None:
     """Do the TLS handshake; tell of a peer that shows no certificate that is believed.
 
+    Its address is known from before: of one that has left meanwhile nobody can tell it.
+
     Raises:
-        OSError: it failed.
+        OSError: it failed, or there are too many at once.
     """
+    if not server.handshakes.acquire(blocking=False):
+        raise OSError("too many TLS handshakes at once")
     try:
         connection.do_handshake()
     except ssl.SSLEOFError:  # a health check
         raise
     except ssl.SSLError as error:
-        address = str(connection.getpeername()[0])
         reason = f"TLS: {reason_of(error)}"
         LOG.warning("rejected a connection of %s: %s", address, reason)
         server.refused("", address, reason)
         raise
+    finally:
+        server.handshakes.release()
 
 
 class Server(ThreadedAssociationServer):
@@ -135,6 +143,7 @@ class Server(ThreadedAssociationServer):
     def __init__(self, *args: Any, listen: Listen, refused: Refused, **kwargs: Any) -> None:
         """As pynetdicom's, with where to listen, and who is told of peers that TLS refuses."""
         self.listen, self.refused = listen, refused
+        self.handshakes = threading.BoundedSemaphore(_HANDSHAKES)
         super().__init__(*args, **kwargs)
 
     @classmethod

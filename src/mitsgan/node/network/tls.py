@@ -57,8 +57,16 @@ def _context(tls: Tls, protocol: int) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
     context.verify_mode = ssl.CERT_REQUIRED
+
+    def passphrase() -> str:
+        # OpenSSL would ask at the terminal for it, and a node in the background would stop there.
+        raise ConfigurationError(
+            f"TLS with {tls.key}: the key is encrypted; name one without a passphrase, mode 600: "
+            f"openssl pkey -in {tls.key} -out KEY"
+        )
+
     try:
-        context.load_cert_chain(tls.certificate, tls.key)
+        context.load_cert_chain(tls.certificate, tls.key, passphrase)
         context.load_verify_locations(tls.authorities)
     except (OSError, ssl.SSLError) as error:
         raise ConfigurationError(
