@@ -19,8 +19,9 @@ from mitsgan.errors import MitsganError, SettingsError
 from mitsgan.jobs.protect.settings import RestorablyProtecting
 from mitsgan.jobs.restore.recipient import recipient_of
 from mitsgan.node.audit.syslog import send as send_syslog
-from mitsgan.node.config import Audit, Destination, NodeConfig, Route
+from mitsgan.node.config import Audit, Destination, Http, NodeConfig, Route
 from mitsgan.node.dicomweb import reach, send_web, stored_at_web
+from mitsgan.node.http.server import read_token
 from mitsgan.node.network.tls import valid
 from mitsgan.node.processing.actions import Restoring
 from mitsgan.node.processing.tasks import CompareTask, ProtectTask, RestoreTask, Task
@@ -61,6 +62,8 @@ def check(config: NodeConfig, *, phantom: bool = True, deliver: bool = False) ->
         What was found, at once.
     """
     yield _tried("secrets", config.check_secrets)
+    if config.http is not None:
+        yield _tried("token", partial(_token, config.http))
     yield from _certificates(config)
     spool = list(_spool(config))
     yield from spool
@@ -84,6 +87,11 @@ def _tried(what: str, do: Callable[[], str | None]) -> Finding:
         return Finding("ok", what, do() or "")
     except (MitsganError, OSError) as error:
         return Finding("WRONG", what, str(error))
+
+
+def _token(settings: Http) -> str:
+    read_token(settings)
+    return str(settings.token_file)
 
 
 def _certificates(config: NodeConfig) -> Iterator[Finding]:
@@ -147,8 +155,8 @@ def _node(config: NodeConfig) -> Finding:
     what = f"node at {address}:{listen.port}"
     try:
         echo(listen.ae_title, own)
-    except PeerError:
-        return Finding("note", what, "does not answer; is it running?")
+    except PeerError as error:  # it need not run; nor does its certificate bear this address
+        return Finding("note", what, f"{error}; is it running?")
     except MitsganError as error:
         return Finding("WRONG", what, str(error))
     return Finding("ok", what, "answers C-ECHO")

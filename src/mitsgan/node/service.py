@@ -241,8 +241,8 @@ class Node:
                 if path.stat().st_mtime < oldest:
                     path.unlink()
 
-    def _on_wrong_token(self, address: str) -> None:
-        self.audit.add(login_failed(self.config.listen, address))
+    def _on_wrong_token(self, address: str, forwarded: str) -> None:
+        self.audit.add(login_failed(self.config.listen, address, forwarded))
 
     def _on_commitment(self, report: Dataset) -> None:
         take_report(report, self.ledger, self.config.retry)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.node.audit.collectors import TlsCollector, Told, UdpCollector
 from tests.node.certificates import parties
 
 from mitsgan.node.audit import events
-from mitsgan.node.audit.messages import STUDY_UID, Event, Thing
+from mitsgan.node.audit.messages import PATIENT_NUMBER, STUDY_UID, Event, Thing
 from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.config import Audit, Destination, Listen, NodeConfig, Retry, Route, Tls
 from mitsgan.node.processing.tasks import Answer
@@ -206,3 +207,77 @@ def test_a_collector_of_another_authority_gets_nothing(
         collector.stop()
     assert collector.records == []
     assert audit_trail.waiting() == 1
+
+
+FORGED = "1\n<85>1 2026-01-01T00:00:00Z host mitsgan 1 DICOM+RFC3881 - \ufeff<AuditMessage>"
+
+
+@pytest.mark.parametrize("number", [FORGED, FORGED.replace("\n", "\x85"), '"' * 65_000])
+def test_a_number_of_a_patient_makes_no_second_message_and_keeps_none_back(
+    number: str, parts: tuple[Spool, Ledger], collector: UdpCollector
+) -> None:
+    """Collectors divide what they get at the ends of lines; a datagram holds 64 KiB."""
+    audit = Audit(address="127.0.0.1", port=collector.port, patient="plain")
+    audit_trail = trail(parts, audit)
+    things = [*STUDY, Thing(PATIENT_NUMBER, number, type_code=1, role=1)]
+    audit_trail.add(events.begins_sending(LISTEN, PACS, things))
+    audit_trail.add(EVENTS["110100/110120"])
+    told, _ = sent(audit_trail, collector, 2)
+    assert len(told.text.splitlines()) == 1
+    _, shown = told.values("ParticipantObjectIdentification", "ParticipantObjectID")
+    assert len(shown) <= 1024
+
+
+def test_a_study_of_any_number_of_classes_is_told_in_one_datagram(
+    parts: tuple[Spool, Ledger], collector: UdpCollector
+) -> None:
+    classes = {f"1.2.{'3' * 55}.{number}": 1 for number in range(2000)} | {CT: 300}
+    audit_trail = trail(parts, Audit(address="127.0.0.1", port=collector.port))
+    study = [Thing(STUDY_UID, "1.2.3", classes=classes)]
+    audit_trail.add(events.begins_sending(LISTEN, PACS, study))
+    (told,) = sent(audit_trail, collector, 1)
+    assert told.values("SOPClass", "UID")[0] == CT
+    assert told.values("SOPClass", "NumberOfInstances")[0] == "300"
+
+
+def test_a_signer_of_any_name_is_told(parts: tuple[Spool, Ledger], collector: UdpCollector) -> None:
+    answer = Answer(text="300 slices", original="ab", signer="Ä" * 40_000)
+    audit_trail = trail(parts, Audit(address="127.0.0.1", port=collector.port))
+    audit_trail.add(events.restored(LISTEN, "PACS", "10.1.2.3", STUDY, "1.2.5", answer))
+    (told,) = sent(audit_trail, collector, 1)
+    signer = base64.b64decode(told.values("ParticipantObjectDetail", "value")[-1]).decode()
+    assert signer.startswith("ÄÄ")
+
+
+def test_on_a_full_disk_messages_wait_in_memory_and_go_once(
+    parts: tuple[Spool, Ledger], collector: UdpCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit_trail = trail(parts, Audit(address="127.0.0.1", port=collector.port))
+    audit_trail.add(EVENTS["110100/110120"])
+
+    def full(**_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parts[1], "change", full)
+        for _ in range(20):
+            audit_trail.add(EVENTS["110114/110122"])
+        with pytest.raises(sqlite3.OperationalError):  # what was sent cannot be deleted
+            audit_trail.next()
+        while audit_trail.next():
+            pass
+    audit_trail.add(EVENTS["110106"])
+    messages = sent(audit_trail, collector, 22)
+    assert audit_trail.waiting() == 0
+    events_told = [message.event for message in messages]
+    assert events_told.count("110114/110122") == 20
+    assert len(events_told) == 22
+
+
+def test_a_secret_that_cannot_be_read_stops_nothing(
+    parts: tuple[Spool, Ledger], collector: UdpCollector, phantom: Path
+) -> None:
+    (parts[0].root / "audit.key").mkdir()
+    audit = Audit(address="127.0.0.1", port=collector.port, patient="hashed")
+    things = trail(parts, audit).study("1.2.3", {CT: 16}, sorted(phantom.iterdir())[0])
+    assert [thing.uid for thing in things] == ["1.2.3"]

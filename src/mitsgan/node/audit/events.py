@@ -134,15 +134,21 @@ def rejected(listen: Listen, calling: str, address: str, reason: str) -> Event:
     )
 
 
-def login_failed(listen: Listen, address: str) -> Event:
-    """Somebody gave a wrong token."""
+def login_failed(listen: Listen, address: str, forwarded: str = "") -> Event:
+    """Somebody gave a wrong token.
+
+    Args:
+        listen: the node.
+        address: who asked.
+        forwarded: for whom, where who asked is a proxy, or says so: nobody has seen to it.
+    """
     return Event(
         USER_AUTHENTICATION,
         "E",
         [Party("unknown", address, requestor=True), _node(listen)],
         kind=LOGIN,
         outcome=SERIOUS,
-        text="a wrong token",
+        text="a wrong token" + (f"; said to be for {forwarded}" if forwarded else ""),
     )
 
 

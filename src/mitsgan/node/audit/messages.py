@@ -7,12 +7,20 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
-_NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd]")
+_NOT_IN_LINE = re.compile("[^ -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd]")
+"""What XML cannot hold, and what begins a new line, after which a peer could write another
+message."""
+
+_LONGEST = 1024
+"""Characters of a value: of DICOM's own, names have 64. One datagram holds 64 KiB."""
+_CLASSES = 100
+"""SOP classes that are told of a study: a peer may make up as many as it likes."""
 
 
 @dataclass(frozen=True)
@@ -185,11 +193,12 @@ def _thing(root: ElementTree.Element, thing: Thing) -> None:
     else:
         _add(element, "ParticipantObjectName").text = _clean(thing.name or thing.uid)
     for name, value in (thing.details or {}).items():
-        encoded = base64.b64encode(value.encode()).decode()
-        _add(element, "ParticipantObjectDetail", type=name, value=encoded)
+        encoded = base64.b64encode(_clean(value).encode()).decode()
+        detail = {"type": name, "value": encoded}
+        ElementTree.SubElement(element, "ParticipantObjectDetail", detail)
     if thing.classes:
         described = _add(element, "ParticipantObjectDescription")
-        for uid, count in thing.classes.items():
+        for uid, count in Counter(thing.classes).most_common(_CLASSES):
             _add(described, "SOPClass", UID=uid, NumberOfInstances=str(count))
 
 
@@ -205,5 +214,6 @@ def _add(parent: ElementTree.Element, name: str, **values: str) -> ElementTree.E
 
 
 def _clean(text: str) -> str:
-    """Without what XML cannot hold, whatever a peer has sent."""
-    return _NOT_IN_XML.sub("?", text)
+    """In one line of bounded length, without what XML cannot hold, whatever a peer has sent."""
+    shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return _NOT_IN_LINE.sub("?", shown)

@@ -1,7 +1,7 @@
 """The audit trail of a node: what happens becomes a message, which waits until it was sent.
 
 Messages wait in the ledger, so that those who cause them never wait for a collector, and none is
-lost while that is away. A fault here stops nothing else.
+lost while that is away; where the disk is full, in memory. A fault here stops nothing else.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -47,6 +47,8 @@ class AuditTrail:
     def __init__(self, config: NodeConfig, spool: Spool, ledger: Ledger) -> None:
         self.config, self._spool, self._ledger = config, spool, ledger
         self._attempts, self._not_before = 0, 0.0
+        self._unkept: deque[str] = deque(maxlen=_MOST)
+        self._sent = 0
 
     def add(self, event: Event, *, durable: bool = False) -> None:
         """Note an event; nothing where no audit trail is wanted.
@@ -58,14 +60,15 @@ class AuditTrail:
         audit = self.config.audit
         if audit is None:
             return
+        xml = to_xml(event, self.config.listen.ae_title.strip(), audit.site)
+        message = syslog.record(xml, event.outcome)
         try:
-            xml = to_xml(event, self.config.listen.ae_title.strip(), audit.site)
             with self._ledger.change(durable=durable) as db:
-                db.execute(
-                    "INSERT INTO audit (message) VALUES (?)", (syslog.record(xml, event.outcome),)
-                )
-        except (ValueError, OSError, sqlite3.Error):
-            LOG.exception("an audit message could not be kept")
+                db.execute("INSERT INTO audit (message) VALUES (?)", (message,))
+        except sqlite3.Error as error:
+            if not self._unkept:  # once, not for every message
+                LOG.error("audit messages cannot be kept, and wait in memory: %s", error)
+            self._unkept.append(message)
 
     def study(self, uid: str, classes: Mapping[str, int], path: Path | None) -> list[Thing]:
         """A study and, as far as the settings let it, its patient.
@@ -81,7 +84,12 @@ class AuditTrail:
             return things
         number = _patient_id(path)
         if number and audit.patient == "hashed":
-            number = hmac.new(self._salt(), number.encode(), hashlib.sha256).hexdigest()[:32]
+            try:
+                salt = self._salt()
+            except OSError as error:
+                LOG.error("the audit trail tells no patient: %s", error)
+                return things
+            number = hmac.new(salt, number.encode(), hashlib.sha256).hexdigest()[:32]
         if number:
             things.append(Thing(PATIENT_NUMBER, number, type_code=1, role=1))
         return things
@@ -98,20 +106,28 @@ class AuditTrail:
         audit = self.config.audit
         if audit is None or time.monotonic() < self._not_before:
             return False
-        rows = self._ledger.query("SELECT id, message FROM audit ORDER BY id LIMIT ?", (_BATCH,))
-        if not rows:
+        # On a full disk, what was sent cannot be deleted; it is not sent again.
+        rows = self._ledger.query(
+            "SELECT id, message FROM audit WHERE id > ? ORDER BY id LIMIT ?", (self._sent, _BATCH)
+        )
+        unkept = list(self._unkept)[: _BATCH - len(rows)]
+        if not rows and not unkept:
             return False
         try:
-            syslog.send([str(row[1]) for row in rows], audit)
+            syslog.send([*(str(row[1]) for row in rows), *unkept], audit)
         except (OSError, MitsganError) as error:
             self._failed(error)
             return False
         if self._attempts:
             LOG.warning("audit messages are sent again")
         self._attempts = 0
-        with self._ledger.change(durable=False) as db:
-            db.execute("DELETE FROM audit WHERE id <= ?", (rows[-1][0],))
-        return len(rows) == _BATCH
+        for _ in unkept:
+            self._unkept.popleft()
+        if rows:
+            self._sent = int(rows[-1][0])
+            with self._ledger.change(durable=False) as db:
+                db.execute("DELETE FROM audit WHERE id <= ?", (self._sent,))
+        return len(rows) + len(unkept) == _BATCH
 
     def waiting(self) -> int:
         """How many messages wait."""

@@ -35,6 +35,8 @@ _HEADERS = {
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 }
 _SHORTEST_TOKEN = 16
+_LAST = (1 << 63) - 1
+"""The largest number that SQLite has."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Views:
         registry: its counters.
         not_ready: why it cannot take objects now; "" where it can.
         token: opens the status page.
-        wrong_token: told the address of who gave another one.
+        wrong_token: told the address of who gave another one, and for whom a proxy there, or who
+            says that it is one, has asked; "" where it does not say.
     """
 
     ledger: Ledger
@@ -54,7 +57,7 @@ class Views:
     registry: CollectorRegistry
     not_ready: Callable[[], str]
     token: str
-    wrong_token: Callable[[str], None]
+    wrong_token: Callable[[str, str], None]
 
     def application(self, hosts: list[str]) -> Starlette:
         """The web application, for requests to certain hosts."""
@@ -100,10 +103,10 @@ class Views:
         bearer = request.headers.get("authorization", "").lower().startswith("bearer ")
         body = (await request.body()).decode("latin-1")
         # A browser sends its password along with forms of other sites, too; these lack the proof.
-        if not bearer and not hmac.compare_digest(body, f"proof={self._proof()}"):
+        if not bearer and not same_secret(body, f"proof={self._proof()}"):
             return PlainTextResponse("the form is of another page\n", status_code=403)
         number = int(request.path_params["number"])
-        if not Deliveries(self.ledger).retry(number):
+        if number > _LAST or not Deliveries(self.ledger).retry(number):
             return PlainTextResponse("no dead letter whose files are kept\n", status_code=409)
         return RedirectResponse("/", status_code=303)
 
@@ -133,7 +136,8 @@ class Views:
             return False
         if same_secret(value, self.token):
             return True
-        self.wrong_token("" if request.client is None else request.client.host)
+        address = "" if request.client is None else request.client.host
+        self.wrong_token(address, request.headers.get("x-forwarded-for", ""))
         return False
 
 
@@ -176,9 +180,16 @@ def read_token(settings: Http) -> str:
     """The token.
 
     Raises:
-        ConfigurationError: it is too short to be a secret.
+        ConfigurationError: it cannot be read, or is too short to be a secret.
     """
-    token = settings.token_file.read_text().strip()
+    try:
+        token = settings.token_file.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it holds more than ASCII"
+        raise ConfigurationError(
+            f"`token_file` {settings.token_file} cannot be read: {why}; put a token of letters and "
+            f"digits in it: openssl rand -hex 16"
+        ) from error
     if len(token) < _SHORTEST_TOKEN:
         raise ConfigurationError(
             f"`token_file` {settings.token_file} holds {len(token)} characters; put at least "
