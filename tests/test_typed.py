@@ -122,6 +122,12 @@ def test_a_path_is_made_by_whoever_knows_how(tmp_path: Path) -> None:
         read_toml(tmp_path / "a.toml", File, resolve=resolve)
 
 
+def test_a_home_that_nobody_knows_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('entries = [{kind = "inject", weights = "~nosuchuser/w"}]')
+    with pytest.raises(SettingsError, match=r"weights: nobody knows the folder that ~ stands for"):
+        read_toml(tmp_path / "a.toml", File, resolve=lambda text: Path(text).expanduser())
+
+
 def test_json_has_no_infinity_and_knows_paths_and_numpy() -> None:
     file = File((Entry("inject", weights=Path("w"), hu=math.inf),), 2.0)
     assert to_tree(file)["entries"][0]["weights"] == "w"

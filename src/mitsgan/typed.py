@@ -110,7 +110,10 @@ def convert(
     def path_of(wanted: type[Any], value: object) -> Any:
         if not isinstance(value, str) or not issubclass(wanted, Path):
             raise ValueError(_PATH_EXPECTED)
-        return resolve(value)
+        try:
+            return resolve(value)
+        except RuntimeError:  # of `Path.expanduser`
+            raise ValueError(f"nobody knows the folder that ~ stands for in {value}") from None
 
     def made(part: object, of: type[Any]) -> Any:
         return msgspec.convert(part, of, dec_hook=path_of)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mitsgan.cli.main import main
-from mitsgan.errors import SettingsError
+from mitsgan.errors import ConfigurationError, SettingsError
 from mitsgan.node.config import NodeConfig, Retry, Route, read_config
 
 GOOD = """
@@ -83,6 +83,9 @@ def test_a_budget_that_readers_see_is_taken_where_it_is_meant(tmp_path: Path) ->
         ('calling = ["CT1"]', 'certificates = ["SHA256:ab"]', "openssl x509"),
         ('calling = ["CT1"]', f'certificates = ["{"ab" * 32}"]', "`tls` of `listen`"),
         (PEER, f'url = "http://x/y"\n{TLS}', "https://"),
+        (PEER, 'url = "https://x:99999/y"', "https://x:99999/y: Port out of range"),
+        (PEER, 'url = "https:///y"', "a server and a path, found https:///y"),
+        (PEER, 'url = "https://u:secret@x/y"', "`url` of x names a user; .*`bearer_file`"),
         ("max_hu = 5.0", "max_hu = 60.0", "`max_hu=60` is beyond.*give `yes_visible=True`"),
         ('name = "ct"', 'name = "ct"\nexpected = "NoSuchThing"', "NoSuchThing"),
         ('name = "ct"', 'name = "ct"\ncolour = 1', "colour"),
@@ -101,7 +104,7 @@ def test_what_makes_no_sense_is_told(tmp_path: Path, old: str, new: str, words: 
 
 def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
     read = config(tmp_path, GOOD)
-    with pytest.raises(SettingsError, match="does not exist"):
+    with pytest.raises(SettingsError, match=r"mark\.key: No such file or directory; make it"):
         read.check_secrets()
     key = tmp_path / "mark.key"
     key.write_text("secret")
@@ -110,6 +113,13 @@ def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
         read.check_secrets()
     key.chmod(0o600)
     read.check_secrets()
+
+
+def test_a_secret_that_cannot_even_be_looked_for_is_told(tmp_path: Path) -> None:
+    """A node that takes a changed file would end on any other error."""
+    read = config(tmp_path, GOOD.replace("mark.key", "x" * 300))
+    with pytest.raises(ConfigurationError, match="name too long; make it, or name another"):
+        read.check_secrets()
 
 
 def test_the_key_of_a_reader_is_a_secret(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tests.node.conftest import NOISE, route
 
 from mitsgan.node import dicomweb
 from mitsgan.node.config import Destination
-from mitsgan.node.dicomweb import Response, send_web, stored_at_web
+from mitsgan.node.dicomweb import Response, reach, send_web, stored_at_web
 from mitsgan.node.send import Item, PeerError, RefusedError, items
 from node_peers import NodeProcess, Orthanc, free_port, storescu
 
@@ -117,6 +117,14 @@ def test_what_a_server_says_it_stored_counts(server: Server, item: Item, tmp_pat
     ((path, authorization, data),) = server.seen
     assert (path, authorization) == ("/web/studies", "Bearer secret")
     assert b"Content-Type: application/dicom\r\n\r\n" + bytes(128) + b"data\r\n--" in data
+
+
+@pytest.mark.parametrize("token", [b"\xaf" * 20, b"two\nlines", b"\n"])
+def test_a_token_that_is_none_is_told(tmp_path: Path, token: bytes) -> None:
+    path = tmp_path / "token"
+    path.write_bytes(token)
+    with pytest.raises(PeerError, match=r"token holds no token, which is one line of ASCII"):
+        reach(Destination(url="http://127.0.0.1:9", bearer_file=path))
 
 
 @pytest.mark.parametrize(

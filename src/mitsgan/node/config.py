@@ -12,7 +12,7 @@ from typing import Literal
 from mitsgan.errors import ConfigurationError, SettingsError
 from mitsgan.jobs.protect.settings import RestorablyProtecting
 from mitsgan.node.processing.actions import Restoring, Verifying
-from mitsgan.node.values import check_keyword, check_title, fingerprint
+from mitsgan.node.values import check_keyword, check_title, check_url, fingerprint
 from mitsgan.settings import Settings, above_zero, at_least, within
 from mitsgan.typed import read_toml
 
@@ -207,8 +207,7 @@ class Destination(Settings):
         above_zero("commitment_seconds", self.commitment_seconds)
 
     def _check_web(self) -> None:
-        if not self.url.startswith(("http://", "https://")):
-            raise SettingsError(f"`url` must begin with http:// or https://, found {self.url}")
+        check_url(self.url)
         if self.ae_title or self.address or self.port:
             raise SettingsError("a destination has a `url` or an `ae_title`, not both")
         if self.tls is not None and not self.url.startswith("https://"):
@@ -298,14 +297,17 @@ class NodeConfig(Settings):
     def check_secrets(self) -> None:
         """Raise `ConfigurationError` where a key or token is missing, or others may read it."""
         for path in self._secrets():
-            if not path.is_file():
-                raise ConfigurationError(
-                    f"{path} does not exist, or is no file; make it, or name it"
-                )
+            try:
+                mode = path.stat().st_mode
+            except OSError as error:  # its folder may be one that the node may not look into
+                why = error.strerror
+                raise ConfigurationError(f"{path}: {why}; make it, or name another") from error
+            if not stat.S_ISREG(mode):
+                raise ConfigurationError(f"{path} is no file; make one, or name another")
             stored = self.secrets is not None and path.resolve().is_relative_to(
                 self.secrets.resolve()
             )
-            if not stored and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            if not stored and mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise ConfigurationError(
                     f"{path} is a secret that others may read; `chmod 600 {path}`, or name its "
                     f"folder as `secrets` if a secret store keeps it"

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -156,8 +157,7 @@ def ask_web(
     """
     url = urlsplit(destination.url)
     if destination.bearer_file is not None:
-        token = destination.bearer_file.read_text().strip()
-        headers = {**headers, "Authorization": f"Bearer {token}"}
+        headers = {**headers, "Authorization": f"Bearer {_token(destination.bearer_file)}"}
     timeout = destination.timeout_seconds
     try:
         with closing(_connection(destination, url.hostname or "", url.port, timeout)) as connection:
@@ -167,6 +167,16 @@ def ask_web(
             return Response(answer.status, kind, answer.read())
     except (OSError, http.client.HTTPException) as error:
         raise PeerError(f"{where(destination)} cannot be reached: {error}") from error
+
+
+def _token(path: Path) -> str:
+    try:
+        token = path.read_text("ascii").strip()
+    except UnicodeDecodeError:
+        token = ""
+    if not token.isprintable() or not token:
+        raise PeerError(f"`bearer_file` {path} holds no token, which is one line of ASCII")
+    return token
 
 
 def _connection(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from mitsgan.errors import SettingsError
 
@@ -22,6 +23,21 @@ def check_keyword(keyword: str) -> None:
 
     if keyword and tag_for_keyword(keyword) is None:
         raise SettingsError(f"`expected`: DICOM has no attribute {keyword}")
+
+
+def check_url(url: str) -> None:
+    """Raise `SettingsError` where a setting is no address of a DICOMweb server."""
+    try:
+        parts = urlsplit(url)
+        wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    except ValueError as error:  # of a port
+        raise SettingsError(f"`url` {url}: {error}") from None
+    if wrong or parts.query or parts.fragment:
+        raise SettingsError(f"`url` must be http:// or https://, a server and a path, found {url}")
+    if parts.username is not None:  # it would be told to the audit trail
+        raise SettingsError(
+            f"`url` of {parts.hostname} names a user; servers get the token in `bearer_file`"
+        )
 
 
 def fingerprint(text: str) -> str:
