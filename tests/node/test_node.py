@@ -197,6 +197,21 @@ def test_objects_that_are_no_ct_are_refused_unless_a_route_forwards_them(
     assert series_of(world.node, path)[0].state == "committed"
 
 
+def test_what_cannot_be_read_is_told_once_in_the_log(
+    world: World, phantom: Path, tmp_path: Path
+) -> None:
+    """A sender of which nothing is taken is not to be looked for in vain."""
+    (tmp_path / "broken").mkdir()
+    for path in list(phantom.iterdir())[:3]:
+        dataset = dcmread(path)
+        del dataset.StudyInstanceUID
+        dataset.save_as(tmp_path / "broken" / path.name)
+    said = "answers LATE at 127.0.0.1 with C000: the object cannot be read, or has no UIDs"
+    assert said not in world.node.log.read_text()
+    storescu(world.node.port, tmp_path / "broken", "-nh", calling="LATE")
+    assert world.node.log.read_text().count(said) == 1
+
+
 def beside(phantom: Path, path: Path, **values: object) -> str:
     """An object of the phantom's series that is none of its slices; its UID."""
     dataset = dcmread(sorted(phantom.iterdir())[0])

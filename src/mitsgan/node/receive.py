@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from weakref import WeakKeyDictionary
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
@@ -134,6 +135,7 @@ class Receiver:
         self._server: Server | None = None
         self._memory = Memory()
         self._lacked = ""
+        self._answered: WeakKeyDictionary[Association, set[int]] = WeakKeyDictionary()
         self.intake = Intake(spool, ledger, config.listen.max_associations)
 
     def start(self) -> None:
@@ -231,11 +233,20 @@ class Receiver:
         self._counters.objects.labels(f"{status:04X}").inc()
         if status == SUCCESS:
             return status
+        self._log_refusal(event.assoc, sender, status)
         path.unlink(missing_ok=True)
         answer = Dataset()
         answer.Status = status
         answer.ErrorComment = reason[:64]
         return answer
+
+    def _log_refusal(self, association: Association, sender: Sender, status: int) -> None:
+        """Tell once of an association what it is answered; why, in words that quote no value."""
+        if status in self._answered.setdefault(association, set()) or self._lacked:
+            return
+        self._answered[association].add(status)
+        who = sender.calling, sender.address
+        LOG.warning("answers %s at %s with %04X: %s", *who, status, STATUSES[status])
 
     def _is_return(self, event: Event, path: Path, sender: Sender) -> bool:
         """Whether an object is one that the node has asked back by C-MOVE; then it is taken."""
