@@ -6,7 +6,10 @@ import base64
 import hashlib
 import hmac
 import os
+import socket
 import sqlite3
+import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from pydicom.uid import generate_uid
 from tests.node.audit.collectors import TlsCollector, Told, UdpCollector
 from tests.node.certificates import parties
 
-from mitsgan.node.audit import events
+from mitsgan.node.audit import events, syslog
 from mitsgan.node.audit.messages import PATIENT_NUMBER, STUDY_UID, Event, Thing
 from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.config import Audit, Destination, Listen, NodeConfig, Retry, Route, Tls
@@ -206,6 +209,32 @@ def test_a_collector_of_another_authority_gets_nothing(
     finally:
         collector.stop()
     assert collector.records == []
+    assert audit_trail.waiting() == 1
+
+
+def test_a_collector_that_does_not_read_has_got_nothing(
+    parts: tuple[Spool, Ledger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the connection while its own queue is full; what lies in between may be lost."""
+    monkeypatch.setattr(syslog, "_TIMEOUT", 0.5)
+    node, other = parties(tmp_path / "ca", "node", "collector")
+    tls = Tls(certificate=node.certificate, key=node.key, authorities=node.authority)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(other.certificate, other.key)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taken: list[ssl.SSLSocket] = []
+
+        def take() -> None:
+            taken.append(context.wrap_socket(listening.accept()[0], server_side=True))
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        port = int(listening.getsockname()[1])
+        audit_trail = trail(parts, Audit(address="127.0.0.1", port=port, tls=tls))
+        audit_trail.add(EVENTS["110100/110120"])
+        assert audit_trail.next() is False
+        thread.join()
+        taken[0].close()
     assert audit_trail.waiting() == 1
 
 

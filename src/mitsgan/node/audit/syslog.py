@@ -68,6 +68,6 @@ def _send_tls(messages: Sequence[bytes], audit: Audit) -> None:
         for message in messages:
             connection.sendall(b"%d %b" % (len(message), message))
         # Syslog has no answer. That the collector ends the connection after we did says that it
-        # has read up to there; one that only breaks it has not.
-        with suppress(ssl.SSLError, TimeoutError):
+        # has read up to there; one that only breaks it, or does nothing, has not.
+        with suppress(ssl.SSLError):
             connection.unwrap()
