@@ -37,7 +37,10 @@ def get(path):
 
 def keep():
     """See that what waits is known after a new start."""
-    orthanc.SetGlobalProperty(NUMBER, json.dumps(WAITING))
+    try:
+        orthanc.SetGlobalProperty(NUMBER, json.dumps(WAITING))
+    except orthanc.OrthancException as error:  # its disk is full: the thread goes on
+        orthanc.LogError(f"mitsgan: what waits would be forgotten by a new start: {error}")
 
 
 def note_changes(seconds):
