@@ -40,10 +40,14 @@ class Verify(Reporting, VerifyFile):
         if self.recursive:
             return self._tree(console)
         from mitsgan.jobs.verify.text import summary
-        from mitsgan.jobs.verify.verify import verify_file
+        from mitsgan.jobs.verify.verify import FindingsError, verify_file
 
         write_report = self.open_output(source=self.scan)
-        verified = verify_file(self, progress=console)
+        try:
+            verified = verify_file(self, progress=console)
+        except FindingsError as error:
+            write_report(error.verified.result)
+            raise
         write_report(verified.result)
         result = verified.result
         console.say(result.to_json().rstrip() if self.json else as_options(summary(verified)))

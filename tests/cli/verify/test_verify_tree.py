@@ -173,6 +173,20 @@ def test_findings_go_to_a_folder_each(tree: Path, sealed: Path, tmp_path: Path) 
     ]
 
 
+def test_findings_that_are_there_are_told_before_the_work(
+    tree: Path, sealed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second run called a tampered scan an error, since its findings were there."""
+    _change(tree / "patient" / "two")
+    again = ["--dicom-out", str(tmp_path / "findings")]
+    assert _verify(tree, sealed, "--quiet", *again) == 1
+    assert _verify(tree, sealed, "--quiet", *again) == 2
+    printed = capsys.readouterr()
+    assert "findings/one exists; choose another, or give --overwrite" in printed.err
+    assert "intact" not in printed.out
+    assert _verify(tree, sealed, "--quiet", "--overwrite", *again) == 1
+
+
 @pytest.mark.parametrize(
     "more, said",
     [
@@ -268,6 +282,21 @@ def test_a_tampered_scan_that_findings_cannot_refer_to_is_still_tampered(
     assert two["verdict"] == "tampered"
     assert "findings were not written" in two["reason"]
     assert "(0020,0052)" in two["reason"]
+
+
+def test_the_result_is_written_where_findings_cannot_be(
+    tree: Path, sealed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in (tree / "one").iterdir():
+        ds = dcmread(file)
+        del ds.FrameOfReferenceUID
+        ds.save_as(file)
+    found = tmp_path / "found.json"
+    options = ["--dicom-out", str(tmp_path / "findings"), "-o", str(found)]
+    seal = ["--seal", str(tree / "one.seal.json"), "--trust", str(sealed / "key.pub")]
+    assert main(["verify", str(tree / "one"), *seal, *options]) == 2
+    assert "What was verified all the same: TAMPERED" in capsys.readouterr().err
+    assert json.loads(found.read_text())["verdict"] == "tampered"
 
 
 def test_a_scan_for_which_there_is_no_room_stops_no_other(

@@ -59,9 +59,8 @@ def slice_spacing(placed: Positions) -> tuple[float, list[str]]:
     frames, along = placed.frames, placed.along
     if len(frames) == 1:
         return _single_spacing(frames[0]), []
+    check_apart(placed)
     gaps = np.diff(along)
-    if (gaps < _SAME_POSITION_MM).any():
-        raise ScanError(_repeated(placed, int(np.flatnonzero(gaps < _SAME_POSITION_MM)[0])))
     usual = float(np.sort(gaps)[(len(gaps) - 1) // 2])
     mean = float(along[-1] - along[0]) / len(gaps)
     off = np.abs(along - along[0] - mean * np.arange(len(along)))
@@ -82,6 +81,13 @@ def slice_spacing(placed: Positions) -> tuple[float, list[str]]:
         f"uneven slice spacing: {frames[worst].path} lies {off[worst]:.3f} mm from where even "
         f"steps of {mean:.3f} mm have it; resample the series to even spacing"
     )
+
+
+def check_apart(placed: Positions) -> None:
+    """Raise `ScanError` where two slices lie at one place, and say what that means."""
+    together = np.flatnonzero(np.diff(placed.along) < _SAME_POSITION_MM)
+    if len(together):
+        raise ScanError(_repeated(placed, int(together[0])))
 
 
 def _rounded_step(placed: Positions, usual: float, mean: float) -> float | None:

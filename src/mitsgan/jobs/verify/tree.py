@@ -91,8 +91,8 @@ def verify_tree(settings: VerifyFile, *, progress: Progress = silent) -> TreeVer
     Raises:
         SettingsError: a setting that is of one scan only, or no seal at all.
         ScanError: no folder, or no scan in it.
-        MitsganError: the key or the trusted certificates cannot be read, or the findings cannot be
-            written.
+        OutputError: findings are there already, or cannot be written.
+        MitsganError: the key or the trusted certificates cannot be read.
     """
     settings.check_scan()
     _check(settings)
@@ -101,6 +101,9 @@ def verify_tree(settings: VerifyFile, *, progress: Progress = silent) -> TreeVer
     scans = find_scans(settings.scan)
     seals = None if settings.seal is None else Seals(settings.seal)
     folders = _folders(settings, scans)
+    for folder in folders:  # hours of work are not to end in findings that are there already
+        if folder is not None:
+            check_target(folder, settings.overwrite, folder=True, source=settings.scan)
     entries = []
     for number, (scan, folder) in enumerate(zip(scans, folders, strict=True)):
         progress("verifying the tree", number, len(scans), scan.name)

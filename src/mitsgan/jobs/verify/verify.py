@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mitsgan.atomic import check_target
-from mitsgan.errors import ScanError, SettingsError
+from mitsgan.errors import MitsganError, OutputError, ScanError, SettingsError
 from mitsgan.files import read_scan
 from mitsgan.jobs.entries import Grid, rounded
 from mitsgan.jobs.outputs import check_file
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 
 class FindingsError(ScanError):
-    """A scan was verified, but findings cannot refer to it; see `Verified` for what was found."""
+    """A scan was verified, but its findings not written; see `Verified` for what was found."""
 
-    def __init__(self, verified: Verified, error: ScanError) -> None:
+    def __init__(self, verified: Verified, error: MitsganError) -> None:
         super().__init__(f"{error}. What was verified all the same: {verified.result.lead}")
         self.verified = verified
 
@@ -128,8 +128,9 @@ def verify_file(settings: VerifyFile, *, progress: Progress = silent) -> Verifie
     """As `verify`, of a scan on disk; writes the map and the findings if they are asked for.
 
     Raises:
-        FindingsError: the headers of the scan do not suffice for findings.
-        OutputError: map or findings cannot be written there.
+        FindingsError: the headers of the scan do not suffice for findings, or these cannot be
+            written.
+        OutputError: an output exists, or the map or the page cannot be written there.
         MissingExtraError: findings are asked for, and highdicom is not installed.
         MitsganError: see `verify`.
     """
@@ -157,8 +158,9 @@ def verify_file(settings: VerifyFile, *, progress: Progress = silent) -> Verifie
     scan_looked_at = subject.scan(phases) if verified.detection is not None else None
     try:
         written = _write_findings(settings.dicom_out, verified, scan_looked_at, settings.overwrite)
-    except ScanError as error:
-        # Whoever can take an attribute away must not keep the verdict from being told.
+    except (OutputError, ScanError) as error:
+        # Whoever can take an attribute away, or fill a disk, must not keep the verdict from being
+        # told.
         raise FindingsError(verified, error) from error
     return replace(verified, findings=written)
 

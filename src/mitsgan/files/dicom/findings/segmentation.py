@@ -20,7 +20,7 @@ from pydicom.sr.codedict import codes
 from mitsgan import __version__
 from mitsgan.files.dicom.findings import codes as ours
 from mitsgan.files.dicom.findings.findings import Layer, Place
-from mitsgan.files.dicom.findings.sources import Examined, series_number
+from mitsgan.files.dicom.findings.sources import Examined, as_one_stack, series_number
 from mitsgan.ownership import NAME
 
 _DESCRIPTION_LENGTH = 64
@@ -39,6 +39,9 @@ def segmentation(
         scan: what was examined.
         series: the UID of the series to be.
         number: of the instance in it.
+
+    Raises:
+        ScanError: the slices are not one stack.
     """
     labels = _labels(layer, scan)
     numbers = tuple(int(n) for n in np.unique(labels) if n)
@@ -47,11 +50,10 @@ def segmentation(
     compact = np.searchsorted([0, *numbers], labels).astype(
         np.uint16 if len(numbers) > 255 else np.uint8
     )
-    datasets = list(scan.datasets)
+    filled = [bool(plane.any()) for plane in compact]
+    datasets = as_one_stack(scan, filled)
     if not scan.is_multiframe:
-        filled = [bool(plane.any()) for plane in compact]
         compact = compact[filled]
-        datasets = [dataset for dataset, some in zip(datasets, filled, strict=True) if some]
     result = Segmentation(
         source_images=datasets,
         pixel_array=compact,

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+import numpy as np
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
+from pydicom.valuerep import DA, TM
 
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.frames import Frame, is_multiframe
+from mitsgan.files.dicom.series import place_slices
+from mitsgan.files.dicom.spacing import Positions, check_apart
 from mitsgan.quiet import UNREADABLE, quiet, said
 
 _NEEDED = (
@@ -24,6 +31,15 @@ _MAY_BE_EMPTY = (
     *(0x00080090, 0x00200010, 0x00201040),
 )
 """Patient, study, accession number, referring physician, position reference: types 2."""
+
+_BIRTH_DATE, _SEX, _STUDY_DATE, _STUDY_TIME = 0x00100030, 0x00100040, 0x00080020, 0x00080030
+_READERS: dict[int, Callable[[str], object]] = {
+    _BIRTH_DATE: DA,
+    _STUDY_DATE: DA,
+    _STUDY_TIME: TM,
+    _SEX: ("M", "F", "O").index,
+}
+"""What only some values are allowed for. Scanners and anonymisers write others, such as ``U``."""
 
 _REFERENCED_STUDY = 0x00081110
 """Would be repeated as it is; anonymisers leave half of it."""
@@ -92,11 +108,66 @@ def _dataset(file: SliceFile) -> Dataset:
             dataset.set_original_encoding(*file.encoding, header.original_character_set)
             dataset.pop(_REFERENCED_STUDY, None)
             for tag in _MAY_BE_EMPTY:
-                if tag not in dataset:
+                if tag not in dataset or not _is_allowed(header, tag):
                     dataset[tag] = DataElement(tag, dictionary_VR(tag), None)
     except UNREADABLE as error:
         raise ScanError(f"{file.path} cannot be read ({said(error)}): fetch it again") from error
     return dataset
+
+
+def _is_allowed(header: Dataset, tag: int) -> bool:
+    """Whether the standard has such a value."""
+    text = dcm.text(header, tag).strip()
+    try:
+        _READERS.get(tag, str)(text) if text else None
+    except ValueError:
+        return False
+    return True
+
+
+def as_one_stack(scan: Examined, shown: Sequence[bool]) -> list[Dataset]:
+    """The datasets of the slices that show something, with one plane and one thickness for all.
+
+    A segmentation has both once. Slices may differ in the last digits of their orientation, lack
+    a thickness, or be frames that say for themselves what all have in common.
+
+    Args:
+        scan: what was examined.
+        shown: which of its slices.
+
+    Raises:
+        ScanError: the slices are not one stack.
+    """
+    pairs = zip(scan.frames, shown, strict=True)
+    frames = [frame for frame, some in pairs if some or scan.is_multiframe]
+    placed = place_slices(frames)
+    check_apart(placed)
+    measures, orientation = Dataset(), Dataset()
+    orientation.ImageOrientationPatient = dcm.values(frames[0].header, dcm.ORIENTATION)
+    measures.PixelSpacing = dcm.values(frames[0].header, dcm.PIXEL_SPACING)
+    measures.SliceThickness = _thickness(placed)
+    if scan.is_multiframe:
+        groups = dict(scan.first.get("SharedFunctionalGroupsSequence", [Dataset()])[0].items())
+        shared = Dataset(groups)
+        shared.PixelMeasuresSequence = Items([measures])
+        shared.PlaneOrientationSequence = Items([orientation])
+        scan.first.SharedFunctionalGroupsSequence = Items([shared])
+        return [scan.first]
+    datasets = [one for one, some in zip(scan.datasets, shown, strict=True) if some]
+    for dataset in datasets:
+        dataset.update(measures)
+        dataset.update(orientation)
+    return datasets
+
+
+def _thickness(placed: Positions) -> float:
+    """What the first slice tells, else the least distance of two, else 1 mm."""
+    for tag in (dcm.SLICE_THICKNESS, dcm.SPACING_BETWEEN_SLICES):
+        with suppress(ValueError):
+            told = [float(dcm.decimal(text)) for text in dcm.values(placed.frames[0].header, tag)]
+            if told and 0 < told[0] < math.inf:
+                return told[0]
+    return float(np.diff(placed.along).min()) if len(placed.frames) > 1 else 1.0
 
 
 def series_number(scan: Examined, more: int) -> int:

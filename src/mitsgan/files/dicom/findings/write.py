@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 
 from mitsgan.atomic import atomic_output
-from mitsgan.errors import OutputError, ScanError
+from mitsgan.errors import ScanError
 from mitsgan.files.dicom.findings.findings import Findings
 from mitsgan.files.dicom.findings.report import Segments, report
 from mitsgan.files.dicom.findings.segmentation import segmentation
@@ -58,8 +58,9 @@ def write_findings(
         overwrite: replace the findings of an earlier run.
 
     Raises:
-        ScanError: the headers of the slices do not suffice to refer to them.
-        OutputError: it cannot be written there, or was not written well.
+        ScanError: the headers of the slices do not suffice to refer to them, or for objects that
+            can be read back.
+        OutputError: it cannot be written there.
     """
     scan = examined(frames)
     try:
@@ -79,7 +80,7 @@ def write_findings(
     with atomic_output(folder, overwrite=overwrite, folder=True) as temporary:
         for name, dataset in {REPORT: text, **named}.items():
             _write(temporary / name, dataset)
-        _check(temporary, text, list(named))
+        _check(temporary, frames[0], text, list(named))
     return WrittenFindings(REPORT, tuple(named), sum(len(one.places) for one in segments))
 
 
@@ -97,15 +98,16 @@ def _write(path: Path, dataset: Dataset) -> None:
         dataset.save_as(path, enforce_file_format=True)
 
 
-def _check(folder: Path, text: Dataset, segmentations: Sequence[str]) -> None:
+def _check(folder: Path, frame: Frame, text: Dataset, segmentations: Sequence[str]) -> None:
     """Read back what was written: a report that its reader does not know is none."""
+    problem = f"{frame.path}: the findings of it"
     try:
         with quiet():
             again = srread(folder / REPORT)
             counts = [segread(folder / name).number_of_segments for name in segmentations]
     except _UNFIT as error:
-        raise OutputError(
-            f"{folder}: what was written cannot be read back ({said(error)})"
+        raise ScanError(
+            f"{problem} cannot be read back ({said(error)}); nothing was written"
         ) from error
     if again.SOPInstanceUID != text.SOPInstanceUID or not all(counts):
-        raise OutputError(f"{folder}: what was written reads back as something else")
+        raise ScanError(f"{problem} read back as something else; nothing was written")
