@@ -61,6 +61,16 @@ def series_names(scan: Scan) -> frozenset[str]:
     return frozenset(name for name in (stem, path.name if path else "") if name)
 
 
+def frame_of_reference(scan: Scan) -> str:
+    """The *Frame of Reference UID* that its positions are in; empty where its files tell none."""
+    source = _dicom(scan)
+    if source is None:
+        return ""
+    from mitsgan.files.dicom import elements as dcm
+
+    return dcm.text(source.slices[0].header, dcm.FRAME_OF_REFERENCE_UID).strip()
+
+
 def pixel_order(scan: Scan) -> AxisOrder:
     """How the scan's axes lie in those of its DICOM slices.
 

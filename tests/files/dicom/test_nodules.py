@@ -175,6 +175,25 @@ def test_nodules_are_those_of_the_scan(tmp_path: Path, make_series: Callable[...
         nodules_of(other, [path], 3)
 
 
+def test_nodules_of_an_earlier_examination_are_left_out(
+    tmp_path: Path, make_series: Callable[..., Path]
+) -> None:
+    """Their positions are in another frame of reference, and were taken for those of this scan."""
+
+    def framed(_: int, ds: FileDataset) -> None:
+        ds.FrameOfReferenceUID = "1.2.3.5"
+
+    scan = read_scan(make_series(tmp_path / "series", change=framed))
+    now = _shape("POINT", [scan.geometry.to_world((2, 3, 4))])
+    before = _shape("POINT", [scan.geometry.to_world((1, 1, 1))])
+    before.ReferencedFrameOfReferenceUID = "1.2.3.6"
+    (nodule,) = nodules_of(scan, [_report(tmp_path / "both.dcm", [before], [now])], 3)
+    assert nodule.voxel == pytest.approx((2, 3, 4))
+    earlier = _report(tmp_path / "before.dcm", [before])
+    with pytest.raises(DataError, match="lists no nodule of this scan"):
+        nodules_of(scan, [earlier], 3)
+
+
 def test_what_tells_no_place_is_refused(tmp_path: Path, make_series: Callable[..., Path]) -> None:
     with pytest.raises(DataError, match="no region in coordinates of the patient"):
         marked_nodules(_report(tmp_path / "report.dcm", [_length(4.0)]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,12 +39,14 @@ class MarkedNodule:
     Attributes:
         world: its middle, LPS mm ``(x, y, z)``.
         diameter_mm: of the ball of equal volume, or the longest that is told; 0 where nothing is.
-        series: UIDs of the series in which it was marked.
+        series: UIDs of the series in which it was marked, or others of the same object.
+        frame: *Frame of Reference UID* of ``world``; empty where it is not told.
     """
 
     world: Vector
     diameter_mm: float
     series: frozenset[str]
+    frame: str = ""
 
 
 def marked_nodules(path: Path) -> tuple[MarkedNodule, ...]:
@@ -88,7 +90,8 @@ def _regions(report: Dataset, path: Path) -> Iterator[MarkedNodule]:
         else:
             centre = (points.min(0) + points.max(0)) / 2
         longest = max(_lengths(group), default=float(np.ptp(points, axis=0).max()))
-        yield MarkedNodule(_vector(centre), longest, series)
+        frame = str(shapes[0].get("ReferencedFrameOfReferenceUID", ""))
+        yield MarkedNodule(_vector(centre), longest, series, frame)
     if not found:
         raise DataError(
             f"{path} tells no region in coordinates of the patient (SCOORD3D); give the "
@@ -156,7 +159,8 @@ def _pieces(dataset: Dataset) -> Iterator[MarkedNodule]:
         chosen = [n for n, number in enumerate(of_segment) if number == segment]
         masks = 2 * pixels[chosen].astype(np.int64) >= most
         if masks.any():
-            yield from _connected(masks, [frames[n] for n in chosen], shared, series)
+            for piece in _connected(masks, [frames[n] for n in chosen], shared, series):
+                yield replace(piece, frame=str(dataset.get("FrameOfReferenceUID", "")))
 
 
 def _connected(

@@ -13,7 +13,7 @@ from pydicom.misc import is_dicom
 from mitsgan.errors import DataError, PositionError
 from mitsgan.evaluate.candidate_recall import KnownNodule, Plant, Voxel
 from mitsgan.files.dicom.nodules import marked_nodules
-from mitsgan.files.identity import pixel_order, series_names
+from mitsgan.files.identity import frame_of_reference, pixel_order, series_names
 from mitsgan.scan.scan import Scan
 from mitsgan.training.data.annotations import read_annotations
 from mitsgan.training.data.nodule_kinds import KINDS
@@ -47,9 +47,11 @@ def nodules_of(scan: Scan, lists: Sequence[Path], readers: int) -> list[KnownNod
 
 def _marked(path: Path, scan: Scan) -> list[KnownNodule]:
     """Those that a DICOM object tells of."""
-    names, nodules = series_names(scan), []
+    names, frame, nodules = series_names(scan), frame_of_reference(scan), []
     for one in marked_nodules(path):
-        if not one.series & names:
+        # A report of two examinations names the series of both, each with positions of its own.
+        elsewhere = frame and one.frame and one.frame != frame
+        if elsewhere or not one.series & names:
             continue
         voxel = scan.geometry.to_index(one.world)
         if not all(-0.5 <= i < n - 0.5 for i, n in zip(voxel, scan.shape, strict=True)):
