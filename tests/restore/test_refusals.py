@@ -29,6 +29,7 @@ from tests.restore.conftest import Protect
 from mitsgan.errors import MitsganError, OutputError, SettingsError
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.jobs.restore.restore import restore
+from mitsgan.jobs.seal import passphrase_of
 from mitsgan.phantom.chest import chest
 from mitsgan.restore.envelope import Recipient, decrypt, encrypt, load_private_key
 from mitsgan.restore.errors import RestoreError
@@ -297,6 +298,19 @@ def test_keys_in_another_form_are_told_how_to_convert(tmp_path: Path) -> None:
         load_private_key(path, None)
     with pytest.raises(RestoreError, match=r"no certificates .* -inform DER"):
         Recipient.load(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_keys_may_be_text_as_windows_writes_it(keys: Path, tmp_path: Path, encoding: str) -> None:
+    """Notepad marks UTF-8, and what PowerShell leads into a file is UTF-16: they held no key."""
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    for name in ("site.pub", "site.pem"):
+        text = (keys / name).read_text().replace("\n", "\r\n")
+        (tmp_path / name).write_bytes(mark + text.encode(encoding))
+    key = load_private_key(tmp_path / "site.pem", None)
+    assert Recipient.load(tmp_path / "site.pub").key == key.public_key()
+    (tmp_path / "word").write_bytes(mark + "secret\r\n".encode(encoding))
+    assert passphrase_of(keys / "site.pem", tmp_path / "word", None)() == b"secret"
 
 
 def test_a_passphrase_may_be_text(kept: Path, keys: Path) -> None:

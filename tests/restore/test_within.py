@@ -138,6 +138,34 @@ def test_files_alone_may_come_as_archives_give_them(
     assert same_files(series, tmp_path / "back")
 
 
+def test_values_of_odd_length_come_back(
+    series: Path,
+    protect: Protect,
+    keys: Path,
+    tmp_path: Path,
+    same_files: Callable[[Path, Path], bool],
+) -> None:
+    """As old writers leave them, unpadded: what was encrypted of such a file could not be read."""
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    for path in series.iterdir():
+        data = path.read_bytes()
+        text = b"LO\x0e\0Chest phantom "
+        assert text in data
+        (odd / path.name).write_bytes(data.replace(text, b"LO\x0d\0Chest phantom"))
+    protect(odd, tmp_path / "out", restorable_form="full")
+    (tmp_path / "out.original.p7m").unlink()
+    restore(tmp_path / "out", tmp_path / "back", private_key=keys / "site.pem")
+    assert same_files(odd, tmp_path / "back")
+
+
+def test_a_file_that_is_there_twice_is_told(within: Path, keys: Path, tmp_path: Path) -> None:
+    shutil.copy(next(within.iterdir()), within / "again.dcm")
+    (tmp_path / "full.seal.json").unlink()
+    with pytest.raises(RestoreError, match=r"has 7 files of the 6 .* there twice"):
+        restore(within, tmp_path / "back", private_key=keys / "site.pem")
+
+
 def test_files_alone_do_not_become_one_file_or_an_image(
     within: Path, keys: Path, tmp_path: Path
 ) -> None:

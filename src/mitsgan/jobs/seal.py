@@ -286,7 +286,9 @@ def passphrase_of(
 
     def ask() -> bytes:
         if file is not None:
-            lines = file.read_bytes().splitlines()
+            from mitsgan.seal.keys import as_utf8
+
+            lines = as_utf8(file.read_bytes()).splitlines()
             if not lines:
                 raise SettingsError(f"`passphrase_file` {file} is empty; put the passphrase in it")
             return lines[0]

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataelem import RawDataElement
 from pydicom.uid import ExplicitVRLittleEndian
 
 from mitsgan.files.dicom.files import SliceFile
 from mitsgan.files.dicom.pixels.write import native_bytes
 from mitsgan.files.dicom.source import DicomSource
-from mitsgan.files.dicom.write.encode import Encoding
+from mitsgan.files.dicom.write.encode import Element, Encoding
 from mitsgan.files.dicom.write.header import CHANGED, STALE, charset
 from mitsgan.files.dicom.write.series import write_parts
 from mitsgan.files.dicom.write.verbatim import verbatim
@@ -101,9 +102,16 @@ def _original(file: SliceFile, frames: Sequence[NDArray[Any]]) -> bytes:
     """The *Modified Attributes Sequence*, with all that was changed, and the pixels."""
     whole = frames[0] if len(frames) == 1 else np.stack(frames)
     pixels = _INNER.raw(_PIXEL_DATA, "OW", bytes(native_bytes(whole, little=True)))
-    changed = [e for tag, e in file.header.items() if tag in CHANGED | STALE]
+    changed = [_padded(e) for tag, e in file.header.items() if tag in CHANGED | STALE]
     item = _INNER.item(*changed, pixels, charset=charset(file.header))
     return _INNER.encode([_INNER.raw(_MODIFIED, "SQ", item)])
+
+
+def _padded(element: Element) -> Element:
+    """With a value of even length: odd ones, as old writers leave them, cannot be read in items."""
+    if not isinstance(element, RawDataElement) or not len(element.value or b"") % 2:
+        return element
+    return _INNER.raw(element.tag, str(element.VR), element.value or b"")
 
 
 def _insert(file: SliceFile, names: str | list[str], content: bytes) -> None:

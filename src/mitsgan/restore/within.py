@@ -181,7 +181,12 @@ def _check_whole(scan: Path, promises: Sequence[Promise]) -> None:
     first = promises[0]
     if any(one.original != first.original for one in promises):
         raise RestoreError(f"{scan} has files of several originals; give one series")
-    if len(promises) != first.files:
+    if len(promises) > first.files:
+        raise RestoreError(
+            f"{scan} has {len(promises)} files of the {first.files} that were protected; take away "
+            f"what is there twice"
+        )
+    if len(promises) < first.files:
         raise RestoreError(
             f"{scan} has {len(promises)} of the {first.files} files that were protected; give the "
             f"whole series"

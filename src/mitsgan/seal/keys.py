@@ -5,8 +5,10 @@ Source: RFC 7468 (PEM), RFC 5280 (certificates), RFC 5958 and 5280 (keys).
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography import x509
@@ -135,7 +137,18 @@ def read_pem(path: Path) -> bytes:
         ) from error
     if len(data) > _LARGEST_PEM:
         raise SignatureError(f"{path} is too large for keys or certificates; name a PEM file")
-    return data
+    return as_utf8(data)
+
+
+def as_utf8(data: bytes) -> bytes:
+    """Text without the mark of its byte order, which editors and shells of Windows put before it.
+
+    PowerShell writes UTF-16. What cannot be read so stays as it is.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        with suppress(UnicodeDecodeError):
+            return data.decode("utf-16").encode()
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def pem_certificates(data: bytes, path: Path) -> tuple[x509.Certificate, ...]:
