@@ -17,6 +17,9 @@ Place = tuple[float, float, float]
 
 _AXES = 3
 
+LARGEST_SEED = 2**63 - 1
+"""torch takes 64 bits, and some seeds are counted up from the one that is given."""
+
 DEFAULT_PROTECTOR = "mits-gan-waves"
 """What protects unless another one is asked for. It stands here, not beside the protectors, because
 commands read their settings long before they import any."""
@@ -45,6 +48,13 @@ def at_least(name: str, value: float, lowest: float) -> None:
     """Raise `SettingsError` where a number is too small."""
     if not value >= lowest:
         raise SettingsError(f"`{name}` must be {lowest:g} or more, found {value:g}")
+
+
+def a_seed(name: str, value: int) -> None:
+    """Raise `SettingsError` where torch takes no such seed."""
+    at_least(name, value, 0)
+    if value > LARGEST_SEED:
+        raise SettingsError(f"`{name}` must be {LARGEST_SEED} at most, found {value}")
 
 
 def within(name: str, value: float, lowest: float, highest: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -34,6 +35,11 @@ def gpus(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Non
 )
 def test_chooses(gpus: None, name: str, chosen: str) -> None:
     assert str(choose_device(name)) == chosen
+
+
+def test_takes_what_torch_calls_a_device() -> None:
+    given: Any = torch.device("cpu")
+    assert choose_device(given) == given
 
 
 @pytest.mark.parametrize(

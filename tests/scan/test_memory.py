@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+import torch
 from numpy.typing import NDArray
 
 from mitsgan.errors import ScanError
 from mitsgan.scan import Geometry, Scan
 from mitsgan.scan.canonical import canonical
+from mitsgan.scan.geometry import AXIAL
 
 _SPACING = (2.5, 0.7, 0.8)
 _TURNED = ((0.0, -0.6, 0.8), (0.0, 0.8, 0.6), (1.0, 0.0, 0.0))
@@ -35,6 +37,43 @@ def test_an_array_keeps_its_values_and_type(dtype: Any) -> None:
 
 def test_nested_lists_are_arrays_too() -> None:
     assert Scan.from_hu(_hu().tolist(), _SPACING).shape == (4, 5, 6)
+
+
+@pytest.mark.parametrize("dtype, kept", [(np.float16, np.float32), (np.longdouble, np.float64)])
+def test_floats_that_no_format_holds_are_kept_as_one_does(dtype: Any, kept: Any) -> None:
+    scan = Scan.from_hu(_hu(dtype), _SPACING)
+    assert scan.stored.dtype == kept
+    assert (scan.hu() == _hu(dtype)).all()
+
+
+def test_what_numpy_does_not_take_is_told() -> None:
+    grows: Any = torch.ones(4, 5, 6, requires_grad=True)
+    with pytest.raises(ScanError, match="found Tensor that NumPy does not take"):
+        Scan.from_hu(grows, _SPACING)
+    with pytest.raises(ScanError, match="found list that NumPy does not take"):
+        Scan.from_hu([[1.0, 2.0], [3.0]], _SPACING)
+
+
+@pytest.mark.parametrize("like", [list, np.array, torch.tensor])
+def test_a_geometry_of_arrays_is_one_of_numbers(like: Any) -> None:
+    spacing, origin, axes = (2.5, 0.75, 0.5), (1.0, 2.0, 3.0), AXIAL  # the same in all floats
+    scan = Scan.from_hu(_hu(), like(spacing), origin_mm=like(origin), axes=like(axes))
+    whole = Geometry(spacing, origin, axes)
+    assert scan.geometry == whole
+    assert hash(scan.geometry) == hash(whole)
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        ((0.0, 0.0, 2.5), (0.0, 0.8, 0.0), (0.8, 0.0, 0.0)),
+        ((0.0, 0.0, 1.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0)),
+        ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
+    ],
+)
+def test_axes_that_are_no_unit_vectors_are_refused(axes: Any) -> None:
+    with pytest.raises(ScanError, match="three unit vectors that span space"):
+        Scan.from_hu(_hu(), _SPACING, axes=axes)
 
 
 def test_axes_are_axial_unless_told() -> None:

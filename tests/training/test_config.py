@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -37,6 +38,10 @@ from mitsgan.training.config import (
         (ClassifierConfig, {"largest_mm": 31.0}, "`largest_mm` must lie between 6 and 30"),
         (ClassifierConfig, {"rate": -1.0}, "`rate` must be 0 or more"),
         (AttackerConfig, {"generator_rate": -1.0}, "`generator_rate` must be 0 or more"),
+        (AttackerConfig, {"l1_weight": math.nan}, "`l1_weight` must be finite, found nan"),
+        (AttackerConfig, {"generator_rate": math.inf}, "`generator_rate` must be finite"),
+        (AttackerConfig, {"sharpness": (0.0, math.nan)}, "`sharpness` must be finite"),
+        (AttackerConfig, {"seed": 2**64}, "`seed` must be 9223372036854775807 at most"),
         (PaperConfig, {"epochs": 0}, "`epochs` must be 1 or more"),
         (TafimConfig, {"seed": -1}, "`seed` must be 0 or more"),
     ],

@@ -41,7 +41,11 @@ def digest(summary: Benchmark) -> str:
     looks = _appearances(rows, scan, budget, who)
     known = [row for row in at_budget if row["protector"] == "PGD, position known"]
     table = Table("digest", "", _COLUMNS, tuple(_line(row, known, looks) for row in ours))
-    about = f"{who} on `{scan}`, which no training saw: budget {budget}, {most:g} positions."
+    fewer = {row["n"] for row in known if row["n"] != most}
+    about = (
+        f"{who} on `{scan}`, which no training saw: budget {budget}, {most:g} positions"
+        f"{''.join(f'; PGD at {n:g} of them' for n in fewer)}."
+    )
     parts = (about, drawn(table), "\n".join(f"- {text}" for text in _sentences(ours, rows, looks)))
     return "\n\n".join(parts)
 
@@ -116,15 +120,21 @@ def _sentences(
     )
     over = [number(row["over_noise"]) for row in ours]
     scan, who = (str(looks[0][key]) for key in ("scan", "protector"))
-    knowing = [number(row["over_noise"]) for row in rows["adaptive"] if row["variant"] != "plain"]
+    known = [row for row in rows["adaptive"] if row["variant"] != "plain"]
+    plain = [number(row["over_noise"]) for row in rows["adaptive"] if row["variant"] == "plain"]
+    knowing = [number(row["over_noise"]) for row in known]
     yield (
-        f"**It disrupts {_range(over, 1)} times as much as noise of the same strength**, and "
+        f"**It disrupts {_range(over, 1)} times as much as noise of the same strength**; at "
+        f"{_places(known)} of these positions, where that is {_range(plain, 1)} times, "
         f"{_range(knowing, 1)} times against attackers who know that there is protection; "
         f"{_range(filtered(scan, who), 1)} times against those who [filter out "
         "what it is known to add](decisions/wave.md#what-it-is-worth). A constant offset of that "
         f"strength does more in {_count(ours, 'offset')} of {len(ours)} rows."
     )
-    left = [number(row["left"]) for row in rows["purifiers"] if row["left"] is not None]
+    purified = [
+        row for row in rows["purifiers"] if row["left"] is not None and row["purifier"] != "none"
+    ]
+    left = [number(row["left"]) for row in purified]
     whole = next(
         row
         for row in rows["protection"]
@@ -132,15 +142,21 @@ def _sentences(
     )
     yield (
         f"**After a purifier {_range(left, 0)} % of the disruption is left** (median "
-        f"{median(left):.0f} %, over purifiers, attackers and actions). The whole scan moves by "
+        f"{median(left):.0f} %, over purifiers, attackers and actions, {_places(purified)} "
+        "positions). The whole scan moves by "
         f"{number(whole['rmse_hu']):.1f} HU RMS (PSNR {number(whole['psnr_db']):.1f} dB, SSIM "
-        f"{number(whole['ssim']):.3f})."
+        f"{number(whole['ssim']):.4f})."
     )
 
 
 def _count(rows: Sequence[Row], control: str) -> int:
     """In how many rows a control does more."""
     return sum(number(row[control]) > number(row["disruption"]) for row in rows)
+
+
+def _places(rows: Sequence[Row]) -> str:
+    """At how many positions rows were measured."""
+    return " or ".join(f"{n:g}" for n in sorted({number(row["n"]) for row in rows}))
 
 
 def _attack(row: Row) -> tuple[Cell, Cell]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
-from mitsgan.settings import Place, Settings, a_place, at_least
+from mitsgan.settings import Place, Settings, a_place, a_seed, at_least
 
 if TYPE_CHECKING:
     from mitsgan.perturb import Budget
@@ -59,7 +59,7 @@ class EvaluationSettings(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least("positions", self.positions, 1)
-        at_least("seed", self.seed, 0)
+        a_seed("seed", self.seed)
         at_least("pgd_steps", self.pgd_steps, 0)
         for name in ("nodules", "places"):
             for place in getattr(self, name):

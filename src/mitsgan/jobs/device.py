@@ -46,11 +46,13 @@ def choose_device(name: str) -> torch.device:
     """The device of a name.
 
     Args:
-        name: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        name: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``; what torch calls
+            a device will do.
 
     Raises:
         DeviceError: not such a name, or no such device in this machine.
     """
+    name = str(name)
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise DeviceError(f"`device` {name}: no such device; give auto, cpu, cuda or cuda:N")
     import torch

@@ -30,7 +30,7 @@ from mitsgan.jobs.protect.protected import Protected, scan_of
 from mitsgan.scan.canonical import canonical, canonical_order
 from mitsgan.scan.scan import Scan
 from mitsgan.scan.simulated import Simulated
-from mitsgan.settings import a_place, at_least
+from mitsgan.settings import a_place, a_seed
 
 
 def tamper(
@@ -91,7 +91,7 @@ def _check(action: str, position_mm: Sequence[float] | None, seed: int) -> None:
         raise SettingsError(f"`action` must be {' or '.join(ACTIONS)}, found {action!r}")
     if position_mm is not None:
         a_place("position_mm", position_mm)
-    at_least("seed", seed, 0)
+    a_seed("seed", seed)
 
 
 def strike(scan: Scan, volume: Tensor, plan: Plan, painter: Attacker) -> Scan:

@@ -26,7 +26,7 @@ from mitsgan.optimize.attacked_scan import AttackedScan, Threat
 from mitsgan.optimize.checkpoint import Checkpoint
 from mitsgan.optimize.gradients import Gradients
 from mitsgan.progress import Steps
-from mitsgan.settings import Settings, at_least
+from mitsgan.settings import Settings, a_seed, at_least
 
 SAVE_SECONDS = 60.0
 """How often an ascent that is to be resumable is saved."""
@@ -69,7 +69,7 @@ class Ascent(Settings):
         if len(limits) != 1 or not limits[0] > 0:
             raise SettingsError("give either `steps` or `seconds`, above 0")
         at_least("positions", self.positions, 1)
-        at_least("seed", self.seed, 0)
+        a_seed("seed", self.seed)
         if not (0 <= self.momentum < 1 and self.size > 0):
             raise SettingsError("`momentum` lies between 0 and 1, `size` above 0")
 

@@ -19,7 +19,7 @@ AXIAL: Axes = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _FLAT = 1e-3
-"""Volume of three unit vectors below which they lie in a plane."""
+"""Volume of three unit vectors below which they lie in a plane; and how far off 1 one may be."""
 _FINEST_MM, _COARSEST_MM = 1e-5, 1e6
 """No scanner is finer, and no patient as large; far beyond these, nothing can be computed."""
 
@@ -38,12 +38,21 @@ class Geometry:
     axes: Axes = AXIAL
 
     def __post_init__(self) -> None:
-        shapes = [np.shape(value) for value in (self.spacing, self.origin, self.axes)]
+        given = (self.spacing, self.origin, self.axes)
+        try:
+            spacing, origin, axes = (np.asarray(value, np.float64).tolist() for value in given)
+            shapes = [np.shape(value) for value in (spacing, origin, axes)]
+        except (TypeError, ValueError):
+            shapes = []
         if shapes != [(3,), (3,), (3, 3)]:
             raise ScanError(
                 "spacing and origin are three numbers each and axes three unit vectors, found "
                 f"{self.spacing}, {self.origin} and {self.axes}"
             )
+        # What libraries give as arrays or tensors is neither compared nor hashed as numbers are.
+        object.__setattr__(self, "spacing", tuple(spacing))
+        object.__setattr__(self, "origin", tuple(origin))
+        object.__setattr__(self, "axes", tuple(tuple(axis) for axis in axes))
         if not all(_FINEST_MM <= s <= _COARSEST_MM for s in self.spacing):
             raise ScanError(
                 f"voxel spacing must be from {_FINEST_MM:g} to {_COARSEST_MM:g} mm, found "
@@ -51,6 +60,16 @@ class Geometry:
             )
         if not np.isfinite([*self.origin, *np.ravel(self.axes)]).all():
             raise ScanError(f"geometry is not finite: origin {self.origin}, axes {self.axes}")
+
+    def check_axes(self) -> None:
+        """Raise `ScanError` unless the axes are unit vectors that do not lie in a plane."""
+        axes = np.asarray(self.axes)
+        lengths = np.linalg.norm(axes, axis=1)
+        if np.abs(lengths - 1).max() > _FLAT or abs(np.linalg.det(axes)) < _FLAT:
+            raise ScanError(
+                f"axes are three unit vectors that span space, found {self.axes}, of lengths "
+                f"{', '.join(f'{length:.4g}' for length in lengths)}; a spacing is given apart"
+            )
 
     @classmethod
     def from_affine(cls, affine: ArrayLike) -> Geometry:

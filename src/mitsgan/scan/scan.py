@@ -23,6 +23,9 @@ __all__ = ["AIR_HU", "Geometry", "Scan"]
 AIR_HU = -1024.0
 """Below this a voxel is padding whatever the header says: nothing is less dense than air."""
 
+_FLOAT_BYTES = (4, 8)
+"""Of floats that files of images hold."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scan:
@@ -64,7 +67,8 @@ class Scan:
         """A scan of an array in HU.
 
         Args:
-            array: ``[z, y, x]`` in HU, integers or floats; copied. Integers stay integers.
+            array: ``[z, y, x]`` in HU, integers or floats; copied. Integers stay integers; floats
+                that no format holds are kept in single (half) or double precision (long).
             spacing_mm: of voxels, ``[z, y, x]``.
             origin_mm: the centre of voxel ``[0, 0, 0]``, LPS.
             axes: the LPS unit vectors along which z, y and x grow; by default to the head, the
@@ -72,7 +76,8 @@ class Scan:
             plausible: refuse values that cannot be a CT in HU, such as those of a normalised image.
 
         Raises:
-            ScanError: no such array, or values that cannot be a CT in HU.
+            ScanError: no such array, values that cannot be a CT in HU, a spacing that is none, or
+                axes that are no unit vectors.
 
         Examples:
             >>> import numpy as np
@@ -81,7 +86,19 @@ class Scan:
             >>> scan.shape, scan.spacing
             ((4, 4, 4), (2.5, 0.7, 0.7))
         """
-        return cls._of_hu(np.array(array), Geometry(spacing_mm, origin_mm, axes), plausible)
+        try:
+            hu = np.asarray(array).copy()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ScanError(
+                f"a scan is an array [z, y, x] of integers or floats in HU, found "
+                f"{type(array).__name__} that NumPy does not take ({error}); of a tensor give "
+                "`tensor.detach().cpu().float().numpy()`"
+            ) from error
+        if hu.dtype.kind == "f" and hu.dtype.itemsize not in _FLOAT_BYTES:
+            hu = hu.astype(np.float32 if hu.dtype.itemsize < min(_FLOAT_BYTES) else np.float64)
+        geometry = Geometry(spacing_mm, origin_mm, axes)
+        geometry.check_axes()
+        return cls._of_hu(hu, geometry, plausible)
 
     @classmethod
     def from_sitk(cls, image: Any, *, plausible: bool = True) -> Scan:

@@ -5,11 +5,12 @@ Nothing here needs torch: the settings of jobs and the options of commands are m
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from mitsgan.errors import SettingsError
-from mitsgan.settings import Settings, above_zero, at_least, check_choices, within
+from mitsgan.settings import Settings, a_seed, above_zero, at_least, check_choices, within
 
 _RATES = ("rate", "generator_rate", "discriminator_rate", "decay")
 _LARGEST_NODULE_MM = 30.0
@@ -36,9 +37,13 @@ class TrainingConfig(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choices(self)
-        at_least("seed", self.seed, 0)
+        a_seed("seed", self.seed)
         for name in _RATES:
             at_least(name, getattr(self, name, 0), 0)
+        for name, value in vars(self).items():
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, float) and not math.isfinite(number):
+                    raise SettingsError(f"`{name}` must be finite, found {number}")
 
 
 @dataclass(frozen=True, kw_only=True)

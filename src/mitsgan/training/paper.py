@@ -171,7 +171,7 @@ def _prepared(scan: Scan) -> tuple[Tensor, tuple[float, float, float]]:
 def _place(number: int, groups: Sequence[int], seed: int) -> tuple[int, int]:
     """Which scan and which group of it a step works on: scans shuffled, groups in order."""
     epoch, rest = divmod(number, sum(groups))
-    random = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    random = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
     for which in torch.randperm(len(groups), generator=random).tolist():
         if rest < groups[which]:
             return which, rest

@@ -138,6 +138,7 @@ def test_every_cell_comes_once_and_neighbours_share_a_scan(tmp_path: Path) -> No
         ("${SCANS}", "${SCANNED}", "data: the environment variable SCANNED is not set"),
         ("[[scans]]", "[[scans]", "is no TOML"),
         ('title = "t"', 'title = "t"\nseed = -1', "seed must be 0 or more, found -1"),
+        ('title = "t"', 'title = "t"\nseed = 18446744073709551616', "seed must be .* at most"),
         ('title = "t"', 'title = "t"\nresamples = 0', "resamples must be 1 or more"),
         ('path = "ct/a"', 'path = "ct/a"\nplanted = -2', "scans.a.planted must be 0 or more"),
         ('kind = "pgd-known"', 'kind = "pgd-known"\nsteps = 0', "protectors.known.steps must be 1"),

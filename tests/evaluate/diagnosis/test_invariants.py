@@ -181,6 +181,20 @@ def test_rescan_noise_has_the_rmse_the_colour_and_the_seed() -> None:
     assert neighbour_correlation(white, patches) == pytest.approx(0, abs=0.05)
 
 
+def test_what_has_no_value_inside_a_body_takes_none_from_the_rest(phantom: Scan) -> None:
+    hu = phantom.hu()
+    before = find_patches(phantom)
+    z, y, x = next(place for place in before.places if place[0] + 1 < len(hu))
+    hu[z + 1, y, x] = np.nan
+    lacking = Scan.from_hu(hu, phantom.spacing)
+    patches = find_patches(lacking)
+    assert (z, y, x) in patches.places
+    assert np.isfinite(patches.values(lacking)).all()
+    assert np.isnan(Patches(((z, y, x),), patches.size).values(lacking, 1)).any()
+    again = rescan(lacking, [Level(WHOLE, 2.0)], patches, 0)
+    assert (np.isfinite(again.hu()) == np.isfinite(hu)).all()
+
+
 def test_rescan_noise_is_where_it_should_be_and_leaves_padding(phantom: Scan) -> None:
     lung = lung_region(find_lung(phantom))
     again = rescan(phantom, [Level(WHOLE, 2.0), Level(lung, 9.0)], find_patches(phantom), 0)

@@ -14,6 +14,7 @@ from mitsgan.errors import BudgetError, MitsganError
 from mitsgan.evaluate.attacks.variants import VARIANTS
 from mitsgan.evaluate.purify.purifiers import PURIFIERS
 from mitsgan.perturb import Budget
+from mitsgan.settings import LARGEST_SEED
 
 NONE = "none"
 """Written where no purifier is applied."""
@@ -248,6 +249,8 @@ class BenchmarkConfig:
 
     def __post_init__(self) -> None:
         _at_least("seed", self.seed, 0)
+        if self.seed > LARGEST_SEED:
+            raise BenchmarkError(f"seed must be {LARGEST_SEED} at most, found {self.seed}")
         _at_least("resamples", self.resamples, 1)
         for key in ("scans", "protectors", "sweeps"):
             _not_empty(key, getattr(self, key))

@@ -60,10 +60,15 @@ def find_patches(scan: Scan) -> Patches:
     )
     candidates: list[tuple[float, tuple[int, int, int]]] = []
     for z in range(0, scan.shape[0], max(1, round(_EVERY_MM / scan.spacing[0]))):
-        hu = np.nan_to_num(scan.hu(z, z + 1)[0].astype(np.float64), nan=-1024.0)
+        values = scan.hu(z, z + 1)[0].astype(np.float64)
+        hu = np.nan_to_num(values, nan=-1024.0, posinf=-1024.0, neginf=-1024.0)
         mean, square = (_box_mean(v, height, width) for v in (hu, hu * hu))
         deviation = np.sqrt(np.maximum(square - mean * mean, 0))
         deviation[(mean < _MEAN_HU[0]) | (mean > _MEAN_HU[1])] = np.inf
+        if not np.isfinite(values).all():
+            deviation[_box_mean((~np.isfinite(values)).astype(np.float64), height, width) > 0] = (
+                np.inf
+            )
         for _ in range(_PER_SLICE):
             y, x = (int(i) for i in np.unravel_index(deviation.argmin(), deviation.shape))
             lowest = float(deviation[y, x])
@@ -148,7 +153,9 @@ def neighbour_correlation(scan: Scan, patches: Patches) -> float:
     inner = Patches(tuple(p for p in patches.places if p[0] + 1 < scan.shape[0]), patches.size)
     if not inner.places:
         return 0.0
-    a, b = (detrended(inner.values(scan, shift)) for shift in (0, 1))
+    here, above = (inner.values(scan, shift) for shift in (0, 1))
+    known = np.isfinite(here).all((1, 2)) & np.isfinite(above).all((1, 2))
+    a, b = (detrended(values[known]) for values in (here, above))
     energy = math.sqrt(float((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / energy if energy else 0.0
 

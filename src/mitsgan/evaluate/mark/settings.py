@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from mitsgan.errors import SettingsError
-from mitsgan.settings import Settings, at_least
+from mitsgan.settings import Settings, a_seed, at_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class MarkEvaluationSettings(Settings):
         at_least("keys", self.keys, 1)
         at_least("purified_keys", self.purified_keys, 0)
         at_least("wrong_keys", self.wrong_keys, 0)
-        at_least("seed", self.seed, 0)
+        a_seed("seed", self.seed)
         if not 0 < self.false_alarms < 0.5:
             raise SettingsError(
                 f"`false_alarms` lies between 0 and 0.5, found {self.false_alarms:g}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitsgan.jobs.shared import CtInput
-from mitsgan.settings import at_least
+from mitsgan.settings import a_seed, at_least
 
 LIMIT = 60
 """So many candidates, unless told otherwise."""
@@ -37,4 +37,4 @@ class CandidatesFile(CtInput):
         at_least("limit", self.limit, 1)
         at_least("readers", self.readers, 1)
         at_least("recall", self.recall, 0)
-        at_least("seed", self.seed, 0)
+        a_seed("seed", self.seed)

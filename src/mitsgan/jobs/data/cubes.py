@@ -135,7 +135,7 @@ class _Cutter:
         settings, share = self.settings, self._share(number)
         cubes, note = None, "left out: no real nodule of that size"
         if not settings.real_only or self._wanted(findings):
-            generator = torch.Generator().manual_seed(settings.seed * _SEEDS + number)
+            generator = torch.Generator().manual_seed((settings.seed * _SEEDS + number) % 2**63)
             cubes = make_cubes(scan, findings, share, _recipe(settings), generator, step)
             note = self._note(findings, cubes)
         if cubes is not None and settings.real_only and not cubes.taken:

@@ -8,9 +8,10 @@ from typing import Literal
 
 from mitsgan.errors import OutputError, SettingsError
 from mitsgan.jobs.shared import Overwriting, check_exists
-from mitsgan.settings import Settings, at_least, within
+from mitsgan.settings import Settings, a_seed, at_least, within
 
 _LARGEST_SHIFT_MM = 6.0
+_MOST_CUBES = 1_000_000
 _NODULE_MM = (3.0, 30.0)
 """Smaller ones are called micronodules, larger ones masses."""
 
@@ -68,7 +69,11 @@ class CubesFile(Overwriting):
         if self.output.suffix != ".npz":
             raise OutputError(f"`output` {self.output}: cubes are named *.npz")
         at_least("count", self.count, len(self.scans))
-        at_least("seed", self.seed, 0)
+        if self.count > _MOST_CUBES:
+            raise SettingsError(
+                f"`count` {self.count}: {_MOST_CUBES:,} cubes of a file at most, which take 45 GB"
+            )
+        a_seed("seed", self.seed)
         at_least("readers", self.readers, 1)
         at_least("shift", self.shift, 0)
         if self.shift > _LARGEST_SHIFT_MM:

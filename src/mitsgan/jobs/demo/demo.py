@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mitsgan.jobs.shared import Overwriting, OwnAttackers
 from mitsgan.progress import Phases, Progress, silent
-from mitsgan.settings import at_least
+from mitsgan.settings import a_seed
 
 if TYPE_CHECKING:
     from mitsgan.evaluate.result import Evaluation
@@ -39,7 +39,7 @@ class DemoFolder(Overwriting, OwnAttackers):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least("seed", self.seed, 0)
+        a_seed("seed", self.seed)
 
     def command(self) -> str:
         """What makes this demonstration again; files by name, not by where they lie."""
