@@ -65,12 +65,14 @@ def transfer(rows: Rows) -> Table:
         seen = ", ".join(known.get(row["protector"], ())) or "-"
         line = lines.setdefault(tuple(names.values()), {**names, "trained_on": seen})
         got = rows.measured(row)
-        line |= {"n": row["n"], f"{row['attacker']}_hu": got["disruption"]}
+        line["n"] = min(row["n"], line.get("n", row["n"]))
+        line[f"{row['attacker']}_hu"] = got["disruption"]
         line[f"{row['attacker']}_over"] = got["over_noise"]
     return table(
         "transfer",
         "Trained on, attacked by",
-        "Median disruption, and the same over noise of equal RMSE, by pair of attackers.",
+        "Median disruption, and the same over noise of equal RMSE, by pair of attackers; positions "
+        "are those of the pair that struck at the fewest.",
         (
             *of,
             Column("trained_on", "trained on"),
