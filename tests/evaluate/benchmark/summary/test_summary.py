@@ -179,7 +179,6 @@ def test_who_attacks_at_fewer_places_is_told(config: BenchmarkConfig) -> None:
     assert {line["n"] for line in both} == {2}
 
 
-
 def test_the_order_in_which_rows_came_does_not_matter(config: BenchmarkConfig) -> None:
     results = rows(config)
     backwards = dict(reversed(list(results.items())))
