@@ -92,9 +92,12 @@ class CubeFile:
 def sampler_for(
     sources: Sequence[Scan | CubeFile], action: Action, sharpness: Sequence[float] = (0.0,)
 ) -> Sampler:
-    """One sampler of scans and files of cubes; each patient counts the same.
+    """One sampler of scans and files of cubes.
 
-    Each scan serves once per amount of unsharp masking; cubes from files stay as they are.
+    A file counts as often as it has patients, all scans together as often as they are. Among the
+    scans each version counts the same, so that one of thin slices, which is averaged to thicker
+    ones, counts more than one of thick slices. Each scan serves once per amount of unsharp masking;
+    cubes from files stay as they are.
 
     Raises:
         DataError: a file holds cubes for the other action.
