@@ -167,18 +167,6 @@ def table(summary: Benchmark, name: str) -> list[Any]:
     return list(shown.rows)
 
 
-def test_who_attacks_at_fewer_places_is_told(config: BenchmarkConfig) -> None:
-    results = rows(config)
-    fewer = ("disruption_rmse_hu", "perturbation_cube_rmse_hu", "perturbation_core_rmse_hu")
-    for row in results.values():
-        if row["kind"] == "attack" and row["attacker"] == "residual":
-            row |= {"n": 2, **{key: row[key][:2] for key in fewer}}
-    lines = table(summary_of(config, results), "transfer")
-    both = [line for line in lines if line.get("textured_hu") and line.get("residual_hu")]
-    assert both
-    assert {line["n"] for line in both} == {2}
-
-
 def test_the_order_in_which_rows_came_does_not_matter(config: BenchmarkConfig) -> None:
     results = rows(config)
     backwards = dict(reversed(list(results.items())))
