@@ -1,16 +1,22 @@
-"""The tags within the items of sequences, as they stand in the file, equal ones and all.
+"""The elements of a data set as they lie in their file, read strictly by the standard.
 
-pydicom keeps the last of two equal elements of an item, other programs may keep the first.
+Where bytes do not follow it, each program makes of them what it can, and two programs may go on
+from two different places: one shows what the other passes over. So what is to be vouched for has
+to be such that nobody needs to guess. pydicom also keeps the last of two equal elements of an item,
+other programs may keep the first.
 
-Source: DICOM PS3.5 sections 7.1 and 7.5 (data elements, nesting of data sets).
+Source: DICOM PS3.5 sections 7.1 and 7.5 (data elements, nesting of data sets), 6.2.2 (unknown VR),
+A.4 (encapsulated pixel data).
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from pydicom.datadict import dictionary_VR
+from pydicom.valuerep import VR
 
 from mitsgan.files.dicom import elements as dcm
 
@@ -19,99 +25,164 @@ _LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW"}) | {
     *(b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 }
 """VRs whose length takes four bytes, behind two that are reserved."""
+_VRS = frozenset(vr.value.encode() for vr in VR if len(vr.value) == 2)
+_DEEPEST = 32
+_CHUNK = 1 << 20
 
 
-def item_tags(data: bytes, *, implicit: bool, little: bool) -> list[list[int]]:
-    """The tags of a data set, and of each item in it at any depth, in the order of its bytes.
+@dataclass(frozen=True)
+class Walked:
+    """What a data set holds.
+
+    Attributes:
+        tags: of its elements, and of those of each item at any depth, in the order of the bytes.
+        ends: where each element of the data set itself ends in its stream.
+    """
+
+    tags: list[list[int]]
+    ends: list[int]
+
+
+def walk(stream: BinaryIO, *, implicit: bool, little: bool) -> Walked:
+    """Go through a data set from element to element, to the end of a stream.
+
+    Zeros that fill a file up are passed over.
 
     Args:
-        data: the data set, or the start of one that ends between two elements.
+        stream: where the data set begins.
         implicit: whether its VRs are left out.
         little: whether it is little endian.
 
     Raises:
-        ValueError, RecursionError: it is cut off, or nested too deeply.
+        ValueError: it does not follow the standard, so that programs may read it in several ways.
     """
-    walk = _Walk(data, "<" if little else ">")
-    try:
-        walk.data_set(0, len(data), implicit=implicit)
-    except struct.error as error:
-        raise ValueError("a sequence is cut off") from error
-    return walk.found
+    walking = _Walk(stream, "<" if little else ">", stream.tell())
+    walking.data_set(implicit=implicit)
+    return Walked(walking.tags, walking.ends)
 
 
 @dataclass
 class _Walk:
-    """A data set, and the tags that were found in it; places are bytes from its start."""
+    """A walk through a stream, which stands at ``at``."""
 
-    data: bytes
+    stream: BinaryIO
     order: str
-    found: list[list[int]] = field(default_factory=list)
+    at: int
+    tags: list[list[int]] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
 
-    def data_set(self, at: int, end: int, *, implicit: bool) -> int:
-        """Pass over elements up to a place, or to the end of an item; where that is."""
+    def data_set(self, *, implicit: bool) -> None:
+        """Pass over all elements down to the end of the stream."""
         tags: list[int] = []
-        self.found.append(tags)
-        while at < end:
-            tag, at = self._tag(at)
-            if tag == _ITEM_END:
-                return at + 4
-            tags.append(tag)
-            vr, length, at = self._head(at, tag, implicit=implicit)
-            if vr == b"SQ" or (vr == b"UN" and length == dcm.UNDEFINED_LENGTH):
-                at = self._items(at, length, implicit=implicit or vr == b"UN")
-            elif length == dcm.UNDEFINED_LENGTH:
-                at = self._fragments(at)
-            else:
-                at += length
-        return at
+        self.tags.append(tags)
+        while len(head := self.stream.read(8)) == 8:
+            self.at += 8
+            if not any(head):
+                self._zeros()
+                return
+            tags.append(self._element(head, implicit=implicit, depth=0))
+            self.ends.append(self.at)
 
-    def _items(self, at: int, length: int, *, implicit: bool) -> int:
-        end = len(self.data) if length == dcm.UNDEFINED_LENGTH else at + length
-        while at < end:
-            tag, size, at = self._item(at)
-            if tag == _SEQUENCE_END:
-                return at
+    def _zeros(self) -> None:
+        while chunk := self.stream.read(_CHUNK):
+            if any(chunk):
+                raise ValueError("zeros stand between its elements")
+
+    def _element(self, head: bytes, *, implicit: bool, depth: int) -> int:
+        """Pass over an element of which the first eight bytes were read; its tag."""
+        group, number = struct.unpack_from(f"{self.order}HH", head)
+        tag = int(group << 16 | number)
+        if group == 0xFFFE:
+            raise ValueError(f"{dcm.label(tag)} stands where an element should")
+        vr, length = self._vr_and_length(head, tag, implicit=implicit)
+        undefined = length == dcm.UNDEFINED_LENGTH
+        if tag == dcm.PIXEL_DATA and undefined and vr in (b"OB", b"OW"):
+            self._fragments()
+        elif vr == b"SQ" or (vr == b"UN" and undefined):
+            self._items(length, implicit=implicit or vr == b"UN", unknown=vr == b"UN", depth=depth)
+        elif undefined:
+            raise ValueError(f"{dcm.label(tag)} has no length, but is no sequence")
+        elif depth == 0:  # if it is cut off, whoever decodes it says so
+            self.stream.seek(length, 1)
+            self.at += length
+        else:
+            self._skip(length)
+        return tag
+
+    def _vr_and_length(self, head: bytes, tag: int, *, implicit: bool) -> tuple[bytes, int]:
+        if implicit:
+            (length,) = struct.unpack_from(f"{self.order}I", head, 4)
+            return _usual(tag, undefined=length == dcm.UNDEFINED_LENGTH), length
+        vr = head[4:6]
+        if vr not in _VRS:
+            raise ValueError(f"{dcm.label(tag)} has the VR {vr!r}, which there is not")
+        if vr in _LONG:
+            (length,) = struct.unpack(f"{self.order}I", self._read(4))
+        else:
+            (length,) = struct.unpack_from(f"{self.order}H", head, 6)
+        return vr, length
+
+    def _items(self, length: int, *, implicit: bool, unknown: bool, depth: int) -> None:
+        """Pass over the items of a sequence; ``unknown`` if it does not say that it is one."""
+        if depth == _DEEPEST:
+            raise ValueError(f"sequences are nested more than {_DEEPEST} deep")
+        end = None if length == dcm.UNDEFINED_LENGTH else self.at + length
+        while end is None or self.at < end:
+            tag, size = self._item()
+            if tag == _SEQUENCE_END and end is None:
+                return
             if tag != _ITEM:
                 raise ValueError("a sequence holds something else than items")
-            item_end = len(self.data) if size == dcm.UNDEFINED_LENGTH else at + size
-            at = self.data_set(at, item_end, implicit=implicit)
-        return at
+            self._in_item(size, implicit=implicit, unknown=unknown, depth=depth + 1)
+        if self.at != end:
+            raise ValueError("an item is longer than its sequence")
 
-    def _fragments(self, at: int) -> int:
+    def _in_item(self, length: int, *, implicit: bool, unknown: bool, depth: int) -> None:
+        tags: list[int] = []
+        self.tags.append(tags)
+        end = None if length == dcm.UNDEFINED_LENGTH else self.at + length
+        while end is None or self.at < end:
+            head = self._read(8)
+            if end is None and struct.unpack_from(f"{self.order}HH", head) == (0xFFFE, 0xE00D):
+                return
+            if unknown and not tags and head[4:6] in _VRS:
+                raise ValueError("an item of unknown VR seems to have VRs")
+            tags.append(self._element(head, implicit=implicit, depth=depth))
+        if self.at != end:
+            raise ValueError("an element is longer than its item")
+
+    def _fragments(self) -> None:
         """Pass over compressed pixels."""
         while True:
-            tag, size, at = self._item(at)
+            tag, size = self._item()
             if tag == _SEQUENCE_END:
-                return at
-            at += size
+                return
+            if tag != _ITEM:
+                raise ValueError("compressed pixels hold something else than items")
+            self._skip(size)
 
-    def _tag(self, at: int) -> tuple[int, int]:
-        group, number = struct.unpack_from(f"{self.order}HH", self.data, at)
-        return group << 16 | number, at + 4
+    def _item(self) -> tuple[int, int]:
+        """Tag and length of an item."""
+        group, number, length = struct.unpack(f"{self.order}HHI", self._read(8))
+        return group << 16 | number, length
 
-    def _item(self, at: int) -> tuple[int, int, int]:
-        """Tag and length of an item, and where it starts."""
-        tag, at = self._tag(at)
-        (length,) = struct.unpack_from(f"{self.order}I", self.data, at)
-        return tag, length, at + 4
+    def _read(self, size: int) -> bytes:
+        data = self.stream.read(size)
+        if len(data) < size:
+            raise ValueError("it ends within an element")
+        self.at += size
+        return data
 
-    def _head(self, at: int, tag: int, *, implicit: bool) -> tuple[bytes, int, int]:
-        """VR and length of an element, and where its value starts; ``at`` is behind its tag."""
-        vr = self.data[at : at + 2]
-        if implicit or vr in _LONG:
-            at += 0 if implicit else 4
-            (length,) = struct.unpack_from(f"{self.order}I", self.data, at)
-            return (_usual(tag, length) if implicit else vr), length, at + 4
-        (length,) = struct.unpack_from(f"{self.order}H", self.data, at + 2)
-        return vr, length, at + 4
+    def _skip(self, size: int) -> None:
+        if size:
+            self.stream.seek(size - 1, 1)
+            self.at += size - 1
+            self._read(1)
 
 
-def _usual(tag: int, length: int) -> bytes:
-    """The VR of an element that does not say it."""
-    if length == dcm.UNDEFINED_LENGTH:
-        return b"SQ"
+def _usual(tag: int, *, undefined: bool) -> bytes:
+    """The VR of an element that does not say it; that of private ones depends on their length."""
     try:
-        return dictionary_VR(tag).encode()
-    except KeyError:  # a private one
-        return b"OB"
+        return dictionary_VR(tag)[:2].encode()
+    except KeyError:
+        return b"SQ" if undefined else b"OB"

@@ -10,6 +10,8 @@ Source: DICOM PS3.10 section 7.1 (file meta information), PS3.5 section 7 and an
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
@@ -213,8 +215,9 @@ def behind_deflated(file: SliceFile) -> bytes:
     return reader.unused_data
 
 
-def body_tags(file: SliceFile, largest: int) -> list[int]:
-    """The tags of all elements of the body in the order of the file, equal ones and all.
+def body_tags(file: SliceFile, largest: int) -> tuple[list[int], list[int]]:
+    """The tags of all elements of the body in the order of the file, equal ones and all, as pydicom
+    reads them; and where the last ones of them end in `body`, from *Pixel Data* on.
 
     Args:
         file: a header that was read.
@@ -223,22 +226,41 @@ def body_tags(file: SliceFile, largest: int) -> list[int]:
     deflated = file.transfer_syntax == DeflatedExplicitVRLittleEndian
     # pydicom may ask for the first tag twice, and passes over the end of a file within an element.
     again = deflated or file.pixel_offset is None or file.tags[:1] == file.tags[1:2]
-    with file.entry.open() as raw, quiet():
-        raw.seek(file.body_offset if again else file.pixel_offset or 0)
-        stream: BinaryIO = raw
-        if deflated:
-            stream = BytesIO(inflate(raw.read()))
+    with body(file) as stream, quiet():
+        if not again:
+            stream.seek(file.pixel_offset or 0)
         implicit, little = file.encoding
         elements = data_element_generator(stream, implicit, little, defer_size=largest)
-        read, looked = [], False
+        read: list[int] = []
+        ends: list[int] = []
+        looked = False
         for element in elements:
             if not _is_filling(element):
                 read.append(int(element.tag))
+                ends.append(max(stream.tell(), _end(element)))
             elif not looked:  # to go through megabytes of zeros by eights would take minutes
                 looked = True
                 if _ends_in_zeros(stream):
                     break
-    return ([] if again else [tag for tag in file.tags if tag != 0]) + read
+    return ([] if again else [tag for tag in file.tags if tag != 0]) + read, ends
+
+
+@contextmanager
+def body(file: SliceFile) -> Iterator[BinaryIO]:
+    """The data set of a file, at its start; inflated where it is deflated."""
+    with file.entry.open() as raw:
+        raw.seek(file.body_offset)
+        if file.transfer_syntax == DeflatedExplicitVRLittleEndian:
+            yield BytesIO(inflate(raw.read()))
+        else:
+            yield raw
+
+
+def _end(element: RawDataElement | DataElement) -> int:
+    """Where an element ends by its length, though the file may end before; 0 where it has none."""
+    if not isinstance(element, RawDataElement) or element.length == dcm.UNDEFINED_LENGTH:
+        return 0
+    return element.value_tell + element.length
 
 
 def _is_filling(element: RawDataElement | DataElement) -> bool:
@@ -256,22 +278,16 @@ def _ends_in_zeros(stream: BinaryIO) -> bool:
     return False
 
 
-def head_bytes(file: SliceFile) -> bytes:
-    """The data set of a file up to its pixels, as encoded; all of it where it was deflated."""
+def meta_bytes(file: SliceFile) -> bytes:
+    """Group 0002 of a file, as encoded; nothing where it has none."""
     with file.entry.open() as raw:
-        raw.seek(file.body_offset)
-        if file.transfer_syntax == DeflatedExplicitVRLittleEndian:
-            return inflate(raw.read())
-        return raw.read(-1 if file.pixel_offset is None else file.pixel_offset - file.body_offset)
+        data = raw.read(file.body_offset)
+    return data[_MARK + 4 :] if data[_MARK : _MARK + 4] == b"DICM" else data
 
 
 def whole_dataset(file: SliceFile) -> Dataset:
     """The whole file with its pixels, its meta data saying how it is really encoded."""
-    with file.entry.open() as raw, quiet():
-        raw.seek(file.body_offset)
-        stream: BinaryIO = raw
-        if file.transfer_syntax == DeflatedExplicitVRLittleEndian:
-            stream = BytesIO(inflate(raw.read()))
+    with body(file) as stream, quiet():
         dataset = read_dataset(stream, *file.encoding)
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = file.transfer_syntax
