@@ -53,7 +53,7 @@ def test_a_header_field_is_named(
 @pytest.mark.parametrize(
     "name, value, tag",
     [
-        ("InstanceNumber", 77, "(0020,0013)"),
+        ("InstanceNumber", 4, "(0020,0013)"),
         ("SOPInstanceUID", "1.2.3.4", "(0008,0018)"),
         ("SeriesInstanceUID", "1.2.3.5", "(0020,000e)"),
     ],

@@ -18,6 +18,8 @@ from mitsgan.scan.geometry import Geometry
 from mitsgan.scan.plausible import check_plausible
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.content import Part
+from mitsgan.seal.format import Seal
+from mitsgan.seal.sketch.missing import DENSER_HU
 
 _GAP = 1.5
 """Distances of neighbouring slices above so many of the usual one mean that one is missing."""
@@ -60,6 +62,24 @@ def pieces(parts: Sequence[Part], path: Path, sealed: Geometry | None = None) ->
     return [
         _on_grid(build_scan(frames, path, Reading(assume_hu=True)), step) for frames, step in runs
     ]
+
+
+def pads_tissue(seal: Seal) -> bool:
+    """Whether a scan said of what is denser than air that it is no data when it was sealed."""
+    for z in range(len(seal.slices)):
+        sealed = seal.expected(z)
+        names = ("PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleSlope", "RescaleIntercept")
+        value, limit, slope, intercept = (sealed.get(name, "") for name in names)
+        signed = sealed.get("PixelRepresentation") == "1"
+        try:
+            bits = [int(text) for text in (value, limit) if text]
+            stored = [n - 0x10000 if signed and n >= 0x8000 else n for n in bits]
+            dense = [n * float(slope or 1) + float(intercept or 0) > DENSER_HU for n in stored]
+        except ValueError:
+            continue
+        if any(dense):
+            return True
+    return False
 
 
 def _build(parts: Sequence[Part], path: Path) -> Scan:

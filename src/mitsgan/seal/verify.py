@@ -12,20 +12,25 @@ from mitsgan.files.dicom.content import describe
 from mitsgan.files.dicom.files import Progress
 from mitsgan.files.dicom.find.sift import LeftOut, left_out_note
 from mitsgan.reading import Choice
+from mitsgan.scan.scan import Scan
 from mitsgan.seal.compare import compare, pair_slices
 from mitsgan.seal.content import Part, choose_parts, kind_of, of_series, read_parts
 from mitsgan.seal.digest import SIZE
 from mitsgan.seal.format import Seal, SealError, read_seal, timestamp
 from mitsgan.seal.keys import fingerprint, load_certificates, name_of
 from mitsgan.seal.report import Finding, SealReport, SealVerdict
-from mitsgan.seal.scans import pieces
+from mitsgan.seal.scans import pads_tissue, pieces
 from mitsgan.seal.signature import verify
 from mitsgan.seal.sketch.encoding import SketchError, from_fields
 from mitsgan.seal.sketch.judge import ContentReport, judge
+from mitsgan.seal.sketch.missing import hidden_ml
 from mitsgan.seal.sketch.sketch import Sketch
 from mitsgan.seal.trust import Trust
 from mitsgan.seal.uncovered import uncovered
-from mitsgan.seal.weigh import DRAWN, IDENTITY, weigh
+from mitsgan.seal.weigh import DRAWN, IDENTITY, misleading, weigh
+
+_LEAST_HIDDEN_ML = 0.05
+"""A ball of 4.6 mm."""
 
 
 @dataclass
@@ -150,6 +155,9 @@ def _compare(
         # Coded with loss, each object of a series is another one by its UID (PS3.3 C.7.6.1.1.5).
         result.findings = [f for f in result.findings if f.kind not in ("missing", "extra")]
         result.notes.append("none of its slices is an object that was sealed")
+    unexplained: list[Finding] = []
+    if result.findings or not same_objects:
+        unexplained += misleading(seal, same_objects or choose_parts(parts, path, choice))
     if not same_objects or any(f.kind in ("pixels", "missing") for f in result.findings):
         shown = same_objects or choose_parts(parts, path, choice)
         result.examined = shown
@@ -158,14 +166,26 @@ def _compare(
             result.findings += _posing(beside, {part.series for part in shown})
         try:
             sealed = sketch.grid.geometry if same_objects else None
-            result.content = judge(sketch, pieces(shown, path, sealed))
+            scans = pieces(shown, path, sealed)
+            result.content = judge(sketch, scans)
         except ScanError as error:
             if not same_objects:
                 raise
             result.notes.append(f"what it shows could not be compared: {error}")
             return result
-    result.findings = weigh(seal, sketch, result.findings)
+        unexplained += [] if pads_tissue(seal) else _hidden(scans)
+    result.findings = [*weigh(seal, sketch, result.findings), *unexplained]
     return result
+
+
+def _hidden(scans: Sequence[Scan]) -> list[Finding]:
+    """That viewers leave something blank that is there, where they do."""
+    hidden = sum(hidden_ml(scan) for scan in scans)
+    if hidden < _LEAST_HIDDEN_ML:
+        return []
+    name = "PixelPaddingValue"
+    text = f"{describe(name)} declares {hidden:.2f} ml denser than air to be no data: a viewer "
+    return [Finding("attribute", f"{text}does not show what is there", attribute=name)]
 
 
 def _in_several_series(parts: Sequence[Part]) -> list[str]:

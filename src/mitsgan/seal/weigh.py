@@ -28,8 +28,11 @@ from mitsgan.files.dicom.content import (
     STUDY,
     TABLES,
     VALUES,
+    describe,
 )
+from mitsgan.files.dicom.elements import decimal
 from mitsgan.scan.geometry import Geometry
+from mitsgan.seal.content import Part
 from mitsgan.seal.format import Seal
 from mitsgan.seal.report import Finding
 from mitsgan.seal.sketch.sketch import Sketch
@@ -53,6 +56,9 @@ _MEANING = frozenset({*GEOMETRY, *VALUES, *NUMBERS}) | {
 }
 """Attributes that give pixels a place and a meaning. They change along with the pixels, or else
 somebody edited the header."""
+
+_ORDERS = ("InstanceNumber", "SliceLocation")
+_DISTANCE, _UNEVEN = "SpacingBetweenSlices", 0.02
 
 _WHOLE = 0.5
 """Share of the patient's blocks in a slice that differ, from which on all of it was processed; and
@@ -110,6 +116,51 @@ def _explained(
     if finding.attribute in _MEANING:
         return set(finding.slices) <= not_as_sealed
     return True
+
+
+def misleading(seal: Seal, parts: Sequence[Part]) -> list[Finding]:
+    """What some programs go by, where it is no longer true of the slices: no processing does that.
+
+    Most programs order slices by their positions, and tell distances by these. Some go by numbers.
+
+    Args:
+        seal: what was sealed.
+        parts: the slices that there are, as they lie.
+    """
+    findings = []
+    for name in _ORDERS:
+        sealed = [seal.expected(z).get(name, "") for z in range(len(seal.slices))]
+        now = [part.attributes.get(name, "") for part in parts]
+        if _ascend_or_descend(sealed) and _ascend_or_descend(now) is False:
+            text = f"{describe(name)} no longer follows the order of the slices: a program that "
+            text += "goes by it shows them in another"
+            findings.append(Finding("attribute", text, attribute=name))
+    told = {part.attributes.get(_DISTANCE, "") for part in parts}
+    for text in sorted(told - seal.values(_DISTANCE) - {""}):
+        if not _lie_apart(parts, text):
+            text = f"{describe(_DISTANCE)} is {text!r}, but the slices do not lie so far apart"
+            findings.append(Finding("attribute", text, attribute=_DISTANCE))
+    return findings
+
+
+def _ascend_or_descend(texts: Sequence[str]) -> bool | None:
+    """Whether numbers do, equal ones allowed; None where some are none."""
+    try:
+        steps = np.diff([decimal(text) for text in texts])
+    except ValueError:
+        return None
+    return bool((steps >= 0).all() or (steps <= 0).all())
+
+
+def _lie_apart(parts: Sequence[Part], text: str) -> bool:
+    """Whether slices lie so many mm apart, most of them."""
+    try:
+        distance = abs(decimal(text))
+        places = [_numbers(part.attributes["ImagePositionPatient"]) for part in parts]
+        gaps = np.linalg.norm(np.diff(np.reshape(places, (-1, 3)), axis=0), axis=1)
+    except (ValueError, KeyError):
+        return False
+    return not len(gaps) or bool(abs(np.median(gaps) - distance) <= _UNEVEN * distance)
 
 
 def _edited(seal: Seal, sketch: Sketch, findings: Sequence[Finding]) -> set[int]:

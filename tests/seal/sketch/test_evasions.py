@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,11 @@ import pytest
 from tests.seal.sketch.conftest import LUNG, Array, painted, with_hu
 from tests.seal.sketch.test_judge import resampled
 
+from mitsgan.scan.geometry import Geometry
 from mitsgan.scan.scan import Scan
+from mitsgan.seal.sketch.cells import CellGrid
 from mitsgan.seal.sketch.judge import judge
+from mitsgan.seal.sketch.observe import finer
 from mitsgan.seal.sketch.sketch import Sketch, make_sketch
 
 
@@ -123,3 +127,13 @@ def test_voxels_far_coarser_than_cells_accuse_nobody(patient: Scan, sketch: Sket
     coarse = Scan.from_sitk(resampled(patient, (25.0, 25.0, 25.0)), plausible=False)
     report = judge(sketch, [coarse])
     assert report.verdict == "unknown"
+
+
+def test_a_turned_grid_with_voxels_between_the_sealed_ones() -> None:
+    """Turned by 45 degrees, every second voxel lies at a sealed one, and the others between."""
+    sealed = CellGrid(Geometry((5.0, 1.0, 1.0)), (4, 30, 30), (1, 4, 4))
+    half, air = math.sqrt(0.5), np.full((4, 60, 60), -1000, np.int16)
+    axes = ((0.0, 0.0, 1.0), (-half, half, 0.0), (half, half, 0.0))
+    for mm, expected in ((half, (1, 2, 2)), (1.0, (1, 1, 1))):
+        turned = Scan.from_hu(air, (5.0, mm, mm), axes=axes, plausible=False)
+        assert finer(turned, sealed) == expected

@@ -22,6 +22,9 @@ _MIXED_CELLS, _MIXED_HU = 16, 30.0
 _UNEVEN = 0.1
 """By how much more of a cell may be filled than of the one before it: for noise."""
 
+DENSER_HU = -900.0
+"""More than this is no air."""
+
 _TISSUE_HU = -500.0
 _LOOKED_AT = 256
 """Rows and columns, about, that are looked at outside of the sealed scan."""
@@ -127,6 +130,26 @@ def missing_parts(
         told = "less than 1" if 0 < share < 0.005 else f"{100 * share:.0f}"
         reasons.append(f"{told} % of the patient cannot be compared")
     return tuple(reasons)
+
+
+def hidden_ml(scan: Scan) -> float:
+    """Volume of what is denser than air, and not the darkest of a scan, that it says is no data.
+
+    A viewer leaves such voxels blank, whatever is in them. The darkest ones, such as those that a
+    window cut off, look the same either way.
+    """
+    if scan.padding is None:
+        return 0.0
+    low, high = scan.padding
+    if (high * scan.slope + scan.intercept).max() <= DENSER_HU:
+        return 0.0
+    darkest, count = float(scan.stored.min()), 0
+    for z in range(scan.shape[0]):
+        stored = scan.stored[z]
+        dense = stored * np.float32(scan.slope[z]) + np.float32(scan.intercept[z]) > DENSER_HU
+        blank = (stored >= low) & (stored <= high) & (stored > darkest)
+        count += int(np.count_nonzero(dense & blank))
+    return count * float(np.prod(scan.spacing)) / 1000
 
 
 def tissue_beyond_ml(scan: Scan, grid: CellGrid) -> float:

@@ -211,12 +211,16 @@ def _added_up(scan: Scan, grid: CellGrid, offset: Triple) -> tuple[Array, Array]
 def finer(scan: Scan, grid: CellGrid) -> Triple:
     """How many voxels of a scan a sealed voxel is long, along the scan's ``[z, y, x]``, rounded up.
 
-    1 where the scan is as coarse, or its voxels are those that were sealed.
+    1 where the scan is as coarse, or its voxels are those that were sealed. Where it is turned and
+    has more voxels, a sealed one is as long as it reaches from corner to corner: each second voxel
+    of a grid turned by 45 degrees may lie between the sealed ones, though none is a step away.
     """
     if voxel_offset(scan.geometry, scan.shape, grid) is not None:
         return 1, 1, 1
-    steps = np.abs(grid.geometry.matrix @ np.linalg.inv(scan.geometry.matrix)).max(0)
-    most = np.ceil(steps - _SAME_VOXELS).clip(1, scan.shape)
+    steps = grid.geometry.matrix @ np.linalg.inv(scan.geometry.matrix)
+    more = abs(np.linalg.det(steps)) > 1 + _SAME_VOXELS
+    lengths = np.abs(steps).sum(0) if more else np.abs(steps).max(0)
+    most = np.ceil(lengths - _SAME_VOXELS).clip(1, scan.shape)
     z, y, x = most.astype(int).tolist()
     return z, y, x
 
