@@ -93,3 +93,16 @@ def test_a_distance_at_which_slices_do_not_lie(check: Check, processed: Path) ->
     for file in ordered(processed)[1::2]:
         file.unlink()
     assert check(processed).verdict == "processed", "now they do"
+
+
+def test_bits_that_are_too_few(check: Check, processed: Path) -> None:
+    """What is denser than water is darker than air for programs that leave out the other bits."""
+    for stored, verdict in ((13, "processed"), (10, "tampered")):
+        for file in processed.iterdir():
+            ds = dcmread(file)
+            ds.BitsStored, ds.HighBit = stored, stored - 1
+            ds.save_as(file)
+        report = check(processed)
+        assert report.verdict == verdict
+    (finding,) = [f for f in report.findings if not f.explained]
+    assert f"too few for the values of {DEPTH} slices" in finding.text

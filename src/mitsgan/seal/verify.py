@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mitsgan.errors import ScanError, plain
+from mitsgan.errors import ScanError, counted, plain
 from mitsgan.files.dicom.content import describe
 from mitsgan.files.dicom.files import Progress
 from mitsgan.files.dicom.find.sift import LeftOut, left_out_note
+from mitsgan.files.dicom.source import DicomSource
 from mitsgan.reading import Choice
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.compare import compare, pair_slices
@@ -28,6 +29,8 @@ from mitsgan.seal.sketch.sketch import Sketch
 from mitsgan.seal.trust import Trust
 from mitsgan.seal.uncovered import uncovered
 from mitsgan.seal.weigh import DRAWN, IDENTITY, misleading, weigh
+
+_STORED_AS = ("BitsStored", "PixelRepresentation", "RescaleSlope", "RescaleIntercept")
 
 _LEAST_HIDDEN_ML = 0.05
 """A ball of 4.6 mm."""
@@ -173,19 +176,31 @@ def _compare(
                 raise
             result.notes.append(f"what it shows could not be compared: {error}")
             return result
-        unexplained += [] if pads_tissue(seal) else _hidden(scans)
+        unexplained += _shown_otherwise(seal, scans, shown)
     result.findings = [*weigh(seal, sketch, result.findings), *unexplained]
     return result
 
 
-def _hidden(scans: Sequence[Scan]) -> list[Finding]:
-    """That viewers leave something blank that is there, where they do."""
-    hidden = sum(hidden_ml(scan) for scan in scans)
-    if hidden < _LEAST_HIDDEN_ML:
-        return []
-    name = "PixelPaddingValue"
-    text = f"{describe(name)} declares {hidden:.2f} ml denser than air to be no data: a viewer "
-    return [Finding("attribute", f"{text}does not show what is there", attribute=name)]
+def _shown_otherwise(seal: Seal, scans: Sequence[Scan], parts: Sequence[Part]) -> list[Finding]:
+    """By what viewers show something else than the values, or leave it blank, where they do."""
+    findings = []
+    hidden = 0.0 if pads_tissue(seal) else sum(hidden_ml(scan) for scan in scans)
+    if hidden >= _LEAST_HIDDEN_ML:
+        name = "PixelPaddingValue"
+        text = f"{describe(name)} declares {hidden:.2f} ml denser than air to be no data: a viewer "
+        text += "does not show what is there"
+        findings.append(Finding("attribute", text, attribute=name))
+    sources = [scan.source for scan in scans if isinstance(scan.source, DicomSource)]
+    widened = sum(len(source.widened) for source in sources)
+    as_sealed = all(
+        part.attributes.get(name, "") in seal.values(name) for part in parts for name in _STORED_AS
+    )
+    if widened and not as_sealed:
+        name = "BitsStored"
+        text = f"{describe(name)} is too few for the values of {counted(widened, 'slice')}, which "
+        text += "were stored otherwise when sealed: programs that go by it show something else"
+        findings.append(Finding("attribute", text, attribute=name))
+    return findings
 
 
 def _in_several_series(parts: Sequence[Part]) -> list[str]:
