@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -170,6 +172,12 @@ def test_values_that_are_no_hu_are_taken_for_what_they_are(
     assert (report.verdict, len(report.regions)) == ("tampered", 1)
     for other in (-change(sealed.hu()), change(sealed.hu()[:, ::-1])):
         assert judge(sketch, [with_values(patient, other)]).verdict != "processed"
+
+
+def test_who_has_hu_waits_for_no_statistics() -> None:
+    code = "import sys, mitsgan.seal.verify; print('scipy.stats' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n", "these take as long to load as all else"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from enum import StrEnum
 import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own habit
 from numpy.typing import NDArray
-from scipy.stats import theilslopes
 
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.geometry import Geometry
@@ -124,6 +123,8 @@ def find_scale(seen: Observation, sealed: Array, even: Mask) -> Scale | None:
     chosen = np.random.default_rng(0).permutation(np.flatnonzero(inside))[:_SOME]
     if len(chosen) < _LEAST_EVEN or np.ptp(hu[chosen]) == 0:
         return None
+    from scipy.stats import theilslopes  # takes as long as all else, and hardly a scan needs it
+
     gain, offset = (float(number) for number in theilslopes(values[chosen], hu[chosen])[:2])
     strays = np.abs(values[chosen] - gain * hu[chosen] - offset)
     if gain <= 0 or np.median(strays) > gain * _OTHER_HU:
