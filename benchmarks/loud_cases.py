@@ -1,4 +1,5 @@
-"""Cubes that an attacker repaints so that the mark shows nothing: louder, smoother, odd."""
+"""Cubes that an attacker repaints so that the mark shows nothing: louder, smoother, odd, or copied
+from what is marked."""
 
 from __future__ import annotations
 
@@ -96,6 +97,38 @@ def every(axis: int, step: int, before: Array, rng: np.random.Generator) -> Arra
     return after
 
 
+def moved(by: tuple[float, float, float], before: Array, rng: np.random.Generator) -> Array:
+    """The block moved by so many voxels ``[z, y, x]``, its edges held."""
+    return np.asarray(ndimage.shift(before, by, order=1, mode="nearest"), np.float32)
+
+
+def turned(axis: int, before: Array, rng: np.random.Generator) -> Array:
+    """The block the other way round."""
+    return np.asarray(np.flip(before, axis))
+
+
+def own_grain(before: Array, rng: np.random.Generator) -> Array:
+    """Soft tissue with the grain that was there."""
+    return np.asarray(_LESION_HU + before - ndimage.gaussian_filter(before, (0, 1, 1)))
+
+
+def blob(hu: float, before: Array, rng: np.random.Generator) -> Array:
+    """A ball added to what is there, that fades to nothing at the faces of the block."""
+    axes = np.meshgrid(*(np.linspace(-1, 1, n) for n in before.shape), indexing="ij", sparse=True)
+    away = np.sqrt(sum(np.square(axis) for axis in axes))
+    return np.asarray(before + hu * np.clip(2 - 2 * away, 0, 1), np.float32)
+
+
+def stepped(step: float, before: Array, rng: np.random.Generator) -> Array:
+    """What is there, in grey levels so far apart."""
+    return np.asarray(np.rint(before / step) * step, np.float32)
+
+
+def noisier(level: float, before: Array, rng: np.random.Generator) -> Array:
+    """What is there, and white noise."""
+    return before + np.float32(level) * rng.standard_normal(before.shape, np.float32)
+
+
 def paints() -> Mapping[str, Paint]:
     """By name; the noisy ones at every level."""
     noisy = {
@@ -117,7 +150,19 @@ def paints() -> Mapping[str, Paint]:
         "one slice in three": partial(every, 0, 3),
         "every other column": partial(every, 2, 2),
     }
-    return {**noisy, **others}
+    copies: dict[str, Paint] = {
+        "moved by a slice": partial(moved, (1, 0, 0)),
+        "moved by two pixels": partial(moved, (0, 0, 2)),
+        "moved by a quarter of a pixel": partial(moved, (0, 0, 0.25)),
+        "turned from head to feet": partial(turned, 0),
+        "turned from left to right": partial(turned, 2),
+        "lesion, the grain that was there": own_grain,
+        "a ball of 300 HU added": partial(blob, 300.0),
+        "grey levels of 16 HU": partial(stepped, 16.0),
+        "noise of 10 HU added": partial(noisier, 10.0),
+        "noise of 20 HU added": partial(noisier, 20.0),
+    }
+    return {**noisy, **others, **copies}
 
 
 @dataclass(frozen=True)
