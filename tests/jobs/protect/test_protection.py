@@ -22,13 +22,24 @@ from mitsgan.scan.scan import Scan
 
 def test_the_function_takes_what_the_settings_hold() -> None:
     taken = inspect.signature(protect).parameters
-    names = [name for name in taken if name not in ("scan", "key", "progress")]
+    names = [name for name in taken if name not in ("scan", "key", "checkpoint", "progress")]
     assert names == [field.name for field in fields(ProtectSettings)]
     for field in fields(ProtectSettings):
         assert field.default is not MISSING
         assert taken[field.name].default == field.default
         assert taken[field.name].annotation.replace("AnyPath", "Path") == field.type
         assert taken[field.name].kind is inspect.Parameter.KEYWORD_ONLY
+
+
+def test_a_checkpoint_is_for_what_takes_long(phantom: Scan, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.npz"
+    with pytest.raises(SettingsError, match="say how long that is"):
+        protect(phantom, protector="offset", checkpoint=kept)
+    how = {"protector": "pgd", "refine_steps": 1, "max_hu": 4.0, "device": "cpu"}
+    first = protect(phantom, **how, checkpoint=kept)  # type: ignore[arg-type]
+    assert kept.exists(), "the caller has not kept the result yet"
+    again = protect(phantom, **how, checkpoint=kept)  # type: ignore[arg-type]
+    assert (again.scan.stored == first.scan.stored).all()
 
 
 def test_the_budget_is_kept_and_the_scan_left_alone(phantom: Scan) -> None:

@@ -200,6 +200,7 @@ def protect(
     mark_hu: float = MARK_HU,
     identity: str | None = None,
     key: Key | AnyPath | None = None,
+    checkpoint: AnyPath | None = None,
     progress: Progress = silent,
 ) -> Protected:
     """Protect a scan in memory.
@@ -226,6 +227,8 @@ def protect(
         mark_hu: strength of the mark, RMS over the body.
         identity: a name for the series that the mark is bound to; by default its source tells it.
         key: to mark the scan with, or its file.
+        checkpoint: a file that keeps the optimisation, to go on from where it was interrupted; who
+            has kept the result may delete it.
         progress: told how far it is.
 
     Raises:
@@ -262,7 +265,9 @@ def protect(
         from mitsgan.mark import Key
 
         key = Key.of(key)
-    return Protection.load(settings, key).protect(scan, progress=progress)
+    settings.check_checkpoint(checkpoint is not None)
+    protection = Protection.load(settings, key)
+    return protection.protect(scan, checkpoint=optional_path(checkpoint), progress=progress)
 
 
 def _check_scan(given: object) -> None:

@@ -101,6 +101,13 @@ class ProtectSettings(Settings):
         if not has_key and (self.mark_hu != MARK_HU or self.identity is not None):
             raise SettingsError("`mark_hu` and `identity` belong to a mark; give `key` too")
 
+    def check_checkpoint(self, is_given: bool) -> None:
+        """Raise `SettingsError` where a checkpoint is given, and nothing is optimised."""
+        if is_given and not self.refines:
+            raise SettingsError(
+                "`checkpoint` keeps an optimisation; say how long that is: `refine=300`"
+            )
+
     def _check_protector(self) -> None:
         """A node or an archive would tell a misspelt one only in the failure of every series."""
         if self.protector not in (DEFAULT_PROTECTOR, PGD):
@@ -219,7 +226,4 @@ class ProtectFile(Overwriting, RestorablyProtecting, CtInput):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.checkpoint is not None and not self.refines:
-            raise SettingsError(
-                "`checkpoint` keeps an optimisation; say how long that is: `refine=300`"
-            )
+        self.check_checkpoint(self.checkpoint is not None)
