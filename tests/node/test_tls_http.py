@@ -207,6 +207,7 @@ def test_another_host_name_or_another_page_gets_nothing(site: Site, phantom: Pat
     authorization = basic(TOKEN)
     assert site.post("/series/1/retry", "proof=0", Authorization=authorization)[0] == 403
     assert site.post("/series/1/retry", "proof=ä", Authorization=authorization)[0] == 403
+    assert site.post("/series/1/retry", 300_000 * "x", Authorization=authorization)[0] == 403
     assert site.post(f"/series/{1 << 64}/retry", "", Authorization=f"Bearer {TOKEN}")[0] == 409
     assert site.node.states() == ["dead"]
 
