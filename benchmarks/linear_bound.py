@@ -231,8 +231,18 @@ def measure(
             continue
         say(f"{pair} {action}, {ball_mm:g} mm")
         ball = _ball(bench, result, (pair, action, ball_mm), counts, fresh, added)
-        result = replace(result, balls=(*result.balls, ball))
+        result = replace(result, balls=tuple(sorted((*result.balls, ball), key=_order)))
         yield result
+
+
+def _order(ball: Ball) -> tuple[bool, str, str, float]:
+    """The pair that networks are trained against first, and small balls."""
+    return (
+        ball.pair != PAIRS[0],
+        ball.pair,
+        ball.action,
+        float("inf") if ball.ball_mm is None else ball.ball_mm,
+    )
 
 
 def _written(ball_mm: float) -> float | None:

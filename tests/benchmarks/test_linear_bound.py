@@ -75,5 +75,5 @@ def test_bounds_are_measured_and_gone_on_with(
     assert "--overwrite" in capsys.readouterr().err
     assert main([*command, "--balls", "0", "1", "--resume"]) == 0
     balls = LinearBound.read(output).balls
-    assert balls[:2] == (known, ball), "kept"
-    assert [(one.ball_mm, len(one.bounds)) for one in balls] == [(0.0, 1), (4.0, 1), (1.0, 1)]
+    assert (balls[0], balls[2]) == (known, ball), "kept"
+    assert [(one.ball_mm, len(one.bounds)) for one in balls] == [(0.0, 1), (1.0, 1), (4.0, 1)]
