@@ -79,23 +79,30 @@ def test_a_changed_attribute_that_is_sealed_is_refused(
     assert not (tmp_path / "back").exists()
 
 
+@pytest.fixture
+def comes_back_alone(
+    protect: Protect, keys: Path, tmp_path: Path, same_files: Callable[[Path, Path], bool]
+) -> Callable[[Path], bool]:
+    """Whether a scan that was protected in the full form comes back without its sidecar."""
+
+    def comes_back(scan: Path) -> bool:
+        protect(scan, tmp_path / "full", restorable_form="full")
+        (tmp_path / "full.original.p7m").unlink()
+        restore(tmp_path / "full", tmp_path / "back", private_key=keys / "site.pem")
+        return same_files(scan, tmp_path / "back")
+
+    return comes_back
+
+
 @pytest.mark.parametrize("tail", [b"", b"\xfc\xff\xfc\xffOB\0\0\4\0\0\0abcd", b"\0" * 7])
 def test_bytes_around_the_pixels_come_from_the_files_alone(
-    tail: bytes,
-    series: Path,
-    protect: Protect,
-    keys: Path,
-    tmp_path: Path,
-    same_files: Callable[[Path, Path], bool],
+    tail: bytes, series: Path, tmp_path: Path, comes_back_alone: Callable[[Path], bool]
 ) -> None:
     """A preamble, and what stands behind the pixels."""
     scan = Path(shutil.copytree(series, tmp_path / "scan"))
     for path in scan.iterdir():
         path.write_bytes(b"II*\0" + path.read_bytes()[4:] + tail)
-    protect(scan, tmp_path / "full", restorable_form="full")
-    (tmp_path / "full.original.p7m").unlink()
-    restore(tmp_path / "full", tmp_path / "back", private_key=keys / "site.pem")
-    assert same_files(scan, tmp_path / "back")
+    assert comes_back_alone(scan)
 
 
 def _swaps(ds: Dataset) -> None:
@@ -139,11 +146,7 @@ def test_files_alone_may_come_as_archives_give_them(
 
 
 def test_values_of_odd_length_come_back(
-    series: Path,
-    protect: Protect,
-    keys: Path,
-    tmp_path: Path,
-    same_files: Callable[[Path, Path], bool],
+    series: Path, tmp_path: Path, comes_back_alone: Callable[[Path], bool]
 ) -> None:
     """As old writers leave them, unpadded: what was encrypted of such a file could not be read."""
     odd = tmp_path / "odd"
@@ -153,10 +156,7 @@ def test_values_of_odd_length_come_back(
         text = b"LO\x0e\0Chest phantom "
         assert text in data
         (odd / path.name).write_bytes(data.replace(text, b"LO\x0d\0Chest phantom"))
-    protect(odd, tmp_path / "out", restorable_form="full")
-    (tmp_path / "out.original.p7m").unlink()
-    restore(tmp_path / "out", tmp_path / "back", private_key=keys / "site.pem")
-    assert same_files(odd, tmp_path / "back")
+    assert comes_back_alone(odd)
 
 
 def test_a_file_that_is_there_twice_is_told(within: Path, keys: Path, tmp_path: Path) -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
 from functools import cache, partial
-from itertools import pairwise
 
+import numpy as np
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from mitsgan.errors import ScanError, counted
 from mitsgan.files.dicom.content import FRAME, describe
 from mitsgan.files.dicom.elements import decimal
 from mitsgan.files.dicom.files import Progress
-from mitsgan.seal.content import SALTED, Part, object_name
+from mitsgan.seal.content import SALTED, Part, gaps_mm, object_name
 from mitsgan.seal.digest import block_digests, differing_blocks
 from mitsgan.seal.format import Seal
 from mitsgan.seal.report import Finding
@@ -232,19 +231,10 @@ def _is_distance(seal: Seal, text: str) -> bool:
     if len(text) > _LONGEST_NUMBER["DS"]:
         return False
     try:
-        distance = decimal(text)
-        places = [
-            [decimal(n) for n in seal.expected(z).get("ImagePositionPatient", "").split("\\")]
-            for z in range(len(seal.slices))
-        ]
+        distance, gaps = decimal(text), gaps_mm(seal.each("ImagePositionPatient"))
     except ValueError:
         return False
-    if len(places) < 2 or any(len(place) != 3 for place in places):
-        return False
-    return all(
-        abs(math.dist(one, other) - distance) <= _UNEVEN * distance
-        for one, other in pairwise(places)
-    )
+    return bool(len(gaps) and (np.abs(gaps - distance) <= _UNEVEN * distance).all())
 
 
 @cache

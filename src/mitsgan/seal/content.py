@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom.content import FRAME, PATIENT, SliceContent, read_content
+from mitsgan.files.dicom.elements import decimal
 from mitsgan.files.dicom.files import Progress
 from mitsgan.files.dicom.find.select import choose_frames
 from mitsgan.files.dicom.find.sift import LeftOut
@@ -148,6 +149,18 @@ def salted(name: str, text: str, salt: str) -> str:
     """SHA-256 of salt, name and text, a line each."""
     digest = hashlib.sha256(f"{salt}\n{name}\n{text}".encode("utf-8", "surrogatepass"))
     return f"sha256:{digest.hexdigest()}"
+
+
+def gaps_mm(positions: Sequence[str]) -> NDArray[np.float64]:
+    """The distances of neighbouring slices, by what each says of its *Image Position (Patient)*.
+
+    Raises:
+        ValueError: one does not say three numbers.
+    """
+    places = [[decimal(number) for number in text.split("\\")] for text in positions]
+    if any(len(place) != 3 for place in places):
+        raise ValueError("a position is three numbers")
+    return np.asarray(np.linalg.norm(np.diff(np.reshape(places, (-1, 3)), axis=0), axis=1))
 
 
 def _place(part: Part) -> tuple[float, float, str]:

@@ -100,10 +100,14 @@ class Seal:
         """All attributes of a slice."""
         return {**self.attributes, **self.slices[z].attributes}
 
+    def each(self, name: str) -> list[str]:
+        """What each slice says of an attribute; "" where one says nothing."""
+        shared = self.attributes.get(name, "")
+        return [item.attributes.get(name, shared) for item in self.slices]
+
     def values(self, name: str) -> set[str]:
         """All that slices say of an attribute; "" where one says nothing."""
-        shared = self.attributes.get(name, "")
-        return {item.attributes.get(name, shared) for item in self.slices}
+        return set(self.each(name))
 
 
 def canonical(document: Mapping[str, object]) -> bytes:

@@ -19,7 +19,7 @@ from mitsgan.scan.plausible import check_plausible
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.content import Part
 from mitsgan.seal.format import Seal
-from mitsgan.seal.sketch.missing import DENSER_HU
+from mitsgan.seal.sketch.cells import DENSER_HU
 
 _GAP = 1.5
 """Distances of neighbouring slices above so many of the usual one mean that one is missing."""

@@ -158,11 +158,11 @@ def _compare(
         # Coded with loss, each object of a series is another one by its UID (PS3.3 C.7.6.1.1.5).
         result.findings = [f for f in result.findings if f.kind not in ("missing", "extra")]
         result.notes.append("none of its slices is an object that was sealed")
+    shown = same_objects or choose_parts(parts, path, choice)
     unexplained: list[Finding] = []
     if result.findings or not same_objects:
-        unexplained += misleading(seal, same_objects or choose_parts(parts, path, choice))
+        unexplained += misleading(seal, shown)
     if not same_objects or any(f.kind in ("pixels", "missing") for f in result.findings):
-        shown = same_objects or choose_parts(parts, path, choice)
         result.examined = shown
         if not same_objects:
             result.findings += _other_identity(seal, shown)
@@ -184,18 +184,18 @@ def _compare(
 def _shown_otherwise(seal: Seal, scans: Sequence[Scan], parts: Sequence[Part]) -> list[Finding]:
     """By what viewers show something else than the values, or leave it blank, where they do."""
     findings = []
-    hidden = 0.0 if pads_tissue(seal) else sum(hidden_ml(scan) for scan in scans)
-    if hidden >= _LEAST_HIDDEN_ML:
+    hidden = sum(hidden_ml(scan) for scan in scans)
+    if hidden >= _LEAST_HIDDEN_ML and not pads_tissue(seal):
         name = "PixelPaddingValue"
         text = f"{describe(name)} declares {hidden:.2f} ml denser than air to be no data: a viewer "
         text += "does not show what is there"
         findings.append(Finding("attribute", text, attribute=name))
     sources = [scan.source for scan in scans if isinstance(scan.source, DicomSource)]
     widened = sum(len(source.widened) for source in sources)
-    as_sealed = all(
-        part.attributes.get(name, "") in seal.values(name) for part in parts for name in _STORED_AS
-    )
-    if widened and not as_sealed:
+    if widened and not all(
+        {part.attributes.get(name, "") for part in parts} <= seal.values(name)
+        for name in _STORED_AS
+    ):
         name = "BitsStored"
         text = f"{describe(name)} is too few for the values of {counted(widened, 'slice')}, which "
         text += "were stored otherwise when sealed: programs that go by it show something else"

@@ -32,7 +32,7 @@ from mitsgan.files.dicom.content import (
 )
 from mitsgan.files.dicom.elements import decimal
 from mitsgan.scan.geometry import Geometry
-from mitsgan.seal.content import Part
+from mitsgan.seal.content import Part, gaps_mm
 from mitsgan.seal.format import Seal
 from mitsgan.seal.report import Finding
 from mitsgan.seal.sketch.sketch import Sketch
@@ -129,9 +129,8 @@ def misleading(seal: Seal, parts: Sequence[Part]) -> list[Finding]:
     """
     findings = []
     for name in _ORDERS:
-        sealed = [seal.expected(z).get(name, "") for z in range(len(seal.slices))]
         now = [part.attributes.get(name, "") for part in parts]
-        if _ascend_or_descend(sealed) and _ascend_or_descend(now) is False:
+        if _ascend_or_descend(seal.each(name)) and _ascend_or_descend(now) is False:
             text = f"{describe(name)} no longer follows the order of the slices: a program that "
             text += "goes by it shows them in another"
             findings.append(Finding("attribute", text, attribute=name))
@@ -156,9 +155,8 @@ def _lie_apart(parts: Sequence[Part], text: str) -> bool:
     """Whether slices lie so many mm apart, most of them."""
     try:
         distance = abs(decimal(text))
-        places = [_numbers(part.attributes["ImagePositionPatient"]) for part in parts]
-        gaps = np.linalg.norm(np.diff(np.reshape(places, (-1, 3)), axis=0), axis=1)
-    except (ValueError, KeyError):
+        gaps = gaps_mm([part.attributes.get("ImagePositionPatient", "") for part in parts])
+    except ValueError:
         return False
     return not len(gaps) or bool(abs(np.median(gaps) - distance) <= _UNEVEN * distance)
 

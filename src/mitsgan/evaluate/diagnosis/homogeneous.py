@@ -61,14 +61,13 @@ def find_patches(scan: Scan) -> Patches:
     candidates: list[tuple[float, tuple[int, int, int]]] = []
     for z in range(0, scan.shape[0], max(1, round(_EVERY_MM / scan.spacing[0]))):
         values = scan.hu(z, z + 1)[0].astype(np.float64)
-        hu = np.nan_to_num(values, nan=-1024.0, posinf=-1024.0, neginf=-1024.0)
+        known = np.isfinite(values)
+        hu = np.where(known, values, -1024.0)
         mean, square = (_box_mean(v, height, width) for v in (hu, hu * hu))
         deviation = np.sqrt(np.maximum(square - mean * mean, 0))
         deviation[(mean < _MEAN_HU[0]) | (mean > _MEAN_HU[1])] = np.inf
-        if not np.isfinite(values).all():
-            deviation[_box_mean((~np.isfinite(values)).astype(np.float64), height, width) > 0] = (
-                np.inf
-            )
+        if not known.all():
+            deviation[_box_mean((~known).astype(np.float64), height, width) > 0] = np.inf
         for _ in range(_PER_SLICE):
             y, x = (int(i) for i in np.unravel_index(deviation.argmin(), deviation.shape))
             lowest = float(deviation[y, x])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +149,7 @@ def _pieces(dataset: Dataset) -> Iterator[MarkedNodule]:
     series = frozenset(
         str(one.SeriesInstanceUID) for one in dataset.get("ReferencedSeriesSequence", ())
     )
+    frame = str(dataset.get("FrameOfReferenceUID", ""))
     shared = dataset.SharedFunctionalGroupsSequence[0]
     frames = list(dataset.PerFrameFunctionalGroupsSequence)
     pixels = dataset.pixel_array.reshape(-1, dataset.Rows, dataset.Columns)
@@ -159,14 +160,14 @@ def _pieces(dataset: Dataset) -> Iterator[MarkedNodule]:
         chosen = [n for n, number in enumerate(of_segment) if number == segment]
         masks = 2 * pixels[chosen].astype(np.int64) >= most
         if masks.any():
-            for piece in _connected(masks, [frames[n] for n in chosen], shared, series):
-                yield replace(piece, frame=str(dataset.get("FrameOfReferenceUID", "")))
+            for centre, diameter_mm in _connected(masks, [frames[n] for n in chosen], shared):
+                yield MarkedNodule(centre, diameter_mm, series, frame)
 
 
 def _connected(
-    masks: NDArray[np.bool_], frames: Sequence[Dataset], shared: Dataset, series: frozenset[str]
-) -> Iterator[MarkedNodule]:
-    """The connected pieces of one segment; ``masks`` ``[frame, row, column]``."""
+    masks: NDArray[np.bool_], frames: Sequence[Dataset], shared: Dataset
+) -> Iterator[tuple[Vector, float]]:
+    """Middle and diameter of each piece of one segment; ``masks`` ``[frame, row, column]``."""
     cosines = _part(frames[0], shared, "PlaneOrientationSequence").ImageOrientationPatient
     along_row, along_column = np.asarray(cosines, np.float64).reshape(2, 3)
     measures = _part(frames[0], shared, "PixelMeasuresSequence")
@@ -191,7 +192,7 @@ def _connected(
         centre = corners[inside[:, 0]].mean(0)
         centre = centre + along_row * columns_mm * column + along_column * rows_mm * row
         mm3 = len(inside) * rows_mm * columns_mm * layer_mm
-        yield MarkedNodule(_vector(centre), math.cbrt(6 * mm3 / math.pi), series)
+        yield _vector(centre), math.cbrt(6 * mm3 / math.pi)
 
 
 def _part(frame: Dataset, shared: Dataset, name: str) -> Dataset:

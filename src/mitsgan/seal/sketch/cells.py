@@ -18,6 +18,9 @@ LOWEST_HU, HIGHEST_HU = AIR_HU, 3071.0
 no room in 12 bits. The upper end is high on purpose: where bone is clipped, a filter that keeps
 every mean would seem to change it."""
 
+DENSER_HU = -900.0
+"""More than this is no air."""
+
 METAL_HU = 2500.0
 """From here on a voxel is metal: denser than cortical bone and contrast medium."""
 

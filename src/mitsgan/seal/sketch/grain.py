@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitsgan.scan.scan import Scan
-from mitsgan.seal.sketch.cells import LOWEST_HU, METAL_HU
+from mitsgan.seal.sketch.cells import DENSER_HU, LOWEST_HU, METAL_HU
 from mitsgan.seal.sketch.shifts import Array, Mask, largest_near, least_near
 
 _SOFT_HU, _LUNG_HU = (-150.0, 200.0), (-980.0, -600.0)
@@ -30,9 +30,6 @@ next to it on average, and so many at least."""
 _FEW, _PILE_OF_FEW = 3, 3
 """The same of the highest value in the whole scan, where a window met little: a few equal values
 there are no chance. A scan that was not cut has its highest value once or twice."""
-
-_AIR_HU = -900.0
-
 
 _OUTLIER = 4.0
 """Standard deviations of noise that single voxels reach."""
@@ -121,7 +118,7 @@ def find_limits(scan: Scan, lowest_hu: float) -> Limits:
         return Limits()
     top, bottom = float(values.max()), float(values.min())
     cut_above = top < METAL_HU and _pile(values, top, top - _BAND_HU)
-    least = lowest_hu if cut_above else _AIR_HU
+    least = lowest_hu if cut_above else DENSER_HU
     cut_below = bottom > least and _pile(values, bottom, bottom + _BAND_HU)
     if not cut_above and not cut_below:
         top = _highest_of_few(scan)

@@ -10,7 +10,7 @@ import numpy as np
 from mitsgan.scan.canonical import canonical
 from mitsgan.scan.scan import Scan
 from mitsgan.seal.sketch.cells import HIGHEST_HU, LOWEST_HU, CellGrid
-from mitsgan.seal.sketch.explain import Explanation, explain
+from mitsgan.seal.sketch.explain import WHOLE, Explanation, explain
 from mitsgan.seal.sketch.grain import Grain, Limits, find_limits, measure_grain
 from mitsgan.seal.sketch.missing import SIDES, missing_parts, tissue_beyond_ml, without_filling
 from mitsgan.seal.sketch.observe import (
@@ -109,10 +109,11 @@ def _in_hu(
     """Scans in HU, the scale of their values if those are none, and what they show."""
     even = sketch.body & (sketch.smoothing == 0) & (sketch.across == 0) & (sketch.median == 0)
     observed = observe(scans, sketch.grid)
-    near = range_of(scans) if is_beyond_hu(observed, even) else None
+    even &= observed.coverage >= WHOLE
+    near = range_of(scans) if is_beyond_hu(observed.means[even]) else None
     if near is not None:
         observed = observe([near.in_hu(scan) for scan in scans], sketch.grid)
-    scale = find_scale(observed, sketch.means, even)
+    scale = find_scale(observed.means[even], sketch.means[even])
     if near is not None:
         scale = near if scale is None else scale.within(near)
     if scale is not None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitsgan.scan.scan import Scan
-from mitsgan.seal.sketch.cells import LOWEST_HU, CellGrid
+from mitsgan.seal.sketch.cells import DENSER_HU, LOWEST_HU, CellGrid
 from mitsgan.seal.sketch.observe import Grid, Observation
 from mitsgan.seal.sketch.sketch import Sketch
 
@@ -21,9 +21,6 @@ _NOTHING_HU, _SOMETHING_HU = LOWEST_HU + 2, LOWEST_HU + 40
 _MIXED_CELLS, _MIXED_HU = 16, 30.0
 _UNEVEN = 0.1
 """By how much more of a cell may be filled than of the one before it: for noise."""
-
-DENSER_HU = -900.0
-"""More than this is no air."""
 
 _TISSUE_HU = -500.0
 _LOOKED_AT = 256

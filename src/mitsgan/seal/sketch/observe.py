@@ -23,7 +23,6 @@ from mitsgan.seal.sketch.cells import HIGHEST_HU, LOWEST_HU, CellGrid, Triple
 from mitsgan.seal.sketch.planes import cell_sums, clipped, mask_sums, sum_type, working_type
 
 Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 _SAME_VOXELS = 0.05
 """Voxels by which two grids may differ and still be the same: rounding of headers."""
@@ -83,10 +82,9 @@ class Scale:
         return Scale(self.gain * outer.gain, self.offset * outer.gain + outer.offset)
 
 
-def is_beyond_hu(seen: Observation, even: Mask) -> bool:
+def is_beyond_hu(values: Array) -> bool:
     """Whether most of what a scan shows lies beyond any HU, which is as far as it is looked at."""
-    there = even & (seen.coverage >= 1 - _CUT)
-    return bool(there.any()) and not LOWEST_HU < np.median(seen.means[there]) < HIGHEST_HU
+    return bool(len(values)) and not LOWEST_HU < np.median(values) < HIGHEST_HU
 
 
 def range_of(scans: Sequence[Scan]) -> Scale | None:
@@ -101,22 +99,17 @@ def range_of(scans: Sequence[Scan]) -> Scale | None:
     return Scale(gain, low - gain * LOWEST_HU) if 0 < gain < np.inf else None
 
 
-def find_scale(seen: Observation, sealed: Array, even: Mask) -> Scale | None:
+def find_scale(values: Array, hu: Array) -> Scale | None:
     """What the values of a scan are if they are no HU; None if they are, or if it shows another.
 
     By the line through what most cells show over what was sealed of them (Theil 1950, Sen 1968),
     without those at the ends of its values, where a window may have cut them off.
 
     Args:
-        seen: by its values.
-        sealed: ``[z, y, x]`` HU of each cell.
-        even: ``[z, y, x]``, the cells with no structure around them.
+        values: ``[n]``, what it shows in cells with no structure around them.
+        hu: ``[n]``, what was sealed of these.
     """
-    there = even & (seen.coverage >= 1 - _CUT)
-    if np.count_nonzero(there) < _LEAST_EVEN:
-        return None
-    values, hu = seen.means[there], sealed[there]
-    if np.median(np.abs(values - hu)) < _OTHER_HU:
+    if len(values) < _LEAST_EVEN or np.median(np.abs(values - hu)) < _OTHER_HU:
         return None
     low, high = float(values.min()), float(values.max())
     inside = (values - low > _CUT * (high - low)) & (high - values > _CUT * (high - low))
@@ -129,7 +122,7 @@ def find_scale(seen: Observation, sealed: Array, even: Mask) -> Scale | None:
     strays = np.abs(values[chosen] - gain * hu[chosen] - offset)
     if gain <= 0 or np.median(strays) > gain * _OTHER_HU:
         return None
-    moved = max(abs((gain - 1) * hu + offset) for hu in (0.0, LOWEST_HU))
+    moved = max(abs((gain - 1) * at + offset) for at in (0.0, LOWEST_HU))
     return Scale(gain, offset) if moved > _TOO_FAR_HU else None
 
 

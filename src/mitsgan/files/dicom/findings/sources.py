@@ -119,7 +119,8 @@ def _is_allowed(header: Dataset, tag: int) -> bool:
     """Whether the standard has such a value."""
     text = dcm.text(header, tag).strip()
     try:
-        _READERS.get(tag, str)(text) if text else None
+        if text:
+            _READERS.get(tag, str)(text)
     except ValueError:
         return False
     return True
