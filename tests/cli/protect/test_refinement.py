@@ -219,3 +219,11 @@ def test_options_that_make_no_sense(
     refused: Callable[..., str], options: list[str], message: str
 ) -> None:
     assert message in refused(*options)
+
+
+@pytest.mark.parametrize("name", ["out", "out/kept.npz"])
+def test_a_checkpoint_does_not_lie_where_the_scan_is_to_be(
+    refused: Callable[..., str], tmp_path: Path, name: str
+) -> None:
+    message = refused("--refine", "5", "--checkpoint", str(tmp_path / name))
+    assert f"lies in the output {tmp_path / 'out'}" in message

@@ -51,7 +51,8 @@ def protect_file(
     settings.check_scan()
     check_out(settings.out, settings.overwrite, settings.scan)
     if settings.checkpoint is not None and not settings.checkpoint.exists():
-        check_file(settings.checkpoint, False, "checkpoint", source=settings.scan)
+        where = {"source": settings.scan, "beside": settings.out}
+        check_file(settings.checkpoint, False, "checkpoint", **where)
     sealing = None
     if settings.sign is not None:
         path = seal_path(settings.out)
