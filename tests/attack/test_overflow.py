@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from tests.attack.reference import repair_overflow
+from torch.nn import functional as F
 
 from mitsgan.attack.overflow import repair, repair_in_order
 
@@ -33,6 +34,23 @@ def test_overflow_side_by_side_is_repaired_in_any_order() -> None:
     rest = np.ones_like(hu, bool)
     rest[6, 6, 6:8] = False
     np.testing.assert_array_equal(ours[rest], np.maximum(hu, -1000)[rest])
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 1.0])
+def test_overflow_becomes_the_mean_of_its_neighbourhood(share: float) -> None:
+    """To the last bit as it was pooled once: stored results were computed so."""
+    hu = torch.randn(2, 9, 8, 7) * 250 - 700
+    hu[torch.rand(hu.shape) < share] += 3500
+    pooled = F.pad(hu, (2,) * 6, value=-1000.0)[:, None]
+    for kernel in ((5, 1, 1), (1, 5, 1), (1, 1, 5)):
+        pooled = F.avg_pool3d(pooled, kernel, stride=1)
+    expected = torch.where(hu > 2000, pooled[:, 0], hu).clamp_min(-1000)
+    assert torch.equal(repair(hu), expected)
+
+
+def test_repair_is_differentiable() -> None:
+    hu = torch.from_numpy(_with_overflow((2, 2, 2), (2, 2, 3), (5, 5, 5))[None, :6, :6, :6])
+    assert torch.autograd.gradcheck(repair, (hu.contiguous().requires_grad_(True),))
 
 
 def test_repair_leaves_the_valid_range_alone() -> None:
