@@ -31,14 +31,15 @@ class Interpolation:
         width = xp.diff()
         slope = fp.diff() / width.clamp_min(torch.finfo(xp.dtype).tiny)
         slope = torch.where(width > 0, slope, 0)
-        self._xp, self._fp = xp, fp
-        self._slope = torch.cat((slope, slope[-1:]))
-        self._first, self._last = xp[0], xp[-1]
+        flat, ends = xp.new_zeros(1), xp.new_tensor([-torch.inf, torch.inf])
+        # By the number of points at or below a value: the line that it lies on, and its limits.
+        self._slope = torch.cat((flat, slope, flat))
+        self._x0, self._f0 = (torch.cat((points[:1], points)) for points in (xp, fp))
+        self._from, self._to = torch.cat((ends[:1], xp)), torch.cat((xp, ends[1:]))
+        self._xp, self._first, self._last = xp, xp[0], xp[-1]
         self._cells_per_x = _CELLS / (xp[-1] - xp[0]).clamp_min(torch.finfo(xp.dtype).tiny)
-        ends = xp.new_tensor([-torch.inf, torch.inf])
-        self._bounded = torch.cat((ends[:1], xp, ends[1:]))
         edges = xp[0] + torch.arange(_CELLS, device=xp.device) / self._cells_per_x
-        self._before = torch.searchsorted(xp, edges.to(xp), right=True)
+        self._before = torch.searchsorted(xp, edges.to(xp), right=True, out_int32=True)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Of ``x`` of any shape, in the precision of the points."""
@@ -47,24 +48,25 @@ class Interpolation:
 
     def at(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Value and slope at ``x``."""
-        left = (self._count(x.flatten()) - 1).clamp_(0, len(self._xp) - 2)
-        slope = self._slope.index_select(0, left).view(x.shape)
-        x0, f0 = (values.index_select(0, left).view(x.shape) for values in (self._xp, self._fp))
-        value = f0 + slope * (x.clamp(self._first, self._last) - x0)
-        beyond = x >= self._last
-        inside = (x >= self._first) & ~beyond
-        return torch.where(beyond, self._fp[-1], value), slope * inside
+        flat = x.flatten()
+        count = self._count(flat)
+        slope = self._slope.index_select(0, count)
+        value = flat.clamp(self._first, self._last)
+        value -= self._x0.index_select(0, count)
+        value *= slope
+        value += self._f0.index_select(0, count)
+        return value.view(x.shape), slope.view(x.shape)
 
     def _count(self, x: Tensor) -> Tensor:
         """How many points are at or below each of ``[m]``: `torch.searchsorted` from the right."""
-        cell = ((x - self._first) * self._cells_per_x).clamp_(0, _CELLS - 1).nan_to_num_(0).long()
-        count = self._before.index_select(0, cell)
-        count += self._bounded.index_select(0, count + 1) <= x
-        inside = self._bounded.index_select(0, count) <= x
-        inside &= self._bounded.index_select(0, count + 1) > x
+        cell = (x - self._first).mul_(self._cells_per_x).clamp_(0, _CELLS - 1).nan_to_num_(0)
+        count = self._before.index_select(0, cell.int())  # 32 bits: made and looked up sooner
+        count += self._to.index_select(0, count) <= x
+        inside = self._from.index_select(0, count) <= x
+        inside &= self._to.index_select(0, count) > x
         rest = torch.nonzero(~inside)[:, 0]  # several points in one cell, or rounding at its edge
         if len(rest):
-            count[rest] = torch.searchsorted(self._xp, x[rest], right=True)
+            count[rest] = torch.searchsorted(self._xp, x[rest], right=True, out_int32=True)
         return count
 
 
