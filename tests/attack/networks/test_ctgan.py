@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mitsgan.attack.networks.ctgan import Discriminator, Generator, _Same
+from mitsgan.attack.networks.ctgan import Discriminator, Generator, _Halving, _Same
 
 M = TypeVar("M", bound=nn.Module)
 Array = NDArray[np.float64]
@@ -230,6 +230,29 @@ def test_a_doubled_convolution_is_the_convolution_of_the_doubled(
         strict=True,
     ):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("inputs", [1, 2])
+@pytest.mark.parametrize("precision", [torch.float64, torch.bfloat16])
+def test_a_halving_convolution_has_the_gradient_of_any(inputs: int, precision: torch.dtype) -> None:
+    layer = _Halving(inputs, 5, 4, stride=2, padding=1).double().requires_grad_(False)
+    x = torch.randn(3, inputs, 8, 6, 10, dtype=torch.float64, requires_grad=True)
+    half = precision == torch.bfloat16
+    with torch.autocast("cpu", precision, enabled=half):
+        plainly = F.conv3d(x, layer.weight, layer.bias, stride=2, padding=1)
+        halved = layer(x)
+    assert halved.equal(plainly)
+    weight = torch.randn_like(plainly)
+    one, other = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (plainly, halved))
+    assert other.dtype == torch.float64
+    torch.testing.assert_close(other, one, rtol=0, atol=0.05 if half else 1e-12)
+
+
+def test_a_halving_convolution_learns() -> None:
+    layer = _Halving(1, 3, 4, stride=2, padding=1)
+    layer(torch.randn(1, 1, 8, 8, 8)).square().sum().backward()
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.abs().sum() > 0
 
 
 def test_a_folded_kernel_is_kept_until_weights_change() -> None:

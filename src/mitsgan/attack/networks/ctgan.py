@@ -7,7 +7,7 @@ here. Activations come before the normalisation, as published.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,12 +23,68 @@ def _normalization(channels: int) -> nn.BatchNorm3d:
     return nn.BatchNorm3d(channels, eps=1e-3, momentum=0.2)
 
 
+class _Halving(nn.Conv3d):
+    """Convolution 4^3 stride 2, whose gradient by few inputs is computed another way.
+
+    Of a single input, the cube, torch's own takes as long as that of all other layers together.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        learns = self.weight.requires_grad and torch.is_grad_enabled()
+        if learns or self.weight.shape[1] >= _FEW:
+            return super().forward(x)
+        halved: Tensor = _Halved.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
+        return halved
+
+
+class _Halved(torch.autograd.Function):
+    """`_Halving` with a gradient by its input alone.
+
+    An input gets something from at most two outputs along an axis, other ones where it is even and
+    where it is odd: one convolution 3^3 of eight times the channels does all.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.weight, ctx.dtype = weight, x.dtype
+        return F.conv3d(x, weight, bias, stride=2, padding=1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = gradients
+        kernel = _fold(ctx.weight.transpose(0, 1), _SPREAD).to(gradient.dtype)
+        return _weave(F.conv3d(gradient, kernel, padding=1)).to(ctx.dtype), None, None
+
+
+_FEW = 2
+"""Inputs; from so many on torch's own gradient is quick."""
+
+
+def _fold(weight: Tensor, taps: Tensor) -> Tensor:
+    """A kernel ``[o, i, 4, 4, 4]`` as ``[8 o, i, 3, 3, 3]``: its taps for each half of a voxel."""
+    taps = taps.to(weight)
+    # Whoever asks first may compute in bfloat16, and what is kept serves others, too.
+    with torch.autocast(weight.device.type, enabled=False):
+        folded = torch.einsum("pak,qbl,rcm,oiklm->pqroiabc", taps, taps, taps, weight)
+    outputs, inputs = weight.shape[:2]
+    kernel = folded.reshape(8 * outputs, inputs, 3, 3, 3)
+    return kernel.contiguous(memory_format=torch.channels_last_3d)
+
+
+def _weave(halves: Tensor) -> Tensor:
+    """What a folded kernel yields, ``[b, 8 o, z, y, x]``, as ``[b, o, 2 z, 2 y, 2 x]``."""
+    z, y, x = halves.shape[2:]
+    split = halves.reshape(len(halves), 2, 2, 2, -1, z, y, x)
+    woven = split.permute(0, 4, 5, 1, 6, 2, 7, 3)
+    return woven.reshape(len(halves), -1, 2 * z, 2 * y, 2 * x)
+
+
 class _Down(nn.Module):
     """Convolution 4^3 stride 2, LeakyReLU 0.2, batch norm (but in the first)."""
 
     def __init__(self, inputs: int, outputs: int, *, normalize: bool = True) -> None:
         super().__init__()
-        self.convolution = nn.Conv3d(inputs, outputs, 4, stride=2, padding=1)
+        self.convolution = _Halving(inputs, outputs, 4, stride=2, padding=1)
         self.normalization = _normalization(outputs) if normalize else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,13 +110,8 @@ class _Same(nn.Conv3d):
         """
         if min(field.shape[2:]) < _LARGE:
             return cast(Tensor, self(F.interpolate(field, scale_factor=2.0, mode="nearest")))
-        outputs = self.weight.shape[0]
-        kernel = self._kernel()
         bias = None if self.bias is None else self.bias.repeat(8)
-        z, y, x = field.shape[2:]
-        split = F.conv3d(field, kernel, bias, padding=1).reshape(-1, 2, 2, 2, outputs, z, y, x)
-        woven = split.permute(0, 4, 5, 1, 6, 2, 7, 3)
-        return woven.reshape(-1, outputs, 2 * z, 2 * y, 2 * x)
+        return _weave(F.conv3d(field, self._kernel(), bias, padding=1))
 
     def _kernel(self) -> Tensor:
         """The folded kernel, kept as long as the weights stay what they are.
@@ -70,22 +121,12 @@ class _Same(nn.Conv3d):
         """
         weight = self.weight
         if weight.requires_grad or weight.is_inference():
-            return self._fold()
+            return _fold(weight, _TAPS)
         state = (weight.data_ptr(), weight._version)
         if self._folded is None or self._folded[0] != state:
             with torch.inference_mode(False):  # what is kept may serve a gradient later
-                self._folded = (state, self._fold())
+                self._folded = (state, _fold(weight, _TAPS))
         return self._folded[1]
-
-    def _fold(self) -> Tensor:
-        weight = self.weight
-        taps = _TAPS.to(weight)
-        # Whoever asks first may compute in bfloat16, and what is kept serves others, too.
-        with torch.autocast(weight.device.type, enabled=False):
-            folded = torch.einsum("pak,qbl,rcm,oiklm->pqroiabc", taps, taps, taps, weight)
-        outputs, inputs = weight.shape[:2]
-        kernel = folded.reshape(8 * outputs, inputs, 3, 3, 3)
-        return kernel.contiguous(memory_format=torch.channels_last_3d)
 
 
 _LARGE = 4
@@ -96,6 +137,12 @@ _TAPS = torch.tensor(
 )
 """Which of the four taps (last axis) fall on the voxel before, at and behind an output's own
 (second axis), for even and odd outputs (first axis)."""
+
+_SPREAD = torch.tensor(
+    [[[0, 0, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0]], [[0, 0, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0]]]
+)
+"""The same for `_Halved`: by which tap an even and an odd input came to the output before its own,
+to its own, and to the one behind."""
 
 
 class _Up(nn.Module):
