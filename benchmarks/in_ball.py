@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, TypeAlias
+
+import numpy as np
 
 from ascents import TEST_SEED, Passed, Site
 from feature_target import features_moved
@@ -17,10 +19,14 @@ from mitsgan.attack.resample import Triple
 from mitsgan.optimize import Around, Ascent, PositionDistribution
 from mitsgan.perturb import Budget
 from mitsgan.protect import RandomSign
+from mitsgan.scan.scan import Scan
 from struck import Bench, Met, Struck
 
 AscentGoal: TypeAlias = Goal | Literal["features"]
 """What an ascent may be made for: `Goal`, or to move features of the attacker."""
+
+OPEN_MM = 32.0
+"""Larger balls reach far out of the lung."""
 
 PARTS = (4, 2)
 """The first pair tests what there is after these parts of the steps, too."""
@@ -32,7 +38,8 @@ class Ball:
 
     Attributes:
         action: of the attackers.
-        ball_mm: radius; 0 where the position is known, None for all of the lung.
+        ball_mm: radius; 0 where the position is known, None for all of the lung. Of balls above
+            `OPEN_MM` only what is lung.
         middle: number of its middle.
     """
 
@@ -124,8 +131,8 @@ class InBall(Site):
             PositionError: hardly any position in the ball can be attacked.
         """
         places: PositionDistribution
-        if ball.ball_mm is None:
-            places = lung = LungPositions.of(bench.scan)
+        if ball.ball_mm is None or ball.ball_mm > OPEN_MM:
+            places = lung = _lung(bench.scan, centre, ball.ball_mm)
             cm3 = lung.volume_mm3 / 1000
         else:
             places = Around((centre,), bench.scan.spacing, ball.ball_mm)
@@ -166,3 +173,14 @@ class InBall(Site):
         per_cm3 = round(passed.attacks / self.cm3, 1) if self.cm3 else None
         met = self.testers.first(passed.perturbation)
         return Reached(passed.steps, passed.attacks, per_cm3, met)
+
+
+def _lung(scan: Scan, centre: Triple, within_mm: float | None) -> LungPositions:
+    """All of the lung, or what of it lies within so many mm of a voxel."""
+    places = LungPositions.of(scan)
+    if within_mm is None:
+        return places
+    lung = places.lung
+    voxels = np.moveaxis(np.indices(lung.mask.shape), 0, -1) * lung.stride
+    near = np.linalg.norm((voxels - centre) * scan.spacing, axis=-1) <= within_mm
+    return replace(places, lung=replace(lung, mask=lung.mask & near))

@@ -71,8 +71,12 @@ EFFORTS: Mapping[float, tuple[int, int]] = {
 ALL_LUNG = float("inf")
 """In place of a radius, on the command line."""
 
+LUNG_MM = 48.0
+"""A ball three times as wide as the cubes that attackers see, of which only lung counts."""
+
 LUNG_STEPS, LUNG_PER_CM3 = 18, 1.0
-"""In all of the lung: steps, and positions a step in each cm3; half as dense as within 32 mm."""
+"""In the lung, all or within `LUNG_MM`: steps, and positions a step in each cm3; half as dense as
+within 32 mm."""
 
 DEPTH_MM, APART_MM, MIDDLES, MIDDLES_SEED = 20.0, 40.0, 3, 2
 """Of the balls: how deep in the lung, how far apart, how many."""
@@ -190,9 +194,8 @@ def measure(bench: Bench, result: Objectives, options: argparse.Namespace) -> It
 
 def _effort(at: InBall) -> tuple[int, int]:
     """Positions a step, and steps."""
-    if at.ball.ball_mm is None:
-        return round(LUNG_PER_CM3 * at.cm3), LUNG_STEPS
-    return EFFORTS[at.ball.ball_mm]
+    in_lung = round(LUNG_PER_CM3 * at.cm3), LUNG_STEPS
+    return in_lung if at.ball.ball_mm is None else EFFORTS.get(at.ball.ball_mm, in_lung)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -207,9 +210,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         *("--balls",),
         nargs="+",
         type=float,
-        choices=[*EFFORTS, ALL_LUNG],
+        choices=[*EFFORTS, LUNG_MM, ALL_LUNG],
         default=list(EFFORTS),
-        help="radii in mm; inf: all of the lung",
+        help=f"radii in mm; {LUNG_MM:g}: the lung within it; inf: all of the lung",
     )
     add("--budgets", nargs="+", type=float, default=list(BUDGETS_HU), metavar="HU")
     add("--goals", nargs="+", choices=goals, default=goals)

@@ -12,7 +12,7 @@ import pytest
 
 from ascents import Counted
 from in_ball import Ball, InBall
-from mitsgan.anatomy.places import LungPositions, lung_positions
+from mitsgan.anatomy.places import LungPositions, deep_lung, lung_positions
 from mitsgan.attack import ATTACKERS, Strikes, hu_volume, plan_attack
 from mitsgan.attack.objectives import distance
 from mitsgan.files.dicom.phantom import phantom_series
@@ -33,6 +33,18 @@ def test_all_of_a_lung_has_the_volume_of_its_places(small_chest: Scan) -> None:
     lung = InBall.of(Bench.of(small_chest), Ball("inject", None, 0), (0, 0, 0), {"textured": 1})
     drawn = set(islice(LungPositions.of(small_chest).draw(np.random.default_rng(0)), 200_000))
     assert lung.cm3 == pytest.approx(len(drawn) * math.prod(small_chest.spacing) / 1000, rel=0.2)
+
+
+def test_of_a_large_ball_only_lung_counts(small_chest: Scan) -> None:
+    bench = Bench.of(small_chest)
+    (middle,) = lung_positions(small_chest, 1, seed=0)
+    part = InBall.of(bench, Ball("inject", 36.0, 0), middle, {"textured": 1})
+    lung = InBall.of(bench, Ball("inject", None, 0), middle, {"textured": 1})
+    assert 0 < part.cm3 < lung.cm3
+    drawn = np.array(list(islice(part.places.draw(np.random.default_rng(0)), 300)))
+    gaps = np.linalg.norm((drawn - middle) * small_chest.spacing, axis=1)
+    assert 30 < gaps.max() <= 36 + 5  # by the first corner of a voxel of the coarse mask
+    assert all(deep_lung(small_chest).contains(place) for place in drawn)
 
 
 def test_attacks_are_counted(small_chest: Scan) -> None:

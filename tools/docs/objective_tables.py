@@ -10,7 +10,7 @@ from pathlib import Path
 from drawing import draw_curves, is_stale, plain
 from result_tables import RESULTS
 
-from in_ball import Ball, Cell, Reached
+from in_ball import OPEN_MM, Ball, Cell, Reached
 from mitsgan.attack import Action
 from mitsgan.evaluate.attacks.appearance import Judge
 from mitsgan.evaluate.report.content import Axis, Curve, Point, Series
@@ -235,7 +235,9 @@ def _where(cell: Cell) -> tuple[str, str]:
 
 
 def _ball(ball: Ball) -> str:
-    return "all lung" if ball.ball_mm is None else f"{ball.ball_mm:g} mm"
+    if ball.ball_mm is None:
+        return "all lung"
+    return f"{ball.ball_mm:g} mm" if ball.ball_mm <= OPEN_MM else f"lung in {ball.ball_mm:g} mm"
 
 
 def _attacks(reached: Reached) -> str:
