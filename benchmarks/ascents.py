@@ -14,10 +14,13 @@ from torch import Tensor
 from mitsgan.attack import ATTACKERS, Action, Objective, Outcome
 from mitsgan.optimize import Ascent, AttackedScan, PositionDistribution, Threat, optimize
 from mitsgan.perturb import Budget
-from mitsgan.protect import MitsGan, Offset
+from mitsgan.protect import PROTECTORS, Offset
 from struck import Bench, Testers
 
 TEST_SEED, ASCENT_SEED = 1, 0
+
+START = "mits-gan"
+"""The protector that ascents go on from, unless told otherwise."""
 
 
 @dataclass(eq=False)
@@ -90,7 +93,11 @@ class Site:
 
     def network(self, budget: Budget) -> Tensor:
         """What the network adds, ``[z, y, x]`` in HU."""
-        return self.bench.perturbation(MitsGan.load(), budget)
+        return self.protected(START, budget)
+
+    def protected(self, protector: str, budget: Budget) -> Tensor:
+        """What a protector adds, ``[z, y, x]`` in HU."""
+        return self.bench.perturbation(PROTECTORS.get(protector).load(None, "cpu", seed=0), budget)
 
     def offset(self, budget: Budget) -> Tensor:
         """The budget added everywhere, ``[z, y, x]`` in HU."""
@@ -108,8 +115,9 @@ class Site:
         budget: Budget,
         ascent: Ascent,
         parts: Iterable[int],
+        start: str = START,
     ) -> Climbed:
-        """Go up an objective against pairs of attackers, from the network's perturbation.
+        """Go up an objective against pairs of attackers.
 
         Args:
             pairs: take turns.
@@ -117,6 +125,7 @@ class Site:
             budget: of perturbation and start.
             ascent: of so many steps, not seconds.
             parts: what there is after these parts of the steps is kept beside the end.
+            start: the protector whose perturbation it goes on from.
         """
         counted, passed = Counted(objective), list[Passed]()
         steps = ascent.steps or 0
@@ -130,14 +139,14 @@ class Site:
         threats = [
             Threat(ATTACKERS.get(pair).make(self.action), self.places, counted) for pair in pairs
         ]
-        limit, start = self.limit(budget), self.network(budget)
+        limit, begun = self.limit(budget), self.protected(start, budget)
         begin = process_time()
         optimize(
             AttackedScan(self.bench.attacked.hu, self.bench.scan.spacing),  # remembers no others
             threats,
             limit,
             ascent,
-            start=start,
+            start=begun,
             watch=watch,
         )
         return Climbed(tuple(passed), process_time() - begin)

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from ascents import TEST_SEED, Passed, Site
+from ascents import START, TEST_SEED, Passed, Site
 from feature_target import features_moved
 from mitsgan.anatomy.places import LungPositions
 from mitsgan.attack import Action
@@ -93,6 +93,7 @@ class Cell:
         struck: what all pairs make of it.
         noise: and of random signs of the same RMSE.
         varied: whether every batch was attacked somewhat otherwise, see `mitsgan.optimize.Ascent`.
+        start: the protector that it went on from.
     """
 
     ball: Ball
@@ -104,11 +105,12 @@ class Cell:
     struck: Struck
     noise: Struck
     varied: bool = False
+    start: str = START
 
     @property
-    def key(self) -> tuple[Ball, float, AscentGoal, bool]:
+    def key(self) -> tuple[Ball, float, AscentGoal, bool, str]:
         """For what it is."""
-        return self.ball, self.budget_hu, self.goal, self.varied
+        return self.ball, self.budget_hu, self.goal, self.varied, self.start
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,11 +152,13 @@ class InBall(Site):
     def _untouched(self) -> Struck:
         return self.testers.struck(None)
 
-    def cell(self, pair: str, budget_hu: float, goal: AscentGoal, ascent: Ascent) -> Cell:
-        """Go up one objective from the network's perturbation, and test what that reached."""
+    def cell(
+        self, pair: str, budget_hu: float, goal: AscentGoal, ascent: Ascent, start: str = START
+    ) -> Cell:
+        """Go up one objective from what a protector adds, and test what that reached."""
         judges = [self.bench.classifier.network]
         objective = features_moved if goal == "features" else objective_of(goal, judges)
-        climbed = self.climb([pair], objective, Budget(budget_hu), ascent, PARTS)
+        climbed = self.climb([pair], objective, Budget(budget_hu), ascent, PARTS, start)
         reached = climbed.end.perturbation
         noise = RandomSign(self.testers.energy(reached), seed=TEST_SEED)
         return Cell(
@@ -167,6 +171,7 @@ class InBall(Site):
             struck=self.testers.struck(reached),
             noise=self.testers.struck(self.bench.perturbation(noise, budget_hu)),
             varied=ascent.varied,
+            start=start,
         )
 
     def _reached(self, passed: Passed) -> Reached:

@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from ascents import ASCENT_SEED, TEST_SEED
+from ascents import ASCENT_SEED, START, TEST_SEED
 from in_ball import AscentGoal, Ball, Cell, Controls, InBall
 from machine import machine
 from measuring import add_resumable_output, exit_code, resumed, say
@@ -67,6 +67,9 @@ EFFORTS: Mapping[float, tuple[int, int]] = {
     0.0: (1, 40),
 }
 """Positions a step, and steps, by the radius of the ball in mm."""
+
+STARTS = (START, "wave")
+"""Protectors that ascents may go on from."""
 
 ALL_LUNG = float("inf")
 """In place of a radius, on the command line."""
@@ -165,7 +168,9 @@ def measure(bench: Bench, result: Objectives, options: argparse.Namespace) -> It
     begin = monotonic()
     at: InBall | None = None
     for ball, budget_hu, goal in planned(options):
-        if (ball, budget_hu, goal, options.varied) in {cell.key for cell in result.cells}:
+        if (ball, budget_hu, goal, options.varied, options.start) in {
+            cell.key for cell in result.cells
+        }:
             continue
         if options.seconds is not None and monotonic() - begin > options.seconds:
             say("the time is over; `--resume` goes on")
@@ -182,7 +187,7 @@ def measure(bench: Bench, result: Objectives, options: argparse.Namespace) -> It
             seed=ASCENT_SEED,
             varied=options.varied,
         )
-        cell = at.cell(PAIR, budget_hu, goal, ascent)
+        cell = at.cell(PAIR, budget_hu, goal, ascent, options.start)
         met, noise = cell.struck.met[0], cell.noise.met[0]
         say(
             f"{ball}, {budget_hu:g} HU, {goal}: {met.disruption_hu:g} HU, noise "
@@ -217,6 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--budgets", nargs="+", type=float, default=list(BUDGETS_HU), metavar="HU")
     add("--goals", nargs="+", choices=goals, default=goals)
     add("--varied", action="store_true", help="attack every batch somewhat otherwise")
+    add("--start", choices=STARTS, default=START, help="what ascents go on from")
     add("--middles", nargs="+", type=int, choices=range(MIDDLES), default=[0])
     add("--effort", type=float, default=1.0, help="part of the positions a step, and of the steps")
     add("--seconds", type=float, help="begin no cell after so many")

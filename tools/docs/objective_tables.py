@@ -10,6 +10,7 @@ from pathlib import Path
 from drawing import draw_curves, is_stale, plain
 from result_tables import RESULTS
 
+from ascents import START
 from in_ball import OPEN_MM, Ball, Cell, Reached
 from mitsgan.attack import Action
 from mitsgan.evaluate.attacks.appearance import Judge
@@ -139,7 +140,7 @@ def _curves() -> list[Curve]:
         if cell.ball.middle == 0 and cell.ball.ball_mm != 0
     ]
     goals = [c for c in cells if c.goal in ("distance", _DIRECTED[c.ball.action])]
-    drawn = [c for c in goals if not c.varied]
+    drawn = [c for c in goals if not c.varied and c.start == START]
     panels: dict[tuple[Action, float], list[Cell]] = {}
     for cell in drawn:
         panels.setdefault((cell.ball.action, cell.budget_hu), []).append(cell)
@@ -190,8 +191,8 @@ def _cells() -> list[Cell]:
     return sorted(_result().cells, key=_rank)
 
 
-def _rank(cell: Cell) -> tuple[Ordered, bool, int]:
-    return _order(cell), cell.varied, GOALS[cell.ball.action].index(cell.goal)
+def _rank(cell: Cell) -> tuple[Ordered, bool, str, int]:
+    return _order(cell), cell.varied, cell.start, GOALS[cell.ball.action].index(cell.goal)
 
 
 def _order(cell: Cell) -> Ordered:
@@ -227,7 +228,9 @@ def _perturbations(
 
 
 def _made_for(cell: Cell) -> str:
-    return f"`{cell.goal}`, varied" if cell.varied else f"`{cell.goal}`"
+    varied = ", varied" if cell.varied else ""
+    start = "" if cell.start == START else f", from `{cell.start}`"
+    return f"`{cell.goal}`{varied}{start}"
 
 
 def _where(cell: Cell) -> tuple[str, str]:
