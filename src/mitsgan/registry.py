@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
 from typing import Generic, Protocol, TypeVar
 
 from mitsgan.errors import ExtensionError, SettingsError
@@ -117,6 +118,18 @@ class Registry(Generic[T]):
                 "give both the same name"
             )
         self.register(thing)
+
+
+def unmakeable(kind: type, *given: str) -> str | None:
+    """What keeps a class from being made of what is ``given``, in words; None if nothing does."""
+    missing = sorted(getattr(kind, "__abstractmethods__", ()))
+    if missing:
+        return f"it has no {' and no '.join(f'{name}()' for name in missing)}"
+    try:
+        signature(kind).bind(*given)
+    except TypeError as error:
+        return f"{kind.__name__}({', '.join(given)}) makes none: {error}"
+    return None
 
 
 def _owner(point: EntryPoint) -> str:

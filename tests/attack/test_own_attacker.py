@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mitsgan.attack import Attacker, Strikes, plan_attack
+from mitsgan.attack import ATTACKERS, Attacker, Strikes, plan_attack
 from mitsgan.attack.plan import Action
 from mitsgan.errors import ExtensionError
 
@@ -66,3 +66,37 @@ def test_one_that_paints_in_place_changes_nothing_that_it_is_compared_with() -> 
     (outcome,) = strikes.outcomes()
     assert torch.equal(strikes.original.before, before)
     assert float((outcome.cores - outcome.original_cores).mean()) > 200
+
+
+class Actionless(Attacker):
+    """Forgot that it is made for an action."""
+
+    name = "actionless"
+
+    def paint(self, cubes: Tensor) -> Tensor:
+        return cubes
+
+
+@dataclass(frozen=True, eq=False)
+class Misspelt(Attacker):
+    """Paints under another name."""
+
+    action: Action
+    name = "misspelt"
+
+    def pant(self, cubes: Tensor) -> Tensor:
+        return cubes
+
+
+@pytest.mark.parametrize(
+    "kind, found",
+    [
+        (Actionless, r"Actionless\(action\) makes none: too many positional arguments"),
+        (Misspelt, r"it has no paint\(\)"),
+    ],
+)
+def test_what_could_not_be_made_by_its_name_is_refused_at_once(
+    kind: type[Attacker], found: str
+) -> None:
+    with pytest.raises(ExtensionError, match=f"cannot be registered as an attacker: {found}"):
+        ATTACKERS.register(kind)

@@ -262,8 +262,9 @@ class Returned:
 @pytest.mark.parametrize(
     "value, found",
     [
-        (np.ones((20, 8, 8), np.float32), r"ndarray of shape \[20, 8, 8\]"),
-        (np.ones((8, 8), np.float32), r"ndarray of shape \[8, 8\]"),
+        (np.ones((20, 8, 8), np.float32), r"ndarray of float32 of shape \[20, 8, 8\]"),
+        (np.ones((8, 8), np.float32), r"ndarray of float32 of shape \[8, 8\]"),
+        (np.fft.ifftn(np.ones((16, 8, 8))), r"ndarray of complex128 of shape \[16, 8, 8\]"),
         (torch.ones(16, 8, 8), r"Tensor of shape \[16, 8, 8\]"),
         (3.0, "float"),
         (None, "NoneType"),
@@ -272,6 +273,6 @@ class Returned:
 def test_what_is_not_of_the_slices_asked_for_is_refused(value: object, found: str) -> None:
     """Of a whole scan, each slab would else have got its first slices."""
     scan = Scan.from_hu(np.zeros((20, 8, 8), np.int16), (2.0, 1.0, 1.0), plausible=False)
-    wanted = rf"gave a {found}.*must return an ndarray of shape \[16, 8, 8\]"
+    wanted = rf"gave a {found}.*must return an ndarray of real numbers of shape \[16, 8, 8\]"
     with pytest.raises(ExtensionError, match=wanted):
         apply_perturbations(scan, [Returned(value)], Budget(5))

@@ -138,6 +138,29 @@ def test_what_is_no_protector_is_refused() -> None:
         PROTECTORS.register(Nameless)
 
 
+def test_what_could_not_be_made_by_its_name_is_refused_at_once() -> None:
+    class Misspelt(Protector):
+        name = title = summary = "misspelt"
+
+        def pertubation(self, scan: Scan, start: int, stop: int, budget: Budget) -> None: ...
+
+    with pytest.raises(ExtensionError, match=r"Misspelt.*: it has no perturbation\(\)"):
+        PROTECTORS.register(Misspelt)
+
+    @dataclass(frozen=True)
+    class Unset(Protector):
+        strength: float
+        name: ClassVar[str] = "unset"
+        title: ClassVar[str] = "unset"
+        summary: ClassVar[str] = "unset"
+
+        def perturbation(self, scan: Scan, start: int, stop: int, budget: Budget) -> np.ndarray:
+            return np.full((stop - start, *scan.shape[1:]), self.strength, np.float32)
+
+    with pytest.raises(ExtensionError, match=r"Unset\(\) makes none: .* argument: 'strength'"):
+        PROTECTORS.register(Unset)
+
+
 def test_a_seed_reaches_a_protector_of_ones_own_that_has_a_field_for_it() -> None:
     @dataclass(frozen=True)
     class Drawn(Protector):

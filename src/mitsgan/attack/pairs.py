@@ -11,7 +11,7 @@ from mitsgan.attack.attacker import Attacker
 from mitsgan.attack.plan import Action
 from mitsgan.attack.surrogates import HELD_OUT, SURROGATES, Surrogate, surrogate_path
 from mitsgan.attack.trained import TrainedAttacker
-from mitsgan.registry import ATTACKERS_GROUP, Registry
+from mitsgan.registry import ATTACKERS_GROUP, Registry, unmakeable
 
 
 class Pair(Protocol):
@@ -52,7 +52,11 @@ def _fault(thing: object) -> str | None:
     if isinstance(thing, type) and not issubclass(thing, Attacker):
         return "it is no subclass of mitsgan.attack.Attacker"
     missing = [key for key in ("name", "held_out", "make") if not hasattr(thing, key)]
-    return f"it has no {' and no '.join(missing)}" if missing else None
+    if missing:
+        return f"it has no {' and no '.join(missing)}"
+    if not isinstance(thing, type) or thing.make.__func__ is not Attacker.make.__func__:  # type: ignore[attr-defined]
+        return None  # it knows by itself how one is made
+    return unmakeable(thing, "action")
 
 
 ATTACKERS: Registry[Pair] = Registry(

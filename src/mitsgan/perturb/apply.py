@@ -98,12 +98,13 @@ def _asked(
     """What is to be added to these slices: anybody's own may give those of other slices."""
     added: object = perturbation.perturbation(scan, start, stop, budget)
     wanted = (stop - start, *scan.shape[1:])
-    if not isinstance(added, np.ndarray) or added.shape != wanted:
+    if not isinstance(added, np.ndarray) or added.shape != wanted or added.dtype.kind not in "fiu":
         found = list(getattr(added, "shape", ()))
+        of = f" of {added.dtype}" if isinstance(added, np.ndarray) else ""
         raise ExtensionError(
             f"{type(perturbation).__name__} was asked for slices {start} to {stop - 1} and gave a "
-            f"{type(added).__name__} of shape {found}; perturbation() must return an ndarray of "
-            f"shape {list(wanted)}"
+            f"{type(added).__name__}{of} of shape {found}; perturbation() must return an ndarray "
+            f"of real numbers of shape {list(wanted)}"
         )
     return added
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mitsgan.errors import WeightsError
 from mitsgan.perturb import Budget
-from mitsgan.registry import PROTECTORS_GROUP, Registry
+from mitsgan.registry import PROTECTORS_GROUP, Registry, unmakeable
 from mitsgan.scan.scan import Scan
 
 if TYPE_CHECKING:
@@ -98,7 +98,10 @@ def _fault(thing: object) -> str | None:
     if not (isinstance(thing, type) and issubclass(thing, Protector)):
         return "it is no subclass of mitsgan.protect.Protector"
     missing = [key for key in ("name", "title", "summary") if not hasattr(thing, key)]
-    return f"it has no {' and no '.join(missing)}" if missing else None
+    if missing:
+        return f"it has no {' and no '.join(missing)}"
+    loads_itself = thing.load.__func__ is not Protector.load.__func__  # type: ignore[attr-defined]
+    return None if loads_itself else unmakeable(thing)
 
 
 PROTECTORS: Registry[type[Protector]] = Registry(
