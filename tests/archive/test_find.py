@@ -76,7 +76,7 @@ def test_a_list_names_folders_and_images(root: Path, tmp_path: Path) -> None:
     table.write_text("path,why\nin/p1,x\na.mha,y\n")
     assert [Path(one.source).name for one in whole_series(look(table))] == ["a.mha", "ct"]
     table.write_text("file\nin/p1\n")
-    with pytest.raises(DataError, match="no column `path`"):
+    with pytest.raises(DataError, match="no column path;"):
         look(table)
     table.write_text("path\nin/p9\n")
     with pytest.raises(DataError, match="p9, which is not there"):

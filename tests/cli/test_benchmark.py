@@ -115,6 +115,15 @@ def test_resuming_a_whole_run_gives_the_same_summary(
     assert (whole / "results.jsonl").read_bytes() == lines
 
 
+def test_what_a_file_sets_is_not_called_an_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "b.toml"
+    path.write_text(TEXT.replace("budgets = [10.0]", "budgets = [0.0]"))
+    assert main(["benchmark", str(path), "-o", str(tmp_path / "run")]) == 2
+    assert "give a `max_hu` such as 10" in capsys.readouterr().err
+
+
 def test_another_configuration_is_refused(
     whole: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -70,8 +70,8 @@ def evaluate_series(task: Task, how: How, out: Path | None) -> str:
         protected = settings.protected / place.relative_to(out)
         if not protected.exists():
             raise DataError(
-                f"{protected} does not exist: `protected` names what an archive run wrote of the "
-                "same source, laid out alike"
+                f"{protected} does not exist: protected, in the table [evaluate], names what an "
+                "archive run wrote of the same source, laid out alike"
             )
     place.parent.mkdir(parents=True, exist_ok=True)
     numbers = place.with_name(f"{place.name}.evaluation.json")

@@ -169,7 +169,7 @@ def _listed(table: Path) -> list[Path]:
     with table.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
         if "path" not in (rows.fieldnames or ()):
-            raise DataError(f"{table} has no column `path`; its first line names the columns")
+            raise DataError(f"{table} has no column path; its first line names the columns")
         paths = [table.parent / row["path"] for row in rows if row["path"]]
     missing = [path for path in paths if not path.exists()]
     if missing:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mitsgan.anatomy.places import lung_positions
 from mitsgan.attack import Attacker, Plan, TrainedAttacker, plan_attack
+from mitsgan.errors import PositionError, ScanError
 from mitsgan.evaluate.attacks.disruption import disruption, pgd_disruption
 from mitsgan.evaluate.benchmark.cells import all_tasks
 from mitsgan.evaluate.benchmark.config import BenchmarkConfig, BenchmarkError
@@ -101,6 +102,23 @@ def run(order: Order, path: Path | None = None, jobs: int = 1) -> Rows:
     journal = Journal(path, {})
     measure(order, journal, jobs, lambda *_: None)
     return journal.results()
+
+
+@pytest.mark.parametrize(
+    "scan, wrong",
+    [
+        ("phantom = { shape = [3, 8, 8], spacing_mm = [8.0, 3.8, 3.8] }", "found no lung"),
+        ("phantom = { shape = [24, 96, 96], spacing_mm = [8.0, 3.8, 3.8] }\nplanted = 99", "only"),
+    ],
+)
+def test_a_scan_that_cannot_be_attacked_is_named(scan: str, wrong: str, tmp_path: Path) -> None:
+    """Of many scans it is one, and the others are measured for hours before its turn comes."""
+    one = f'[[scans]]\nname = "odd"\nrole = "unseen"\n{scan}\n'
+    text = TEXT.replace(TEXT[TEXT.index("[[scans]]") : TEXT.index("[[attackers]]")], one)
+    (tmp_path / "b.toml").write_text(text.replace('scans = ["chest"]', 'scans = ["odd"]'))
+    worker = Worker(Order(read_config(tmp_path / "b.toml", {}), load_subject))
+    with pytest.raises((PositionError, ScanError), match=f"^scan odd: {wrong}"):
+        worker.bench("odd")
 
 
 @pytest.fixture(scope="module")

@@ -101,8 +101,8 @@ class Server:
         what = f"{self.url}{path.split('?')[0]} answered with status {answer.status}"
         if answer.status in _WHO:
             raise DataError(
-                f"{what}: it does not let everybody in; name a token's file by `bearer_file`, or a "
-                "client certificate by `tls`, in the table [web]"
+                f"{what}: it does not let everybody in; name a token's file by bearer_file, or a "
+                "client certificate by tls, in the table [web]"
             )
         if answer.status >= 500 or answer.status in _LATER:
             raise UnreachableError(f"{what}: it cannot answer now")

@@ -101,7 +101,7 @@ class Bench:
         if not (entry.nodules or entry.planted):
             places = lung_positions(subject.scan, most, seed)
         if not places:
-            raise ScanError(f"scan {entry.name}: none of its places lies in the scan")
+            raise ScanError("none of its places lies in the scan")
         self._places = places[:most]
         self._healthy = healthy_lung(subject.scan, seed=seed)
         self._plans: dict[Action, list[Plan]] = {}

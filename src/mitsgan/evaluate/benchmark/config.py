@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from mitsgan.attack import ACTIONS, ATTACKERS, Action
-from mitsgan.errors import BudgetError, MitsganError
+from mitsgan.errors import BudgetError, ConfigurationError, MitsganError
 from mitsgan.evaluate.attacks.variants import VARIANTS
 from mitsgan.evaluate.purify.purifiers import PURIFIERS
 from mitsgan.perturb import Budget
@@ -33,6 +33,10 @@ what a defender can do who has a list of nodules."""
 
 class BenchmarkError(MitsganError):
     """A benchmark's configuration makes no sense, or its run folder belongs to another one."""
+
+
+class BenchmarkFileError(BenchmarkError, ConfigurationError):
+    """The file of a configuration makes no sense; what it sets there is no option for."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mitsgan.evaluate.benchmark.config import BenchmarkConfig, BenchmarkError
+from mitsgan.evaluate.benchmark.config import (
+    BenchmarkConfig,
+    BenchmarkError,
+    BenchmarkFileError,
+)
 from mitsgan.typed import read_toml
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -47,7 +51,7 @@ def read_config(path: Path, environment: Mapping[str, str]) -> BenchmarkConfig:
             path, BenchmarkConfig, error=BenchmarkError, resolve=path_of, prepare=_with_budgets
         )
     except BenchmarkError as error:
-        raise BenchmarkError(f"{error}; see docs/benchmark-config.md") from error
+        raise BenchmarkFileError(f"{error}; see docs/benchmark-config.md") from error
     return _from_folder(config, path.resolve().parent)
 
 

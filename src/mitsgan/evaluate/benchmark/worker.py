@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 
 from mitsgan.attack import Action, Attacker
+from mitsgan.errors import PositionError, ScanError
 from mitsgan.evaluate.benchmark.attackers import load_attacker
 from mitsgan.evaluate.benchmark.bench import Bench, Loader, Row
 from mitsgan.evaluate.benchmark.cells import Cell, Control, CurveCell, Task, budgets
@@ -93,15 +94,12 @@ class Worker:
         if self._bench is None or self._bench.entry.name != name:
             self._bench, self._version = None, (None, _Version())
             (entry,) = (scan for scan in self._config.scans if scan.name == name)
-            subject = self._order.load(entry, self._config.seed)
-            self._bench = Bench(
-                entry,
-                subject,
-                self.attacker,
-                self._classifier,
-                self._config.seed,
-                _most(self._config, name),
-            )
+            seed, most = self._config.seed, _most(self._config, name)
+            try:
+                subject = self._order.load(entry, seed)
+                self._bench = Bench(entry, subject, self.attacker, self._classifier, seed, most)
+            except (PositionError, ScanError) as error:  # of many scans: say which
+                raise type(error)(f"scan {name}: {error}") from error
         return self._bench
 
     def results(self, tasks: Sequence[Task]) -> Iterator[Result]:
