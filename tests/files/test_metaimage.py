@@ -13,6 +13,7 @@ from mitsgan.errors import ScanError
 from mitsgan.files import Derivation, read_scan, write_scan
 from mitsgan.phantom.chest import chest
 from mitsgan.reading import Reading
+from mitsgan.scan.scan import Scan
 
 
 def _image(shift: int = 0) -> Any:
@@ -93,3 +94,18 @@ def test_dimensions_for_which_itk_has_no_room_are_refused(
         (tmp_path / name).write_bytes(damaged)
         with pytest.raises(ScanError, match=f"says that it has '{number}' dimensions"):
             read_scan(tmp_path / name)
+
+
+@pytest.mark.parametrize("matrix", [b"2 0 0 0 2 0 0 0 2", b"1 0 0 0 1 0 0.5 0 1"])
+def test_directions_that_are_no_unit_vectors_are_refused(tmp_path: Path, matrix: bytes) -> None:
+    """ITK takes them as they are: the spacing was told as if they were unit vectors."""
+    sitk.WriteImage(_image(), str(tmp_path / "a.mha"))
+    content = (tmp_path / "a.mha").read_bytes()
+    unit = b"TransformMatrix = 1 0 0 0 1 0 0 0 1"
+    assert unit in content
+    (tmp_path / "a.mha").write_bytes(content.replace(unit, b"TransformMatrix = " + matrix))
+    with pytest.raises(ScanError, match=r"a\.mha: axes are three unit vectors.* repair its header"):
+        read_scan(tmp_path / "a.mha")
+    image = sitk.ReadImage(str(tmp_path / "a.mha"))
+    with pytest.raises(ScanError, match="axes are three unit vectors"):
+        Scan.from_sitk(image)

@@ -73,3 +73,13 @@ def test_padding_is_below_air_or_in_the_declared_range(
 def test_not_a_volume_is_refused() -> None:
     with pytest.raises(ScanError, match=r"a scan is \[z, y, x\]"):
         Scan(np.zeros((4, 4), np.int16), np.ones(4), np.zeros(4), 0, 1, Geometry((1, 1, 1)))
+
+
+def test_a_masked_array_is_refused_where_voxels_are_masked() -> None:
+    """What lay under the mask became voxels of the scan."""
+    hu = np.linspace(-1000, 400, 64).reshape(4, 4, 4)
+    assert (Scan.from_hu(np.ma.array(hu), (1, 1, 1)).hu() == hu.astype(np.float32)).all()
+    masked = np.ma.array(hu, mask=hu > 300)
+    with pytest.raises(ScanError, match=r"5 voxels of the array are masked.*`array.filled\(-1000"):
+        Scan.from_hu(masked, (1, 1, 1))
+    Scan.from_hu(masked.filled(-1000), (1, 1, 1))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mitsgan.errors import ScanError
+from mitsgan.errors import ScanError, counted
 from mitsgan.scan.geometry import AXIAL, Axes, Geometry, Vector
 from mitsgan.scan.order import UNCHANGED, AxisOrder
 from mitsgan.scan.source import Source
@@ -76,8 +76,8 @@ class Scan:
             plausible: refuse values that cannot be a CT in HU, such as those of a normalised image.
 
         Raises:
-            ScanError: no such array, values that cannot be a CT in HU, a spacing that is none, or
-                axes that are no unit vectors.
+            ScanError: no such array, one of which voxels are masked, values that cannot be a CT in
+                HU, a spacing that is none, or axes that are no unit vectors.
 
         Examples:
             >>> import numpy as np
@@ -86,6 +86,13 @@ class Scan:
             >>> scan.shape, scan.spacing
             ((4, 4, 4), (2.5, 0.7, 0.7))
         """
+        masked = int(np.count_nonzero(array.mask)) if isinstance(array, np.ma.MaskedArray) else 0
+        if masked:  # NumPy would give what lies under the mask, which means nothing
+            raise ScanError(
+                f"{counted(masked, 'voxel')} of the array {'is' if masked == 1 else 'are'} masked, "
+                "and a scan has a value in each: fill them with what they are to be, such as air, "
+                "`array.filled(-1000)`"
+            )
         try:
             hu = np.asarray(array).copy()
         except (TypeError, ValueError, RuntimeError) as error:

@@ -21,7 +21,7 @@ def voxels_of(image: Any) -> tuple[NDArray[Any], Geometry]:
     """The voxels of an image ``[z, y, x]``, copied, and where they lie.
 
     Raises:
-        ScanError: not three dimensions of one grey value.
+        ScanError: not three dimensions of one grey value, or directions that are no unit vectors.
     """
     dimensions, components = image.GetDimension(), image.GetNumberOfComponentsPerPixel()
     if dimensions != 3 or components != 1:
@@ -41,15 +41,22 @@ def to_sitk(scan: Scan) -> Any:
 
 
 def geometry_of(image: Any) -> Geometry:
-    """Where the voxels of a three-dimensional image lie."""
+    """Where the voxels of a three-dimensional image lie.
+
+    Raises:
+        ScanError: its directions are no unit vectors. ITK takes such of an MHA as they are: voxels
+            would lie farther apart than their spacing says.
+    """
     direction = np.array(image.GetDirection()).reshape(3, 3)
     x, y, z = image.GetOrigin()
     depth, height, width = image.GetSpacing()[::-1]
-    return Geometry(
+    geometry = Geometry(
         spacing=(depth, height, width),
         origin=(x, y, z),
         axes=tuple((float(a), float(b), float(c)) for a, b, c in direction.T[::-1]),
     )
+    geometry.check_axes()
+    return geometry
 
 
 def set_geometry(image: Any, geometry: Geometry) -> None:
