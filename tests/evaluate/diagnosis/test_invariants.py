@@ -51,9 +51,9 @@ def test_density_of_a_known_histogram() -> None:
     rng = np.random.default_rng(0)
     hu = rng.normal(-860, 45, (4, 80, 80)).round().clip(-1020)  # below -1024 is padding
     scan = scan_of(hu)
-    counts = histogram(scan, scan, WHOLE)
-    assert counts.sum() == hu.size
-    features = density_features(counts)
+    found = histogram(scan, scan, WHOLE)
+    assert found.counts.sum() == hu.size
+    features = density_features(found)
     assert features["laa950"] == pytest.approx(100 * (hu < -950).mean())
     assert features["perc15"] == pytest.approx(np.percentile(hu, 15), abs=1)
     assert features["mean"] == pytest.approx(hu.mean())
@@ -64,6 +64,11 @@ def test_density_of_a_known_histogram() -> None:
     shares = np.bincount(((hu + 1100) // 25).astype(int).ravel()) / hu.size
     shares = shares[shares > 0]
     assert features["entropy"] == pytest.approx(-(shares * np.log2(shares)).sum())
+
+
+def test_emphysema_is_below_950_also_where_that_is_nearest() -> None:
+    scan = scan_of(np.array([[[-950.4, -950.6, -950.0, -949.6]]]))
+    assert density_features(histogram(scan, scan, WHOLE))["laa950"] == 50
 
 
 def test_the_percentile_moves_with_the_lung() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,10 +15,25 @@ EMPHYSEMA_HU = -950.0
 _LOW, _HIGH = -1100, 400
 _SLAB = 16
 _BIN_HU = 25
+_ROUNDING_HU = 1e-3
+"""What single precision makes of a rescale that is no whole HU."""
 
 
-def histogram(scan: Scan, where: Scan, region: RegionOfInterest) -> NDArray[np.int64]:
-    """How many voxels of a region have each whole HU from -1100 to 400; what is beyond is cut.
+@dataclass(frozen=True)
+class Histogram:
+    """The density of a region.
+
+    Attributes:
+        counts: how many voxels have each whole HU from -1100 to 400; what is beyond is cut.
+        emphysema: how many are below -950 HU. Of values between whole HU the counts do not tell.
+    """
+
+    counts: NDArray[np.int64]
+    emphysema: int
+
+
+def histogram(scan: Scan, where: Scan, region: RegionOfInterest) -> Histogram:
+    """The density of a region, in steps of 1 HU.
 
     Args:
         scan: what is measured.
@@ -24,17 +41,20 @@ def histogram(scan: Scan, where: Scan, region: RegionOfInterest) -> NDArray[np.i
         region: the lung.
     """
     counts = np.zeros(_HIGH - _LOW + 1, np.int64)
+    emphysema = 0
     for start in range(0, scan.shape[0], _SLAB):
         stop = min(start + _SLAB, scan.shape[0])
         mask = region.mask(where, start, stop)
         if mask.any():
-            values = np.rint(scan.hu(start, stop)[mask]).clip(_LOW, _HIGH).astype(np.int64)
+            hu = scan.hu(start, stop)[mask]
+            emphysema += int(np.count_nonzero(hu < EMPHYSEMA_HU - _ROUNDING_HU))
+            values = np.rint(hu).clip(_LOW, _HIGH).astype(np.int64)
             counts += np.bincount(values - _LOW, minlength=len(counts))
-    return counts
+    return Histogram(counts, emphysema)
 
 
-def density_features(counts: NDArray[np.int64]) -> dict[str, float]:
-    """Density and first-order features of a histogram in steps of 1 HU.
+def density_features(density: Histogram) -> dict[str, float]:
+    """Density and first-order features of a region.
 
     Returns:
         ``laa950`` (per cent of voxels below -950 HU), ``perc15`` (HU, interpolated inside a
@@ -43,7 +63,7 @@ def density_features(counts: NDArray[np.int64]) -> dict[str, float]:
         standardisation initiative (Zwanenburg et al., Radiology 295(2), 2020).
     """
     hu = np.arange(_LOW, _HIGH + 1, dtype=np.float64)
-    share = counts / counts.sum()
+    share = density.counts / density.counts.sum()
     mean = float(share @ hu)
     centred = hu - mean
     variance = float(share @ centred**2)
@@ -52,7 +72,7 @@ def density_features(counts: NDArray[np.int64]) -> dict[str, float]:
     coarse = np.add.reduceat(share, np.arange(0, len(share), _BIN_HU))
     filled = coarse[coarse > 0]
     return {
-        "laa950": 100 * float(share[hu < EMPHYSEMA_HU].sum()),
+        "laa950": 100 * density.emphysema / int(density.counts.sum()),
         "perc15": _percentile(share, hu, 0.15),
         "mean": mean,
         "deviation": deviation,
