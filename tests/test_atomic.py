@@ -200,3 +200,11 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="is a file, not a folder"):
         check_target(tmp_path / "file" / "out")
+
+
+def test_links_that_lead_in_a_ring_are_no_output(tmp_path: Path) -> None:
+    """There was a traceback."""
+    ring = tmp_path / "ring.json"
+    ring.symlink_to(ring)
+    with pytest.raises(OutputError, match=r"ring\.json exists"):
+        check_target(ring, source=tmp_path / "other")

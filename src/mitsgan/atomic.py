@@ -40,7 +40,7 @@ def check_target(
             f"the name of the output {path} is longer than {LONGEST_NAME} bytes, so it could not "
             f"be written beside its place first; choose a shorter one"
         )
-    target = path.resolve()
+    target = Path(os.path.realpath(path))  # of links that lead in a ring `resolve` makes an error
     if source is not None:
         _check_apart(path, target, source)
     if not path.name:

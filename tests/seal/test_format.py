@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from base64 import encodebytes
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,11 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +26,7 @@ from mitsgan.errors import MitsganError
 from mitsgan.files.dicom.phantom import phantom_series
 from mitsgan.phantom.chest import chest
 from mitsgan.seal.format import SealError, encode, parse, read_seal, write_seal
+from mitsgan.seal.keys import SignatureError, load_certificates
 from mitsgan.seal.seal import make_seal
 from mitsgan.seal.signature import Signer
 from mitsgan.seal.trust import Trust
@@ -207,7 +213,7 @@ def nameless() -> str:
     "field, value, message",
     [
         ("public_key", "AAAA", "cannot be read"),
-        ("algorithm", "RSASSA-PSS-SHA256", "its key is of"),
+        ("algorithm", "RSASSA-PSS-SHA256", "which is not that of the key"),
         ("certificates", ["AAAA"], "certificate cannot be read"),
         ("certificates", [nameless()], "certificate cannot be read"),
     ],
@@ -218,19 +224,55 @@ def test_a_signer_that_cannot_be_read_is_told(
     document = json.loads(good)
     document["signer"][field] = value
     (tmp_path / "seal.json").write_text(json.dumps(document))
-    with pytest.raises(MitsganError, match=message):
+    with pytest.raises(SealError, match=rf"in the seal .*seal\.json .*{message}.*fetch it again"):
         verify_seal(series, tmp_path / "seal.json", _TRUST)
 
 
+@pytest.mark.parametrize(
+    "form, remedy",
+    [
+        ("DER", "openssl x509"),
+        ("short DER", "-inform DER"),
+        ("PKCS7", "openssl pkcs7 -print_certs"),
+    ],
+)
+def test_certificates_in_other_forms_say_how_to_convert_them(
+    tmp_path: Path, form: str, remedy: str
+) -> None:
+    """DER is what Windows writes; it was said to give PEM, and not how."""
+    long, short = b"\x30\x82\x01\x00" + bytes(256), b"\x30\x03\x02\x01\x01"
+    pkcs7 = b"-----BEGIN PKCS7-----\nMAA=\n-----END PKCS7-----\n"
+    (tmp_path / "cert").write_bytes({"DER": long, "short DER": short, "PKCS7": pkcs7}[form])
+    with pytest.raises(SignatureError, match=f"cert holds neither .*{remedy}"):
+        Trust.load(tmp_path / "cert")
+    key = _SIGNER.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(key)
+    with pytest.raises(SignatureError, match=f"cert holds no certificate .*{remedy}"):
+        Signer.load(tmp_path / "key.pem", tmp_path / "cert")
+
+
+def test_a_serial_number_of_zero_is_no_remark_of_a_library(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "site")])
+    key, day = Ed25519PrivateKey.generate(), timedelta(1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 9, _NOW - day, _NOW + day)
+    der = builder.sign(key, None).public_bytes(Encoding.DER).replace(b"\x02\x01\x09", b"\x02\x01\0")
+    pem = b"-----BEGIN CERTIFICATE-----\n%s-----END CERTIFICATE-----\n" % encodebytes(der)
+    (tmp_path / "cert.pem").write_bytes(pem)
+    assert len(Trust.load(tmp_path / "cert.pem").certificates) == 1
+    assert len(load_certificates([der])) == 1
+    assert not recwarn.list
+
+
 def test_a_seal_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SealError, match="cannot be read"):
-        read_seal(tmp_path / "none.json")
-    with pytest.raises(SealError, match="cannot be read"):
-        read_seal(tmp_path)
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(SealError, match=r"cannot be read .*; name the file that"):
+            read_seal(path)
 
 
 def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
     with (tmp_path / "huge.json").open("wb") as file:
         file.truncate(300 << 20)
-    with pytest.raises(SealError, match="larger than"):
+    with pytest.raises(SealError, match=r"larger than 256 MB.*; name the file"):
         read_seal(tmp_path / "huge.json")

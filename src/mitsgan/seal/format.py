@@ -18,6 +18,7 @@ from pathlib import Path
 
 from mitsgan.atomic import atomic_output
 from mitsgan.errors import MitsganError
+from mitsgan.quiet import remedy
 from mitsgan.seal.digest import SIZE, block_count
 
 FORMAT, VERSION, DIGEST = "mitsgan-seal", 2, "SHA-256"
@@ -100,6 +101,10 @@ class Seal:
         """All attributes of a slice."""
         return {**self.attributes, **self.slices[z].attributes}
 
+    def tells(self, name: str) -> bool:
+        """Whether anything is said of an attribute."""
+        return name in self.attributes or any(name in item.attributes for item in self.slices)
+
     def each(self, name: str) -> list[str]:
         """What each slice says of an attribute; "" where one says nothing."""
         shared = self.attributes.get(name, "")
@@ -152,9 +157,15 @@ def read_seal(path: Path) -> Seal:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except OSError as error:
-        raise SealError(f"the seal {path} cannot be read ({error.strerror})") from error
+        raise SealError(
+            f"the seal {path} cannot be read ({error.strerror}); "
+            f"{remedy(error, 'name the file that `mitsgan seal` wrote')}"
+        ) from error
     if len(data) > _LARGEST:
-        raise SealError(f"the seal {path} is larger than {_LARGEST >> 20} MB; no seal is")
+        raise SealError(
+            f"{path} is larger than {_LARGEST >> 20} MB, which no seal is; name the file that "
+            f"`mitsgan seal` wrote"
+        )
     try:
         return parse(data)
     except SealError as error:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from mitsgan.errors import MitsganError, plain
+from mitsgan.quiet import quiet
 
 PrivateKey = ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = ed25519.Ed25519PublicKey | rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -28,8 +29,9 @@ ECDSA_256, ECDSA_384 = "ECDSA-P256-SHA256", "ECDSA-P384-SHA384"
 _RSA_BITS = (2048, 16384)
 _LARGEST_PEM = 1 << 20
 _LARGEST_DER = 1 << 16
-_DER_SEQUENCE = (b"\x30\x81", b"\x30\x82")
+_DER_SEQUENCE, _LENGTHS = 0x30, range(0x80, 0x85)
 """How DER of a key, a certificate or a PKCS #12 file starts."""
+_PKCS7 = (b"-----BEGIN PKCS7-----", b"-----BEGIN CMS-----")
 UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
 _KINDS = "Ed25519, RSA of at least 2048 bits, or ECDSA on P-256 or P-384"
 
@@ -63,7 +65,8 @@ def load_certificates(ders: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
         SignatureError: one cannot be read.
     """
     try:
-        return tuple(_whole(x509.load_der_x509_certificate(der)) for der in ders)
+        with quiet():  # it warns of serial numbers that are not positive
+            return tuple(_whole(x509.load_der_x509_certificate(der)) for der in ders)
     except UNREADABLE as error:
         raise SignatureError(f"a certificate cannot be read ({_first_line(error)})") from error
 
@@ -158,10 +161,11 @@ def pem_certificates(data: bytes, path: Path) -> tuple[x509.Certificate, ...]:
         SignatureError: one cannot be read; ``path`` says where.
     """
     try:
-        return tuple(
-            _whole(x509.load_pem_x509_certificate(block))
-            for block in pem_blocks(data, b"CERTIFICATE")
-        )
+        with quiet():
+            return tuple(
+                _whole(x509.load_pem_x509_certificate(block))
+                for block in pem_blocks(data, b"CERTIFICATE")
+            )
     except UNREADABLE as error:
         raise SignatureError(
             f"{path} holds a certificate that cannot be read ({_first_line(error)})"
@@ -216,7 +220,10 @@ def needs_passphrase(data: bytes) -> bool:
 
 def not_pem(data: bytes) -> str:
     """What to do with keys or certificates in another form, such as DER; empty if it is none."""
-    if not data.startswith(_DER_SEQUENCE):
+    if any(start in data for start in _PKCS7):
+        return "it is PKCS #7: take the certificates out with `openssl pkcs7 -print_certs`"
+    # A short one says its length at once, a longer one of how many bytes that is.
+    if len(data) < 2 or data[0] != _DER_SEQUENCE or data[1] not in (len(data) - 2, *_LENGTHS):
         return ""
     return (
         "it looks like DER or PKCS #12: convert it with `openssl pkey` or `openssl x509`, each "

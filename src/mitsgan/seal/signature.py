@@ -24,6 +24,7 @@ from mitsgan.seal.keys import (
     SignatureError,
     algorithm_of,
     load_public,
+    not_pem,
     pem_certificates,
     private_key,
     public_der,
@@ -67,11 +68,15 @@ class Signer:
         data = read_pem(path)
         key = private_key(data, path, passphrase)
         algorithm_of(key.public_key(), str(path))
-        chain = pem_certificates(read_pem(certificate), certificate) if certificate else ()
-        if certificate is not None and not chain:
-            raise SignatureError(
-                f"{certificate} holds no certificate; give a PEM file with -----BEGIN CERTIFICATE"
-            )
+        chain: tuple[x509.Certificate, ...] = ()
+        if certificate is not None:
+            given = read_pem(certificate)
+            chain = pem_certificates(given, certificate)
+            if not chain:
+                expected = "give a PEM file with -----BEGIN CERTIFICATE"
+                raise SignatureError(
+                    f"{certificate} holds no certificate in PEM; {not_pem(given) or expected}"
+                )
         signer = cls(key, chain or pem_certificates(data, path))
         signer._check(certificate or path)
         return signer
@@ -135,7 +140,7 @@ def verify(public_key: bytes, algorithm: str, signature: bytes, data: bytes) -> 
     key = load_public(public_key)
     if algorithm_of(key) != algorithm:
         raise SignatureError(
-            f"the seal names {algorithm!r}, but its key is of {algorithm_of(key)!r}; it is damaged"
+            f"the algorithm is {algorithm!r}, which is not that of the key, {algorithm_of(key)!r}"
         )
     try:
         if isinstance(key, rsa.RSAPublicKey):

@@ -16,6 +16,7 @@ from mitsgan.seal.keys import (
     UNREADABLE,
     SignatureError,
     name_of,
+    not_pem,
     pem_blocks,
     pem_certificates,
     pem_public_key,
@@ -63,8 +64,8 @@ class Trust:
         keys = [pem_public_key(block, path) for block in pem_blocks(data, b"PUBLIC KEY")]
         if not certificates and not keys:
             raise SignatureError(
-                f"{path} holds neither a certificate nor a public key in PEM; give CERT.pem or "
-                f"PUBLIC_KEY.pem of whom you trust"
+                f"{path} holds neither a certificate nor a public key in PEM; "
+                f"{not_pem(data) or 'give CERT.pem or PUBLIC_KEY.pem of whom you trust'}"
             )
         return cls(tuple(keys), certificates)
 

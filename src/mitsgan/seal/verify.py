@@ -18,7 +18,7 @@ from mitsgan.seal.compare import compare, pair_slices
 from mitsgan.seal.content import Part, choose_parts, kind_of, of_series, read_parts
 from mitsgan.seal.digest import SIZE
 from mitsgan.seal.format import Seal, SealError, read_seal, timestamp
-from mitsgan.seal.keys import fingerprint, load_certificates, name_of
+from mitsgan.seal.keys import SignatureError, fingerprint, load_certificates, name_of
 from mitsgan.seal.report import Finding, SealReport, SealVerdict
 from mitsgan.seal.scans import pads_tissue, pieces
 from mitsgan.seal.signature import verify
@@ -74,14 +74,17 @@ def verify_seal(
         progress: called with (done, total) steps.
 
     Raises:
-        SealError: the sidecar cannot be read, or is of another kind of file and has no sketch.
-        SignatureError: its key or certificates cannot be read.
+        SealError: the sidecar, its key or its certificates cannot be read, or it is of another kind
+            of file and has no sketch.
         ScanError: the scan is not there, the header of a file cannot be read, or its pixels are
             encoded in a way that no decoder here knows.
     """
     seal = read_seal(seal_path)
-    genuine = verify(seal.public_key, seal.algorithm, seal.signature, seal.signed)
-    certificates = load_certificates(seal.certificates)
+    try:
+        genuine = verify(seal.public_key, seal.algorithm, seal.signature, seal.signed)
+        certificates = load_certificates(seal.certificates)
+    except SignatureError as error:
+        raise SealError(f"in the seal {seal_path} {error}; fetch it again") from error
     sketch = _sketch(seal, seal_path) if genuine else None
     if kind_of(path) != seal.kind and sketch is None:
         raise SealError(
