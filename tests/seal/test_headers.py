@@ -13,7 +13,8 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
 from tests.seal.sealed_series import DEPTH, Check, change, ordered
 
-from mitsgan.seal.format import write_seal
+from mitsgan.restore.digest import digest_of
+from mitsgan.seal.format import canonical, encode, write_seal
 from mitsgan.seal.seal import make_seal
 from mitsgan.seal.signature import Signer
 from mitsgan.seal.trust import Trust
@@ -182,6 +183,10 @@ def test_names_of_the_patient_are_not_in_the_seal(copy: Path, signer: Signer) ->
 @pytest.fixture
 def processed(copy: Path) -> Path:
     """The series, every value one more or less."""
+    return processed_of(copy)
+
+
+def processed_of(copy: Path) -> Path:
     for file in copy.iterdir():
         ds = dcmread(file)
         ds.PixelData = (ds.pixel_array ^ 1).tobytes()
@@ -271,3 +276,36 @@ def test_bits_that_are_too_few(check: Check, processed: Path) -> None:
         assert report.verdict == verdict
     (finding,) = [f for f in report.findings if not f.explained]
     assert f"too few for the values of {DEPTH} slices" in finding.text
+
+
+def test_the_sides_of_the_patient(copy: Path, tmp_path: Path, signer: Signer) -> None:
+    """A viewer that goes by *Patient Orientation* showed left as right in a scan called intact."""
+    tell(copy, "PatientOrientation", ["L\\P"] * DEPTH)
+    check = sealed_anew(copy, tmp_path / "seal.json", signer)
+    assert check(copy).verdict == "intact"
+    tell(copy, "PatientOrientation", ["R\\P"] * DEPTH)
+    report = check(copy)
+    assert report.verdict == "tampered"
+    assert {f.attribute for f in report.findings} == {"PatientOrientation"}
+    assert "now is 'R\\\\P', in all slices" in report.findings[0].text
+    processed_of(copy)
+    for sides, verdict in (("L\\P", "processed"), ("H\\F", "tampered"), ("R\\P", "tampered")):
+        tell(copy, "PatientOrientation", [sides] * DEPTH)
+        assert check(copy).verdict == verdict, sides
+
+
+def test_a_seal_of_before_says_nothing_of_the_sides(
+    copy: Path, tmp_path: Path, signer: Signer, trust: Trust
+) -> None:
+    """What was sealed when *Patient Orientation* did not count stays intact, and what was kept by
+    then is restored: the digest of an original is as it was."""
+    kept = digest_of(copy)
+    tell(copy, "PatientOrientation", ["L\\P"] * DEPTH)
+    document = make_seal(copy, signer)
+    content = document["content"]
+    assert isinstance(content, dict)
+    assert content["attributes"].pop("PatientOrientation") == "L\\P"
+    signature = encode(signer.sign(canonical(document)))
+    write_seal({**document, "signature": signature}, tmp_path / "seal.json")
+    assert verify_seal(copy, tmp_path / "seal.json", trust).verdict == "intact"
+    assert digest_of(copy) == kept

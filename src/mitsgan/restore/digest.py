@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mitsgan.files.dicom.content import SliceContent, attributes
+from mitsgan.files.dicom.content import LATER, SliceContent, attributes
 from mitsgan.files.dicom.find.headers import read_headers
 from mitsgan.files.dicom.find.sift import sift
 from mitsgan.files.dicom.frames import Frame, frames_of
@@ -68,8 +68,8 @@ def _digest(parts: list[Part], progress: Steps | None) -> str:
     lines = []
     for done, part in enumerate(parts):
         stored = part.pixels()
-        described = {
-            "attributes": dict(part.attributes),
+        described = {  # as at first, so that what was kept by then is still known again
+            "attributes": {k: v for k, v in part.attributes.items() if k not in LATER},
             "rows": stored.shape[0],
             "columns": stored.shape[1],
             "blocks": encode(block_digests(stored)),

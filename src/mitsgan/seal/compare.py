@@ -11,7 +11,7 @@ import numpy as np
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from mitsgan.errors import ScanError, counted
-from mitsgan.files.dicom.content import FRAME, describe
+from mitsgan.files.dicom.content import FRAME, LATER, describe
 from mitsgan.files.dicom.elements import decimal
 from mitsgan.files.dicom.files import Progress
 from mitsgan.seal.content import SALTED, Part, gaps_mm, object_name
@@ -166,13 +166,14 @@ def compare(seal: Seal, pairs: Sequence[Part | None], progress: Progress | None)
     findings: list[Finding] = []
     sealed_as = {item.blocks: z for z, item in reversed(list(enumerate(seal.slices)))}
     is_distance = cache(partial(_is_distance, seal))
+    untold = [name for name in LATER if not seal.tells(name)]
     for z, part in enumerate(pairs):
         if part is None:
             findings.append(
                 Finding("missing", f"{_slice(seal, z)} of {len(pairs)} is missing", (z,))
             )
         else:
-            expected = seal.expected(z)
+            expected = {name: part.attributes.get(name, "") for name in untold} | seal.expected(z)
             names = expected.keys() | part.attributes.keys() if expected != part.attributes else ()
             for name in sorted(names):
                 before, now = expected.get(name, ""), part.attributes.get(name, "")

@@ -9,7 +9,7 @@ was a slice that differs in a scan of which most slices are as sealed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import product
@@ -59,6 +59,11 @@ somebody edited the header."""
 
 _ORDERS = ("InstanceNumber", "SliceLocation")
 _DISTANCE, _UNEVEN = "SpacingBetweenSlices", 0.02
+_SIDES = "PatientOrientation"
+_TOWARDS = dict(zip("LRPAHF", (v for axis in np.eye(3) for v in (axis, -axis)), strict=True))
+"""Where the sides of a patient lie, LPS (PS3.3 C.7.6.1.1.1)."""
+_MAINLY = 0.5
+"""Share of a direction towards the side that is named first: of three sides at once it is 0.58."""
 
 _WHOLE = 0.5
 """Share of the patient's blocks in a slice that differ, from which on all of it was processed; and
@@ -139,7 +144,28 @@ def misleading(seal: Seal, parts: Sequence[Part]) -> list[Finding]:
         if not _lie_apart(parts, text):
             text = f"{describe(_DISTANCE)} is {text!r}, but the slices do not lie so far apart"
             findings.append(Finding("attribute", text, attribute=_DISTANCE))
+    told = {part.attributes.get(_SIDES, "") for part in parts} - seal.values(_SIDES)
+    if seal.tells(_SIDES) and any(
+        part.attributes.get(_SIDES) in told and _other_sides(part.attributes) for part in parts
+    ):
+        text = f"{describe(_SIDES)} names other sides of the patient than those towards which rows "
+        text += "and columns run: a viewer that goes by it shows left as right, or the like"
+        findings.append(Finding("attribute", text, attribute=_SIDES))
     return findings
+
+
+def _other_sides(attributes: Mapping[str, str]) -> bool:
+    """Whether a slice names sides that its directions do not run towards."""
+    named = attributes.get(_SIDES, "").split("\\")
+    try:
+        directions = np.reshape(_numbers(attributes.get("ImageOrientationPatient", "")), (2, 3))
+        towards = [np.array([_TOWARDS[letter] for letter in letters]) for letters in named]
+    except (KeyError, ValueError):  # it does not tell
+        return False
+    return len(towards) == len(directions) and any(
+        len(sides) and (sides[0] @ direction < _MAINLY or (sides @ direction < 0).any())
+        for sides, direction in zip(towards, directions, strict=True)
+    )
 
 
 def _ascend_or_descend(texts: Sequence[str]) -> bool | None:

@@ -48,7 +48,7 @@ IMAGE = (
 )
 GEOMETRY = (
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"),
-    *("SpacingBetweenSlices", "SliceLocation", "GantryDetectorTilt"),
+    *("SpacingBetweenSlices", "SliceLocation", "GantryDetectorTilt", "PatientOrientation"),
 )
 VALUES = (
     *("RescaleIntercept", "RescaleSlope", "RescaleType", "WindowCenter", "WindowWidth"),
@@ -63,6 +63,9 @@ TABLES = ("ModalityLUTSequence", "VOILUTSequence")
 
 ENCRYPTED = "EncryptedAttributesSequence"
 """What a file holds for those who have the key, such as its original: other programs believe it."""
+
+LATER = ("PatientOrientation",)
+"""Attributes that did not count at first: what was sealed or kept before says nothing of them."""
 
 SEQUENCES = (*TABLES, ENCRYPTED)
 
