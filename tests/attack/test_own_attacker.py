@@ -99,4 +99,4 @@ def test_what_could_not_be_made_by_its_name_is_refused_at_once(
     kind: type[Attacker], found: str
 ) -> None:
     with pytest.raises(ExtensionError, match=f"cannot be registered as an attacker: {found}"):
-        ATTACKERS.register(kind)
+        ATTACKERS.register(kind)  # type: ignore[arg-type]
