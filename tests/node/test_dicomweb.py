@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.node.conftest import NOISE, route
 
+from mitsgan.errors import ConfigurationError
 from mitsgan.node import dicomweb
 from mitsgan.node.config import Destination
 from mitsgan.node.dicomweb import Response, reach, send_web, stored_at_web
@@ -123,7 +126,9 @@ def test_what_a_server_says_it_stored_counts(server: Server, item: Item, tmp_pat
 def test_a_token_that_is_none_is_told(tmp_path: Path, token: bytes) -> None:
     path = tmp_path / "token"
     path.write_bytes(token)
-    with pytest.raises(PeerError, match=r"token holds no token, which is one line of ASCII"):
+    with pytest.raises(
+        ConfigurationError, match=r"token holds no token, which is one line of ASCII"
+    ):
         reach(Destination(url="http://127.0.0.1:9", bearer_file=path))
 
 
@@ -165,6 +170,31 @@ def test_what_a_server_has_is_asked_for_page_after_page(monkeypatch: pytest.Monk
     monkeypatch.setattr(dicomweb, "ask_web", answer)
     there = stored_at_web(Destination(url="https://pacs.example"), "1.2", "1.3")
     assert there == {f"1.2.{number}" for number in range(7)}
+
+
+def test_a_proxy_that_takes_no_long_requests_gets_shorter_ones(
+    item: Item, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nginx takes 1 MiB unless told otherwise: two slices of CT, of 32 that go at once."""
+    listed = [replace(item, sop_uid=f"1.2.{number}") for number in range(40)]
+    sent: list[Item] = []
+
+    def answer(to: Destination, method: str, path: str, **request: Any) -> Response:
+        if sum(part.startswith(b"--") for part in request["body"]) > 3 + 1:
+            return Response(413, "text/html", b"<html>")
+        batch = listed[len(sent) : len(sent) + 2]
+        return Response(200, "", stored(*(item.sop_uid for item in batch)))
+
+    monkeypatch.setattr(dicomweb, "ask_web", answer)
+    send_web(Destination(url="https://pacs.example"), listed, sent.append)
+    assert sent == listed
+
+
+@pytest.mark.parametrize("server", [(413, b"")], indirect=True)
+def test_a_single_object_that_is_too_long_is_never_sent_again(server: Server, item: Item) -> None:
+    with pytest.raises(RefusedError, match="413, of a single object"):
+        send_web(Destination(url=server.url), [item], print)
+    assert len(server.seen) == 1
 
 
 def test_a_server_that_is_not_there_is_tried_again_later(item: Item) -> None:

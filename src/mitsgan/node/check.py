@@ -21,7 +21,6 @@ from mitsgan.jobs.restore.recipient import recipient_of
 from mitsgan.node.audit.syslog import send as send_syslog
 from mitsgan.node.config import Audit, Destination, Http, NodeConfig, Route
 from mitsgan.node.dicomweb import reach, send_web, stored_at_web
-from mitsgan.node.http.server import read_token
 from mitsgan.node.network.tls import valid
 from mitsgan.node.processing.actions import Restoring
 from mitsgan.node.processing.tasks import CompareTask, ProtectTask, RestoreTask, Task
@@ -32,6 +31,7 @@ from mitsgan.node.send import Item, PeerError, accepts, connected, echo, items, 
 from mitsgan.node.services import COMMITMENT, STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE
 from mitsgan.node.store.incoming import receive_into
 from mitsgan.node.store.spool import Spool, sync_file
+from mitsgan.node.tokens import own_token
 from mitsgan.seal.trust import Trust
 
 _TIME_ERROR = 5
@@ -90,7 +90,7 @@ def _tried(what: str, do: Callable[[], str | None]) -> Finding:
 
 
 def _token(settings: Http) -> str:
-    read_token(settings)
+    own_token(settings)
     return str(settings.token_file)
 
 

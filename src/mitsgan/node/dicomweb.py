@@ -9,21 +9,28 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from mitsgan.errors import MitsganError
 from mitsgan.node.config import Destination
 from mitsgan.node.network.tls import client_context
 from mitsgan.node.send import PERMANENT_STATUSES, Item, PeerError, RefusedError
+from mitsgan.node.tokens import read_token
 
 _BATCH = 32
-"""Objects in one request; each is noted as sent once its request was answered."""
+"""Objects in one request, unless that is too long for the server or a proxy before it; each is
+noted as sent once its request was answered."""
 _CHUNK = 1 << 20
 _PREAMBLE = 128
-_REFUSED = (400, 413, 415)
+_REFUSED = (400, 415)
+_TOO_LONG = 413
 _SOP_INSTANCE, _REFERENCED, _REFERENCED_UID = "00080018", "00081199", "00081155"
 _FAILED, _REASON = "00081198", "00081197"
+
+
+class _TooLongError(MitsganError):
+    """A server takes no request of this length."""
 
 
 def send_web(
@@ -40,9 +47,16 @@ def send_web(
         PeerError: it cannot be reached, or cannot take something now.
         RefusedError: it will never take something.
     """
-    for start in range(0, len(files), _BATCH):
-        batch = files[start : start + _BATCH]
-        stored, failed = _store(destination, batch)
+    start, most = 0, _BATCH
+    while start < len(files):
+        batch = files[start : start + most]
+        try:
+            stored, failed = _store(destination, batch)
+        except _TooLongError as error:
+            if len(batch) == 1:
+                raise RefusedError(f"{error}, of a single object") from None
+            most = len(batch) // 2
+            continue
         for item in batch:
             if item.sop_uid in stored:
                 on_sent(item)
@@ -53,6 +67,7 @@ def send_web(
             raise RefusedError(text) if final else PeerError(text)
         if any(item.sop_uid not in stored for item in batch):
             raise PeerError(f"{where(destination)} does not say that it stored every object")
+        start += len(batch)
 
 
 def instances_path(study_uid: str, series_uid: str) -> str:
@@ -118,6 +133,8 @@ def _store(destination: Destination, batch: Sequence[Item]) -> tuple[set[str], d
         yield tail
 
     answer = ask_web(destination, "POST", "/studies", headers=headers, body=body())
+    if answer.status == _TOO_LONG:
+        raise _TooLongError(f"{where(destination)} answered STOW-RS with {answer.status}")
     if answer.status in _REFUSED:
         raise RefusedError(f"{where(destination)} answered STOW-RS with {answer.status}")
     if answer.status not in (200, 202, 409):
@@ -154,10 +171,12 @@ def ask_web(
 
     Raises:
         PeerError: the server cannot be reached.
+        ConfigurationError: its token or our certificate cannot be read.
     """
     url = urlsplit(destination.url)
     if destination.bearer_file is not None:
-        headers = {**headers, "Authorization": f"Bearer {_token(destination.bearer_file)}"}
+        token = read_token("bearer_file", destination.bearer_file)
+        headers = {**headers, "Authorization": f"Bearer {token}"}
     timeout = destination.timeout_seconds
     try:
         with closing(_connection(destination, url.hostname or "", url.port, timeout)) as connection:
@@ -167,16 +186,6 @@ def ask_web(
             return Response(answer.status, kind, answer.read())
     except (OSError, http.client.HTTPException) as error:
         raise PeerError(f"{where(destination)} cannot be reached: {error}") from error
-
-
-def _token(path: Path) -> str:
-    try:
-        token = path.read_text("ascii").strip()
-    except UnicodeDecodeError:
-        token = ""
-    if not token.isprintable() or not token:
-        raise PeerError(f"`bearer_file` {path} holds no token, which is one line of ASCII")
-    return token
 
 
 def _connection(

@@ -20,7 +20,7 @@ from mitsgan.node.commitment import take_report
 from mitsgan.node.config import Http, Listen, NodeConfig
 from mitsgan.node.forward import Forwarder, end_lost
 from mitsgan.node.http.counters import Counters
-from mitsgan.node.http.server import Views, http_server, read_token
+from mitsgan.node.http.server import Views, http_server
 from mitsgan.node.processing.work import Work
 from mitsgan.node.processing.workers import WorkerProcess
 from mitsgan.node.promises import Promises
@@ -31,6 +31,7 @@ from mitsgan.node.store.clock import catch_up
 from mitsgan.node.store.incoming import receive_into
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.spool import Spool, data_digest
+from mitsgan.node.tokens import own_token
 from mitsgan.serving.server import HttpServer
 
 LOG = logging.getLogger("mitsgan.node")
@@ -90,7 +91,7 @@ class Node:
         self._forwarders: dict[str, Forwarder] = {}
         self._http: HttpServer | None = None
         if config.http is not None:
-            token = read_token(config.http)
+            token = own_token(config.http)
             registry = self.counters.registry
             views = Views(
                 self.ledger, self.spool, registry, self.not_ready, token, self._on_wrong_token

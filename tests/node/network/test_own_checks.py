@@ -11,7 +11,7 @@ from tests.node.network.test_reach import peer, tls
 from mitsgan.errors import ConfigurationError
 from mitsgan.node.check import Finding, check
 from mitsgan.node.config import Destination, Http, Listen, NodeConfig, Route
-from mitsgan.node.http.server import read_token
+from mitsgan.node.tokens import own_token
 from node_peers import free_port
 
 pytestmark = [
@@ -35,7 +35,8 @@ def found(folder: Path, what: str, listen: Listen, http: Http | None = None) -> 
 @pytest.mark.parametrize(
     "token, text",
     [
-        (b"\xaf" * 20, "it holds more than ASCII; put a token of letters and digits in it"),
+        (b"\xaf" * 20, "holds no token, which is one line of ASCII"),
+        (b"two lines of\nsixteen characters", "holds no token, which is one line of ASCII"),
         (b"short\n", "holds 5 characters; put at least 16 in it"),
     ],
 )
@@ -50,7 +51,14 @@ def test_a_token_that_is_none_is_told_by_the_check_and_at_the_start(
     assert finding.state == "WRONG"
     assert text in finding.text
     with pytest.raises(ConfigurationError, match=text):
-        read_token(http)
+        own_token(http)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8-sig", "utf-16"])
+def test_a_token_is_read_as_editors_of_windows_write_it(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "token"
+    path.write_bytes("0123456789abcdef\r\n".encode(encoding))
+    assert own_token(Http(token_file=path)) == "0123456789abcdef"
 
 
 def test_a_node_that_runs_is_not_said_to_be_down_where_its_certificate_names_it_otherwise(

@@ -19,7 +19,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from mitsgan.errors import ConfigurationError
 from mitsgan.node.config import Http
 from mitsgan.node.http.status_page import status_page, status_rows
 from mitsgan.node.store.deliveries import Deliveries
@@ -34,7 +33,6 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 }
-_SHORTEST_TOKEN = 16
 _LONGEST_FORM = 1024
 _LAST = (1 << 63) - 1
 """The largest number that SQLite has."""
@@ -174,28 +172,6 @@ def http_server(views: Views, settings: Http) -> HttpServer:
     if settings.address in ("0.0.0.0", "::"):
         hosts = ["*"]
     return HttpServer(views.application(hosts), settings.address, settings.port)
-
-
-def read_token(settings: Http) -> str:
-    """The token.
-
-    Raises:
-        ConfigurationError: it cannot be read, or is too short to be a secret.
-    """
-    try:
-        token = settings.token_file.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it holds more than ASCII"
-        raise ConfigurationError(
-            f"`token_file` {settings.token_file} cannot be read: {why}; put a token of letters and "
-            f"digits in it: openssl rand -hex 16"
-        ) from error
-    if len(token) < _SHORTEST_TOKEN:
-        raise ConfigurationError(
-            f"`token_file` {settings.token_file} holds {len(token)} characters; put at least "
-            f"{_SHORTEST_TOKEN} in it: openssl rand -hex 16"
-        )
-    return token
 
 
 async def _form(request: Request) -> str:
