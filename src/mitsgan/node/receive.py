@@ -234,6 +234,9 @@ class Receiver:
         if status == SUCCESS:
             return status
         self._log_refusal(event.assoc, sender, status)
+        if status not in (NOT_SUPPORTED, OTHER_CONTENT):  # which were told with their study
+            class_uid = str(cast(C_STORE, event.request).AffectedSOPClassUID)
+            self._arrivals.refuse(event.assoc, class_uid, STATUSES[status])
         path.unlink(missing_ok=True)
         answer = Dataset()
         answer.Status = status

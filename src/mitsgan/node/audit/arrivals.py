@@ -15,11 +15,15 @@ from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.spool import Header, Spool
 
 
+_UNKNOWN = "unknown"
+"""In place of the UID of a study that an object does not tell, or that nobody looked for."""
+
+
 @dataclass
 class _Study:
     """Objects of one study that came in one association."""
 
-    first: Header
+    first: Header | None
     route: str
     classes: Counter[str] = field(default_factory=Counter)
     new: int = 0
@@ -43,6 +47,13 @@ class Arrivals:
         study.new += new
         study.failed = study.failed or failed
 
+    def refuse(self, association: Association, class_uid: str, why: str) -> None:
+        """An object was not taken before it was known what study it is of."""
+        studies = self._studies.setdefault(association, {})
+        study = studies.setdefault(_UNKNOWN, _Study(None, ""))
+        study.classes[class_uid] += 1
+        study.failed = study.failed or why
+
     def end(self, association: Association, calling: str, address: str) -> None:
         """The association has ended."""
         listen = self._trail.config.listen
@@ -55,6 +66,8 @@ class Arrivals:
     def _path(self, study: _Study) -> Path | None:
         """Where an object of a study is, if it was taken."""
         header = study.first
+        if header is None:
+            return None
         known = self._ledger.known(header.series_uid, study.route, header.sop_uid)
         if known is None:
             return None
