@@ -260,13 +260,18 @@ def test_a_number_of_a_patient_makes_no_second_message_and_keeps_none_back(
 def test_a_study_of_any_number_of_classes_is_told_in_one_datagram(
     parts: tuple[Spool, Ledger], collector: UdpCollector
 ) -> None:
+    """And in no more than collectors take: rsyslog cuts off what is longer than 8 KiB."""
     classes = {f"1.2.{'3' * 55}.{number}": 1 for number in range(2000)} | {CT: 300}
     audit_trail = trail(parts, Audit(address="127.0.0.1", port=collector.port))
-    study = [Thing(STUDY_UID, "1.2.3", classes=classes)]
-    audit_trail.add(events.begins_sending(LISTEN, PACS, study))
+    study = [
+        Thing(STUDY_UID, "1.2.3", classes=classes),
+        Thing(PATIENT_NUMBER, "P" * 64, type_code=1, role=1),
+    ]
+    audit_trail.add(events.sent(LISTEN, PACS, study, "x" * 2000))
     (told,) = sent(audit_trail, collector, 1)
     assert told.values("SOPClass", "UID")[0] == CT
     assert told.values("SOPClass", "NumberOfInstances")[0] == "300"
+    assert len(collector.records[0].encode()) < 8096
 
 
 def test_a_signer_of_any_name_is_told(parts: tuple[Spool, Ledger], collector: UdpCollector) -> None:

@@ -14,7 +14,6 @@ from mitsgan.node.audit.trail import AuditTrail
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.spool import Header, Spool
 
-
 _UNKNOWN = "unknown"
 """In place of the UID of a study that an object does not tell, or that nobody looked for."""
 

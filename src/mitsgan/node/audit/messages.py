@@ -19,8 +19,9 @@ message."""
 
 _LONGEST = 1024
 """Characters of a value: of DICOM's own, names have 64. One datagram holds 64 KiB."""
-_CLASSES = 100
-"""SOP classes that are told of a study: a peer may make up as many as it likes."""
+_CLASSES = 30
+"""SOP classes that are told of a study: a peer may make up as many as it likes. Collectors should
+take 8 KiB (RFC 5425 4.3.1), and rsyslog takes no more unless told to."""
 
 
 @dataclass(frozen=True)
