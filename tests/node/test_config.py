@@ -122,6 +122,23 @@ def test_a_secret_that_cannot_even_be_looked_for_is_told(tmp_path: Path) -> None
         read.check_secrets()
 
 
+def test_a_secret_of_another_user_is_told_before_anything_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each series was held back for it. Tests of root may read everything, so it is made up."""
+    read = config(tmp_path, GOOD)
+    key = tmp_path / "mark.key"
+    key.write_text("secret")
+    key.chmod(0o600)
+
+    def refused(path: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(ConfigurationError, match=r"mark\.key: Permission denied; .* runs as"):
+        read.check_secrets()
+
+
 def test_the_key_of_a_reader_is_a_secret(tmp_path: Path) -> None:
     read = config(tmp_path, GOOD.replace(PROTECT, RESTORE))
     key = tmp_path / "site.pem"

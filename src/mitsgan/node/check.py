@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ from mitsgan.jobs.restore.recipient import recipient_of
 from mitsgan.node.audit.syslog import send as send_syslog
 from mitsgan.node.config import Audit, Destination, Http, NodeConfig, Route
 from mitsgan.node.dicomweb import reach, send_web, stored_at_web
+from mitsgan.node.network.certificates import RENEW, own_certificates
 from mitsgan.node.network.tls import valid
 from mitsgan.node.processing.actions import Restoring
 from mitsgan.node.processing.tasks import CompareTask, ProtectTask, RestoreTask, Task
@@ -36,9 +37,6 @@ from mitsgan.seal.trust import Trust
 
 _TIME_ERROR = 5
 """What ``adjtimex`` returns while the clock is not synchronised; source: its manual page."""
-
-_RENEW = timedelta(days=30)
-"""How long before its end a certificate is to be renewed."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +94,7 @@ def _token(settings: Http) -> str:
 
 def _certificates(config: NodeConfig) -> Iterator[Finding]:
     """Until when the node's own certificates are valid, each once."""
-    parties = [config.listen, config.audit, *config.destinations.values()]
-    listed = {p.tls.certificate: p.tls for p in parties if p is not None and p.tls is not None}
+    listed = {tls.certificate: tls for tls in own_certificates(config).values()}
     for path, tls in listed.items():
         what = f"certificate {path}"
         try:
@@ -107,7 +104,7 @@ def _certificates(config: NodeConfig) -> Iterator[Finding]:
             continue
         now = datetime.now(UTC)
         text = f"valid from {first:%Y-%m-%d} until {last:%Y-%m-%d}"
-        soon: Literal["ok", "note"] = "note" if last < now + _RENEW else "ok"
+        soon: Literal["ok", "note"] = "note" if last < now + RENEW else "ok"
         yield Finding(soon if first <= now <= last else "WRONG", what, text)
 
 
@@ -116,18 +113,29 @@ def _spool(config: NodeConfig) -> Iterator[Finding]:
 
     def write() -> str:
         spool.prepare()
-        with tempfile.NamedTemporaryFile(dir=spool.work) as file:
-            file.write(b"\0" * 4096)
-            file.flush()
-            sync_file(Path(file.name))
+        for folder in (spool.root, spool.incoming, spool.root / "series", spool.work):
+            _write(folder)  # one may be of another user, who has run this check
         return str(config.spool)
 
     written = _tried("spool", write)
     yield written
+    keeps = [route for route in config.routes if route.action == "protect"]
+    if any(route.protecting.restorable for route in keeps):
+        yield _tried("originals", partial(_write, config.originals or spool.originals))
     if written.state == "ok":
         free = spool.free_mb()
         text = f"{free:.0f} MB free, of which {config.reserve_mb:.0f} MB are the reserve"
         yield Finding("ok" if free > config.reserve_mb else "WRONG", "disk", text)
+
+
+def _write(folder: Path) -> str:
+    """Write to a folder, which is made where it is not there."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        file.write(b"\0" * 4096)
+        file.flush()
+        sync_file(Path(file.name))
+    return str(folder)
 
 
 def _clock() -> Finding:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Literal
 from mitsgan.errors import ConfigurationError, SettingsError
 from mitsgan.jobs.protect.settings import RestorablyProtecting
 from mitsgan.node.processing.actions import Restoring, Verifying
+from mitsgan.node.secret_files import check_secret
 from mitsgan.node.values import check_keyword, check_title, check_url, fingerprint
 from mitsgan.settings import Settings, above_zero, at_least, within
 from mitsgan.typed import read_toml
@@ -295,23 +295,9 @@ class NodeConfig(Settings):
         return next((route for route in self.routes if route.name == name), None)
 
     def check_secrets(self) -> None:
-        """Raise `ConfigurationError` where a key or token is missing, or others may read it."""
+        """Raise `ConfigurationError` where a key or token is missing, or not ours to read alone."""
         for path in self._secrets():
-            try:
-                mode = path.stat().st_mode
-            except OSError as error:  # its folder may be one that the node may not look into
-                why = error.strerror
-                raise ConfigurationError(f"{path}: {why}; make it, or name another") from error
-            if not stat.S_ISREG(mode):
-                raise ConfigurationError(f"{path} is no file; make one, or name another")
-            stored = self.secrets is not None and path.resolve().is_relative_to(
-                self.secrets.resolve()
-            )
-            if not stored and mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise ConfigurationError(
-                    f"{path} is a secret that others may read; `chmod 600 {path}`, or name its "
-                    f"folder as `secrets` if a secret store keeps it"
-                )
+            check_secret(path, self.secrets)
 
     def _secrets(self) -> Iterator[Path]:
         for route in self.routes:

@@ -21,6 +21,7 @@ from mitsgan.node.config import Http, Listen, NodeConfig
 from mitsgan.node.forward import Forwarder, end_lost
 from mitsgan.node.http.counters import Counters
 from mitsgan.node.http.server import Views, http_server
+from mitsgan.node.network.certificates import Certificates
 from mitsgan.node.processing.work import Work
 from mitsgan.node.processing.workers import WorkerProcess
 from mitsgan.node.promises import Promises
@@ -40,6 +41,8 @@ _TICK = 0.2
 """Seconds between two looks at the ledger; commands change it while the node runs."""
 _CLEAN = 60.0
 """Seconds between two looks for files that may go."""
+_CERTIFICATES = 86400.0
+"""Seconds between two looks at certificates."""
 
 
 class Node:
@@ -98,6 +101,8 @@ class Node:
             )
             self._http = http_server(views, config.http)
         self._cleaned = -_CLEAN
+        self._certificates = Certificates(self.counters.certificates)
+        self._certificates_seen = time.monotonic()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._failures: dict[str, str] = {}
@@ -121,6 +126,7 @@ class Node:
         self._run("audit", self.audit.next)
         self._add_forwarders()
         listen = self.config.listen
+        self._certificates.look(self.config)
         _listen("listen", listen, self.receiver.start)
         if self._http is not None and self.config.http is not None:
             _listen("http", self.config.http, self._http.start)
@@ -163,6 +169,7 @@ class Node:
             forwarder.config = config
         self._add_forwarders()
         self.worker.renew()
+        self._certificates.look(config)
         LOG.info("took a new configuration")
 
     def not_ready(self) -> str:
@@ -226,6 +233,9 @@ class Node:
                 LOG.warning("the clock was set back: what waits does not wait for it")
             end_lost(self.ledger, self.config.destinations)
             self.clean()
+        if now - self._certificates_seen >= _CERTIFICATES:
+            self._certificates_seen = now
+            self._certificates.look(self.config)
         return False
 
     def clean(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.node.certificates import parties
@@ -52,6 +54,24 @@ def test_a_token_that_is_none_is_told_by_the_check_and_at_the_start(
     assert text in finding.text
     with pytest.raises(ConfigurationError, match=text):
         own_token(http)
+
+
+@pytest.mark.parametrize("name", ["spool", "incoming", "series", "work"])
+def test_a_folder_of_the_spool_that_another_user_made_is_told_by_the_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A check that root has run made them, and the node of a user of its own did not start."""
+    made = tempfile.NamedTemporaryFile
+
+    def refused(dir: Path) -> Any:
+        if dir.name == name:
+            raise PermissionError(13, "Permission denied", str(dir))
+        return made(dir=dir)
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refused)
+    finding = found(tmp_path, "spool", Listen(port=free_port()))
+    assert finding.state == "WRONG"
+    assert f"/{name}" in finding.text
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8-sig", "utf-16"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class Counters:
@@ -19,6 +19,12 @@ class Counters:
         self.series = self._counter("series_worked", "series worked on, by outcome", "outcome")
         self.failures = self._counter(
             "deliveries_failed", "attempts at a delivery that failed", "destination"
+        )
+        self.certificates = Gauge(
+            "mitsgan_node_certificate_ends_seconds",
+            "end of the certificate that the node shows, seconds of the epoch, by its table",
+            ["of"],
+            registry=self.registry,
         )
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
