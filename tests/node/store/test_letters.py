@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mitsgan.cli.main import main
-from mitsgan.node.store.deliveries import Deliveries, Plan
+from mitsgan.node.store.deliveries import HELD, Deliveries, Plan
 from mitsgan.node.store.ledger import Ledger
 from mitsgan.node.store.ledger_schema import State
 from mitsgan.node.store.spool import Header, Spool
@@ -93,3 +93,27 @@ def test_what_is_discarded_is_gone_and_may_come_anew(
         assert series is not None
         assert (series.id, series.follows) == (5, None)
         assert ledger.known("1.3", "ct", "1.3.1") is not None
+
+
+def test_a_destination_that_was_given_up_is_tried_again_while_another_is_away(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What refused it was mended; nobody waits a day for the other one."""
+    with closing(Ledger(Path(config).parent / "ledger.sqlite")) as ledger:
+        deliveries = Deliveries(ledger)
+        plans = {
+            "held": Plan("received", f"{HELD}the mark says tampered"),
+            "pacs": Plan("received"),
+            "web": Plan("received"),
+        }
+        deliveries.plan(1, plans, "sending")
+        _, pacs, _ = deliveries.of(1)
+        deliveries.advance(pacs, "dead", reason="answered STOW-RS with 413")
+    assert states(config)[0] == "sending"
+    assert main(["node", "retry", config, "1"]) == 0
+    with closing(Ledger(Path(config).parent / "ledger.sqlite")) as ledger:
+        listed = Deliveries(ledger).of(1)
+    assert [delivery.state for delivery in listed] == ["dead", "pending", "pending"]
+    assert states(config)[0] == "sending"
+    assert main(["node", "retry", config, "1"]) == 2
+    assert "no dead letter" in capsys.readouterr().err

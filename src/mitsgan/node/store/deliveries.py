@@ -207,19 +207,24 @@ class Deliveries:
         """Take a dead letter up again; False where it is none.
 
         What was protected is sent again to those who have not got it; what could not be protected
-        is tried anew.
+        is tried anew. Of a series that is on its way to others, those are tried again that were
+        given up: another destination that is away would keep them waiting for a day.
         """
         with self._ledger.change() as db:
-            dead = db.execute(
-                "SELECT 1 FROM series WHERE id = ? AND state = 'dead' AND files = 'kept'", (series,)
+            found = db.execute(
+                "SELECT state FROM series WHERE id = ? AND files = 'kept' "
+                "AND state IN ('dead', 'sending')",
+                (series,),
             ).fetchone()
-            if dead is None:
+            if found is None:
                 return False
             again = db.execute(
                 "UPDATE deliveries SET state = 'pending', reason = '', attempts = 0, denied = 0, "
                 "not_before = 0 WHERE series = ? AND state = 'dead' AND reason NOT LIKE ?",
                 (series, f"{HELD}%"),
             ).rowcount
+            if found[0] == "sending":
+                return bool(again)
             withheld = db.execute(
                 "SELECT 1 FROM deliveries WHERE series = ? AND reason LIKE ?", (series, f"{HELD}%")
             ).fetchone()

@@ -89,7 +89,8 @@ class Letters:
 
     def retry_all(self) -> int:
         """Take every dead letter up again whose files are kept; how many these are."""
-        return sum(self.deliveries.retry(series.id) for series in self.ledger.in_states("dead"))
+        listed = self.ledger.in_states("dead", "sending")
+        return sum(self.deliveries.retry(series.id) for series in listed)
 
     def export(self, number: int, out: Path) -> None:
         """Copy the files of a series to a new folder, which the audit trail tells.
