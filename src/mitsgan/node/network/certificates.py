@@ -56,7 +56,8 @@ class Certificates:
         self._ends.clear()
         for of, tls in own_certificates(config).items():
             try:
-                first, last = (of == "listen" and self._listening) or valid(tls)
+                begun = self._listening if of == "listen" else None
+                first, last = begun or valid(tls)
             except ConfigurationError as error:
                 LOG.error("`tls` of `%s`: %s", of, error)
                 continue
