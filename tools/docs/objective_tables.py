@@ -98,7 +98,7 @@ def over_attacks() -> str:
 def elsewhere() -> str:
     """On other scans, or with more attacks: what each ascent came to, beside what is no ascent."""
     columns: list[str | Column] = [
-        *("scan", "action", "ball", "budget", "made for"),
+        *("scan", "action", "ball", "budget", "made for", "middle"),
         Column("", "attacks per cm³", digits=0),
         *(Column("", what, "HU", digits=0) for what in ("disruption", *_NOT_ASCENTS[1:])),
         Column("", "over noise", significant=2),
@@ -111,7 +111,7 @@ def elsewhere() -> str:
             assert controls is not None  # measured before the first cell
             own, noise = cell.struck.met[0], cell.noise.met[0]
             row: list[Shown] = [f"`{result.scan}`", cell.ball.action, *_where(cell)]
-            row += [_made_for(cell), cell.curve[-1].attacks_per_cm3]
+            row += [_made_for(cell), cell.ball.middle + 1, cell.curve[-1].attacks_per_cm3]
             for struck in (cell.struck, controls.offset, cell.noise, controls.network):
                 row.append(struck.met[0].disruption_hu)
             row.append(own.disruption_hu / noise.disruption_hu)
@@ -141,8 +141,9 @@ def _curves() -> list[Curve]:
     ]
     goals = [c for c in cells if c.goal in ("distance", _DIRECTED[c.ball.action])]
     drawn = [c for c in goals if not c.varied and c.start == START]
+    longest = {cell.key: cell for cell in sorted(drawn, key=lambda cell: cell.curve[-1].attacks)}
     panels: dict[tuple[Action, float], list[Cell]] = {}
-    for cell in drawn:
+    for cell in sorted(longest.values(), key=_order):
         panels.setdefault((cell.ball.action, cell.budget_hu), []).append(cell)
     return [
         Curve(
@@ -165,8 +166,7 @@ def _points(cell: Cell) -> Iterator[Point]:
 
 def _line(cell: Cell) -> str:
     kind = "distance" if cell.goal == "distance" else "directed"
-    more = "" if cell in _result().cells else f", {cell.curve[-1].steps} steps"
-    return f"{_ball(cell.ball)}, {kind}{more}"
+    return f"{_ball(cell.ball)}, {kind}"
 
 
 @cache
