@@ -142,7 +142,7 @@ def test_what_could_not_be_made_by_its_name_is_refused_at_once() -> None:
     class Misspelt(Protector):
         name = title = summary = "misspelt"
 
-        def pertubation(self, scan: Scan, start: int, stop: int, budget: Budget) -> None: ...
+        def perturbations(self, scan: Scan, start: int, stop: int, budget: Budget) -> None: ...
 
     with pytest.raises(ExtensionError, match=r"Misspelt.*: it has no perturbation\(\)"):
         PROTECTORS.register(Misspelt)  # type: ignore[type-abstract]
