@@ -117,10 +117,18 @@ class Tab:
         )
 
     def value(self, script: str) -> Any:
-        """What a script evaluates to, as JSON; promises are waited for."""
-        answer = self.call(
-            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
-        )
+        """What a script evaluates to, as JSON; promises are waited for.
+
+        A promise that nothing but the protocol holds may be collected before it is kept, on a busy
+        machine; then it is evaluated again.
+        """
+        question: Message = {"expression": script, "returnByValue": True, "awaitPromise": True}
+        try:
+            answer = self.call("Runtime.evaluate", **question)
+        except RuntimeError as error:
+            if "Promise was collected" not in str(error):
+                raise
+            answer = self.call("Runtime.evaluate", **question)
         if "exceptionDetails" in answer:
             raise RuntimeError(f"{script}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
