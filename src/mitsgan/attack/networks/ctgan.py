@@ -24,14 +24,14 @@ def _normalization(channels: int) -> nn.BatchNorm3d:
 
 
 class _Halving(nn.Conv3d):
-    """Convolution 4^3 stride 2, whose gradient by few inputs is computed another way.
+    """Convolution 4^3 stride 2, whose gradient by a single input is computed another way.
 
-    Of a single input, the cube, torch's own takes as long as that of all other layers together.
+    By the cube torch's own takes as long as that of all other layers together.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         learns = self.weight.requires_grad and torch.is_grad_enabled()
-        if learns or self.weight.shape[1] >= _FEW:
+        if learns or self.weight.shape[1] > 1:
             return super().forward(x)
         halved: Tensor = _Halved.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
         return halved
@@ -54,10 +54,6 @@ class _Halved(torch.autograd.Function):
         (gradient,) = gradients
         kernel = _fold(ctx.weight.transpose(0, 1), _SPREAD).to(gradient.dtype)
         return _weave(F.conv3d(gradient, kernel, padding=1)).to(ctx.dtype), None, None
-
-
-_FEW = 2
-"""Inputs; from so many on torch's own gradient is quick."""
 
 
 def _fold(weight: Tensor, taps: Tensor) -> Tensor:
