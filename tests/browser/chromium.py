@@ -117,21 +117,34 @@ class Tab:
         )
 
     def value(self, script: str) -> Any:
-        """What a script evaluates to, as JSON; promises are waited for.
+        """What an expression evaluates to, as JSON; promises are waited for.
 
-        A promise that nothing but the protocol holds may be collected before it is kept, on a busy
-        machine; then it is evaluated again.
+        The page holds what is waited for: the protocol itself does not, and where nothing else does
+        either, such as for a module that is imported, it may be collected before it is kept.
         """
-        question: Message = {"expression": script, "returnByValue": True, "awaitPromise": True}
-        try:
-            answer = self.call("Runtime.evaluate", **question)
-        except RuntimeError as error:
-            if "Promise was collected" not in str(error):
-                raise
-            answer = self.call("Runtime.evaluate", **question)
+        answer = self.call(
+            "Runtime.evaluate",
+            expression=f"globalThis.asked = ({script})",
+            returnByValue=True,
+            awaitPromise=True,
+        )
         if "exceptionDetails" in answer:
             raise RuntimeError(f"{script}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
+
+    def run(self, script: str) -> None:
+        """Have statements run: what no expression says."""
+        answer = self.call("Runtime.evaluate", expression=script)
+        if "exceptionDetails" in answer:
+            raise RuntimeError(f"{script}: {answer['exceptionDetails']}")
+
+    def keep_saved(self) -> None:
+        """Have the page keep what it would save: names in ``window.saved``, the last as a blob."""
+        self.run(
+            "window.saved = [];"
+            "URL.createObjectURL = (blob) => { window.blob = blob; return '#'; };"
+            "HTMLAnchorElement.prototype.click = function () { window.saved.push(this.download); }"
+        )
 
     def until(self, script: str) -> None:
         """Wait until a script evaluates to something true."""

@@ -61,11 +61,7 @@ class Page:
 
     def export_report(self) -> tuple[str, str]:
         """Have the report exported; the name that it would be saved under, and its text."""
-        self.value(
-            "window.saved = [];"
-            "URL.createObjectURL = (blob) => { window.blob = blob; return '#'; };"
-            "HTMLAnchorElement.prototype.click = function () { window.saved.push(this.download); }"
-        )
+        self.tab.keep_saved()
         self.tab.click("#report")
         self.tab.until("window.saved.length === 1")
         return str(self.value("window.saved[0]")), str(self.value("window.blob.text()"))
@@ -113,6 +109,7 @@ def page(tab: Tab, settings: StudioSettings, width: int = 1300) -> Iterator[Page
 def page_of(tab: Tab, studio: Studio, width: int = 1300) -> Iterator[Page]:
     """The page of a studio, newly loaded, with its two first scans; whatever is done with it, it
     may neither complain nor ask anybody else."""
+    tab.call("Page.navigate", url="about:blank")  # else only what follows # is new: it loads later
     tab.complaints.clear()
     tab.requests.clear()
     tab.call("Emulation.setEmulatedMedia", features=[])

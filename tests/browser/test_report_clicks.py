@@ -175,10 +175,7 @@ def test_the_protector_can_be_chosen(tab: Tab) -> None:
 
 
 def test_saved_pictures_are_marked_in_pixels_and_name(tab: Tab) -> None:
-    tab.value(
-        "window.saved = []; URL.createObjectURL = (blob) => { window.blob = blob; return '#'; };"
-        "HTMLAnchorElement.prototype.click = function () { window.saved.push(this.download); }"
-    )
+    tab.keep_saved()
     choose(tab, "picture", "tampered_protected")
     tab.click("[data-role=axial-save]")
     tab.until("window.saved.length === 1")

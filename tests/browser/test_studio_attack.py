@@ -91,10 +91,7 @@ def test_an_injection_is_shown_in_both_with_simulated_in_the_pixels(
     for mode in ("swipe", "difference"):
         shown.choose("mode", mode)
         assert yellow(shown.pixels("first-axial")) > 300
-    shown.value(
-        "window.saved = []; HTMLAnchorElement.prototype.click = function () "
-        "{ window.saved.push(this.download); }"
-    )
+    shown.tab.keep_saved()
     shown.click("#first-axial-save")
     shown.tab.until("window.saved.length === 1")
     assert shown.value("window.saved[0]").startswith("SIMULATED-injected")

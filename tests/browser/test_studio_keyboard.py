@@ -120,7 +120,7 @@ def saved_in(keys: Keys) -> Path:
 def test_tab_stops_once_at_everything_and_is_trapped_nowhere(keys: Keys) -> None:
     """Forwards and backwards, with all panels open and the volume drawn."""
     shown = keys.shown
-    shown.value("for (const one of document.querySelectorAll('details')) one.open = true")
+    shown.tab.run("for (const one of document.querySelectorAll('details')) one.open = true")
     keys.do("#volume-show")
     shown.tab.until("document.getElementById('volume-canvas').dataset.shown !== undefined")
     keys.to("#volume-canvas")
@@ -132,7 +132,7 @@ def test_tab_stops_once_at_everything_and_is_trapped_nowhere(keys: Keys) -> None
     expected = shown.value(STOPS)
     assert expected > 50
     for back in (False, True):
-        shown.value("window.stops = undefined; document.activeElement.blur()")
+        shown.tab.run("window.stops = undefined; document.activeElement.blur()")
         order: list[int] = []
         for _ in range(2 * MOST_TABS):
             keys.press("Tab", shift=back)
@@ -262,10 +262,7 @@ def test_verifying(chromium: Tab, scans: Path, tmp_path: Path) -> None:
         there = shown.text("first-axial-number")
         keys.do("#regions li button")
         assert shown.text("first-axial-number") != there
-        shown.value(
-            "window.saved = []; HTMLAnchorElement.prototype.click = function () "
-            "{ window.saved.push(this.download); }"
-        )
+        shown.tab.keep_saved()
         keys.do("#report")
         assert shown.value("window.saved") == ["tampered-verification.html"]
         keys.write("#findings-name", "told")

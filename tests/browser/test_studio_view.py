@@ -202,15 +202,12 @@ def test_nothing_is_wider_than_the_window_and_axe_finds_nothing_serious(
     shown.tab.call(
         "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
     )
-    shown.value("for (const one of document.querySelectorAll('details')) one.open = true")
+    shown.tab.run("for (const one of document.querySelectorAll('details')) one.open = true")
     shown.choose("mode", "side")
     assert shown.value("document.documentElement.scrollWidth") <= width
     paper = shown.value("getComputedStyle(document.body).backgroundColor")
     assert (int(paper.removeprefix("rgb(").split(",")[0]) > 128) == (scheme == "light")
-    shown.tab.call(
-        "Runtime.evaluate",
-        expression=files("axe_core_python").joinpath("axe.min.js").read_text(),
-    )
+    shown.tab.run(files("axe_core_python").joinpath("axe.min.js").read_text())
     results = shown.value("axe.run(document, {resultTypes: ['violations']})")
     serious = [
         (v["id"], [node["html"] for node in v["nodes"]])
