@@ -38,6 +38,7 @@ trust = "signer.pub"
 
 PEER = GOOD[GOOD.index('ae_title = "PACS"') :]
 TLS = 'tls = { certificate = "node.crt", key = "node.key", authorities = "ca.crt" }'
+OURS = 'tls = { authorities = "ca.crt" }'
 CERTIFICATE = "ab" * 32
 
 
@@ -83,6 +84,13 @@ def test_a_budget_that_readers_see_is_taken_where_it_is_meant(tmp_path: Path) ->
         ('calling = ["CT1"]', 'certificates = ["SHA256:ab"]', "openssl x509"),
         ('calling = ["CT1"]', f'certificates = ["{"ab" * 32}"]', "`tls` of `listen`"),
         (PEER, f'url = "http://x/y"\n{TLS}', "https://"),
+        (PEER, 'url = "https://x/y"\ntls = { authorities = "a", key = "k" }', "both"),
+        (
+            "port = 104",
+            'port = 104\ntls = { authorities = "a" }',
+            "`destinations.pacs` needs `cert",
+        ),
+        ("[destinations.pacs]", f"[listen]\n{OURS}\n[destinations.pacs]", "`listen` needs `cert"),
         (PEER, 'url = "https://x:99999/y"', "https://x:99999/y: Port out of range"),
         (PEER, 'url = "https:///y"', "a server and a path, found https:///y"),
         (PEER, 'url = "https://u:secret@x/y"', "`url` of x names a user; .*`bearer_file`"),

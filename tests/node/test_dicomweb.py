@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.node.certificates import Party, parties
 from tests.node.conftest import NOISE, route
 
 from mitsgan.errors import ConfigurationError
 from mitsgan.node import dicomweb
-from mitsgan.node.config import Destination
+from mitsgan.node.config import Destination, Tls
 from mitsgan.node.dicomweb import Response, reach, send_web, stored_at_web
 from mitsgan.node.send import Item, PeerError, RefusedError, items
 from node_peers import NodeProcess, Orthanc, free_port, storescu
@@ -58,7 +60,7 @@ def test_a_series_is_protected_and_stored_by_stow(
 class Server:
     """Answers every request alike."""
 
-    def __init__(self, status: int, body: bytes) -> None:
+    def __init__(self, status: int, body: bytes, tls: ssl.SSLContext | None = None) -> None:
         seen = self.seen = []  # type: list[tuple[str, str, bytes]]
 
         class Handler(BaseHTTPRequestHandler):
@@ -76,9 +78,13 @@ class Server:
                 """Nobody reads it."""
 
         self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         self.thread = threading.Thread(target=self.server.serve_forever)
         self.thread.start()
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/web/"
+        self.url = (
+            f"http{'' if tls is None else 's'}://127.0.0.1:{self.server.server_address[1]}/web/"
+        )
 
     def stop(self) -> None:
         self.server.shutdown()
@@ -200,3 +206,29 @@ def test_a_single_object_that_is_too_long_is_never_sent_again(server: Server, it
 def test_a_server_that_is_not_there_is_tried_again_later(item: Item) -> None:
     with pytest.raises(PeerError, match="cannot be reached"):
         send_web(Destination(url=f"http://127.0.0.1:{free_port()}"), [item], print)
+
+
+@pytest.fixture
+def hospital(tmp_path: Path) -> Iterator[tuple[Server, Party]]:
+    """A server with a certificate of an authority of its own, which asks nobody for one."""
+    (party,) = parties(tmp_path / "hospital", "pacs")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(party.certificate, party.key)
+    server = Server(200, b"[]", context)
+    yield server, party
+    server.stop()
+
+
+def test_a_server_of_a_private_authority_is_believed_without_a_certificate_of_ours(
+    hospital: tuple[Server, Party], tmp_path: Path
+) -> None:
+    server, party = hospital
+    with pytest.raises(PeerError, match="certificate verify failed"):
+        reach(Destination(url=server.url))
+    (stranger,) = parties(tmp_path / "other", "stranger")
+    with pytest.raises(PeerError, match="certificate verify failed"):
+        reach(Destination(url=server.url, tls=Tls(authorities=stranger.authority)))
+    reach(Destination(url=server.url, tls=Tls(authorities=party.authority)))
+    assert [path for path, _, _ in server.seen] == ["/web/studies?limit=1"]
+    with pytest.raises(ConfigurationError, match=r"TLS with \S+none\.crt: .* as PEM"):
+        reach(Destination(url=server.url, tls=Tls(authorities=tmp_path / "none.crt")))

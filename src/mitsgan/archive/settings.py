@@ -65,7 +65,7 @@ class WebSource(Settings):
     bearer_file: Path | None = None
     """Holds the token that it wants; read anew for every request."""
     tls: Tls | None = None
-    """Our certificate, its key, and the authorities that the server's is signed by."""
+    """The authorities that the server's certificate is signed by, and ours, if it asks for one."""
     timeout_seconds: float = 60
     """For a connection, and for each answer."""
 

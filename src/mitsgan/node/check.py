@@ -94,11 +94,10 @@ def _token(settings: Http) -> str:
 
 def _certificates(config: NodeConfig) -> Iterator[Finding]:
     """Until when the node's own certificates are valid, each once."""
-    listed = {tls.certificate: tls for tls in own_certificates(config).values()}
-    for path, tls in listed.items():
+    for path in dict.fromkeys(own_certificates(config).values()):
         what = f"certificate {path}"
         try:
-            first, last = valid(tls)
+            first, last = valid(path)
         except MitsganError as error:
             yield Finding("WRONG", what, str(error))
             continue

@@ -22,12 +22,16 @@ OnFailure = Literal["hold", "pass"]
 
 @dataclass(frozen=True, kw_only=True)
 class Tls(Settings):
-    """A certificate of the node's own, and whom it believes; both ways are mutual."""
+    """Whom the node believes, and its own certificate, which a ``url`` alone can do without."""
 
-    certificate: Path
-    key: Path
     authorities: Path
     """PEM; peers need a certificate that one of these signed."""
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise SettingsError("`tls` needs both `certificate` and `key`, or neither")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,9 +290,22 @@ class NodeConfig(Settings):
                         f"destination {name} is to be read back, but route {route.name} has no "
                         f"key to `sign` with"
                     )
+        urls = {f"destinations.{name}" for name, to in self.destinations.items() if to.url}
+        for of in self.tls.keys() - urls:
+            if self.tls[of].certificate is None:
+                raise SettingsError(
+                    f"`tls` of `{of}` needs `certificate` and `key`; only a `url` can do without"
+                )
         for name in ("reserve_mb", "reserve_memory_mb", "keep_hours"):
             at_least(name, getattr(self, name), 0)
         above_zero("series_seconds", self.series_seconds)
+
+    @property
+    def tls(self) -> dict[str, Tls]:
+        """How TLS is spoken, by the table that says so."""
+        every = {"listen": self.listen.tls, "audit": None if self.audit is None else self.audit.tls}
+        every |= {f"destinations.{name}": to.tls for name, to in self.destinations.items()}
+        return {of: tls for of, tls in every.items() if tls is not None}
 
     def route(self, name: str) -> Route | None:
         """A route by its name; None where the configuration has changed and it is gone."""
@@ -309,10 +326,7 @@ class NodeConfig(Settings):
             if route.restore is not None:
                 how = route.restore
                 yield from (p for p in (how.private_key, how.passphrase_file) if p is not None)
-        audit = None if self.audit is None else self.audit.tls
-        for tls in (self.listen.tls, audit, *(d.tls for d in self.destinations.values())):
-            if tls is not None:
-                yield tls.key
+        yield from (tls.key for tls in self.tls.values() if tls.key is not None)
         for destination in self.destinations.values():
             if destination.bearer_file is not None:
                 yield destination.bearer_file

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 
 from prometheus_client import Gauge
 
 from mitsgan.errors import ConfigurationError
-from mitsgan.node.config import NodeConfig, Tls
+from mitsgan.node.config import NodeConfig
 from mitsgan.node.network.tls import valid
 
 LOG = logging.getLogger("mitsgan.node")
@@ -19,15 +20,10 @@ RENEW = timedelta(days=30)
 """How long before its end a certificate is to be renewed."""
 
 
-def own_certificates(config: NodeConfig) -> Mapping[str, Tls]:
+def own_certificates(config: NodeConfig) -> Mapping[str, Path]:
     """What the node shows, by the table of the configuration that names it."""
-    parties = {
-        "listen": config.listen,
-        "audit": config.audit,
-        **{f"destinations.{name}": to for name, to in config.destinations.items()},
-    }
-    shown = {of: party.tls for of, party in parties.items() if party is not None}
-    return MappingProxyType({of: tls for of, tls in shown.items() if tls is not None})
+    shown = {of: tls.certificate for of, tls in config.tls.items()}
+    return MappingProxyType({of: path for of, path in shown.items() if path is not None})
 
 
 def trouble(first: datetime, last: datetime) -> str:
@@ -54,10 +50,10 @@ class Certificates:
     def look(self, config: NodeConfig) -> None:
         """Look at all of them; that of `listen` is the one that it was begun with."""
         self._ends.clear()
-        for of, tls in own_certificates(config).items():
+        for of, path in own_certificates(config).items():
             try:
                 begun = self._listening if of == "listen" else None
-                first, last = begun or valid(tls)
+                first, last = begun or valid(path)
             except ConfigurationError as error:
                 LOG.error("`tls` of `%s`: %s", of, error)
                 continue
@@ -65,4 +61,4 @@ class Certificates:
                 self._listening = first, last
             self._ends.labels(of).set(last.timestamp())
             if told := trouble(first, last):
-                LOG.warning("`tls` of `%s`: the certificate %s %s", of, tls.certificate, told)
+                LOG.warning("`tls` of `%s`: the certificate %s %s", of, path, told)

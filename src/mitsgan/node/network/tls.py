@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from datetime import datetime
+from pathlib import Path
 
 from cryptography.x509 import load_pem_x509_certificate
 
@@ -39,16 +40,16 @@ def reason_of(error: ssl.SSLError) -> str:
     return (error.reason or "no handshake").lower().replace("_", " ")
 
 
-def valid(tls: Tls) -> tuple[datetime, datetime]:
-    """From when until when a party's own certificate is valid.
+def valid(path: Path) -> tuple[datetime, datetime]:
+    """From when until when a certificate is valid.
 
     Raises:
         ConfigurationError: it cannot be read.
     """
     try:
-        certificate = load_pem_x509_certificate(tls.certificate.read_bytes())
+        certificate = load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"TLS with {tls.certificate}: {error}") from error
+        raise ConfigurationError(f"TLS with {path}: {error}") from error
     return certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
@@ -66,11 +67,12 @@ def _context(tls: Tls, protocol: int) -> ssl.SSLContext:
         )
 
     try:
-        context.load_cert_chain(tls.certificate, tls.key, passphrase)
+        if tls.certificate is not None:
+            context.load_cert_chain(tls.certificate, tls.key, passphrase)
         context.load_verify_locations(tls.authorities)
     except (OSError, ssl.SSLError) as error:
+        files = ", ".join(str(p) for p in (tls.certificate, tls.key, tls.authorities) if p)
         raise ConfigurationError(
-            f"TLS with {tls.certificate}, {tls.key} and {tls.authorities}: {error}; name a "
-            f"certificate, its key and the authorities as PEM"
+            f"TLS with {files}: {error}; name certificates, a key and authorities as PEM"
         ) from error
     return context
