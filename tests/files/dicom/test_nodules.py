@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from pydicom.uid import (
 from mitsgan.errors import DataError, PositionError
 from mitsgan.files import read_scan
 from mitsgan.files.dicom.nodules import marked_nodules
+from mitsgan.files.dicom.source import DicomSource
 from mitsgan.jobs.candidates.nodules import nodules_of
+from mitsgan.scan.scan import Scan
 
 SERIES = "1.2.3.4"
 
@@ -64,6 +67,24 @@ def _shape(kind: str, points: Sequence[Sequence[float]]) -> Dataset:
     )
 
 
+def _flat_shape(
+    kind: str, points: Sequence[Sequence[float]], uid: str, frame: int | list[int] | None = None
+) -> Dataset:
+    """A region in the pixels of an image."""
+    image = _item(ReferencedSOPInstanceUID=uid)
+    if frame is not None:
+        image.ReferencedFrameNumber = frame
+    source = _item(ValueType="IMAGE", ReferencedSOPSequence=[image])
+    source.RelationshipType = "SELECTED FROM"
+    return _item(
+        ValueType="SCOORD",
+        RelationshipType="CONTAINS",
+        GraphicType=kind,
+        GraphicData=[float(part) for point in points for part in point],
+        ContentSequence=[source],
+    )
+
+
 def _length(mm: float, unit: str = "mm") -> Dataset:
     value = _item(NumericValue=str(mm), MeasurementUnitsCodeSequence=[_code(unit, "UCUM")])
     return _item(
@@ -74,12 +95,12 @@ def _length(mm: float, unit: str = "mm") -> Dataset:
     )
 
 
-def _report(path: Path, *groups: Sequence[Dataset]) -> Path:
+def _report(path: Path, *groups: Sequence[Dataset], concept: str = "125007") -> Path:
     made = [
         _item(
             ValueType="CONTAINER",
             RelationshipType="CONTAINS",
-            ConceptNameCodeSequence=[_code("125007", "DCM")],
+            ConceptNameCodeSequence=[_code(concept, "DCM")],
             ContentSequence=list(items),
         )
         for items in groups
@@ -194,8 +215,55 @@ def test_nodules_of_an_earlier_examination_are_left_out(
         nodules_of(scan, [earlier], 3)
 
 
+@pytest.mark.parametrize("concept", ["125007", "111059"])
+def test_regions_in_pixels_of_slices_are_nodules(
+    tmp_path: Path, make_series: Callable[..., Path], concept: str
+) -> None:
+    """As viewers and chest CAD write them: two diameters in one slice, a circle, a point."""
+    scan = read_scan(make_series(tmp_path / "series"))
+    assert isinstance(scan.source, DicomSource)
+    uids = [frame.file.instance for frame in scan.source.slices]
+    across = _flat_shape("POLYLINE", [(1.5, 2.5), (5.5, 4.5)], uids[1])
+    along = _flat_shape("POLYLINE", [(3.0, 4.0), (4.0, 3.0)], uids[1])
+    circle = _flat_shape("CIRCLE", [(4.5, 3.5), (4.5, 4.5)], uids[3], 1)
+    elsewhere = _flat_shape("POINT", [(1.0, 1.0)], "1.2.3.99")
+    path = _report(
+        tmp_path / "report.dcm",
+        [across, along, _length(9.0)],
+        [elsewhere],
+        [elsewhere, circle],
+        [_flat_shape("POINT", [(2.5, 0.5)], uids[4], [1, 2])],
+        concept=concept,
+    )
+    measured, round_one, point = nodules_of(scan, [path], 3)
+    assert measured.voxel == pytest.approx((1, 3, 3))
+    assert measured.diameter_mm == 9.0
+    assert round_one.voxel == pytest.approx((3, 3, 4))
+    assert round_one.diameter_mm == pytest.approx(2 * max(scan.spacing[1:]))
+    assert point.voxel == pytest.approx((4, 0, 2))
+
+
+def test_regions_in_pixels_of_other_slices_are_none_of_this_scan(
+    tmp_path: Path, make_series: Callable[..., Path]
+) -> None:
+    scan = read_scan(make_series(tmp_path / "series"))
+    path = _report(tmp_path / "report.dcm", [_flat_shape("POINT", [(1.0, 1.0)], "1.2.3.99")])
+    with pytest.raises(DataError, match="lists no nodule of this scan"):
+        nodules_of(scan, [path], 3)
+    with pytest.raises(DataError, match=r"in pixels of DICOM slices \(SCOORD\); give the scan as"):
+        nodules_of(replace(scan, source=None), [path], 3)
+    bent = _report(tmp_path / "bent.dcm", [_flat_shape("POINT", [(1.0,)], _first(scan))])
+    with pytest.raises(DataError, match="lacks what tells where its regions lie"):
+        nodules_of(scan, [bent], 3)
+
+
+def _first(scan: Scan) -> str:
+    assert isinstance(scan.source, DicomSource)
+    return scan.source.slices[0].file.instance
+
+
 def test_what_tells_no_place_is_refused(tmp_path: Path, make_series: Callable[..., Path]) -> None:
-    with pytest.raises(DataError, match="no region in coordinates of the patient"):
+    with pytest.raises(DataError, match="no region, neither in coordinates of the patient"):
         marked_nodules(_report(tmp_path / "report.dcm", [_length(4.0)]))
     image = next(make_series(tmp_path / "series").iterdir())
     with pytest.raises(DataError, match="neither a structured report nor a segmentation"):
@@ -205,42 +273,3 @@ def test_what_tells_no_place_is_refused(tmp_path: Path, make_series: Callable[..
     bare = _save(tmp_path / "bare.dcm", SegmentationStorage, Dataset())
     with pytest.raises(DataError, match="lacks what tells where"):
         marked_nodules(bare)
-
-
-def test_what_highdicom_writes_is_read(tmp_path: Path, make_series: Callable[..., Path]) -> None:
-    seg = pytest.importorskip("highdicom.seg")
-    from highdicom import AlgorithmIdentificationSequence
-    from pydicom import dcmread
-    from pydicom.sr.codedict import codes
-
-    folder = make_series(tmp_path / "series")
-    slices = sorted((dcmread(p) for p in folder.iterdir()), key=lambda d: d.ImagePositionPatient[2])
-    for one in slices:
-        one.PatientName = "Phantom^"
-        one.PatientID = one.PatientBirthDate = one.PatientSex = one.StudyID = ""
-        one.AccessionNumber = one.StudyDate = one.StudyTime = ""
-    mask = np.zeros((5, 6, 8), np.uint8)
-    mask[1:4, 1:5, 2:6] = 1
-    algorithm = AlgorithmIdentificationSequence("a", codes.cid7162.ArtificialIntelligence, "1")
-    written = seg.Segmentation(
-        source_images=slices,
-        pixel_array=mask,
-        segmentation_type="BINARY",
-        segment_descriptions=[
-            seg.SegmentDescription(
-                1, "nodule", codes.SCT.Lesion, codes.SCT.Nodule, "AUTOMATIC", algorithm
-            )
-        ],
-        series_instance_uid=generate_uid(),
-        series_number=1,
-        sop_instance_uid=generate_uid(),
-        instance_number=1,
-        manufacturer="m",
-        manufacturer_model_name="m",
-        software_versions="1",
-        device_serial_number="1",
-    )
-    written.save_as(tmp_path / "seg.dcm")
-    (nodule,) = nodules_of(read_scan(folder), [tmp_path / "seg.dcm"], 3)
-    assert nodule.voxel == pytest.approx((2, 2.5, 3.5))
-    assert nodule.diameter_mm == pytest.approx((6 * 48 * 0.75 / np.pi) ** (1 / 3))

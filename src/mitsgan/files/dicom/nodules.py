@@ -1,13 +1,13 @@
 """Nodules as DICOM tells of them: regions of a structured report, or pieces of a segmentation.
 
-Source: DICOM PS3.3 A.51 and C.8.20 (segmentation), C.18.9 (3D spatial coordinates), PS3.16 TID 1500
-and 1410 (measurement groups).
+Source: DICOM PS3.3 A.51 and C.8.20 (segmentation), C.18.6 and C.18.9 (spatial coordinates), PS3.16
+TID 1500, 1410 and 1411 (measurement groups), TID 4103 and 4104 (findings of chest CAD).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +20,33 @@ from pydicom.uid import SegmentationStorage
 from scipy import ndimage
 
 from mitsgan.errors import DataError
+from mitsgan.files.dicom import elements as dcm
+from mitsgan.files.dicom.frames import Frame
+from mitsgan.files.dicom.series import plane_of
 from mitsgan.scan.geometry import Vector
 
-_GROUP = ("125007", "DCM")
+Planes = Mapping[tuple[str, int], Frame]
+"""The slices of a scan, by the *SOP Instance UID* of their object and their number in it from 1."""
+
+_GROUPS = {("125007", "DCM"), ("111015", "DCM"), ("111059", "DCM")}
+"""Measurement group; composite feature and single image finding of chest CAD."""
 _LENGTHS = {("81827009", "SCT"), ("M-02550", "SRT"), ("103339001", "SCT"), ("G-A185", "SRT")}
 """Diameter, and long axis."""
 
-_CENTRED = ("ELLIPSE", "ELLIPSOID")
-"""Given by the ends of their axes, whose mean is the middle."""
+_CENTRED = ("CIRCLE", "ELLIPSE", "ELLIPSOID")
+"""Given by the ends of their axes, whose mean is the middle; a circle is once it is read."""
 
 Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Outline:
+    """A region in the patient: ``points`` ``[n, 3]``, LPS mm; else as `MarkedNodule`."""
+
+    points: Points
+    centred: bool
+    series: frozenset[str]
+    frame: str
 
 
 @dataclass(frozen=True)
@@ -49,14 +66,18 @@ class MarkedNodule:
     frame: str = ""
 
 
-def marked_nodules(path: Path) -> tuple[MarkedNodule, ...]:
-    """The nodules of a structured report with 3D coordinates, or of a segmentation.
+def marked_nodules(path: Path, planes: Planes | None = None) -> tuple[MarkedNodule, ...]:
+    """The nodules of a structured report, or of a segmentation.
 
     Each measurement group with a region is taken for a nodule, and each connected piece of each
     segment: what is segmented is to be nodules alone.
 
+    Args:
+        path: of the report or segmentation.
+        planes: the slices that places in pixels may refer to; such in other images are left out.
+
     Raises:
-        DataError: it is neither, is damaged, or tells places in pixels of images only.
+        DataError: it is neither, is damaged, or tells places in pixels and there are no slices.
     """
     try:
         dataset = dcmread(path)
@@ -66,7 +87,7 @@ def marked_nodules(path: Path) -> tuple[MarkedNodule, ...]:
         if dataset.get("SOPClassUID") == SegmentationStorage:
             return tuple(_pieces(dataset))
         if "ContentSequence" in dataset:
-            return tuple(_regions(dataset, path))
+            return tuple(_regions(dataset, path, planes))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} lacks what tells where its regions lie ({error})") from error
     raise DataError(
@@ -75,34 +96,77 @@ def marked_nodules(path: Path) -> tuple[MarkedNodule, ...]:
     )
 
 
-def _regions(report: Dataset, path: Path) -> Iterator[MarkedNodule]:
+def _regions(report: Dataset, path: Path, planes: Planes | None) -> Iterator[MarkedNodule]:
     """Of a report, by its measurement groups."""
     series = frozenset(_evidence(report))
-    found = False
+    kinds: set[str] = set()
     for group in _groups(report):
-        shapes = [item for item in _below(group) if item.get("ValueType") == "SCOORD3D"]
-        if not shapes:
+        kinds |= {str(item.get("ValueType")) for item in _below(group)}
+        outlines = list(_outlines(group, series, planes or {}))
+        if not outlines:
             continue
-        found = True
-        points = np.concatenate([_points(shape) for shape in shapes])
-        if all(shape.GraphicType in _CENTRED for shape in shapes):
+        points = np.concatenate([outline.points for outline in outlines])
+        if all(outline.centred for outline in outlines):
             centre = points.mean(0)
         else:
             centre = (points.min(0) + points.max(0)) / 2
         longest = max(_lengths(group), default=float(np.ptp(points, axis=0).max()))
-        frame = str(shapes[0].get("ReferencedFrameOfReferenceUID", ""))
-        yield MarkedNodule(_vector(centre), longest, series, frame)
-    if not found:
+        yield MarkedNodule(_vector(centre), longest, outlines[0].series, outlines[0].frame)
+    if "SCOORD3D" in kinds or ("SCOORD" in kinds and planes is not None):
+        return
+    if "SCOORD" in kinds:
         raise DataError(
-            f"{path} tells no region in coordinates of the patient (SCOORD3D); give the "
-            "segmentation that it refers to, or a list as .csv, .json or .xml (LIDC)"
+            f"{path} tells regions in pixels of DICOM slices (SCOORD); give the scan as the series "
+            "that it was marked in, or a list as .csv, .json or .xml (LIDC)"
         )
+    raise DataError(
+        f"{path} tells no region, neither in coordinates of the patient (SCOORD3D) nor in pixels "
+        "(SCOORD); give the segmentation that it refers to, or a list as .csv, .json or .xml (LIDC)"
+    )
+
+
+def _outlines(group: Dataset, series: frozenset[str], planes: Planes) -> Iterator[_Outline]:
+    """What a group outlines: in the patient, or else in slices, so far as they are at hand."""
+    items = list(_below(group))
+    solid = [item for item in items if item.get("ValueType") == "SCOORD3D"]
+    for item in solid:
+        points = np.asarray(item.GraphicData, np.float64).reshape(-1, 3)
+        frame = str(item.get("ReferencedFrameOfReferenceUID", ""))
+        yield _Outline(points, item.GraphicType in _CENTRED, series, frame)
+    for item in items if not solid else []:
+        if item.get("ValueType") == "SCOORD" and (slice_of := _slice_of(item, planes)):
+            yield _in_plane(item, slice_of)
+
+
+def _slice_of(shape: Dataset, planes: Planes) -> Frame | None:
+    """The slice in whose pixels a region is told, where it is at hand."""
+    for item in _below(shape):
+        for image in item.get("ReferencedSOPSequence", ()):
+            number = image.get("ReferencedFrameNumber") or 1
+            number = number if isinstance(number, int | str) else number[0]
+            found = planes.get((str(image.ReferencedSOPInstanceUID), int(number)))
+            if found is not None:
+                return found
+    return None
+
+
+def _in_plane(shape: Dataset, frame: Frame) -> _Outline:
+    """A region in a slice: (column, row) from the corner of its first pixel (figure C.10.5-1)."""
+    points = np.asarray(shape.GraphicData, np.float64).reshape(-1, 2) - 0.5
+    if shape.GraphicType == "CIRCLE":
+        centre, border = points
+        radius = math.dist(centre, border)
+        points = centre + radius * np.array([(1, 0), (-1, 0), (0, 1), (0, -1)])
+    plane = plane_of(frame)
+    world = np.array([plane.to_world((0.0, row, column)) for column, row in points])
+    told = dcm.text(frame.header, dcm.FRAME_OF_REFERENCE_UID).strip()
+    return _Outline(world, shape.GraphicType in _CENTRED, frozenset({frame.file.series}), told)
 
 
 def _groups(item: Dataset) -> Iterator[Dataset]:
     """Measurement groups below; what stands outside of them, item by item."""
     for child in item.get("ContentSequence", ()):
-        if _concept(child) == _GROUP or child.get("ValueType") == "SCOORD3D":
+        if _concept(child) in _GROUPS or child.get("ValueType") in ("SCOORD3D", "SCOORD"):
             yield child
         else:
             yield from _groups(child)
@@ -120,10 +184,6 @@ def _concept(item: Dataset) -> tuple[str, str] | None:
     if not names:
         return None
     return str(names[0].get("CodeValue", "")), str(names[0].get("CodingSchemeDesignator", ""))
-
-
-def _points(shape: Dataset) -> Points:
-    return np.asarray(shape.GraphicData, np.float64).reshape(-1, 3)
 
 
 def _lengths(group: Dataset) -> Iterator[float]:

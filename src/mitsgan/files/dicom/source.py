@@ -47,6 +47,11 @@ class DicomSource:
         return tuple({frame.file: None for frame in self.slices})
 
     @property
+    def planes(self) -> dict[tuple[str, int], Frame]:
+        """The slices by the *SOP Instance UID* of their object and their number in it from 1."""
+        return {(frame.file.instance, frame.number + 1): frame for frame in self.slices}
+
+    @property
     def identity(self) -> str:
         """*Study Instance UID*, *Frame of Reference UID* and *Series Number*.
 

@@ -13,6 +13,7 @@ from pydicom.misc import is_dicom
 from mitsgan.errors import DataError, PositionError
 from mitsgan.evaluate.candidate_recall import KnownNodule, Plant, Voxel
 from mitsgan.files.dicom.nodules import marked_nodules
+from mitsgan.files.dicom.source import DicomSource
 from mitsgan.files.identity import frame_of_reference, pixel_order, series_names
 from mitsgan.scan.scan import Scan
 from mitsgan.training.data.annotations import read_annotations
@@ -48,7 +49,8 @@ def nodules_of(scan: Scan, lists: Sequence[Path], readers: int) -> list[KnownNod
 def _marked(path: Path, scan: Scan) -> list[KnownNodule]:
     """Those that a DICOM object tells of."""
     names, frame, nodules = series_names(scan), frame_of_reference(scan), []
-    for one in marked_nodules(path):
+    planes = scan.source.planes if isinstance(scan.source, DicomSource) else None
+    for one in marked_nodules(path, planes):
         # A report of two examinations names the series of both, each with positions of its own.
         elsewhere = frame and one.frame and one.frame != frame
         if elsewhere or not one.series & names:
