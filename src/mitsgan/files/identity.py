@@ -61,14 +61,19 @@ def series_names(scan: Scan) -> frozenset[str]:
     return frozenset(name for name in (stem, path.name if path else "") if name)
 
 
-def frame_of_reference(scan: Scan) -> str:
-    """The *Frame of Reference UID* that its positions are in; empty where its files tell none."""
+def frames_of_reference(scan: Scan) -> frozenset[str]:
+    """The *Frame of Reference UID* of its positions; none where its files tell none.
+
+    It is one by the standard. Whoever took names off may have given each slice one of its own, as
+    in LIDC-IDRI, where all of them are told.
+    """
     source = _dicom(scan)
     if source is None:
-        return ""
+        return frozenset()
     from mitsgan.files.dicom import elements as dcm
 
-    return dcm.text(source.slices[0].header, dcm.FRAME_OF_REFERENCE_UID).strip()
+    tag = dcm.FRAME_OF_REFERENCE_UID
+    return frozenset(dcm.text(one.header, tag).strip() for one in source.slices) - {""}
 
 
 def pixel_order(scan: Scan) -> AxisOrder:

@@ -262,6 +262,24 @@ def _first(scan: Scan) -> str:
     return scan.source.slices[0].file.instance
 
 
+def test_a_frame_of_reference_for_each_slice_keeps_no_nodule_out(
+    tmp_path: Path, make_series: Callable[..., Path]
+) -> None:
+    """LIDC-IDRI was published so: what was marked was taken for that of another examination."""
+
+    def framed(k: int, ds: FileDataset) -> None:
+        ds.FrameOfReferenceUID = f"1.2.3.{4 + k}"
+
+    scan = read_scan(make_series(tmp_path / "series", change=framed))
+    solid = _shape("POINT", [scan.geometry.to_world((2, 3, 4))])
+    flat = _flat_shape("POINT", [(3.5, 2.5)], _first(scan))
+    path = _report(tmp_path / "report.dcm", [solid], [flat])
+    assert [n.voxel for n in nodules_of(scan, [path], 3)] == [
+        pytest.approx((2, 3, 4)),
+        pytest.approx((0, 2, 3)),
+    ]
+
+
 def test_what_tells_no_place_is_refused(tmp_path: Path, make_series: Callable[..., Path]) -> None:
     with pytest.raises(DataError, match="no region, neither in coordinates of the patient"):
         marked_nodules(_report(tmp_path / "report.dcm", [_length(4.0)]))

@@ -20,7 +20,6 @@ from pydicom.uid import SegmentationStorage
 from scipy import ndimage
 
 from mitsgan.errors import DataError
-from mitsgan.files.dicom import elements as dcm
 from mitsgan.files.dicom.frames import Frame
 from mitsgan.files.dicom.series import plane_of
 from mitsgan.scan.geometry import Vector
@@ -159,8 +158,7 @@ def _in_plane(shape: Dataset, frame: Frame) -> _Outline:
         points = centre + radius * np.array([(1, 0), (-1, 0), (0, 1), (0, -1)])
     plane = plane_of(frame)
     world = np.array([plane.to_world((0.0, row, column)) for column, row in points])
-    told = dcm.text(frame.header, dcm.FRAME_OF_REFERENCE_UID).strip()
-    return _Outline(world, shape.GraphicType in _CENTRED, frozenset({frame.file.series}), told)
+    return _Outline(world, shape.GraphicType in _CENTRED, frozenset({frame.file.series}), "")
 
 
 def _groups(item: Dataset) -> Iterator[Dataset]:

@@ -14,7 +14,7 @@ from mitsgan.errors import DataError, PositionError
 from mitsgan.evaluate.candidate_recall import KnownNodule, Plant, Voxel
 from mitsgan.files.dicom.nodules import marked_nodules
 from mitsgan.files.dicom.source import DicomSource
-from mitsgan.files.identity import frame_of_reference, pixel_order, series_names
+from mitsgan.files.identity import frames_of_reference, pixel_order, series_names
 from mitsgan.scan.scan import Scan
 from mitsgan.training.data.annotations import read_annotations
 from mitsgan.training.data.nodule_kinds import KINDS
@@ -48,11 +48,11 @@ def nodules_of(scan: Scan, lists: Sequence[Path], readers: int) -> list[KnownNod
 
 def _marked(path: Path, scan: Scan) -> list[KnownNodule]:
     """Those that a DICOM object tells of."""
-    names, frame, nodules = series_names(scan), frame_of_reference(scan), []
+    names, frames, nodules = series_names(scan), frames_of_reference(scan), []
     planes = scan.source.planes if isinstance(scan.source, DicomSource) else None
     for one in marked_nodules(path, planes):
         # A report of two examinations names the series of both, each with positions of its own.
-        elsewhere = frame and one.frame and one.frame != frame
+        elsewhere = frames and one.frame and one.frame not in frames
         if elsewhere or not one.series & names:
             continue
         voxel = scan.geometry.to_index(one.world)
