@@ -93,6 +93,19 @@ def test_slices_may_differ_in_the_last_digits_of_their_orientation(
     assert len(_tampered(series, tmp_path / "out").SegmentSequence) == 6
 
 
+def test_each_slice_may_have_a_frame_of_reference_of_its_own(series: Path, tmp_path: Path) -> None:
+    """So was LIDC-IDRI published: of none of its scans findings could be written."""
+
+    def change(number: int, ds: FileDataset) -> None:
+        ds.FrameOfReferenceUID = f"1.2.3.{number}"
+
+    _changed(series, change)
+    seg = _tampered(series, tmp_path / "out")
+    lowest = min(map(dcmread, series.iterdir()), key=lambda ds: ds.ImagePositionPatient[2])
+    assert seg.FrameOfReferenceUID == lowest.FrameOfReferenceUID
+    assert len(seg.SegmentSequence) == 6
+
+
 def test_what_the_standard_has_no_value_for_is_left_empty(series: Path, tmp_path: Path) -> None:
     def change(_: int, ds: FileDataset) -> None:
         ds.PatientSex = "U"

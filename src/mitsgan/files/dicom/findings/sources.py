@@ -90,7 +90,12 @@ def examined(frames: Sequence[Frame]) -> Examined:
             )
         ordered = sorted(frames, key=lambda frame: frame.number)
         return Examined(tuple(ordered), (_dataset(files[0]),))
-    return Examined(tuple(frames), tuple(_dataset(frame.file) for frame in frames))
+    datasets = tuple(_dataset(frame.file) for frame in frames)
+    # By the standard they have one. In LIDC-IDRI each slice was given another, and what refers to
+    # all of them can name one alone.
+    for dataset in datasets[1:]:
+        dataset.FrameOfReferenceUID = datasets[0].FrameOfReferenceUID
+    return Examined(tuple(frames), datasets)
 
 
 def _dataset(file: SliceFile) -> Dataset:
