@@ -110,12 +110,14 @@ def test_what_the_standard_has_no_value_for_is_left_empty(series: Path, tmp_path
     def change(_: int, ds: FileDataset) -> None:
         ds.PatientSex = "U"
         ds[_BIRTH_DATE] = _text(_BIRTH_DATE, "12.03.1970")
+        ds.ProcedureCodeSequence = [Dataset()]
 
     _changed(series, change)
     seg = _tampered(series, tmp_path / "out")
     assert not seg.PatientSex
     assert not seg.PatientBirthDate
     assert seg.PatientID == "PHANTOM-4"
+    assert "ProcedureCodeSequence" not in seg
 
 
 @pytest.mark.parametrize("name", ["PixelMeasuresSequence", "PlaneOrientationSequence"])

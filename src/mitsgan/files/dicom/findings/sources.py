@@ -41,8 +41,9 @@ _READERS: dict[int, Callable[[str], object]] = {
 }
 """What only some values are allowed for. Scanners and anonymisers write others, such as ``U``."""
 
-_REFERENCED_STUDY = 0x00081110
-"""Would be repeated as it is; anonymisers leave half of it."""
+_OF_THE_STUDY = (0x00081032, 0x00081110)
+"""*Procedure Code* and *Referenced Study*: would be repeated as they are, and anonymisers leave half
+of them."""
 
 _BEHIND = 10_000
 
@@ -111,7 +112,8 @@ def _dataset(file: SliceFile) -> Dataset:
         with quiet():
             dataset = Dataset(dict(header.items()))
             dataset.set_original_encoding(*file.encoding, header.original_character_set)
-            dataset.pop(_REFERENCED_STUDY, None)
+            for tag in _OF_THE_STUDY:
+                dataset.pop(tag, None)
             for tag in _MAY_BE_EMPTY:
                 if tag not in dataset or not _is_allowed(header, tag):
                     dataset[tag] = DataElement(tag, dictionary_VR(tag), None)
