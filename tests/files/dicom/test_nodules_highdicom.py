@@ -15,7 +15,10 @@ from mitsgan.files import read_scan
 from mitsgan.jobs.candidates.nodules import nodules_of
 
 
-def test_what_highdicom_writes_is_read(tmp_path: Path, make_series: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL", "LABELMAP"])
+def test_what_highdicom_segments_is_read(
+    tmp_path: Path, make_series: Callable[..., Path], kind: str
+) -> None:
     seg = pytest.importorskip("highdicom.seg")
     from highdicom import AlgorithmIdentificationSequence
     from pydicom.sr.codedict import codes
@@ -27,7 +30,7 @@ def test_what_highdicom_writes_is_read(tmp_path: Path, make_series: Callable[...
     written = seg.Segmentation(
         source_images=slices,
         pixel_array=mask,
-        segmentation_type="BINARY",
+        segmentation_type=kind,
         segment_descriptions=[
             seg.SegmentDescription(
                 1, "nodule", codes.SCT.Lesion, codes.SCT.Nodule, "AUTOMATIC", algorithm

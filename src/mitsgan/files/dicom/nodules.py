@@ -29,6 +29,9 @@ Planes = Mapping[tuple[str, int], Frame]
 
 _GROUPS = {("125007", "DCM"), ("111015", "DCM"), ("111059", "DCM")}
 """Measurement group; composite feature and single image finding of chest CAD."""
+_LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
+"""Label Map Segmentation Storage."""
+
 _LENGTHS = {("81827009", "SCT"), ("M-02550", "SRT"), ("103339001", "SCT"), ("G-A185", "SRT")}
 """Diameter, and long axis."""
 
@@ -83,7 +86,7 @@ def marked_nodules(path: Path, planes: Planes | None = None) -> tuple[MarkedNodu
     except (OSError, InvalidDicomError, ValueError) as error:
         raise DataError(f"{path} cannot be read as DICOM ({error}); name another list") from error
     try:
-        if dataset.get("SOPClassUID") == SegmentationStorage:
+        if dataset.get("SOPClassUID") in (SegmentationStorage, _LABEL_MAP):
             return tuple(_pieces(dataset))
         if "ContentSequence" in dataset:
             return tuple(_regions(dataset, path, planes))
@@ -210,16 +213,28 @@ def _pieces(dataset: Dataset) -> Iterator[MarkedNodule]:
     frame = str(dataset.get("FrameOfReferenceUID", ""))
     shared = dataset.SharedFunctionalGroupsSequence[0]
     frames = list(dataset.PerFrameFunctionalGroupsSequence)
+    for chosen, masks in _segments(dataset, frames, shared):
+        if masks.any():
+            for centre, diameter_mm in _connected(masks, [frames[n] for n in chosen], shared):
+                yield MarkedNodule(centre, diameter_mm, series, frame)
+
+
+def _segments(
+    dataset: Dataset, frames: Sequence[Dataset], shared: Dataset
+) -> Iterator[tuple[list[int], NDArray[np.bool_]]]:
+    """Segment by segment which frames are of it, and what of them belongs to it."""
     pixels = dataset.pixel_array.reshape(-1, dataset.Rows, dataset.Columns)
+    if dataset.get("SegmentationType") == "LABELMAP":  # each pixel holds its segment's number
+        for segment in np.unique(pixels):
+            if segment != dataset.get("PixelPaddingValue", 0):
+                yield list(range(len(pixels))), pixels == segment
+        return
     most = int(dataset.get("MaximumFractionalValue", 1))
     numbers = [_part(f, shared, "SegmentIdentificationSequence") for f in frames]
     of_segment = [int(number.ReferencedSegmentNumber) for number in numbers]
     for segment in sorted(set(of_segment)):
         chosen = [n for n, number in enumerate(of_segment) if number == segment]
-        masks = 2 * pixels[chosen].astype(np.int64) >= most
-        if masks.any():
-            for centre, diameter_mm in _connected(masks, [frames[n] for n in chosen], shared):
-                yield MarkedNodule(centre, diameter_mm, series, frame)
+        yield chosen, 2 * pixels[chosen].astype(np.int64) >= most
 
 
 def _connected(

@@ -42,8 +42,7 @@ _READERS: dict[int, Callable[[str], object]] = {
 """What only some values are allowed for. Scanners and anonymisers write others, such as ``U``."""
 
 _OF_THE_STUDY = (0x00081032, 0x00081110)
-"""*Procedure Code* and *Referenced Study*: would be repeated as they are, and anonymisers leave half
-of them."""
+"""*Procedure Code*, *Referenced Study*: would be repeated as they are; anonymisers leave half."""
 
 _BEHIND = 10_000
 
