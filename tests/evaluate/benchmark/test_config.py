@@ -169,6 +169,8 @@ def test_a_benchmark_of_nothing_is_refused(tmp_path: Path, key: str) -> None:
     [
         ("mits-gan", "strength_hu", 3.0, "as strong as the budget says; only noise and offset"),
         ("pgd", "weights", Path("w.safetensors"), "pgd is optimised and takes none"),
+        ("noise", "steps", 10, "noise is not optimised; only pgd, known-places, pgd-known are"),
+        ("mits-gan", "against", ("smooth",), "mits-gan is not optimised"),
     ],
 )
 def test_what_would_do_nothing_is_refused(kind: str, key: str, value: object, said: str) -> None:

@@ -57,6 +57,12 @@ def check_entry(entry: ProtectorEntry) -> None:
         raise BenchmarkError(
             f"{where}.weights: {entry.kind} is optimised and takes none; leave them out"
         )
+    unset, optimising = ProtectorEntry(entry.name, entry.kind), (*OPTIMISED, PGD_KNOWN)
+    for key in ("steps", "attacker", "against") if entry.kind not in optimising else ():
+        if getattr(entry, key) != getattr(unset, key):
+            raise BenchmarkError(
+                f"{where}.{key}: {entry.kind} is not optimised; only {', '.join(optimising)} are"
+            )
 
 
 def is_bounded(kind: str) -> bool:
