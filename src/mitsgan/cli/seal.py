@@ -31,4 +31,5 @@ class SealCommand(Command, SealFile):
             f"{sealed.seal}: {counted(sealed.slices, 'slice')} sealed {sketch} by {sealed.signer} "
             f"in {console.elapsed:.1f} s"
         )
+        console.tell(sealed.notes)
         return 0

@@ -46,6 +46,7 @@ class Sealed(Result):
         slices: how many slices it is of.
         sketch: whether it holds a sketch; what is no whole CT scan in HU has none.
         signer: for people: the certificate's subject, and the key's fingerprint.
+        notes: what is to be known of the result, a sentence each.
         seconds: of each phase.
     """
 
@@ -56,6 +57,7 @@ class Sealed(Result):
     slices: int
     sketch: bool
     signer: str
+    notes: tuple[str, ...]
     seconds: dict[str, float]
 
 
@@ -90,13 +92,17 @@ def seal_file(
         _check_copies(settings.scan, settings.dicom_signature, sealing)
         with phases.phase("copy", f"signing copies of {settings.scan}") as step:
             _write_copies(settings.scan, settings.dicom_signature, sealing, settings, step)
+    notes: list[str] = []
     with phases.phase("seal", f"sealing {settings.scan}") as step:
-        slices, sketch = sealing.seal(settings.scan, choice=settings, progress=step)
+        slices, sketch = sealing.seal(
+            settings.scan, choice=settings, progress=step, tell=notes.append
+        )
     return Sealed(
         seal=str(sealing.path),
         slices=slices,
         sketch=sketch,
         signer=sealing.who,
+        notes=tuple(notes),
         seconds=rounded(phases.seconds),
     )
 
@@ -194,6 +200,7 @@ class Sealing:
         beside: Path | None = None,
         original: SealedOriginal | None = None,
         progress: Steps | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> tuple[int, bool]:
         """Seal a scan as it lies on disk; how many slices it has, and whether it has a sketch.
 
@@ -203,12 +210,19 @@ class Sealing:
             beside: write the seal beside this, under its name, for the time being.
             original: what the scan was before it was protected, where that is kept.
             progress: told how far it is.
+            tell: told why it has no sketch, where it was to have one.
         """
         from mitsgan.seal.format import sidecar, write_seal
         from mitsgan.seal.seal import make_seal
 
         document = make_seal(
-            scan, self.signer, choice, sketch=self.sketch, original=original, progress=progress
+            scan,
+            self.signer,
+            choice,
+            sketch=self.sketch,
+            original=original,
+            progress=progress,
+            tell=tell,
         )
         if beside is None:
             write_seal(document, self.path, overwrite=self.overwrite)

@@ -8,7 +8,7 @@ them all, from tampering, which changes what a scan shows. docs/seal.md.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ def make_seal(
     sketch: bool = True,
     original: SealedOriginal | None = None,
     progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> dict[str, object]:
     """Seal a scan as it lies on disk: the document of docs/seal.md, signed.
 
@@ -58,6 +59,7 @@ def make_seal(
             HU is sealed without.
         original: what the scan was before it was protected, where that is kept.
         progress: called with (done, total) steps.
+        tell: called with why there is no sketch, where one was to be.
 
     Raises:
         ScanError: it cannot be read, or somebody writes to it meanwhile.
@@ -84,7 +86,7 @@ def make_seal(
         slices.append({"attributes": rest, **_size_and_blocks(part.pixels())})
         if progress is not None:
             progress(len(parts) + z + 1, 2 * len(parts))
-    picture = _sketch(parts, path) if sketch else None
+    picture = _sketch(parts, path, tell) if sketch else None
     document: dict[str, object] = {
         "format": FORMAT,
         "version": VERSION,
@@ -115,7 +117,9 @@ def _size_and_blocks(stored: NDArray[Any]) -> dict[str, object]:
     return {"rows": rows, "columns": columns, "blocks": encode(block_digests(stored))}
 
 
-def _sketch(parts: Sequence[Part], path: Path) -> dict[str, object] | None:
+def _sketch(
+    parts: Sequence[Part], path: Path, tell: Callable[[str], None] | None
+) -> dict[str, object] | None:
     """The fields of a sketch; None of what is no whole CT scan in HU, which has none.
 
     Raises:
@@ -123,9 +127,11 @@ def _sketch(parts: Sequence[Part], path: Path) -> dict[str, object] | None:
     """
     try:
         scan = whole_scan(parts, path)
-    except ScanError:
+    except ScanError as error:
         for part in parts:
             if part.frame is not None:
                 part.frame.file.check_unchanged()
+        if tell is not None:
+            tell(f"sealed without a sketch, by which processing is told from tampering: {error}")
         return None
     return to_fields(make_sketch(scan))

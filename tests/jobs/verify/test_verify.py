@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -82,6 +84,7 @@ def test_mark_and_seal_on_disk(marked: mg.Protected, keys: Path, tmp_path: Path)
     mg.write(marked, tmp_path / "a.nii.gz")
     sealed = mg.seal(tmp_path / "a.nii.gz", sign=keys / "ed.pem")
     assert sealed.slices == 32
+    assert (sealed.sketch, sealed.notes) == (True, ())
     assert mg.Sealed.from_json(sealed.to_json()) == sealed
     settings = VerifyFile(
         scan=tmp_path / "a.nii.gz",
@@ -103,6 +106,20 @@ def test_mark_and_seal_on_disk(marked: mg.Protected, keys: Path, tmp_path: Path)
         verify_file(settings)
     unsure = mg.verify(tmp_path / "a.nii.gz", seal=Path(sealed.seal))
     assert unsure.verdict == "unknown"
+
+
+def test_why_there_is_no_sketch_is_told(keys: Path, tmp_path: Path) -> None:
+    """A missing slice or values that are no HU were found out when it was too late."""
+    labels = (chest((8, 64, 64), (8.0, 5.6, 5.6)).stored > 0).astype(np.uint8)
+    image: Any = nib.Nifti1Image(labels, np.eye(4))  # type: ignore[no-untyped-call]
+    image.to_filename(tmp_path / "labels.nii")
+    sealed = mg.seal(tmp_path / "labels.nii", sign=keys / "ed.pem")
+    assert not sealed.sketch
+    (note,) = sealed.notes
+    assert note.startswith("sealed without a sketch, by which processing is told from tampering: ")
+    assert "a label map" in note
+    asked = mg.seal(tmp_path / "labels.nii", sign=keys / "ed.pem", sketch=False, overwrite=True)
+    assert (asked.sketch, asked.notes) == (False, ())
 
 
 def test_a_seal_is_of_files(marked: mg.Protected, tmp_path: Path) -> None:
