@@ -140,6 +140,27 @@ def test_the_identity_of_a_series_is_what_its_derivations_keep(
         series_identity(read_scan(tmp_path / "a"))
 
 
+def test_a_part_of_a_series_has_the_identity_of_the_whole(
+    small_chest: Scan, tmp_path: Path
+) -> None:
+    """Those of LIDC-IDRI have a frame of reference for each slice."""
+    folder = tmp_path / "a"
+    phantom_series(small_chest, folder)
+    files = sorted(folder.rglob("*.dcm"))
+    usual = series_identity(read_scan(folder))
+    for k, file in enumerate(files):
+        ds = dcmread(file)
+        ds.FrameOfReferenceUID = f"1.2.3.{k}"
+        ds.save_as(file)
+        if k == 0:  # one that was changed does not hide the mark of all others
+            assert series_identity(read_scan(folder)) == usual
+    whole = series_identity(read_scan(folder))
+    assert whole == f"dicom|{ds.StudyInstanceUID}||{ds.SeriesNumber}"
+    for file in (files[0], files[-1]):
+        file.unlink()
+        assert series_identity(read_scan(folder)) == whole
+
+
 def test_the_grid_is_the_identity_of_an_image(small_chest: Scan) -> None:
     cut = small_chest.with_slices(small_chest.stored[4:], 4, small_chest.shape[0])
     assert series_identity(small_chest) == series_identity(cut)
