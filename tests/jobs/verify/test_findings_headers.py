@@ -23,7 +23,11 @@ from mitsgan.seal.seal import make_seal
 from mitsgan.seal.signature import Signer
 
 _SIGNER = Signer(Ed25519PrivateKey.generate())
-_THICKNESS, _BIRTH_DATE = 0x00180050, 0x00100030
+_THICKNESS, _BIRTH_DATE, _AGE = 0x00180050, 0x00100030, 0x00101010
+_HALF_EMPTIED = (
+    *("ProcedureCodeSequence", "ReferencedStudySequence", "AdmittingDiagnosesCodeSequence"),
+    *("OtherPatientIDsSequence", "ReferencedPatientSequence", "RequestingServiceCodeSequence"),
+)
 
 Change = Callable[[int, FileDataset], None]
 
@@ -110,14 +114,22 @@ def test_what_the_standard_has_no_value_for_is_left_empty(series: Path, tmp_path
     def change(_: int, ds: FileDataset) -> None:
         ds.PatientSex = "U"
         ds[_BIRTH_DATE] = _text(_BIRTH_DATE, "12.03.1970")
-        ds.ProcedureCodeSequence = [Dataset()]
+        ds[_AGE], ds.PatientSize = _text(_AGE, "45"), "1.75"
+        for name in _HALF_EMPTIED:
+            setattr(ds, name, [Dataset()])
+        code = Dataset()
+        code.CodeValue, code.CodingSchemeDesignator = "113100", "DCM"
+        code.CodeMeaning = "Basic Application Confidentiality Profile"
+        ds.PatientIdentityRemoved, ds.DeidentificationMethodCodeSequence = "YES", [code]
 
     _changed(series, change)
     seg = _tampered(series, tmp_path / "out")
     assert not seg.PatientSex
     assert not seg.PatientBirthDate
     assert seg.PatientID == "PHANTOM-4"
-    assert "ProcedureCodeSequence" not in seg
+    assert not [name for name in (*_HALF_EMPTIED, "PatientAge") if name in seg]
+    assert seg.PatientSize == 1.75
+    assert seg.DeidentificationMethodCodeSequence[0].CodeValue == "113100"
 
 
 @pytest.mark.parametrize("name", ["PixelMeasuresSequence", "PlaneOrientationSequence"])

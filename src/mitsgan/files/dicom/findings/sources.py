@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.config import RAISE
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
-from pydicom.valuerep import DA, TM
+from pydicom.valuerep import DA, TM, validate_value
 
 from mitsgan.errors import ScanError
 from mitsgan.files.dicom import elements as dcm
@@ -41,8 +42,15 @@ _READERS: dict[int, Callable[[str], object]] = {
 }
 """What only some values are allowed for. Scanners and anonymisers write others, such as ``U``."""
 
-_OF_THE_STUDY = (0x00081032, 0x00081110)
-"""*Procedure Code*, *Referenced Study*: would be repeated as they are; anonymisers leave half."""
+_DEIDENTIFICATION_CODES = 0x00120064
+_OF_PATIENT_AND_STUDY = frozenset({0x0008, 0x0010, 0x0012, 0x0032, 0x0038, 0x0040})
+"""Groups of elements that findings repeat as they are.
+
+Not their sequences, of which anonymisers leave half, such as procedure and diagnosis codes, other
+patient IDs, references to patient and study; but how names were taken off must be told."""
+
+_CHECKED = frozenset({"AS", "DA", "DS", "TM"})
+"""What is optional of a patient and has such a VR, as age and weight, is repeated if valid."""
 
 _BEHIND = 10_000
 
@@ -109,16 +117,33 @@ def _dataset(file: SliceFile) -> Dataset:
             )
     try:
         with quiet():
-            dataset = Dataset(dict(header.items()))
+            repeated = {t: e for t, e in header.items() if not _is_left_out(header, t)}
+            dataset = Dataset(repeated)
             dataset.set_original_encoding(*file.encoding, header.original_character_set)
-            for tag in _OF_THE_STUDY:
-                dataset.pop(tag, None)
             for tag in _MAY_BE_EMPTY:
                 if tag not in dataset or not _is_allowed(header, tag):
                     dataset[tag] = DataElement(tag, dictionary_VR(tag), None)
     except UNREADABLE as error:
         raise ScanError(f"{file.path} cannot be read ({said(error)}): fetch it again") from error
     return dataset
+
+
+def _is_left_out(header: Dataset, tag: int) -> bool:
+    """Whether findings do not repeat an element of patient or study."""
+    group = tag >> 16
+    if group not in _OF_PATIENT_AND_STUDY or not dictionary_has_tag(tag) or tag in _MAY_BE_EMPTY:
+        return False
+    vr = dictionary_VR(tag)
+    if vr == "SQ":
+        return tag != _DEIDENTIFICATION_CODES
+    if group != dcm.PATIENT_ID >> 16 or vr not in _CHECKED:
+        return False
+    try:
+        for text in dcm.values(header, tag):
+            validate_value(vr, text, RAISE)
+    except ValueError:
+        return True
+    return False
 
 
 def _is_allowed(header: Dataset, tag: int) -> bool:
