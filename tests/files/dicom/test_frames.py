@@ -77,6 +77,25 @@ def test_frames_are_slices_and_are_written_as_frames(
     np.testing.assert_array_equal(read_scan(tmp_path / "out").stored, moved)
 
 
+def test_frames_whose_type_is_not_told_get_a_whole_one(
+    tmp_path: Path, make_series: Make, derivation: Derivation
+) -> None:
+    """As slices merged by highdicom that did not tell theirs: ``DERIVED`` alone is invalid."""
+
+    def change(ds: FileDataset) -> None:
+        del ds.ImageType
+        for frame in ds.PerFrameFunctionalGroupsSequence:
+            frame.CTImageFrameTypeSequence[0].FrameType = None
+
+    path = enhanced(tmp_path, make_series, change=change)
+    write_scan(read_scan(path), tmp_path / "out", derivation=derivation)
+    new = dcmread(tmp_path / "out" / "mf.dcm")
+    kind = ["DERIVED", "PRIMARY", "AXIAL", "NONE"]
+    assert new.ImageType == kind
+    for frame in new.PerFrameFunctionalGroupsSequence:
+        assert frame.CTImageFrameTypeSequence[0].FrameType == kind
+
+
 def test_frames_in_an_archive_are_read_in_one_pass(
     tmp_path: Path, make_series: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

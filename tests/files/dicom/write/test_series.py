@@ -87,6 +87,7 @@ def test_what_changes_in_the_header(
         ds.add_new(0x00280106, "SS", 0)
         ds.add_new(0x00280107, "SS", 2999)
         ds.IconImageSequence = [pydicom.Dataset()]
+        ds.add_new(0x00080001, "UL", 40_000)  # Length to End
         ds.LossyImageCompression = "01"
         ds.add_new(0xFFFAFFFA, "SQ", [pydicom.Dataset()])
         ds.DataSetTrailingPadding = b"\0\0"
@@ -115,6 +116,7 @@ def test_what_changes_in_the_header(
         assert new.LossyImageCompression == "01"
         assert "InstanceCreationDate" not in new
         assert "IconImageSequence" not in new
+        assert 0x00080001 not in new
         assert 0xFFFAFFFA not in new
         assert new.DataSetTrailingPadding == b"\0\0"
     assert len(uids) == 5

@@ -28,6 +28,11 @@ _REFERENCED_INSTANCES = 0x0008114A
 _REFERENCED_OBJECTS = 0x00081199
 _SOURCE_EVIDENCE = 0x00089154
 
+FRAME_KIND = ("PRIMARY", "AXIAL", "NONE")
+"""What follows DERIVED where a source does not say what kind of image it is; all four have to be.
+
+Who merged single slices that did not say it leaves it out."""
+
 _CONCATENATION = (0x00209161, 0x00200242)
 """*Concatenation UID* and *SOP Instance UID of Concatenation Source*."""
 
@@ -125,7 +130,7 @@ def _derive_frame_type(item: Dataset, encoding: Encoding) -> None:
         if macro.VR != "SQ" or not macro.value or FRAME_TYPE not in macro.value[0]:
             continue
         inner = _copy(macro.value[0])
-        kind = "\\".join(["DERIVED", *dcm.values(inner, FRAME_TYPE)[1:]])
+        kind = "\\".join(["DERIVED", *(dcm.values(inner, FRAME_TYPE)[1:] or FRAME_KIND)])
         inner[FRAME_TYPE] = encoding.raw(FRAME_TYPE, "CS", kind)
         item[tag] = DataElement(tag, "SQ", Items([inner, *macro.value[1:]]))
 

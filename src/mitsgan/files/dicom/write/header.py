@@ -22,6 +22,7 @@ from mitsgan.files.dicom.frames import is_multiframe
 from mitsgan.files.dicom.write.encode import FILE_META, Element, Encoding
 from mitsgan.files.dicom.write.groups import (
     CHANGED_GROUPS,
+    FRAME_KIND,
     appended,
     derived_groups,
     references,
@@ -38,6 +39,7 @@ _SERIES_EXTREMES = (0x00280108, 0x00280109)
 
 STALE = frozenset(
     {
+        0x00080001,  # Length to End, retired: of the source's bytes
         dcm.INSTANCE_CREATION_DATE,  # the source's; ours is left out: equal runs, equal bytes
         dcm.INSTANCE_CREATION_TIME,
         dcm.INSTANCE_CREATOR_UID,
@@ -107,7 +109,8 @@ def derived_header(
     def put(tag: int, vr: str, value: str) -> None:
         new[Tag(tag)] = encoding.raw(tag, vr, value)
 
-    kind = dcm.values(source, dcm.IMAGE_TYPE)[1:] or ["SECONDARY", "AXIAL"]
+    usual = FRAME_KIND if is_multiframe(file) else ("SECONDARY", "AXIAL")
+    kind = dcm.values(source, dcm.IMAGE_TYPE)[1:] or usual
     put(dcm.IMAGE_TYPE, "CS", "\\".join(["DERIVED", *kind]))
     instance = uids.instance(file)
     put(dcm.SOP_INSTANCE_UID, "UI", derived_uid(instance, derivation))
