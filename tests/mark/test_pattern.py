@@ -150,12 +150,12 @@ def test_a_part_of_a_series_has_the_identity_of_the_whole(
     usual = series_identity(read_scan(folder))
     for k, file in enumerate(files):
         ds = dcmread(file)
-        ds.FrameOfReferenceUID = f"1.2.3.{k}"
+        ds.FrameOfReferenceUID, ds.SeriesNumber = f"1.2.3.{k}", k
         ds.save_as(file)
         if k == 0:  # one that was changed does not hide the mark of all others
             assert series_identity(read_scan(folder)) == usual
     whole = series_identity(read_scan(folder))
-    assert whole == f"dicom|{ds.StudyInstanceUID}||{ds.SeriesNumber}"
+    assert whole == f"dicom|{ds.StudyInstanceUID}||"
     for file in (files[0], files[-1]):
         file.unlink()
         assert series_identity(read_scan(folder)) == whole

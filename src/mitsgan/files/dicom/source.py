@@ -56,18 +56,15 @@ class DicomSource:
     def identity(self) -> str:
         """*Study Instance UID*, *Frame of Reference UID* and *Series Number*.
 
-        A derived series keeps all three; its series UID is new. Of frames of reference it is the
-        one of most slices. In LIDC-IDRI each slice has its own, which stands for none: else a
-        series without its lowest slice would be another.
+        A derived series keeps all three; its series UID is new. Of frames of reference and series
+        numbers it is the one of most files. In LIDC-IDRI each slice has a frame of its own, which
+        stands for none: else a series without its lowest slice would be another.
 
         Raises:
             IdentityError: no *Study Instance UID*.
         """
         first = self.slices[0]
-        study, number = (
-            dcm.text(first.header, tag).strip(" \0")
-            for tag in (dcm.STUDY_INSTANCE_UID, dcm.SERIES_NUMBER)
-        )
+        study = dcm.text(first.header, dcm.STUDY_INSTANCE_UID).strip(" \0")
         if not study and self.new_uids:
             study = self.uids().study
         if not study:
@@ -75,14 +72,14 @@ class DicomSource:
                 f"{first.path} has no (0020,000D) *Study Instance UID*, so the mark cannot be "
                 "bound to its series; give the mark an identity of your own choice"
             )
-        return f"dicom|{study}|{self._frame_of_reference()}|{number}"
+        frame, number = map(self._of_most, (dcm.FRAME_OF_REFERENCE_UID, dcm.SERIES_NUMBER))
+        return f"dicom|{study}|{frame}|{number}"
 
-    def _frame_of_reference(self) -> str:
-        files = self.files
-        tag = dcm.FRAME_OF_REFERENCE_UID
-        uids = Counter(dcm.text(file.header, tag).strip(" \0") for file in files)
-        ((uid, count),) = uids.most_common(1)
-        return uid if count > len(files) / 2 else ""
+    def _of_most(self, tag: int) -> str:
+        """The value that more than half of the files have, or nothing."""
+        values = Counter(dcm.text(file.header, tag).strip(" \0") for file in self.files)
+        ((value, count),) = values.most_common(1)
+        return value if count > values.total() / 2 else ""
 
     def uids(self) -> Uids:
         """The UIDs that a derived series is derived from.
