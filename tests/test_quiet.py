@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from threading import Event, Thread
+
 import pytest
+from nibabel.imageglobals import logger
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.tag import Tag
 
-from mitsgan.quiet import UNREADABLE, said
+from mitsgan.files.nifti import _unheard
+from mitsgan.quiet import UNREADABLE, mute, quiet, said
 
 
 def test_an_error_says_its_own_words_alone() -> None:
@@ -23,3 +31,42 @@ def test_an_error_says_its_own_words_alone() -> None:
     assert "Traceback" in str(caught.value)
     assert said(caught.value).endswith("Unknown Value Representation 'ZZ' in tag (0010,4000)")
     assert said(ValueError("two\n  lines")) == "two lines"
+
+
+@pytest.mark.parametrize(
+    "change, state",
+    [
+        (quiet, lambda: list(warnings.filters)),
+        (mute, lambda: os.fstat(2)),
+        (_unheard, lambda: logger.disabled),
+    ],
+    ids=["warnings", "terminal", "log"],
+)
+def test_what_threads_change_at_once_is_as_before_afterwards(
+    change: Callable[[], AbstractContextManager[None]], state: Callable[[], object]
+) -> None:
+    """The first to come goes first: the other put back what the first had changed, for good."""
+    before = state()
+    first_is_in, other_is_in, first_is_out = Event(), Event(), Event()
+    still_changed: list[bool] = []
+
+    def first() -> None:
+        with change():
+            first_is_in.set()
+            assert other_is_in.wait(60)
+        first_is_out.set()
+
+    def other() -> None:
+        assert first_is_in.wait(60)
+        with change():
+            other_is_in.set()
+            assert first_is_out.wait(60)
+            still_changed.append(state() != before)
+
+    threads = [Thread(target=first), Thread(target=other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert still_changed == [True]
+    assert state() == before

@@ -65,3 +65,42 @@ def test_no_more_threads_than_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert slabs.processors() == 2
     monkeypatch.setenv("OMP_NUM_THREADS", "nonsense")
     assert slabs.processors() == 3
+
+
+def test_threads_at_once_leave_torch_as_it_was(four: None) -> None:
+    """One that found what another had set for its slabs put that back, for good."""
+    before = torch.get_num_threads()
+    first_is_in, other_is_in, first_is_out = (threading.Event() for _ in range(3))
+    left: list[int] = []
+
+    def first() -> None:
+        torch.set_num_threads(4)
+        slabs_at_work = in_slabs(lambda start, stop: start, 4, 1)
+        next(slabs_at_work)
+        first_is_in.set()
+        assert other_is_in.wait(60)
+        list(slabs_at_work)
+        first_is_out.set()
+
+    def other() -> None:
+        assert first_is_in.wait(60)
+        slabs_at_work = in_slabs(lambda start, stop: start, 2, 1)
+        next(slabs_at_work)
+        other_is_in.set()
+        assert first_is_out.wait(60)
+        list(slabs_at_work)
+        left.append(torch.get_num_threads())
+
+    def later() -> None:
+        left.append(torch.get_num_threads())
+
+    try:
+        for wave in ([first, other], [later]):
+            threads = [threading.Thread(target=work) for work in wave]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert left == [4, 4]
+    finally:
+        torch.set_num_threads(before)

@@ -7,8 +7,9 @@ import struct
 import sys
 import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from threading import Lock
 from zipfile import BadZipFile
 
 from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -46,6 +47,43 @@ def remedy(error: BaseException, damaged: str = "fetch it again") -> str:
     return "let this user read it" if isinstance(error, PermissionError) else damaged
 
 
+_LOCK = Lock()
+if hasattr(os, "register_at_fork"):  # a process that is forked must not wait for another's thread
+    os.register_at_fork(
+        before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
+    )
+
+
+def for_all_threads(
+    change: Callable[[], AbstractContextManager[None]],
+) -> Callable[[], AbstractContextManager[None]]:
+    """A change of the whole process that the first of several threads makes, and the last undoes.
+
+    Were each to put back what it found, one would put back what another had changed, for good.
+    """
+    undo = ExitStack()
+    inside = 0
+
+    @contextmanager
+    def changed() -> Iterator[None]:
+        nonlocal inside
+        with _LOCK:
+            if not inside:
+                undo.enter_context(change())
+            inside += 1
+        try:
+            yield
+        finally:
+            with _LOCK:
+                inside -= 1
+                if not inside:
+                    undo.close()
+
+    changed.__doc__ = change.__doc__
+    return changed
+
+
+@for_all_threads
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep pydicom's remarks from the terminal.
@@ -58,6 +96,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
+@for_all_threads
 @contextmanager
 def mute() -> Iterator[None]:
     """Keep from the terminal what C and C++ libraries write there by themselves.

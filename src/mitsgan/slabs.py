@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import local
+from threading import Lock, local
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -30,7 +30,8 @@ def in_slabs(work: Callable[[int, int], T], depth: int, thickness: int) -> Itera
     usable = processors()
     threads = min(usable, _MOST_THREADS, len(slabs))
     if threads < 2:
-        yield from (work(*slab) for slab in slabs)
+        with _torch_on(None):
+            yield from (work(*slab) for slab in slabs)
         return
     with _torch_on(usable // threads), ThreadPoolExecutor(threads) as pool:
         yield from pool.map(lambda slab: work(*slab), slabs)
@@ -80,16 +81,38 @@ def processors() -> int:
     return min(usable)
 
 
+class _Sharing:
+    """How many are at work in slabs at once, each in a thread of its caller."""
+
+    lock = Lock()
+    inside = 0
+    before = 0
+    """Threads of torch when none was."""
+
+
 @contextmanager
-def _torch_on(threads: int) -> Iterator[None]:
-    """Torch with so many threads for each slab, if anybody uses it at all."""
+def _torch_on(threads: int | None) -> Iterator[None]:
+    """Torch with so many threads for each slab, if anybody uses it at all.
+
+    The number is the process's, and a thread takes it over when it first computes. So all put back
+    what the first of those at work found, not what another had set for its own slabs.
+
+    Args:
+        threads: None leaves the number as it is.
+    """
     torch = sys.modules.get("torch")
     if torch is None:
         yield
         return
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    with _Sharing.lock:
+        if not _Sharing.inside:
+            _Sharing.before = torch.get_num_threads()
+        _Sharing.inside += 1
+        if threads is not None:
+            torch.set_num_threads(threads)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _Sharing.lock:
+            _Sharing.inside -= 1
+            torch.set_num_threads(_Sharing.before)

@@ -26,7 +26,7 @@ from mitsgan.files.derivation import Derivation
 from mitsgan.files.itk import not_a_volume
 from mitsgan.files.nifti_source import PAIR_SUFFIXES, NiftiSource
 from mitsgan.ownership import NAME
-from mitsgan.quiet import UNREADABLE, quiet, remedy
+from mitsgan.quiet import UNREADABLE, for_all_threads, quiet, remedy
 from mitsgan.scan.geometry import Geometry
 from mitsgan.scan.memory import in_hu
 from mitsgan.scan.scan import Scan
@@ -112,6 +112,7 @@ def write_nifti(scan: Scan, path: Path, derivation: Derivation) -> None:
         ) from error
 
 
+@for_all_threads
 @contextmanager
 def _unheard() -> Iterator[None]:
     """Keep from the terminal what nibabel logs of odd headers, which it then reads all the same.
