@@ -34,6 +34,14 @@ def test_loaded_weights_are_ready_and_know_their_card(model: type[Model]) -> Non
 
 
 @pytest.mark.parametrize("model", MODELS)
+def test_loading_leaves_the_random_numbers_of_the_process(model: type[Model]) -> None:
+    """An experiment with a seed of its own would have others behind an attack than without."""
+    before = torch.get_rng_state()
+    model.load(path_of(model))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_what_is_saved_is_loaded_again_and_gives_the_same(
     model: type[Model], tmp_path: Path
 ) -> None:

@@ -104,7 +104,9 @@ class Model(ABC):
             path = shipped(cls.SHIPPED)
         tensors, card = load_weights(path, cls.KIND)
         try:
-            model = cls.from_tensors(tensors, card)
+            # Layers draw first values, which the weights replace; the caller's must not move by it.
+            with torch.random.fork_rng(devices=[]):
+                model = cls.from_tensors(tensors, card)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             why = " ".join(str(error).split("\n")[:2])  # torch lists every tensor
             raise WeightsError(
