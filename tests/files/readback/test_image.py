@@ -78,3 +78,10 @@ def test_what_is_cut_cannot_be_read(tmp_path: Path, suffix: str) -> None:
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(OutputError, match="cannot be read anew"):
         _read(path)
+
+
+@pytest.mark.parametrize("suffix", [".mhd", ".nhdr"])
+def test_a_data_file_may_have_any_letters_in_its_name(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"Müller-肺{suffix}"
+    sitk.WriteImage(sitk.GetImageFromArray(_values("i2")), str(path))
+    np.testing.assert_array_equal(_read(path), _values("i2"))

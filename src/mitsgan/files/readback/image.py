@@ -114,7 +114,7 @@ def _metaimage(path: Path) -> NDArray[Any] | None:
     end = content.find(b"ElementDataFile")
     end = content.find(b"\n", end) + 1 if end >= 0 else 0
     lines = (line.partition(b"=") for line in content[:end].splitlines())
-    fields = {key.strip().decode(): value.strip().decode("latin-1") for key, _, value in lines}
+    fields = {_text(key): _text(value) for key, _, value in lines}
     kind = _META.get(fields.get("ElementType", ""))
     file = fields.get("ElementDataFile", "")
     binary = fields.get("BinaryData", "True") == "True"
@@ -137,9 +137,7 @@ def _nrrd(path: Path) -> NDArray[Any] | None:
     blank = re.search(rb"\r?\n\r?\n", content[:_LONGEST_HEADER])
     header = content[: blank.start()] if blank else content[:_LONGEST_HEADER]
     lines = (line.partition(b": ") for line in header.splitlines() if not line.startswith(b"#"))
-    fields = {
-        key.strip().decode("latin-1"): value.strip().decode("latin-1") for key, _, value in lines
-    }
+    fields = {_text(key): _text(value) for key, _, value in lines}
     kind = _NRRD.get(fields.get("type", ""))
     encoding = fields.get("encoding", "")
     file = fields.get("data file") or fields.get("datafile")
@@ -160,6 +158,11 @@ def _nrrd(path: Path) -> NDArray[Any] | None:
     x, y, z = sizes
     order = ">" if fields.get("endian") == "big" else "<"
     return np.frombuffer(data, f"{order}{kind}", x * y * z).reshape(z, y, x)
+
+
+def _text(raw: bytes) -> str:
+    """What a header says, names of data files among it: UTF-8, or bytes to find a file by."""
+    return raw.strip().decode("utf-8", "surrogateescape")
 
 
 def _content(path: Path) -> mmap.mmap:
