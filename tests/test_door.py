@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import re
 import subprocess
 import sys
@@ -105,6 +106,15 @@ def test_a_room_is_room_and_function_whichever_was_asked_for_first(room: str) ->
     for line in said:
         assert "progress" in line
         assert line.endswith(room)
+
+
+@pytest.mark.parametrize("name", _ROOMS)
+def test_functions_are_called_in_other_processes(name: str) -> None:
+    """Pools of processes send a function by pickle, and find it again by its name."""
+    function = getattr(mg, name)
+    assert pickle.loads(pickle.dumps(function)) is function
+    code = f"import pickle; print(callable(pickle.loads({pickle.dumps(function)!r})))"
+    assert run(code) == "True\n"
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

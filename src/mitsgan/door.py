@@ -36,6 +36,10 @@ def open_door(package: str, homes: Mapping[str, str], rooms: Collection[str]) ->
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             return find(_last(self))(*args, **kwargs)
 
+        def __reduce__(self) -> tuple[Any, ...]:
+            # Another process that is to call the function finds it by its name.
+            return import_module, (self.__name__,)
+
         @property
         def __signature__(self) -> Signature:
             from inspect import signature

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -78,3 +80,12 @@ def test_what_is_no_ct_is_told(body: mg.Scan) -> None:
         Protect(protector="noise")(normalised)
     with pytest.raises(mg.BudgetError):
         Protect(max_hu=0)
+
+
+def test_it_goes_to_workers_after_it_was_used(body: mg.Scan) -> None:
+    """Loaders that spawn their workers pickle it, and a deep copy is made the same way."""
+    transform = Protect(device="cpu", max_hu=MAX_HU)
+    subject = subject_of(body)
+    here = transform(subject).ct.data
+    there: Protect = pickle.loads(pickle.dumps(transform))
+    assert torch.equal(there(subject).ct.data, here)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import MISSING, fields
+import pickle
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +146,14 @@ def test_weights_of_ones_own_are_not_called_those_that_ship(tmp_path: Path) -> N
         entry = Protection.load(settings).protector.weights()
         assert entry is not None
         assert entry.name == name
+
+
+def test_what_is_ready_is_ready_in_another_process_too(phantom: Scan) -> None:
+    """A network that runs is in no pickle: the weights are loaded anew."""
+    settings = ProtectSettings(max_hu=4, seed=3, device="cpu")
+    ready = Protection.load(settings, Key.generate())
+    there: Protection = pickle.loads(pickle.dumps(ready))
+    assert (there.settings, there.key, there.protector) == (settings, ready.key, ready.protector)
+    plain = replace(ready, key=None)
+    again: Protection = pickle.loads(pickle.dumps(plain))
+    assert (again.protect(phantom).scan.stored == plain.protect(phantom).scan.stored).all()

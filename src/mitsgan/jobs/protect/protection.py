@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mitsgan.errors import DeviceError, SettingsError
 from mitsgan.jobs.device import choose_device, full_memory, may_have_gpu
@@ -71,6 +71,10 @@ class Protection:
         if settings.weights is not None:
             who = replace(who, file=settings.weights.stem)
         return cls(settings, perturbation, who, device, key)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, which loads the weights: no pickle holds a network that runs."""
+        return Protection.load, (self.settings, self.key)
 
     def protect(
         self, scan: Scan, *, checkpoint: Path | None = None, progress: Progress = silent
