@@ -85,12 +85,12 @@ def _flat_shape(
     )
 
 
-def _length(mm: float, unit: str = "mm") -> Dataset:
+def _length(mm: float, unit: str = "mm", concept: str = "81827009") -> Dataset:
     value = _item(NumericValue=str(mm), MeasurementUnitsCodeSequence=[_code(unit, "UCUM")])
     return _item(
         ValueType="NUM",
         RelationshipType="CONTAINS",
-        ConceptNameCodeSequence=[_code("81827009", "SCT")],
+        ConceptNameCodeSequence=[_code(concept, "SCT")],
         MeasuredValueSequence=[value],
     )
 
@@ -229,7 +229,7 @@ def test_regions_in_pixels_of_slices_are_nodules(
     elsewhere = _flat_shape("POINT", [(1.0, 1.0)], "1.2.3.99")
     path = _report(
         tmp_path / "report.dcm",
-        [across, along, _length(9.0)],
+        [across, along, _length(9.0, concept="410668003")],
         [elsewhere],
         [elsewhere, circle],
         [_flat_shape("POINT", [(2.5, 0.5)], uids[4], [1, 2])],

@@ -32,8 +32,11 @@ _GROUPS = {("125007", "DCM"), ("111015", "DCM"), ("111059", "DCM")}
 _LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
 """Label Map Segmentation Storage."""
 
-_LENGTHS = {("81827009", "SCT"), ("M-02550", "SRT"), ("103339001", "SCT"), ("G-A185", "SRT")}
-"""Diameter, and long axis."""
+_LENGTHS = {
+    *(("81827009", "SCT"), ("103339001", "SCT"), ("410668003", "SCT")),
+    *(("M-02550", "SRT"), ("G-A185", "SRT"), ("G-D7FE", "SRT")),
+}
+"""Diameter, long axis and length, today's codes and those before."""
 
 _CENTRED = ("CIRCLE", "ELLIPSE", "ELLIPSOID")
 """Given by the ends of their axes, whose mean is the middle; a circle is once it is read."""
