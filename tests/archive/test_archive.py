@@ -259,7 +259,7 @@ def test_reports_and_metrics(
         file = tmp_path / f"r.{ending}"
         assert main(["archive", "report", "--ledger", str(ledger), "-o", str(file)]) == 0
     assert "done" in capsys.readouterr().out
-    rows = list(csv.DictReader((tmp_path / "r.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "r.csv").read_text().splitlines()))
     assert [row["state"] for row in rows] == ["done"] * 3
     assert json.loads((tmp_path / "r.json").read_text())["states"] == {"done": 3}
     assert "3 done" in (tmp_path / "r.html").read_text()
