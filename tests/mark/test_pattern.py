@@ -143,7 +143,7 @@ def test_the_identity_of_a_series_is_what_its_derivations_keep(
 def test_a_part_of_a_series_has_the_identity_of_the_whole(
     small_chest: Scan, tmp_path: Path
 ) -> None:
-    """Those of LIDC-IDRI have a frame of reference for each slice."""
+    """LIDC-IDRI-0001 has a frame of reference for each slice."""
     folder = tmp_path / "a"
     phantom_series(small_chest, folder)
     files = sorted(folder.rglob("*.dcm"))

@@ -65,7 +65,7 @@ def frames_of_reference(scan: Scan) -> frozenset[str]:
     """The *Frame of Reference UID* of its positions; none where its files tell none.
 
     It is one by the standard. Whoever took names off may have given each slice one of its own, as
-    in LIDC-IDRI, where all of them are told.
+    in LIDC-IDRI-0001, where all of them are told.
     """
     source = _dicom(scan)
     if source is None:

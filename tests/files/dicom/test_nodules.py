@@ -265,7 +265,7 @@ def _first(scan: Scan) -> str:
 def test_a_frame_of_reference_for_each_slice_keeps_no_nodule_out(
     tmp_path: Path, make_series: Callable[..., Path]
 ) -> None:
-    """LIDC-IDRI was published so: what was marked was taken for that of another examination."""
+    """LIDC-IDRI-0001 was published so, and what was marked was taken for that of another scan."""
 
     def framed(k: int, ds: FileDataset) -> None:
         ds.FrameOfReferenceUID = f"1.2.3.{4 + k}"

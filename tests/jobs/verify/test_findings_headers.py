@@ -98,7 +98,7 @@ def test_slices_may_differ_in_the_last_digits_of_their_orientation(
 
 
 def test_each_slice_may_have_a_frame_of_reference_of_its_own(series: Path, tmp_path: Path) -> None:
-    """So was LIDC-IDRI published: of none of its scans findings could be written."""
+    """So was LIDC-IDRI-0001 published: findings of it could not be written."""
 
     def change(number: int, ds: FileDataset) -> None:
         ds.FrameOfReferenceUID = f"1.2.3.{number}"

@@ -57,7 +57,7 @@ class DicomSource:
         """*Study Instance UID*, *Frame of Reference UID* and *Series Number*.
 
         A derived series keeps all three; its series UID is new. Of frames of reference and series
-        numbers it is the one of most files. In LIDC-IDRI each slice has a frame of its own, which
+        numbers it is the one of most files. In LIDC-IDRI-0001 each has a frame of its own, which
         stands for none: else a series without its lowest slice would be another.
 
         Raises:

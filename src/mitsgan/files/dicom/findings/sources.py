@@ -99,7 +99,7 @@ def examined(frames: Sequence[Frame]) -> Examined:
         ordered = sorted(frames, key=lambda frame: frame.number)
         return Examined(tuple(ordered), (_dataset(files[0]),))
     datasets = tuple(_dataset(frame.file) for frame in frames)
-    # By the standard they have one. In LIDC-IDRI each slice was given another, and what refers to
+    # By the standard they have one. In LIDC-IDRI-0001 each slice has another, and what refers to
     # all of them can name one alone.
     for dataset in datasets[1:]:
         dataset.FrameOfReferenceUID = datasets[0].FrameOfReferenceUID
