@@ -122,21 +122,12 @@ class Tab:
         The page holds what is waited for: the protocol itself does not, and where nothing else does
         either, such as for a module that is imported, it may be collected before it is kept.
         """
-        answer = self.call(
-            "Runtime.evaluate",
-            expression=f"globalThis.asked = ({script})",
-            returnByValue=True,
-            awaitPromise=True,
-        )
-        if "exceptionDetails" in answer:
-            raise RuntimeError(f"{script}: {answer['exceptionDetails']}")
-        return answer["result"].get("value")
+        held = f"globalThis.asked = ({script})"
+        return self._evaluate(held, returnByValue=True, awaitPromise=True).get("value")
 
     def run(self, script: str) -> None:
         """Have statements run: what no expression says."""
-        answer = self.call("Runtime.evaluate", expression=script)
-        if "exceptionDetails" in answer:
-            raise RuntimeError(f"{script}: {answer['exceptionDetails']}")
+        self._evaluate(script)
 
     def keep_saved(self) -> None:
         """Have the page keep what it would save: names in ``window.saved``, the last as a blob."""
@@ -189,6 +180,13 @@ class Tab:
         """What is to be seen, or the whole page, as PNG."""
         answer = self.call("Page.captureScreenshot", captureBeyondViewport=whole)
         return b64decode(answer["data"])
+
+    def _evaluate(self, script: str, **how: bool) -> Message:
+        answer = self.call("Runtime.evaluate", expression=script, **how)
+        if "exceptionDetails" in answer:
+            raise RuntimeError(f"{script}: {answer['exceptionDetails']}")
+        result: Message = answer["result"]
+        return result
 
     def _next(self, end: float) -> Message:
         while b"\0" not in self._held:

@@ -291,8 +291,8 @@ class NodeConfig(Settings):
                         f"key to `sign` with"
                     )
         urls = {f"destinations.{name}" for name, to in self.destinations.items() if to.url}
-        for of in self.tls.keys() - urls:
-            if self.tls[of].certificate is None:
+        for of, tls in self.tls.items():
+            if tls.certificate is None and of not in urls:
                 raise SettingsError(
                     f"`tls` of `{of}` needs `certificate` and `key`; only a `url` can do without"
                 )

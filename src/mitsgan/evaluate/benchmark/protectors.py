@@ -28,6 +28,9 @@ PGD = "pgd"
 OPTIMISED = (PGD, KNOWN_PLACES)
 """For each scan anew."""
 
+_OPTIMISING = (*OPTIMISED, PGD_KNOWN)
+"""For each scan or each position anew, by gradient steps and without weights."""
+
 _STRENGTHS = ("noise", "offset")
 """Controls, which may be weaker than the budget."""
 
@@ -36,7 +39,7 @@ _PREFIXES = ("injector-", "remover-")
 
 def check_entry(entry: ProtectorEntry) -> None:
     """Raise `BenchmarkError` where there is no such protector, or not such as the entry says."""
-    kinds = [*PROTECTORS.names(), *OPTIMISED, PGD_KNOWN]
+    kinds = [*PROTECTORS.names(), *_OPTIMISING]
     where = f"protectors.{entry.name}"
     if entry.kind not in kinds:
         raise BenchmarkError(
@@ -53,15 +56,15 @@ def check_entry(entry: ProtectorEntry) -> None:
             f"{where}.strength_hu: {entry.kind} is as strong as the budget says; only "
             f"{' and '.join(_STRENGTHS)} have a strength of their own"
         )
-    if entry.weights is not None and entry.kind in (*OPTIMISED, PGD_KNOWN):
+    if entry.weights is not None and entry.kind in _OPTIMISING:
         raise BenchmarkError(
             f"{where}.weights: {entry.kind} is optimised and takes none; leave them out"
         )
-    unset, optimising = ProtectorEntry(entry.name, entry.kind), (*OPTIMISED, PGD_KNOWN)
-    for key in ("steps", "attacker", "against") if entry.kind not in optimising else ():
+    unset = ProtectorEntry(entry.name, entry.kind)
+    for key in ("steps", "attacker", "against") if entry.kind not in _OPTIMISING else ():
         if getattr(entry, key) != getattr(unset, key):
             raise BenchmarkError(
-                f"{where}.{key}: {entry.kind} is not optimised; only {', '.join(optimising)} are"
+                f"{where}.{key}: {entry.kind} is not optimised; only {', '.join(_OPTIMISING)} are"
             )
 
 
@@ -70,7 +73,7 @@ def is_bounded(kind: str) -> bool:
 
     Of one that does not, the perturbation is the same whatever the budget, until it is clipped.
     """
-    return kind in (*OPTIMISED, PGD_KNOWN) or PROTECTORS.get(kind).bounded
+    return kind in _OPTIMISING or PROTECTORS.get(kind).bounded
 
 
 def load_layer(entry: ProtectorEntry, seed: int) -> Protector:
@@ -115,7 +118,7 @@ def trained_on(entry: ProtectorEntry, card: Card | None) -> tuple[str, ...]:
     """Names of the pairs of attackers that a protector has seen, from its entry or its card."""
     if entry.trained_on:
         return entry.trained_on
-    if entry.kind in (*OPTIMISED, PGD_KNOWN):
+    if entry.kind in _OPTIMISING:
         return entry.opponents
     names: dict[str, None] = {}
     for seen in (card or {}).get("attackers", ()):

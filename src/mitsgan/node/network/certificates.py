@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 
 from prometheus_client import Gauge
 
@@ -20,10 +18,10 @@ RENEW = timedelta(days=30)
 """How long before its end a certificate is to be renewed."""
 
 
-def own_certificates(config: NodeConfig) -> Mapping[str, Path]:
+def own_certificates(config: NodeConfig) -> dict[str, Path]:
     """What the node shows, by the table of the configuration that names it."""
-    shown = {of: tls.certificate for of, tls in config.tls.items()}
-    return MappingProxyType({of: path for of, path in shown.items() if path is not None})
+    every = config.tls.items()
+    return {of: tls.certificate for of, tls in every if tls.certificate is not None}
 
 
 def trouble(first: datetime, last: datetime) -> str:
